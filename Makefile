@@ -1,0 +1,35 @@
+# Everything runs in .venv, made once and reused; constraints.txt pins what was tested.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.installed
+
+.PHONY: compare test test-all lint bench clean
+
+compare: $(READY)  ## the main job: every memory on real digits
+	@echo "== comparing memories on scikit-learn's digits (about half a minute)"
+	$(BIN)/bridges compare --data digits --jobs 2 --out results/compare
+
+test: $(READY)  ## the fast tests
+	@echo "== running the tests"
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY)  ## the slow physics checks too
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## speed, as ratios measured in one run
+	$(BIN)/python tests/bench.py
+
+clean:
+	rm -rf .venv build *.egg-info
+
+$(READY): pyproject.toml constraints.txt
+	@echo "== making .venv and installing what constraints.txt names (a minute or two)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $(READY)

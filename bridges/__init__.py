@@ -1,0 +1,1 @@
+"""One measurement for every memory: diffusion memorization mapped onto attractor basins."""

@@ -1,0 +1,1 @@
+"""Score models: schedules, exact denoisers, samplers."""

@@ -1,0 +1,104 @@
+"""Checks at the public door of `hopfield`: one form of message, one place.
+
+Every check names the argument, says what was given and what is allowed, and returns
+the argument in the form the inner code trusts. Inner code does not check again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Seed = int | torch.Generator | None
+
+
+def matrix(name: str, value: Any, *, columns: int | None = None) -> Tensor:
+    """`value` as a finite, non-empty floating tensor of shape (rows, columns)."""
+    tensor = torch.as_tensor(value)
+    if not tensor.is_floating_point():
+        tensor = tensor.to(torch.float64)
+    if tensor.ndim != 2 or (columns is not None and tensor.shape[1] != columns):
+        wanted = f"(rows, {'columns' if columns is None else columns})"
+        raise ValueError(f"{name} must have shape {wanted}, got {tuple(tensor.shape)}")
+    if tensor.shape[1] == 0:
+        raise ValueError(f"{name} must have at least one column, got {tuple(tensor.shape)}")
+    if not torch.isfinite(tensor).all():
+        bad = int((~torch.isfinite(tensor)).sum())
+        raise ValueError(f"{name} must be finite, got {bad} NaN or infinite entries")
+    return tensor
+
+
+def spins(name: str, value: Any, *, columns: int | None = None) -> Tensor:
+    """`value` as a (rows, columns) tensor with entries ±1."""
+    tensor = matrix(name, value, columns=columns)
+    if not (tensor.abs() == 1).all():
+        low, high = float(tensor.min()), float(tensor.max())
+        distinct = len(torch.unique(tensor))
+        raise ValueError(
+            f"{name} must have entries ±1, got {distinct} values in [{low:g}, {high:g}]; "
+            "binarise them with hopfield.binarize"
+        )
+    return tensor
+
+
+def stored(name: str, value: Any, *, binary: bool) -> Tensor:
+    """`value` as a set of at least one pattern, ±1 if `binary`."""
+    tensor = spins(name, value) if binary else matrix(name, value)
+    if len(tensor) == 0:
+        raise ValueError(f"{name} must hold at least one pattern, got shape {tuple(tensor.shape)}")
+    return tensor
+
+
+def square(name: str, value: Any) -> Tensor:
+    """`value` as a finite square matrix."""
+    tensor = matrix(name, value)
+    if tensor.shape[0] != tensor.shape[1]:
+        raise ValueError(f"{name} must be square, (N, N), got {tuple(tensor.shape)}")
+    return tensor
+
+
+def number(
+    name: str,
+    value: float,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    open_low: bool = False,
+) -> float:
+    """`value` as a float inside [low, high], or (low, high] if `open_low`."""
+    result = float(value)
+    if not (low <= result <= high) or (open_low and result == low):
+        interval = f"{'(' if open_low else '['}{low:g}, {high:g}]"
+        raise ValueError(f"{name} must lie in {interval}, got {value}")
+    return result
+
+
+def whole(name: str, value: int, *, low: int = 1) -> int:
+    """`value` as an integer of at least `low`."""
+    if int(value) != value or value < low:
+        raise ValueError(f"{name} must be a whole number of at least {low}, got {value}")
+    return int(value)
+
+
+def choice(name: str, value: str, allowed: Sequence[str]) -> str:
+    """`value`, one of the `allowed` words."""
+    if value not in allowed:
+        words = ", ".join(repr(word) for word in allowed)
+        raise ValueError(f"{name} must be one of {words}, got {value!r}")
+    return value
+
+
+def generator_from(seed: Seed, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator: `seed` itself, one seeded by it, or (None) one from fresh entropy."""
+    if isinstance(seed, torch.Generator):
+        return seed
+    generator = torch.Generator(device=device)
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(whole("seed", seed, low=0))
+    return generator

@@ -1,0 +1,290 @@
+r"""Dense associative memories: polynomial and exponential energies, binary or real states.
+
+Patterns ξ^μ with |ξ|² ~ N, overlaps x_μ = ξ^μ·S.
+
+Exponential (Demircigil et al. 2017; Ramsauer et al. 2020; Lucibello & Mézard 2024), with
+logits L_μ(S) = β ξ^μ·S − b β|ξ^μ|²/2 and w = softmax(L):
+
+    E(S) = |S|²/2 − (1/β) log Σ_μ e^{L_μ},    real update  S ← Σ_μ w_μ ξ^μ.
+
+b = 1 (`norm_correction`) makes the update the posterior mean of a denoiser at σ² = 1/β;
+b = 0 is the softmax update without it. They differ unless all |ξ^μ| are equal.
+
+Polynomial (Krotov & Hopfield 2016), with m_μ = ξ^μ·S/N:
+
+    E(S) = −(N/n) Σ_μ F(m_μ),    F(m) = m^n;
+
+real states live on the sphere |S|² = N and move to S ← √N g/|g|, g = Σ_μ F'(m_μ) ξ^μ. For
+odd n, real states use the rectified F(m) = max(m, 0)^n, convex, so that this step lowers
+the energy for every n.
+
+Binary updates compare the energies of S_i = ±1, others fixed, so that there is no
+self-coupling; ties keep the spin. For the exponential one the comparison is exact in
+terms of the softmax mean D(S) = Σ_μ w_μ ξ^μ: spin i stays iff S_i D_i ≥ tanh β.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hopfield import checks
+from hopfield.checks import Seed
+from hopfield.relaxation import Relaxation, fixed_point, synchronous
+
+_BLOCK = 2**20  # numbers of a (batch × patterns) block held at once
+_LOSS = 1e-2  # largest error of a logit that single precision may cause
+
+
+class DenseMemory:
+    """A dense associative memory of given patterns.
+
+    Parameters
+    ----------
+    patterns : (P, N); entries ±1 for binary states, real otherwise.
+    interaction : "exponential" or "polynomial".
+    beta : inverse temperature β > 0 of the exponential interaction, in units where
+        |ξ|² ~ N; β = 1/σ² ties it to a denoiser at noise level σ.
+    degree : n ≥ 2 of the polynomial interaction.
+    states : "real" or "binary".
+    norm_correction : b of the logits, exponential interaction only.
+
+    Raises
+    ------
+    ValueError : patterns of a wrong shape or kind, an unknown word, β ≤ 0, n < 2.
+
+    Examples
+    --------
+    >>> from hopfield import random_patterns, flip_spins, overlap
+    >>> xi = random_patterns(500, 50, seed=0)
+    >>> memory = DenseMemory(xi, "polynomial", degree=4, states="binary")
+    >>> relaxed = memory.relax(flip_spins(xi[:20], 0.8, seed=1), seed=2)
+    >>> float(overlap(relaxed.states, xi[:20]).mean()) > 0.95
+    True
+    """
+
+    def __init__(
+        self,
+        patterns: Tensor,
+        interaction: str = "exponential",
+        beta: float = 1.0,
+        degree: int = 3,
+        states: str = "real",
+        norm_correction: bool = True,
+    ) -> None:
+        self.states = checks.choice("states", states, ("real", "binary"))
+        self.interaction = checks.choice("interaction", interaction, ("exponential", "polynomial"))
+        self.patterns = checks.stored("patterns", patterns, binary=states == "binary")
+        self.beta = checks.number("beta", beta, low=0, open_low=True)
+        self.degree = checks.whole("degree", degree, low=2)
+        self.norm_correction = bool(norm_correction)
+
+    @property
+    def size(self) -> int:
+        """Number of spins or coordinates N."""
+        return self.patterns.shape[1]
+
+    # ---------------------------------------------------------------- energy
+
+    def log_partition(self, states: Tensor) -> Tensor:
+        """log Σ_μ e^{L_μ(S)} of the exponential interaction, (B,).
+
+        Raises ValueError for the polynomial interaction, which has none.
+        """
+        if self.interaction != "exponential":
+            raise ValueError("log_partition needs interaction 'exponential', got 'polynomial'")
+        given = self._states(states)
+        work = self._precision(given)
+        result = torch.full((len(given),), -math.inf, dtype=work, device=given.device)
+        for rows, block in self._blocks(given):
+            logits = self._logits(given[rows].to(work), block.to(work))
+            result[rows] = torch.logaddexp(result[rows], torch.logsumexp(logits, 1))
+        return result.to(given.dtype)
+
+    def energy(self, states: Tensor) -> Tensor:
+        """Energy E of each state, (B,); see the head of the module.
+
+        Raises ValueError for states that are not (B, N), or not ±1 if binary.
+        """
+        given = self._states(states)
+        if self.interaction == "exponential":
+            return given.square().sum(1) / 2 - self.log_partition(given) / self.beta
+        total = given.new_zeros(len(given))
+        for rows, block in self._blocks(given):
+            total[rows] += self._power(given[rows] @ block.T / self.size, self.degree).sum(1)
+        return -self.size / self.degree * total
+
+    # -------------------------------------------------------------- dynamics
+
+    def step(self, states: Tensor) -> Tensor:
+        """One update of all spins or coordinates at once, (B, N).
+
+        Raises ValueError for states that are not (B, N), or not ±1 if binary.
+        """
+        given = self._states(states)
+        if self.interaction == "exponential":
+            mean = self._softmax_mean(given)
+            if self.states == "real":
+                return mean
+            return torch.where(given * mean < math.tanh(self.beta) - self._tie, -given, given)
+        if self.states == "real":
+            return self._polynomial_step(given)
+        return self._polynomial_flips(given)
+
+    def relax(
+        self,
+        states: Tensor,
+        dynamics: str | None = None,
+        max_sweeps: int = 100,
+        tolerance: float = 1e-8,
+        seed: Seed = None,
+    ) -> Relaxation:
+        """Iterate to a fixed point.
+
+        Parameters
+        ----------
+        states : (B, N), ±1 if binary; left untouched.
+        dynamics : "asynchronous" (default for binary states: one spin at a time, random
+            order, the energy never rises) or "synchronous" (the only one for real states).
+        max_sweeps : most sweeps or steps.
+        tolerance : real states stop when the rms change of a step is below it.
+        seed : int, torch.Generator or None; sets the site orders.
+
+        Returns
+        -------
+        Relaxation with `states` like the input, `converged`, `sweeps` and `cycles`.
+
+        Raises
+        ------
+        ValueError : states of a wrong shape or kind, an unknown dynamics, asynchronous
+            dynamics of real states.
+        """
+        given = self._states(states)
+        allowed = ("synchronous",) if self.states == "real" else ("asynchronous", "synchronous")
+        dynamics = checks.choice("dynamics", dynamics or allowed[0], allowed)
+        checks.whole("max_sweeps", max_sweeps, low=0)
+        if self.states == "real":
+            return fixed_point(self.step, given, max_sweeps, tolerance)
+        if dynamics == "synchronous":
+            return synchronous(self.step, given, max_sweeps)
+        return self._compiled(given, max_sweeps, checks.generator_from(seed))
+
+    # ---------------------------------------------------------------- inside
+
+    def _states(self, states: Tensor) -> Tensor:
+        check = checks.spins if self.states == "binary" else checks.matrix
+        return check("states", states, columns=self.size).to(self.patterns)
+
+    @property
+    def _tie(self) -> float:
+        """Size below which a difference of energies of order one counts as rounding."""
+        return 64 * torch.finfo(self.patterns.dtype).eps
+
+    def _precision(self, states: Tensor) -> torch.dtype:
+        """float64 where the logits are so large that single precision would err."""
+        if len(states) == 0 or self.patterns.dtype == torch.float64:
+            return self.patterns.dtype
+        largest = max(float(states.square().sum(1).max()), self._largest_norm)
+        error = torch.finfo(self.patterns.dtype).eps * self.beta * largest
+        return torch.float64 if error > _LOSS else self.patterns.dtype
+
+    @property
+    def _largest_norm(self) -> float:
+        return float(self.patterns.square().sum(1).max())
+
+    def _blocks(self, states: Tensor):  # type: ignore[no-untyped-def]
+        """Pairs (rows of the batch, patterns) that keep a block of overlaps small."""
+        rows = 1024
+        columns = max(1, _BLOCK // max(1, min(rows, len(states))))
+        for start in range(0, len(states), rows):
+            for block in self.patterns.split(columns):
+                yield slice(start, start + rows), block
+
+    def _logits(self, states: Tensor, block: Tensor) -> Tensor:
+        logits = self.beta * (states @ block.T)
+        if self.norm_correction:
+            logits -= self.beta / 2 * block.square().sum(1)
+        return logits
+
+    def _softmax_mean(self, states: Tensor) -> Tensor:
+        """D(S) = softmax(L)Ξ as fused attention: key [ξ, −b|ξ|²/2], query β[S, 1]."""
+        work = self._precision(states)
+        patterns, query = self.patterns.to(work), states.to(work)
+        offset = -patterns.square().sum(1, keepdim=True) / 2
+        if not self.norm_correction:
+            offset = torch.zeros_like(offset)
+        keys = torch.cat([patterns, offset], 1)
+        queries = self.beta * torch.cat([query, torch.ones_like(query[:, :1])], 1)
+        mean = F.scaled_dot_product_attention(
+            queries[None, None], keys[None, None], keys[None, None], scale=1.0
+        )
+        return mean[0, 0, :, :-1].to(states.dtype)
+
+    def _power(self, overlaps: Tensor, exponent: int) -> Tensor:
+        if self.states == "real" and self.degree % 2:
+            overlaps = overlaps.clamp(min=0)
+        return overlaps**exponent
+
+    def _polynomial_step(self, states: Tensor) -> Tensor:
+        pull = torch.zeros_like(states)
+        for rows, block in self._blocks(states):
+            pull[rows] += self._power(states[rows] @ block.T / self.size, self.degree - 1) @ block
+        norm = pull.norm(dim=1, keepdim=True)
+        return torch.where(norm > 0, math.sqrt(self.size) * pull / norm, states)
+
+    def _polynomial_flips(self, states: Tensor) -> Tensor:
+        """Flip the spins whose flip raises Σ_μ F, using F(m ± 2/N) of every pattern.
+
+        Flipping spin i turns m_μ into m_μ − 2 ξ_i S_i/N. With f± = F(m ± 2/N) the sum
+        over μ after the flip is Σ (f₊ + f₋)/2 − S_i Σ_μ ξ_i^μ (f₊ − f₋)/2.
+        """
+        constant = states.new_zeros(len(states), 1)
+        scale = states.new_zeros(len(states), 1)
+        pull = torch.zeros_like(states)
+        for rows, block in self._blocks(states):
+            m = states[rows] @ block.T / self.size
+            now, up, down = (
+                self._power(m + 2 * shift / self.size, self.degree) for shift in (0, 1, -1)
+            )
+            constant[rows] += (now - (up + down) / 2).sum(1, keepdim=True)
+            scale[rows] += now.abs().sum(1, keepdim=True)
+            pull[rows] += (up - down) / 2 @ block
+        return torch.where(states * pull + constant < -self._tie * scale, -states, states)
+
+    def _compiled(self, states: Tensor, sweeps: int, generator: torch.Generator) -> Relaxation:
+        """Asynchronous relaxation in compiled loops, on the CPU."""
+        from hopfield import kernels  # numba is needed, and loaded, only here
+
+        spins = states.to("cpu", torch.int64)
+        patterns = self.patterns.to("cpu", torch.int64)
+        overlaps = (spins.double() @ patterns.double().T).to(torch.int64)
+        spins = spins.to(torch.int8)
+        sites = patterns.T.to(torch.int8).contiguous()
+        reach = np.arange(-2 * self.size - 2, 2 * self.size + 3)
+        exponential = self.interaction == "exponential"
+        if exponential:
+            table = np.exp(np.clip(self.beta * reach, -745.0, 700.0))
+        else:
+            table = (reach / self.size) ** float(self.degree)
+        made = torch.zeros(len(spins), dtype=torch.int64)
+        converged = torch.zeros(len(spins), dtype=torch.bool)
+        seeds = torch.randint(2**62, (len(spins),), generator=generator).numpy()
+        kernels.relax_dense(
+            sites.numpy(),
+            table,
+            exponential,
+            64 * np.finfo(np.float64).eps,
+            spins.numpy(),
+            overlaps.numpy(),
+            seeds,
+            sweeps,
+            made.numpy(),
+            converged.numpy(),
+        )
+        device = states.device
+        converged = converged.to(device)
+        return Relaxation(spins.to(states), converged, made.to(device), torch.zeros_like(converged))

@@ -1,0 +1,155 @@
+"""Compiled loops for sequential dynamics: one spin at a time, all replicas in parallel.
+
+Each replica draws its site order from a random stream of its own, seeded from outside,
+so that the result does not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+_FAST = {"contract"}  # fused multiply-add only: no reordering, so results stay reproducible
+
+
+@njit(inline="always")
+def _next(state):
+    """SplitMix64 (Steele, Lea & Flood 2014): the next state and 64 random bits."""
+    state = np.uint64(state + np.uint64(0x9E3779B97F4A7C15))
+    bits = state
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state, bits ^ (bits >> np.uint64(31))
+
+
+@njit(inline="always")
+def _below(bits, bound):
+    """A whole number in [0, bound), bound < 2³², from 64 random bits."""
+    return np.int64(((bits >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
+
+
+@njit(inline="always")
+def _shuffle(order, state):
+    """Fisher–Yates in place; the next state of the stream."""
+    for i in range(len(order) - 1, 0, -1):
+        state, bits = _next(state)
+        j = _below(bits, i + 1)
+        order[i], order[j] = order[j], order[i]
+    return state
+
+
+@njit(inline="always")
+def _unstable(fields, spins, tie):
+    """Whether any spin points against its field."""
+    for i in range(len(spins)):
+        if fields[i] * spins[i] < -tie[i]:
+            return True
+    return False
+
+
+@njit(parallel=True, cache=True, fastmath=_FAST)
+def relax(columns, tie, spins, fields, seeds, max_sweeps, sweeps, converged):
+    """Zero-temperature asynchronous dynamics to a fixed point, in place.
+
+    columns (N, N): columns[i] holds J_ji for all j, what flipping spin i sends to the
+    others. tie (N,): a field of at most this size keeps its spin. spins, fields (B, N).
+    """
+    replicas, size = spins.shape
+    for b in prange(replicas):
+        state = np.uint64(seeds[b])
+        order = np.arange(size)
+        s, h = spins[b], fields[b]
+        while _unstable(h, s, tie):
+            if sweeps[b] == max_sweeps:
+                break
+            sweeps[b] += 1
+            state = _shuffle(order, state)
+            for k in range(size):
+                i = order[k]
+                if h[i] * s[i] < -tie[i]:
+                    s[i] = -s[i]
+                    change = 2.0 * s[i]
+                    column = columns[i]
+                    for j in range(size):
+                        h[j] += change * column[j]
+        converged[b] = not _unstable(h, s, tie)
+
+
+@njit(parallel=True, cache=True, fastmath=_FAST)
+def glauber(columns, spins, fields, seeds, temperature, sweeps):
+    """Heat-bath sweeps in random order, P(S_i = +1) = 1/(1 + e^{−2h_i/T}), in place."""
+    replicas, size = spins.shape
+    for b in prange(replicas):
+        state = np.uint64(seeds[b])
+        order = np.arange(size)
+        s, h = spins[b], fields[b]
+        for _ in range(sweeps):
+            state = _shuffle(order, state)
+            for k in range(size):
+                i = order[k]
+                state, bits = _next(state)
+                uniform = np.float64(bits >> np.uint64(11)) * 2.0**-53
+                up = 1.0 / (1.0 + math.exp(min(-2.0 * h[i] / temperature, 700.0)))
+                new = 1.0 if uniform < up else -1.0
+                if new != s[i]:
+                    s[i] = new
+                    change = 2.0 * new
+                    column = columns[i]
+                    for j in range(size):
+                        h[j] += change * column[j]
+
+
+@njit(parallel=True, cache=True, fastmath={"contract", "reassoc"})
+def relax_dense(sites, table, relative, tie, spins, overlaps, seeds, max_sweeps, sweeps, converged):
+    """Asynchronous dynamics of a dense memory, E = −Σ_μ F(ξ^μ·S), in place.
+
+    sites (N, P) int8: the patterns by site. overlaps (B, P) whole numbers ξ^μ·S. table:
+    F at every whole number k, `table[k + len(table)//2]`; with `relative` F is used up to
+    a common factor, as F(x − max_μ x), which keeps exponentials finite. A flip must raise
+    Σ_μ F by more than `tie` times Σ_μ |F|.
+    """
+    replicas, size = spins.shape
+    patterns = sites.shape[1]
+    for b in prange(replicas):
+        state = np.uint64(seeds[b])
+        order = np.arange(size)
+        s, x = spins[b], overlaps[b]
+        down, up = np.empty(patterns), np.empty(patterns)
+        total, scale = _tabulate(x, table, relative, down, up)
+        while sweeps[b] < max_sweeps and not converged[b]:
+            state = _shuffle(order, state)
+            silent = True
+            for k in range(size):
+                i = order[k]
+                site = sites[i]
+                flipped = 0.0
+                for mu in range(patterns):
+                    flipped += down[mu] if site[mu] == s[i] else up[mu]
+                if flipped - total > tie * scale:
+                    silent = False
+                    s[i] = -s[i]
+                    for mu in range(patterns):
+                        x[mu] += 2 * s[i] * site[mu]
+                    total, scale = _tabulate(x, table, relative, down, up)
+            if silent:
+                converged[b] = True
+            else:
+                sweeps[b] += 1
+
+
+@njit(inline="always")
+def _tabulate(x, table, relative, down, up):
+    """ΣF and Σ|F| at the overlaps x; F where a flip lowers, and where it raises, x by 2."""
+    shift = len(table) // 2
+    if relative:
+        shift -= x.max()
+    total, scale = 0.0, 0.0
+    for mu in range(len(x)):
+        place = x[mu] + shift
+        down[mu] = table[place - 2]
+        up[mu] = table[place + 2]
+        total += table[place]
+        scale += abs(table[place])
+    return total, scale

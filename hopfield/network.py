@@ -1,0 +1,233 @@
+r"""Hopfield networks: energy, stabilities, relaxation.
+
+Spins S_i = ±1, couplings J (N, N), fields h_i = Σ_j J_ij S_j, energy E = −½ S·JS
+(Hopfield 1982). A pattern is a fixed point when all its stabilities
+Δ_i^μ = ξ_i^μ h_i(ξ^μ)/‖J_i‖ are positive (Gardner 1988). A spin in zero field keeps its
+value: sign(0) = 0 would silently delete it. Fields are sums of rounded numbers, so zero
+means |h_i| ≤ 4√N ε ‖J_i‖, with ε the precision of the arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from hopfield import checks
+from hopfield.checks import Seed
+from hopfield.relaxation import Relaxation, synchronous
+
+
+def stabilities(couplings: Tensor, patterns: Tensor) -> Tensor:
+    r"""Stability of each spin of each pattern.
+
+    Δ_i^μ = ξ_i^μ Σ_j J_ij ξ_j^μ / ‖J_i‖; a pattern is a fixed point when all its
+    stabilities are positive (Gardner 1988).
+
+    Parameters
+    ----------
+    couplings : (N, N), any scale; the diagonal is used as given.
+    patterns : (P, N), entries ±1.
+
+    Returns
+    -------
+    (P, N), dimensionless. Rows of zero norm give 0.
+
+    Raises
+    ------
+    ValueError : shapes disagree, or an entry of `patterns` is not ±1.
+
+    Examples
+    --------
+    >>> from hopfield import random_patterns, pseudo_inverse
+    >>> xi = random_patterns(5, 100, seed=0)
+    >>> bool((stabilities(pseudo_inverse(xi), xi) > 0).all())
+    True
+    """
+    couplings = checks.square("couplings", couplings)
+    patterns = checks.spins("patterns", patterns, columns=len(couplings)).to(couplings.dtype)
+    norms = couplings.norm(dim=1)
+    scale = torch.where(norms > 0, norms, torch.ones_like(norms))
+    return patterns * (patterns @ couplings.T) / scale
+
+
+class HopfieldNetwork:
+    """A network of ±1 spins with given couplings.
+
+    Parameters
+    ----------
+    couplings : (N, N), finite; row i holds the couplings into spin i. Asymmetric couplings
+        are allowed; only symmetric ones with zero diagonal have an energy that relaxation
+        lowers.
+
+    Raises
+    ------
+    ValueError : couplings not square or not finite.
+
+    Examples
+    --------
+    >>> from hopfield import random_patterns, hebbian, flip_spins, overlap
+    >>> xi = random_patterns(5, 200, seed=0)
+    >>> network = HopfieldNetwork(hebbian(xi))
+    >>> relaxed = network.relax(flip_spins(xi, 0.6, seed=1), seed=2)
+    >>> bool((overlap(relaxed.states, xi) > 0.95).all())
+    True
+    """
+
+    def __init__(self, couplings: Tensor) -> None:
+        self.couplings = checks.square("couplings", couplings)
+
+    @property
+    def size(self) -> int:
+        """Number of spins N."""
+        return len(self.couplings)
+
+    def fields(self, states: Tensor) -> Tensor:
+        """Fields h_i = Σ_j J_ij S_j of each state, (B, N)."""
+        return self._spins(states) @ self.couplings.T
+
+    def energy(self, states: Tensor) -> Tensor:
+        """Energy E = −½ S·JS of each state, (B,)."""
+        spins = self._spins(states)
+        return -0.5 * (spins * (spins @ self.couplings.T)).sum(1)
+
+    def stabilities(self, patterns: Tensor) -> Tensor:
+        """Stabilities Δ_i^μ of each spin of each pattern, (P, N); see `stabilities`."""
+        return stabilities(self.couplings, patterns)
+
+    def step(self, states: Tensor) -> Tensor:
+        """One synchronous update S_i ← sign(h_i), ties keep the spin; (B, N)."""
+        return self._step(self._spins(states), self._tie(self.couplings)).to(states)
+
+    def relax(
+        self,
+        states: Tensor,
+        dynamics: str = "asynchronous",
+        temperature: float = 0.0,
+        max_sweeps: int = 100,
+        seed: Seed = None,
+    ) -> Relaxation:
+        """Let each state follow the dynamics of the network.
+
+        Parameters
+        ----------
+        states : (B, N), entries ±1; left untouched.
+        dynamics : "asynchronous", one spin at a time in a new random order each sweep; or
+            "synchronous", all at once, which can end in a 2-cycle.
+        temperature : 0 runs to a fixed point. Above 0, `max_sweeps` heat-bath sweeps with
+            P(S_i = +1) = 1/(1 + e^{−2h_i/T}); nothing converges then.
+        max_sweeps : most sweeps (N single-spin updates, or one synchronous step).
+        seed : int, torch.Generator or None; sets the site orders and the thermal noise.
+
+        Returns
+        -------
+        Relaxation with `states` like the input, `converged`, `sweeps` and `cycles`.
+
+        Raises
+        ------
+        ValueError : states that are not (B, N) spins, a negative temperature, an unknown
+            dynamics.
+        """
+        given = checks.spins("states", states, columns=self.size)
+        checks.choice("dynamics", dynamics, ("asynchronous", "synchronous"))
+        checks.number("temperature", temperature, low=0)
+        checks.whole("max_sweeps", max_sweeps, low=0)
+        generator = checks.generator_from(seed, given.device)
+        if dynamics == "synchronous":
+            result = self._synchronous(given, temperature, max_sweeps, generator)
+        elif given.device.type == "cpu":
+            result = self._compiled(given, temperature, max_sweeps, generator)
+        else:
+            result = self._shared_order(given, temperature, max_sweeps, generator)
+        return Relaxation(result.states.to(given), result.converged, result.sweeps, result.cycles)
+
+    def _spins(self, states: Tensor) -> Tensor:
+        return checks.spins("states", states, columns=self.size).to(self.couplings)
+
+    @staticmethod
+    def _tie(couplings: Tensor) -> Tensor:
+        epsilon = torch.finfo(couplings.dtype).eps
+        return 4 * math.sqrt(len(couplings)) * epsilon * couplings.norm(dim=1)
+
+    def _step(self, spins: Tensor, tie: Tensor) -> Tensor:
+        fields = spins @ self.couplings.T
+        return torch.where(fields.abs() <= tie, spins, fields).sign_()
+
+    def _synchronous(
+        self, states: Tensor, temperature: float, steps: int, generator: torch.Generator
+    ) -> Relaxation:
+        spins = states.to(self.couplings)
+        if temperature == 0:
+            tie = self._tie(self.couplings)
+            return synchronous(lambda s: self._step(s, tie), spins, steps)
+        for _ in range(steps):
+            up = torch.sigmoid(2 * (spins @ self.couplings.T) / temperature)
+            noise = torch.rand(spins.shape, generator=generator, device=generator.device)
+            spins = torch.where(noise.to(up) < up, 1.0, -1.0).to(up)
+        return _thermal(spins, steps)
+
+    def _compiled(
+        self, states: Tensor, temperature: float, sweeps: int, generator: torch.Generator
+    ) -> Relaxation:
+        """One replica a thread, incremental fields, in float64."""
+        from hopfield import kernels  # numba is needed, and loaded, only here
+
+        couplings = self.couplings.to("cpu", torch.float64)
+        spins = states.to(torch.float64, copy=True).contiguous()
+        fields = spins @ couplings.T
+        columns = couplings.T.contiguous().numpy()
+        seeds = torch.randint(2**62, (len(spins),), generator=generator).numpy()
+        if temperature > 0:
+            kernels.glauber(
+                columns, spins.numpy(), fields.numpy(), seeds, float(temperature), sweeps
+            )
+            return _thermal(spins, sweeps)
+        made = torch.zeros(len(spins), dtype=torch.int64)
+        converged = torch.zeros(len(spins), dtype=torch.bool)
+        kernels.relax(
+            columns,
+            self._tie(couplings).numpy(),
+            spins.numpy(),
+            fields.numpy(),
+            seeds,
+            sweeps,
+            made.numpy(),
+            converged.numpy(),
+        )
+        return Relaxation(spins, converged, made, torch.zeros_like(converged))
+
+    def _shared_order(
+        self, states: Tensor, temperature: float, sweeps: int, generator: torch.Generator
+    ) -> Relaxation:
+        """All replicas at once, one site order for all: for devices without compiled loops."""
+        couplings, spins = self.couplings.to(torch.float64), states.to(torch.float64)
+        spins = spins.clone()
+        fields, tie = spins @ couplings.T, self._tie(couplings)
+        made = torch.zeros(len(spins), dtype=torch.int64, device=spins.device)
+        for _ in range(sweeps):
+            unstable = (fields * spins < -tie).any(1)
+            if temperature == 0 and not unstable.any():
+                break
+            made += unstable
+            order = torch.randperm(self.size, generator=generator, device=generator.device)
+            for i in order.tolist():
+                if temperature == 0:
+                    flip = fields[:, i] * spins[:, i] < -tie[i]
+                else:
+                    up = torch.sigmoid(2 * fields[:, i] / temperature)
+                    noise = torch.rand(len(spins), generator=generator, device=generator.device)
+                    flip = (noise.to(up) < up) != (spins[:, i] > 0)
+                change = torch.where(flip, -2 * spins[:, i], 0.0)
+                spins[:, i] += change
+                fields += change[:, None] * couplings[:, i]
+        if temperature > 0:
+            return _thermal(spins, sweeps)
+        converged = ~(fields * spins < -tie).any(1)
+        return Relaxation(spins, converged, made, torch.zeros_like(converged))
+
+
+def _thermal(spins: Tensor, sweeps: int) -> Relaxation:
+    never = torch.zeros(len(spins), dtype=torch.bool, device=spins.device)
+    made = torch.full((len(spins),), sweeps, dtype=torch.int64, device=spins.device)
+    return Relaxation(spins, never, made, never.clone())

@@ -1,0 +1,184 @@
+r"""Patterns: what is stored.
+
+A pattern is a row ξ^μ of ±1 spins, μ = 1…P, i = 1…N. Its overlap with a state S is
+m = (1/N) Σ_i ξ_i S_i; flipping a fraction f of the spins leaves m = 1 − 2f.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hopfield import checks
+from hopfield.checks import Seed
+
+
+def random_patterns(
+    P: int,
+    N: int,
+    seed: Seed = None,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Independent unbiased spins.
+
+    Parameters
+    ----------
+    P, N : number of patterns and of spins, each at least 1.
+    seed : int, torch.Generator or None.
+
+    Returns
+    -------
+    (P, N), entries ±1.
+
+    Raises
+    ------
+    ValueError : P or N below 1.
+
+    Examples
+    --------
+    >>> random_patterns(2, 5, seed=0).shape
+    torch.Size([2, 5])
+    """
+    P, N = checks.whole("P", P), checks.whole("N", N)
+    generator = checks.generator_from(seed, device)
+    bits = torch.randint(2, (P, N), generator=generator, device=generator.device)
+    return (2 * bits - 1).to(dtype=dtype, device=device)
+
+
+def clustered_patterns(
+    clusters: int,
+    per_cluster: int,
+    N: int,
+    overlap: float,
+    seed: Seed = None,
+    *,
+    dtype: torch.dtype = torch.float64,
+) -> Tensor:
+    """Hierarchical patterns: random centres, and members at a mean overlap with them.
+
+    Each member's spin equals its centre's with probability (1 + overlap)/2, so that two
+    members of one cluster have mean overlap `overlap`² and two clusters none.
+
+    Parameters
+    ----------
+    clusters, per_cluster, N : each at least 1.
+    overlap : mean overlap of a member with its centre, in [0, 1].
+
+    Returns
+    -------
+    (clusters · per_cluster, N), entries ±1; members of a cluster are consecutive rows.
+
+    Raises
+    ------
+    ValueError : a count below 1, or an overlap outside [0, 1].
+
+    Examples
+    --------
+    >>> xi = clustered_patterns(3, 4, 1000, overlap=0.9, seed=0)
+    >>> bool(overlap_of_first_two := (xi[0] * xi[1]).mean() > 0.7)
+    True
+    """
+    checks.whole("per_cluster", per_cluster)
+    checks.number("overlap", overlap, low=0, high=1)
+    generator = checks.generator_from(seed)
+    centres = random_patterns(clusters, N, generator, dtype=dtype)
+    members = centres.repeat_interleave(per_cluster, dim=0)
+    flips = torch.rand(members.shape, generator=generator) < (1 - overlap) / 2
+    return torch.where(flips, -members, members)
+
+
+def binarize(data: Tensor, threshold: float | Tensor | None = None) -> Tensor:
+    """Real data, such as images, as ±1 patterns.
+
+    Parameters
+    ----------
+    data : (P, N), real.
+    threshold : a number, one number a site (N,), or None for the mean of each site over
+        the data, the spin counterpart of centring. Entries above it become +1.
+
+    Returns
+    -------
+    (P, N), entries ±1, dtype of `data`.
+
+    Raises
+    ------
+    ValueError : data not (P, N) or not finite; a threshold that does not fit it.
+
+    Examples
+    --------
+    >>> binarize(torch.tensor([[0.0, 3.0], [1.0, 1.0]]))
+    tensor([[-1.,  1.],
+            [ 1., -1.]])
+    """
+    values = checks.stored("data", data, binary=False)
+    cut = values.mean(0) if threshold is None else torch.as_tensor(threshold).to(values)
+    if cut.ndim > 1 or cut.numel() not in (1, values.shape[1]):
+        raise ValueError(
+            f"threshold must be a number or have shape ({values.shape[1]},), got {tuple(cut.shape)}"
+        )
+    return torch.where(values > cut, 1.0, -1.0).to(values.dtype)
+
+
+def overlap(states: Tensor, patterns: Tensor) -> Tensor:
+    """Overlap m = (1/N) Σ_i S_i ξ_i over the last axis, the others broadcast.
+
+    Parameters
+    ----------
+    states, patterns : (..., N), broadcastable: (B, N) with (B, N) gives one overlap a row,
+        states[:, None] with patterns all B·P of them.
+
+    Returns
+    -------
+    (...), in [−1, 1] for spins.
+
+    Raises
+    ------
+    ValueError : shapes that do not broadcast.
+
+    Examples
+    --------
+    >>> overlap(torch.tensor([[1.0, -1.0]]), torch.tensor([[1.0, 1.0]]))
+    tensor([0.])
+    """
+    states, patterns = torch.as_tensor(states), torch.as_tensor(patterns)
+    if states.shape[-1] != patterns.shape[-1]:
+        raise ValueError(
+            f"states and patterns must have the same number of spins, got {tuple(states.shape)} "
+            f"and {tuple(patterns.shape)}"
+        )
+    return (states * patterns).sum(-1) / states.shape[-1]
+
+
+def flip_spins(patterns: Tensor, overlap: float, seed: Seed = None) -> Tensor:
+    """Each pattern with exactly round((1 − m)N/2) of its spins flipped, at random sites.
+
+    Parameters
+    ----------
+    patterns : (P, N), entries ±1.
+    overlap : m of the result with its pattern, in [−1, 1].
+
+    Returns
+    -------
+    (P, N), a new tensor, dtype and device of `patterns`.
+
+    Raises
+    ------
+    ValueError : entries that are not ±1, or an overlap outside [−1, 1].
+
+    Examples
+    --------
+    >>> xi = random_patterns(3, 10, seed=0)
+    >>> overlap(flip_spins(xi, 0.6, seed=1), xi)
+    tensor([0.6000, 0.6000, 0.6000], dtype=torch.float64)
+    """
+    patterns = checks.spins("patterns", patterns)
+    checks.number("overlap", overlap, low=-1, high=1)
+    generator = checks.generator_from(seed, patterns.device)
+    flips = round((1 - overlap) * patterns.shape[1] / 2)
+    if flips == 0:
+        return patterns.clone()
+    noise = torch.rand(patterns.shape, generator=generator, device=generator.device)
+    sites = noise.topk(flips, dim=1).indices.to(patterns.device)
+    return patterns.scatter(1, sites, -patterns.gather(1, sites))
