@@ -26,6 +26,8 @@ terms of the softmax mean D(S) = Σ_μ w_μ ξ^μ: spin i stays iff S_i D_i ≥ 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -192,11 +194,11 @@ class DenseMemory:
         error = torch.finfo(self.patterns.dtype).eps * self.beta * largest
         return torch.float64 if error > _LOSS else self.patterns.dtype
 
-    @property
+    @cached_property
     def _largest_norm(self) -> float:
         return float(self.patterns.square().sum(1).max())
 
-    def _blocks(self, states: Tensor):  # type: ignore[no-untyped-def]
+    def _blocks(self, states: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Pairs (rows of the batch, patterns) that keep a block of overlaps small."""
         rows = 1024
         columns = max(1, _BLOCK // max(1, min(rows, len(states))))
@@ -213,16 +215,17 @@ class DenseMemory:
     def _softmax_mean(self, states: Tensor) -> Tensor:
         """D(S) = softmax(L)Ξ as fused attention: key [ξ, −b|ξ|²/2], query β[S, 1]."""
         work = self._precision(states)
-        patterns, query = self.patterns.to(work), states.to(work)
-        offset = -patterns.square().sum(1, keepdim=True) / 2
-        if not self.norm_correction:
-            offset = torch.zeros_like(offset)
-        keys = torch.cat([patterns, offset], 1)
-        queries = self.beta * torch.cat([query, torch.ones_like(query[:, :1])], 1)
+        keys = self._keys.to(work)
+        queries = self.beta * torch.cat([states, torch.ones_like(states[:, :1])], 1).to(work)
         mean = F.scaled_dot_product_attention(
             queries[None, None], keys[None, None], keys[None, None], scale=1.0
         )
         return mean[0, 0, :, :-1].to(states.dtype)
+
+    @cached_property
+    def _keys(self) -> Tensor:
+        offset = -self.patterns.square().sum(1, keepdim=True) / 2
+        return torch.cat([self.patterns, offset * self.norm_correction], 1)
 
     def _power(self, overlaps: Tensor, exponent: int) -> Tensor:
         if self.states == "real" and self.degree % 2:

@@ -1,0 +1,76 @@
+"""Checks at the public door of `diffusion`: one form of message, one place.
+
+Every check names the argument, says what was given and what is allowed, and returns
+the argument in the form the inner code trusts. Inner code does not check again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Seed = int | torch.Generator | None
+Level = float | Tensor  # a noise level σ: one for the batch, or one a row
+
+
+def points(name: str, value: Any, *, dimension: int | None = None) -> Tensor:
+    """`value` as a finite floating tensor of shape (rows, d)."""
+    tensor = torch.as_tensor(value)
+    if not tensor.is_floating_point():
+        tensor = tensor.to(torch.float64)
+    if tensor.ndim != 2 or tensor.shape[1] == 0 or dimension not in (None, tensor.shape[1]):
+        wanted = f"(rows, {'d' if dimension is None else dimension})"
+        raise ValueError(f"{name} must have shape {wanted}, got {tuple(tensor.shape)}")
+    if not torch.isfinite(tensor).all():
+        bad = int((~torch.isfinite(tensor)).sum())
+        raise ValueError(f"{name} must be finite, got {bad} NaN or infinite entries")
+    return tensor
+
+
+def noise_level(sigma: Level, x: Tensor) -> Tensor:
+    """`sigma` as a (B, 1) column on the device of `x` (B, d), in float64."""
+    level = torch.as_tensor(sigma, dtype=torch.float64, device=x.device)
+    if level.ndim > 1 or (level.ndim == 1 and len(level) not in (1, len(x))):
+        raise ValueError(
+            f"sigma must be a number or have shape ({len(x)},), got {tuple(level.shape)}"
+        )
+    if not (torch.isfinite(level) & (level > 0)).all():
+        worst = float(level.min()) if level.numel() else float("nan")
+        raise ValueError(f"sigma must be positive and finite, got {worst:g}")
+    return level.reshape(-1, 1).expand(len(x), 1)
+
+
+def whole(name: str, value: int, *, low: int = 1) -> int:
+    """`value` as an integer of at least `low`."""
+    if int(value) != value or value < low:
+        raise ValueError(f"{name} must be a whole number of at least {low}, got {value}")
+    return int(value)
+
+
+def choice(name: str, value: str, allowed: Sequence[str]) -> str:
+    """`value`, one of the `allowed` words."""
+    if value not in allowed:
+        words = ", ".join(repr(word) for word in allowed)
+        raise ValueError(f"{name} must be one of {words}, got {value!r}")
+    return value
+
+
+def generator_from(seed: Seed, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator: `seed` itself, one seeded by it, or (None) one from fresh entropy."""
+    if isinstance(seed, torch.Generator):
+        return seed
+    generator = torch.Generator(device=device)
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(whole("seed", seed, low=0))
+    return generator
+
+
+def normal_like(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal numbers of the shape, dtype and device of `x`."""
+    noise = torch.randn(x.shape, generator=generator, device=generator.device, dtype=x.dtype)
+    return noise.to(x.device)

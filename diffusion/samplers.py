@@ -1,0 +1,201 @@
+r"""Samplers: from noise, or from a noised point, back to data.
+
+Each sampler is written once, in the variance-exploding view y = x_t/α_t, σ = σ_t/α_t, on
+a geometric grid of noise levels. One step from σ = a to b < a:
+
+    euler      y ← D + (b/a)(y − D)                          flow dy/dσ = (y − D)/σ; DDIM
+    heun       the same flow, trapezoidal (order 2)
+    sde        y ← D + (b/a)²(y − D) + b sqrt(1 − b²/a²) z   reverse SDE (ancestral step)
+    ancestral  the same with a draw ξ^μ ~ w(y, a) for D: exact at any number of steps
+
+(Karras et al. 2022, algorithm 1; Ho et al. 2020; Song et al. 2021). A last step to b = 0
+replaces y by the denoiser, or the draw. With eta = 1 − b/a an Euler step is the damped
+Hopfield update y ← (1 − η) y + η D(y).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from diffusion import checks
+from diffusion.checks import Seed
+from diffusion.schedules import Schedule
+
+METHODS = ("euler", "heun", "sde", "ancestral")
+_LAST = 1e-3  # last positive noise level of a run to 0, in units of the first
+
+DenoiserLike = Callable[[Tensor, Any], Tensor]
+
+
+def sample(
+    denoiser: DenoiserLike,
+    x: Tensor,
+    schedule: Schedule,
+    method: str = "heun",
+    steps: int = 50,
+    start: float | None = None,
+    stop: float = 0.0,
+    seed: Seed = None,
+) -> Tensor:
+    """Follow the reverse process from time `start` to time `stop`.
+
+    Parameters
+    ----------
+    denoiser : D(x, sigma), (B, d) → (B, d); "ancestral" also needs its
+        `posterior_sample(x, sigma, seed)`, which exact denoisers of finite data have.
+    x : (B, d) at time `start`, in the coordinates x_t = α_t x₀ + σ_t z.
+    schedule : VE(), OU(), Cosine() or another Schedule.
+    method : "euler" (DDIM), "heun", "sde" or "ancestral"; see the head of the module.
+    steps : number of steps, at least 1.
+    start, stop : times, start > stop ≥ 0. With stop = 0 the last step goes from 10⁻³ of the
+        first noise level to clean data.
+    seed : int, torch.Generator or None; used by "sde" and "ancestral".
+
+    Returns
+    -------
+    (B, d) at time `stop`, like `x`, which is left untouched.
+
+    Raises
+    ------
+    ValueError : a wrong shape, an unknown method, start ≤ stop, no `start`, or a denoiser
+        without the posterior draws that "ancestral" needs.
+
+    Examples
+    --------
+    >>> from diffusion import EmpiricalDenoiser, OU
+    >>> data = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
+    >>> sample(EmpiricalDenoiser(data), torch.tensor([[0.3, 0.2]]), OU(), start=1.0)
+    tensor([[1., 0.]])
+    """
+    x = checks.points("x", x)
+    checks.choice("method", method, METHODS)
+    checks.whole("steps", steps)
+    if start is None or not start > stop:
+        raise ValueError(f"start must be a time above stop = {stop}, got {start}")
+    if method == "ancestral" and not hasattr(denoiser, "posterior_sample"):
+        raise ValueError(
+            "method 'ancestral' needs a denoiser with posterior_sample, "
+            f"got {type(denoiser).__name__}; use method 'sde'"
+        )
+    generator = checks.generator_from(seed, x.device)
+    levels = _levels(float(schedule.noise_level(start)), float(schedule.noise_level(stop)), steps)
+    y = x / float(schedule.alpha(start))
+    advance = _STEPS[method]
+    for a, b in pairwise(levels):
+        y = advance(denoiser, y, a, b, generator)
+    return y * float(schedule.alpha(stop))
+
+
+def noise_to(x: Tensor, schedule: Schedule, time: float, seed: Seed = None) -> Tensor:
+    """Forward noising x_t = α_t x + σ_t z.
+
+    Parameters
+    ----------
+    x : (B, d) clean points. time : t in [0, schedule.end).
+    seed : int, torch.Generator or None.
+
+    Returns
+    -------
+    (B, d), a new tensor like `x`.
+
+    Raises
+    ------
+    ValueError : x not (B, d), or a time outside the schedule.
+
+    Examples
+    --------
+    >>> from diffusion import VE
+    >>> noise_to(torch.zeros(1, 2), VE(), 0.0)
+    tensor([[0., 0.]])
+    """
+    x = checks.points("x", x)
+    noise = checks.normal_like(x, checks.generator_from(seed, x.device))
+    return float(schedule.alpha(time)) * x + float(schedule.sigma(time)) * noise
+
+
+def uturn(
+    denoiser: DenoiserLike,
+    x: Tensor,
+    schedule: Schedule,
+    time: float,
+    method: str = "heun",
+    steps: int = 50,
+    seed: Seed = None,
+) -> Tensor:
+    """Noise clean points up to `time` and run back to clean data.
+
+    A flow ("euler", "heun") returns what decoding the noised point would; "sde" and
+    "ancestral" draw from its posterior, and return less often to where they came from.
+
+    Parameters
+    ----------
+    denoiser, schedule, method, steps, seed : as for `sample`.
+    x : (B, d) clean points. time : turning time, above 0.
+
+    Returns
+    -------
+    (B, d) clean points.
+
+    Raises
+    ------
+    ValueError : as for `sample` and `noise_to`.
+
+    Examples
+    --------
+    >>> from diffusion import EmpiricalDenoiser, VE
+    >>> data = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
+    >>> uturn(EmpiricalDenoiser(data), data, VE(), time=0.1, seed=0).round(decimals=6)
+    tensor([[-1., -0.],
+            [ 1.,  0.]])
+    """
+    x = checks.points("x", x)
+    generator = checks.generator_from(seed, x.device)
+    noised = noise_to(x, schedule, time, generator)
+    return sample(denoiser, noised, schedule, method, steps, start=time, seed=generator)
+
+
+def _levels(first: float, last: float, steps: int) -> list[float]:
+    """`steps` + 1 noise levels from `first` to `last`, geometric but for a last step to 0."""
+    if last > 0:
+        return [first * (last / first) ** (k / steps) for k in range(steps + 1)]
+    ratio = _LAST ** (1 / max(1, steps - 1))
+    return [first * ratio**k for k in range(steps)] + [0.0]
+
+
+def _euler(denoiser: DenoiserLike, y: Tensor, a: float, b: float, _: object) -> Tensor:
+    mean = denoiser(y, a)
+    return mean + (b / a) * (y - mean)
+
+
+def _heun(denoiser: DenoiserLike, y: Tensor, a: float, b: float, _: object) -> Tensor:
+    slope = (y - denoiser(y, a)) / a
+    ahead = y + (b - a) * slope
+    if b == 0:
+        return ahead
+    return y + (b - a) * (slope + (ahead - denoiser(ahead, b)) / b) / 2
+
+
+def _sde(
+    denoiser: DenoiserLike, y: Tensor, a: float, b: float, generator: torch.Generator
+) -> Tensor:
+    return _bridge(y, denoiser(y, a), a, b, generator)
+
+
+def _ancestral(denoiser: Any, y: Tensor, a: float, b: float, generator: torch.Generator) -> Tensor:
+    return _bridge(y, denoiser.posterior_sample(y, a, generator), a, b, generator)
+
+
+def _bridge(y: Tensor, clean: Tensor, a: float, b: float, generator: torch.Generator) -> Tensor:
+    """A draw of the point at level b, given the point y at level a and the clean point."""
+    ratio = (b / a) ** 2
+    if b == 0:
+        return clean
+    return clean + ratio * (y - clean) + b * (1 - ratio) ** 0.5 * checks.normal_like(y, generator)
+
+
+_STEPS = {"euler": _euler, "heun": _heun, "sde": _sde, "ancestral": _ancestral}
