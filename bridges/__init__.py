@@ -1,1 +1,61 @@
-"""One measurement for every memory: diffusion memorization mapped onto attractor basins."""
+"""One measurement for every memory: diffusion memorization mapped onto attractor basins.
+
+Names are loaded when they are first used, so that the `bridges` command answers at once.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bridges import equivalence
+    from bridges.memory import Memory, Retrieval, as_memory
+    from bridges.retrieval import (
+        BasinRadius,
+        Capacity,
+        RetrievalMap,
+        basin_radius,
+        capacity,
+        retrieval_map,
+    )
+    from bridges.study import Study, run_study
+
+_HOMES = {
+    "BasinRadius": "retrieval",
+    "Capacity": "retrieval",
+    "Memory": "memory",
+    "Retrieval": "memory",
+    "RetrievalMap": "retrieval",
+    "Study": "study",
+    "as_memory": "memory",
+    "basin_radius": "retrieval",
+    "capacity": "retrieval",
+    "retrieval_map": "retrieval",
+    "run_study": "study",
+}
+
+__all__ = [
+    "BasinRadius",
+    "Capacity",
+    "Memory",
+    "Retrieval",
+    "RetrievalMap",
+    "Study",
+    "as_memory",
+    "basin_radius",
+    "capacity",
+    "equivalence",
+    "retrieval_map",
+    "run_study",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "equivalence":
+        return import_module("bridges.equivalence")
+    if name in _HOMES:
+        return getattr(import_module(f"bridges.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'bridges' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

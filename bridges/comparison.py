@@ -1,0 +1,294 @@
+"""Models side by side on the two axes that every memory has: load and corruption.
+
+The load axis varies the number of patterns at one overlap of the cue, the corruption axis
+the overlap at one number of patterns. Pattern sets and seeds are shared by all models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from bridges.data import pattern_set, vectors
+from bridges.equivalence import noise_of_overlap
+from bridges.models import MODELS, Options
+from bridges.retrieval import crossing, retrieval_map
+from bridges.study import Measure, Point, Row, Study
+from hopfield.theory import argmax_retrieval, argmax_retrieval_spins
+
+Law = Callable[[Any, float], Any]  # f(P, overlap) → probability of retrieval
+_LARGEST = 1024  # largest load measured unless asked for
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all points of a comparison share."""
+
+    data: str
+    size: int | None = None
+    trials: int = 64
+    criterion: str = "fixed-point"
+    threshold: float = 0.95
+    beta: float = 1.0
+    degree: int = 3
+    steps: int = 50
+    device: str = "cpu"
+
+    def measure(self) -> Measure:
+        """The measurement of a point, for `run_study`."""
+        return partial(_measure, self)
+
+    def pattern_set(self, kind: str, patterns: int, seed: int) -> Tensor:
+        """The pattern set of a sample."""
+        return pattern_set(self.data, kind, patterns, self.size, seed).to(self.device)
+
+    def counts(self, patterns: Sequence[int]) -> list[int]:
+        """`patterns`, once the data are known to have as many. Raises ValueError."""
+        for P in patterns:
+            self.pattern_set("binary", P, 0)
+        return list(patterns)
+
+    def loads(self, given: Sequence[int] | None) -> list[int]:
+        """The loads to measure: those given, or powers of two that the data allow."""
+        if given is not None:
+            return self.counts(given)
+        available = _LARGEST if self.data == "random" else len(vectors(self.data, "binary"))
+        largest = min(available, _LARGEST)
+        return [2**k for k in range(1, largest.bit_length()) if 2**k <= largest] or [1]
+
+    @property
+    def dimension(self) -> int:
+        """N."""
+        return self.pattern_set("binary", 1, 0).shape[1]
+
+
+def load_points(models: Sequence[str], loads: Sequence[int], overlap: float) -> list[Point]:
+    """Points of the load axis, P in `loads`."""
+    return [
+        {"axis": "load", "model": model, "patterns": P, "overlaps": [overlap]}
+        for model in models
+        for P in loads
+    ]
+
+
+def corruption_points(
+    models: Sequence[str], patterns: int, overlaps: Sequence[float]
+) -> list[Point]:
+    """Points of the corruption axis, all overlaps of a model at once."""
+    return [
+        {"axis": "corruption", "model": m, "patterns": patterns, "overlaps": list(overlaps)}
+        for m in models
+    ]
+
+
+def _measure(setting: Setting, point: Point, seed: int) -> list[Row]:
+    model = MODELS[point["model"]]
+    memory = model.build(
+        setting.pattern_set(model.kind, point["patterns"], seed),
+        Options(setting.beta, setting.degree, setting.steps),
+    )
+    found = retrieval_map(
+        memory, point["overlaps"], setting.trials, setting.criterion, setting.threshold, seed
+    )
+    named = {"success": found.success, "overlap": found.overlap_out, "converged": found.converged}
+    return [
+        {"cue_overlap": m, "quantity": name, "value": float(values[k])}
+        for k, m in enumerate(point["overlaps"])
+        for name, values in named.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Retrieval of one model along one axis. x : (K,), P or cue overlap. by_sample :
+    (samples, K) success. mean, sem : (K,), the latter between samples, NaN for one."""
+
+    model: str
+    x: np.ndarray
+    by_sample: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        return self.by_sample.mean(0)
+
+    @property
+    def sem(self) -> np.ndarray:
+        n = len(self.by_sample)
+        if n == 1:
+            return np.full(len(self.x), np.nan)
+        return self.by_sample.std(0, ddof=1) / np.sqrt(n)
+
+
+def curves(study: Study, axis: str) -> list[Curve]:
+    """The success curves of an axis, one a model, in the order of the points."""
+    columns: dict[str, list[tuple[float, list[float]]]] = {}
+    for point, samples in zip(study.points, study.samples, strict=True):
+        if point["axis"] != axis:
+            continue
+        for m in point["overlaps"]:
+            values = [
+                row["value"]
+                for rows in samples
+                for row in rows
+                if row["quantity"] == "success" and row["cue_overlap"] == m
+            ]
+            x = float(point["patterns"]) if axis == "load" else m
+            columns.setdefault(point["model"], []).append((x, values))
+    result = []
+    for model, pairs in columns.items():
+        pairs.sort()
+        x = np.array([x for x, _ in pairs])
+        result.append(Curve(model, x, np.array([values for _, values in pairs]).T))
+    return result
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a comparison found. overlap : of the cues on the load axis, None without it.
+    patterns : P on the corruption axis, None without it."""
+
+    study: Study
+    setting: Setting
+    overlap: float | None
+    patterns: int | None
+    level: float = 0.5
+
+    @cached_property
+    def load(self) -> list[Curve]:
+        """The curves against load."""
+        return curves(self.study, "load")
+
+    @cached_property
+    def corruption(self) -> list[Curve]:
+        """The curves against the overlap of the cue."""
+        return curves(self.study, "corruption")
+
+    @cached_property
+    def capacities(self) -> dict[str, dict[str, Any]]:
+        """By model, the number of patterns at which retrieval falls to the level."""
+        found = {}
+        for curve in self.load:
+            value, interval = crossing(np.log(curve.x), curve.by_sample, self.level, rising=False)
+            found[curve.model] = {
+                "patterns": float(np.exp(value)),
+                "interval": [float(np.exp(end)) for end in interval],
+                "measured_up_to": int(curve.x[-1]),
+            }
+        return found
+
+    @cached_property
+    def basins(self) -> dict[str, dict[str, Any]]:
+        """By model, the least overlap of a cue that is retrieved at the level."""
+        found = {}
+        for curve in self.corruption:
+            value, interval = crossing(curve.x, curve.by_sample, self.level, rising=True)
+            found[curve.model] = {"overlap": value, "interval": list(interval)}
+        return found
+
+    @property
+    def theory(self) -> dict[str, Law]:
+        """Exact finite-N laws where the patterns are random: the limit of any decoder."""
+        if self.setting.data != "random":
+            return {}
+        N = self.setting.dimension
+        return {
+            "theory, nearest (real)": lambda P, m: argmax_retrieval(P, N, noise_of_overlap(m)),
+            "theory, nearest (spins)": lambda P, m: argmax_retrieval_spins(P, N, m),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The record: settings, and by model capacity and basin with 95 % intervals."""
+        found: dict[str, Any] = asdict(self.setting) | {
+            "level": self.level,
+            "samples": self.study.config["samples"],
+            "seed": self.study.config["seed"],
+        }
+        if self.overlap is not None:
+            found |= {"overlap": self.overlap, "capacity": self.capacities}
+        if self.patterns is not None:
+            found |= {"patterns": self.patterns, "basin": self.basins}
+        return found
+
+    def finding(self) -> str:
+        """The result in a line, the title of the figure."""
+        data = Path(self.setting.data).stem
+        if self.overlap is None:
+            ranked = sorted(self.basins, key=lambda m: _or(self.basins[m]["overlap"], 2.0))
+            best = (
+                f"{_label(ranked[0])} from cues of $m_0$ = {self.basins[ranked[0]]['overlap']:.2f}"
+            )
+            return f"{data}, {self.patterns} patterns: {best}"
+        ranked = sorted(self.capacities, key=lambda m: _or(self.capacities[m]["patterns"], 0.0))
+        ends = dict.fromkeys([ranked[0], ranked[-1]])
+        held = " … ".join(f"{self._held(m)} ({_label(m)})" for m in ends)
+        return f"{data}: half of the cues at $m_0$ = {self.overlap:g} come home up to P = {held}"
+
+    def text(self) -> str:
+        """Tables for a person."""
+        s = self.setting
+        lines = [
+            f"{s.data}, N = {self.setting.dimension}; {self.study.config['samples']} pattern sets, "
+            f"{s.trials} cues each; {s.criterion}, retrieved: cosine ≥ {s.threshold:g}; "
+            "errors: s.e. between pattern sets",
+        ]
+        if self.load:
+            last = [("  P at 1/2", {m: self._held(m) for m in self.capacities})]
+            heading = f"retrieval at m0 = {self.overlap:g}, P ="
+            lines += ["", _table(self.load, heading, last)]
+        if self.corruption:
+            last = [
+                ("  m0 at 1/2", {m: _number(b["overlap"], ".2f") for m, b in self.basins.items()})
+            ]
+            heading = f"retrieval at P = {self.patterns}, m0 ="
+            lines += ["", _table(self.corruption, heading, last)]
+        return "\n".join(lines)
+
+    def _held(self, model: str) -> str:
+        found = self.capacities[model]
+        if found["patterns"] == float("inf"):
+            return f"> {found['measured_up_to']}"
+        return _number(found["patterns"], ".3g")
+
+
+def _table(
+    curves: Sequence[Curve], heading: str, last: Sequence[tuple[str, dict[str, str]]]
+) -> str:
+    """A row a model; a column an x, as `value(error of the last digits)`; the `last` ones."""
+    first = max(len(heading), *(len(_label(c.model)) for c in curves)) + 1
+    lines = [
+        f"{heading:<{first}}"
+        + "".join(f"{x:>9g}" for x in curves[0].x)
+        + "".join(f"{name:>11}" for name, _ in last)
+    ]
+    for curve in curves:
+        cells = [_cell(m, e) for m, e in zip(curve.mean, curve.sem, strict=True)]
+        lines.append(
+            f"{_label(curve.model):<{first}}"
+            + "".join(f"{cell:>9}" for cell in cells)
+            + "".join(f"{values[curve.model]:>11}" for _, values in last)
+        )
+    return "\n".join(lines)
+
+
+def _cell(mean: float, sem: float) -> str:
+    if np.isnan(sem) or sem == 0:
+        return f"{mean:.2f}"
+    return f"{mean:.2f}({max(1, round(100 * sem))})"
+
+
+def _number(value: float, form: str) -> str:
+    return "never" if np.isnan(value) else f"{value:{form}}"
+
+
+def _or(value: float, otherwise: float) -> float:
+    return otherwise if np.isnan(value) else value
+
+
+def _label(model: str) -> str:
+    return MODELS[model].label

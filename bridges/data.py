@@ -1,0 +1,117 @@
+"""Data sets by name, as patterns of either kind.
+
+A data set is n real vectors; spin models store them binarised about the mean of each site,
+real-valued ones centred and scaled to |ξ|² = N, so that a cue of cosine m means the same
+for all. Pattern sets are random subsets: a seed fixes an order, P takes its first P.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hopfield import binarize, checks, random_patterns
+
+NAMED = ("digits", "random")
+
+
+def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int) -> Tensor:
+    """P patterns of a data set for models with "binary" or "real" states.
+
+    Parameters
+    ----------
+    data : "digits" (scikit-learn's 1797 real images, 8×8), "random", or a .npy/.npz file
+        of shape (n, N).
+    kind : "binary" or "real". Random patterns are unbiased spins, or uniform on the sphere
+        |ξ|² = N.
+    patterns : P, at most the number of vectors the data set has.
+    size : N of random patterns (100 if None); only for them.
+    seed : whole number; chooses the patterns.
+
+    Returns
+    -------
+    (P, N), float64.
+
+    Raises
+    ------
+    ValueError : an unknown name or file, a wrong shape, NaN, P too large, `size` where the
+        data has its own.
+
+    Examples
+    --------
+    >>> pattern_set("digits", "binary", 10, None, seed=0).shape
+    torch.Size([10, 64])
+    """
+    checks.choice("kind", kind, ("binary", "real"))
+    if data == "random":
+        if kind == "binary":
+            return random_patterns(patterns, size or 100, seed=seed)
+        generator = torch.Generator().manual_seed(seed)
+        shape = checks.whole("patterns", patterns), checks.whole("size", size or 100)
+        return _on_sphere(torch.randn(shape, generator=generator, dtype=torch.float64))
+    stored = vectors(data, kind)
+    if size is not None and size != stored.shape[1]:
+        raise ValueError(f"size is for random data; {data} has size {stored.shape[1]}, got {size}")
+    if not 1 <= patterns <= len(stored):
+        raise ValueError(f"patterns must lie in [1, {len(stored)}] for {data}, got {patterns}")
+    order = torch.randperm(len(stored), generator=torch.Generator().manual_seed(seed))
+    return stored[order[:patterns]]
+
+
+@lru_cache(maxsize=4)
+def vectors(data: str, kind: str) -> Tensor:
+    """All n vectors of a data set, binarised or on the sphere, (n, N). Raises ValueError."""
+    raw = torch.from_numpy(_digits() if data == "digits" else _read(Path(data)))
+    spins = bool((raw.abs() == 1).all())
+    if kind == "binary":
+        return raw if spins else binarize(raw)
+    if spins:
+        return raw
+    centred = raw - raw.mean(0)
+    if not (centred.norm(dim=1) > 0).all():
+        raise ValueError(f"data: {data} has vectors equal to its mean, which have no direction")
+    return _on_sphere(centred)
+
+
+def _on_sphere(rows: Tensor) -> Tensor:
+    return rows * (rows.shape[1] ** 0.5 / rows.norm(dim=1, keepdim=True))
+
+
+def _digits() -> np.ndarray:
+    from sklearn.datasets import load_digits
+
+    return load_digits().data
+
+
+def _read(path: Path) -> np.ndarray:
+    if path.suffix not in (".npy", ".npz"):
+        names = ", ".join(NAMED)
+        raise ValueError(f"data must be one of {names} or a .npy or .npz file, got {str(path)!r}")
+    if not path.is_file():
+        raise ValueError(f"data: no file {str(path)!r}")
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        is_archive = isinstance(loaded, np.lib.npyio.NpzFile)
+        array = _only_array(path, loaded) if is_archive else loaded
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
+        raise ValueError(f"data: {path} cannot be read: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"data: {path} must hold numbers, got dtype {array.dtype}")
+    values = np.ascontiguousarray(array, dtype=np.float64)
+    if values.ndim > 2:  # images: one row each
+        values = values.reshape(len(values), -1)
+    return checks.stored(f"data {path}", values, binary=False).numpy()
+
+
+def _only_array(path: Path, archive: np.lib.npyio.NpzFile) -> np.ndarray:
+    names = archive.files
+    if "data" in names:
+        return archive["data"]
+    if len(names) == 1:
+        return archive[names[0]]
+    raise ValueError(f"{path} must hold one array, or one named 'data', got {names}")

@@ -1,0 +1,312 @@
+r"""A memory is anything that can be cued.
+
+Every measurement of this package sees a memory through `Memory` alone: its patterns, cues
+at a given overlap with them, and what each cue is retrieved as. `as_memory` adapts
+
+    HopfieldNetwork      dynamics "asynchronous" | "synchronous"; cues are spin flips
+    DenseMemory          the same for binary states; real states iterate their update
+    a denoiser D(x, σ)   "fixed-noise": x ← D(x, σ) to a fixed point (an energy descent)
+                         "flow": the reverse flow from the noise level of the cue to 0
+                         "sde": the reverse diffusion from there, a draw from the posterior
+
+The overlap of a real state is its cosine with the pattern; Gaussian noise of
+s = rms(ξ) sqrt(1/m² − 1) an entry leaves it at m.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from bridges.equivalence import energy_of_log_density, noise_of_overlap
+from diffusion import VE, sample
+from hopfield import DenseMemory, HopfieldNetwork, checks, flip_spins
+from hopfield.relaxation import Relaxation, fixed_point
+
+
+class Retrieval(NamedTuple):
+    """states : (B, N), what each cue was retrieved as. converged : (B,) bool."""
+
+    states: Tensor
+    converged: Tensor
+
+
+@runtime_checkable
+class Memory(Protocol):
+    """What a measurement needs of a memory; a class of ten lines can have it.
+
+    patterns : (P, N), what was stored.
+
+    A memory whose dynamics is random takes a keyword `generator` in `retrieve`; one that
+    can tell a single update from the whole dynamics also has `step(cues, overlap)`.
+    """
+
+    patterns: Tensor
+
+    def corrupt(self, patterns: Tensor, overlap: float, generator: torch.Generator) -> Tensor:
+        """Cues (B, N) at `overlap`, in (0, 1], with the given patterns (B, N)."""
+
+    def retrieve(self, cues: Tensor, overlap: float) -> Retrieval | tuple[Tensor, Tensor]:
+        """Where the dynamics takes cues (B, N) of a known overlap."""
+
+    def energy(self, states: Tensor) -> Tensor | None:
+        """Energy of each state (B,), or None where the dynamics has none."""
+
+
+class SpinMemory:
+    """A network or a binary dense memory; corruption flips spins."""
+
+    def __init__(
+        self, source: HopfieldNetwork | DenseMemory, patterns: Tensor, dynamics: str, sweeps: int
+    ) -> None:
+        self.source, self.dynamics, self.sweeps = source, dynamics, sweeps
+        self.patterns = checks.stored("patterns", patterns, binary=True)
+        if self.patterns.shape[1] != source.size:
+            raise ValueError(
+                f"patterns must have shape (P, {source.size}), got {tuple(self.patterns.shape)}"
+            )
+
+    def corrupt(self, patterns: Tensor, overlap: float, generator: torch.Generator) -> Tensor:
+        """Exactly round((1 − m)N/2) spins of each pattern flipped."""
+        return flip_spins(patterns, overlap, generator)
+
+    def retrieve(
+        self, cues: Tensor, overlap: float, generator: torch.Generator | None = None
+    ) -> Retrieval:
+        """The fixed point that each cue relaxes to."""
+        return _ended(
+            self.source.relax(cues, dynamics=self.dynamics, max_sweeps=self.sweeps, seed=generator)
+        )
+
+    def step(self, cues: Tensor, overlap: float) -> Tensor:
+        """One synchronous update of each cue."""
+        return self.source.step(cues)
+
+    def energy(self, states: Tensor) -> Tensor:
+        """The energy of the network or dense memory."""
+        return self.source.energy(states)
+
+
+class _RealMemory:
+    """Real states; corruption adds Gaussian noise."""
+
+    def __init__(self, patterns: Tensor) -> None:
+        self.patterns = checks.stored("patterns", patterns, binary=False)
+        self._rms = float(self.patterns.square().mean().sqrt())
+
+    def noise_level(self, overlap: float) -> float:
+        """The σ of the noise that leaves a cue at `overlap`, in units of the patterns."""
+        return self._rms * noise_of_overlap(overlap)
+
+    def corrupt(self, patterns: Tensor, overlap: float, generator: torch.Generator) -> Tensor:
+        """Each pattern with Gaussian noise of `noise_level(overlap)` an entry."""
+        noise = torch.randn(
+            patterns.shape, generator=generator, device=generator.device, dtype=patterns.dtype
+        )
+        return patterns + self.noise_level(overlap) * noise.to(patterns.device)
+
+
+class RealDenseMemory(_RealMemory):
+    """A dense memory of real states, iterated to a fixed point."""
+
+    def __init__(self, source: DenseMemory, patterns: Tensor, sweeps: int) -> None:
+        super().__init__(patterns)
+        self.source, self.sweeps = source, sweeps
+
+    def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
+        """The fixed point that each cue is iterated to."""
+        return _ended(self.source.relax(cues, max_sweeps=self.sweeps))
+
+    def step(self, cues: Tensor, overlap: float) -> Tensor:
+        """One update of each cue."""
+        return self.source.step(cues)
+
+    def energy(self, states: Tensor) -> Tensor:
+        """The energy of the dense memory."""
+        return self.source.energy(states)
+
+
+class DenoiserMemory(_RealMemory):
+    """A denoiser with one of three dynamics; its patterns are its training data.
+
+    sigma : noise level of "fixed-noise"; None takes that of the cue.
+    """
+
+    def __init__(
+        self,
+        denoiser: Callable[[Tensor, Any], Tensor],
+        patterns: Tensor,
+        dynamics: str,
+        sigma: float | None,
+        steps: int,
+        sweeps: int,
+    ) -> None:
+        super().__init__(patterns)
+        self.denoiser, self.dynamics = denoiser, dynamics
+        self.sigma, self.steps, self.sweeps = sigma, steps, sweeps
+
+    def retrieve(
+        self, cues: Tensor, overlap: float, generator: torch.Generator | None = None
+    ) -> Retrieval:
+        """Where the dynamics takes each cue, started at the noise level of its overlap."""
+        level = self.noise_level(overlap)
+        if self.dynamics == "fixed-noise":
+            sigma = self.sigma or level
+            if sigma > 0:
+                update = lambda x: self.denoiser(x, sigma)  # noqa: E731
+                return _ended(fixed_point(update, cues, self.sweeps, tolerance=1e-8))
+        everywhere = torch.ones(len(cues), dtype=torch.bool, device=cues.device)
+        if level == 0:  # a clean cue has nothing to be cleaned of
+            return Retrieval(cues.clone(), everywhere)
+        states = sample(
+            self.denoiser, cues, VE(), self._method, self.steps, start=level, seed=generator
+        )
+        return Retrieval(states, everywhere)
+
+    def step(self, cues: Tensor, overlap: float) -> Tensor:
+        """One denoising of each cue, at `sigma` or at its own noise level."""
+        sigma = self.sigma or self.noise_level(overlap)
+        return self.denoiser(cues, sigma) if sigma > 0 else cues.clone()
+
+    def energy(self, states: Tensor) -> Tensor | None:
+        """−σ² log p_σ up to the constant of the dense memory, where σ is fixed and p known."""
+        log_density = getattr(self.denoiser, "log_density", None)
+        if self.dynamics != "fixed-noise" or self.sigma is None or log_density is None:
+            return None
+        count, size = self.patterns.shape
+        return energy_of_log_density(log_density(states, self.sigma), self.sigma, count, size)
+
+    @property
+    def _method(self) -> str:
+        if self.dynamics == "flow":
+            return "heun"
+        return "ancestral" if hasattr(self.denoiser, "posterior_sample") else "sde"
+
+
+class NearestPattern(_RealMemory):
+    """The stored pattern nearest to the cue: the decoder that no memory can beat on average
+    over patterns of equal norm, a line to measure the others against."""
+
+    def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
+        """The nearest pattern of each cue."""
+        nearest = torch.cdist(cues, self.patterns).argmin(1)
+        return Retrieval(
+            self.patterns[nearest], torch.ones(len(cues), dtype=torch.bool, device=cues.device)
+        )
+
+    def energy(self, states: Tensor) -> None:
+        """None: there is no dynamics."""
+
+
+def as_memory(
+    source: Any,
+    patterns: Tensor | None = None,
+    dynamics: str | None = None,
+    *,
+    sigma: float | None = None,
+    steps: int = 50,
+    max_sweeps: int = 100,
+) -> Memory:
+    """Adapt a network, a dense memory or a denoiser to the shared measurements.
+
+    Parameters
+    ----------
+    source : HopfieldNetwork, DenseMemory, a denoiser D(x, sigma), or a Memory (returned
+        as it is).
+    patterns : (P, N), what was stored; needed for a network and for a denoiser that has
+        no `data`.
+    dynamics : "asynchronous" (default) or "synchronous" for spins; "fixed-noise" (default),
+        "flow" or "sde" for a denoiser; see the head of the module.
+    sigma : noise level of "fixed-noise", positive; None takes the cue's own.
+    steps : steps of "flow" and "sde". An exact denoiser of finite data is sampled exactly.
+    max_sweeps : most sweeps or updates to a fixed point; more is reported as not converged.
+
+    Returns
+    -------
+    Memory.
+
+    Raises
+    ------
+    ValueError : no patterns known, shapes that disagree, or an unknown dynamics.
+    TypeError : a source that is none of these.
+
+    Examples
+    --------
+    >>> from hopfield import random_patterns, hebbian
+    >>> xi = random_patterns(3, 100, seed=0)
+    >>> memory = as_memory(HopfieldNetwork(hebbian(xi)), xi)
+    >>> bool(memory.retrieve(xi, 1.0).converged.all())
+    True
+    """
+    checks.whole("max_sweeps", max_sweeps)
+    if isinstance(source, HopfieldNetwork | DenseMemory):
+        return _adapt_hopfield(source, patterns, dynamics, max_sweeps)
+    if isinstance(source, Memory):
+        return source
+    if not callable(source):
+        raise TypeError(
+            "source must be a HopfieldNetwork, a DenseMemory, a denoiser or a Memory, "
+            f"got {type(source).__name__}"
+        )
+    stored = getattr(source, "data", None) if patterns is None else patterns
+    if stored is None:
+        raise ValueError("patterns must be given for a denoiser that has no data, got None")
+    words = ("fixed-noise", "flow", "sde")
+    dynamics = checks.choice("dynamics", dynamics or words[0], words)
+    if sigma is not None:
+        checks.number("sigma", sigma, low=0, open_low=True)
+    return DenoiserMemory(source, stored, dynamics, sigma, checks.whole("steps", steps), max_sweeps)
+
+
+def recall(memory: Memory, cues: Tensor, overlap: float, generator: torch.Generator) -> Retrieval:
+    """`memory.retrieve`, checked: the one door through which measurements cue a memory.
+
+    Raises
+    ------
+    ValueError : the memory returned NaN or states of another shape than the cues.
+    """
+    if "generator" in inspect.signature(memory.retrieve).parameters:
+        states, converged = memory.retrieve(cues, overlap, generator=generator)  # type: ignore[call-arg]
+    else:
+        states, converged = memory.retrieve(cues, overlap)
+    return Retrieval(checked_states(memory, states, cues), torch.as_tensor(converged))
+
+
+def checked_states(memory: Memory, states: Tensor, cues: Tensor) -> Tensor:
+    """The states a memory returned for `cues`, refused if of another shape or NaN."""
+    states = torch.as_tensor(states)
+    if states.shape != cues.shape:
+        raise ValueError(
+            f"{type(memory).__name__} must return states of shape {tuple(cues.shape)}, "
+            f"got {tuple(states.shape)}"
+        )
+    if not torch.isfinite(states).all():
+        raise ValueError(f"{type(memory).__name__} must return finite states, got NaN or infinity")
+    return states
+
+
+def _adapt_hopfield(
+    source: HopfieldNetwork | DenseMemory,
+    patterns: Tensor | None,
+    dynamics: str | None,
+    sweeps: int,
+) -> Memory:
+    if isinstance(source, DenseMemory) and patterns is None:
+        patterns = source.patterns
+    if patterns is None:
+        raise ValueError("patterns must be given for a HopfieldNetwork, got None")
+    if isinstance(source, DenseMemory) and source.states == "real":
+        checks.choice("dynamics", dynamics or "synchronous", ("synchronous",))
+        return RealDenseMemory(source, patterns, sweeps)
+    words = ("asynchronous", "synchronous")
+    return SpinMemory(
+        source, patterns, checks.choice("dynamics", dynamics or words[0], words), sweeps
+    )
+
+
+def _ended(relaxation: Relaxation) -> Retrieval:
+    return Retrieval(relaxation.states, relaxation.converged)

@@ -1,0 +1,122 @@
+"""The figures, one look for all: data as points with error bars, theory as lines.
+
+A model has the same colour and marker everywhere (Okabe & Ito's colours, told apart by
+colour-blind readers, and by their markers in print).
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bridges.comparison import Curve, Report
+from bridges.models import MODELS
+from bridges.study import write_bytes
+
+LOOKS: dict[str, tuple[str, str]] = {
+    "hebb": ("#000000", "o"),
+    "pseudo-inverse": ("#E69F00", "s"),
+    "polynomial": ("#009E73", "^"),
+    "exponential": ("#CC79A7", "v"),
+    "exponential-real": ("#56B4E9", "D"),
+    "denoiser": ("#0072B2", "x"),
+    "flow": ("#D55E00", "P"),
+    "sde": ("#8C6D1F", "*"),
+}
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.labelsize": 10,
+    "legend.frameon": False,
+    "savefig.dpi": 200,
+}
+_THEORY: tuple[dict[str, Any], ...] = (
+    {"color": "0.35", "lw": 1.2, "ls": "-", "zorder": 1},
+    {"color": "0.35", "lw": 1.2, "ls": ":", "zorder": 1},
+)
+
+
+def comparison_figure(report: Report) -> Figure:
+    """Retrieval against load and against corruption, the axes that were measured."""
+    with matplotlib.rc_context(_STYLE):
+        panels = [
+            draw
+            for draw, measured in ((_load, report.load), (_corruption, report.corruption))
+            if measured
+        ]
+        figure = Figure(figsize=(3.4 + 3.1 * len(panels), 4.2), layout="constrained")
+        drawn = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for draw, axes in zip(panels, drawn, strict=True):
+            draw(axes, report)
+            axes.set_ylim(-0.03, 1.05)
+            axes.axhline(report.level, color="0.85", lw=0.8, zorder=0)
+        drawn[0].set_ylabel(f"probability of retrieval ({report.setting.criterion})")
+        handles, labels = drawn[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right center", fontsize=8.5)
+        figure.suptitle(report.finding(), fontsize=10.5)
+    return figure
+
+
+def _load(axes: Axes, report: Report) -> None:
+    overlap = report.overlap
+    assert overlap is not None
+    for curve in report.load:
+        _draw(axes, curve)
+    P = np.geomspace(report.load[0].x[0], report.load[0].x[-1], 200)
+    for style, (label, law) in zip(_THEORY, report.theory.items(), strict=False):
+        axes.plot(P, law(P, overlap), **style, label=label)
+    axes.set_xscale("log")
+    axes.set_xlabel("number of patterns $P$")
+    axes.set_title(f"against load, cues at overlap $m_0$ = {overlap:g}", fontsize=9.5)
+
+
+def _corruption(axes: Axes, report: Report) -> None:
+    patterns = report.patterns
+    assert patterns is not None
+    for curve in report.corruption:
+        _draw(axes, curve)
+    x = report.corruption[0].x
+    m = np.linspace(x[0], min(0.999, x[-1]), 200)
+    for style, (label, law) in zip(_THEORY, report.theory.items(), strict=False):
+        axes.plot(m, [law(patterns, float(one)) for one in m], **style, label=label)
+    axes.invert_xaxis()
+    axes.set_xlabel("overlap of the cue $m_0$ (harder to the right)")
+    load = patterns / report.setting.dimension
+    axes.set_title(f"against corruption, $P$ = {patterns}, $P/N$ = {load:.2g}", fontsize=9.5)
+
+
+def _draw(axes: Axes, curve: Curve) -> None:
+    label = MODELS[curve.model].label
+    if curve.model not in LOOKS:
+        axes.plot(curve.x, curve.mean, color="0.6", ls="--", lw=1.5, label=label, zorder=1)
+        return
+    color, marker = LOOKS[curve.model]
+    hollow = curve.model == "exponential-real"  # lies under the denoiser's crosses
+    axes.errorbar(
+        curve.x,
+        curve.mean,
+        yerr=np.nan_to_num(curve.sem),
+        color=color,
+        marker=marker,
+        ms=8 if hollow else 5,
+        mfc="none" if hollow else color,
+        lw=1,
+        capsize=2,
+        label=label,
+        zorder=2 if hollow else 3,
+    )
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    content = io.BytesIO()
+    with matplotlib.rc_context(_STYLE):
+        figure.savefig(content, format="png")
+    write_bytes(path, content.getvalue())
