@@ -51,7 +51,7 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
     if data == "random":
         if kind == "binary":
             return random_patterns(patterns, size or 100, seed=seed)
-        generator = torch.Generator().manual_seed(seed)
+        generator = checks.generator_from(seed, "pattern_set")
         shape = checks.whole("patterns", patterns), checks.whole("size", size or 100)
         return _on_sphere(torch.randn(shape, generator=generator, dtype=torch.float64))
     stored = vectors(data, kind)
@@ -59,7 +59,7 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
         raise ValueError(f"size is for random data; {data} has size {stored.shape[1]}, got {size}")
     if not 1 <= patterns <= len(stored):
         raise ValueError(f"patterns must lie in [1, {len(stored)}] for {data}, got {patterns}")
-    order = torch.randperm(len(stored), generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(len(stored), generator=checks.generator_from(seed, "pattern_set"))
     return stored[order[:patterns]]
 
 

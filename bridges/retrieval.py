@@ -395,4 +395,4 @@ def _whole_seed(seed: Seed) -> int:
     """One whole number from an int, a generator or fresh entropy."""
     if isinstance(seed, int):
         return checks.whole("seed", seed, low=0)
-    return int(torch.randint(2**62, (1,), generator=checks.generator_from(seed)))
+    return int(torch.randint(2**62, (1,), generator=checks.generator_from(seed, "retrieval_map")))

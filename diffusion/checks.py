@@ -6,9 +6,11 @@ the argument in the form the inner code trusts. Inner code does not check again.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,15 +60,20 @@ def choice(name: str, value: str, allowed: Sequence[str]) -> str:
     return value
 
 
-def generator_from(seed: Seed, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator: `seed` itself, one seeded by it, or (None) one from fresh entropy."""
+def generator_from(seed: Seed, stream: str, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator: `seed` itself, one seeded by it, or (None) one from fresh entropy.
+
+    stream : what the numbers are for. The same whole number given to two functions, for
+    patterns and for the noise on them, say, must not give them the same numbers.
+    """
     if isinstance(seed, torch.Generator):
         return seed
     generator = torch.Generator(device=device)
     if seed is None:
         generator.seed()
     else:
-        generator.manual_seed(whole("seed", seed, low=0))
+        words = [whole("seed", seed, low=0), zlib.crc32(stream.encode())]
+        generator.manual_seed(int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0]))
     return generator
 
 

@@ -125,7 +125,9 @@ class EmpiricalDenoiser(Denoiser):
         Arguments and errors as for a call; `seed` is an int, a generator or None.
         """
         x, beta = self._query(x, sigma)
-        return self.data[self._keys.draw(x, beta, checks.generator_from(seed, x.device))]
+        return self.data[
+            self._keys.draw(x, beta, checks.generator_from(seed, "posterior_sample", x.device))
+        ]
 
     def _query(self, x: Tensor, sigma: Level) -> tuple[Tensor, Tensor]:
         """x about the centre of the data, and β = 1/σ² as a (B, 1) column in float64."""

@@ -38,6 +38,7 @@ from hopfield import checks
 from hopfield.checks import Seed
 from hopfield.relaxation import Relaxation, fixed_point, synchronous
 
+_ROWS = 1024  # states worked on at once
 _BLOCK = 2**20  # numbers of a (batch × patterns) block held at once
 _LOSS = 1e-2  # largest error of a logit that single precision may cause
 
@@ -100,12 +101,7 @@ class DenseMemory:
         if self.interaction != "exponential":
             raise ValueError("log_partition needs interaction 'exponential', got 'polynomial'")
         given = self._states(states)
-        work = self._precision(given)
-        result = torch.full((len(given),), -math.inf, dtype=work, device=given.device)
-        for rows, block in self._blocks(given):
-            logits = self._logits(given[rows].to(work), block.to(work))
-            result[rows] = torch.logaddexp(result[rows], torch.logsumexp(logits, 1))
-        return result.to(given.dtype)
+        return torch.cat([self._log_sum(rows) for rows in given.split(_ROWS)])
 
     def energy(self, states: Tensor) -> Tensor:
         """Energy E of each state, (B,); see the head of the module.
@@ -173,7 +169,7 @@ class DenseMemory:
             return fixed_point(self.step, given, max_sweeps, tolerance)
         if dynamics == "synchronous":
             return synchronous(self.step, given, max_sweeps)
-        return self._compiled(given, max_sweeps, checks.generator_from(seed))
+        return self._compiled(given, max_sweeps, checks.generator_from(seed, "relax"))
 
     # ---------------------------------------------------------------- inside
 
@@ -200,11 +196,21 @@ class DenseMemory:
 
     def _blocks(self, states: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Pairs (rows of the batch, patterns) that keep a block of overlaps small."""
-        rows = 1024
-        columns = max(1, _BLOCK // max(1, min(rows, len(states))))
-        for start in range(0, len(states), rows):
-            for block in self.patterns.split(columns):
-                yield slice(start, start + rows), block
+        for start in range(0, len(states), _ROWS):
+            for block in self._pattern_blocks(min(_ROWS, len(states))):
+                yield slice(start, start + _ROWS), block
+
+    def _pattern_blocks(self, rows: int) -> Iterator[Tensor]:
+        yield from self.patterns.split(max(1, _BLOCK // max(1, rows)))
+
+    def _log_sum(self, states: Tensor) -> Tensor:
+        """log Σ_μ e^{L_μ} of a few states, one block of patterns after the other."""
+        work = self._precision(states)
+        total = torch.full((len(states),), -math.inf, dtype=work, device=states.device)
+        for block in self._pattern_blocks(len(states)):
+            logits = self._logits(states.to(work), block.to(work))
+            total = torch.logaddexp(total, torch.logsumexp(logits, 1))
+        return total.to(states.dtype)
 
     def _logits(self, states: Tensor, block: Tensor) -> Tensor:
         logits = self.beta * (states @ block.T)

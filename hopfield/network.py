@@ -133,7 +133,7 @@ class HopfieldNetwork:
         checks.choice("dynamics", dynamics, ("asynchronous", "synchronous"))
         checks.number("temperature", temperature, low=0)
         checks.whole("max_sweeps", max_sweeps, low=0)
-        generator = checks.generator_from(seed, given.device)
+        generator = checks.generator_from(seed, "relax", given.device)
         if dynamics == "synchronous":
             result = self._synchronous(given, temperature, max_sweeps, generator)
         elif given.device.type == "cpu":

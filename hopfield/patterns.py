@@ -42,7 +42,7 @@ def random_patterns(
     torch.Size([2, 5])
     """
     P, N = checks.whole("P", P), checks.whole("N", N)
-    generator = checks.generator_from(seed, device)
+    generator = checks.generator_from(seed, "random_patterns", device)
     bits = torch.randint(2, (P, N), generator=generator, device=generator.device)
     return (2 * bits - 1).to(dtype=dtype, device=device)
 
@@ -82,7 +82,7 @@ def clustered_patterns(
     """
     checks.whole("per_cluster", per_cluster)
     checks.number("overlap", overlap, low=0, high=1)
-    generator = checks.generator_from(seed)
+    generator = checks.generator_from(seed, "clustered_patterns")
     centres = random_patterns(clusters, N, generator, dtype=dtype)
     members = centres.repeat_interleave(per_cluster, dim=0)
     flips = torch.rand(members.shape, generator=generator) < (1 - overlap) / 2
@@ -175,7 +175,7 @@ def flip_spins(patterns: Tensor, overlap: float, seed: Seed = None) -> Tensor:
     """
     patterns = checks.spins("patterns", patterns)
     checks.number("overlap", overlap, low=-1, high=1)
-    generator = checks.generator_from(seed, patterns.device)
+    generator = checks.generator_from(seed, "flip_spins", patterns.device)
     flips = round((1 - overlap) * patterns.shape[1] / 2)
     if flips == 0:
         return patterns.clone()

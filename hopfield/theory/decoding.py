@@ -40,8 +40,8 @@ def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> NDArray[np
 
     Examples
     --------
-    >>> round(float(argmax_retrieval(403, 20, 1.0)), 3)
-    0.808
+    >>> round(float(argmax_retrieval(403, 20, 1.0)), 2)
+    0.81
     """
     counts = _counts(patterns)
     size = checks.whole("size", size, low=2)

@@ -1,0 +1,183 @@
+"""One contract for every memory, whatever kind it is."""
+
+import pytest
+import torch
+
+from bridges import Memory, as_memory, retrieval_map
+from bridges.memory import recall
+from bridges.models import MODELS, Options
+from diffusion import EmpiricalDenoiser
+from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
+
+
+def patterns_for(kind, P=6, N=24, dtype=torch.float64):
+    if kind == "binary":
+        return random_patterns(P, N, seed=0, dtype=dtype)
+    xi = torch.randn(P, N, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return (xi * (N**0.5 / xi.norm(dim=1, keepdim=True))).to(dtype)
+
+
+def generator(seed=1):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    return MODELS[request.param]
+
+
+@pytest.fixture
+def memory(model):
+    return model.build(patterns_for(model.kind), Options())
+
+
+def cue(memory, overlap=0.8, copies=4):
+    patterns = memory.patterns.repeat(copies, 1)
+    return memory.corrupt(patterns, overlap, generator(3))
+
+
+def test_it_is_a_memory(memory):
+    assert isinstance(memory, Memory)
+    assert as_memory(memory) is memory
+
+
+def test_cues_have_the_overlap_that_was_asked_for(memory):
+    for overlap in (0.3, 0.6, 1.0):
+        patterns = memory.patterns.repeat(500, 1)
+        cosine = torch.cosine_similarity(memory.corrupt(patterns, overlap, generator()), patterns)
+        if memory.patterns.unique().numel() == 2:
+            assert (cosine - overlap).abs().max() <= 1 / 24 + 1e-12  # one flip of 24
+        else:
+            # E cos of a noisy cue at N = 24 lies below its large-N value by O(1/N)
+            assert cosine.mean().item() == pytest.approx(overlap, abs=0.02)
+
+
+def test_the_energy_falls(memory):
+    cues = cue(memory, 0.5)
+    before = memory.energy(cues)
+    if before is None:
+        pytest.skip("a dynamics without an energy")
+    after = memory.energy(recall(memory, cues, 0.5, generator()).states)
+    assert (after <= before + 1e-9).all()
+
+
+def test_what_is_retrieved_stays(memory):
+    states, converged = recall(memory, cue(memory), 0.8, generator())
+    assert converged.all()
+    again = recall(memory, states, 1.0, generator()).states
+    assert torch.allclose(again, states, atol=1e-6)
+
+
+def test_seed_reproduces(memory):
+    cues = cue(memory, 0.3)
+    one, two = (recall(memory, cues, 0.3, generator(7)).states for _ in range(2))
+    assert torch.equal(one, two)
+
+
+def test_a_batch_equals_a_loop_where_nothing_is_random(model, memory):
+    cues = cue(memory, 0.6)
+    if model.label in ("Hebb", "pseudo-inverse", "reverse SDE") or "dense" in model.label:
+        if model.kind == "binary":
+            memory.dynamics = "synchronous"
+        elif model.label == "reverse SDE":
+            pytest.skip("every row has noise of its own")
+    batch = recall(memory, cues, 0.6, generator()).states
+    loop = torch.cat([recall(memory, c[None], 0.6, generator()).states for c in cues])
+    assert torch.allclose(batch, loop, atol=1e-9)
+
+
+def test_dtype_follows_and_the_callers_tensor_is_untouched(model):
+    xi = patterns_for(model.kind, dtype=torch.float32)
+    memory = model.build(xi, Options())
+    cues = memory.corrupt(xi, 0.7, generator())
+    copies = xi.clone(), cues.clone()
+    states = recall(memory, cues, 0.7, generator()).states
+    assert states.dtype == torch.float32
+    assert states.device == cues.device
+    assert torch.equal(xi, copies[0])
+    assert torch.equal(cues, copies[1])
+
+
+class Toy:
+    """Ten lines are a memory: everything is retrieved as the first pattern."""
+
+    def __init__(self, states=None):
+        self.patterns, self.states = torch.eye(3), states
+
+    def corrupt(self, patterns, overlap, generator):
+        return patterns * overlap
+
+    def retrieve(self, cues, overlap):
+        states = self.patterns[[0] * len(cues)] if self.states is None else self.states
+        return states, torch.ones(len(cues), dtype=torch.bool)
+
+    def energy(self, states):
+        return None
+
+
+def test_ten_lines_are_a_memory():
+    found = retrieval_map(as_memory(Toy()), [0.5, 1.0], trials=30, seed=0)
+    assert found.success == pytest.approx([1 / 3, 1 / 3])
+    assert found.overlap_out == pytest.approx([1 / 3, 1 / 3])
+    assert found.converged == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: retrieval_map(Toy(torch.full((30, 3), torch.nan)), [1.0], trials=30),
+            ValueError,
+            "Toy must return finite states, got NaN",
+        ),
+        (
+            lambda: retrieval_map(Toy(torch.ones(2, 3)), [1.0], trials=30),
+            ValueError,
+            r"Toy must return states of shape \(30, 3\), got \(2, 3\)",
+        ),
+        (
+            lambda: as_memory(HopfieldNetwork(torch.zeros(3, 3))),
+            ValueError,
+            "patterns must be given for a HopfieldNetwork",
+        ),
+        (
+            lambda: as_memory(HopfieldNetwork(torch.zeros(3, 3)), torch.ones(1, 4)),
+            ValueError,
+            r"patterns must have shape \(P, 3\), got \(1, 4\)",
+        ),
+        (
+            lambda: as_memory(lambda x, sigma: x),
+            ValueError,
+            "patterns must be given for a denoiser that has no data",
+        ),
+        (
+            lambda: as_memory(EmpiricalDenoiser(torch.ones(2, 3)), dynamics="sideways"),
+            ValueError,
+            "dynamics must be one of 'fixed-noise', 'flow', 'sde'",
+        ),
+        (
+            lambda: as_memory(EmpiricalDenoiser(torch.ones(2, 3)), sigma=0.0),
+            ValueError,
+            "sigma must lie in",
+        ),
+        (
+            lambda: as_memory(DenseMemory(torch.ones(2, 3)), dynamics="asynchronous"),
+            ValueError,
+            "dynamics must be one of 'synchronous'",
+        ),
+        (lambda: as_memory(3), TypeError, "source must be a HopfieldNetwork"),
+    ],
+)
+def test_bad_input_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_networks_dynamics_is_chosen():
+    xi = random_patterns(30, 60, seed=0)
+    network = HopfieldNetwork(hebbian(xi))
+    memory = as_memory(network, xi, dynamics="synchronous")
+    starts = random_patterns(100, 60, seed=1)
+    cycles = network.relax(starts, "synchronous").cycles
+    assert cycles.any()
+    assert torch.equal(memory.retrieve(starts, 1.0).converged, ~cycles)

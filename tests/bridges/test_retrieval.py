@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+import torch
+
+from bridges import as_memory, basin_radius, capacity, retrieval_map
+from bridges.retrieval import crossing
+from diffusion import EmpiricalDenoiser
+from hopfield import HopfieldNetwork, hebbian, pseudo_inverse, random_patterns
+from hopfield.theory import argmax_retrieval
+
+
+class Threshold:
+    """Retrieves a cue exactly if its overlap is above a known value; the load sets it."""
+
+    def __init__(self, edge, seed=0):
+        self.patterns, self.edge = random_patterns(20, 50, seed=seed), edge
+
+    def corrupt(self, patterns, overlap, generator):
+        self.cued = patterns
+        return patterns * overlap
+
+    def retrieve(self, cues, overlap):
+        done = torch.ones(len(cues), dtype=torch.bool)
+        return (self.cued if overlap >= self.edge else -self.cued), done
+
+    def step(self, cues, overlap):
+        return self.cued if overlap >= self.edge / 2 else -self.cued
+
+    def energy(self, states):
+        return None
+
+
+def sphere(P, N, seed):
+    xi = torch.randn(P, N, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return xi * (N**0.5 / xi.norm(dim=1, keepdim=True))
+
+
+def test_a_known_edge_is_found():
+    for edge in (0.25, 0.61, 0.9):
+        found = basin_radius(Threshold(edge), seed=0)
+        assert edge - 0.02 < found.overlap < edge + 1e-9
+        assert found.interval == (found.overlap, found.overlap)
+    assert basin_radius(Threshold(0.61), criterion="one-step").overlap == pytest.approx(
+        0.3, abs=0.02
+    )
+    assert np.isnan(basin_radius(Threshold(1.5)).overlap)
+    assert basin_radius(Threshold(0.0)).overlap == 0
+
+
+def test_a_known_capacity_is_found():
+    loads = np.geomspace(0.01, 1, 41)
+    found = capacity(lambda load, seed: Threshold(load / 0.2, seed), loads, samples=3, seed=0)
+    assert found.load == pytest.approx(0.2, rel=0.13)  # a step of the grid
+    never = capacity(lambda load, seed: Threshold(2.0), [0.1, 0.2], samples=2, seed=0)
+    assert np.isnan(never.load)
+    always = capacity(lambda load, seed: Threshold(0.0), [0.1, 0.2], samples=2, seed=0)
+    assert always.load == np.inf
+
+
+def test_crossing_interpolates_and_its_interval_covers():
+    """Binomial samples around a line that crosses ½ at x = 0.5: 95 % of intervals cover it."""
+    x, covered = np.linspace(0, 1, 11), 0
+    generator = np.random.default_rng(0)
+    for _ in range(200):
+        by_sample = generator.binomial(20, x, size=(16, 11)) / 20
+        value, (low, high) = crossing(x, by_sample, 0.5, rising=True, resamples=200)
+        assert low <= value <= high
+        covered += low <= 0.5 <= high
+    assert 0.88 < covered / 200 <= 1  # bootstrap of 16 samples; binomial s.e. .016
+    exact = np.array([[0.0, 0.2, 0.6, 1.0]])
+    assert crossing(np.arange(4.0), exact, 0.5, rising=True)[0] == pytest.approx(1.75)
+    assert crossing(np.arange(4.0), 1 - exact, 0.5, rising=False)[0] == pytest.approx(1.75)
+
+
+def test_errors_are_between_memories_and_honest():
+    """The s.e. of 8 pattern sets predicts the scatter of means of 8."""
+    means, errors = [], []
+    for group in range(24):
+        memories = []
+        for k in range(8):
+            xi = random_patterns(12, 80, seed=100 * group + k)
+            memories.append(as_memory(HopfieldNetwork(hebbian(xi)), xi))
+        found = retrieval_map(memories, [0.6], trials=24, seed=group)
+        assert found.by_sample.shape == (8, 1)
+        means.append(found.success[0])
+        errors.append(found.sem[0])
+    ratio = np.std(means, ddof=1) / np.sqrt(np.mean(np.square(errors)))
+    assert 0.55 < ratio < 1.6  # χ with 23 degrees of freedom, far tails
+
+
+def test_errors_of_one_memory_are_between_its_patterns():
+    xi = random_patterns(30, 100, seed=0)
+    found = retrieval_map(as_memory(HopfieldNetwork(hebbian(xi)), xi), [0.8], trials=90, seed=0)
+    assert found.by_sample.shape == (30, 1)
+    assert found.sem[0] == pytest.approx(found.by_sample.std(ddof=1) / 30**0.5)
+    few = retrieval_map(as_memory(HopfieldNetwork(hebbian(xi)), xi), [0.8], trials=10, seed=0)
+    assert few.by_sample.shape == (10, 1)
+
+
+def test_a_point_does_not_depend_on_the_others_measured():
+    xi = random_patterns(20, 100, seed=0)
+    memory = as_memory(HopfieldNetwork(pseudo_inverse(xi)), xi)
+    alone = retrieval_map(memory, [0.4], seed=5)
+    among = retrieval_map(memory, [0.2, 0.4, 0.9], seed=5)
+    assert alone.overlap_out[0] == among.overlap_out[1]
+    assert retrieval_map(memory, [0.4], seed=6).overlap_out[0] != alone.overlap_out[0]
+
+
+@pytest.mark.parametrize(("P", "noise"), [(403, 0.75), (403, 1.25), (403, 2.0)])
+def test_the_flow_follows_the_exact_law_of_decoding(P, noise):
+    """Retrieval along the flow against P(nearest pattern is the cued one), N = 20."""
+    memories = [as_memory(EmpiricalDenoiser(sphere(P, 20, k)), dynamics="flow") for k in range(12)]
+    m = 1 / np.sqrt(1 + noise**2)
+    found = retrieval_map(memories, [m], trials=100, seed=0)
+    law = argmax_retrieval(P, 20, noise)
+    assert abs(found.success[0] - law) < 4 * found.sem[0] + 0.02  # flow is decoding up to .02
+
+
+def test_capacity_of_hebb_lies_near_its_asymptote():
+    """Clean cues at N = 200: half are lost somewhat above α_c = 0.138."""
+
+    def build(load, seed):
+        xi = random_patterns(round(load * 200), 200, seed=seed)
+        return as_memory(HopfieldNetwork(hebbian(xi)), xi)
+
+    found = capacity(build, [0.08, 0.12, 0.16, 0.2, 0.26], samples=6, trials=30, seed=0)
+    assert 0.138 < found.load < 0.21
+    assert found.interval[0] < found.load < found.interval[1]
+    assert set(found.to_dict()) == {"load", "interval", "curve"}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: retrieval_map(m, [0.0]), r"overlaps must be numbers in \(0, 1\]"),
+        (lambda m: retrieval_map(m, []), "overlaps must be numbers"),
+        (lambda m: retrieval_map(m, [0.5], trials=0), "trials must be a whole number"),
+        (lambda m: retrieval_map(m, [0.5], criterion="both"), "criterion must be one of"),
+        (lambda m: retrieval_map(m, [0.5], threshold=2), "threshold must lie in"),
+        (lambda m: retrieval_map([], [0.5]), "memory must be at least one memory"),
+        (lambda m: basin_radius(m, success=1.0), r"success must lie in \(0, 1\)"),
+        (lambda m: capacity(lambda a, s: m, [0.2, 0.1]), "loads must increase"),
+        (lambda m: capacity(lambda a, s: m, [0.0, 0.1]), r"loads must be numbers in \(0, inf\]"),
+        (lambda m: capacity(lambda a, s: m, [0.1], samples=0), "samples must be a whole number"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(Threshold(0.5))
+
+
+def test_one_step_needs_a_step():
+    class NoStep(Threshold):
+        step = None
+
+    with pytest.raises(ValueError, match=r"needs a memory with step\(cues, overlap\), got NoStep"):
+        retrieval_map(NoStep(0.5), [1.0], criterion="one-step")

@@ -1,0 +1,137 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from diffusion import EmpiricalDenoiser
+
+
+def gaussian(rows, d, seed, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(rows, d, dtype=dtype, generator=generator)
+
+
+def log_weights(data, x, sigma):
+    """Explicit distances, nothing shared with the implementation."""
+    return -((x[:, None] - data) ** 2).sum(2) / (2 * sigma**2)
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.7, 4.0])
+def test_against_explicit_distances(sigma):
+    data, x = 3 + gaussian(40, 6, 0), 3 + gaussian(11, 6, 1)
+    denoiser = EmpiricalDenoiser(data)
+    logits = log_weights(data, x, sigma)
+    weights = torch.softmax(logits, 1)
+    mean = weights @ data
+    density = torch.logsumexp(logits, 1) - math.log(40) - 3 * math.log(2 * math.pi * sigma**2)
+    assert (denoiser.weights(x, sigma) - weights).abs().max() < 1e-12
+    assert (denoiser(x, sigma) - mean).abs().max() < 1e-12
+    assert (denoiser.score(x, sigma) - (mean - x) / sigma**2).abs().max() < 1e-9
+    assert (denoiser.log_density(x, sigma) - density).abs().max() < 1e-9
+    spread = data[None] - mean[:, None]
+    cov = torch.einsum("bn,bni,bnj->bij", weights, spread, spread)
+    assert (denoiser.jacobian(x, sigma) - cov / sigma**2).abs().max() < 1e-11
+
+
+def test_score_and_jacobian_are_derivatives():
+    data, x = gaussian(30, 4, 0), gaussian(5, 4, 1).requires_grad_()
+    denoiser = EmpiricalDenoiser(data)
+    (score,) = torch.autograd.grad(denoiser.log_density(x, 0.6).sum(), x)
+    assert (denoiser.score(x.detach(), 0.6) - score).abs().max() < 1e-11
+    jacobian = torch.autograd.functional.jacobian(lambda y: denoiser(y[None], 0.6)[0], x[0])
+    assert (denoiser.jacobian(x.detach(), 0.6)[0] - jacobian).abs().max() < 1e-12
+
+
+def test_log_density_is_normalised():
+    denoiser = EmpiricalDenoiser(torch.tensor([[-1.0], [0.5], [2.0]], dtype=torch.float64))
+    grid = torch.linspace(-12, 14, 20001, dtype=torch.float64)[:, None]
+    density = denoiser.log_density(grid, 0.8).exp()
+    assert torch.trapezoid(density, grid[:, 0]).item() == pytest.approx(1, abs=1e-9)
+
+
+def test_one_noise_level_a_row():
+    denoiser, x = EmpiricalDenoiser(gaussian(20, 3, 0)), gaussian(4, 3, 1)
+    sigma = torch.tensor([0.1, 0.5, 1.0, 3.0])
+    for method in (denoiser, denoiser.log_density, denoiser.weights, denoiser.jacobian):
+        rows = torch.cat([method(x[k : k + 1], float(sigma[k])) for k in range(4)])
+        assert torch.allclose(method(x, sigma), rows, atol=1e-12)
+
+
+def test_blocks_do_not_change_the_result(monkeypatch):
+    data, x = gaussian(300, 5, 0), gaussian(9, 5, 1)
+    denoiser = EmpiricalDenoiser(data)
+    fused, density = denoiser(x, 0.5), denoiser.log_density(x, 0.5)
+    monkeypatch.setattr("diffusion.attention._ROWS", 4)
+    monkeypatch.setattr("diffusion.attention._NUMBERS", 100)
+    assert torch.allclose(denoiser.log_density(x, 0.5), density, atol=1e-12)
+    keys, beta = denoiser._keys, torch.full((9, 1), 4.0, dtype=torch.float64)
+    blocks = keys._query_blocks(x - keys.centre, beta, torch.float64)
+    folded = torch.cat([keys._fold(q, torch.float64)[1] for q in blocks]) + keys.centre
+    assert (folded - fused).abs().max() < 1e-13
+
+
+@pytest.mark.parametrize("sigma", [1e-3, 1e-2, 0.3, 2.0])
+def test_single_precision_stays_accurate(sigma):
+    """Logits of size |ξ|²/σ² would lose all their digits at the smallest of these."""
+    data, x = 5 * gaussian(200, 50, 0), 5 * gaussian(20, 50, 1)
+    x = data[:20] + sigma * x / 5
+    exact = EmpiricalDenoiser(data)
+    single = EmpiricalDenoiser(data.float())
+    assert single(x.float(), sigma).dtype == torch.float32
+    assert (single(x.float(), sigma) - exact(x.float().double(), sigma)).abs().max() < 2e-3
+    weights = single.weights(x.float(), sigma) - exact.weights(x.float().double(), sigma)
+    assert weights.abs().max() < 2e-3
+
+
+def test_extreme_noise_levels_stay_finite():
+    denoiser = EmpiricalDenoiser(gaussian(50, 8, 0))
+    x = 1e3 * gaussian(5, 8, 1)
+    for sigma in (1e-8, 1e-3, 1e8):
+        for method in (denoiser, denoiser.score, denoiser.log_density, denoiser.jacobian):
+            assert torch.isfinite(method(x, sigma)).all()
+    assert torch.allclose(denoiser(x, 1e9), denoiser.data.mean(0).expand(5, 8), atol=1e-6)
+    nearest = torch.cdist(x, denoiser.data).argmin(1)
+    assert torch.allclose(denoiser(x, 1e-6), denoiser.data[nearest], atol=1e-12)
+
+
+def test_posterior_draws_have_the_posterior_law():
+    data = gaussian(30, 2, 0)
+    denoiser, x = EmpiricalDenoiser(data), gaussian(2, 2, 1)
+    draws = denoiser.posterior_sample(x.repeat_interleave(40000, 0), 0.7, seed=0)
+    for k in range(2):
+        drawn = (draws[k * 40000 : (k + 1) * 40000, None] == data).all(2).double().mean(0)
+        law = denoiser.weights(x[k : k + 1], 0.7)[0]
+        error = (law * (1 - law) / 40000).sqrt()
+        assert ((drawn - law).abs() < 4.5 * error + 1e-4).all()  # 30 weights at a time
+
+
+def test_duplicates_single_points_and_empty_batches():
+    twice = EmpiricalDenoiser(torch.tensor([[1.0, 2.0], [1.0, 2.0]]))
+    assert torch.allclose(twice.weights(torch.zeros(1, 2), 1.0), torch.full((1, 2), 0.5))
+    one = EmpiricalDenoiser(np.array([[1.0, 2.0]]))
+    assert torch.equal(one(torch.zeros(3, 2), 0.1), one.data.expand(3, 2))
+    assert (one.jacobian(torch.zeros(1, 2), 0.1) == 0).all()
+    empty = torch.zeros(0, 2)
+    assert one(empty, 1.0).shape == (0, 2)
+    assert one.log_density(empty, 1.0).shape == (0,)
+    assert one.posterior_sample(empty, 1.0).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda d, x: EmpiricalDenoiser(x[:0]), "data must hold at least one point"),
+        (lambda d, x: EmpiricalDenoiser(x[0]), r"data must have shape \(rows, d\)"),
+        (lambda d, x: EmpiricalDenoiser(x * torch.nan), "data must be finite, got 6 NaN"),
+        (lambda d, x: d(x[:, :2], 1.0), r"x must have shape \(rows, 3\), got \(2, 2\)"),
+        (lambda d, x: d(x, 0.0), "sigma must be positive and finite, got 0"),
+        (lambda d, x: d.score(x, -1.0), "sigma must be positive and finite, got -1"),
+        (lambda d, x: d.log_density(x, torch.ones(3)), "sigma must be a number or have shape"),
+        (lambda d, x: d.jacobian(x * torch.inf, 1.0), "x must be finite"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    x = torch.ones(2, 3)
+    with pytest.raises(ValueError, match=message):
+        call(EmpiricalDenoiser(x), x)

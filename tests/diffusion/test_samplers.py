@@ -1,0 +1,124 @@
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from diffusion import OU, VE, Cosine, EmpiricalDenoiser, noise_to, sample, uturn
+
+PAIR = EmpiricalDenoiser(torch.tensor([[-1.0], [1.0]], dtype=torch.float64))
+
+
+def gaussian_denoiser(x, sigma):
+    """Exact for data N(0, 1): every step of a sampler is linear."""
+    return x / (1 + sigma**2)
+
+
+def normal(rows, d, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(rows, d, dtype=torch.float64, generator=generator)
+
+
+@pytest.mark.parametrize(("method", "order"), [("euler", 1), ("heun", 2)])
+def test_order_of_convergence(method, order):
+    """The flow of Gaussian data is x ∝ sqrt(1 + σ²)."""
+    x = torch.ones(1, 1, dtype=torch.float64)
+    exact = math.sqrt((1 + 0.1**2) / (1 + 3.0**2))
+    errors = [
+        abs(sample(gaussian_denoiser, x, VE(), method, n, start=3.0, stop=0.1).item() - exact)
+        for n in (40, 80, 160)
+    ]
+    rates = np.log2(np.divide(errors[:-1], errors[1:]))
+    assert rates == pytest.approx([order, order], abs=0.12)
+
+
+def test_sde_has_the_exact_variance_in_the_limit():
+    """Gaussian data: the recursion of the variance, and its limit 1 + σ²."""
+    x = 3.0 * normal(200000, 1, 0) * math.sqrt(1 + 1 / 9)
+    variance, levels = x.var().item(), np.geomspace(3.0, 0.5, 21)
+    for a, b in pairwise(levels):
+        shrink = 1 / (1 + a**2) + (b / a) ** 2 * (1 - 1 / (1 + a**2))
+        variance = shrink**2 * variance + b**2 * (1 - (b / a) ** 2)
+    y = sample(gaussian_denoiser, x, VE(), "sde", 20, start=3.0, stop=0.5, seed=1)
+    assert y.var().item() == pytest.approx(variance, rel=4 * math.sqrt(2 / 200000))
+    assert variance == pytest.approx(1.25, rel=0.1)  # the bias of 20 steps
+
+
+@pytest.mark.parametrize("method", ["euler", "heun", "sde", "ancestral"])
+def test_schedules_are_relabellings(method):
+    """The same noise levels give the same path, whatever the clock."""
+    y = 2.0 * normal(50, 1, 0)
+    paths = []
+    for schedule in (VE(), OU(), Cosine()):
+        start, stop = float(schedule.time(2.0)), float(schedule.time(0.3))
+        x = y * float(schedule.alpha(start))
+        end = sample(PAIR, x, schedule, method, 10, start=start, stop=stop, seed=3)
+        paths.append(end / float(schedule.alpha(stop)))
+    assert torch.allclose(paths[0], paths[1], atol=1e-9)
+    assert torch.allclose(paths[0], paths[2], atol=1e-9)
+
+
+def test_flow_boundaries_are_quantiles():
+    """Transport keeps mass: three points split p_T into thirds."""
+    points = torch.tensor([[-1.0], [0.0], [3.0]], dtype=torch.float64)
+    denoiser, sigma = EmpiricalDenoiser(points), 10.0
+    grid = torch.linspace(-20, 20, 16001, dtype=torch.float64)[:, None]
+    ends = sample(denoiser, grid, VE(), "heun", 100, start=sigma)
+    label = (ends - points.T).abs().argmin(1)
+    bounds = [grid[label == k].max().item() for k in (0, 1)]
+    assert bounds == pytest.approx([-3.7065, 5.0328], abs=5e-3)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 10])
+def test_ancestral_sampling_draws_from_the_posterior_at_any_step_count(steps):
+    data = torch.tensor(
+        [[0.0, 0], [1, 0], [0, 1.2], [-1.5, -0.5], [0.8, -1.3]], dtype=torch.float64
+    )
+    denoiser, runs = EmpiricalDenoiser(data), 40000
+    x = torch.tensor([[0.5, 0.4]], dtype=torch.float64)
+    law = torch.tensor([0.2879, 0.2879, 0.2437, 0.0625, 0.1180], dtype=torch.float64)
+    assert (denoiser.weights(x, 1.2)[0] - law).abs().max() < 1e-4
+    ends = sample(denoiser, x.expand(runs, 2), VE(), "ancestral", steps, start=1.2, seed=steps)
+    drawn = (ends[:, None] == data).all(2).double().mean(0)
+    assert ((drawn - law).abs() < 4 * (law * (1 - law) / runs).sqrt() + 1e-4).all()
+
+
+def test_forward_noise_has_its_moments():
+    x = torch.full((100000, 1), 2.0, dtype=torch.float64)
+    noised = noise_to(x, OU(), 0.5, seed=0)
+    assert noised.mean().item() == pytest.approx(2 * math.exp(-0.5), abs=4 * 0.8 / 100000**0.5)
+    assert noised.var().item() == pytest.approx(1 - math.exp(-1), rel=4 * (2 / 100000) ** 0.5)
+
+
+def test_seed_reproduces_and_input_is_untouched():
+    x = normal(5, 1, 0)
+    before = x.clone()
+    for method in ("sde", "ancestral"):
+        one = sample(PAIR, x, VE(), method, 4, start=1.0, stop=0.2, seed=9)
+        assert torch.equal(one, sample(PAIR, x, VE(), method, 4, start=1.0, stop=0.2, seed=9))
+        assert not torch.equal(one, sample(PAIR, x, VE(), method, 4, start=1.0, stop=0.2, seed=8))
+    assert torch.equal(x, before)
+    single = sample(PAIR, x.float(), VE(), start=1.0)
+    assert single.dtype == torch.float64  # a denoiser of float64 data answers in float64
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: sample(PAIR, x, VE(), "magic", start=1.0), "method must be one of 'euler'"),
+        (lambda x: sample(PAIR, x, VE()), "start must be a time above stop = 0.0, got None"),
+        (lambda x: sample(PAIR, x, VE(), start=1.0, stop=2.0), "start must be a time above"),
+        (lambda x: sample(PAIR, x, VE(), steps=0, start=1.0), "steps must be a whole number"),
+        (lambda x: sample(PAIR, x[0], VE(), start=1.0), "x must have shape"),
+        (
+            lambda x: sample(gaussian_denoiser, x, VE(), "ancestral", start=1.0),
+            "needs a denoiser with posterior_sample, got function; use method 'sde'",
+        ),
+        (lambda x: noise_to(x, Cosine(), 1.0), r"time must lie in \[0, 1\)"),
+        (lambda x: uturn(PAIR, x * torch.nan, VE(), 1.0), "x must be finite"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(torch.ones(2, 1))
