@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from bridges.data import pattern_set, vectors
@@ -39,6 +40,13 @@ class Setting:
     degree: int = 3
     steps: int = 50
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"device {self.device!r} cannot be used here: {reason}") from error
 
     def measure(self) -> Measure:
         """The measurement of a point, for `run_study`."""
@@ -171,11 +179,15 @@ class Report:
 
     @cached_property
     def capacities(self) -> dict[str, dict[str, Any]]:
-        """By model, the number of patterns at which retrieval falls to the level."""
+        """By model, the number of patterns at which retrieval falls to the level.
+
+        crossed : "here"; "beyond" the largest load measured; or "never", below it throughout.
+        """
         found = {}
         for curve in self.load:
             value, interval = crossing(np.log(curve.x), curve.by_sample, self.level, rising=False)
             found[curve.model] = {
+                "crossed": "never" if np.isnan(value) else "beyond" if np.isinf(value) else "here",
                 "patterns": float(np.exp(value)),
                 "interval": [float(np.exp(end)) for end in interval],
                 "measured_up_to": int(curve.x[-1]),
@@ -197,10 +209,18 @@ class Report:
         if self.setting.data != "random":
             return {}
         N = self.setting.dimension
-        return {
-            "theory, nearest (real)": lambda P, m: argmax_retrieval(P, N, noise_of_overlap(m)),
-            "theory, nearest (spins)": lambda P, m: argmax_retrieval_spins(P, N, m),
+        laws: dict[str, tuple[str, Law]] = {
+            "real": (
+                "best decoder (theory, real)",
+                lambda P, m: argmax_retrieval(P, N, noise_of_overlap(m)),
+            ),
+            "binary": (
+                "best decoder (theory, spins)",
+                lambda P, m: argmax_retrieval_spins(P, N, m),
+            ),
         }
+        kinds = {MODELS[point["model"]].kind for point in self.study.points}
+        return {label: law for kind, (label, law) in laws.items() if kind in kinds}
 
     def summary(self) -> dict[str, Any]:
         """The record: settings, and by model capacity and basin with 95 % intervals."""
@@ -219,15 +239,17 @@ class Report:
         """The result in a line, the title of the figure."""
         data = Path(self.setting.data).stem
         if self.overlap is None:
-            ranked = sorted(self.basins, key=lambda m: _or(self.basins[m]["overlap"], 2.0))
-            best = (
-                f"{_label(ranked[0])} from cues of $m_0$ = {self.basins[ranked[0]]['overlap']:.2f}"
-            )
-            return f"{data}, {self.patterns} patterns: {best}"
-        ranked = sorted(self.capacities, key=lambda m: _or(self.capacities[m]["patterns"], 0.0))
+            best = min(self.basins, key=lambda m: _or(self.basins[m]["overlap"], 2.0))
+            edge = _number(self.basins[best]["overlap"], ".2f")
+            home = f"half of the cues come home from $m_0$ = {edge} ({_label(best)})"
+            return f"{data}, $P$ = {self.patterns}: {home}"
+        held = self.capacities
+        ranked = sorted(
+            (m for m in held if m != "nearest"), key=lambda m: _or(held[m]["patterns"], 0.0)
+        )
         ends = dict.fromkeys([ranked[0], ranked[-1]])
-        held = " … ".join(f"{self._held(m)} ({_label(m)})" for m in ends)
-        return f"{data}: half of the cues at $m_0$ = {self.overlap:g} come home up to P = {held}"
+        words = ", ".join(f"{self._held(m)} ({_label(m)})" for m in ends)
+        return f"{data}: half of the cues at $m_0$ = {self.overlap:g} come home up to $P$ = {words}"
 
     def text(self) -> str:
         """Tables for a person."""
@@ -253,7 +275,7 @@ class Report:
         found = self.capacities[model]
         if found["patterns"] == float("inf"):
             return f"> {found['measured_up_to']}"
-        return _number(found["patterns"], ".3g")
+        return _number(found["patterns"], ".2g" if found["patterns"] < 100 else ".0f")
 
 
 def _table(

@@ -28,7 +28,7 @@ def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> NDArray[np
     ----------
     patterns : P ≥ 1, a number or an array.
     size : N ≥ 2; patterns are uniform on the sphere |ξ|² = N.
-    noise : s > 0.
+    noise : s ≥ 0.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> NDArray[np
     """
     counts = _counts(patterns)
     size = checks.whole("size", size, low=2)
-    s = checks.number("noise", noise, low=0, open_low=True)
+    s = checks.number("noise", noise, low=0)
     z, z_weights = np.polynomial.hermite_e.hermegauss(_NODES)
     u, u_weights = np.polynomial.legendre.leggauss(_NODES)
     along = np.sqrt(size) + s * z[:, None]
