@@ -22,8 +22,9 @@ from hopfield import HopfieldNetwork, flip_spins, pseudo_inverse, random_pattern
 def timed(*functions: Callable[[], object], repeats: int = 9) -> list[float]:
     """Least seconds of each function, after a first, uncounted run of it.
 
-    The least, since other work on the machine only ever adds. Each function's runs follow each other: thread pools of several libraries keep spinning
-    for a while after their work, and would slow whatever comes in turn.
+    The least, since other work on the machine only ever adds. Each function's runs follow
+    each other: thread pools of several libraries keep spinning for a while after their work,
+    and would slow whatever comes in turn.
     """
     result = []
     for function in functions:
