@@ -19,8 +19,10 @@ from torch import Tensor
 from bridges.data import pattern_set, vectors
 from bridges.equivalence import noise_of_overlap
 from bridges.models import MODELS, Options
+from bridges.record import Point, Row
 from bridges.retrieval import crossing, retrieval_map
-from bridges.study import Measure, Point, Row, Study
+from bridges.study import Findings, Measure, Study
+from bridges.tables import table, uncertain
 from hopfield.theory import argmax_retrieval, argmax_retrieval_spins
 
 Law = Callable[[Any, float], Any]  # f(P, overlap) → probability of retrieval
@@ -222,6 +224,12 @@ class Report:
         kinds = {MODELS[point["model"]].kind for point in self.study.points}
         return {label: law for kind, (label, law) in laws.items() if kind in kinds}
 
+    def findings(self) -> Findings:
+        """Text, record and figure."""
+        from bridges.plots import comparison_figure
+
+        return Findings(self.text(), self.summary(), comparison_figure(self))
+
     def summary(self) -> dict[str, Any]:
         """The record: settings, and by model capacity and basin with 95 % intervals."""
         found: dict[str, Any] = asdict(self.setting) | {
@@ -260,15 +268,15 @@ class Report:
             "errors: s.e. between pattern sets",
         ]
         if self.load:
-            last = [("  P at 1/2", {m: self._held(m) for m in self.capacities})]
             heading = f"retrieval at m0 = {self.overlap:g}, P ="
-            lines += ["", _table(self.load, heading, last)]
+            ends = [self._held(curve.model) for curve in self.load]
+            lines += ["", _table(self.load, heading, "P at 1/2", ends)]
         if self.corruption:
-            last = [
-                ("  m0 at 1/2", {m: _number(b["overlap"], ".2f") for m, b in self.basins.items()})
-            ]
             heading = f"retrieval at P = {self.patterns}, m0 ="
-            lines += ["", _table(self.corruption, heading, last)]
+            ends = [_number(self.basins[c.model]["overlap"], ".2f") for c in self.corruption]
+            lines += ["", _table(self.corruption, heading, "m0 at 1/2", ends)]
+        if self.study.reused:
+            lines += ["", f"({self.study.reused} measurements found there, not repeated)"]
         return "\n".join(lines)
 
     def _held(self, model: str) -> str:
@@ -278,30 +286,13 @@ class Report:
         return _number(found["patterns"], ".2g" if found["patterns"] < 100 else ".0f")
 
 
-def _table(
-    curves: Sequence[Curve], heading: str, last: Sequence[tuple[str, dict[str, str]]]
-) -> str:
-    """A row a model; a column an x, as `value(error of the last digits)`; the `last` ones."""
-    first = max(len(heading), *(len(_label(c.model)) for c in curves)) + 1
-    lines = [
-        f"{heading:<{first}}"
-        + "".join(f"{x:>9g}" for x in curves[0].x)
-        + "".join(f"{name:>11}" for name, _ in last)
+def _table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]) -> str:
+    """A row a model, a column an x, and a `last` column."""
+    rows = [
+        [_label(c.model), *(uncertain(m, e) for m, e in zip(c.mean, c.sem, strict=True)), end]
+        for c, end in zip(curves, ends, strict=True)
     ]
-    for curve in curves:
-        cells = [_cell(m, e) for m, e in zip(curve.mean, curve.sem, strict=True)]
-        lines.append(
-            f"{_label(curve.model):<{first}}"
-            + "".join(f"{cell:>9}" for cell in cells)
-            + "".join(f"{values[curve.model]:>11}" for _, values in last)
-        )
-    return "\n".join(lines)
-
-
-def _cell(mean: float, sem: float) -> str:
-    if np.isnan(sem) or sem == 0:
-        return f"{mean:.2f}"
-    return f"{mean:.2f}({max(1, round(100 * sem))})"
+    return table([heading, *(f"{x:g}" for x in curves[0].x), last], rows)
 
 
 def _number(value: float, form: str) -> str:

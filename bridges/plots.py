@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from bridges.comparison import Curve, Report
 from bridges.models import MODELS
-from bridges.study import write_bytes
+from bridges.record import write_bytes
 
 LOOKS: dict[str, tuple[str, str]] = {
     "hebb": ("#000000", "o"),

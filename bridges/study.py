@@ -19,23 +19,26 @@ its folder is refused unless overwriting is asked for.
 from __future__ import annotations
 
 import csv
+import inspect
 import io
-import json
 import math
-import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
+from json import dumps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-Point = dict[str, Any]
-Row = dict[str, Any]
+import click
+
+from bridges import options
+from bridges.record import Point, Record, Row, finite, write_json, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 Measure = Callable[[Point, int], list[Row]]
-
-_PACKAGES = ("hopfield-diffusion", "torch", "numpy", "numba", "scipy")
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def run_study(
         "samples": samples,
         "points": list(points),
     }
-    record = None if out is None else _Record(Path(out), config, overwrite)
+    record = None if out is None else Record(Path(out), config, overwrite)
     done = {} if record is None else record.read()
     reused = len(done)
     tasks = [(p, s) for p in range(len(points)) for s in range(samples) if (p, s) not in done]
@@ -144,89 +147,89 @@ def run_study(
     return study
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    write_bytes(path, text.encode())
+@dataclass(frozen=True)
+class Findings:
+    """What a study found: a text for a person, a summary for a program, a figure."""
+
+    text: str
+    summary: Point
+    figure: Figure
+
+    def publish(self, folder: Path, *, json: bool, quiet: bool, show: bool) -> None:
+        """Write summary and figure into the folder of the run, and print what is wanted."""
+        from bridges import plots
+
+        plots.save(self.figure, folder / "figure.png")
+        write_json(folder / "summary.json", self.summary)
+        if json:
+            click.echo(dumps(finite(self.summary), indent=2))
+        elif not quiet:
+            click.echo(self.text)
+            click.echo(f"written to {folder}: results.csv, summary.json, figure.png")
+        if show:
+            click.launch(str(folder / "figure.png"))
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+Run = Callable[[Measure, Sequence[Point]], Study]
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all; NaN and infinities become null."""
-    write_text(path, json.dumps(finite(value), indent=2, allow_nan=False) + "\n")
+def study_command(
+    presets: Mapping[str, Mapping[str, Any]],
+) -> Callable[[Callable[..., Findings]], click.Command]:
+    """Make a command of a study, with the options that all studies share.
 
+    presets : "quick" and "paper", each a value for every option of the study and for
+    `samples`; an option that is given wins over its preset.
 
-def finite(value: Any) -> Any:
-    """`value` with NaN and infinities, which JSON has no word for, as None."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {k: finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(v) for v in value]
-    return value
+    The decorated function takes `run(measure, points)`, to call once, and its options by
+    name; it returns Findings.
+    """
 
+    def decorate(function: Callable[..., Findings]) -> click.Command:
+        name = Path(inspect.getfile(function)).stem
 
-class _Record:
-    """The folder of a run."""
-
-    def __init__(self, folder: Path, config: Point, overwrite: bool) -> None:
-        self.folder = folder
-        self.points = folder / "points.jsonl"
-        given = json.loads(json.dumps(config))
-        file = folder / "config.json"
-        if file.exists() and not overwrite:
-            self._same(file, given)
-            return
-        if self.points.exists() and not overwrite:
-            raise ValueError(f"out: {folder} holds points of an unknown run; pass --overwrite")
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in ("points.jsonl", "results.csv", "summary.json", "figure.png"):
-            (folder / old).unlink(missing_ok=True)
-        write_json(file, given | {"versions": _versions()})
-
-    def _same(self, file: Path, config: Point) -> None:
-        try:
-            found = json.loads(file.read_text())
-            changed = [k for k in config if found.get(k) != config[k]]
-        except (ValueError, AttributeError) as error:
-            raise ValueError(f"out: {file} is not a readable record: {error}") from error
-        if changed:
-            raise ValueError(
-                f"out: {self.folder} holds another run ({', '.join(changed)} differ); "
-                "choose another --out or pass --overwrite"
+        @options.plain_errors
+        def command(
+            preset: str,
+            samples: int | None,
+            seed: int,
+            jobs: int,
+            out: Path | None,
+            json: bool,
+            quiet: bool,
+            overwrite: bool,
+            show: bool,
+            **given: Any,
+        ) -> None:
+            chosen = dict(presets[preset]) | {k: v for k, v in given.items() if v is not None}
+            usual = chosen.pop("samples")
+            folder = out or Path("results") / f"{name}-{preset}"
+            run = partial(
+                run_study,
+                name,
+                parameters=chosen,
+                samples=samples or usual,
+                seed=seed,
+                jobs=jobs,
+                out=folder,
+                overwrite=overwrite,
+                quiet=quiet or json,
             )
+            function(run, **chosen).publish(folder, json=json, quiet=quiet, show=show)
 
-    def read(self) -> dict[tuple[int, int], list[Row]]:
-        """What is finished. A last line cut short by a kill is dropped, from the file too."""
-        if not self.points.exists():
-            return {}
-        done = {}
-        text = self.points.read_text()
-        whole = text[: text.rfind("\n") + 1]
-        for line in whole.splitlines():
-            entry = json.loads(line)
-            done[entry["point"], entry["sample"]] = entry["rows"]
-        if whole != text:
-            write_text(self.points, whole)
-        return done
+        command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        for option in reversed(("samples", "seed", "jobs", "out", *options.FLAGS)):
+            command = options.shared(option, default=None if option == "samples" else ...)(command)
+        command = click.option(
+            "--preset",
+            type=click.Choice(list(presets)),
+            default="quick",
+            show_default=True,
+            help="quick: under a minute on 2 cores; paper: the full figure.",
+        )(command)
+        return click.command(name, help=function.__doc__)(command)
 
-    def append(self, point: int, sample: int, rows: list[Row]) -> None:
-        with self.points.open("a") as file:
-            file.write(json.dumps({"point": point, "sample": sample, "rows": rows}) + "\n")
+    return decorate
 
 
 def _computed(
@@ -288,16 +291,6 @@ def _csv(rows: list[Row]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
 
 
 def _progress(name: str, total: int, done: int, quiet: bool) -> Any:

@@ -139,7 +139,7 @@ def test_results_are_not_overwritten_unless_asked():
     assert Path("run/results.csv").read_bytes() == kept
     call("retrieve", *SMALL, "--seed", 5, "--out", "run", "--overwrite", "--quiet")
     assert Path("run/results.csv").read_bytes() != kept
-    assert "(3 of 3 measurements found there)" in call(
+    assert "(3 measurements found there, not repeated)" in call(
         "retrieve", *SMALL, "--seed", 5, "--out", "run"
     )
 

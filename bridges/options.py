@@ -1,0 +1,145 @@
+"""The options of the command and of the studies, spelled the same everywhere."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bridges.models import MODELS
+
+Command = Callable[..., Any]
+
+
+class Numbers(click.ParamType):
+    """A list of numbers: `0.1,0.2`, a range of whole ones `0-63`, or one number."""
+
+    name = "list"
+
+    def __init__(self, kind: type, low: float, high: float, open_low: bool = False) -> None:
+        self.kind, self.low, self.high, self.open_low = kind, low, high, open_low
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[Any]:
+        """The numbers, increasing and distinct."""
+        if isinstance(value, list):
+            return value
+        numbers: set[Any] = set()
+        for part in str(value).split(","):
+            try:
+                first, dash, last = part.strip().partition("-")
+                if dash and first and self.kind is int:
+                    numbers.update(range(int(first), int(last) + 1))
+                else:
+                    numbers.add(self.kind(part))
+            except ValueError:
+                self.fail(f"{part!r} is not a number or a range like 0-63", param, ctx)
+        for number in numbers:
+            inside = self.low <= number <= self.high and not (self.open_low and number == self.low)
+            if not inside:
+                bracket = "(" if self.open_low else "["
+                self.fail(f"{number} is not in {bracket}{self.low:g}, {self.high:g}]", param, ctx)
+        if not numbers:
+            self.fail("the list is empty", param, ctx)
+        return sorted(numbers)
+
+
+COUNTS = Numbers(int, 1, float("inf"))
+OVERLAPS = Numbers(float, 0, 1, open_low=True)
+OVERLAP = click.FloatRange(0, 1, min_open=True)
+
+
+class Names(click.ParamType):
+    """A list of model names: `hebb,flow`, or `all`."""
+
+    name = "list"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
+        """The names, known and distinct."""
+        if value == "all":
+            return list(MODELS)
+        names = list(dict.fromkeys(part.strip() for part in str(value).split(",")))
+        for name in names:
+            if name not in MODELS:
+                known = ", ".join(MODELS)
+                self.fail(f"unknown model {name!r}; the models are {known}", param, ctx)
+        return names
+
+
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "model": {"type": Names(), "default": "hebb", "help": "Models, or 'all'."},
+    "data": {"default": "digits", "help": "digits, random, or a .npy or .npz file (n, N)."},
+    "patterns": {"type": click.IntRange(1), "default": 10, "help": "Patterns stored, P."},
+    "loads": {
+        "type": COUNTS,
+        "help": "Numbers of patterns P to measure.  [default: 2, 4, 8 … as the data allow]",
+    },
+    "overlap": {"type": OVERLAP, "default": 0.6, "help": "Overlap of the cues."},
+    "overlaps": {
+        "type": OVERLAPS,
+        "default": "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1",
+        "help": "Overlaps of the cues to measure.",
+    },
+    "size": {"type": click.IntRange(2), "help": "N of random patterns.  [default: 100]"},
+    "criterion": {
+        "type": click.Choice(["fixed-point", "one-step"]),
+        "default": "fixed-point",
+        "help": "The end of the dynamics, or a single update.",
+    },
+    "threshold": {
+        "type": OVERLAP,
+        "default": 0.95,
+        "help": "Cosine with the pattern that counts as retrieval.",
+    },
+    "trials": {"type": click.IntRange(1), "default": 64, "help": "Cues a pattern set."},
+    "beta": {
+        "type": click.FloatRange(0, min_open=True),
+        "default": 1.0,
+        "help": "Inverse temperature; σ² = 1/β of the iterated denoiser.",
+    },
+    "degree": {"type": click.IntRange(2), "default": 3, "help": "Degree of the polynomial."},
+    "samples": {"type": click.IntRange(1), "default": 8, "help": "Independent pattern sets."},
+    "seed": {"type": click.IntRange(0), "default": 0, "help": "Root of all randomness."},
+    "jobs": {"type": click.IntRange(1), "default": _CORES, "help": "Processes."},
+    "device": {"default": "cpu", "help": "Where tensors live: cpu, cuda, cuda:1, …"},
+    "out": {
+        "type": click.Path(file_okay=False, path_type=Path),
+        "help": "Folder of the results.  [default: a folder of its own in results]",
+    },
+    "json": {"is_flag": True, "help": "Print the summary as JSON, nothing else."},
+    "quiet": {"is_flag": True, "help": "Print no progress and no table."},
+    "overwrite": {"is_flag": True, "help": "Replace another run found in --out."},
+    "show": {"is_flag": True, "help": "Open the figure."},
+}
+for _settings in _OPTIONS.values():
+    _settings.setdefault("show_default", True)
+FLAGS = ("json", "quiet", "overwrite", "show")
+
+
+def shared(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    """The options of these names, in this order; `settings` replace their own, … keeps them."""
+
+    def decorate(command: Command) -> Command:
+        for name in reversed(names):
+            own = {k: v for k, v in settings.items() if v is not ...}
+            command = click.option(f"--{name}", **(_OPTIONS[name] | own))(command)
+        return command
+
+    return decorate
+
+
+def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A ValueError of the library is the user's input: one line, exit code 2."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+
+    return run

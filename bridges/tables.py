@@ -1,0 +1,39 @@
+"""Tables for a person: aligned columns, values with the error of their last digits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def uncertain(mean: float, sem: float | None, digits: int = 2) -> str:
+    """`0.93(2)`: a mean and the standard error of its last digits, if there is one.
+
+    Examples
+    --------
+    >>> uncertain(0.931, 0.018), uncertain(1.0, 0.0), uncertain(0.5, None)
+    ('0.93(2)', '1.00', '0.50')
+    """
+    if sem is None or math.isnan(sem) or sem == 0:
+        return f"{mean:.{digits}f}"
+    return f"{mean:.{digits}f}({max(1, round(sem * 10**digits))})"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns aligned, the first to the left and the others to the right.
+
+    Examples
+    --------
+    >>> print(table(["rule", "overlap"], [["Hebb", "0.5(1)"]]))
+    rule   overlap
+    Hebb    0.5(1)
+    """
+    lines = [header, *rows]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            [line[0].ljust(widths[0])]
+            + [" " + cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True)]
+        ).rstrip()
+        for line in lines
+    )
