@@ -1,6 +1,13 @@
 """Recurrent associative memories: patterns, learning rules, networks, dense memories."""
 
-from hopfield.couplings import hebbian, pseudo_inverse
+from hopfield.couplings import (
+    dreaming_kernel,
+    hebbian,
+    max_margin,
+    paramagnetic_unlearning,
+    pseudo_inverse,
+    storkey,
+)
 from hopfield.dense import DenseMemory
 from hopfield.network import HopfieldNetwork, stabilities
 from hopfield.patterns import (
@@ -18,10 +25,14 @@ __all__ = [
     "Relaxation",
     "binarize",
     "clustered_patterns",
+    "dreaming_kernel",
     "flip_spins",
     "hebbian",
+    "max_margin",
     "overlap",
+    "paramagnetic_unlearning",
     "pseudo_inverse",
     "random_patterns",
     "stabilities",
+    "storkey",
 ]

@@ -61,6 +61,17 @@ def square(name: str, value: Any) -> Tensor:
     return tensor
 
 
+def symmetric(name: str, value: Any) -> Tensor:
+    """`value` as a finite symmetric matrix, to rounding."""
+    tensor = square(name, value)
+    largest = float((tensor - tensor.T).abs().max())
+    if largest > 100 * torch.finfo(tensor.dtype).eps * float(tensor.abs().max()):
+        raise ValueError(
+            f"{name} must be symmetric, got a largest |{name} − {name}ᵀ| of {largest:g}"
+        )
+    return tensor
+
+
 def number(
     name: str,
     value: float,

@@ -100,6 +100,41 @@ def heat(columns, s, h, order, state, temperature, sweeps):
     return state
 
 
+@njit(cache=True, fastmath=_FAST)
+def swap(columns, target, s, h, order, state, temperature, sweeps):
+    """Kawasaki sweeps of one replica in place: Metropolis at fixed overlap with the target.
+
+    A move flips a spin that disagrees with the target and one that agrees, chosen at
+    random; ΔE = 2(S_i h_i + S_j h_j) − 4 J_ij S_i S_j of symmetric couplings. N moves a sweep.
+    """
+    size = len(s)
+    wrong = 0  # order[:wrong] are the sites that disagree
+    for i in range(size):
+        order[i] = i
+    for i in range(size):
+        if s[i] != target[i]:
+            order[wrong], order[i] = order[i], order[wrong]
+            wrong += 1
+    if wrong == 0 or wrong == size:
+        return state
+    for _ in range(sweeps * size):
+        state, bits = _next(state)
+        a = _below(bits, wrong)
+        state, bits = _next(state)
+        b = wrong + _below(bits, size - wrong)
+        state, bits = _next(state)
+        i, j = order[a], order[b]
+        change = 2.0 * (s[i] * h[i] + s[j] * h[j]) - 4.0 * columns[j, i] * s[i] * s[j]
+        if change <= 0.0 or _uniform(bits) < math.exp(max(-change / temperature, -700.0)):
+            order[a], order[b] = j, i
+            s[i], s[j] = -s[i], -s[j]
+            x, y = 2.0 * s[i], 2.0 * s[j]
+            p, q = columns[i], columns[j]
+            for k in range(size):
+                h[k] += x * p[k] + y * q[k]
+    return state
+
+
 @njit(parallel=True, cache=True, fastmath=_FAST)
 def relax(columns, tie, spins, fields, seeds, max_sweeps, sweeps, converged):
     """Zero-temperature asynchronous dynamics to fixed points, in place; spins (B, N)."""
@@ -117,6 +152,23 @@ def glauber(columns, spins, fields, seeds, temperature, sweeps):
     for b in prange(replicas):
         heat(
             columns,
+            spins[b],
+            fields[b],
+            np.arange(size),
+            np.uint64(seeds[b]),
+            temperature,
+            sweeps,
+        )
+
+
+@njit(parallel=True, cache=True, fastmath=_FAST)
+def kawasaki(columns, targets, spins, fields, seeds, temperature, sweeps):
+    """Kawasaki sweeps of all replicas, in place; targets, spins (B, N)."""
+    replicas, size = spins.shape
+    for b in prange(replicas):
+        swap(
+            columns,
+            targets[b],
             spins[b],
             fields[b],
             np.arange(size),
