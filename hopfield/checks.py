@@ -88,6 +88,14 @@ def number(
     return result
 
 
+def positive(name: str, value: float) -> float:
+    """`value` as a finite float above 0."""
+    result = float(value)
+    if not 0 < result < math.inf:
+        raise ValueError(f"{name} must be a finite number above 0, got {value}")
+    return result
+
+
 def whole(name: str, value: int, *, low: int = 1) -> int:
     """`value` as an integer of at least `low`."""
     if int(value) != value or value < low:

@@ -209,8 +209,8 @@ def max_margin(patterns: Tensor) -> Tensor:
     if failed.any():
         raise ValueError(
             "patterns must be separable at every site, got a set for which no couplings have a "
-            f"margin above {float(upper[failed].max()):.1e} at {int(failed.sum())} of {size} sites; "
-            "store fewer patterns, or drop those that differ from another at one site only"
+            f"margin above {float(upper[failed].max()):.1e} at {int(failed.sum())} of {size} "
+            "sites; store fewer patterns, or drop those that differ from another at one site only"
         )
     couplings = ((multipliers * rows.T) @ rows).fill_diagonal_(0.0)
     return (couplings / couplings.norm(dim=1, keepdim=True)).to(patterns)
@@ -246,8 +246,7 @@ def paramagnetic_unlearning(couplings: Tensor, rate: float, beta: float) -> Tens
     True
     """
     couplings = checks.symmetric("couplings", couplings)
-    rate = checks.number("rate", rate, low=0, open_low=True)
-    beta = checks.number("beta", beta, low=0, open_low=True)
+    rate, beta = checks.positive("rate", rate), checks.positive("beta", beta)
     largest = float(torch.linalg.eigvalsh(couplings)[-1])
     if beta * largest >= 1:
         raise ValueError(f"beta must lie below 1/λ_max = {1 / largest:g}, got {beta}")
