@@ -82,19 +82,16 @@ def learn(
 ) -> None:
     """δJ_ij = a e_i ξ_i S_j, e_i = 1 where ξ_i h_i ≤ 0; in place, with Σ J_ij² in norm2[0].
 
-    `symmetric` takes (δJ + δJᵀ)/2 instead. `normalize` projects each row to norm 1, which
-    it has before: ‖J_i + a g_i S‖² = 1 + 2a g_i h_i + a²(N − 1) as J_ii = 0.
+    `symmetric` takes (δJ + δJᵀ)/2 instead. `normalize` brings each row back to norm 1.
     """
     size = len(s)
-    g, inverse = np.empty(size), np.ones(size)
+    g = np.empty(size)
     work, along, errors = 0.0, 0.0, 0.0
     for i in range(size):
         g[i] = target[i] if target[i] * h[i] <= tie[i] else 0.0
         work += g[i] * h[i]
         along += g[i] * s[i]
         errors += abs(g[i])
-        if normalize and g[i] != 0.0:
-            inverse[i] = 1.0 / np.sqrt(1.0 + amount * (2.0 * g[i] * h[i] + amount * (size - 1)))
     if errors == 0.0:
         return
     if symmetric:
@@ -105,19 +102,27 @@ def learn(
                 column[i] += a * g[i] + b * s[i]  # the sum is exact: a multiple of `half`
             column[j] = 0.0
         norm2[0] += 2.0 * amount * work + 2.0 * half**2 * ((size - 2) * errors + along * along)
-    elif normalize:
+        return
+    for j in range(size):
+        column, a = columns[j], amount * s[j]
+        for i in range(size):
+            column[i] += a * g[i]
+        column[j] = 0.0
+    norm2[0] += amount * (2.0 * work + amount * (size - 1) * errors)
+    if normalize:
+        # From the couplings as they are: a norm known from h would leave its error behind,
+        # and rows that training shrinks make that error grow.
+        scale = np.zeros(size)
         for j in range(size):
-            column, a = columns[j], amount * s[j]
+            column = columns[j]
             for i in range(size):
-                column[i] = (column[i] + a * g[i]) * inverse[i]
-            column[j] = 0.0
-    else:
+                scale[i] += column[i] * column[i]
+        for i in range(size):
+            scale[i] = 1.0 / np.sqrt(scale[i])
         for j in range(size):
-            column, a = columns[j], amount * s[j]
+            column = columns[j]
             for i in range(size):
-                column[i] += a * g[i]
-            column[j] = 0.0
-        norm2[0] += amount * (2.0 * work + amount * (size - 1) * errors)
+                column[i] *= scale[i]
 
 
 @njit(cache=True, fastmath=_FAST)
