@@ -116,8 +116,8 @@ def storkey(patterns: Tensor) -> Tensor:
     for x in patterns:
         # Without a diagonal h_ij = h_i − J_ij ξ_j, so that the two last terms of the rule
         # are −ξ_i h_j − h_i ξ_j + 2 J_ij.
-        outer = torch.outer(couplings @ x, x)
-        couplings = couplings + (torch.outer(x, x) - outer - outer.T + 2 * couplings) / size
+        half = torch.outer(couplings @ x, x)
+        couplings = couplings + (torch.outer(x, x) - (half + half.T) + 2 * couplings) / size
         couplings.fill_diagonal_(0.0)
     return couplings
 

@@ -273,11 +273,14 @@ def noise_structure(
             f"couplings must have no empty row, got {int((norms == 0).sum())} rows of norm 0"
         )
     near = delta.abs() < checks.positive("window", window)
-    x = delta[near]
-    if len(x) < 2 or x.min() == x.max():
+    count = int(near.sum())
+    if count < 2 or delta[near].min() == delta[near].max():
         raise ValueError(
-            f"window must hold at least two different stabilities, got {len(x)} below {window}"
+            f"window must hold at least two different stabilities, got {count} below {window}"
         )
+    middle = delta[near].mean()
+    centred = torch.where(near, delta - middle, 0.0)
+    spread = delta - delta.mean()
     size, total = network.size, torch.zeros_like(delta)
     fits = []
     for state, field, after in zip(
@@ -288,15 +291,9 @@ def noise_structure(
             m = m - patterns * state / size
         omega = m * patterns * after - delta * field.abs() / (size * norms)
         total += omega
-        slope, intercept = _line(x, omega[near])
-        pearson = torch.corrcoef(torch.stack([delta.flatten(), omega.flatten()]))[0, 1]
+        slope = (omega * centred).sum() / centred.square().sum()
+        intercept = (omega * near).sum() / count - slope * middle
+        pearson = (omega * spread).sum() / (spread.norm() * (omega - omega.mean()).norm())
         fits.append(torch.stack([slope, intercept, pearson]))
     fitted = torch.stack(fits) if fits else delta.new_zeros(0, 3)
     return NoiseStructure(delta, total / max(len(states), 1), *fitted.T)
-
-
-def _line(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope and intercept at x = 0 of the least-squares line."""
-    centred = x - x.mean()
-    slope = (centred * y).sum() / centred.square().sum()
-    return slope, y.mean() - slope * x.mean()

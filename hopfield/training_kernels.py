@@ -161,7 +161,7 @@ def train(
             state = _flip(target, overlap, s, state)
         _fields(landscape, s, h)
         scaled = temperature
-        if len(frozen) == 0 and not normalize:
+        if temperature > 0.0 and len(frozen) == 0 and not normalize:
             scaled *= np.sqrt(max(norm2[0], 0.0) / norm2[1])
         if kind == FIXED_POINT:
             state, _, settled = settle(landscape, tie, s, h, order, state, sweeps)
