@@ -118,7 +118,7 @@ def learn(
             for i in range(size):
                 scale[i] += column[i] * column[i]
         for i in range(size):
-            scale[i] = 1.0 / np.sqrt(scale[i])
+            scale[i] = 1.0 / np.sqrt(scale[i]) if scale[i] > 0.0 else 1.0
         for j in range(size):
             column = columns[j]
             for i in range(size):

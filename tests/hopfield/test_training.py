@@ -121,6 +121,15 @@ def test_normalised_step_projects_each_row():
     assert result.history.norm_ratio[-1] == pytest.approx(1.0)
 
 
+def test_normalised_row_may_pass_through_zero():
+    """Two spins, λ = 2: the first step cancels the couplings, the second makes new ones."""
+    start = torch.tensor([[0.0, -1.0], [-1.0, 0.0]], dtype=torch.float64)
+    pair = torch.ones(1, 2)
+    kw = {"rate": 2.0, "normalize": True, "couplings": start, "checkpoints": []}
+    assert (train_with_noise(pair, 1.0, steps=1, **kw).couplings == 0).all()
+    assert torch.equal(train_with_noise(pair, 1.0, steps=2, **kw).couplings, -start)
+
+
 def test_from_zero_every_field_is_a_mistake():
     """From zero couplings one step is (λ/N) ξ_i S_j: it shows the state, source by source."""
     target = random_patterns(1, 400, seed=6)
