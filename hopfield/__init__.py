@@ -1,8 +1,17 @@
 """Recurrent associative memories: patterns, learning rules, networks, dense memories."""
 
-from hopfield.couplings import hebbian, pseudo_inverse
+from hopfield.couplings import (
+    dreaming_kernel,
+    hebbian,
+    max_margin,
+    paramagnetic_unlearning,
+    pseudo_inverse,
+    storkey,
+)
 from hopfield.dense import DenseMemory
+from hopfield.dreams import daydream, unlearn
 from hopfield.network import HopfieldNetwork, stabilities
+from hopfield.noise import FixedPoint, Kawasaki, NoiseStructure, Thermal, Uniform, noise_structure
 from hopfield.patterns import (
     binarize,
     clustered_patterns,
@@ -10,18 +19,36 @@ from hopfield.patterns import (
     overlap,
     random_patterns,
 )
+from hopfield.record import History, TrainingResult
 from hopfield.relaxation import Relaxation
+from hopfield.training import symmetric_perceptron, train_with_noise
 
 __all__ = [
     "DenseMemory",
+    "FixedPoint",
+    "History",
     "HopfieldNetwork",
+    "Kawasaki",
+    "NoiseStructure",
     "Relaxation",
+    "Thermal",
+    "TrainingResult",
+    "Uniform",
     "binarize",
     "clustered_patterns",
+    "daydream",
+    "dreaming_kernel",
     "flip_spins",
     "hebbian",
+    "max_margin",
+    "noise_structure",
     "overlap",
+    "paramagnetic_unlearning",
     "pseudo_inverse",
     "random_patterns",
     "stabilities",
+    "storkey",
+    "symmetric_perceptron",
+    "train_with_noise",
+    "unlearn",
 ]

@@ -64,6 +64,17 @@ def square(name: str, value: Any) -> Tensor:
     return tensor
 
 
+def symmetric(name: str, value: Any) -> Tensor:
+    """`value` as a finite symmetric matrix, to rounding."""
+    tensor = square(name, value)
+    largest = float((tensor - tensor.T).abs().max())
+    if largest > 100 * torch.finfo(tensor.dtype).eps * float(tensor.abs().max()):
+        raise ValueError(
+            f"{name} must be symmetric, got a largest |{name} − {name}ᵀ| of {largest:g}"
+        )
+    return tensor
+
+
 def number(
     name: str,
     value: float,
@@ -77,6 +88,14 @@ def number(
     if not (low <= result <= high) or (open_low and result == low):
         interval = f"{'(' if open_low else '['}{low:g}, {high:g}]"
         raise ValueError(f"{name} must lie in {interval}, got {value}")
+    return result
+
+
+def positive(name: str, value: float) -> float:
+    """`value` as a finite float above 0."""
+    result = float(value)
+    if not 0 < result < math.inf:
+        raise ValueError(f"{name} must be a finite number above 0, got {value}")
     return result
 
 

@@ -6,10 +6,15 @@ every rule: a self-coupling freezes spins, and the stabilities it adds are not b
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from hopfield import checks
+
+_GAP = 1e-8  # relative distance of a margin from its upper bound, at which it is maximal
+_SWEEPS = 20_000  # of the dual ascent; random patterns at 1.5N need about 3000
 
 
 def hebbian(patterns: Tensor) -> Tensor:
@@ -78,3 +83,173 @@ def pseudo_inverse(patterns: Tensor) -> Tensor:
     couplings[free] = 0.0
     couplings[:, free] = 0.0
     return couplings
+
+
+def storkey(patterns: Tensor) -> Tensor:
+    r"""Storkey's incremental local rule (Storkey 1997), patterns stored in the order given.
+
+    J_ij ← J_ij + (ξ_i ξ_j − ξ_i h_ji − h_ij ξ_j)/N with h_ij = Σ_{k≠i,j} J_ik ξ_k, J = 0 at
+    first: each pattern is stored minus what the couplings already say about it.
+
+    Parameters
+    ----------
+    patterns : (P, N), entries ±1; another order of the rows gives other couplings.
+
+    Returns
+    -------
+    (N, N), symmetric, zero diagonal.
+
+    Raises
+    ------
+    ValueError : not (P, N), no pattern, or entries that are not ±1.
+
+    Examples
+    --------
+    >>> from hopfield import random_patterns, stabilities
+    >>> xi = random_patterns(10, 100, seed=0)
+    >>> bool((stabilities(storkey(xi), xi) > 0).all())
+    True
+    """
+    patterns = checks.stored("patterns", patterns, binary=True)
+    size = patterns.shape[1]
+    couplings = patterns.new_zeros(size, size)
+    for x in patterns:
+        # Without a diagonal h_ij = h_i − J_ij ξ_j, so that the two last terms of the rule
+        # are −ξ_i h_j − h_i ξ_j + 2 J_ij.
+        half = torch.outer(couplings @ x, x)
+        couplings = couplings + (torch.outer(x, x) - (half + half.T) + 2 * couplings) / size
+        couplings.fill_diagonal_(0.0)
+    return couplings
+
+
+def dreaming_kernel(patterns: Tensor, time: float) -> Tensor:
+    r"""Reinforcement and removal in closed form (Fachechi, Agliari & Barra 2019).
+
+    J = (1/N) Ξᵀ (1 + t)(I + tC)⁻¹ Ξ with C = ΞΞᵀ/N, J_ii = 0: Hebb's rule at t = 0, the
+    pseudo-inverse as t → ∞.
+
+    Parameters
+    ----------
+    patterns : (P, N), entries ±1. Duplicates are allowed: only the span counts at late times.
+    time : dreaming time t ≥ 0; infinity gives the pseudo-inverse.
+
+    Returns
+    -------
+    (N, N), symmetric, zero diagonal.
+
+    Raises
+    ------
+    ValueError : not (P, N), no pattern, entries that are not ±1, or a negative time.
+
+    Examples
+    --------
+    >>> from hopfield import random_patterns
+    >>> xi = random_patterns(5, 20, seed=0)
+    >>> bool(torch.equal(dreaming_kernel(xi, 0.0), hebbian(xi)))
+    True
+    """
+    patterns = checks.stored("patterns", patterns, binary=True)
+    time = checks.number("time", time, low=0)
+    if math.isinf(time):
+        return pseudo_inverse(patterns)
+    count, size = patterns.shape
+    # Divided by 1 + t, the matrix stays of order one however late the time.
+    mixed = (torch.eye(count).to(patterns) + time * (patterns @ patterns.T) / size) / (1 + time)
+    couplings = patterns.T @ torch.linalg.solve(mixed, patterns) / size
+    return ((couplings + couplings.T) / 2).fill_diagonal_(0.0)
+
+
+def max_margin(patterns: Tensor) -> Tensor:
+    r"""Couplings of maximal stability: each row a support vector machine (Gardner 1988).
+
+    Row i maximises κ_i = min_μ Δ_i^μ with J_ii = 0. It is found by dual coordinate ascent
+    (AdaTron, Anlauf & Biehl 1989), until the dual's bound on κ_i is met to a relative 1e-8.
+
+    Parameters
+    ----------
+    patterns : (P, N), entries ±1; P below about 2N, above which random patterns have no
+        solution. Duplicates are allowed.
+
+    Returns
+    -------
+    (N, N), not symmetric, zero diagonal, rows of norm 1: fields on the patterns are
+    stabilities.
+
+    Raises
+    ------
+    ValueError : not (P, N), no pattern, entries that are not ±1, or patterns that no
+        couplings store with a margin, such as two that differ at one site only.
+
+    Examples
+    --------
+    >>> from hopfield import random_patterns, stabilities
+    >>> xi = random_patterns(30, 100, seed=0)
+    >>> gain = stabilities(max_margin(xi), xi).amin(0) - stabilities(pseudo_inverse(xi), xi).amin(0)
+    >>> bool((gain > -1e-7).all())
+    True
+    """
+    from hopfield import training_kernels  # numba is needed, and loaded, only here
+
+    patterns = checks.stored("patterns", patterns, binary=True)
+    rows = patterns.to("cpu", torch.float64).contiguous()
+    count, size = rows.shape
+    multipliers = torch.zeros(size, count, dtype=torch.float64)
+    lower, upper = torch.zeros(2, size, dtype=torch.float64)
+    if size > 1:  # a single spin has no couplings, and a margin of zero
+        training_kernels.ascend(
+            rows.numpy(),
+            (rows @ rows.T).numpy(),
+            _GAP,
+            _SWEEPS,
+            multipliers.numpy(),
+            lower.numpy(),
+            upper.numpy(),
+        )
+    failed = ~((lower > 0) & (upper - lower <= _GAP * upper))
+    if failed.any():
+        raise ValueError(
+            "patterns must be separable at every site, got a set for which no couplings have a "
+            f"margin above {float(upper[failed].max()):.1e} at {int(failed.sum())} of {size} "
+            "sites; store fewer patterns, or drop those that differ from another at one site only"
+        )
+    couplings = ((multipliers * rows.T) @ rows).fill_diagonal_(0.0)
+    return (couplings / couplings.norm(dim=1, keepdim=True)).to(patterns)
+
+
+def paramagnetic_unlearning(couplings: Tensor, rate: float, beta: float) -> Tensor:
+    r"""Unlearning in one step, from states of high temperature (Nokura 1996).
+
+    J' = J − ε (I − βJ)⁻¹ off the diagonal: the matrix is the correlation ⟨S_i S_j⟩ of the
+    network at inverse temperature β, to the second order in β.
+
+    Parameters
+    ----------
+    couplings : (N, N), symmetric.
+    rate : ε > 0.
+    beta : inverse temperature β > 0, below 1/λ_max of the couplings.
+
+    Returns
+    -------
+    (N, N), symmetric, zero diagonal.
+
+    Raises
+    ------
+    ValueError : couplings not square, not finite or not symmetric; a rate or β that is not
+        positive; β at or above 1/λ_max, where the network is not paramagnetic.
+
+    Examples
+    --------
+    >>> from hopfield import random_patterns, stabilities
+    >>> xi = random_patterns(20, 100, seed=0)
+    >>> unlearned = paramagnetic_unlearning(hebbian(xi), rate=0.5, beta=0.4)
+    >>> bool(stabilities(unlearned, xi).min() > stabilities(hebbian(xi), xi).min())
+    True
+    """
+    couplings = checks.symmetric("couplings", couplings)
+    rate, beta = checks.positive("rate", rate), checks.positive("beta", beta)
+    largest = float(torch.linalg.eigvalsh(couplings)[-1])
+    if beta * largest >= 1:
+        raise ValueError(f"beta must lie below 1/λ_max = {1 / largest:g}, got {beta}")
+    identity = torch.eye(len(couplings)).to(couplings)
+    unlearned = couplings - rate * torch.linalg.inv(identity - beta * couplings)
+    return ((unlearned + unlearned.T) / 2).fill_diagonal_(0.0)

@@ -25,6 +25,12 @@ def _next(state):
 
 
 @njit(inline="always")
+def _uniform(bits):
+    """A number in [0, 1) from 64 random bits."""
+    return np.float64(bits >> np.uint64(11)) * 2.0**-53
+
+
+@njit(inline="always")
 def _below(bits, bound):
     """A whole number in [0, bound), bound < 2³², from 64 random bits."""
     return np.int64(((bits >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
@@ -49,56 +55,127 @@ def _unstable(fields, spins, tie):
     return False
 
 
-@njit(parallel=True, cache=True, fastmath=_FAST)
-def relax(columns, tie, spins, fields, seeds, max_sweeps, sweeps, converged):
-    """Zero-temperature asynchronous dynamics to a fixed point, in place.
+@njit(cache=True, fastmath=_FAST)
+def settle(columns, tie, s, h, order, state, max_sweeps):
+    """One replica to a fixed point, in place: the stream, sweeps made, and whether it is one.
 
     columns (N, N): columns[i] holds J_ji for all j, what flipping spin i sends to the
-    others. tie (N,): a field of at most this size keeps its spin. spins, fields (B, N).
+    others. tie (N,): a field of at most this size keeps its spin. s, h (N,): spins, fields.
     """
+    size = len(s)
+    sweeps = 0
+    while _unstable(h, s, tie):
+        if sweeps == max_sweeps:
+            return state, sweeps, False
+        sweeps += 1
+        state = _shuffle(order, state)
+        for k in range(size):
+            i = order[k]
+            if h[i] * s[i] < -tie[i]:
+                s[i] = -s[i]
+                change = 2.0 * s[i]
+                column = columns[i]
+                for j in range(size):
+                    h[j] += change * column[j]
+    return state, sweeps, True
+
+
+@njit(cache=True, fastmath=_FAST)
+def heat(columns, s, h, order, state, temperature, sweeps):
+    """Heat-bath sweeps of one replica in place, P(S_i = +1) = 1/(1 + e^{−2h_i/T})."""
+    size = len(s)
+    for _ in range(sweeps):
+        state = _shuffle(order, state)
+        for k in range(size):
+            i = order[k]
+            state, bits = _next(state)
+            up = 1.0 / (1.0 + math.exp(min(-2.0 * h[i] / temperature, 700.0)))
+            new = 1.0 if _uniform(bits) < up else -1.0
+            if new != s[i]:
+                s[i] = new
+                change = 2.0 * new
+                column = columns[i]
+                for j in range(size):
+                    h[j] += change * column[j]
+    return state
+
+
+@njit(cache=True, fastmath=_FAST)
+def swap(columns, target, s, h, order, state, temperature, sweeps):
+    """Kawasaki sweeps of one replica in place: Metropolis at fixed overlap with the target.
+
+    A move flips a spin that disagrees with the target and one that agrees, chosen at
+    random; ΔE = 2(S_i h_i + S_j h_j) − 4 J_ij S_i S_j of symmetric couplings. N moves a sweep.
+    """
+    size = len(s)
+    wrong = 0  # order[:wrong] are the sites that disagree
+    for i in range(size):
+        order[i] = i
+    for i in range(size):
+        if s[i] != target[i]:
+            order[wrong], order[i] = order[i], order[wrong]
+            wrong += 1
+    if wrong == 0 or wrong == size:
+        return state
+    for _ in range(sweeps * size):
+        state, bits = _next(state)
+        a = _below(bits, wrong)
+        state, bits = _next(state)
+        b = wrong + _below(bits, size - wrong)
+        state, bits = _next(state)
+        i, j = order[a], order[b]
+        change = 2.0 * (s[i] * h[i] + s[j] * h[j]) - 4.0 * columns[j, i] * s[i] * s[j]
+        if change <= 0.0 or _uniform(bits) < math.exp(max(-change / temperature, -700.0)):
+            order[a], order[b] = j, i
+            s[i], s[j] = -s[i], -s[j]
+            x, y = 2.0 * s[i], 2.0 * s[j]
+            p, q = columns[i], columns[j]
+            for k in range(size):
+                h[k] += x * p[k] + y * q[k]
+    return state
+
+
+@njit(parallel=True, cache=True, fastmath=_FAST)
+def relax(columns, tie, spins, fields, seeds, max_sweeps, sweeps, converged):
+    """Zero-temperature asynchronous dynamics to fixed points, in place; spins (B, N)."""
     replicas, size = spins.shape
     for b in prange(replicas):
-        state = np.uint64(seeds[b])
-        order = np.arange(size)
-        s, h = spins[b], fields[b]
-        while _unstable(h, s, tie):
-            if sweeps[b] == max_sweeps:
-                break
-            sweeps[b] += 1
-            state = _shuffle(order, state)
-            for k in range(size):
-                i = order[k]
-                if h[i] * s[i] < -tie[i]:
-                    s[i] = -s[i]
-                    change = 2.0 * s[i]
-                    column = columns[i]
-                    for j in range(size):
-                        h[j] += change * column[j]
-        converged[b] = not _unstable(h, s, tie)
+        _, sweeps[b], converged[b] = settle(
+            columns, tie, spins[b], fields[b], np.arange(size), np.uint64(seeds[b]), max_sweeps
+        )
 
 
 @njit(parallel=True, cache=True, fastmath=_FAST)
 def glauber(columns, spins, fields, seeds, temperature, sweeps):
-    """Heat-bath sweeps in random order, P(S_i = +1) = 1/(1 + e^{−2h_i/T}), in place."""
+    """Heat-bath sweeps of all replicas, in place; spins (B, N)."""
     replicas, size = spins.shape
     for b in prange(replicas):
-        state = np.uint64(seeds[b])
-        order = np.arange(size)
-        s, h = spins[b], fields[b]
-        for _ in range(sweeps):
-            state = _shuffle(order, state)
-            for k in range(size):
-                i = order[k]
-                state, bits = _next(state)
-                uniform = np.float64(bits >> np.uint64(11)) * 2.0**-53
-                up = 1.0 / (1.0 + math.exp(min(-2.0 * h[i] / temperature, 700.0)))
-                new = 1.0 if uniform < up else -1.0
-                if new != s[i]:
-                    s[i] = new
-                    change = 2.0 * new
-                    column = columns[i]
-                    for j in range(size):
-                        h[j] += change * column[j]
+        heat(
+            columns,
+            spins[b],
+            fields[b],
+            np.arange(size),
+            np.uint64(seeds[b]),
+            temperature,
+            sweeps,
+        )
+
+
+@njit(parallel=True, cache=True, fastmath=_FAST)
+def kawasaki(columns, targets, spins, fields, seeds, temperature, sweeps):
+    """Kawasaki sweeps of all replicas, in place; targets, spins (B, N)."""
+    replicas, size = spins.shape
+    for b in prange(replicas):
+        swap(
+            columns,
+            targets[b],
+            spins[b],
+            fields[b],
+            np.arange(size),
+            np.uint64(seeds[b]),
+            temperature,
+            sweeps,
+        )
 
 
 @njit(parallel=True, cache=True, fastmath={"contract", "reassoc"})

@@ -1,0 +1,164 @@
+r"""Dreams: Hebbian unlearning and daydreaming.
+
+A dream is a fixed point S that the network's own dynamics reaches from random spins: more
+often a spurious state than a pattern. Unlearning (Hopfield, Feinstein & Palmer 1983)
+
+    δJ_ij = −(ε/N) S_i S_j,    J_ii = 0,
+
+takes it away; it is the symmetrised step of training with noise at λ = 2ε without its
+Hebbian half (`hopfield.training`). Daydreaming (Serricchio et al., arXiv 2405.08777) adds
+(ε/N) ξ_i ξ_j of a stored pattern each time. Couplings are held in float64: unlearning
+shrinks them to a tenth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hopfield import checks, record
+from hopfield.checks import Seed
+from hopfield.couplings import hebbian
+from hopfield.record import Run, TrainingResult
+
+_MAX_SWEEPS = 100  # of a dream; symmetric couplings settle in about ten
+
+
+def unlearn(
+    couplings: Tensor,
+    steps: int,
+    rate: float = 0.01,
+    batch: int = 1,
+    seed: Seed = None,
+    *,
+    max_sweeps: int = _MAX_SWEEPS,
+    patterns: Tensor | None = None,
+    checkpoints: Sequence[int] | None = None,
+    retrieval: Sequence[float] | None = None,
+) -> TrainingResult:
+    r"""Hebbian unlearning: J ← J − (ε/N) S Sᵀ for fixed points S reached from random spins.
+
+    Stabilities of P = αN patterns first grow, then all is lost soon after about αN/ε dreams:
+    stopping is part of the rule.
+
+    Parameters
+    ----------
+    couplings : (N, N), such as Hebb's; its diagonal is set to zero.
+    steps : number of dreams, at least 0.
+    rate : ε > 0 of one dream.
+    batch : dreams made at the same couplings, in parallel over the threads; the couplings
+        do not depend on their number. Statistically as good as serial for batch·ε ≲ 0.2.
+    seed : int, torch.Generator or None.
+    max_sweeps : most sweeps of one dream. A dream that has not settled by then is unlearned
+        where it stands, and counted in `history.unsettled`.
+    patterns : (P, N) stored in the couplings, for the record alone: the rule is blind to them.
+    checkpoints : dreams to record at, rounded up to whole batches, besides the last; None for
+        0 and ten a decade.
+    retrieval : overlaps of cues at which to record the retrieval map, or None.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    ValueError : couplings not square, a negative number of steps, a rate that is not
+        positive, a batch or `max_sweeps` below 1, patterns that do not fit the couplings.
+
+    Examples
+    --------
+    >>> from hopfield import random_patterns
+    >>> xi = random_patterns(30, 100, seed=0)
+    >>> result = unlearn(hebbian(xi), steps=2500, rate=0.01, seed=0, patterns=xi)
+    >>> float(result.history.satisfied_patterns[-1])
+    1.0
+    """
+    from hopfield import training_kernels  # numba is needed, and loaded, only here
+
+    steps = checks.whole("steps", steps, low=0)
+    rate = checks.positive("rate", rate)
+    batch = checks.whole("batch", batch)
+    max_sweeps = checks.whole("max_sweeps", max_sweeps)
+    couplings = checks.square("couplings", couplings)
+    if patterns is not None:
+        patterns = checks.spins("patterns", patterns, columns=len(couplings))
+    run = Run(couplings, rate, patterns, retrieval, seed, replicas=batch)
+    nothing = np.empty((0, len(couplings)))
+
+    def advance(first: int, last: int) -> int:
+        dreams = last - first
+        if batch == 1:
+            return training_kernels.dream(
+                run.columns, nothing, dreams, rate, run.tie, max_sweeps, run.orders[0], run.streams
+            )
+        return training_kernels.dream_together(
+            run.columns, dreams, rate, run.tie, max_sweeps, run.orders, run.streams
+        )
+
+    return run.follow(advance, record.checkpoints(steps, checkpoints, batch))
+
+
+def daydream(
+    patterns: Tensor,
+    *,
+    steps: int,
+    rate: float = 0.01,
+    couplings: Tensor | None = None,
+    seed: Seed = None,
+    checkpoints: Sequence[int] | None = None,
+    retrieval: Sequence[float] | None = None,
+) -> TrainingResult:
+    r"""Daydreaming: learn a pattern and unlearn a dream at once (arXiv 2405.08777).
+
+    J ← J + (ε/N)(ξξᵀ − SSᵀ), ξ drawn from the patterns, S a fixed point reached from random
+    spins, ε = 1/τ in the paper's words. Unlike unlearning it may go on for ever.
+
+    Parameters
+    ----------
+    patterns : (P, N), entries ±1.
+    steps : number of dreams, at least 0; of order N/ε and more, the more the larger P/N.
+    rate : ε > 0.
+    couplings : (N, N) to start from, its diagonal set to zero; None for Hebb's.
+    seed, checkpoints, retrieval : as for `unlearn`.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    ValueError : patterns not (P, N) spins, a negative number of steps, a rate that is not
+        positive, couplings that do not fit.
+
+    Examples
+    --------
+    >>> from hopfield import random_patterns
+    >>> xi = random_patterns(30, 100, seed=0)
+    >>> float(daydream(xi, steps=10_000, seed=0).history.satisfied_patterns[-1])
+    1.0
+    """
+    from hopfield import training_kernels  # numba is needed, and loaded, only here
+
+    patterns = checks.stored("patterns", patterns, binary=True)
+    steps = checks.whole("steps", steps, low=0)
+    rate = checks.positive("rate", rate)
+    start = hebbian(patterns) if couplings is None else couplings
+    run = Run(start, rate, patterns, retrieval, seed)
+    known = patterns.to("cpu", torch.float64).contiguous().numpy()
+
+    def advance(first: int, last: int) -> int:
+        return training_kernels.dream(
+            run.columns,
+            known,
+            last - first,
+            rate,
+            run.tie,
+            _MAX_SWEEPS,
+            run.orders[0],
+            run.streams,
+        )
+
+    return run.follow(advance, record.checkpoints(steps, checkpoints))

@@ -1,0 +1,299 @@
+r"""Training noise: where the states of training come from, and whether they will help.
+
+A source makes states around targets ξ on the landscape of couplings J; m_t is the training
+overlap: uniform (each spin of the target kept with probability (1 + m_t)/2), fixed points
+and thermal states reached from there, and Kawasaki states, thermal at exactly m_t.
+
+`noise_structure` is the test of a noise (Benedetti & Ventura, arXiv 2302.13417). Training on
+a state S with S¹ = sign(JS) changes the stability of every pattern; its unlearning half by
+δΔ_i^μ = −λ ω_i^μ/(2‖J_i‖) + O(λ²), with
+
+    ω_i^μ = m_μ χ_i^μ − Δ_i^μ |h_i|/(N‖J_i‖),    m_μ = (1/N) Σ_j S_j ξ_j^μ,    χ_i^μ = ξ_i^μ S¹_i,
+
+exact for J_ii = 0 when the term j = i is left out of m_μ (`corrected`). Noise helps where ω
+is negative at small Δ: a negative intercept and a positive slope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hopfield import checks
+from hopfield.checks import Seed
+from hopfield.network import HopfieldNetwork, stabilities
+from hopfield.patterns import flip_spins
+
+Noise = Callable[[Tensor, Tensor, float, torch.Generator], Tensor]
+"""(couplings (N, N), targets (B, N), overlap, generator) → states (B, N)."""
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Each spin of the target kept with probability (1 + m_t)/2, flipped otherwise.
+
+    Examples
+    --------
+    >>> from hopfield import hebbian, overlap, random_patterns
+    >>> xi = random_patterns(5, 1000, seed=0)
+    >>> states = Uniform()(hebbian(xi), xi, 0.5, seed=1)
+    >>> bool(((overlap(states, xi) - 0.5).abs() < 0.15).all())
+    True
+    """
+
+    def __call__(
+        self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
+    ) -> Tensor:
+        """States (B, N) around `targets` (B, N) at mean `overlap`, in [0, 1]."""
+        targets = checks.spins("targets", targets, columns=len(couplings))
+        checks.number("overlap", overlap, low=0, high=1)
+        generator = checks.generator_from(seed, "training noise", targets.device)
+        kept = torch.rand(targets.shape, generator=generator, device=generator.device)
+        return torch.where(kept.to(targets.device) < (1 + overlap) / 2, targets, -targets)
+
+
+@dataclass(frozen=True, eq=False)
+class FixedPoint:
+    """Fixed points of asynchronous dynamics, reached from uniform noise.
+
+    Parameters
+    ----------
+    landscape : couplings (N, N) whose fixed points are taken at all times, such as Hebb's;
+        None for those of the current couplings.
+    max_sweeps : most sweeps; a state that has not settled by then is used as it is.
+
+    Raises
+    ------
+    ValueError : a landscape that is not square, `max_sweeps` below 1.
+
+    Examples
+    --------
+    >>> from hopfield import HopfieldNetwork, hebbian, random_patterns
+    >>> couplings = hebbian(random_patterns(30, 100, seed=0))
+    >>> states = FixedPoint()(couplings, random_patterns(4, 100, seed=1), 0.5, seed=2)
+    >>> bool((HopfieldNetwork(couplings).step(states) == states).all())
+    True
+    """
+
+    landscape: Tensor | None = None
+    max_sweeps: int = 100
+
+    def __post_init__(self) -> None:
+        _check_landscape(self.landscape)
+        checks.whole("max_sweeps", self.max_sweeps)
+
+    def __call__(
+        self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
+    ) -> Tensor:
+        """States (B, N) reached from `overlap`, in [0, 1], with `targets` (B, N)."""
+        generator = checks.generator_from(seed, "training noise")
+        start = Uniform()(couplings, targets, overlap, generator)
+        network = HopfieldNetwork(couplings if self.landscape is None else self.landscape)
+        return network.relax(start, max_sweeps=self.max_sweeps, seed=generator).states
+
+
+@dataclass(frozen=True, eq=False)
+class Thermal:
+    """States after heat-bath sweeps at a temperature, started from uniform noise.
+
+    Parameters
+    ----------
+    temperature : T > 0 on the landscape as it is given; in training without a frozen
+        landscape it follows the norm, T‖J‖/‖J_start‖, so that it keeps its meaning.
+    sweeps : sweeps made, at least 1.
+    landscape : as for `FixedPoint`.
+
+    Raises
+    ------
+    ValueError : a landscape that is not square, T not above 0, `sweeps` below 1.
+
+    Examples
+    --------
+    >>> from hopfield import hebbian, random_patterns
+    >>> couplings = hebbian(random_patterns(30, 100, seed=0))
+    >>> Thermal(temperature=0.4)(couplings, random_patterns(4, 100, seed=1), 0.0, seed=2).shape
+    torch.Size([4, 100])
+    """
+
+    temperature: float = 0.5
+    sweeps: int = 60
+    landscape: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        _check_landscape(self.landscape)
+        checks.positive("temperature", self.temperature)
+        checks.whole("sweeps", self.sweeps)
+
+    def __call__(
+        self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
+    ) -> Tensor:
+        """States (B, N) started at `overlap`, in [0, 1], with `targets` (B, N)."""
+        generator = checks.generator_from(seed, "training noise")
+        start = Uniform()(couplings, targets, overlap, generator)
+        network = HopfieldNetwork(couplings if self.landscape is None else self.landscape)
+        return network.relax(
+            start, temperature=self.temperature, max_sweeps=self.sweeps, seed=generator
+        ).states
+
+
+@dataclass(frozen=True, eq=False)
+class Kawasaki:
+    """Thermal states at exactly the training overlap: moves swap a right and a wrong spin.
+
+    Metropolis moves in the energy −½ S·JS of symmetric couplings, N of them a sweep, from a
+    state with round((1 − m_t)N/2) flipped spins.
+
+    Parameters
+    ----------
+    temperature, sweeps, landscape : as for `Thermal`.
+
+    Raises
+    ------
+    ValueError : a landscape that is not square, T not above 0, `sweeps` below 1.
+
+    Examples
+    --------
+    >>> from hopfield import hebbian, overlap, random_patterns
+    >>> xi = random_patterns(5, 100, seed=0)
+    >>> states = Kawasaki(temperature=0.2)(hebbian(xi), xi, 0.5, seed=1)
+    >>> overlap(states, xi)
+    tensor([0.5000, 0.5000, 0.5000, 0.5000, 0.5000], dtype=torch.float64)
+    """
+
+    temperature: float = 0.5
+    sweeps: int = 60
+    landscape: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        _check_landscape(self.landscape)
+        checks.positive("temperature", self.temperature)
+        checks.whole("sweeps", self.sweeps)
+
+    def __call__(
+        self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
+    ) -> Tensor:
+        """States (B, N) at exactly `overlap`, in [0, 1], with `targets` (B, N)."""
+        from hopfield import kernels  # numba is needed, and loaded, only here
+
+        targets = checks.spins("targets", targets, columns=len(couplings))
+        checks.number("overlap", overlap, low=0, high=1)
+        generator = checks.generator_from(seed, "training noise")
+        landscape = couplings if self.landscape is None else self.landscape
+        landscape = landscape.to("cpu", torch.float64)
+        spins = flip_spins(targets.to("cpu", torch.float64), overlap, generator).contiguous()
+        kernels.kawasaki(
+            landscape.T.contiguous().numpy(),
+            targets.to("cpu", torch.float64).contiguous().numpy(),
+            spins.numpy(),
+            (spins @ landscape.T).numpy(),
+            torch.randint(2**62, (len(spins),), generator=generator).numpy(),
+            float(self.temperature),
+            self.sweeps,
+        )
+        return spins.to(targets)
+
+
+def _check_landscape(landscape: Tensor | None) -> None:
+    if landscape is not None:
+        checks.square("landscape", landscape)
+
+
+@dataclass(frozen=True)
+class NoiseStructure:
+    """How a set of training states would change the stabilities.
+
+    stability : (P, N), Δ. omega : (P, N), ω averaged over the states; of order 1/N.
+    slope, intercept : (B,), of ω against Δ among the |Δ| below the window, by least squares,
+    state by state. pearson : (B,), correlation of ω and Δ over all spins and patterns.
+    """
+
+    stability: Tensor
+    omega: Tensor
+    slope: Tensor
+    intercept: Tensor
+    pearson: Tensor
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name."""
+        return asdict(self)
+
+
+def noise_structure(
+    couplings: Tensor,
+    patterns: Tensor,
+    states: Tensor,
+    *,
+    corrected: bool = True,
+    window: float = 1.0,
+) -> NoiseStructure:
+    r"""ω_i^μ against Δ_i^μ: whether training on these states will help.
+
+    A negative intercept and a positive slope say that unlearning the states raises small
+    stabilities at the cost of large ones.
+
+    Parameters
+    ----------
+    couplings : (N, N), zero diagonal.
+    patterns : (P, N), entries ±1.
+    states : (B, N), entries ±1, the training states.
+    corrected : leave the term j = i out of the overlap m_μ, which makes ω exact for a zero
+        diagonal, and Σ_μ ω_i^μ = 0 on Hebb's couplings.
+    window : |Δ| below which slope and intercept are fitted, above 0.
+
+    Returns
+    -------
+    NoiseStructure
+
+    Raises
+    ------
+    ValueError : shapes disagree, entries not ±1, a row of couplings without norm, a window
+        that is not positive or holds fewer than two different stabilities.
+
+    Examples
+    --------
+    >>> from hopfield import hebbian, random_patterns
+    >>> xi = random_patterns(100, 200, seed=0)
+    >>> couplings = hebbian(xi)
+    >>> states = FixedPoint()(couplings, random_patterns(20, 200, seed=1), 0.0, seed=2)
+    >>> structure = noise_structure(couplings, xi, states)
+    >>> bool(structure.intercept.mean() < 0 < structure.slope.mean())
+    True
+    """
+    network = HopfieldNetwork(couplings)
+    patterns = checks.stored("patterns", patterns, binary=True).to(network.couplings)
+    delta = stabilities(network.couplings, patterns)
+    states = checks.spins("states", states, columns=network.size).to(network.couplings)
+    norms = network.couplings.norm(dim=1)
+    if not (norms > 0).all():
+        raise ValueError(
+            f"couplings must have no empty row, got {int((norms == 0).sum())} rows of norm 0"
+        )
+    near = delta.abs() < checks.positive("window", window)
+    count = int(near.sum())
+    if count < 2 or delta[near].min() == delta[near].max():
+        raise ValueError(
+            f"window must hold at least two different stabilities, got {count} below {window}"
+        )
+    middle = delta[near].mean()
+    centred = torch.where(near, delta - middle, 0.0)
+    spread = delta - delta.mean()
+    size, total = network.size, torch.zeros_like(delta)
+    fits = []
+    for state, field, after in zip(
+        states, network.fields(states), network.step(states), strict=True
+    ):
+        m = (patterns @ state / size)[:, None]
+        if corrected:
+            m = m - patterns * state / size
+        omega = m * patterns * after - delta * field.abs() / (size * norms)
+        total += omega
+        slope = (omega * centred).sum() / centred.square().sum()
+        intercept = (omega * near).sum() / count - slope * middle
+        pearson = (omega * spread).sum() / (spread.norm() * (omega - omega.mean()).norm())
+        fits.append(torch.stack([slope, intercept, pearson]))
+    fitted = torch.stack(fits) if fits else delta.new_zeros(0, 3)
+    return NoiseStructure(delta, total / max(len(states), 1), *fitted.T)

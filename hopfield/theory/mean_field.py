@@ -1,0 +1,195 @@
+r"""Mean field of large networks: Hebb's capacity, the largest margin, one step of retrieval.
+
+Load α = P/N, N → ∞, random patterns, zero temperature. Hebb's couplings (Amit, Gutfreund &
+Sompolinsky 1985) retrieve with overlap m = erf y, y the largest root of
+
+    y(√(2α) + (2/√π) e^{−y²}) = erf y,
+
+up to the largest α that has one. Any couplings (Gardner 1988) can give all patterns the
+stability κ as long as
+
+    1/α ≥ ∫_{−κ}^∞ Dt (t + κ)² = (1 + κ²) Φ(κ) + κ φ(κ).
+
+One synchronous step from a random cue of overlap m: the field on a spin of stability Δ is
+normal with mean mΔ and variance 1 − m², in units of ‖J_i‖.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import erf, ndtr
+
+
+def ags_overlap(load: ArrayLike) -> Any:
+    """Overlap of the retrieval state of Hebb's couplings.
+
+    Parameters
+    ----------
+    load : α ≥ 0, a number or an array.
+
+    Returns
+    -------
+    m, of the shape of `load`: 1 at α = 0, 0 above the capacity.
+
+    Raises
+    ------
+    ValueError : a load that is negative or not finite.
+
+    Examples
+    --------
+    >>> round(ags_overlap(0.1), 5)
+    0.998
+    >>> ags_overlap(0.2)
+    0.0
+    """
+    return _each("load", load, _ags_overlap, high=math.inf)
+
+
+def ags_capacity() -> float:
+    """Load α_c up to which Hebb's couplings retrieve, α_c ≈ 0.1379.
+
+    Examples
+    --------
+    >>> round(ags_capacity(), 6)
+    0.137906
+    """
+    return _ags_width(_ags_edge()) ** 2 / 2
+
+
+def gardner_kappa(load: ArrayLike) -> Any:
+    """Largest stability κ that couplings can give to all of αN random patterns.
+
+    Parameters
+    ----------
+    load : α in (0, 2], a number or an array.
+
+    Returns
+    -------
+    κ ≥ 0, of the shape of `load`; 0 at the capacity α = 2.
+
+    Raises
+    ------
+    ValueError : a load outside (0, 2].
+
+    Examples
+    --------
+    >>> round(gardner_kappa(0.5), 4)
+    1.0343
+    """
+    return _each("load", load, _gardner_kappa, high=2.0, open_low=True)
+
+
+def one_step_overlap(stabilities: ArrayLike, overlap: ArrayLike) -> Any:
+    r"""Mean of ξ_i S'_i after one synchronous step from a random cue, erf(mΔ/√(2(1−m²))).
+
+    Its average over sites and patterns is the one-step retrieval map of the couplings.
+
+    Parameters
+    ----------
+    stabilities : Δ, a number or an array.
+    overlap : m in [−1, 1] of the cue, a number or an array that broadcasts with Δ.
+
+    Returns
+    -------
+    In [−1, 1], of the broadcast shape; the sign of mΔ at |m| = 1.
+
+    Raises
+    ------
+    ValueError : an overlap outside [−1, 1].
+
+    Examples
+    --------
+    >>> round(float(one_step_overlap(1.0, 0.8)), 4)
+    0.8176
+    """
+    m = np.asarray(overlap, dtype=float)
+    if not (np.abs(m) <= 1).all():
+        raise ValueError(f"overlap must lie in [-1, 1], got {overlap!r}")
+    signal, width = m * np.asarray(stabilities, dtype=float), np.sqrt(2 * (1 - m**2))
+    clean = width == 0
+    return np.where(clean, np.sign(signal), erf(signal / np.where(clean, 1.0, width)))[()]
+
+
+def hebbian_one_step(overlap: ArrayLike, load: ArrayLike) -> Any:
+    r"""Overlap after the first step from a random cue with Hebb's couplings, erf(m/√(2α)).
+
+    Parameters
+    ----------
+    overlap : m in [−1, 1] of the cue. load : α > 0. Numbers or arrays that broadcast.
+
+    Returns
+    -------
+    In [−1, 1], of the broadcast shape (Kinzel 1985).
+
+    Raises
+    ------
+    ValueError : an overlap outside [−1, 1], a load that is not positive.
+
+    Examples
+    --------
+    >>> round(float(hebbian_one_step(0.5, 0.1)), 4)
+    0.8862
+    """
+    m, alpha = np.asarray(overlap, dtype=float), np.asarray(load, dtype=float)
+    if not (np.abs(m) <= 1).all():
+        raise ValueError(f"overlap must lie in [-1, 1], got {overlap!r}")
+    if not (alpha > 0).all():
+        raise ValueError(f"load must lie above 0, got {load!r}")
+    return erf(m / np.sqrt(2 * alpha))[()]
+
+
+def _ags_width(y: float) -> float:
+    """√(2α) at which y solves the equation of state; it has one maximum."""
+    return math.erf(y) / y - 2 / math.sqrt(math.pi) * math.exp(-(y**2))
+
+
+@cache
+def _ags_edge() -> float:
+    """y at the capacity."""
+    bracket = minimize_scalar(lambda y: -_ags_width(y), bounds=(1, 2), options={"xatol": 1e-10})
+    return float(bracket.x)
+
+
+def _ags_overlap(load: float) -> float:
+    width, edge = math.sqrt(2 * load), _ags_edge()
+    if load == 0:
+        return 1.0
+    if width > _ags_width(edge):
+        return 0.0
+    # Beyond the edge the width falls, and it is below 1/y: the root is below 1/√(2α).
+    root = brentq(lambda y: _ags_width(y) - width, edge, 1 / width, xtol=1e-13)
+    return math.erf(root)
+
+
+def _gardner_kappa(load: float) -> float:
+    def excess(kappa: float) -> float:
+        density = math.exp(-(kappa**2) / 2) / math.sqrt(2 * math.pi)
+        return (1 + kappa**2) * float(ndtr(kappa)) + kappa * density - 1 / load
+
+    # The integral is at least κ² Φ(κ) ≥ κ²/2.
+    return brentq(excess, 0.0, math.sqrt(2 / load), xtol=1e-13)
+
+
+def _each(
+    name: str,
+    values: ArrayLike,
+    function: Callable[[float], float],
+    *,
+    high: float,
+    open_low: bool = False,
+) -> Any:
+    """The function of each number, as a float or an array of the same shape."""
+    given = np.asarray(values, dtype=float)
+    low_ok = given > 0 if open_low else given >= 0
+    if not (low_ok & (given <= high) & np.isfinite(given)).all():
+        interval = f"{'(' if open_low else '['}0, {high:g}{']' if high < math.inf else ')'}"
+        raise ValueError(f"{name} must lie in {interval}, got {values!r}")
+    results: NDArray[Any] = np.array([function(value) for value in given.flat], dtype=float)
+    return results.reshape(given.shape) if given.ndim else float(results[0])

@@ -1,0 +1,274 @@
+r"""Learning from mistakes, step by step: training with noise, the symmetric perceptron.
+
+Training with noise (Gardner, Stroud & Wallace 1989; Benedetti & Ventura, arXiv 2302.13417):
+draw a pattern ξ and a state S with a noisy copy of it; where the state misleads a spin,
+
+    δJ_ij = (λ/N) e_i ξ_i S_j,    e_i = 1 if ξ_i h_i(S) ≤ 0 else 0,    h = JS,    J_ii = 0.
+
+With S¹ = sign(h), e_i ξ_i = (ξ_i − S¹_i)/2: half Hebb's rule, half unlearning. On a fixed
+point S¹ = S the symmetrised step (δJ + δJᵀ)/2 is
+
+    δJ_ij = −(λ/2N) S_i S_j + (λ/4N)(ξ_i S_j + S_i ξ_j),
+
+and at overlap zero the second term vanishes on average: what is left is Hebbian unlearning
+(`hopfield.dreams`) at ε = λ/2. Couplings are held in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hopfield import checks, record
+from hopfield.checks import Seed
+from hopfield.couplings import hebbian
+from hopfield.noise import FixedPoint, Kawasaki, Noise, Thermal, Uniform
+from hopfield.record import Advance, Array, Run, TrainingResult
+
+_WORDS: dict[str, Noise] = {
+    "uniform": Uniform(),
+    "fixed-point": FixedPoint(),
+    "thermal": Thermal(),
+    "kawasaki": Kawasaki(),
+}
+
+
+def train_with_noise(
+    patterns: Tensor,
+    overlap: float,
+    noise: str | Noise = "uniform",
+    *,
+    steps: int,
+    rate: float | Sequence[float],
+    symmetric: bool = False,
+    normalize: bool = False,
+    couplings: Tensor | None = None,
+    seed: Seed = None,
+    checkpoints: Sequence[int] | None = None,
+    retrieval: Sequence[float] | None = None,
+) -> TrainingResult:
+    r"""Training with noise, δJ_ij = (λ/N) e_i ξ_i S_j.
+
+    At a constant rate and an overlap below 1 the plain rule does not converge: row norms
+    shrink to a value of order λ and the noise of the steps stays as large as the couplings
+    (`hopfield.theory.noise_norm`). Normalise the rows and lower the rate, or stop early.
+
+    Parameters
+    ----------
+    patterns : (P, N), entries ±1.
+    overlap : m_t in [0, 1], mean overlap of a state with its pattern before relaxation.
+    noise : "uniform", "fixed-point", "thermal" or "kawasaki"; a source of `hopfield.noise`
+        with options of its own (a frozen landscape, a temperature); or any callable
+        (couplings (N, N), targets (1, N), overlap, generator) → states (1, N), called once
+        a step, which must leave the couplings as they are.
+    steps : one pattern each, at least 0.
+    rate : λ > 0; or a sequence, each entry for an equal share of the steps, in order.
+    symmetric : take (δJ + δJᵀ)/2 at each step.
+    normalize : bring each row to norm 1 at the start and after each step.
+    couplings : (N, N) to start from, its diagonal set to zero; None for Hebb's.
+    seed : int, torch.Generator or None.
+    checkpoints : steps to record at, besides the last; None for 0 and ten a decade.
+    retrieval : overlaps of cues at which to record the retrieval map, or None.
+
+    Returns
+    -------
+    TrainingResult. `history.unsettled` counts the states of "fixed-point" noise that met the
+    limit of sweeps: asymmetric couplings may have no fixed point to reach.
+
+    Raises
+    ------
+    ValueError : patterns not (P, N) spins, an overlap outside [0, 1], a negative number of
+        steps, a rate that is not positive, an unknown noise, couplings that do not fit, both
+        `symmetric` and `normalize`, or an empty row where the norm must not vanish.
+
+    Examples
+    --------
+    >>> from hopfield import random_patterns
+    >>> xi = random_patterns(30, 100, seed=0)
+    >>> result = train_with_noise(
+    ...     xi, overlap=0.5, steps=6000, rate=(0.3, 0.1, 0.03), normalize=True, seed=0
+    ... )
+    >>> bool(result.history.satisfied_sites[-1] > result.history.satisfied_sites[0])
+    True
+    """
+    patterns = checks.stored("patterns", patterns, binary=True)
+    overlap = checks.number("overlap", overlap, low=0, high=1)
+    steps = checks.whole("steps", steps, low=0)
+    rates = _rates(rate, steps)
+    if symmetric and normalize:
+        raise ValueError(
+            "normalize must be False with symmetric=True, got True: the norms of the rows would "
+            "make the couplings asymmetric again"
+        )
+    source = _source(noise)
+    run = Run(
+        hebbian(patterns) if couplings is None else couplings,
+        float(rates.max(initial=0.0)),
+        patterns,
+        retrieval,
+        seed,
+        normalize=normalize,
+    )
+    known = patterns.to("cpu", torch.float64).contiguous()
+    ours = isinstance(source, Uniform | FixedPoint | Thermal | Kawasaki)
+    make = _compiled if ours else _interpreted
+    advance = make(run, known, source, overlap, rates, (bool(symmetric), bool(normalize)))
+    return run.follow(advance, record.checkpoints(steps, checkpoints))
+
+
+def symmetric_perceptron(
+    patterns: Tensor,
+    margin: float,
+    *,
+    steps: int = 10_000,
+    rate: float = 0.01,
+    couplings: Tensor | None = None,
+    checkpoints: Sequence[int] | None = None,
+    retrieval: Sequence[float] | None = None,
+) -> TrainingResult:
+    r"""Symmetric perceptron with a margin (Benedetti et al., arXiv 2201.00032).
+
+    J_ij ← J_ij + (λ/N) Σ_μ (e_i^μ + e_j^μ) ξ_i^μ ξ_j^μ with e_i^μ = 1 where Δ_i^μ < κ, until
+    all Δ_i^μ ≥ κ or the steps are spent: `history.min_stability[-1]` tells which.
+
+    Parameters
+    ----------
+    patterns : (P, N), entries ±1.
+    margin : κ ≥ 0.
+    steps : most passes over all patterns, at least 0.
+    rate : λ > 0.
+    couplings : (N, N) to start from, its diagonal set to zero; None for Hebb's.
+    checkpoints : passes to record at, besides the last made; None for 0 and ten a decade.
+    retrieval : overlaps of cues at which to record the retrieval map, or None.
+
+    Returns
+    -------
+    TrainingResult; the last entry of its history is the pass at which it stopped.
+
+    Raises
+    ------
+    ValueError : patterns not (P, N) spins, a negative margin or number of steps, a rate that
+        is not positive, couplings that do not fit.
+
+    Examples
+    --------
+    >>> from hopfield import random_patterns
+    >>> result = symmetric_perceptron(random_patterns(30, 100, seed=0), margin=1.0)
+    >>> bool(result.history.min_stability[-1] >= 1.0)
+    True
+    """
+    patterns = checks.stored("patterns", patterns, binary=True)
+    margin = checks.number("margin", margin, low=0)
+    steps = checks.whole("steps", steps, low=0)
+    rate = checks.positive("rate", rate)
+    start = hebbian(patterns) if couplings is None else couplings
+    run = Run(start, rate, patterns, retrieval, seed=0)
+    known, rows = patterns.to("cpu", torch.float64), run.couplings
+    marks = record.checkpoints(steps, checkpoints)
+    for step in range(steps + 1):
+        norms = rows.norm(dim=1)
+        # An empty row has no stability at all: it is learned like one that is wrong.
+        wrong = (known * (known @ rows.T) < margin * norms) | (norms == 0)
+        last = step == steps or not wrong.any()
+        if last or step in marks:
+            run.recorder.record(step, rows, 0)
+        if last:
+            break
+        errors = (wrong * known).T @ known
+        rows += rate / len(rows) * (errors + errors.T)
+        rows.fill_diagonal_(0.0)
+    return run.result()
+
+
+def _compiled(
+    run: Run, patterns: Tensor, source: Any, overlap: float, rates: Array, flags: tuple[bool, bool]
+) -> Advance:
+    """Training on one of our own sources, whole chunks of steps at a time."""
+    from hopfield import training_kernels as kernels  # numba is needed, and loaded, only here
+
+    kind, temperature, sweeps = kernels.UNIFORM, 0.0, 0
+    landscape = None if isinstance(source, Uniform) else source.landscape
+    if isinstance(source, FixedPoint):
+        kind, sweeps = kernels.FIXED_POINT, source.max_sweeps
+    elif isinstance(source, Thermal | Kawasaki):
+        kind = kernels.THERMAL if isinstance(source, Thermal) else kernels.KAWASAKI
+        temperature, sweeps = float(source.temperature), source.sweeps
+    norm2 = np.full(2, (run.columns**2).sum())
+    if landscape is None and temperature > 0 and norm2[1] == 0:
+        raise ValueError(
+            "couplings must not be zero where a temperature follows their norm, got zeros; "
+            "give the noise a landscape"
+        )
+    tie, frozen = run.tie, np.empty((0, 0))
+    if landscape is not None:
+        rows = record.zero_diagonal("landscape", landscape, len(tie))
+        tie, frozen = np.maximum(tie, record.tie(rows, 0.0)), rows.T.contiguous().numpy()
+
+    def advance(first: int, last: int) -> int:
+        return kernels.train(
+            run.columns,
+            patterns.numpy(),
+            frozen,
+            kind,
+            overlap,
+            temperature,
+            sweeps,
+            rates[first:last],
+            *flags,
+            tie,
+            run.orders[0],
+            run.streams,
+            norm2,
+        )
+
+    return advance
+
+
+def _interpreted(
+    run: Run,
+    patterns: Tensor,
+    source: Noise,
+    overlap: float,
+    rates: Array,
+    flags: tuple[bool, bool],
+) -> Advance:
+    """Training on a user's source, one call a step."""
+    from hopfield import training_kernels as kernels  # numba is needed, and loaded, only here
+
+    size, norm2 = len(run.columns), np.zeros(2)
+
+    def advance(first: int, last: int) -> int:
+        for rate in rates[first:last]:
+            target = patterns[torch.randint(len(patterns), (1,), generator=run.generator)]
+            made = source(run.couplings, target, overlap, run.generator)
+            state = checks.spins("noise(…)", made, columns=size).to("cpu", torch.float64)
+            if len(state) != 1:
+                raise ValueError(f"noise(…) must have shape (1, {size}), got {tuple(state.shape)}")
+            fields = (run.couplings @ state[0]).numpy()
+            s, amount = state[0].numpy(), rate / size
+            kernels.learn(run.columns, target[0].numpy(), s, fields, run.tie, amount, *flags, norm2)
+        return 0
+
+    return advance
+
+
+def _source(noise: str | Noise) -> Noise:
+    if isinstance(noise, str):
+        return _WORDS[checks.choice("noise", noise, tuple(_WORDS))]
+    if not callable(noise):
+        words = ", ".join(repr(word) for word in _WORDS)
+        raise ValueError(f"noise must be one of {words} or a callable, got {noise!r}")
+    return noise
+
+
+def _rates(rate: float | Sequence[float], steps: int) -> Array:
+    """(steps,): a number for all, or each entry of a sequence for an equal share."""
+    given = [rate] if isinstance(rate, int | float) else list(rate)
+    if not given:
+        raise ValueError("rate must be a number or a sequence of at least one, got an empty one")
+    shares = np.array([checks.positive("rate", value) for value in given])
+    return shares[np.arange(steps) * len(shares) // max(steps, 1)]
