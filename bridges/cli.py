@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridges import options
-from bridges.models import MODELS
+from bridges.models import MODELS, SIDE_BY_SIDE
 
 if TYPE_CHECKING:
     from bridges.record import Point
 
 
-_SETTING = ("size", "criterion", "threshold", "trials", "beta", "degree")
+_SETTING = (
+    *("size", "criterion", "threshold", "trials", "beta", "degree"),
+    *("rate", "training-overlap", "training-steps"),
+)
 _RUN = ("samples", "seed", "jobs", "device", "out", *options.FLAGS)
 
 
@@ -64,7 +67,7 @@ def capacity(model: list[str], loads: list[int] | None, overlap: float, **shared
 
 
 @main.command()
-@options.shared("model", default="all")
+@options.shared("model", default=",".join(SIDE_BY_SIDE))
 @options.shared("data", "loads", "overlap", "patterns", "overlaps", *_SETTING, *_RUN)
 @options.plain_errors
 def compare(

@@ -7,7 +7,7 @@ the overlap at one number of patterns. Pattern sets and seeds are shared by all 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from bridges.record import Point, Row
 from bridges.retrieval import crossing, retrieval_map
 from bridges.study import Findings, Measure, Study
 from bridges.tables import table, uncertain
+from hopfield import NotSeparableError
 from hopfield.theory import argmax_retrieval, argmax_retrieval_spins
 
 Law = Callable[[Any, float], Any]  # f(P, overlap) → probability of retrieval
@@ -41,6 +42,9 @@ class Setting:
     beta: float = 1.0
     degree: int = 3
     steps: int = 50
+    rate: float = Options.rate
+    training_overlap: float | None = None
+    training_steps: int | None = None
     device: str = "cpu"
 
     def __post_init__(self) -> None:
@@ -53,6 +57,11 @@ class Setting:
     def measure(self) -> Measure:
         """The measurement of a point, for `run_study`."""
         return partial(_measure, self)
+
+    @property
+    def options(self) -> Options:
+        """What the models are told."""
+        return Options(**{f.name: getattr(self, f.name) for f in fields(Options)})
 
     def pattern_set(self, kind: str, patterns: int, seed: int) -> Tensor:
         """The pattern set of a sample."""
@@ -99,10 +108,11 @@ def corruption_points(
 
 def _measure(setting: Setting, point: Point, seed: int) -> list[Row]:
     model = MODELS[point["model"]]
-    memory = model.build(
-        setting.pattern_set(model.kind, point["patterns"], seed),
-        Options(setting.beta, setting.degree, setting.steps),
-    )
+    patterns = setting.pattern_set(model.kind, point["patterns"], seed)
+    try:
+        memory = model.build(patterns, setting.options, seed)
+    except NotSeparableError:
+        return []  # a load at which there is nothing to measure
     found = retrieval_map(
         memory, point["overlaps"], setting.trials, setting.criterion, setting.threshold, seed
     )
@@ -149,7 +159,8 @@ def curves(study: Study, axis: str) -> list[Curve]:
                 if row["quantity"] == "success" and row["cue_overlap"] == m
             ]
             x = float(point["patterns"]) if axis == "load" else m
-            columns.setdefault(point["model"], []).append((x, values))
+            if len(values) == len(samples):  # else some samples could not be stored
+                columns.setdefault(point["model"], []).append((x, values))
     result = []
     for model, pairs in columns.items():
         pairs.sort()
@@ -288,11 +299,15 @@ class Report:
 
 def _table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]) -> str:
     """A row a model, a column an x, and a `last` column."""
-    rows = [
-        [_label(c.model), *(uncertain(m, e) for m, e in zip(c.mean, c.sem, strict=True)), end]
-        for c, end in zip(curves, ends, strict=True)
-    ]
-    return table([heading, *(f"{x:g}" for x in curves[0].x), last], rows)
+    columns = sorted({float(x) for curve in curves for x in curve.x})
+    rows = []
+    for curve, end in zip(curves, ends, strict=True):
+        cells = {
+            float(x): uncertain(mean, sem)
+            for x, mean, sem in zip(curve.x, curve.mean, curve.sem, strict=True)
+        }
+        rows.append([_label(curve.model), *(cells.get(x, "—") for x in columns), end])
+    return table([heading, *(f"{x:g}" for x in columns), last], rows)
 
 
 def _number(value: float, form: str) -> str:

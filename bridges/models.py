@@ -14,12 +14,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What a model may be told: β of the exponential models and, as σ = 1/√β, of the
-    iterated denoiser; the degree of the polynomial one; the steps of the reverse flow."""
+    """What a model may be told.
+
+    beta : β of the exponential models and, as σ = 1/√β, of the iterated denoiser. degree : of
+    the polynomial. steps : of the reverse flow. rate : ε of a dream, λ of structured noise.
+    training_overlap : m_t of training with noise, None for the rule's own. training_steps :
+    dreams, or steps of a learning rule, None for the rule's own number.
+    """
 
     beta: float = 1.0
     degree: int = 3
     steps: int = 50
+    rate: float = 0.02
+    training_overlap: float | None = None
+    training_steps: int | None = None
+
+
+Build = Callable[["Tensor", Options, int], "Memory"]  # (patterns, options, seed)
 
 
 @dataclass(frozen=True)
@@ -29,22 +40,82 @@ class Model:
     label: str
     kind: str
     about: str
-    build: Callable[[Tensor, Options], Memory]
+    build: Build
 
 
-def _network(rule: str) -> Callable[[Tensor, Options], Memory]:
-    def build(patterns: Tensor, options: Options) -> Memory:
-        import hopfield
+def _network(rule: Callable[[Tensor, Options, int], Tensor]) -> Build:
+    def build(patterns: Tensor, options: Options, seed: int) -> Memory:
         from bridges.memory import as_memory
+        from hopfield import HopfieldNetwork
 
-        couplings = getattr(hopfield, rule)(patterns)
-        return as_memory(hopfield.HopfieldNetwork(couplings), patterns)
+        return as_memory(HopfieldNetwork(rule(patterns, options, seed)), patterns)
 
     return build
 
 
-def _dense(interaction: str, states: str) -> Callable[[Tensor, Options], Memory]:
-    def build(patterns: Tensor, options: Options) -> Memory:
+def _one_shot(name: str) -> Build:
+    def rule(patterns: Tensor, options: Options, seed: int) -> Tensor:
+        import hopfield
+
+        couplings: Tensor = getattr(hopfield, name)(patterns)
+        return couplings
+
+    return _network(rule)
+
+
+def _unlearned(patterns: Tensor, options: Options, seed: int) -> Tensor:
+    """Dreams up to 0.55 P/ε, before all is lost at P/ε; loads above 0.6 are beyond help."""
+    from hopfield import hebbian, unlearn
+
+    count, size = patterns.shape
+    dreams = round(0.55 * min(count, 0.6 * size) / options.rate)
+    steps = dreams if options.training_steps is None else options.training_steps
+    return unlearn(hebbian(patterns), steps, options.rate, seed=seed, checkpoints=[]).couplings
+
+
+def _daydreamed(patterns: Tensor, options: Options, seed: int) -> Tensor:
+    from hopfield import daydream
+
+    size = patterns.shape[1]
+    steps = 240 * size if options.training_steps is None else options.training_steps
+    return daydream(patterns, steps=steps, seed=seed, checkpoints=[]).couplings
+
+
+def _trained(patterns: Tensor, options: Options, seed: int) -> Tensor:
+    """Uniform noise on rows of norm 1, the rate lowered in three stages to settle."""
+    from hopfield import train_with_noise
+
+    size = patterns.shape[1]
+    return train_with_noise(
+        patterns,
+        0.7 if options.training_overlap is None else options.training_overlap,
+        steps=600 * size if options.training_steps is None else options.training_steps,
+        rate=[0.3, 0.1, 0.03],
+        normalize=True,
+        seed=seed,
+        checkpoints=[],
+    ).couplings
+
+
+def _trained_structured(patterns: Tensor, options: Options, seed: int) -> Tensor:
+    """Fixed points of the current landscape, symmetrised, up to 1.5 N/λ steps."""
+    from hopfield import train_with_noise
+
+    steps = round(1.5 * patterns.shape[1] / options.rate)
+    return train_with_noise(
+        patterns,
+        0.5 if options.training_overlap is None else options.training_overlap,
+        "fixed-point",
+        steps=steps if options.training_steps is None else options.training_steps,
+        rate=options.rate,
+        symmetric=True,
+        seed=seed,
+        checkpoints=[],
+    ).couplings
+
+
+def _dense(interaction: str, states: str) -> Build:
+    def build(patterns: Tensor, options: Options, seed: int) -> Memory:
         from bridges.memory import as_memory
         from hopfield import DenseMemory
 
@@ -57,8 +128,8 @@ def _dense(interaction: str, states: str) -> Callable[[Tensor, Options], Memory]
     return build
 
 
-def _denoiser(dynamics: str) -> Callable[[Tensor, Options], Memory]:
-    def build(patterns: Tensor, options: Options) -> Memory:
+def _denoiser(dynamics: str) -> Build:
+    def build(patterns: Tensor, options: Options, seed: int) -> Memory:
         from bridges.memory import as_memory
         from diffusion import EmpiricalDenoiser
 
@@ -70,7 +141,7 @@ def _denoiser(dynamics: str) -> Callable[[Tensor, Options], Memory]:
     return build
 
 
-def _nearest(patterns: Tensor, options: Options) -> Memory:
+def _nearest(patterns: Tensor, options: Options, seed: int) -> Memory:
     from bridges.memory import NearestPattern
 
     return NearestPattern(patterns)
@@ -78,13 +149,43 @@ def _nearest(patterns: Tensor, options: Options) -> Memory:
 
 MODELS: dict[str, Model] = {
     "hebb": Model(
-        "Hebb", "binary", "Hopfield network, Hebb's rule, asynchronous", _network("hebbian")
+        "Hebb", "binary", "Hopfield network, Hebb's rule, asynchronous", _one_shot("hebbian")
     ),
     "pseudo-inverse": Model(
         "pseudo-inverse",
         "binary",
         "Hopfield network, projector on the patterns, asynchronous",
-        _network("pseudo_inverse"),
+        _one_shot("pseudo_inverse"),
+    ),
+    "storkey": Model(
+        "Storkey", "binary", "Hopfield network, Storkey's rule, asynchronous", _one_shot("storkey")
+    ),
+    "max-margin": Model(
+        "maximum margin",
+        "binary",
+        "Hopfield network of largest stability, while the patterns are separable",
+        _one_shot("max_margin"),
+    ),
+    "unlearned": Model(
+        "unlearned",
+        "binary",
+        "Hebb's network after 0.55 P/ε dreams, ε = --rate",
+        _network(_unlearned),
+    ),
+    "daydream": Model(
+        "daydream", "binary", "dreams removed, patterns reinforced", _network(_daydreamed)
+    ),
+    "twn": Model(
+        "trained, uniform noise",
+        "binary",
+        "training with uniform noise at --training-overlap (0.7)",
+        _network(_trained),
+    ),
+    "twn-structured": Model(
+        "trained, structured noise",
+        "binary",
+        "training with fixed points reached from --training-overlap (0.5), λ = --rate",
+        _network(_trained_structured),
     ),
     "polynomial": Model(
         "polynomial dense",
@@ -123,3 +224,9 @@ MODELS: dict[str, Model] = {
         _nearest,
     ),
 }
+
+SIDE_BY_SIDE = (
+    *("hebb", "pseudo-inverse", "polynomial", "exponential", "exponential-real"),
+    *("denoiser", "flow", "sde", "nearest"),
+)
+"""What `compare` compares unless told otherwise."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from bridges.models import MODELS
+from bridges.models import MODELS, Options
 
 Command = Callable[..., Any]
 
@@ -102,6 +102,19 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "Inverse temperature; σ² = 1/β of the iterated denoiser.",
     },
     "degree": {"type": click.IntRange(2), "default": 3, "help": "Degree of the polynomial."},
+    "rate": {
+        "type": click.FloatRange(0, min_open=True),
+        "default": Options.rate,
+        "help": "Learning rate of dreams and of structured noise.",
+    },
+    "training-overlap": {
+        "type": click.FloatRange(0, 1),
+        "help": "Overlap of training with noise.  [default: the rule's own]",
+    },
+    "training-steps": {
+        "type": click.IntRange(0),
+        "help": "Dreams, or steps of a learning rule.  [default: the rule's own]",
+    },
     "samples": {"type": click.IntRange(1), "default": 8, "help": "Independent pattern sets."},
     "seed": {"type": click.IntRange(0), "default": 0, "help": "Root of all randomness."},
     "jobs": {"type": click.IntRange(1), "default": _CORES, "help": "Processes."},

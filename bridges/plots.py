@@ -28,6 +28,12 @@ LOOKS: dict[str, tuple[str, str]] = {
     "denoiser": ("#0072B2", "x"),
     "flow": ("#D55E00", "P"),
     "sde": ("#8C6D1F", "*"),
+    "storkey": ("#999933", "h"),
+    "max-margin": ("#332288", "d"),
+    "unlearned": ("#882255", "<"),
+    "daydream": ("#44AA99", ">"),
+    "twn": ("#AA4466", "p"),
+    "twn-structured": ("#117733", "X"),
 }
 _STYLE: dict[Any, Any] = {
     "font.size": 9,

@@ -1,6 +1,7 @@
 """Recurrent associative memories: patterns, learning rules, networks, dense memories."""
 
 from hopfield.couplings import (
+    NotSeparableError,
     dreaming_kernel,
     hebbian,
     max_margin,
@@ -30,6 +31,7 @@ __all__ = [
     "HopfieldNetwork",
     "Kawasaki",
     "NoiseStructure",
+    "NotSeparableError",
     "Relaxation",
     "Thermal",
     "TrainingResult",

@@ -17,6 +17,10 @@ _GAP = 1e-8  # relative distance of a margin from its upper bound, at which it i
 _SWEEPS = 20_000  # of the dual ascent; random patterns at 1.5N need about 3000
 
 
+class NotSeparableError(ValueError):
+    """Patterns that no couplings store with a margin."""
+
+
 def hebbian(patterns: Tensor) -> Tensor:
     """Hebb's rule J_ij = (1/N) Σ_μ ξ_i^μ ξ_j^μ, J_ii = 0 (Hopfield 1982).
 
@@ -177,8 +181,9 @@ def max_margin(patterns: Tensor) -> Tensor:
 
     Raises
     ------
-    ValueError : not (P, N), no pattern, entries that are not ±1, or patterns that no
-        couplings store with a margin, such as two that differ at one site only.
+    ValueError : not (P, N), no pattern, or entries that are not ±1.
+    NotSeparableError : patterns that no couplings store with a margin, such as two that
+        differ at one site only. It is a ValueError.
 
     Examples
     --------
@@ -207,7 +212,7 @@ def max_margin(patterns: Tensor) -> Tensor:
         )
     failed = ~((lower > 0) & (upper - lower <= _GAP * upper))
     if failed.any():
-        raise ValueError(
+        raise NotSeparableError(
             "patterns must be separable at every site, got a set for which no couplings have a "
             f"margin above {float(upper[failed].max()):.1e} at {int(failed.sum())} of {size} "
             "sites; store fewer patterns, or drop those that differ from another at one site only"

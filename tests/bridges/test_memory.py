@@ -28,7 +28,7 @@ def model(request):
 
 @pytest.fixture
 def memory(model):
-    return model.build(patterns_for(model.kind), Options())
+    return model.build(patterns_for(model.kind), Options(), 0)
 
 
 def cue(memory, overlap=0.8, copies=4):
@@ -79,7 +79,7 @@ def test_seed_reproduces(memory):
 def test_a_batch_equals_a_loop(name):
     """But for the SDE, where every row has noise of its own."""
     model = MODELS[name]
-    memory = model.build(patterns_for(model.kind), Options())
+    memory = model.build(patterns_for(model.kind), Options(), 0)
     if model.kind == "binary":
         memory.dynamics = "synchronous"  # no random order
     cues = cue(memory, 0.6)
@@ -90,7 +90,7 @@ def test_a_batch_equals_a_loop(name):
 
 def test_dtype_follows_and_the_callers_tensor_is_untouched(model):
     xi = patterns_for(model.kind, dtype=torch.float32)
-    memory = model.build(xi, Options())
+    memory = model.build(xi, Options(), 0)
     cues = memory.corrupt(xi, 0.7, generator())
     copies = xi.clone(), cues.clone()
     states = recall(memory, cues, 0.7, generator()).states
