@@ -1,6 +1,8 @@
-"""Score models: schedules, exact denoisers, samplers."""
+"""Score models: schedules, exact denoisers, samplers, and the geometry of what they keep."""
 
-from diffusion.denoisers import Denoiser, EmpiricalDenoiser
+from diffusion.denoisers import Denoiser, EmpiricalDenoiser, ExactDenoiser
+from diffusion.manifold import LinearManifoldDenoiser, manifold_factors
+from diffusion.mixture import GaussianMixtureDenoiser
 from diffusion.samplers import noise_to, sample, uturn
 from diffusion.schedules import OU, VE, Cosine, Schedule
 
@@ -10,7 +12,11 @@ __all__ = [
     "Cosine",
     "Denoiser",
     "EmpiricalDenoiser",
+    "ExactDenoiser",
+    "GaussianMixtureDenoiser",
+    "LinearManifoldDenoiser",
     "Schedule",
+    "manifold_factors",
     "noise_to",
     "sample",
     "uturn",
