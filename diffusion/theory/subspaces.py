@@ -241,8 +241,9 @@ def critical_size_score(
     lam, t, divergence = _terms(variances, sigma, x)
     _, wide, shift = _moments(lam, t, x)
     signal = _squared(lam, t, x) * (t / (t + lam)) ** 2
-    with np.errstate(divide="ignore"):
-        return np.exp(divergence)[..., None] * ((wide + shift) / signal)
+    ratio = np.full_like(signal, np.inf)
+    np.divide(wide + shift, signal, out=ratio, where=signal > 0)
+    return np.exp(divergence)[..., None] * ratio
 
 
 def _ratio(P: ArrayLike, critical: Array) -> Array:

@@ -192,8 +192,7 @@ def test_the_larger_variance_is_lost_first():  # T10, the order
         for snr in (theory.snr_jacobian(1e4, lam, sigma), theory.snr_score(1e4, lam, sigma)):
             assert (np.diff(snr) > 0).all()
             assert math.isinf(snr[-1])
-    assert theory.snr_score(1e4, lam[:3], 0.3, x=0.0)[0] == 0
-    assert theory.snr_score(1e4, lam, 0.3, x=0.0)[0] == 0
+    assert theory.snr_score(1e4, lam, 0.3, x=0.0).max() == 0
 
 
 def test_effective_number_by_quadrature():
