@@ -39,6 +39,7 @@ PHASES = ("trivial", "coverage", "consolidation", "collapsed")
 _NUMBERS = 2**22  # numbers of a block of Jacobian rows held at once
 _SHARP = 0.05  # a direction is decided when its s lies this close to 0 or to 1
 _BUNDLE = 4  # scores of a normal bundle, in units of d
+_LADDER = range(1, 11)  # noise levels 4^k σ at which lost structure may show again
 
 DenoiserLike = Callable[[Tensor, Any], Tensor]
 
@@ -125,7 +126,7 @@ def manifold_dimension(
     half kept, and "consolidation", each is kept or removed (all s within 0.05 of 0 or 1; for
     "effective" and "flipd": D_eff changes by less than `floor` from σ/2 to 2σ). Trivial and
     collapsed points look alike at one noise level: a point is trivial if its D_eff only
-    falls at larger ones (4σ to 1024σ).
+    falls at larger ones (4σ to 10⁶σ).
 
     Parameters
     ----------
@@ -331,7 +332,7 @@ def _phases(
     lost = (~found).nonzero().squeeze(1)
     if len(lost):
         x, level = x[lost], level[lost]
-        larger = torch.stack([_trace(denoiser, x, level * 4**k) for k in range(1, 6)])
+        larger = torch.stack([_trace(denoiser, x, level * 4**k) for k in _LADDER])
         trivial[lost] = _trace(denoiser, x, level) > larger.max(0).values
     seen = torch.where(sharp, 2, 1)
     return tuple(PHASES[i] for i in torch.where(found, seen, torch.where(trivial, 0, 3)).tolist())
