@@ -94,7 +94,7 @@ class Keys:
         """float64 where single precision would cost the logits their digits."""
         if len(x) == 0 or x.dtype == torch.float64:
             return x.dtype
-        largest = max(float(x.square().sum(1).max()), self.largest)
+        largest = max(float(x.detach().square().sum(1).max()), self.largest)
         error = torch.finfo(x.dtype).eps * float(beta.max()) * largest
         return torch.float64 if error > _LOSS else x.dtype
 

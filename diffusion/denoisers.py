@@ -239,16 +239,19 @@ class EmpiricalDenoiser(ExactDenoiser):
 
     def _second_moments(self, weights: Tensor) -> Tensor:
         """Σ_μ w_μ ξ^μ ξ^μᵀ: all rows share one table of products, half of it by symmetry."""
-        result = weights.new_zeros(len(weights), self.dimension, self.dimension)
-        size = max(1, _PRODUCTS // (_STRIP * self.dimension))
-        points = self._keys.array[:, :-1]
-        for low in range(0, self.dimension, _STRIP):
-            high = min(low + _STRIP, self.dimension)
-            strip = weights.new_zeros(len(weights), (high - low) * (self.dimension - low))
-            for block, mass in zip(points.split(size), weights.split(size, 1), strict=True):
-                products = block[:, low:high, None] * block[:, None, low:]
+        rows, d = len(weights), self.dimension
+        edges = [(low, min(low + _STRIP, d)) for low in range(0, d, _STRIP)]
+        strips = [weights.new_zeros(rows, (high - low) * (d - low)) for low, high in edges]
+        size = max(1, _PRODUCTS // (_STRIP * d))
+        blocks = self._keys.array[:, :-1].split(size)
+        for block, mass in zip(blocks, weights.split(size, 1), strict=True):
+            points = block.contiguous()
+            for strip, (low, high) in zip(strips, edges, strict=True):
+                products = points[:, low:high, None] * points[:, None, low:]
                 strip.addmm_(mass, products.flatten(1))
-            result[:, low:high, low:] = strip.view(len(weights), high - low, -1)
+        result = weights.new_empty(rows, d, d)
+        for strip, (low, high) in zip(strips, edges, strict=True):
+            result[:, low:high, low:] = strip.view(rows, high - low, -1)
             result[:, high:, low:high] = result[:, low:high, high:].mT
         return result
 
