@@ -31,6 +31,7 @@ _NEGLIGIBLE = 1e-20  # weight below which a point adds nothing to a covariance
 _TABLE = 6  # from this many near points a datum, one table of products is the faster way
 _PRODUCTS = 2**19  # numbers of the table held at once: they should stay in the cache
 _STRIP = 16  # its width in coordinates
+_ROUNDING = 1e-4  # error that E ξξᵀ − DDᵀ may leave in a Jacobian
 
 
 class Denoiser(ABC):
@@ -154,7 +155,7 @@ class EmpiricalDenoiser(ExactDenoiser):
         result = x.new_empty(len(x), self.dimension, self.dimension)
         for rows in self._blocks(len(x)):
             weights = self._keys.weights(x[rows], beta[rows])
-            result[rows] = self._covariance(weights) * beta[rows, :, None].to(x)
+            result[rows] = self._covariance(weights, beta[rows]) * beta[rows, :, None].to(x)
         return result
 
     def jacobian_eigenvalues(self, x: Tensor, sigma: Level) -> Tensor:
@@ -174,7 +175,7 @@ class EmpiricalDenoiser(ExactDenoiser):
                 values = torch.linalg.eigvalsh(spread @ spread.mT)
                 result[rows, self.dimension - count :] = values
             else:
-                result[rows] = torch.linalg.eigvalsh(self._covariance(weights))
+                result[rows] = torch.linalg.eigvalsh(self._covariance(weights, beta[rows]))
         return result * beta.to(x)
 
     def jacobian_trace(self, x: Tensor, sigma: Level) -> Tensor:
@@ -189,7 +190,8 @@ class EmpiricalDenoiser(ExactDenoiser):
         """q·(∂D/∂x)q for each column q of `directions` (d, m), (B, m); errors as for a call."""
         x, beta = self._query(x, sigma)
         directions = checks.directions("directions", directions, self.dimension)
-        along = (self.data - self._keys.centre).double() @ directions.to(self.data).double()
+        points = self._keys.array[:, :-1].split(max(1, _NUMBERS // self.dimension))
+        along = torch.cat([block.double() @ directions.to(x).double() for block in points])
         result = x.new_empty(len(x), along.shape[1])
         for rows in self._blocks(len(x)):
             weights = self._keys.weights(x[rows], beta[rows]).double()
@@ -219,11 +221,12 @@ class EmpiricalDenoiser(ExactDenoiser):
         """Σ_μ w_μ ξ^μ about the centre of the data, (b, d)."""
         return weights @ self._keys.array[:, :-1]
 
-    def _covariance(self, weights: Tensor) -> Tensor:
+    def _covariance(self, weights: Tensor, beta: Tensor) -> Tensor:
         """Σ_μ w_μ (ξ^μ − D)(ξ^μ − D)ᵀ for each row of weights (b, n), (b, d, d)."""
         count = _near_count(weights)
         mean = self._mean(weights)
-        if len(weights) * count > _TABLE * len(self):
+        rounding = torch.finfo(weights.dtype).eps * float(beta.max()) * self._keys.largest
+        if len(weights) * count > _TABLE * len(self) and rounding < _ROUNDING:
             return self._second_moments(weights) - mean[:, :, None] * mean[:, None, :]
         near = weights.topk(count, 1).indices  # rows with fewer are filled up with the next
         result = weights.new_zeros(len(weights), self.dimension, self.dimension)

@@ -101,14 +101,12 @@ def jacobian_spectrum(denoiser: DenoiserLike, x: Tensor, sigma: Level) -> Tensor
     tensor([[-1.0000, -0.2000]])
     """
     x = _points(denoiser, x)
-    checks.noise_level(sigma, x)
+    level = _level(sigma, x)
     if isinstance(denoiser, ExactDenoiser):
-        return denoiser.jacobian_eigenvalues(x, sigma) - 1
-    jacobian = torch.cat(list(_jacobian_rows(denoiser, x, sigma)), 1)
-    jacobian.diagonal(dim1=1, dim2=2).sub_(1)
-    left, values, right = torch.linalg.svd(jacobian)
-    signs = torch.where((left * right.mT).sum(1) < 0, -1.0, 1.0).to(values)
-    return (values * signs).sort(1).values
+        return denoiser.jacobian_eigenvalues(x, level) - 1
+    size = max(1, _NUMBERS // x.shape[1] ** 2)
+    blocks = zip(x.split(size), level.split(size), strict=True)
+    return torch.cat([_signed_values(denoiser, *block) for block in blocks])
 
 
 def manifold_dimension(
@@ -163,7 +161,7 @@ def manifold_dimension(
     if not 0 < floor < 1:
         raise ValueError(f"floor must lie in (0, 1), got {floor}")
     x = _points(denoiser, x)
-    level = checks.noise_level(sigma, x).squeeze(1)
+    level = _level(sigma, x)
     if method in ("effective", "flipd"):
         return _from_trace(denoiser, x, level, floor, with_score=method == "flipd")
     if method == "normal-bundle":
@@ -217,7 +215,7 @@ def subspace_dimension(
     """
     x = _points(denoiser, x)
     bases = _bases(subspaces, x.shape[1])
-    along = _along(denoiser, x, sigma, torch.cat(bases, 1))
+    along = _along(denoiser, x, _level(sigma, x), torch.cat(bases, 1))
     return _per_subspace(along, bases)
 
 
@@ -258,17 +256,31 @@ def subspace_signal_to_noise(
     if len(denoisers) < 2:
         raise ValueError(f"denoisers must be at least 2, got {len(denoisers)}")
     x = _points(denoisers[0], x)
-    level = checks.noise_level(sigma, x)
+    level = _level(sigma, x)
     bases = _bases(subspaces, x.shape[1])
     directions = torch.cat(bases, 1)
-    kept = torch.stack([_along(each, x, level.squeeze(1), directions) for each in denoisers])
-    means = torch.stack([each(x, level.squeeze(1)) for each in denoisers])
+    kept = torch.stack([_along(each, x, level, directions) for each in denoisers])
+    means = torch.stack([each(x, level).detach() for each in denoisers])
     pulls = (means - x) @ directions.to(means)
     return SignalToNoise(_ratio(kept - 1, bases), _ratio(pulls, bases))
 
 
 def _points(denoiser: DenoiserLike, x: Tensor) -> Tensor:
     return checks.points("x", x, dimension=getattr(denoiser, "dimension", None))
+
+
+def _level(sigma: Level, x: Tensor) -> Tensor:
+    """σ as (B,) in the precision of `x`: a network need not take another."""
+    return checks.noise_level(sigma, x).squeeze(1).to(x.dtype)
+
+
+def _signed_values(denoiser: DenoiserLike, x: Tensor, level: Tensor) -> Tensor:
+    """Signed singular values of tJ by differentiation, ascending, (B, d)."""
+    jacobian = torch.cat(list(_jacobian_rows(denoiser, x, level)), 1)
+    jacobian.diagonal(dim1=1, dim2=2).sub_(1)
+    left, values, right = torch.linalg.svd(jacobian)
+    signs = torch.where((left * right.mT).sum(1) < 0, -1.0, 1.0).to(values)
+    return (values * signs).sort(1).values
 
 
 def _bases(subspaces: Sequence[Tensor], dimension: int) -> list[Tensor]:
@@ -320,7 +332,7 @@ def _from_trace(
     below, above = _trace(denoiser, x, level / 2), _trace(denoiser, x, level * 2)
     phase = _phases(denoiser, x, level, value >= floor, (above - below).abs() < floor)
     if with_score:
-        value = value + (denoiser(x, level) - x).square().sum(1) / level.square().to(value)
+        value = value + (denoiser(x, level) - x).detach().square().sum(1) / level.square()
     return ManifoldDimension(value, torch.full_like(value, torch.nan), phase)
 
 
@@ -344,8 +356,8 @@ def _bundle(denoiser: DenoiserLike, x: Tensor, level: Tensor, generator: torch.G
     values = []
     for centre, sigma in zip(x, level, strict=True):
         y = centre.expand(count, -1)
-        y = y + sigma.to(y) * checks.normal_like(y, generator)
-        scores = (denoiser(y, sigma) - y) / sigma.to(y)
+        y = y + sigma * checks.normal_like(y, generator)
+        scores = (denoiser(y, sigma.expand(count)) - y).detach() / sigma
         values.append(torch.linalg.svdvals(scores / count**0.5))
     return torch.stack(values)
 
@@ -362,17 +374,17 @@ def _trace(denoiser: DenoiserLike, x: Tensor, level: Tensor) -> Tensor:
     return total
 
 
-def _along(denoiser: DenoiserLike, x: Tensor, sigma: Level, directions: Tensor) -> Tensor:
+def _along(denoiser: DenoiserLike, x: Tensor, level: Tensor, directions: Tensor) -> Tensor:
     """q·(∂D/∂x)q for each column q of `directions` (d, m), (B, m)."""
     if isinstance(denoiser, ExactDenoiser):
-        return denoiser.jacobian_along(x, sigma, directions)
+        return denoiser.jacobian_along(x, level, directions)
     directions = directions.to(x)
-    rows = torch.cat(list(_jacobian_rows(denoiser, x, sigma, directions)), 1)
+    rows = torch.cat(list(_jacobian_rows(denoiser, x, level, directions)), 1)
     return torch.einsum("bmd,dm->bm", rows, directions)
 
 
 def _jacobian_rows(
-    denoiser: DenoiserLike, x: Tensor, sigma: Level, directions: Tensor | None = None
+    denoiser: DenoiserLike, x: Tensor, level: Tensor, directions: Tensor | None = None
 ) -> Iterator[Tensor]:
     """Rows qᵀ ∂D/∂x for the columns q of `directions` (all axes), in blocks (B, rows, d).
 
@@ -381,7 +393,7 @@ def _jacobian_rows(
     """
     with torch.enable_grad():
         inputs = x.detach().clone().requires_grad_()
-        output = denoiser(inputs, sigma)
+        output = denoiser(inputs, level)
     if not output.requires_grad:
         raise ValueError(
             f"denoiser must be differentiable by torch, got {type(denoiser).__name__}, whose "

@@ -282,4 +282,4 @@ def _solve(information: Callable[[float], Array], target: Array, scales: Array) 
             return 0.0
         return float(np.exp((centre + brentq(excess, -_REACH, _REACH, xtol=1e-13)) / 2))
 
-    return np.vectorize(root, otypes=[np.float64])(target)
+    return np.vectorize(root, otypes=[np.float64])(target)[()]

@@ -95,6 +95,20 @@ def test_differentiation_of_a_network_against_finite_differences():
     torch.testing.assert_close(along, expected, rtol=1e-7, atol=1e-8)
 
 
+def test_a_network_of_single_precision_sees_no_other():
+    net = nn.Linear(5, 4)
+
+    def denoiser(x, sigma):
+        return net(torch.cat([x, sigma[:, None]], 1))  # fails on float64
+
+    x = randn(3, 4).float()
+    assert jacobian_spectrum(denoiser, x, 0.5).dtype == torch.float32
+    for method in METHODS:
+        found = manifold_dimension(denoiser, x, 0.5, method, seed=0)
+        assert found.value.shape == (3,)
+        assert not found.value.requires_grad
+
+
 def test_differentiation_leaves_no_trace():
     denoiser, net = scaled_network(4)
     x = randn(2, 4)
@@ -319,6 +333,23 @@ def test_subspaces_of_data_add_up_to_the_effective_dimension():
     parts = subspace_dimension(denoiser, x, 0.5, torch.eye(6).split([1, 2, 3], 1))
     whole = manifold_dimension(denoiser, x, 0.5, "effective").value
     torch.testing.assert_close(parts.sum(1), whole)
+
+
+@pytest.mark.parametrize(("P", "half"), [(100, (0.80, 0.92)), (1000, (0.45, 0.49))])
+def test_mean_retention_of_both_subspaces_falls_at_one_time(P, half):
+    # so the mean does not tell which is lost first; at these σ² half is left
+    sizes, variances = (10, 10), (1.0, 0.1)
+    exact = LinearManifoldDenoiser(manifold_factors(20, sizes, variances, seed=0))
+    axes = exact.F / exact.F.norm(dim=0)
+    for which, t in enumerate(half):
+        left = []
+        for seed in range(12):
+            denoiser, x = planted(exact, P, t, seed, count=100)
+            bases = [axes.split(list(sizes), 1)[which]]
+            parts = [subspace_dimension(d, x, t**0.5, bases) for d in (denoiser, exact)]
+            left.append(float(parts[0].mean() / parts[1].mean()))
+        found, sem = mean_sem(torch.tensor(left))
+        assert abs(found - 0.5) < 4 * sem + 0.02  # 4 s.e., and the rounding of t
 
 
 def test_signal_to_noise_follows_theory():  # T10

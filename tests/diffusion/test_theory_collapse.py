@@ -237,6 +237,27 @@ def test_clone_probability_by_quadrature():
 
 
 @pytest.mark.parametrize(
+    "call",
+    [
+        lambda: theory.mutual_information([1.0], 1.0),
+        lambda: theory.collapse_sigma(10, [1.0]),
+        lambda: theory.condensation_sigma(10, [1.0]),
+        lambda: theory.basin_edge(10, [1.0], 1.0),
+        lambda: theory.participation_ratio(10, [1.0], 1.0),
+        lambda: theory.excess_entropy(10, [1.0], 1.0),
+        lambda: theory.area_law(10),
+        lambda: theory.final_gap(1.0, 1.0),
+        lambda: theory.widest_gap_sigma(1.0, 0.1),
+        lambda: theory.switch_sigma(1.0, 0.1),
+        lambda: theory.effective_number(10, [1.0], 1.0),
+        lambda: theory.clone_probability(1.0, 1.0, 1.0),
+    ],
+)
+def test_a_number_gives_a_number(call):
+    assert isinstance(call(), float)
+
+
+@pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: theory.collapse_sigma(1, [1.0]), "P must be a number of points above 1, got 1"),
