@@ -16,32 +16,26 @@ Its singular values s_k count dimensions: near 1 across the data manifold, near 
     flipd          d + ∂ log p_σ/∂ log σ = D_eff + σ²|∇ log p_σ|² at a clean point
                    (Kamkari et al., arXiv 2406.03537)
 
-D of a trained network is not a gradient and tJ not symmetric; its singular values then
-carry the sign of u_k·v_k (left and right vector), which gives the eigenvalues where tJ is
-symmetric. Exact denoisers are asked for closed forms, others are differentiated.
+A trained network's tJ is not symmetric: see `diffusion.jacobians` for its spectrum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from diffusion import checks
+from diffusion import checks, jacobians
 from diffusion.checks import Level, Seed
-from diffusion.denoisers import ExactDenoiser
+from diffusion.jacobians import DenoiserLike
 
 METHODS = ("gap", "half-count", "effective", "normal-bundle", "flipd")
 PHASES = ("trivial", "coverage", "consolidation", "collapsed")
-_NUMBERS = 2**22  # numbers of a block of Jacobian rows held at once
 _SHARP = 0.05  # a direction is decided when its s lies this close to 0 or to 1
 _BUNDLE = 4  # scores of a normal bundle, in units of d
 _LADDER = range(1, 11)  # noise levels 4^k σ at which lost structure may show again
-
-DenoiserLike = Callable[[Tensor, Any], Tensor]
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,8 @@ def jacobian_spectrum(denoiser: DenoiserLike, x: Tensor, sigma: Level) -> Tensor
     Returns
     -------
     (B, d), ascending, so that the directions across the manifold, near −1, come first:
-    eigenvalues where tJ is symmetric, otherwise signed singular values (head of the module).
+    eigenvalues where tJ is symmetric, otherwise signed singular values, as told at the head
+    of `diffusion.jacobians`.
 
     Raises
     ------
@@ -101,12 +96,7 @@ def jacobian_spectrum(denoiser: DenoiserLike, x: Tensor, sigma: Level) -> Tensor
     tensor([[-1.0000, -0.2000]])
     """
     x = _points(denoiser, x)
-    level = _level(sigma, x)
-    if isinstance(denoiser, ExactDenoiser):
-        return denoiser.jacobian_eigenvalues(x, level) - 1
-    size = max(1, _NUMBERS // x.shape[1] ** 2)
-    blocks = zip(x.split(size), level.split(size), strict=True)
-    return torch.cat([_signed_values(denoiser, *block) for block in blocks])
+    return jacobians.spectrum(denoiser, x, _level(sigma, x))
 
 
 def manifold_dimension(
@@ -215,7 +205,7 @@ def subspace_dimension(
     """
     x = _points(denoiser, x)
     bases = _bases(subspaces, x.shape[1])
-    along = _along(denoiser, x, _level(sigma, x), torch.cat(bases, 1))
+    along = jacobians.along(denoiser, x, _level(sigma, x), torch.cat(bases, 1))
     return _per_subspace(along, bases)
 
 
@@ -259,7 +249,7 @@ def subspace_signal_to_noise(
     level = _level(sigma, x)
     bases = _bases(subspaces, x.shape[1])
     directions = torch.cat(bases, 1)
-    kept = torch.stack([_along(each, x, level, directions) for each in denoisers])
+    kept = torch.stack([jacobians.along(each, x, level, directions) for each in denoisers])
     means = torch.stack([each(x, level).detach() for each in denoisers])
     pulls = (means - x) @ directions.to(means)
     return SignalToNoise(_ratio(kept - 1, bases), _ratio(pulls, bases))
@@ -272,15 +262,6 @@ def _points(denoiser: DenoiserLike, x: Tensor) -> Tensor:
 def _level(sigma: Level, x: Tensor) -> Tensor:
     """σ as (B,) in the precision of `x`: a network need not take another."""
     return checks.noise_level(sigma, x).squeeze(1).to(x.dtype)
-
-
-def _signed_values(denoiser: DenoiserLike, x: Tensor, level: Tensor) -> Tensor:
-    """Signed singular values of tJ by differentiation, ascending, (B, d)."""
-    jacobian = torch.cat(list(_jacobian_rows(denoiser, x, level)), 1)
-    jacobian.diagonal(dim1=1, dim2=2).sub_(1)
-    left, values, right = torch.linalg.svd(jacobian)
-    signs = torch.where((left * right.mT).sum(1) < 0, -1.0, 1.0).to(values)
-    return (values * signs).sort(1).values
 
 
 def _bases(subspaces: Sequence[Tensor], dimension: int) -> list[Tensor]:
@@ -328,8 +309,8 @@ def _from_trace(
     denoiser: DenoiserLike, x: Tensor, level: Tensor, floor: float, *, with_score: bool
 ) -> ManifoldDimension:
     """The two estimators that need D_eff alone."""
-    value = _trace(denoiser, x, level)
-    below, above = _trace(denoiser, x, level / 2), _trace(denoiser, x, level * 2)
+    value = jacobians.trace(denoiser, x, level)
+    below, above = jacobians.trace(denoiser, x, level / 2), jacobians.trace(denoiser, x, level * 2)
     phase = _phases(denoiser, x, level, value >= floor, (above - below).abs() < floor)
     if with_score:
         value = value + (denoiser(x, level) - x).detach().square().sum(1) / level.square()
@@ -344,8 +325,8 @@ def _phases(
     lost = (~found).nonzero().squeeze(1)
     if len(lost):
         x, level = x[lost], level[lost]
-        larger = torch.stack([_trace(denoiser, x, level * 4**k) for k in _LADDER])
-        trivial[lost] = _trace(denoiser, x, level) > larger.max(0).values
+        larger = torch.stack([jacobians.trace(denoiser, x, level * 4**k) for k in _LADDER])
+        trivial[lost] = jacobians.trace(denoiser, x, level) > larger.max(0).values
     seen = torch.where(sharp, 2, 1)
     return tuple(PHASES[i] for i in torch.where(found, seen, torch.where(trivial, 0, 3)).tolist())
 
@@ -360,50 +341,3 @@ def _bundle(denoiser: DenoiserLike, x: Tensor, level: Tensor, generator: torch.G
         scores = (denoiser(y, sigma.expand(count)) - y).detach() / sigma
         values.append(torch.linalg.svdvals(scores / count**0.5))
     return torch.stack(values)
-
-
-def _trace(denoiser: DenoiserLike, x: Tensor, level: Tensor) -> Tensor:
-    """tr ∂D/∂x, (B,)."""
-    if isinstance(denoiser, ExactDenoiser):
-        return denoiser.jacobian_trace(x, level)
-    low, total = 0, x.new_zeros(len(x))
-    for rows in _jacobian_rows(denoiser, x, level):
-        high = low + rows.shape[1]
-        total = total + rows[:, :, low:high].diagonal(dim1=1, dim2=2).sum(1)
-        low = high
-    return total
-
-
-def _along(denoiser: DenoiserLike, x: Tensor, level: Tensor, directions: Tensor) -> Tensor:
-    """q·(∂D/∂x)q for each column q of `directions` (d, m), (B, m)."""
-    if isinstance(denoiser, ExactDenoiser):
-        return denoiser.jacobian_along(x, level, directions)
-    directions = directions.to(x)
-    rows = torch.cat(list(_jacobian_rows(denoiser, x, level, directions)), 1)
-    return torch.einsum("bmd,dm->bm", rows, directions)
-
-
-def _jacobian_rows(
-    denoiser: DenoiserLike, x: Tensor, level: Tensor, directions: Tensor | None = None
-) -> Iterator[Tensor]:
-    """Rows qᵀ ∂D/∂x for the columns q of `directions` (all axes), in blocks (B, rows, d).
-
-    The forward pass runs once, as it is; only its backward passes are batched. So nothing is
-    asked of the denoiser but that the rows of a batch do not speak to each other.
-    """
-    with torch.enable_grad():
-        inputs = x.detach().clone().requires_grad_()
-        output = denoiser(inputs, level)
-    if not output.requires_grad:
-        raise ValueError(
-            f"denoiser must be differentiable by torch, got {type(denoiser).__name__}, whose "
-            "result does not depend on x by a graph"
-        )
-    if directions is None:
-        directions = torch.eye(x.shape[1], dtype=output.dtype, device=x.device)
-    for block in directions.to(output).T.split(max(1, _NUMBERS // max(1, x.numel()))):
-        probes = block[:, None, :].expand(-1, len(x), -1)
-        (rows,) = torch.autograd.grad(
-            output, inputs, probes, is_grads_batched=True, retain_graph=True
-        )
-        yield rows.detach().transpose(0, 1)
