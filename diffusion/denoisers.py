@@ -29,8 +29,8 @@ from diffusion.checks import Level, Seed
 _NUMBERS = 2**22  # numbers of a block held at once
 _NEGLIGIBLE = 1e-20  # weight below which a point adds nothing to a covariance
 _TABLE = 6  # from this many near points a datum, one table of products is the faster way
-_PRODUCTS = 2**19  # numbers of the table held at once: they should stay in the cache
-_STRIP = 16  # its width in coordinates
+_PRODUCTS = 2**18  # numbers of the table held at once: they should stay in the cache
+_STRIP = 8  # its width in coordinates
 _ROUNDING = 1e-4  # error that E ξξᵀ − DDᵀ may leave in a Jacobian
 
 
