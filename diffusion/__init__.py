@@ -1,17 +1,64 @@
-"""Score models: schedules, exact denoisers, samplers."""
+"""Score models: schedules, exact denoisers, samplers, and the geometry of what they keep."""
 
-from diffusion.denoisers import Denoiser, EmpiricalDenoiser
+from diffusion.denoisers import Denoiser, EmpiricalDenoiser, ExactDenoiser
+from diffusion.geometry import (
+    ManifoldDimension,
+    SignalToNoise,
+    jacobian_spectrum,
+    manifold_dimension,
+    subspace_dimension,
+    subspace_signal_to_noise,
+)
+from diffusion.intrinsic import (
+    likelihood_dimension,
+    local_pca_dimension,
+    participation_ratio,
+    two_nn_dimension,
+)
+from diffusion.manifold import LinearManifoldDenoiser, manifold_factors
+from diffusion.mixture import GaussianMixtureDenoiser
+from diffusion.neighbours import (
+    CopyFraction,
+    calibrated_distance,
+    chance_ratio,
+    copy_fraction,
+    neighbour_distances,
+    neighbour_ratio,
+)
+from diffusion.regimes import PlantedPosterior, planted_posterior
 from diffusion.samplers import noise_to, sample, uturn
 from diffusion.schedules import OU, VE, Cosine, Schedule
 
 __all__ = [
     "OU",
     "VE",
+    "CopyFraction",
     "Cosine",
     "Denoiser",
     "EmpiricalDenoiser",
+    "ExactDenoiser",
+    "GaussianMixtureDenoiser",
+    "LinearManifoldDenoiser",
+    "ManifoldDimension",
+    "PlantedPosterior",
     "Schedule",
+    "SignalToNoise",
+    "calibrated_distance",
+    "chance_ratio",
+    "copy_fraction",
+    "jacobian_spectrum",
+    "likelihood_dimension",
+    "local_pca_dimension",
+    "manifold_dimension",
+    "manifold_factors",
+    "neighbour_distances",
+    "neighbour_ratio",
     "noise_to",
+    "participation_ratio",
+    "planted_posterior",
     "sample",
+    "subspace_dimension",
+    "subspace_signal_to_noise",
+    "two_nn_dimension",
     "uturn",
 ]

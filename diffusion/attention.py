@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _ROWS = 1024  # queries in a block
-_NUMBERS = 2**20  # logits in a block
+_NUMBERS = 2**20  # logits, or coordinates, in a block
 _LOSS = 1e-2  # largest error of a logit that single precision may cause
 
 
@@ -41,6 +41,14 @@ class Keys:
             return mean[0, 0, :, :-1]
         return torch.cat([self._fold(q, work)[1] for q in self._query_blocks(x, beta, work)]).to(x)
 
+    def variance(self, x: Tensor, beta: Tensor) -> Tensor:
+        """Σ_μ w_μ |ξ^μ − mean|², (B,), in float64: E|ξ|² − |Eξ|² would cancel in single."""
+        parts = []
+        for queries in self._query_blocks(x, beta, torch.float64):
+            _, mean, half_norm = self._fold(queries, torch.float64)
+            parts.append((-2 * half_norm - mean.square().sum(1)).clamp(min=0))
+        return torch.cat(parts)
+
     def log_sum_exp(self, x: Tensor, beta: Tensor) -> Tensor:
         """logsumexp_μ L_μ, (B,), in float64."""
         work = self._precision(x, beta)
@@ -55,7 +63,8 @@ class Keys:
     def weights(self, x: Tensor, beta: Tensor) -> Tensor:
         """Softmax weights w_μ, (B, n)."""
         work = self._precision(x, beta)
-        logits = self._queries(x, beta, work) @ self.array.to(work).T
+        queries = self._queries(x, beta, work)
+        logits = torch.cat([queries @ keys.T for keys in self._key_blocks(queries)], 1)
         return torch.softmax(logits, 1).to(x)
 
     def draw(self, x: Tensor, beta: Tensor, generator: torch.Generator) -> Tensor:
@@ -70,13 +79,13 @@ class Keys:
             uniform.split(_ROWS), self._query_blocks(x, beta, work), strict=True
         ):
             masses = torch.stack(
-                [torch.logsumexp(queries @ k.to(work).T, 1) for k in self.array.split(size)], 1
+                [torch.logsumexp(queries @ _at(k, work).T, 1) for k in self.array.split(size)], 1
             )
             block = _categorical(masses, rows[:, 0])
             index = torch.empty_like(block)
             for b in block.unique().tolist():
                 chosen = block == b
-                logits = queries[chosen] @ self.array[b * size : (b + 1) * size].to(work).T
+                logits = queries[chosen] @ _at(self.array[b * size : (b + 1) * size], work).T
                 index[chosen] = b * size + _categorical(logits, rows[chosen, 1])
             parts.append(index)
         return torch.cat(parts)
@@ -85,7 +94,7 @@ class Keys:
         """float64 where single precision would cost the logits their digits."""
         if len(x) == 0 or x.dtype == torch.float64:
             return x.dtype
-        largest = max(float(x.square().sum(1).max()), self.largest)
+        largest = max(float(x.detach().square().sum(1).max()), self.largest)
         error = torch.finfo(x.dtype).eps * float(beta.max()) * largest
         return torch.float64 if error > _LOSS else x.dtype
 
@@ -99,11 +108,11 @@ class Keys:
             yield self._queries(rows, betas, work)
 
     def _key_blocks(self, queries: Tensor) -> Iterator[Tensor]:
-        for keys in self.array.split(max(1, _NUMBERS // max(1, len(queries)))):
-            yield keys.to(queries)
+        for keys in self.array.split(max(1, _NUMBERS // max(queries.shape))):
+            yield _at(keys, queries.dtype)
 
-    def _fold(self, queries: Tensor, work: torch.dtype) -> tuple[Tensor, Tensor]:
-        """logsumexp and mean of one block of queries, key block by key block."""
+    def _fold(self, queries: Tensor, work: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+        """logsumexp, mean ξ and mean −|ξ|²/2 of one block of queries, key block by key block."""
         total = torch.full((len(queries), 1), -math.inf, dtype=work, device=queries.device)
         mean = torch.zeros(len(queries), self.array.shape[1], dtype=work, device=queries.device)
         for keys in self._key_blocks(queries):
@@ -111,7 +120,16 @@ class Keys:
             grown = torch.logaddexp(total, torch.logsumexp(logits, 1, keepdim=True))
             mean = mean * torch.exp(total - grown) + torch.exp(logits - grown) @ keys
             total = grown
-        return total, mean[:, :-1]
+        return total, mean[:, :-1], mean[:, -1]
+
+
+def _at(keys: Tensor, work: torch.dtype) -> Tensor:
+    """Augmented keys in the precision of the work, where their norms are taken afresh."""
+    if keys.dtype == work:
+        return keys
+    keys = keys.to(work)
+    keys[:, -1] = keys[:, :-1].square().sum(1) / -2
+    return keys
 
 
 def _categorical(logits: Tensor, uniform: Tensor) -> Tensor:

@@ -46,6 +46,16 @@ def noise_level(sigma: Level, x: Tensor) -> Tensor:
     return level.reshape(-1, 1).expand(len(x), 1)
 
 
+def directions(name: str, value: Any, dimension: int) -> Tensor:
+    """`value` as a finite floating tensor of `dimension` rows, a direction a column."""
+    tensor = torch.as_tensor(value)
+    if tensor.ndim != 2 or tensor.shape[0] != dimension:
+        raise ValueError(
+            f"{name} must have shape ({dimension}, directions), got {tuple(tensor.shape)}"
+        )
+    return points(name, tensor)
+
+
 def whole(name: str, value: int, *, low: int = 1) -> int:
     """`value` as an integer of at least `low`."""
     if int(value) != value or value < low:

@@ -4,6 +4,10 @@ With p_σ the density of x₀ + σz, Tweedie's formula gives the score and the J
 
     ∇ log p_σ(x) = (D(x, σ) − x)/σ²,      ∂D/∂x = Cov(x₀ | x)/σ².
 
+The Jacobian is symmetric, positive and dimensionless: an eigenvalue near 1 is a direction
+that denoising keeps, near 0 one that it removes. Its trace is the denoising error
+E|x₀ − D|²/σ² at x, a count of dimensions.
+
 Empirical density, n points ξ^μ of equal weight: the posterior weights are
 w = softmax(−|x − ξ^μ|²/2σ²), D = Σ_μ w_μ ξ^μ, and
 log p_σ(x) = logsumexp_μ(−|x − ξ^μ|²/2σ²) − log n − (d/2) log 2πσ².
@@ -13,6 +17,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -20,6 +25,13 @@ from torch import Tensor
 from diffusion import checks
 from diffusion.attention import Keys
 from diffusion.checks import Level, Seed
+
+_NUMBERS = 2**22  # numbers of a block held at once
+_NEGLIGIBLE = 1e-20  # weight below which a point adds nothing to a covariance
+_TABLE = 6  # from this many near points a datum, one table of products is the faster way
+_PRODUCTS = 2**18  # numbers of the table held at once: they should stay in the cache
+_STRIP = 8  # its width in coordinates
+_ROUNDING = 1e-4  # error that E ξξᵀ − DDᵀ may leave in a Jacobian
 
 
 class Denoiser(ABC):
@@ -37,7 +49,38 @@ class Denoiser(ABC):
         return (self(x, sigma) - x) / checks.noise_level(sigma, x).square().to(x)
 
 
-class EmpiricalDenoiser(Denoiser):
+class ExactDenoiser(Denoiser):
+    """A denoiser whose noised density is known in closed form.
+
+    Kinds that can do better than through the full Jacobian override the last three.
+    """
+
+    @abstractmethod
+    def log_density(self, x: Tensor, sigma: Level) -> Tensor:
+        """log p_σ(x) of the noised density, (B,). Arguments and errors as for a call."""
+
+    @abstractmethod
+    def jacobian(self, x: Tensor, sigma: Level) -> Tensor:
+        """∂D/∂x = Cov(x₀ | x)/σ², (B, d, d). Arguments and errors as for a call."""
+
+    def jacobian_eigenvalues(self, x: Tensor, sigma: Level) -> Tensor:
+        """Eigenvalues of ∂D/∂x, ascending, (B, d). Arguments and errors as for a call."""
+        return torch.linalg.eigvalsh(self.jacobian(x, sigma))
+
+    def jacobian_trace(self, x: Tensor, sigma: Level) -> Tensor:
+        """tr ∂D/∂x, (B,). Arguments and errors as for a call."""
+        return self.jacobian(x, sigma).diagonal(dim1=1, dim2=2).sum(1)
+
+    def jacobian_along(self, x: Tensor, sigma: Level, directions: Tensor) -> Tensor:
+        """q·(∂D/∂x)q for each column q of `directions` (d, m), (B, m); errors as for a call."""
+        directions = checks.directions("directions", directions, self.dimension)
+        jacobian = self.jacobian(x, sigma)
+        return torch.einsum(
+            "dm,bde,em->bm", directions.to(jacobian), jacobian, directions.to(jacobian)
+        )
+
+
+class EmpiricalDenoiser(ExactDenoiser):
     """The exact denoiser of a finite data set, each point of weight 1/n.
 
     The mean is fused attention over the data, so that memory does not grow with
@@ -110,13 +153,50 @@ class EmpiricalDenoiser(Denoiser):
         """
         x, beta = self._query(x, sigma)
         result = x.new_empty(len(x), self.dimension, self.dimension)
-        for row in range(len(x)):
-            weights = self._keys.weights(x[row : row + 1], beta[row : row + 1])[0]
-            near = (weights > 1e-20).nonzero().squeeze(1)
-            weights = weights[near].to(x)
-            points = self.data[near]
-            spread = weights.sqrt()[:, None] * (points - weights @ points)
-            result[row] = spread.T @ spread * beta[row].to(x)
+        for rows in self._blocks(len(x)):
+            weights = self._keys.weights(x[rows], beta[rows])
+            result[rows] = self._covariance(weights, beta[rows]) * beta[rows, :, None].to(x)
+        return result
+
+    def jacobian_eigenvalues(self, x: Tensor, sigma: Level) -> Tensor:
+        """Eigenvalues of ∂D/∂x, ascending, (B, d); no (d, d) matrix where k < d points matter.
+
+        They are then those of the (k, k) Gram matrix of the weighted deviations, and zeros.
+        Arguments and errors as for a call.
+        """
+        x, beta = self._query(x, sigma)
+        result = x.new_zeros(len(x), self.dimension)
+        for rows in self._blocks(len(x)):
+            weights = self._keys.weights(x[rows], beta[rows])
+            count = _near_count(weights)
+            if count < self.dimension:
+                near = weights.topk(count, 1).indices
+                spread = self._deviations(weights, near, self._mean(weights))
+                values = torch.linalg.eigvalsh(spread @ spread.mT)
+                result[rows, self.dimension - count :] = values
+            else:
+                result[rows] = torch.linalg.eigvalsh(self._covariance(weights, beta[rows]))
+        return result * beta.to(x)
+
+    def jacobian_trace(self, x: Tensor, sigma: Level) -> Tensor:
+        """tr ∂D/∂x = Σ_μ w_μ|ξ^μ − D|²/σ², (B,), without a (d, d) matrix or (B, n) weights.
+
+        Arguments and errors as for a call.
+        """
+        x, beta = self._query(x, sigma)
+        return (self._keys.variance(x, beta) * beta.squeeze(1)).to(x)
+
+    def jacobian_along(self, x: Tensor, sigma: Level, directions: Tensor) -> Tensor:
+        """q·(∂D/∂x)q for each column q of `directions` (d, m), (B, m); errors as for a call."""
+        x, beta = self._query(x, sigma)
+        directions = checks.directions("directions", directions, self.dimension)
+        points = self._keys.array[:, :-1].split(max(1, _NUMBERS // self.dimension))
+        along = torch.cat([block.double() @ directions.to(x).double() for block in points])
+        result = x.new_empty(len(x), along.shape[1])
+        for rows in self._blocks(len(x)):
+            weights = self._keys.weights(x[rows], beta[rows]).double()
+            variance = weights @ along.square() - (weights @ along).square()
+            result[rows] = variance.clamp(min=0) * beta[rows]
         return result
 
     def posterior_sample(self, x: Tensor, sigma: Level, seed: Seed = None) -> Tensor:
@@ -133,3 +213,54 @@ class EmpiricalDenoiser(Denoiser):
         """x about the centre of the data, and β = 1/σ² as a (B, 1) column in float64."""
         x = checks.points("x", x, dimension=self.dimension).to(self.data)
         return x - self._keys.centre, checks.noise_level(sigma, x) ** -2
+
+    def _blocks(self, rows: int) -> Iterator[slice]:
+        """Slices of the batch whose weights fit into memory together."""
+        size = max(1, _NUMBERS // len(self))
+        return (slice(low, low + size) for low in range(0, rows, size))
+
+    def _mean(self, weights: Tensor) -> Tensor:
+        """Σ_μ w_μ ξ^μ about the centre of the data, (b, d)."""
+        return weights @ self._keys.array[:, :-1]
+
+    def _covariance(self, weights: Tensor, beta: Tensor) -> Tensor:
+        """Σ_μ w_μ (ξ^μ − D)(ξ^μ − D)ᵀ for each row of weights (b, n), (b, d, d)."""
+        count = _near_count(weights)
+        mean = self._mean(weights)
+        rounding = torch.finfo(weights.dtype).eps * float(beta.max()) * self._keys.largest
+        if len(weights) * count > _TABLE * len(self) and rounding < _ROUNDING:
+            return self._second_moments(weights) - mean[:, :, None] * mean[:, None, :]
+        near = weights.topk(count, 1).indices  # rows with fewer are filled up with the next
+        result = weights.new_zeros(len(weights), self.dimension, self.dimension)
+        for part in near.split(max(1, _NUMBERS // mean.numel()), 1):
+            spread = self._deviations(weights, part, mean)
+            result.baddbmm_(spread.mT, spread)
+        return result
+
+    def _deviations(self, weights: Tensor, near: Tensor, mean: Tensor) -> Tensor:
+        """sqrt(w_μ)(ξ^μ − D) for the points `near` (b, k) of each row, (b, k, d)."""
+        root = weights.gather(1, near).sqrt()
+        return root[:, :, None] * (self._keys.array[:, :-1][near] - mean[:, None, :])
+
+    def _second_moments(self, weights: Tensor) -> Tensor:
+        """Σ_μ w_μ ξ^μ ξ^μᵀ: all rows share one table of products, half of it by symmetry."""
+        rows, d = len(weights), self.dimension
+        edges = [(low, min(low + _STRIP, d)) for low in range(0, d, _STRIP)]
+        strips = [weights.new_zeros(rows, (high - low) * (d - low)) for low, high in edges]
+        size = max(1, _PRODUCTS // (_STRIP * d))
+        blocks = self._keys.array[:, :-1].split(size)
+        for block, mass in zip(blocks, weights.split(size, 1), strict=True):
+            points = block.contiguous()
+            for strip, (low, high) in zip(strips, edges, strict=True):
+                products = points[:, low:high, None] * points[:, None, low:]
+                strip.addmm_(mass, products.flatten(1))
+        result = weights.new_empty(rows, d, d)
+        for strip, (low, high) in zip(strips, edges, strict=True):
+            result[:, low:high, low:] = strip.view(rows, high - low, -1)
+            result[:, high:, low:high] = result[:, low:high, high:].mT
+        return result
+
+
+def _near_count(weights: Tensor) -> int:
+    """The most points that matter to a row of `weights` (b, n)."""
+    return int((weights > _NEGLIGIBLE).sum(1).max())

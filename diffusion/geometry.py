@@ -1,0 +1,343 @@
+r"""The geometry that a denoiser sees: spectra of its Jacobian, dimensions, lost subspaces.
+
+With p_σ the noised density and t = σ², the dimensionless Hessian of its logarithm is
+
+    tJ = σ²∇∇ log p_σ = ∂D/∂x − I,      eigenvalues −1 (a direction denoised away) to 0 (kept).
+
+Its singular values s_k count dimensions: near 1 across the data manifold, near 0 along it
+(Ventura et al., arXiv 2410.05898; Achilli et al., arXiv 2410.08727). Five estimators:
+
+    gap            d − argmax_k (s_k − s_{k+1}), s descending: the normal directions split off
+    half-count     #{s_k < 1/2}; for a Gaussian manifold #{λ_k > σ²}
+    effective      D_eff = d + tr tJ = tr Cov(x₀|x)/σ², the denoising error in units of σ²;
+                   for a Gaussian manifold Σ λ_k/(λ_k + σ²)
+    normal-bundle  the gap of the singular values of 4d scores around a clean point
+                   (Stanczuk et al., arXiv 2212.12611)
+    flipd          d + ∂ log p_σ/∂ log σ = D_eff + σ²|∇ log p_σ|² at a clean point
+                   (Kamkari et al., arXiv 2406.03537)
+
+A trained network's tJ is not symmetric: see `diffusion.jacobians` for its spectrum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from diffusion import checks, jacobians
+from diffusion.checks import Level, Seed
+from diffusion.jacobians import DenoiserLike
+
+METHODS = ("gap", "half-count", "effective", "normal-bundle", "flipd")
+PHASES = ("trivial", "coverage", "consolidation", "collapsed")
+_SHARP = 0.05  # a direction is decided when its s lies this close to 0 or to 1
+_BUNDLE = 4  # scores of a normal bundle, in units of d
+_LADDER = range(1, 11)  # noise levels 4^k σ at which lost structure may show again
+
+
+@dataclass(frozen=True)
+class ManifoldDimension:
+    """Dimensions of B points, with what supports them."""
+
+    value: Tensor  # (B,) the estimate
+    gap: Tensor  # (B,) the gap it rests on, 0 to 1; NaN where the method sees no spectrum
+    phase: tuple[str, ...]  # (B,) of PHASES
+
+    def to_dict(self) -> dict[str, list[float] | list[str]]:
+        """Plain lists, for a result file."""
+        return {
+            "value": self.value.tolist(),
+            "gap": self.gap.tolist(),
+            "phase": list(self.phase),
+        }
+
+
+@dataclass(frozen=True)
+class SignalToNoise:
+    """Signal over noise of each of A subspaces at each of B points, between data sets."""
+
+    jacobian: Tensor  # (B, A) of tJ along the subspace
+    score: Tensor  # (B, A) of the score along the subspace
+
+    def to_dict(self) -> dict[str, list[list[float]]]:
+        """Plain lists, for a result file."""
+        return {"jacobian": self.jacobian.tolist(), "score": self.score.tolist()}
+
+
+def jacobian_spectrum(denoiser: DenoiserLike, x: Tensor, sigma: Level) -> Tensor:
+    """Spectrum of tJ = ∂D/∂x − I at each point.
+
+    Parameters
+    ----------
+    denoiser : D(x, sigma), (B, d) → (B, d), each row on its own. An ExactDenoiser gives its
+        closed form (with few relevant data points no (d, d) matrix is made), anything else
+        is differentiated.
+    x : (B, d), finite.
+    sigma : noise level, a number or (B,), positive, in signal units.
+
+    Returns
+    -------
+    (B, d), ascending, so that the directions across the manifold, near −1, come first:
+    eigenvalues where tJ is symmetric, otherwise signed singular values, as told at the head
+    of `diffusion.jacobians`.
+
+    Raises
+    ------
+    ValueError : a wrong shape, sigma not positive, a denoiser that cannot be differentiated.
+
+    Examples
+    --------
+    >>> from diffusion import LinearManifoldDenoiser
+    >>> line = LinearManifoldDenoiser(torch.tensor([[1.0], [0.0]]))
+    >>> jacobian_spectrum(line, torch.zeros(1, 2), sigma=0.5)  # −1 and −σ²/(σ² + 1)
+    tensor([[-1.0000, -0.2000]])
+    """
+    x = _points(denoiser, x)
+    return jacobians.spectrum(denoiser, x, _level(sigma, x))
+
+
+def manifold_dimension(
+    denoiser: DenoiserLike,
+    x: Tensor,
+    sigma: Level,
+    method: str = "half-count",
+    floor: float = 0.2,
+    seed: Seed = None,
+) -> ManifoldDimension:
+    """Local dimension of the data as the denoiser sees it at noise level `sigma`.
+
+    Phases: "trivial", noise drowns all structure, and "collapsed", a single data point is
+    all that is left, both where no direction stands out; "coverage", some directions are
+    half kept, and "consolidation", each is kept or removed (all s within 0.05 of 0 or 1; for
+    "effective" and "flipd": D_eff changes by less than `floor` from σ/2 to 2σ). Trivial and
+    collapsed points look alike at one noise level: a point is trivial if its D_eff only
+    falls at larger ones (4σ to 10⁶σ).
+
+    Parameters
+    ----------
+    denoiser : as for `jacobian_spectrum`.
+    x : (B, d): noised points x₀ + σz for "gap", "half-count" and "effective"; clean points
+        for "normal-bundle" and "flipd" (the mean of FLIPD over noised points is d always).
+    sigma : noise level, a number or (B,), positive, in signal units.
+    method : one of the five at the head of the module.
+    floor : smallest gap that counts ("gap", "normal-bundle"), or dimension ("effective",
+        "flipd"): below it the phase is "trivial" or "collapsed", and an estimate that reads
+        the largest gap answers 0 rather than the place of some gap in the noise.
+    seed : int, torch.Generator or None, for the noise of "normal-bundle".
+
+    Returns
+    -------
+    ManifoldDimension(value, gap, phase). "effective" and "flipd" need no (d, d) matrix.
+
+    Raises
+    ------
+    ValueError : a wrong shape, an unknown method, a floor outside (0, 1), sigma not
+        positive, or a denoiser that cannot be differentiated.
+
+    Examples
+    --------
+    >>> from diffusion import LinearManifoldDenoiser
+    >>> plane = LinearManifoldDenoiser(torch.eye(50, 2))
+    >>> found = manifold_dimension(plane, torch.zeros(1, 50), sigma=0.1)
+    >>> found.value, found.phase
+    (tensor([2.]), ('consolidation',))
+    >>> manifold_dimension(plane, torch.zeros(1, 50), sigma=10.0).phase
+    ('trivial',)
+    """
+    checks.choice("method", method, METHODS)
+    if not 0 < floor < 1:
+        raise ValueError(f"floor must lie in (0, 1), got {floor}")
+    x = _points(denoiser, x)
+    level = _level(sigma, x)
+    if method in ("effective", "flipd"):
+        return _from_trace(denoiser, x, level, floor, with_score=method == "flipd")
+    if method == "normal-bundle":
+        s = _bundle(denoiser, x, level, checks.generator_from(seed, x.device))
+    else:
+        s = -jacobian_spectrum(denoiser, x, level)
+    if method == "half-count":
+        found = (s < 0.5).any(1)  # also where a point between two data points counts none
+        s = s.abs().sort(1).values
+        count, gap = _half_count(s)
+    else:
+        s = s.sort(1).values.clamp(min=0)  # negative, between two data points: not normal
+        # a direction normal to everything (s = 1) bounds data that fills its space
+        count, gap = _largest_gap(torch.cat([s, torch.ones_like(s[:, :1])], 1))
+        found = gap >= floor
+        count = torch.where(found, count, 0)
+    kept = torch.arange(x.shape[1], device=x.device) < count[:, None]
+    normal = 1 - _BUNDLE**-0.5 if method == "normal-bundle" else 1.0  # edge of pure noise
+    sharp = torch.where(kept, s < _SHARP, s > normal - _SHARP).all(1)
+    phase = _phases(denoiser, x, level, found, sharp)
+    return ManifoldDimension(count.to(s), gap, phase)
+
+
+def subspace_dimension(
+    denoiser: DenoiserLike, x: Tensor, sigma: Level, subspaces: Sequence[Tensor]
+) -> Tensor:
+    """Effective dimension left in each subspace, D_A = Σ_{k in A} (1 + tJ_kk).
+
+    Divided by that of a reference denoiser it is the retention of the subspace.
+
+    Parameters
+    ----------
+    denoiser, x, sigma : as for `jacobian_spectrum`.
+    subspaces : A bases (d, m_A) with orthonormal columns.
+
+    Returns
+    -------
+    (B, A), each 0 to about m_A.
+
+    Raises
+    ------
+    ValueError : as for `jacobian_spectrum`; no subspace, or columns not orthonormal.
+
+    Examples
+    --------
+    >>> from diffusion import LinearManifoldDenoiser
+    >>> plane = LinearManifoldDenoiser(torch.diag(torch.tensor([1.0, 0.1])))
+    >>> axes = torch.eye(2).split(1, 1)
+    >>> subspace_dimension(plane, torch.zeros(1, 2), 0.1, axes)
+    tensor([[0.9901, 0.5000]])
+    """
+    x = _points(denoiser, x)
+    bases = _bases(subspaces, x.shape[1])
+    along = jacobians.along(denoiser, x, _level(sigma, x), torch.cat(bases, 1))
+    return _per_subspace(along, bases)
+
+
+def subspace_signal_to_noise(
+    denoisers: Sequence[DenoiserLike], x: Tensor, sigma: Level, subspaces: Sequence[Tensor]
+) -> SignalToNoise:
+    """Signal over noise of each subspace between denoisers of independent data sets.
+
+    Over the denoisers, the norm of the mean of (tJ_kk)_{k in A} over the root of their total
+    variance, and the same of the score (Q_Aᵀ∇ log p_σ). A subspace is lost where it falls
+    below 1: which data set was drawn then matters more than the distribution. The closed
+    form of independent data is in `diffusion.theory`.
+
+    Parameters
+    ----------
+    denoisers : at least 2, made or trained on independent data sets of one size.
+    x : (B, d), the same points for all. sigma : noise level, a number or (B,).
+    subspaces : A bases (d, m_A) with orthonormal columns.
+
+    Returns
+    -------
+    SignalToNoise(jacobian, score). With n denoisers the relative error is about
+    1/sqrt(2 n m_A) where the ratio is large; below 1/sqrt(n) it is all bias.
+
+    Raises
+    ------
+    ValueError : fewer than 2 denoisers; otherwise as for `subspace_dimension`.
+
+    Examples
+    --------
+    >>> from diffusion import EmpiricalDenoiser
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> sets = [EmpiricalDenoiser(torch.randn(500, 2, generator=generator)) for _ in range(50)]
+    >>> snr = subspace_signal_to_noise(sets, torch.zeros(1, 2), 1.0, [torch.eye(2)])
+    >>> bool(snr.jacobian > 5)
+    True
+    """
+    if len(denoisers) < 2:
+        raise ValueError(f"denoisers must be at least 2, got {len(denoisers)}")
+    x = _points(denoisers[0], x)
+    level = _level(sigma, x)
+    bases = _bases(subspaces, x.shape[1])
+    directions = torch.cat(bases, 1)
+    kept = torch.stack([jacobians.along(each, x, level, directions) for each in denoisers])
+    means = torch.stack([each(x, level).detach() for each in denoisers])
+    pulls = (means - x) @ directions.to(means)
+    return SignalToNoise(_ratio(kept - 1, bases), _ratio(pulls, bases))
+
+
+def _points(denoiser: DenoiserLike, x: Tensor) -> Tensor:
+    return checks.points("x", x, dimension=getattr(denoiser, "dimension", None))
+
+
+def _level(sigma: Level, x: Tensor) -> Tensor:
+    """σ as (B,) in the precision of `x`: a network need not take another."""
+    return checks.noise_level(sigma, x).squeeze(1).to(x.dtype)
+
+
+def _bases(subspaces: Sequence[Tensor], dimension: int) -> list[Tensor]:
+    """Orthonormal bases (d, m_A), in one dtype."""
+    if len(subspaces) == 0:
+        raise ValueError("subspaces must hold at least one basis, got none")
+    bases = [checks.directions("subspaces", basis, dimension).double() for basis in subspaces]
+    for basis in bases:
+        gram = basis.T @ basis
+        error = float((gram - torch.eye(len(gram)).to(gram)).abs().max())
+        if error > 1e-4:
+            raise ValueError(f"subspaces must have orthonormal columns, got an error of {error:g}")
+    return bases
+
+
+def _per_subspace(values: Tensor, bases: Sequence[Tensor]) -> Tensor:
+    """Sums of values (…, Σ m_A) over each subspace, (…, A)."""
+    parts = values.split([basis.shape[1] for basis in bases], -1)
+    return torch.stack([part.sum(-1) for part in parts], -1)
+
+
+def _ratio(values: Tensor, bases: Sequence[Tensor]) -> Tensor:
+    """|mean| over root total variance of values (denoisers, B, Σ m_A), a subspace."""
+    signal = _per_subspace(values.mean(0).square(), bases)
+    return (signal / _per_subspace(values.var(0), bases)).sqrt()
+
+
+def _half_count(s: Tensor) -> tuple[Tensor, Tensor]:
+    """#{s < 1/2} and the gap there; s (B, d) ascending."""
+    count = (s < 0.5).sum(1)
+    above = torch.cat([s, torch.ones_like(s[:, :1])], 1).gather(1, count[:, None])
+    below = s.gather(1, (count - 1).clamp(min=0)[:, None])
+    gap = (above.clamp(max=1) - below).squeeze(1)
+    return count, torch.where(count > 0, gap, 0.0)
+
+
+def _largest_gap(s: Tensor) -> tuple[Tensor, Tensor]:
+    """How many values lie below the largest gap of s (B, d + 1), and that gap."""
+    s = s.clamp(max=1).sort(1).values
+    gap, place = s.diff(dim=1).max(1)
+    return place + 1, gap
+
+
+def _from_trace(
+    denoiser: DenoiserLike, x: Tensor, level: Tensor, floor: float, *, with_score: bool
+) -> ManifoldDimension:
+    """The two estimators that need D_eff alone."""
+    value = jacobians.trace(denoiser, x, level)
+    below, above = jacobians.trace(denoiser, x, level / 2), jacobians.trace(denoiser, x, level * 2)
+    phase = _phases(denoiser, x, level, value >= floor, (above - below).abs() < floor)
+    if with_score:
+        value = value + (denoiser(x, level) - x).detach().square().sum(1) / level.square()
+    return ManifoldDimension(value, torch.full_like(value, torch.nan), phase)
+
+
+def _phases(
+    denoiser: DenoiserLike, x: Tensor, level: Tensor, found: Tensor, sharp: Tensor
+) -> tuple[str, ...]:
+    """The phase of each point, from whether directions stand out and are all decided."""
+    trivial = torch.zeros_like(found)
+    lost = (~found).nonzero().squeeze(1)
+    if len(lost):
+        x, level = x[lost], level[lost]
+        larger = torch.stack([jacobians.trace(denoiser, x, level * 4**k) for k in _LADDER])
+        trivial[lost] = jacobians.trace(denoiser, x, level) > larger.max(0).values
+    seen = torch.where(sharp, 2, 1)
+    return tuple(PHASES[i] for i in torch.where(found, seen, torch.where(trivial, 0, 3)).tolist())
+
+
+def _bundle(denoiser: DenoiserLike, x: Tensor, level: Tensor, generator: torch.Generator) -> Tensor:
+    """Singular values of 4d scores around each clean point, in units of pure noise, (B, d)."""
+    count = _BUNDLE * x.shape[1]
+    values = []
+    for centre, sigma in zip(x, level, strict=True):
+        y = centre.expand(count, -1)
+        y = y + sigma * checks.normal_like(y, generator)
+        scores = (denoiser(y, sigma.expand(count)) - y).detach() / sigma
+        values.append(torch.linalg.svdvals(scores / count**0.5))
+    return torch.stack(values)

@@ -1,0 +1,170 @@
+r"""Intrinsic dimension of data, from its points alone: what a score should find.
+
+Neighbour distances r₁ ≤ r₂ ≤ … of a point of a D-dimensional manifold:
+
+    maximum likelihood   1/D = mean over points of (1/(k−1)) Σ_{j<k} log(r_k/r_j)
+                         (Levina & Bickel 2004, averaged as MacKay & Ghahramani 2005)
+    TwoNN                P(r₂/r₁ > μ) = μ^{−D} (Facco et al. 2017)
+    local PCA            principal directions that hold 95 % of a neighbourhood's variance
+    participation ratio  (Σ λ)²/Σ λ² of the covariance's spectrum, a count of directions
+
+All but the last look at one scale, that of the neighbour distances, and fall short in high
+dimensions, where that scale is not small.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from diffusion import checks
+from diffusion.neighbours import nearest
+
+
+def likelihood_dimension(data: Tensor, neighbours: int = 20) -> float:
+    """Maximum-likelihood dimension from the k nearest neighbours of every point.
+
+    Parameters
+    ----------
+    data : (n, d), finite, no point twice.
+    neighbours : k, at least 3 and below n.
+
+    Returns
+    -------
+    D, the inverse of the mean inverse over points.
+
+    Raises
+    ------
+    ValueError : a wrong shape, not finite, repeated points, or too few points.
+
+    Examples
+    --------
+    >>> plane = torch.zeros(2000, 5)
+    >>> plane[:, :2] = torch.rand(2000, 2, generator=torch.Generator().manual_seed(0))
+    >>> round(likelihood_dimension(plane))
+    2
+    """
+    distances, _ = _around(data, checks.whole("neighbours", neighbours, low=3))
+    logs = np.log(distances[:, -1:] / distances[:, :-1])
+    return float(1 / logs.mean())
+
+
+def two_nn_dimension(data: Tensor, method: str = "fit", discard: float = 0.1) -> float:
+    """Dimension from the ratio of the distances to the two nearest neighbours.
+
+    Parameters
+    ----------
+    data : (n, d), finite, no point twice, n at least 3.
+    method : "fit", the slope of −log(1 − F) against log μ through the origin, or
+        "likelihood", the unbiased (n − 1)/Σ log μ.
+    discard : fraction of the largest ratios that "fit" leaves out, 0 to below 1.
+
+    Returns
+    -------
+    D.
+
+    Raises
+    ------
+    ValueError : a wrong shape, not finite, repeated points, too few points, an unknown
+        method, or a fraction outside [0, 1).
+
+    Examples
+    --------
+    >>> plane = torch.zeros(2000, 5)
+    >>> plane[:, :2] = torch.rand(2000, 2, generator=torch.Generator().manual_seed(0))
+    >>> round(two_nn_dimension(plane))
+    2
+    """
+    checks.choice("method", method, ("fit", "likelihood"))
+    if not 0 <= discard < 1:
+        raise ValueError(f"discard must lie in [0, 1), got {discard}")
+    distances, _ = _around(data, 2)
+    logs = np.sort(np.log(distances[:, 1] / distances[:, 0]))
+    n = len(logs)
+    if method == "likelihood":
+        return float((n - 1) / logs.sum())
+    kept = min(n - 1, max(1, int(n * (1 - discard))))  # 1 − F of the last one is 0
+    heights = -np.log1p(-np.arange(1, kept + 1) / n)
+    return float(heights @ logs[:kept] / (logs[:kept] @ logs[:kept]))
+
+
+def local_pca_dimension(data: Tensor, neighbours: int = 30, explained: float = 0.95) -> Tensor:
+    """Principal directions of each point's neighbourhood that hold most of its variance.
+
+    Parameters
+    ----------
+    data : (n, d), finite, no point twice.
+    neighbours : how many nearest neighbours make the neighbourhood, at least 2 and below n.
+    explained : fraction of the variance to hold, inside (0, 1).
+
+    Returns
+    -------
+    (n,) whole numbers, in float64; their mean is the estimate.
+
+    Raises
+    ------
+    ValueError : a wrong shape, not finite, repeated points, too few points, or a fraction
+        outside (0, 1).
+
+    Examples
+    --------
+    >>> plane = torch.zeros(500, 5)
+    >>> plane[:, :2] = torch.rand(500, 2, generator=torch.Generator().manual_seed(0))
+    >>> float(local_pca_dimension(plane).mean())
+    2.0
+    """
+    if not 0 < explained < 1:
+        raise ValueError(f"explained must lie in (0, 1), got {explained}")
+    _, indices = _around(data, checks.whole("neighbours", neighbours, low=2))
+    points = torch.as_tensor(data).numpy(force=True).astype(np.float64)
+    counts = np.empty(len(points))
+    for i, around in enumerate(indices):
+        counts[i] = PCA(n_components=explained, svd_solver="full").fit(points[around]).n_components_
+    return torch.from_numpy(counts)
+
+
+def participation_ratio(data: Tensor) -> float:
+    """(Σ λ)²/Σ λ² of the spectrum of the covariance: how many directions share the variance.
+
+    Parameters
+    ----------
+    data : (n, d), finite, n at least 2, not all alike.
+
+    Returns
+    -------
+    1 to min(n − 1, d).
+
+    Raises
+    ------
+    ValueError : a wrong shape, not finite, or data without variance.
+
+    Examples
+    --------
+    >>> participation_ratio([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    2.0
+    """
+    points = checks.points("data", data).numpy(force=True).astype(np.float64)
+    if len(points) < 2 or not np.ptp(points, axis=0).any():
+        raise ValueError(f"data must hold at least 2 different points, got {points.shape}")
+    # tr² / |·|² of the covariance is that of the smaller Gram matrix: no spectrum is needed
+    points = points - points.mean(0)
+    gram = points.T @ points if points.shape[1] <= len(points) else points @ points.T
+    return float(np.trace(gram) ** 2 / np.square(gram).sum())
+
+
+def _around(data: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and indices (n, count) of the nearest other points."""
+    points = checks.points("data", data)
+    if len(points) <= count:
+        raise ValueError(f"data must hold more than {count} points, got {len(points)}")
+    array = points.numpy(force=True)
+    distances, indices = nearest(array, array, count + 1)
+    if not distances[:, 1].all():
+        repeated = int((distances[:, 1] == 0).sum())
+        raise ValueError(
+            f"data must not repeat points, got {repeated} that do; "
+            "drop them with torch.unique(data, dim=0)"
+        )
+    return distances[:, 1:], indices[:, 1:]

@@ -1,0 +1,263 @@
+r"""The exact denoiser of a mixture of Gaussian classes.
+
+One Gaussian N(m, C), C = U diag(λ) Uᵀ, noised at σ is N(m, C + σ²), so that with
+r = Uᵀ(x − m)
+
+    D = m + U [λ/(λ + σ²)] r,      ∂D/∂x = U [λ/(λ + σ²)] Uᵀ,
+    ∇ log p_σ = −U r/(λ + σ²),     log p_σ = −½ Σ_k [r_k²/(λ_k + σ²) + log 2π(λ_k + σ²)].
+
+Mixture, weights π_k: with the responsibilities p_k = softmax(log π_k + log p_σ^k),
+
+    D = Σ_k p_k D_k,      ∂D/∂x = Σ_k p_k [∂D_k/∂x + (D_k − D)(D_k − D)ᵀ/σ²].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from diffusion import checks
+from diffusion.checks import Level, Seed
+from diffusion.denoisers import ExactDenoiser
+
+_NUMBERS = 2**22  # numbers of a block held at once
+_ROUNDING = 1e-5  # allowed error of a sum of weights, or of the symmetry of a covariance
+
+
+class GaussianMixtureDenoiser(ExactDenoiser):
+    """The exact denoiser of a mixture of K Gaussian classes.
+
+    Parameters
+    ----------
+    means : (K, d), finite; dtype and device of the results.
+    variances : what spreads a class, positive: a number (all alike), (K,) (isotropic),
+        (K, d) (diagonal) or (K, d, d) (symmetric, positive definite). Variances of shape
+        (K, d) with d = 1 and (K,) are the same thing.
+    weights : (K,), not negative, of sum 1; None: equal.
+
+    Raises
+    ------
+    ValueError : a wrong shape, a variance that is not positive, a covariance that is not
+        symmetric and positive definite, weights that are negative or do not sum to 1.
+
+    Examples
+    --------
+    >>> mixture = GaussianMixtureDenoiser([[-1.0], [1.0]], 0.5, [0.5, 0.5])
+    >>> mixture(torch.tensor([[0.0]]), sigma=0.7)
+    tensor([[0.]])
+    >>> mixture.condition(1)(torch.tensor([[0.0]]), sigma=1.0)  # 1 + (0.5/1.5)(0 − 1)
+    tensor([[0.6667]])
+    """
+
+    def __init__(
+        self, means: Tensor, variances: float | Tensor, weights: Tensor | None = None
+    ) -> None:
+        self.means = checks.points("means", means)
+        classes, self.dimension = self.means.shape
+        if classes == 0:
+            raise ValueError(f"means must hold at least one class, got {(0, self.dimension)}")
+        self.weights = _weights(weights, self.means)
+        self._eigenvalues, self._basis = _spectra(variances, self.means)
+        self._log_weights = self.weights.log()
+
+    def __len__(self) -> int:
+        """Number of classes K."""
+        return len(self.means)
+
+    def __call__(self, x: Tensor, sigma: Level) -> Tensor:
+        """Posterior mean Σ_k p_k D_k.
+
+        Parameters
+        ----------
+        x : (B, d), finite.
+        sigma : noise level, a number or (B,), positive, in signal units.
+
+        Returns
+        -------
+        (B, d), like `means`.
+
+        Raises
+        ------
+        ValueError : x not (B, d) or not finite; sigma not positive or of another length.
+        """
+        return torch.cat([(p.mass[:, :, None] * p.mean).sum(1) for p in self._posteriors(x, sigma)])
+
+    def score(self, x: Tensor, sigma: Level) -> Tensor:
+        """Score Σ_k p_k ∇ log p_σ^k, (B, d). Arguments and errors as for a call."""
+        return torch.cat(
+            [(p.mass[:, :, None] * p.score).sum(1) for p in self._posteriors(x, sigma)]
+        )
+
+    def log_density(self, x: Tensor, sigma: Level) -> Tensor:
+        """log p_σ(x) of the noised density, (B,). Arguments and errors as for a call."""
+        return torch.cat([torch.logsumexp(p.logits, 1) for p in self._posteriors(x, sigma)])
+
+    def responsibilities(self, x: Tensor, sigma: Level) -> Tensor:
+        """Posterior class probabilities p_k(x), (B, K). Arguments and errors as for a call."""
+        return torch.cat([p.mass for p in self._posteriors(x, sigma)])
+
+    def jacobian(self, x: Tensor, sigma: Level) -> Tensor:
+        """∂D/∂x, (B, d, d): symmetric, positive, dimensionless. Errors as for a call."""
+        return torch.cat([self._jacobian(p) for p in self._posteriors(x, sigma)])
+
+    def jacobian_trace(self, x: Tensor, sigma: Level) -> Tensor:
+        """tr ∂D/∂x, (B,), without a (d, d) matrix. Arguments and errors as for a call."""
+        parts = []
+        for p in self._posteriors(x, sigma):
+            between = p.spread().square().sum((1, 2)) / p.variance
+            parts.append((p.mass * p.gain.sum(2)).sum(1) + between)
+        return torch.cat(parts)
+
+    def condition(self, label: int) -> GaussianMixtureDenoiser:
+        """The denoiser of one class alone.
+
+        Parameters
+        ----------
+        label : class, 0 to K − 1.
+
+        Raises
+        ------
+        ValueError : no such class.
+        """
+        checks.whole("label", label, low=0)
+        if label >= len(self):
+            raise ValueError(f"label must be a class 0 to {len(self) - 1}, got {label}")
+        one = slice(label, label + 1)
+        spread = self._eigenvalues[one]
+        if self._basis is not None:
+            basis = self._basis[one]
+            spread = (basis * spread[:, None, :]) @ basis.mT
+        return GaussianMixtureDenoiser(self.means[one], spread)
+
+    def draw(self, count: int, seed: Seed = None) -> tuple[Tensor, Tensor]:
+        """Points of the mixture (count, d) and their classes (count,).
+
+        Parameters
+        ----------
+        count : number of points, at least 1.
+        seed : int, torch.Generator or None.
+
+        Raises
+        ------
+        ValueError : count below 1.
+
+        Examples
+        --------
+        >>> points, labels = GaussianMixtureDenoiser([[-9.0], [9.0]], 1.0).draw(100, seed=0)
+        >>> bool(((points[:, 0] > 0) == (labels == 1)).all())
+        True
+        """
+        generator = checks.generator_from(seed, self.means.device)
+        shape = self.means.new_empty(checks.whole("count", count), self.dimension)
+        labels = torch.multinomial(
+            self.weights.to(generator.device), count, replacement=True, generator=generator
+        ).to(self.means.device)
+        noise = checks.normal_like(shape, generator) * self._eigenvalues[labels].sqrt()
+        if self._basis is not None:
+            for label in labels.unique():
+                noise[labels == label] = noise[labels == label] @ self._basis[label].mT
+        return self.means[labels] + noise, labels
+
+    def _posteriors(self, x: Tensor, sigma: Level) -> Iterator[_Posterior]:
+        """What is known of the clean point and its class, block of rows by block."""
+        x = checks.points("x", x, dimension=self.dimension).to(self.means)
+        variance = checks.noise_level(sigma, x).square().to(x)
+        full = self._basis is not None
+        size = max(1, _NUMBERS // (self.means.numel() * (self.dimension if full else 1)))
+        for rows, v in zip(x.split(size), variance.split(size), strict=True):
+            total = self._eigenvalues + v[:, :, None]
+            pull = self._into_basis(rows[:, None, :] - self.means) / total
+            energy = (pull.square() * total + torch.log(2 * math.pi * total)).sum(2) / 2
+            logits = self._log_weights - energy
+            yield _Posterior(
+                logits=logits,
+                mass=torch.softmax(logits, 1),
+                mean=self.means + self._from_basis(self._eigenvalues * pull),
+                score=-self._from_basis(pull),
+                gain=self._eigenvalues / total,
+                variance=v.squeeze(1),
+            )
+
+    def _jacobian(self, posterior: _Posterior) -> Tensor:
+        spread = posterior.spread()
+        between = spread.mT @ spread / posterior.variance[:, None, None]
+        gain = posterior.mass[:, :, None] * posterior.gain
+        if self._basis is None:
+            return between + torch.diag_embed(gain.sum(1))
+        return between + torch.einsum("kde,bke,kfe->bdf", self._basis, gain, self._basis)
+
+    def _into_basis(self, vectors: Tensor) -> Tensor:
+        """Vectors (B, K, d) in the eigenbasis of their class."""
+        if self._basis is None:
+            return vectors
+        return torch.einsum("bkd,kde->bke", vectors, self._basis)
+
+    def _from_basis(self, vectors: Tensor) -> Tensor:
+        if self._basis is None:
+            return vectors
+        return torch.einsum("bke,kde->bkd", vectors, self._basis)
+
+
+@dataclass(frozen=True)
+class _Posterior:
+    """Of B noised points: what each class says, and how probable it is."""
+
+    logits: Tensor  # (B, K) log π_k p_σ^k(x)
+    mass: Tensor  # (B, K) responsibilities
+    mean: Tensor  # (B, K, d) posterior mean of each class
+    score: Tensor  # (B, K, d) score of each class
+    gain: Tensor  # (B, K, d) λ/(λ + σ²)
+    variance: Tensor  # (B,) σ²
+
+    def spread(self) -> Tensor:
+        """sqrt(p_k)(D_k − D), (B, K, d)."""
+        centre = (self.mass[:, :, None] * self.mean).sum(1, keepdim=True)
+        return self.mass.sqrt()[:, :, None] * (self.mean - centre)
+
+
+def _weights(weights: Tensor | None, means: Tensor) -> Tensor:
+    """Class weights (K,) of sum 1."""
+    if weights is None:
+        return means.new_full((len(means),), 1 / len(means))
+    result = torch.as_tensor(weights).to(means)
+    if result.shape != means.shape[:1]:
+        raise ValueError(f"weights must have shape ({len(means)},), got {tuple(result.shape)}")
+    if not (result >= 0).all():
+        raise ValueError(f"weights must not be negative, got {float(result.min()):g}")
+    total = float(result.sum())
+    if abs(total - 1) > _ROUNDING:
+        raise ValueError(f"weights must sum to 1, got a sum of {total:g}")
+    return result / total
+
+
+def _spectra(variances: float | Tensor, means: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Eigenvalues (K, d) of each class, and their eigenvectors where they are not the axes."""
+    classes, d = means.shape
+    given = torch.as_tensor(variances).to(means)
+    if not torch.isfinite(given).all():
+        raise ValueError("variances must be finite, got NaN or infinite entries")
+    basis = None
+    if given.shape == (classes, d, d):
+        asymmetry = float((given - given.mT).abs().max())
+        if asymmetry > _ROUNDING * float(given.abs().max()):
+            raise ValueError(
+                f"variances must be symmetric, got entries that differ by {asymmetry:g}"
+            )
+        values, basis = torch.linalg.eigh(given)
+        floor = torch.finfo(means.dtype).eps * d * values[:, -1:]
+    elif given.ndim == 0 or given.shape in ((classes,), (classes, d)):
+        values = (given[:, None] if given.ndim == 1 else given).expand(classes, d)
+        floor = torch.zeros_like(values)
+    else:
+        shapes = f"a number, ({classes},), ({classes}, {d}) or ({classes}, {d}, {d})"
+        raise ValueError(f"variances must be {shapes}, got {tuple(given.shape)}")
+    if not (values > floor).all():
+        raise ValueError(
+            f"variances must be positive definite, got an eigenvalue {float(values.min()):g}; "
+            "data without width is EmpiricalDenoiser's, flat data LinearManifoldDenoiser's"
+        )
+    return values, basis

@@ -1,0 +1,211 @@
+r"""Are samples copies? Distances of samples to the data, calibrated.
+
+Distance alone proves nothing: in few dimensions every sample is close to some datum. With
+d₁ ≤ d₂ the distances to the two nearest data points,
+
+    ratio        d₁/d₂ < 1/3 flags a copy (Yoon et al. 2023). Fresh samples of a D-dimensional
+                 manifold fall below c with probability c^D (the law behind TwoNN, Facco et
+                 al. 2017): 3^{−D} by chance, so that it says nothing for D ≤ 3
+    calibrated   d₁/(a · mean of the n smallest distances) < 1 (Carlini et al. 2023); in few
+                 dimensions it too flags nearly everything
+
+so that a fraction of copies is only worth its excess over that of held-out data. Samples
+stopped at a noise level σ carry noise √(d − D)σ across the manifold: denoise them first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+
+from diffusion import checks
+
+_TREE = 20  # up to this dimension a tree finds neighbours faster than brute force
+
+
+@dataclass(frozen=True)
+class CopyFraction:
+    """Fraction of samples flagged as copies, against that of held-out data."""
+
+    fraction: float  # of the samples
+    baseline: float  # of the held-out points: the rate of false alarms
+    excess: float  # the difference
+    sem: float  # standard error of the excess
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain numbers, for a result file."""
+        return asdict(self)
+
+
+def neighbour_ratio(samples: Tensor, data: Tensor) -> Tensor:
+    """d₁/d₂, the distance to the nearest data point over that to the next one.
+
+    Parameters
+    ----------
+    samples : (B, d), finite.
+    data : (n, d), finite, at least 2 different points; repeated points count once.
+
+    Returns
+    -------
+    (B,), 0 (on a data point) to 1, float64.
+
+    Raises
+    ------
+    ValueError : a wrong shape, not finite, or fewer than 2 different data points.
+
+    Examples
+    --------
+    >>> neighbour_ratio(torch.tensor([[1.0]]), torch.tensor([[0.0], [0.0], [5.0]]))
+    tensor([0.2500], dtype=torch.float64)
+    """
+    data = checks.points("data", data).unique(dim=0)
+    near = neighbour_distances(samples, data, 2)
+    return near[:, 0] / near[:, 1]
+
+
+def chance_ratio(dimension: float, threshold: float = 1 / 3) -> float:
+    """Probability that a fresh sample of a manifold has d₁/d₂ < `threshold`, by chance.
+
+    Parameters
+    ----------
+    dimension : D ≥ 0 of the manifold. threshold : 0 to 1.
+
+    Returns
+    -------
+    threshold^D, from the Poisson law of neighbours: flat, many points.
+
+    Raises
+    ------
+    ValueError : a negative dimension, or a threshold outside [0, 1].
+
+    Examples
+    --------
+    >>> round(chance_ratio(2), 4)
+    0.1111
+    """
+    if not dimension >= 0:
+        raise ValueError(f"dimension must not be negative, got {dimension}")
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold must lie in [0, 1], got {threshold}")
+    return float(threshold**dimension)
+
+
+def calibrated_distance(
+    samples: Tensor, data: Tensor, neighbours: int = 50, scale: float = 0.5
+) -> Tensor:
+    """Distance to the nearest data point in units of the usual one, d₁/(a · mean dₙ).
+
+    Parameters
+    ----------
+    samples : (B, d). data : (n, d).
+    neighbours : how many of the nearest data points make the mean, at least 2, at most n.
+    scale : a, positive.
+
+    Returns
+    -------
+    (B,), float64; below 1 is Carlini's flag of a copy.
+
+    Raises
+    ------
+    ValueError : a wrong shape, not finite, too few data points, or a scale not positive.
+
+    Examples
+    --------
+    >>> line = torch.linspace(0, 1, 101)[:, None]
+    >>> calibrated_distance(torch.tensor([[0.5]]), line)
+    tensor([0.], dtype=torch.float64)
+    """
+    if not scale > 0:
+        raise ValueError(f"scale must be positive, got {scale}")
+    near = neighbour_distances(samples, data, checks.whole("neighbours", neighbours, low=2))
+    return near[:, 0] / (scale * near.mean(1))
+
+
+def copy_fraction(
+    samples: Tensor,
+    data: Tensor,
+    held_out: Tensor,
+    measure: Callable[[Tensor, Tensor], Tensor] = neighbour_ratio,
+    threshold: float = 1 / 3,
+) -> CopyFraction:
+    """Fraction of samples that a measure flags as copies, beyond that of held-out data.
+
+    Parameters
+    ----------
+    samples : (B, d), denoised. data : (n, d), what the model was made from.
+    held_out : (H, d), data of the same kind that it was not made from.
+    measure : measure(samples, data) → (B,), small for copies: `neighbour_ratio` or
+        `calibrated_distance`.
+    threshold : flag below it: 1/3 for the ratio, 1 for the calibrated distance, or a
+        quantile of the measure on other held-out data.
+
+    Returns
+    -------
+    CopyFraction(fraction, baseline, excess, sem).
+
+    Raises
+    ------
+    ValueError : a wrong shape, no sample, or no held-out point.
+
+    Examples
+    --------
+    >>> points = torch.randn(300, 10, generator=torch.Generator().manual_seed(0))
+    >>> copy_fraction(points[:50] + 0.01, points[:200], points[200:]).excess
+    1.0
+    """
+    rates, errors = [], []
+    for name, value in (("samples", samples), ("held_out", held_out)):
+        value = checks.points(name, value)
+        if len(value) == 0:
+            raise ValueError(f"{name} must hold at least one point, got {tuple(value.shape)}")
+        rate = float((measure(value, data) < threshold).double().mean())
+        rates.append(rate)
+        errors.append(rate * (1 - rate) / len(value))
+    return CopyFraction(rates[0], rates[1], rates[0] - rates[1], sum(errors) ** 0.5)
+
+
+def neighbour_distances(samples: Tensor, data: Tensor, count: int) -> Tensor:
+    """Distances to the `count` nearest data points, ascending, (B, count), float64.
+
+    Parameters
+    ----------
+    samples : (B, d). data : (n, d). count : 1 to n.
+
+    Raises
+    ------
+    ValueError : a wrong shape, not finite, or fewer than `count` data points.
+
+    Examples
+    --------
+    >>> neighbour_distances(torch.zeros(1, 1), torch.tensor([[3.0], [-1.0]]), 2)
+    tensor([[1., 3.]], dtype=torch.float64)
+    """
+    data = checks.points("data", data)
+    samples = checks.points("samples", samples, dimension=data.shape[1])
+    if len(data) < checks.whole("count", count):
+        raise ValueError(f"data must hold at least {count} different points, got {len(data)}")
+    distances, _ = nearest(samples.numpy(force=True), data.numpy(force=True), count)
+    return torch.from_numpy(distances)
+
+
+def nearest(samples: np.ndarray, data: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and indices (B, count) of the nearest data points; inner door, no checks.
+
+    Brute force finds them by |x|² − 2x·y + |y|², whose rounding would drown the distance
+    of a copy: the distances are taken afresh.
+    """
+    samples, data = samples.astype(np.float64), data.astype(np.float64)
+    if len(samples) == 0:
+        return np.empty((0, count)), np.empty((0, count), dtype=np.int64)
+    algorithm = "brute" if data.shape[1] > _TREE else "auto"
+    finder = NearestNeighbors(n_neighbors=count, algorithm=algorithm).fit(data)
+    indices = finder.kneighbors(samples, return_distance=False)
+    distances = np.stack(
+        [np.linalg.norm(samples - data[column], axis=1) for column in indices.T], axis=1
+    )
+    return np.sort(distances, axis=1), indices

@@ -1,0 +1,51 @@
+"""Checks at the public door of `diffusion.theory`, whose arguments are numbers and arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def positive(name: str, value: Any) -> Array:
+    """`value` as a float64 array of positive finite numbers, of any shape."""
+    array = np.asarray(value, dtype=np.float64)
+    if not (np.isfinite(array) & (array > 0)).all():
+        raise ValueError(f"{name} must be positive and finite, got {_worst(array)}")
+    return array
+
+
+def spectrum(variances: ArrayLike) -> Array:
+    """The variances of a spectrum, (m,): zeros are allowed, but not alone."""
+    array = np.atleast_1d(np.asarray(variances, dtype=np.float64))
+    if array.ndim != 1 or not (np.isfinite(array) & (array >= 0)).all() or not array.any():
+        raise ValueError(
+            "variances must be a list of numbers that are not negative, at least one of them "
+            f"positive, got shape {array.shape} and smallest entry {_worst(array)}"
+        )
+    return array
+
+
+def query(x: ArrayLike, variances: Array) -> Array:
+    """A query along the directions of the `variances`, (m,)."""
+    array = np.asarray(x, dtype=np.float64)
+    if array.shape not in ((), variances.shape) or not np.isfinite(array).all():
+        raise ValueError(
+            f"x must be finite, a number or of shape {variances.shape}, got shape {array.shape}"
+        )
+    return np.broadcast_to(array, variances.shape)
+
+
+def size(P: ArrayLike) -> Array:
+    """A number of data points, more than 1."""
+    array = np.asarray(P, dtype=np.float64)
+    if not (np.isfinite(array) & (array > 1)).all():
+        raise ValueError(f"P must be a number of points above 1, got {_worst(array)}")
+    return array
+
+
+def _worst(array: Array) -> str:
+    return f"{array.min():g}" if array.size else "nothing"

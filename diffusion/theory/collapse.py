@@ -1,0 +1,285 @@
+r"""When the empirical score of P points stops being that of their distribution.
+
+Gaussian data of variances λ_1 … λ_m along m directions, noise t = σ² (variance exploding;
+for the Ornstein–Uhlenbeck time s, t = e^{2s} − 1). The posterior weights of the P points
+are those of a random energy model (Lucibello & Mézard, arXiv 2304.14964; Biroli et al.,
+arXiv 2402.18491; Achilli et al., arXiv 2502.09578):
+
+    I(σ) = ½ Σ log(1 + λ/t)                               information of a noised point, in nats
+    collapse      log P = I                               the own point takes over at planted x
+    onset         log P = ½ Σ [log(1 + λ/t) + λ/(t + λ)]  it first holds a basin of attraction
+    basin edge    ρ* = 1 − (2 log P − Σ log(1 + λ/t)) / Σ λ/(λ + t)
+    condensation  log P = ½ Σ [log(1 + λ/t) − λ/(t + λ) + λx²/(t + λ)²]    at a fixed query x
+
+Directions without variance do not count: what enters is the intrinsic dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq
+from scipy.special import expit
+
+from diffusion.theory import checks
+from diffusion.theory.checks import Array
+
+_REACH = 300.0  # logarithms of t searched, about the scale of the data
+
+
+def mutual_information(variances: ArrayLike, sigma: ArrayLike) -> Array:
+    """I = ½ Σ log(1 + λ/σ²), what a noised point tells of the clean one, in nats.
+
+    Parameters
+    ----------
+    variances : (m,), not negative.
+    sigma : noise level, a number or an array, positive.
+
+    Returns
+    -------
+    Shaped like `sigma`; dI/d log σ² = −D_eff/2 with D_eff = Σ λ/(λ + σ²).
+
+    Raises
+    ------
+    ValueError : a negative variance, or sigma not positive.
+
+    Examples
+    --------
+    >>> round(float(mutual_information([3.0, 3.0], 1.0)), 4)  # log 4
+    1.3863
+    """
+    return _information(checks.spectrum(variances), checks.positive("sigma", sigma) ** 2)
+
+
+def collapse_sigma(P: ArrayLike, variances: ArrayLike) -> Array:
+    """Noise level below which a planted point's own datum holds the posterior.
+
+    log P = I(σ). For m equal variances σ² = λ/(P^{2/m} − 1).
+
+    Parameters
+    ----------
+    P : number of data points above 1, a number or an array.
+    variances : (m,), not negative.
+
+    Returns
+    -------
+    Shaped like `P`.
+
+    Raises
+    ------
+    ValueError : P not above 1, or a negative variance.
+
+    Examples
+    --------
+    >>> round(float(collapse_sigma(100, [1.0] * 4)) ** 2, 5)  # 1/9
+    0.11111
+    """
+    lam = checks.spectrum(variances)
+    return _solve(lambda t: _information(lam, t), np.log(checks.size(P)), lam)
+
+
+def onset_sigma(P: ArrayLike, variances: ArrayLike) -> Array:
+    """Noise level below which data points first hold basins of attraction.
+
+    log P = ½ Σ [log(1 + λ/σ²) + λ/(σ² + λ)]; above the collapse. Arguments and errors as
+    for `collapse_sigma`.
+
+    Examples
+    --------
+    >>> round(float(onset_sigma(100, [1.0] * 4)) ** 2, 5)
+    0.27956
+    """
+    lam = checks.spectrum(variances)
+    return _solve(lambda t: _information(lam, t) + _kept(lam, t) / 2, np.log(checks.size(P)), lam)
+
+
+def basin_edge(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) -> Array:
+    """ρ*: a query at squared distance ρσ²m from a datum, along the manifold, finds it iff ρ < ρ*.
+
+    1 at the collapse, 0 from the onset upwards; below the collapse above 1.
+
+    Parameters
+    ----------
+    P : number of data points above 1. variances : (m,), not negative.
+    sigma : noise level, positive. P and sigma broadcast.
+
+    Returns
+    -------
+    At least 0, of the shape of P and sigma together.
+
+    Raises
+    ------
+    ValueError : P not above 1, a negative variance, or sigma not positive.
+
+    Examples
+    --------
+    >>> variances = [1.0] * 20
+    >>> round(float(basin_edge(1000, variances, collapse_sigma(1000, variances))), 6)
+    1.0
+    """
+    lam, t = checks.spectrum(variances), checks.positive("sigma", sigma) ** 2
+    excess = 2 * np.log(checks.size(P)) - 2 * _information(lam, t)
+    return np.maximum(1 - excess / _kept(lam, t), 0)
+
+
+def condensation_sigma(P: ArrayLike, variances: ArrayLike, x: ArrayLike = 0.0) -> Array:
+    """Noise level below which the posterior at a fixed query x rests on few data points.
+
+    log P = KL(p(x₀|x, σ) ‖ p(x₀)), where the posterior's entropy vanishes. Below it the
+    mean of Σ w² over data sets is 1 − σ²/σ_c² (random energy model). The query is not tied
+    to any datum; the collapse is the planted case.
+
+    Parameters
+    ----------
+    P : number of data points above 1, a number or an array.
+    variances : (m,), not negative.
+    x : the query, (m,) or one number for all directions.
+
+    Returns
+    -------
+    Shaped like `P`.
+
+    Raises
+    ------
+    ValueError : P not above 1, a negative variance, x of another length or not finite.
+
+    Examples
+    --------
+    >>> spectrum = [1.0] * 20 + [0.25] * 20
+    >>> round(float(condensation_sigma(1000, spectrum)) ** 2, 4)
+    0.3707
+    """
+    lam = checks.spectrum(variances)
+    squared = checks.query(x, lam) ** 2
+
+    def divergence(t: float) -> Array:
+        bend = (lam * squared / (t + lam) ** 2).sum()
+        return _information(lam, t) + (bend - _kept(lam, t)) / 2
+
+    return _solve(divergence, np.log(checks.size(P)), lam + squared)
+
+
+def participation_ratio(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) -> Array:
+    """Finite-size law of Y = E Σ_μ w_μ², the mean of the planted weight.
+
+    Y ≈ E_g sigmoid(I + sqrt(V) g − log(P − 1)), g standard normal, V = Σ λ/(λ + σ²): the
+    planted energy fluctuates, the others are averaged. By Jensen's inequality too small, by
+    at most about 0.13; the measured Y = ½ lies at a σ² 10 to 40 % above the law's collapse.
+
+    Parameters
+    ----------
+    P : number of data points above 1. variances : (m,), not negative.
+    sigma : noise level, positive. P and sigma broadcast.
+
+    Returns
+    -------
+    In (0, 1), of the shape of P and sigma together.
+
+    Raises
+    ------
+    ValueError : P not above 1, a negative variance, or sigma not positive.
+
+    Examples
+    --------
+    >>> bool(participation_ratio(1000, [1.0] * 20, 0.1) > 0.999)
+    True
+    """
+    lam, t = checks.spectrum(variances), checks.positive("sigma", sigma) ** 2
+    bias = _information(lam, t) - np.log(checks.size(P) - 1)
+    g = np.linspace(-8, 8, 801)
+    density = np.exp(-(g**2) / 2)
+    spread = np.sqrt(_kept(lam, t))
+    return expit(bias[..., None] + spread[..., None] * g) @ (density / density.sum())
+
+
+def return_probability(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) -> Array:
+    """Probability that a U-turn through noise level `sigma` ends on the datum it left.
+
+    The reverse process draws from the posterior weights, so that this, and the probability
+    that two clones agree, is Y of `participation_ratio`, whose arguments and errors it has.
+
+    Examples
+    --------
+    >>> bool(return_probability(1000, [1.0] * 20, 10.0) < 0.01)
+    True
+    """
+    return participation_ratio(P, variances, sigma)
+
+
+def excess_entropy(
+    P: ArrayLike, variances: ArrayLike, sigma: ArrayLike, dimension: int | None = None
+) -> Array:
+    """f = (log P − I)/d of the distribution; crosses zero at the collapse (Biroli et al.).
+
+    That of the empirical score, E H(w)/d, is never negative and has no zero to search for.
+
+    Parameters
+    ----------
+    P : number of data points above 1. variances : (m,), not negative.
+    sigma : noise level, positive. P and sigma broadcast.
+    dimension : d; None: the number of positive variances.
+
+    Raises
+    ------
+    ValueError : P not above 1, a negative variance, sigma not positive, or d below 1.
+
+    Examples
+    --------
+    >>> bool(excess_entropy(1000, [1.0] * 20, 2.0) > 0)
+    True
+    """
+    lam, t = checks.spectrum(variances), checks.positive("sigma", sigma) ** 2
+    d = (
+        np.count_nonzero(lam)
+        if dimension is None
+        else float(checks.positive("dimension", dimension))
+    )
+    return (np.log(checks.size(P)) - _information(lam, t)) / d
+
+
+def area_law(P: ArrayLike) -> Array:
+    """∫ D_eff d log σ² = 2 log P for any P distinct points: what P points can hold.
+
+    By dI/d log σ² = −D_eff/2, I running from log P to 0: forty dimensions over one decade
+    of σ² need log P = 46.
+
+    Parameters
+    ----------
+    P : number of data points above 1, a number or an array.
+
+    Raises
+    ------
+    ValueError : P not above 1.
+
+    Examples
+    --------
+    >>> round(float(area_law(1797)), 2)  # the digits of scikit-learn
+    14.99
+    """
+    return 2 * np.log(checks.size(P))
+
+
+def _information(lam: Array, t: ArrayLike) -> Array:
+    return np.log1p(lam / np.asarray(t)[..., None]).sum(-1) / 2
+
+
+def _kept(lam: Array, t: ArrayLike) -> Array:
+    """Σ λ/(λ + t), the effective dimension of the distribution."""
+    return (lam / (lam + np.asarray(t)[..., None])).sum(-1)
+
+
+def _solve(information: Callable[[float], Array], target: Array, scales: Array) -> Array:
+    """σ at which `information`(σ²), falling from ∞ to 0, meets each target."""
+    centre = np.log(scales.max())
+
+    def root(wanted: float) -> float:
+        def excess(u: float) -> float:
+            return float(information(np.exp(centre + u))) - wanted
+
+        if excess(-_REACH) < 0:  # σ² below what a float can hold
+            return 0.0
+        return float(np.exp((centre + brentq(excess, -_REACH, _REACH, xtol=1e-13)) / 2))
+
+    return np.vectorize(root, otypes=[np.float64])(target)[()]
