@@ -155,7 +155,7 @@ def manifold_dimension(
     if method in ("effective", "flipd"):
         return _from_trace(denoiser, x, level, floor, with_score=method == "flipd")
     if method == "normal-bundle":
-        s = _bundle(denoiser, x, level, checks.generator_from(seed, x.device))
+        s = _bundle(denoiser, x, level, checks.generator_from(seed, "manifold_dimension", x.device))
     else:
         s = -jacobian_spectrum(denoiser, x, level)
     if method == "half-count":

@@ -118,7 +118,7 @@ class LinearManifoldDenoiser(ExactDenoiser):
         tensor([0., 0., 0., 0., 0.])
         """
         latent = self.F.new_empty(checks.whole("count", count), self.F.shape[1])
-        generator = checks.generator_from(seed, self.F.device)
+        generator = checks.generator_from(seed, "draw", self.F.device)
         return checks.normal_like(latent, generator) @ self.F.T
 
     def _gain(self, variance: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ def manifold_factors(
     scales = torch.tensor(variances, dtype=torch.float64).sqrt()
     scales = scales.repeat_interleave(torch.tensor(subspaces))
     shape = torch.empty(dimension, columns, dtype=torch.float64)
-    gaussian = checks.normal_like(shape, checks.generator_from(seed))
+    gaussian = checks.normal_like(shape, checks.generator_from(seed, "manifold_factors"))
     if kind == "gaussian":
         return gaussian * scales / math.sqrt(columns)
     if columns > dimension:

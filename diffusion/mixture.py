@@ -151,7 +151,7 @@ class GaussianMixtureDenoiser(ExactDenoiser):
         >>> bool(((points[:, 0] > 0) == (labels == 1)).all())
         True
         """
-        generator = checks.generator_from(seed, self.means.device)
+        generator = checks.generator_from(seed, "draw", self.means.device)
         shape = self.means.new_empty(checks.whole("count", count), self.dimension)
         labels = torch.multinomial(
             self.weights.to(generator.device), count, replacement=True, generator=generator

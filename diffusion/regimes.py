@@ -74,7 +74,7 @@ def planted_posterior(
     """
     data, n = denoiser.data, len(denoiser)
     classes = _one_hot(labels, data)
-    generator = checks.generator_from(seed, data.device)
+    generator = checks.generator_from(seed, "planted_posterior", data.device)
     order = torch.randperm(n, generator=generator, device=generator.device).to(data.device)
     own = order[torch.arange(checks.whole("draws", draws), device=data.device) % n]
     checks.noise_level(sigma, data)
