@@ -105,20 +105,25 @@ def _run(
     from dataclasses import asdict
 
     from bridges import comparison
+    from bridges.data import NAMED, fingerprint
     from bridges.study import run_study
 
-    shared = comparison.Setting(data, **setting)
+    content = fingerprint(data)
+    # Workers may stand in another folder; the record keeps the name as it was given.
+    place = data if data in NAMED else str(Path(data).resolve())
+    shared = comparison.Setting(place, **setting)
     points: list[Point] = []
     if overlap is not None:
-        points += comparison.load_points(models, shared.loads(loads), overlap)
+        points += comparison.load_points(models, loads or shared.loads(), overlap)
     if patterns is not None and overlaps is not None:
-        points += comparison.corruption_points(models, shared.counts([patterns])[0], overlaps)
+        points += comparison.corruption_points(models, patterns, overlaps)
+    shared.check(models, sorted({point["patterns"] for point in points}))
     folder = out or Path("results") / f"{verb}-{Path(data).stem}"
     study = run_study(
         verb,
         shared.measure(),
         points,
-        parameters=asdict(shared),
+        parameters=asdict(shared) | {"data": data, "content": content},
         samples=samples,
         seed=seed,
         jobs=jobs,

@@ -7,7 +7,7 @@ the overlap at one number of patterns. Pattern sets and seeds are shared by all 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,12 @@ from bridges.record import Point, Row
 from bridges.retrieval import crossing, retrieval_map
 from bridges.study import Findings, Measure, Study
 from bridges.tables import table, uncertain
-from hopfield import NotSeparableError
+from hopfield import NotSeparableError, checks
 from hopfield.theory import argmax_retrieval, argmax_retrieval_spins
 
 Law = Callable[[Any, float], Any]  # f(P, overlap) → probability of retrieval
 _LARGEST = 1024  # largest load measured unless asked for
+_MOST = 10**7  # patterns that a measurement may ask for
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class Setting:
 
     def __post_init__(self) -> None:
         try:
-            torch.empty(0, device=self.device)
-        except (RuntimeError, AssertionError) as error:
+            torch.zeros(1, device=self.device).item()
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"device {self.device!r} cannot be used here: {reason}") from error
 
@@ -67,16 +68,26 @@ class Setting:
         """The pattern set of a sample."""
         return pattern_set(self.data, kind, patterns, self.size, seed).to(self.device)
 
-    def counts(self, patterns: Sequence[int]) -> list[int]:
-        """`patterns`, once the data are known to have as many. Raises ValueError."""
+    def check(self, models: Sequence[str], patterns: Sequence[int]) -> None:
+        """Refuse what could not be measured, before anything is. Raises ValueError."""
         for P in patterns:
-            self.pattern_set("binary", P, 0)
-        return list(patterns)
+            if self.data == "random":
+                checks.number("patterns", P, low=1, high=_MOST)
+            else:
+                self.pattern_set("binary", P, 0)
+        for name in models:
+            model = MODELS[name]
+            memory = model.build(self.pattern_set(model.kind, 1, 0), self._untrained, 0)
+            if self.criterion == "one-step" and not hasattr(memory, "step"):
+                raise ValueError(f"criterion 'one-step' is not for {name}: it has no single step")
+            retrieval_map(memory, [0.5], 1, self.criterion, self.threshold, seed=0)
 
-    def loads(self, given: Sequence[int] | None) -> list[int]:
-        """The loads to measure: those given, or powers of two that the data allow."""
-        if given is not None:
-            return self.counts(given)
+    @property
+    def _untrained(self) -> Options:
+        return replace(self.options, training_steps=0)
+
+    def loads(self) -> list[int]:
+        """Powers of two that the data allow."""
         available = _LARGEST if self.data == "random" else len(vectors(self.data, "binary"))
         largest = min(available, _LARGEST)
         return [2**k for k in range(1, largest.bit_length()) if 2**k <= largest] or [1]
@@ -121,6 +132,7 @@ def _measure(setting: Setting, point: Point, seed: int) -> list[Row]:
         {"cue_overlap": m, "quantity": name, "value": float(values[k])}
         for k, m in enumerate(point["overlaps"])
         for name, values in named.items()
+        if np.isfinite(values[k])
     ]
 
 
@@ -194,13 +206,14 @@ class Report:
     def capacities(self) -> dict[str, dict[str, Any]]:
         """By model, the number of patterns at which retrieval falls to the level.
 
-        crossed : "here"; "beyond" the largest load measured; or "never", below it throughout.
+        crossed : "here"; "beyond" the largest load measured; or "never", below the level
+        throughout.
         """
         found = {}
         for curve in self.load:
             value, interval = crossing(np.log(curve.x), curve.by_sample, self.level, rising=False)
             found[curve.model] = {
-                "crossed": "never" if np.isnan(value) else "beyond" if np.isinf(value) else "here",
+                "crossed": {np.inf: "beyond", -np.inf: "never"}.get(value, "here"),
                 "patterns": float(np.exp(value)),
                 "interval": [float(np.exp(end)) for end in interval],
                 "measured_up_to": int(curve.x[-1]),
@@ -209,17 +222,28 @@ class Report:
 
     @cached_property
     def basins(self) -> dict[str, dict[str, Any]]:
-        """By model, the least overlap of a cue that is retrieved at the level."""
+        """By model, the least overlap of a cue that is retrieved at the level.
+
+        crossed : "here"; "beyond" the least overlap measured; or "never".
+        """
         found = {}
         for curve in self.corruption:
             value, interval = crossing(curve.x, curve.by_sample, self.level, rising=True)
-            found[curve.model] = {"overlap": value, "interval": list(interval)}
+            found[curve.model] = {
+                "crossed": {-np.inf: "beyond", np.inf: "never"}.get(value, "here"),
+                "overlap": value,
+                "interval": list(interval),
+                "measured_down_to": float(curve.x[0]),
+            }
         return found
 
     @property
     def theory(self) -> dict[str, Law]:
-        """Exact finite-N laws where the patterns are random: the limit of any decoder."""
-        if self.setting.data != "random":
+        """Exact finite-N laws where the patterns are random: the limit of any decoder.
+
+        A state close to two patterns at once, or to none, is not what they describe.
+        """
+        if self.setting.data != "random" or self.setting.threshold < 0.9:
             return {}
         N = self.setting.dimension
         laws: dict[str, tuple[str, Law]] = {
@@ -255,27 +279,25 @@ class Report:
         return found
 
     def finding(self) -> str:
-        """The result in a line, the title of the figure."""
+        """The result in a line, the title of the figure: the weakest and the best memory."""
         data = Path(self.setting.data).stem
-        if self.overlap is None:
-            best = min(self.basins, key=lambda m: _or(self.basins[m]["overlap"], 2.0))
-            edge = _number(self.basins[best]["overlap"], ".2f")
-            home = f"half of the cues come home from $m_0$ = {edge} ({_label(best)})"
-            return f"{data}, $P$ = {self.patterns}: {home}"
-        held = self.capacities
-        ranked = sorted(
-            (m for m in held if m != "nearest"), key=lambda m: _or(held[m]["patterns"], 0.0)
+        curves = self.load or self.corruption
+        memories = [c for c in curves if c.model != "nearest"] or curves
+        ranked = sorted(memories, key=lambda c: float(c.by_sample.mean()))
+        ends = dict.fromkeys([ranked[0].model, ranked[-1].model])
+        edge, what = (
+            (self._held, f"cues at $m_0$ = {self.overlap:g} come home up to $P$ =")
+            if self.load
+            else (self._edge, f"cues of {self.patterns} patterns come home from $m_0$ =")
         )
-        ends = dict.fromkeys([ranked[0], ranked[-1]])
-        words = ", ".join(f"{self._held(m)} ({_label(m)})" for m in ends)
-        return f"{data}: half of the cues at $m_0$ = {self.overlap:g} come home up to $P$ = {words}"
+        return f"{data}: half of the {what} " + ", ".join(f"{edge(m)} ({_label(m)})" for m in ends)
 
     def text(self) -> str:
         """Tables for a person."""
         s = self.setting
         lines = [
-            f"{s.data}, N = {self.setting.dimension}; {self.study.config['samples']} pattern sets, "
-            f"{s.trials} cues each; {s.criterion}, retrieved: cosine ≥ {s.threshold:g}; "
+            f"{Path(s.data).name}, N = {s.dimension}; {self.study.config['samples']} pattern "
+            f"sets, {s.trials} cues each; {s.criterion}, retrieved: cosine ≥ {s.threshold:g}; "
             "errors: s.e. between pattern sets",
         ]
         if self.load:
@@ -284,7 +306,7 @@ class Report:
             lines += ["", _table(self.load, heading, "P at 1/2", ends)]
         if self.corruption:
             heading = f"retrieval at P = {self.patterns}, m0 ="
-            ends = [_number(self.basins[c.model]["overlap"], ".2f") for c in self.corruption]
+            ends = [self._edge(curve.model) for curve in self.corruption]
             lines += ["", _table(self.corruption, heading, "m0 at 1/2", ends)]
         if self.study.reused:
             lines += ["", f"({self.study.reused} measurements found there, not repeated)"]
@@ -292,9 +314,15 @@ class Report:
 
     def _held(self, model: str) -> str:
         found = self.capacities[model]
-        if found["patterns"] == float("inf"):
-            return f"> {found['measured_up_to']}"
-        return _number(found["patterns"], ".2g" if found["patterns"] < 100 else ".0f")
+        if found["crossed"] != "here":
+            return f"> {found['measured_up_to']}" if found["crossed"] == "beyond" else "none"
+        return f"{found['patterns']:{'.2g' if found['patterns'] < 100 else '.0f'}}"
+
+    def _edge(self, model: str) -> str:
+        found = self.basins[model]
+        if found["crossed"] != "here":
+            return f"< {found['measured_down_to']:g}" if found["crossed"] == "beyond" else "never"
+        return f"{found['overlap']:.2f}"
 
 
 def _table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]) -> str:
@@ -308,14 +336,6 @@ def _table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]
         }
         rows.append([_label(curve.model), *(cells.get(x, "—") for x in columns), end])
     return table([heading, *(f"{x:g}" for x in columns), last], rows)
-
-
-def _number(value: float, form: str) -> str:
-    return "never" if np.isnan(value) else f"{value:{form}}"
-
-
-def _or(value: float, otherwise: float) -> float:
-    return otherwise if np.isnan(value) else value
 
 
 def _label(model: str) -> str:

@@ -8,6 +8,7 @@ for all. Pattern sets are random subsets: a seed fixes an order, P takes its fir
 from __future__ import annotations
 
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -18,6 +19,7 @@ from torch import Tensor
 from hopfield import binarize, checks, random_patterns
 
 NAMED = ("digits", "random")
+_ALMOST_SPINS = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)
 
 
 def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int) -> Tensor:
@@ -49,11 +51,12 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
     """
     checks.choice("kind", kind, ("binary", "real"))
     if data == "random":
+        size = 100 if size is None else checks.whole("size", size)
         if kind == "binary":
-            return random_patterns(patterns, size or 100, seed=seed)
-        generator = checks.generator_from(seed, "pattern_set")
-        shape = checks.whole("patterns", patterns), checks.whole("size", size or 100)
-        return _on_sphere(torch.randn(shape, generator=generator, dtype=torch.float64))
+            return random_patterns(patterns, size, seed=seed)
+        patterns = checks.whole("patterns", patterns)
+        normal = np.random.default_rng(seed).standard_normal((patterns, size))  # row by row
+        return _on_sphere(torch.from_numpy(normal))
     stored = vectors(data, kind)
     if size is not None and size != stored.shape[1]:
         raise ValueError(f"size is for random data; {data} has size {stored.shape[1]}, got {size}")
@@ -63,18 +66,40 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
     return stored[order[:patterns]]
 
 
-@lru_cache(maxsize=4)
 def vectors(data: str, kind: str) -> Tensor:
     """All n vectors of a data set, binarised or on the sphere, (n, N). Raises ValueError."""
+    return _vectors(data, kind, fingerprint(data))
+
+
+def fingerprint(data: str) -> str:
+    """What tells one content of a file from another; the name of a data set that has none."""
+    if data in NAMED:
+        return data
+    path = Path(data)
+    if path.suffix.lower() not in (".npy", ".npz"):
+        names = ", ".join(NAMED)
+        raise ValueError(f"data must be one of {names} or a .npy or .npz file, got {data!r}")
+    if not path.is_file():
+        raise ValueError(f"data: no file {data!r}")
+    return sha256(path.read_bytes()).hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _vectors(data: str, kind: str, _: str) -> Tensor:
     raw = torch.from_numpy(_digits() if data == "digits" else _read(Path(data)))
     spins = bool((raw.abs() == 1).all())
+    if not spins and bool((raw == -1).any()) and bool(torch.isin(raw, _ALMOST_SPINS).all()):
+        raise ValueError(f"data: {data} must have spins ±1, got {int((raw == 0).sum())} zeros")
     if kind == "binary":
         return raw if spins else binarize(raw)
     if spins:
         return raw
     centred = raw - raw.mean(0)
-    if not (centred.norm(dim=1) > 0).all():
+    norms = centred.norm(dim=1)
+    if not (norms > 0).all():
         raise ValueError(f"data: {data} has vectors equal to its mean, which have no direction")
+    if not torch.isfinite(norms).all():
+        raise ValueError(f"data: {data} has vectors of infinite norm; scale them down")
     return _on_sphere(centred)
 
 
@@ -89,11 +114,6 @@ def _digits() -> np.ndarray:
 
 
 def _read(path: Path) -> np.ndarray:
-    if path.suffix not in (".npy", ".npz"):
-        names = ", ".join(NAMED)
-        raise ValueError(f"data must be one of {names} or a .npy or .npz file, got {str(path)!r}")
-    if not path.is_file():
-        raise ValueError(f"data: no file {str(path)!r}")
     try:
         loaded = np.load(path, allow_pickle=False)
         is_archive = isinstance(loaded, np.lib.npyio.NpzFile)

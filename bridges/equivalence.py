@@ -43,7 +43,7 @@ def noise_of_overlap(overlap: float) -> float:
     0.75
     """
     m = checks.number("overlap", overlap, low=0, high=1, open_low=True)
-    return math.sqrt(max(0.0, 1 / m**2 - 1))
+    return math.sqrt((1 - m) * (1 + m)) / m
 
 
 def overlap_of_noise(noise: float) -> float:

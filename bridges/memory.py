@@ -27,6 +27,8 @@ from diffusion import VE, sample
 from hopfield import DenseMemory, HopfieldNetwork, checks, flip_spins
 from hopfield.relaxation import Relaxation, fixed_point
 
+Denoiser = Callable[[Tensor, Any], Tensor]
+
 
 class Retrieval(NamedTuple):
     """states : (B, N), what each cue was retrieved as. converged : (B,) bool."""
@@ -130,61 +132,62 @@ class RealDenseMemory(_RealMemory):
         return self.source.energy(states)
 
 
-class DenoiserMemory(_RealMemory):
-    """A denoiser with one of three dynamics; its patterns are its training data.
+class FixedNoiseMemory(_RealMemory):
+    """A denoiser iterated at one noise level, a descent of its energy.
 
-    sigma : noise level of "fixed-noise"; None takes that of the cue.
+    sigma : that level; None takes the cue's own.
     """
 
     def __init__(
-        self,
-        denoiser: Callable[[Tensor, Any], Tensor],
-        patterns: Tensor,
-        dynamics: str,
-        sigma: float | None,
-        steps: int,
-        sweeps: int,
+        self, denoiser: Denoiser, patterns: Tensor, sigma: float | None, sweeps: int
     ) -> None:
         super().__init__(patterns)
-        self.denoiser, self.dynamics = denoiser, dynamics
-        self.sigma, self.steps, self.sweeps = sigma, steps, sweeps
+        self.denoiser, self.sigma, self.sweeps = denoiser, sigma, sweeps
 
-    def retrieve(
-        self, cues: Tensor, overlap: float, generator: torch.Generator | None = None
-    ) -> Retrieval:
-        """Where the dynamics takes each cue, started at the noise level of its overlap."""
-        level = self.noise_level(overlap)
-        if self.dynamics == "fixed-noise":
-            sigma = self.sigma or level
-            if sigma > 0:
-                update = lambda x: self.denoiser(x, sigma)  # noqa: E731
-                return _ended(fixed_point(update, cues, self.sweeps, tolerance=1e-8))
-        everywhere = torch.ones(len(cues), dtype=torch.bool, device=cues.device)
-        if level == 0:  # a clean cue has nothing to be cleaned of
-            return Retrieval(cues.clone(), everywhere)
-        states = sample(
-            self.denoiser, cues, VE(), self._method, self.steps, start=level, seed=generator
+    def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
+        """The fixed point that each cue is denoised to."""
+        return _ended(
+            fixed_point(lambda x: self.step(x, overlap), cues, self.sweeps, tolerance=1e-8)
         )
-        return Retrieval(states, everywhere)
 
     def step(self, cues: Tensor, overlap: float) -> Tensor:
-        """One denoising of each cue, at `sigma` or at its own noise level."""
-        sigma = self.sigma or self.noise_level(overlap)
+        """One denoising of each cue; a clean cue at its own noise level stays."""
+        sigma = self.noise_level(overlap) if self.sigma is None else self.sigma
         return self.denoiser(cues, sigma) if sigma > 0 else cues.clone()
 
     def energy(self, states: Tensor) -> Tensor | None:
         """−σ² log p_σ up to the constant of the dense memory, where σ is fixed and p known."""
         log_density = getattr(self.denoiser, "log_density", None)
-        if self.dynamics != "fixed-noise" or self.sigma is None or log_density is None:
+        if self.sigma is None or log_density is None:
             return None
-        count, size = self.patterns.shape
-        return energy_of_log_density(log_density(states, self.sigma), self.sigma, count, size)
+        stored = getattr(self.denoiser, "data", self.patterns)
+        return energy_of_log_density(log_density(states, self.sigma), self.sigma, *stored.shape)
 
-    @property
-    def _method(self) -> str:
-        if self.dynamics == "flow":
-            return "heun"
-        return "ancestral" if hasattr(self.denoiser, "posterior_sample") else "sde"
+
+class ReverseMemory(_RealMemory):
+    """A denoiser whose reverse process, flow or SDE, starts at the noise level of the cue."""
+
+    def __init__(self, denoiser: Denoiser, patterns: Tensor, dynamics: str, steps: int) -> None:
+        super().__init__(patterns)
+        self.denoiser, self.steps = denoiser, steps
+        exact = hasattr(denoiser, "posterior_sample")
+        self.method = "heun" if dynamics == "flow" else "ancestral" if exact else "sde"
+
+    def retrieve(
+        self, cues: Tensor, overlap: float, generator: torch.Generator | None = None
+    ) -> Retrieval:
+        """Where the reverse process takes each cue; it always arrives."""
+        level = self.noise_level(overlap)
+        arrived = torch.ones(len(cues), dtype=torch.bool, device=cues.device)
+        if level == 0:  # a clean cue has nothing to be cleaned of
+            return Retrieval(cues.clone(), arrived)
+        states = sample(
+            self.denoiser, cues, VE(), self.method, self.steps, start=level, seed=generator
+        )
+        return Retrieval(states, arrived)
+
+    def energy(self, states: Tensor) -> None:
+        """None: the landscape changes along the way."""
 
 
 class NearestPattern(_RealMemory):
@@ -193,10 +196,12 @@ class NearestPattern(_RealMemory):
 
     def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
         """The nearest pattern of each cue."""
-        nearest = torch.cdist(cues, self.patterns).argmin(1)
-        return Retrieval(
-            self.patterns[nearest], torch.ones(len(cues), dtype=torch.bool, device=cues.device)
-        )
+        found = torch.ones(len(cues), dtype=torch.bool, device=cues.device)
+        return Retrieval(self.step(cues, overlap), found)
+
+    def step(self, cues: Tensor, overlap: float) -> Tensor:
+        """The nearest pattern of each cue: decoding takes one step."""
+        return self.patterns[torch.cdist(cues, self.patterns).argmin(1)]
 
     def energy(self, states: Tensor) -> None:
         """None: there is no dynamics."""
@@ -242,7 +247,7 @@ def as_memory(
     >>> bool(memory.retrieve(xi, 1.0).converged.all())
     True
     """
-    checks.whole("max_sweeps", max_sweeps)
+    max_sweeps = checks.whole("max_sweeps", max_sweeps)
     if isinstance(source, HopfieldNetwork | DenseMemory):
         return _adapt_hopfield(source, patterns, dynamics, max_sweeps)
     if isinstance(source, Memory):
@@ -257,27 +262,54 @@ def as_memory(
         raise ValueError("patterns must be given for a denoiser that has no data, got None")
     words = ("fixed-noise", "flow", "sde")
     dynamics = checks.choice("dynamics", dynamics or words[0], words)
+    if dynamics == "fixed-noise":
+        return FixedNoiseMemory(
+            source, stored, None if sigma is None else checks.positive("sigma", sigma), max_sweeps
+        )
     if sigma is not None:
-        checks.number("sigma", sigma, low=0, open_low=True)
-    return DenoiserMemory(source, stored, dynamics, sigma, checks.whole("steps", steps), max_sweeps)
+        raise ValueError(f"sigma is for dynamics 'fixed-noise', got {sigma} for {dynamics!r}")
+    return ReverseMemory(source, stored, dynamics, checks.whole("steps", steps))
 
 
+@torch.no_grad()
 def recall(memory: Memory, cues: Tensor, overlap: float, generator: torch.Generator) -> Retrieval:
     """`memory.retrieve`, checked: the one door through which measurements cue a memory.
 
     Raises
     ------
-    ValueError : the memory returned NaN or states of another shape than the cues.
+    ValueError : the memory returned NaN, or states or convergence of a wrong shape.
     """
     if "generator" in inspect.signature(memory.retrieve).parameters:
         states, converged = memory.retrieve(cues, overlap, generator=generator)  # type: ignore[call-arg]
     else:
         states, converged = memory.retrieve(cues, overlap)
-    return Retrieval(checked_states(memory, states, cues), torch.as_tensor(converged))
+    converged = torch.as_tensor(converged)
+    if converged.shape not in ((), (len(cues),)):
+        raise ValueError(
+            f"{type(memory).__name__} must return convergence of shape ({len(cues)},), "
+            f"got {tuple(converged.shape)}"
+        )
+    return Retrieval(_checked(memory, states, cues), converged.expand(len(cues)))
 
 
-def checked_states(memory: Memory, states: Tensor, cues: Tensor) -> Tensor:
-    """The states a memory returned for `cues`, refused if of another shape or NaN."""
+@torch.no_grad()
+def one_step(memory: Memory, cues: Tensor, overlap: float) -> Tensor:
+    """`memory.step`, checked likewise.
+
+    Raises
+    ------
+    ValueError : a memory without steps, or one that returned NaN or a wrong shape.
+    """
+    step = getattr(memory, "step", None)
+    if step is None:
+        raise ValueError(
+            "criterion 'one-step' needs a memory with step(cues, overlap), "
+            f"got {type(memory).__name__}"
+        )
+    return _checked(memory, step(cues, overlap), cues)
+
+
+def _checked(memory: Memory, states: Tensor, cues: Tensor) -> Tensor:
     states = torch.as_tensor(states)
     if states.shape != cues.shape:
         raise ValueError(

@@ -13,6 +13,7 @@ import click
 from bridges.models import MODELS, Options
 
 Command = Callable[..., Any]
+_LONGEST = 10_000  # numbers in a range
 
 
 class Numbers(click.ParamType):
@@ -32,6 +33,8 @@ class Numbers(click.ParamType):
             try:
                 first, dash, last = part.strip().partition("-")
                 if dash and first and self.kind is int:
+                    if int(last) - int(first) > _LONGEST:
+                        self.fail(f"{part!r} has more than {_LONGEST} numbers", param, ctx)
                     numbers.update(range(int(first), int(last) + 1))
                 else:
                     numbers.add(self.kind(part))
@@ -84,7 +87,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1",
         "help": "Overlaps of the cues to measure.",
     },
-    "size": {"type": click.IntRange(2), "help": "N of random patterns.  [default: 100]"},
+    "size": {"type": click.IntRange(2, 100_000), "help": "N of random patterns.  [default: 100]"},
     "criterion": {
         "type": click.Choice(["fixed-point", "one-step"]),
         "default": "fixed-point",
@@ -146,13 +149,17 @@ def shared(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 
 def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A ValueError of the library is the user's input: one line, exit code 2."""
+    """What the library refuses, or the disk, is the user's to change: one line, exit code 2."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise click.UsageError(str(error)) from error
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "alloc" not in str(error):
+                raise
+            raise click.UsageError("this needs more memory than there is") from error
 
     return run

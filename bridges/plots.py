@@ -63,7 +63,8 @@ def comparison_figure(report: Report) -> Figure:
             draw(axes, report)
             axes.set_ylim(-0.03, 1.05)
             axes.axhline(report.level, color="0.85", lw=0.8, zorder=0)
-        drawn[0].set_ylabel(f"probability of retrieval ({report.setting.criterion})")
+        when = {"fixed-point": "end of the dynamics", "one-step": "one step"}
+        drawn[0].set_ylabel(f"probability of retrieval ({when[report.setting.criterion]})")
         handles, labels = drawn[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside right center", fontsize=8.5)
         figure.suptitle(report.finding(), fontsize=10.5)

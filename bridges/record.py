@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import tempfile
+from collections.abc import Container
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 Point = dict[str, Any]
 Row = dict[str, Any]
 
-_PACKAGES = ("hopfield-diffusion", "torch", "numpy", "numba", "scipy")
+_PACKAGES = ("torch", "numpy", "numba", "scipy")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -62,40 +63,59 @@ class Record:
     def __init__(self, folder: Path, config: Point, overwrite: bool) -> None:
         self.folder = folder
         self.points = folder / "points.jsonl"
-        given = json.loads(json.dumps(config))
+        given = json.loads(json.dumps(config)) | {"version": _version("hopfield-diffusion")}
         file = folder / "config.json"
-        if file.exists() and not overwrite:
-            self._same(file, given)
+        unfinished = not (folder / "summary.json").exists()
+        if file.exists() and (not overwrite or (unfinished and self._changed(file, given) == [])):
+            self._refuse_another(file, given)
             return
         if self.points.exists() and not overwrite:
             raise ValueError(f"out: {folder} holds points of an unknown run; pass --overwrite")
         folder.mkdir(parents=True, exist_ok=True)
         for old in ("points.jsonl", "results.csv", "summary.json", "figure.png"):
             (folder / old).unlink(missing_ok=True)
-        write_json(file, given | {"versions": _versions()})
+        versions = {package: _version(package) for package in _PACKAGES}
+        python = {"python": sys.version.split()[0]}
+        write_json(file, given | {"versions": python | versions})
 
-    def _same(self, file: Path, config: Point) -> None:
+    @staticmethod
+    def _changed(file: Path, config: Point) -> list[str] | None:
+        """Names of what differs from the record in `file`; None if that cannot be read."""
         try:
             found = json.loads(file.read_text())
-            changed = [k for k in config if found.get(k) != config[k]]
-        except (ValueError, AttributeError) as error:
-            raise ValueError(f"out: {file} is not a readable record: {error}") from error
+            return [k for k in config if found.get(k) != config[k]]
+        except (ValueError, AttributeError):
+            return None
+
+    def _refuse_another(self, file: Path, config: Point) -> None:
+        changed = self._changed(file, config)
+        if changed is None:
+            raise ValueError(f"out: {file} is not a readable record; pass --overwrite")
         if changed:
             raise ValueError(
                 f"out: {self.folder} holds another run ({', '.join(changed)} differ); "
                 "choose another --out or pass --overwrite"
             )
 
-    def read(self) -> dict[tuple[int, int], list[Row]]:
+    def read(self, asked: Container[tuple[int, int]]) -> dict[tuple[int, int], list[Row]]:
         """What is finished. A last line cut short by a kill is dropped, from the file too."""
         if not self.points.exists():
             return {}
         done = {}
-        text = self.points.read_text()
+        text = self.points.read_text(errors="replace")
         whole = text[: text.rfind("\n") + 1]
-        for line in whole.splitlines():
-            entry = json.loads(line)
-            done[entry["point"], entry["sample"]] = entry["rows"]
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                entry = json.loads(line)
+                point, sample, rows = entry["point"], entry["sample"], entry["rows"]
+                if (point, sample) not in asked or not isinstance(rows, list):
+                    raise KeyError((point, sample))
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(
+                    f"out: line {number} of {self.points} is not a point of this run; "
+                    "mend it or pass --overwrite"
+                ) from error
+            done[point, sample] = rows
         if whole != text:
             write_text(self.points, whole)
         return done
@@ -105,11 +125,8 @@ class Record:
             file.write(json.dumps({"point": point, "sample": sample, "rows": rows}) + "\n")
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

@@ -25,10 +25,11 @@ import torch
 from scipy.optimize import isotonic_regression
 from torch import Tensor
 
-from bridges.memory import Memory, checked_states, recall
+from bridges.memory import Memory, one_step, recall
 from hopfield import checks
 from hopfield.checks import Seed
 
+_ROUNDING = 1e-6  # of a cosine of single-precision states
 CRITERIA = ("fixed-point", "one-step")
 Array = np.ndarray
 
@@ -37,9 +38,10 @@ Array = np.ndarray
 class RetrievalMap:
     """A measured retrieval map; arrays have one entry an overlap.
 
-    overlap_in : m₀. overlap_out, overlap_sem : m_f and its standard error. success, sem :
-    probability of retrieval and its standard error. converged : fraction of cues whose
-    dynamics converged. by_sample : (samples, overlaps), the success of each sample.
+    overlap_in : m₀ as asked for. overlap_out, overlap_sem : m_f and its standard error.
+    success, sem : probability of retrieval and its standard error. converged : fraction of
+    cues whose dynamics converged, NaN for a single step. by_sample : (samples, overlaps), the
+    success of each sample.
     """
 
     overlap_in: Array
@@ -59,9 +61,9 @@ class RetrievalMap:
 
 @dataclass(frozen=True)
 class BasinRadius:
-    """overlap : the m₀ at which retrieval crosses the level, smaller for wider basins; NaN
-    if not even clean cues reach it, 0 if the least overlap still does. interval : its 95 %
-    interval. curve : the retrieval map it was read from."""
+    """overlap : the m₀ at which retrieval crosses the level, smaller for wider basins; inf if
+    not even clean cues reach it, 0 if the least overlap measured still does. interval : its
+    95 % interval, NaN for a single sample. curve : the retrieval map it was read from."""
 
     overlap: float
     interval: tuple[float, float]
@@ -89,8 +91,9 @@ class CapacityCurve:
 
 @dataclass(frozen=True)
 class Capacity:
-    """load : where retrieval crosses the level; NaN if the least load misses it, inf if the
-    largest still reaches it. interval : its 95 % interval. curve : what it was read from."""
+    """load : where retrieval crosses the level; 0 if the least load misses it, inf if the
+    largest still reaches it. interval : its 95 % interval, NaN for a single sample. curve :
+    what it was read from."""
 
     load: float
     interval: tuple[float, float]
@@ -140,12 +143,17 @@ def retrieval_map(
     True
     """
     grid = _grid("overlaps", overlaps, high=1.0)
-    checks.whole("trials", trials)
+    trials = checks.whole("trials", trials)
     checks.choice("criterion", criterion, CRITERIA)
     checks.number("threshold", threshold, low=0, high=1, open_low=True)
     memories = list(memory) if isinstance(memory, Sequence) else [memory]
     if not memories:
         raise ValueError("memory must be at least one memory, got an empty sequence")
+    for one in memories:
+        if not isinstance(one, Memory):
+            raise TypeError(
+                f"memory must be a Memory, got {type(one).__name__}; adapt it with as_memory"
+            )
     base = _whole_seed(seed)
     results = []
     for index, one in enumerate(memories):
@@ -209,14 +217,13 @@ def basin_radius(
 
     coarse = np.arange(1, 11) / 10
     first = crossing(coarse, measured(coarse).by_sample, success, rising=True)[0]
-    if not 0 < first < 1:
-        first = 1.0 if np.isnan(first) else 0.0
     fine = np.arange(1, 51) / 50
-    near = np.abs(fine - first) <= 0.1 + 1e-9
+    near = np.abs(fine - np.clip(first, 0, 1)) <= 0.1 + 1e-9
     grid = np.union1d(coarse, fine[near]).round(12)
     curve = measured(grid)
     overlap, interval = crossing(grid, curve.by_sample, success, rising=True)
-    return BasinRadius(overlap, interval, curve)
+    low, high = (max(end, 0.0) if end == end else end for end in interval)
+    return BasinRadius(max(overlap, 0.0), (low, high), curve)
 
 
 def capacity(
@@ -284,47 +291,41 @@ def capacity(
 def crossing(
     x: Array, by_sample: Array, level: float, rising: bool, resamples: int = 400
 ) -> tuple[float, tuple[float, float]]:
-    """Where a monotone curve, known by samples (S, K) at x (K,), crosses a level.
+    """Where a monotone curve crosses a level, and a 95 % interval.
 
-    Rising: the least x that reaches it, −∞ (0 for overlaps) if the first does. Falling: the
-    last x that does, ∞ if all do. NaN if none does. The 95 % interval is a bootstrap over
-    the samples with a fixed seed.
+    Parameters
+    ----------
+    x : (K,), increasing. by_sample : (S, K), the curve of each sample.
+    level : to cross. rising : whether the curve rises with x, or falls.
+    resamples : of the bootstrap over the samples, which has a fixed seed.
+
+    Returns
+    -------
+    value : the crossing of the isotonic fit of the mean, ±∞ where it lies beyond the x
+        measured, on the side where a wider x would find it.
+    interval : of the bootstrap; NaN for a single sample, which has no spread.
     """
-    generator = np.random.default_rng(0)
     value = _crossing(x, by_sample.mean(0), level, rising)
-    draws = [
-        _crossing(
-            x,
-            by_sample[generator.integers(len(by_sample), size=len(by_sample))].mean(0),
-            level,
-            rising,
-        )
-        for _ in range(resamples)
-    ]
-    known = np.sort([draw for draw in draws if not np.isnan(draw)])
-    if len(known) == 0:
-        return value, (np.nan, np.nan)
-    low, high = known[int(0.025 * (len(known) - 1))], known[int(np.ceil(0.975 * (len(known) - 1)))]
+    samples = len(by_sample)
+    if samples == 1:
+        return value, (float("nan"), float("nan"))
+    generator = np.random.default_rng(0)
+    means = (by_sample[generator.integers(samples, size=samples)].mean(0) for _ in range(resamples))
+    draws = np.sort([_crossing(x, mean, level, rising) for mean in means])
+    low, high = draws[int(0.025 * (resamples - 1))], draws[int(np.ceil(0.975 * (resamples - 1)))]
     return value, (float(low), float(high))
 
 
 def _crossing(x: Array, curve: Array, level: float, rising: bool) -> float:
     fit = isotonic_regression(curve, increasing=rising).x
-    reached = fit >= level - 1e-12
-    if not reached.any():
-        return float("nan")
-    if rising:
-        k = int(np.argmax(reached))  # first that reaches
-        if k == 0:
-            return 0.0
-        low, high = k - 1, k
-    else:
-        k = len(fit) - 1 - int(np.argmax(reached[::-1]))  # last that reaches
-        if k == len(fit) - 1:
-            return float("inf")
-        low, high = k, k + 1
-    part = (level - fit[low]) / (fit[high] - fit[low])
-    return float(x[low] + part * (x[high] - x[low]))
+    above = fit >= level - 1e-12
+    if above.all():
+        return -np.inf if rising else np.inf
+    if not above.any():
+        return np.inf if rising else -np.inf
+    k = int(np.argmax(above)) if rising else len(x) - int(np.argmax(above[::-1]))
+    part = (level - fit[k - 1]) / (fit[k] - fit[k - 1])
+    return float(x[k - 1] + part * (x[k] - x[k - 1]))
 
 
 def _measure(
@@ -338,12 +339,12 @@ def _measure(
     cued = patterns[rows.to(patterns.device)]
     cues = memory.corrupt(cued, overlap, generator)
     if criterion == "one-step":
-        states, converged = _one_step(memory, cues, overlap), torch.ones(trials)
+        states, converged = one_step(memory, cues, overlap), torch.full((trials,), torch.nan)
     else:
         states, converged = recall(memory, cues, overlap, generator)
     cosine = _cosine(states, cued)
     values = (
-        torch.stack([cosine, (cosine >= threshold - 1e-9).to(cosine), converged.to(cosine)], 1)
+        torch.stack([cosine, (cosine >= threshold - _ROUNDING).to(cosine), converged.to(cosine)], 1)
         .cpu()
         .double()
         .numpy()
@@ -353,20 +354,11 @@ def _measure(
     return np.add.reduceat(values, starts) / counts[:, None]
 
 
-def _one_step(memory: Memory, cues: Tensor, overlap: float) -> Tensor:
-    step = getattr(memory, "step", None)
-    if step is None:
-        raise ValueError(
-            "criterion 'one-step' needs a memory with step(cues, overlap), "
-            f"got {type(memory).__name__}"
-        )
-    return checked_states(memory, step(cues, overlap), cues)
-
-
 def _cosine(states: Tensor, patterns: Tensor) -> Tensor:
+    """Cosine of each state with its pattern, in float64; 0 for a state of norm 0."""
+    states, patterns = states.double(), patterns.double()
     norms = states.norm(dim=1) * patterns.norm(dim=1)
-    inner = (states * patterns).sum(1)
-    return torch.where(norms > 0, inner / norms.clamp(min=torch.finfo(norms.dtype).tiny), 0.0)
+    return torch.where(norms > 0, (states * patterns).sum(1) / norms, 0.0)
 
 
 def _mean_and_sem(table: Array) -> tuple[Array, Array]:
@@ -393,6 +385,6 @@ def _level(success: float) -> None:
 
 def _whole_seed(seed: Seed) -> int:
     """One whole number from an int, a generator or fresh entropy."""
-    if isinstance(seed, int):
+    if seed is not None and not isinstance(seed, torch.Generator):
         return checks.whole("seed", seed, low=0)
     return int(torch.randint(2**62, (1,), generator=checks.generator_from(seed, "retrieval_map")))

@@ -53,6 +53,10 @@ class Study:
     out: Path | None
     reused: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """What was asked and what was found."""
+        return {"config": self.config, "results": self.results()}
+
     def results(self) -> list[Row]:
         """One row a measured value: the point's settings, the mean, `sem` and `n`."""
         table = []
@@ -125,9 +129,10 @@ def run_study(
         "points": list(points),
     }
     record = None if out is None else Record(Path(out), config, overwrite)
-    done = {} if record is None else record.read()
+    asked = [(p, s) for p in range(len(points)) for s in range(samples)]
+    done = {} if record is None else record.read(set(asked))
     reused = len(done)
-    tasks = [(p, s) for p in range(len(points)) for s in range(samples) if (p, s) not in done]
+    tasks = [task for task in asked if task not in done]
     bar = _progress(name, len(points) * samples, reused, quiet)
     for p, s, rows in _computed(measure, points, _seeds(seed, samples), tasks, jobs):
         done[p, s] = rows

@@ -11,12 +11,13 @@ def uncertain(mean: float, sem: float | None, digits: int = 2) -> str:
 
     Examples
     --------
-    >>> uncertain(0.931, 0.018), uncertain(1.0, 0.0), uncertain(0.5, None)
-    ('0.93(2)', '1.00', '0.50')
+    >>> uncertain(0.931, 0.018), uncertain(1.0, 0.0), uncertain(0.998, 0.002)
+    ('0.93(2)', '1.00', '1.00(<1)')
     """
     if sem is None or math.isnan(sem) or sem == 0:
         return f"{mean:.{digits}f}"
-    return f"{mean:.{digits}f}({max(1, round(sem * 10**digits))})"
+    error = round(sem * 10**digits)
+    return f"{mean:.{digits}f}({error or '<1'})"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

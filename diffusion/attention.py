@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _ROWS = 1024  # queries in a block
-_NUMBERS = 2**20  # logits, or coordinates, in a block
+_BYTES = 2**22  # of logits, or of coordinates, in a block
 _LOSS = 1e-2  # largest error of a logit that single precision may cause
 
 
@@ -108,7 +108,8 @@ class Keys:
             yield self._queries(rows, betas, work)
 
     def _key_blocks(self, queries: Tensor) -> Iterator[Tensor]:
-        for keys in self.array.split(max(1, _NUMBERS // max(queries.shape))):
+        rows = _BYTES // queries.element_size() // max(1, *queries.shape)
+        for keys in self.array.split(max(1, rows)):
             yield _at(keys, queries.dtype)
 
     def _fold(self, queries: Tensor, work: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:

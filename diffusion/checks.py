@@ -6,6 +6,7 @@ the argument in the form the inner code trusts. Inner code does not check again.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+_LEAST_LEVEL = 1e-150  # below it 1/σ² is not a number of double precision
 Seed = int | torch.Generator | None
 Level = float | Tensor  # a noise level σ: one for the batch, or one a row
 
@@ -40,7 +42,7 @@ def noise_level(sigma: Level, x: Tensor) -> Tensor:
         raise ValueError(
             f"sigma must be a number or have shape ({len(x)},), got {tuple(level.shape)}"
         )
-    if not (torch.isfinite(level) & (level > 0)).all():
+    if not (torch.isfinite(level) & (level > _LEAST_LEVEL)).all():
         worst = float(level.min()) if level.numel() else float("nan")
         raise ValueError(f"sigma must be positive and finite, got {worst:g}")
     return level.reshape(-1, 1).expand(len(x), 1)
@@ -58,7 +60,7 @@ def directions(name: str, value: Any, dimension: int) -> Tensor:
 
 def whole(name: str, value: int, *, low: int = 1) -> int:
     """`value` as an integer of at least `low`."""
-    if int(value) != value or value < low:
+    if not math.isfinite(value) or int(value) != value or value < low:
         raise ValueError(f"{name} must be a whole number of at least {low}, got {value}")
     return int(value)
 

@@ -103,7 +103,7 @@ class EmpiricalDenoiser(ExactDenoiser):
     """
 
     def __init__(self, data: Tensor) -> None:
-        self.data = checks.points("data", data)
+        self.data = checks.points("data", data).detach()
         if len(self.data) == 0:
             raise ValueError(f"data must hold at least one point, got {tuple(self.data.shape)}")
         self.dimension = self.data.shape[1]

@@ -9,7 +9,7 @@ a geometric grid of noise levels. One step from σ = a to b < a:
     ancestral  the same with a draw ξ^μ ~ w(y, a) for D: exact at any number of steps
 
 (Karras et al. 2022, algorithm 1; Ho et al. 2020; Song et al. 2021). A last step to b = 0
-replaces y by the denoiser, or the draw. With eta = 1 − b/a an Euler step is the damped
+replaces y by the denoiser, or the draw. With η = 1 − b/a an Euler step is the damped
 Hopfield update y ← (1 − η) y + η D(y).
 """
 
@@ -27,11 +27,13 @@ from diffusion.checks import Seed
 from diffusion.schedules import Schedule
 
 METHODS = ("euler", "heun", "sde", "ancestral")
-_LAST = 1e-3  # last positive noise level of a run to 0, in units of the first
+_LAST = 1e-3  # last positive noise level of a run to 0, in units of the first,
+_FINEST = 1e-2  # or this, if that is less
 
 DenoiserLike = Callable[[Tensor, Any], Tensor]
 
 
+@torch.no_grad()
 def sample(
     denoiser: DenoiserLike,
     x: Tensor,
@@ -52,8 +54,9 @@ def sample(
     schedule : VE(), OU(), Cosine() or another Schedule.
     method : "euler" (DDIM), "heun", "sde" or "ancestral"; see the head of the module.
     steps : number of steps, at least 1.
-    start, stop : times, start > stop ≥ 0. With stop = 0 the last step goes from 10⁻³ of the
-        first noise level to clean data.
+    start, stop : times, start > stop ≥ 0. With stop = 0 the last of several steps goes to
+        clean data from 10⁻³ of the first noise level, or from 0.01 if that is less: fine
+        enough for data with entries of order one.
     seed : int, torch.Generator or None; used by "sde" and "ancestral".
 
     Returns
@@ -88,7 +91,7 @@ def sample(
     advance = _STEPS[method]
     for a, b in pairwise(levels):
         y = advance(denoiser, y, a, b, generator)
-    return y * float(schedule.alpha(stop))
+    return (y * float(schedule.alpha(stop))).to(x)
 
 
 def noise_to(x: Tensor, schedule: Schedule, time: float, seed: Seed = None) -> Tensor:
@@ -162,7 +165,7 @@ def _levels(first: float, last: float, steps: int) -> list[float]:
     """`steps` + 1 noise levels from `first` to `last`, geometric but for a last step to 0."""
     if last > 0:
         return [first * (last / first) ** (k / steps) for k in range(steps + 1)]
-    ratio = _LAST ** (1 / max(1, steps - 1))
+    ratio = min(_LAST, _FINEST / first) ** (1 / max(1, steps - 1))
     return [first * ratio**k for k in range(steps)] + [0.0]
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ class Schedule(ABC):
     0.7
     """
 
-    end: float = math.inf  # times lie in [0, end)
+    end: ClassVar[float] = math.inf  # times lie in [0, end)
 
     def alpha(self, time: float | Tensor) -> Tensor:
         """Signal scale α_t. Raises ValueError for a time outside [0, end)."""
@@ -99,7 +100,7 @@ class OU(Schedule):
 class Cosine(Schedule):
     """The cosine schedule of Nichol & Dhariwal (2021), without its offset."""
 
-    end: float = 1.0
+    end: ClassVar[float] = 1.0
 
     def _alpha(self, t: Tensor) -> Tensor:
         return torch.cos(math.pi * t / 2)

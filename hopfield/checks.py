@@ -101,7 +101,7 @@ def positive(name: str, value: float) -> float:
 
 def whole(name: str, value: int, *, low: int = 1) -> int:
     """`value` as an integer of at least `low`."""
-    if int(value) != value or value < low:
+    if not math.isfinite(value) or int(value) != value or value < low:
         raise ValueError(f"{name} must be a whole number of at least {low}, got {value}")
     return int(value)
 

@@ -19,8 +19,9 @@ odd n, real states use the rectified F(m) = max(m, 0)^n, convex, so that this st
 the energy for every n.
 
 Binary updates compare the energies of S_i = ±1, others fixed, so that there is no
-self-coupling; ties keep the spin. For the exponential one the comparison is exact in
-terms of the softmax mean D(S) = Σ_μ w_μ ξ^μ: spin i stays iff S_i D_i ≥ tanh β.
+self-coupling; ties keep the spin. For the exponential one, spin i flips iff the patterns
+that disagree with it hold more than the share 1/(1 + e^{2β}) of the weights w, that is
+S_i D_i < tanh β with the softmax mean D.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from hopfield.relaxation import Relaxation, fixed_point, synchronous
 
 _ROWS = 1024  # states worked on at once
 _BLOCK = 2**20  # numbers of a (batch × patterns) block held at once
+_LARGEST_DEGREE = 1000  # (1 + 2/N)^n stays finite
 _LOSS = 1e-2  # largest error of a logit that single precision may cause
 
 
@@ -82,8 +84,13 @@ class DenseMemory:
         self.states = checks.choice("states", states, ("real", "binary"))
         self.interaction = checks.choice("interaction", interaction, ("exponential", "polynomial"))
         self.patterns = checks.stored("patterns", patterns, binary=states == "binary")
-        self.beta = checks.number("beta", beta, low=0, open_low=True)
+        self.patterns = self.patterns.detach()
+        self.beta = checks.positive("beta", beta)
         self.degree = checks.whole("degree", degree, low=2)
+        if not math.isfinite(2 * self.beta * max(self._largest_norm, 1)):
+            raise ValueError(f"beta must leave β|ξ|² finite, got {beta:g}")
+        if self.degree > _LARGEST_DEGREE:
+            raise ValueError(f"degree must be at most {_LARGEST_DEGREE}, got {degree}")
         self.norm_correction = bool(norm_correction)
 
     @property
@@ -124,14 +131,10 @@ class DenseMemory:
         Raises ValueError for states that are not (B, N), or not ±1 if binary.
         """
         given = self._states(states)
-        if self.interaction == "exponential":
-            mean = self._softmax_mean(given)
-            if self.states == "real":
-                return mean
-            return torch.where(given * mean < math.tanh(self.beta) - self._tie, -given, given)
+        exponential = self.interaction == "exponential"
         if self.states == "real":
-            return self._polynomial_step(given)
-        return self._polynomial_flips(given)
+            return self._softmax_mean(given) if exponential else self._polynomial_step(given)
+        return self._exponential_flips(given) if exponential else self._polynomial_flips(given)
 
     def relax(
         self,
@@ -149,12 +152,12 @@ class DenseMemory:
         dynamics : "asynchronous" (default for binary states: one spin at a time, random
             order, the energy never rises) or "synchronous" (the only one for real states).
         max_sweeps : most sweeps or steps.
-        tolerance : real states stop when the rms change of a step is below it.
+        tolerance : real states stop when a step changes them by less than this part of them.
         seed : int, torch.Generator or None; sets the site orders.
 
         Returns
         -------
-        Relaxation with `states` like the input, `converged`, `sweeps` and `cycles`.
+        Relaxation with `states` like the patterns, `converged`, `sweeps` and `cycles`.
 
         Raises
         ------
@@ -164,12 +167,13 @@ class DenseMemory:
         given = self._states(states)
         allowed = ("synchronous",) if self.states == "real" else ("asynchronous", "synchronous")
         dynamics = checks.choice("dynamics", dynamics or allowed[0], allowed)
-        checks.whole("max_sweeps", max_sweeps, low=0)
-        if self.states == "real":
-            return fixed_point(self.step, given, max_sweeps, tolerance)
-        if dynamics == "synchronous":
-            return synchronous(self.step, given, max_sweeps)
-        return self._compiled(given, max_sweeps, checks.generator_from(seed, "relax"))
+        max_sweeps = checks.whole("max_sweeps", max_sweeps, low=0)
+        with torch.no_grad():
+            if self.states == "real":
+                return fixed_point(self.step, given, max_sweeps, tolerance)
+            if dynamics == "synchronous":
+                return synchronous(self.step, given, max_sweeps)
+            return self._compiled(given, max_sweeps, checks.generator_from(seed, "relax"))
 
     # ---------------------------------------------------------------- inside
 
@@ -179,8 +183,9 @@ class DenseMemory:
 
     @property
     def _tie(self) -> float:
-        """Size below which a difference of energies of order one counts as rounding."""
-        return 64 * torch.finfo(self.patterns.dtype).eps
+        """Share of ΣF that may be rounding, in double precision: of the sum and of F."""
+        steps = self.beta * self.size if self.interaction == "exponential" else self.degree
+        return torch.finfo(torch.float64).eps * (64 + 4 * steps)
 
     def _precision(self, states: Tensor) -> torch.dtype:
         """float64 where the logits are so large that single precision would err."""
@@ -233,6 +238,23 @@ class DenseMemory:
         offset = -self.patterns.square().sum(1, keepdim=True) / 2
         return torch.cat([self.patterns, offset * self.norm_correction], 1)
 
+    def _exponential_flips(self, states: Tensor) -> Tensor:
+        """Flip the spins that too much weight disagrees with.
+
+        The shares of weight for and against are averages of 0 and 1 over the patterns, each
+        a sum of positive terms: S·D itself would cancel at large β.
+        """
+        spins, keys = states.double(), self.patterns.double()
+        up, down = (
+            F.scaled_dot_product_attention(
+                self.beta * spins[None, None], keys[None, None], share[None, None], scale=1.0
+            )[0, 0]
+            for share in ((1 + keys) / 2, (1 - keys) / 2)
+        )
+        against = torch.where(spins > 0, down, up)
+        share = 1 / (1 + math.exp(min(2 * self.beta, 700.0)))
+        return torch.where(against > share * (1 + self._tie), -states, states)
+
     def _power(self, overlaps: Tensor, exponent: int) -> Tensor:
         if self.states == "real" and self.degree % 2:
             overlaps = overlaps.clamp(min=0)
@@ -251,17 +273,17 @@ class DenseMemory:
         Flipping spin i turns m_μ into m_μ − 2 ξ_i S_i/N. With f± = F(m ± 2/N) the sum
         over μ after the flip is Σ (f₊ + f₋)/2 − S_i Σ_μ ξ_i^μ (f₊ − f₋)/2.
         """
-        constant = states.new_zeros(len(states), 1)
-        scale = states.new_zeros(len(states), 1)
-        pull = torch.zeros_like(states)
+        constant = states.new_zeros(len(states), 1, dtype=torch.float64)
+        scale, pull = torch.zeros_like(constant), torch.zeros_like(states, dtype=torch.float64)
         for rows, block in self._blocks(states):
-            m = states[rows] @ block.T / self.size
+            patterns = block.double()
+            m = states[rows].double() @ patterns.T / self.size
             now, up, down = (
                 self._power(m + 2 * shift / self.size, self.degree) for shift in (0, 1, -1)
             )
             constant[rows] += (now - (up + down) / 2).sum(1, keepdim=True)
             scale[rows] += now.abs().sum(1, keepdim=True)
-            pull[rows] += (up - down) / 2 @ block
+            pull[rows] += (up - down) / 2 @ patterns
         return torch.where(states * pull + constant < -self._tie * scale, -states, states)
 
     def _compiled(self, states: Tensor, sweeps: int, generator: torch.Generator) -> Relaxation:
@@ -278,7 +300,8 @@ class DenseMemory:
         if exponential:
             table = np.exp(np.clip(self.beta * reach, -745.0, 700.0))
         else:
-            table = (reach / self.size) ** float(self.degree)
+            within = np.clip(reach, -self.size - 2, self.size + 2)  # all that a flip can reach
+            table = (within / self.size) ** float(self.degree)
         made = torch.zeros(len(spins), dtype=torch.int64)
         converged = torch.zeros(len(spins), dtype=torch.bool)
         seeds = torch.randint(2**62, (len(spins),), generator=generator).numpy()
@@ -286,7 +309,7 @@ class DenseMemory:
             sites.numpy(),
             table,
             exponential,
-            64 * np.finfo(np.float64).eps,
+            self._tie,
             spins.numpy(),
             overlaps.numpy(),
             seeds,

@@ -195,7 +195,8 @@ def relax_dense(sites, table, relative, tie, spins, overlaps, seeds, max_sweeps,
         s, x = spins[b], overlaps[b]
         down, up = np.empty(patterns), np.empty(patterns)
         total, scale = _tabulate(x, table, relative, down, up)
-        while sweeps[b] < max_sweeps and not converged[b]:
+        while not converged[b]:
+            may_flip = sweeps[b] < max_sweeps  # else look once more whether anything would
             state = _shuffle(order, state)
             silent = True
             for k in range(size):
@@ -206,14 +207,18 @@ def relax_dense(sites, table, relative, tie, spins, overlaps, seeds, max_sweeps,
                     flipped += down[mu] if site[mu] == s[i] else up[mu]
                 if flipped - total > tie * scale:
                     silent = False
+                    if not may_flip:
+                        break
                     s[i] = -s[i]
                     for mu in range(patterns):
                         x[mu] += 2 * s[i] * site[mu]
                     total, scale = _tabulate(x, table, relative, down, up)
             if silent:
                 converged[b] = True
-            else:
+            elif may_flip:
                 sweeps[b] += 1
+            else:
+                break
 
 
 @njit(inline="always")

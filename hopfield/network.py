@@ -4,7 +4,7 @@ Spins S_i = ±1, couplings J (N, N), fields h_i = Σ_j J_ij S_j, energy E = −�
 (Hopfield 1982). A pattern is a fixed point when all its stabilities
 Δ_i^μ = ξ_i^μ h_i(ξ^μ)/‖J_i‖ are positive (Gardner 1988). A spin in zero field keeps its
 value: sign(0) = 0 would silently delete it. Fields are sums of rounded numbers, so zero
-means |h_i| ≤ 4√N ε ‖J_i‖, with ε the precision of the arithmetic.
+means |h_i| ≤ 4√N ε ‖J_i‖, with ε the precision of the couplings.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class HopfieldNetwork:
     """
 
     def __init__(self, couplings: Tensor) -> None:
-        self.couplings = checks.square("couplings", couplings)
+        self.couplings = checks.square("couplings", couplings).detach()
 
     @property
     def size(self) -> int:
@@ -98,7 +98,8 @@ class HopfieldNetwork:
 
     def step(self, states: Tensor) -> Tensor:
         """One synchronous update S_i ← sign(h_i), ties keep the spin; (B, N)."""
-        return self._step(self._spins(states), self._tie(self.couplings)).to(states)
+        given = checks.spins("states", states, columns=self.size)
+        return self._step(given.to(self.couplings), self._tie(self.couplings)).to(given)
 
     def relax(
         self,
@@ -129,7 +130,7 @@ class HopfieldNetwork:
         ValueError : states that are not (B, N) spins, a negative temperature, an unknown
             dynamics.
         """
-        given = checks.spins("states", states, columns=self.size)
+        given = checks.spins("states", states, columns=self.size).detach()
         checks.choice("dynamics", dynamics, ("asynchronous", "synchronous"))
         checks.number("temperature", temperature, low=0)
         checks.whole("max_sweeps", max_sweeps, low=0)
@@ -187,7 +188,7 @@ class HopfieldNetwork:
         converged = torch.zeros(len(spins), dtype=torch.bool)
         kernels.relax(
             columns,
-            self._tie(couplings).numpy(),
+            self._tie(self.couplings).to(couplings).numpy(),
             spins.numpy(),
             fields.numpy(),
             seeds,
@@ -203,7 +204,7 @@ class HopfieldNetwork:
         """All replicas at once, one site order for all: for devices without compiled loops."""
         couplings, spins = self.couplings.to(torch.float64), states.to(torch.float64)
         spins = spins.clone()
-        fields, tie = spins @ couplings.T, self._tie(couplings)
+        fields, tie = spins @ couplings.T, self._tie(self.couplings).to(couplings)
         made = torch.zeros(len(spins), dtype=torch.int64, device=spins.device)
         for _ in range(sweeps):
             unstable = (fields * spins < -tie).any(1)

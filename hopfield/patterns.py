@@ -77,7 +77,7 @@ def clustered_patterns(
     Examples
     --------
     >>> xi = clustered_patterns(3, 4, 1000, overlap=0.9, seed=0)
-    >>> bool(overlap_of_first_two := (xi[0] * xi[1]).mean() > 0.7)
+    >>> bool((xi[0] * xi[1]).mean() > 0.7)
     True
     """
     checks.whole("per_cluster", per_cluster)

@@ -21,7 +21,7 @@ class Relaxation:
     """Where a batch of states went.
 
     states : (B, N) final states. converged : (B,) bool, a fixed point was reached.
-    sweeps : (B,) int, sweeps (or synchronous steps) made. cycles : (B,) bool, the state
+    sweeps : (B,) int, sweeps (or synchronous steps) it took. cycles : (B,) bool, the state
     blinks between two states (synchronous dynamics only); `states` holds one of them.
     """
 
@@ -47,8 +47,8 @@ def synchronous(step: Step, states: Tensor, max_sweeps: int) -> Relaxation:
         if len(active) == 0:
             break
         following = step(current)
-        result.sweeps[active] += 1
         fixed = (following == current).all(1)
+        result.sweeps[active] += ~fixed
         if previous is None:
             cycle = torch.zeros_like(fixed)
         else:
@@ -67,16 +67,21 @@ def synchronous(step: Step, states: Tensor, max_sweeps: int) -> Relaxation:
 
 
 def fixed_point(step: Step, states: Tensor, max_steps: int, tolerance: float) -> Relaxation:
-    """Iterate `step` on real states until the rms change of a row is below `tolerance`."""
+    """Iterate `step` on real states until a row changes by less than `tolerance` of itself.
+
+    Changes are rms; single precision cannot resolve less than about 10⁻⁶.
+    """
+    least = max(tolerance, 16 * torch.finfo(states.dtype).eps)
     result = _start(states)
     active = torch.arange(len(states), device=states.device)
     current = states
     for _ in range(max_steps):
         if len(active) == 0:
             break
-        following = step(current)
+        following = step(current).to(current)
         result.sweeps[active] += 1
-        done = (following - current).square().mean(1).sqrt() < tolerance
+        scale = following.square().mean(1).sqrt()
+        done = (following - current).square().mean(1).sqrt() <= least * scale
         current = following
         if done.any():
             result.states[active[done]] = following[done]

@@ -26,6 +26,7 @@ def imported(file):
 @pytest.mark.parametrize("package", ALLOWED)
 def test_imports_follow_the_arrows(package):
     files = list((ROOT / package).rglob("*.py"))
+    assert files
     for file in files:
         strangers = set(imported(file)) & HOUSE - ALLOWED[package]
         assert not strangers, f"{file.relative_to(ROOT)} imports {strangers}"

@@ -1,5 +1,6 @@
 """One contract for every memory, whatever kind it is."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -73,6 +74,35 @@ def test_seed_reproduces(memory):
     cues = cue(memory, 0.3)
     one, two = (recall(memory, cues, 0.3, generator(7)).states for _ in range(2))
     assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("scale", [0.1, 30.0])
+def test_real_cues_have_their_overlap_at_any_scale(scale):
+    xi = scale * patterns_for("real", N=400)
+    for dynamics in ("fixed-noise", "flow"):
+        memory = as_memory(EmpiricalDenoiser(xi), dynamics=dynamics)
+        cues = memory.corrupt(xi.repeat(50, 1), 0.6, generator())
+        cosine = torch.cosine_similarity(cues, xi.repeat(50, 1))
+        assert cosine.mean().item() == pytest.approx(0.6, abs=4 * 0.03 / 300**0.5)
+        # and the dynamics starts at their level: the cue comes home
+        assert torch.allclose(memory.retrieve(cues, 0.6).states, xi.repeat(50, 1), atol=scale / 100)
+
+
+def test_a_network_that_learns_is_a_denoiser_too():
+    xi = patterns_for("real", dtype=torch.float32)
+
+    class Shrink(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, x, sigma):
+            return self.scale * x / (1 + sigma**2)
+
+    for dynamics in ("fixed-noise", "flow", "sde"):
+        memory = as_memory(Shrink(), xi.double(), dynamics)
+        found = retrieval_map(memory, [0.8], trials=12, seed=0)
+        assert np.isfinite(found.overlap_out).all()
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "sde"])
@@ -160,12 +190,22 @@ def test_ten_lines_are_a_memory():
         (
             lambda: as_memory(EmpiricalDenoiser(torch.ones(2, 3)), sigma=0.0),
             ValueError,
-            "sigma must lie in",
+            "sigma must be a finite number above 0",
         ),
         (
             lambda: as_memory(DenseMemory(torch.ones(2, 3)), dynamics="asynchronous"),
             ValueError,
             "dynamics must be one of 'synchronous'",
+        ),
+        (
+            lambda: as_memory(EmpiricalDenoiser(torch.ones(2, 3)), dynamics="flow", sigma=1.0),
+            ValueError,
+            "sigma is for dynamics 'fixed-noise', got 1.0 for 'flow'",
+        ),
+        (
+            lambda: retrieval_map(HopfieldNetwork(torch.zeros(3, 3)), [1.0]),
+            TypeError,
+            "memory must be a Memory, got HopfieldNetwork; adapt it with as_memory",
         ),
         (lambda: as_memory(3), TypeError, "source must be a HopfieldNetwork"),
     ],

@@ -43,7 +43,7 @@ def test_a_known_edge_is_found():
     assert basin_radius(Threshold(0.61), criterion="one-step").overlap == pytest.approx(
         0.3, abs=0.02
     )
-    assert np.isnan(basin_radius(Threshold(1.5)).overlap)
+    assert basin_radius(Threshold(1.5)).overlap == np.inf
     assert basin_radius(Threshold(0.0)).overlap == 0
 
 
@@ -52,7 +52,7 @@ def test_a_known_capacity_is_found():
     found = capacity(lambda load, seed: Threshold(load / 0.2, seed), loads, samples=3, seed=0)
     assert found.load == pytest.approx(0.2, rel=0.13)  # a step of the grid
     never = capacity(lambda load, seed: Threshold(2.0), [0.1, 0.2], samples=2, seed=0)
-    assert np.isnan(never.load)
+    assert never.load == 0
     always = capacity(lambda load, seed: Threshold(0.0), [0.1, 0.2], samples=2, seed=0)
     assert always.load == np.inf
 
@@ -70,6 +70,24 @@ def test_crossing_interpolates_and_its_interval_covers():
     exact = np.array([[0.0, 0.2, 0.6, 1.0]])
     assert crossing(np.arange(4.0), exact, 0.5, rising=True)[0] == pytest.approx(1.75)
     assert crossing(np.arange(4.0), 1 - exact, 0.5, rising=False)[0] == pytest.approx(1.75)
+
+
+def test_crossings_out_of_sight_count_in_the_interval():
+    """Four samples of nine never reach the level: the interval must reach as far."""
+    by_sample = np.repeat([[0.0, 0.1, 0.2], [0.2, 0.6, 1.0]], [5, 4], axis=0)
+    value, (low, high) = crossing(np.arange(3.0), by_sample, 0.5, rising=True)
+    assert value == pytest.approx(1 + (0.5 - 2.9 / 9) / (2.1 / 9))  # means 2.9/9 and 5/9
+    assert high == np.inf
+    assert low < value
+    alone = crossing(np.arange(3.0), by_sample[-1:], 0.5, rising=True)
+    assert alone[0] == pytest.approx(0.75)
+    assert np.isnan(alone[1]).all()
+
+
+def test_seeds_of_any_whole_type_are_equal():
+    memory = Threshold(0.5)
+    found = [retrieval_map(memory, [0.4], seed=s).by_sample for s in (5, np.int64(5))]
+    assert (found[0] == found[1]).all()
 
 
 def test_errors_are_between_memories_and_honest():
@@ -124,7 +142,8 @@ def test_capacity_of_hebb_lies_near_its_asymptote():
         return as_memory(HopfieldNetwork(hebbian(xi)), xi)
 
     found = capacity(build, [0.08, 0.12, 0.16, 0.2, 0.26], samples=6, trials=30, seed=0)
-    assert 0.138 < found.load < 0.21
+    # Half of the patterns are lost near 0.18 at N = 400 already (reference: .483(36) there)
+    assert 0.15 < found.load < 0.2
     assert found.interval[0] < found.load < found.interval[1]
     assert set(found.to_dict()) == {"load", "interval", "curve"}
 

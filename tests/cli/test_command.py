@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from bridges.cli import main
-from bridges.models import MODELS
+from bridges.models import MODELS, SIDE_BY_SIDE
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 SMALL = ["--data", "random", "--size", "30", "--samples", "3", "--trials", "20", "--jobs", "1"]
@@ -65,21 +65,21 @@ def test_compare_writes_all_its_files_and_prints_tables():
         "results.csv",
         "summary.json",
     ]
-    for model in MODELS.values():
-        assert text.count(model.label) >= 2  # a row in each table
+    for model in SIDE_BY_SIDE:
+        assert text.count(MODELS[model].label) >= 2  # a row in each table
     with open("run/results.csv") as file:
         rows = list(csv.DictReader(file))
     kinds = {(r["axis"], r["model"], r["quantity"]) for r in rows}
     assert kinds == {
         (axis, model, quantity)
         for axis in ("load", "corruption")
-        for model in MODELS
+        for model in SIDE_BY_SIDE
         for quantity in ("success", "overlap", "converged")
     }
     assert {r["n"] for r in rows} == {"3"}
     assert Path("run/figure.png").read_bytes().startswith(b"\x89PNG")
     summary = json.loads(Path("run/summary.json").read_text())
-    assert set(summary["capacity"]) == set(summary["basin"]) == set(MODELS)
+    assert set(summary["capacity"]) == set(summary["basin"]) == set(SIDE_BY_SIDE)
     config = json.loads(Path("run/config.json").read_text())
     assert config["seed"] == 0
     assert config["versions"]["torch"]
@@ -100,11 +100,11 @@ def test_json_is_the_summary_and_nothing_else():
 
 
 def test_the_number_of_jobs_does_not_change_the_result():
-    words = ["retrieve", *SMALL[:-2], "--model", "hebb,polynomial,flow,sde", "--patterns", "12"]
+    words = ["compare", *SMALL[:-2], "--loads", "3,12", "--overlaps", "0.5,0.9"]
     for jobs in (1, 2):
         call(*words, "--jobs", jobs, "--out", f"j{jobs}", "--quiet")
     assert Path("j1/results.csv").read_bytes() == Path("j2/results.csv").read_bytes()
-    call(*words, "--jobs", 1, "--seed", 1, "--out", "other", "--quiet")
+    call(*words, "--jobs", 2, "--seed", 1, "--out", "other", "--quiet")
     assert Path("j1/results.csv").read_bytes() != Path("other/results.csv").read_bytes()
 
 
@@ -153,34 +153,146 @@ def test_a_file_of_ones_own_is_compared():
     assert Path("results/compare-mine/figure.png").exists()
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("compare --data missing.npy", "no file 'missing.npy'"),
-        ("compare --data nan.npy", "must be finite, got 1 NaN"),
-        ("retrieve --data flat.npy", "must have shape (rows, columns), got (3,)"),
-        ("retrieve --data photos", "data must be one of digits, random or a .npy"),
-        ("retrieve --patterns 2000", "patterns must lie in [1, 1797] for digits, got 2000"),
-        ("capacity --loads 5,5000", "patterns must lie in [1, 1797] for digits, got 5000"),
-        ("capacity --loads 0,5", "0 is not in [1, inf]"),
-        ("capacity --loads=-3", "-3"),
-        ("capacity --loads a,b", "'a' is not a number or a range like 0-63"),
-        ("capacity --overlap 0", "0"),
-        ("retrieve --overlaps 0.5,1.5", "1.5 is not in (0, 1]"),
-        ("retrieve --model hopfeld", "unknown model 'hopfeld'; the models are hebb, "),
-        ("retrieve --samples 0", "0"),
-        ("retrieve --beta 0", "0"),
-        ("retrieve --size 32", "digits has size 64, got 32"),
-        ("retrieve --device gpu9", "device"),
-        ("retrieve --jobs 0", "0"),
-        ("frobnicate", "No such command 'frobnicate'"),
-    ],
-)
+def test_a_changed_file_is_another_run():
+    for seed in (0, 1):
+        np.save("mine.npy", np.random.default_rng(seed).normal(size=(20, 9)))
+        words = ["retrieve", "--data", "mine.npy", *SMALL[4:], "--out", "run"]
+        text = call(*words, code=0 if seed == 0 else 2)
+    assert "holds another run (parameters differ)" in text
+
+
+def test_overwriting_resumes_what_was_not_finished():
+    words = ["retrieve", *SMALL, "--out", "run", "--overwrite", "--json"]
+    call(*words)
+    Path("run/summary.json").unlink()
+    lines = Path("run/points.jsonl").read_text().splitlines(keepends=True)
+    Path("run/points.jsonl").write_text("".join(lines[:2]))
+    call(*words)
+    assert Path("run/points.jsonl").read_text().splitlines(keepends=True)[:2] == lines[:2]
+    before = Path("run/points.jsonl").stat().st_ino
+    call(*words)  # finished: measured anew
+    assert Path("run/points.jsonl").stat().st_ino != before or len(lines) == 3
+
+
+def test_one_step_is_for_memories_that_have_one():
+    words = ["compare", *SMALL, "--criterion", "one-step", "--loads", "4,8"]
+    text = call(*words, code=2)
+    assert "criterion 'one-step' is not for flow: it has no single step" in text
+    assert not Path("results").exists()
+    found = json.loads(call(*words, "--model", "hebb,denoiser,nearest", "--json"))
+    assert set(found["basin"]) == {"hebb", "denoiser", "nearest"}
+    with open("results/compare-random/results.csv") as file:
+        assert {r["quantity"] for r in csv.DictReader(file)} == {"success", "overlap"}
+
+
+def test_a_load_without_a_solution_is_left_out():
+    words = ["capacity", *SMALL, "--model", "hebb,max-margin", "--loads", "10,90"]
+    text = call(*words, "--overlap", "1", "--out", "run")
+    assert "—" in text
+    summary = json.loads(Path("run/summary.json").read_text())
+    assert summary["capacity"]["max-margin"]["measured_up_to"] == 10
+    assert summary["capacity"]["max-margin"]["crossed"] == "beyond"
+
+
+def test_learning_rules_are_told_their_options():
+    words = ["retrieve", *SMALL, "--model", "unlearned", "--patterns", "9", "--json"]
+    found = [
+        json.loads(call(*words, "--training-steps", steps, "--out", steps))["basin"]["unlearned"]
+        for steps in ("0", "150", "5000")
+    ]
+    plain = json.loads(call("retrieve", *SMALL, "--patterns", "9", "--json", "--out", "h"))
+    assert found[0] == plain["basin"]["hebb"]  # no dream yet
+    reached = [2.0 if f["crossed"] == "never" else f["overlap"] for f in found]
+    assert reached[1] < reached[0]
+    assert reached[1] < reached[2]  # too many dreams
+
+
+def test_edges_out_of_sight_are_told():
+    easy = ["retrieve", *SMALL, "--patterns", "2", "--overlaps", "0.8,1", "--model", "denoiser"]
+    assert "< 0.8" in call(*easy, "--out", "easy")
+    summary = json.loads(Path("easy/summary.json").read_text())
+    assert summary["basin"]["denoiser"]["crossed"] == "beyond"
+    hard = ["capacity", *SMALL, "--loads", "25,29", "--overlap", "0.5", "--out", "hard"]
+    assert "none" in call(*hard)
+    assert json.loads(Path("hard/summary.json").read_text())["capacity"]["hebb"]["patterns"] == 0
+    assert "nearest pattern" in call("capacity", *SMALL, "--model", "nearest", "--out", "near")
+
+
+BAD = [
+    ("compare --data missing.npy", "no file 'missing.npy'"),
+    ("compare --data nan.npy", "must be finite, got 1 NaN"),
+    ("retrieve --data flat.npy", "must have shape (rows, columns), got (3,)"),
+    ("retrieve --data photos", "data must be one of digits, random or a .npy"),
+    ("retrieve --data almost.npy", "must have spins ±1, got 1 zeros"),
+    ("retrieve --data huge.npy --model flow", "infinite norm"),
+    ("retrieve --patterns 2000", "patterns must lie in [1, 1797] for digits, got 2000"),
+    ("capacity --loads 5,5000", "patterns must lie in [1, 1797] for digits, got 5000"),
+    ("capacity --loads 0,5", "0 is not in [1, inf]"),
+    ("capacity --loads=-3", "-3 is not in [1, inf]"),
+    ("capacity --loads a,b", "'a' is not a number or a range like 0-63"),
+    ("capacity --loads 1-1000000000000", "has more than 10000 numbers"),
+    ("capacity --data random --loads 1000000000000", "patterns must lie in [1, 1e+07]"),
+    ("capacity --overlap 0", "Invalid value for '--overlap': 0.0 is not in the range 0<x<=1"),
+    ("retrieve --overlaps 0.5,1.5", "1.5 is not in (0, 1]"),
+    ("retrieve --model hopfeld", "unknown model 'hopfeld'; the models are hebb, "),
+    ("retrieve --samples 0", "Invalid value for '--samples': 0 is not in the range x>=1"),
+    ("retrieve --beta 0", "Invalid value for '--beta': 0.0 is not in the range x>0"),
+    ("retrieve --model denoiser --beta 1e308", "sigma must be"),
+    ("retrieve --model exponential --beta 1e308", "beta must leave β|ξ|² finite"),
+    ("retrieve --model polynomial --degree 100000", "degree must be at most 1000"),
+    ("retrieve --size 32", "digits has size 64, got 32"),
+    ("retrieve --device gpu9", "device 'gpu9' cannot be used here"),
+    ("retrieve --device meta", "device 'meta' cannot be used here"),
+    ("retrieve --jobs 0", "Invalid value for '--jobs': 0 is not in the range x>=1"),
+    ("retrieve --out flat.npy/run", "Not a directory"),
+    ("frobnicate", "No such command 'frobnicate'"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), BAD)
 def test_bad_input_exits_2_with_one_clear_line(words, message):
     np.save("nan.npy", np.array([[1.0, np.nan], [0.0, 1.0]]))
     np.save("flat.npy", np.ones(3))
+    np.save("almost.npy", np.array([[1, -1, 0], [1, 1, -1]]))
+    np.save("huge.npy", 1e200 * np.random.default_rng(0).normal(size=(12, 5)))
     text = call(*words.split(), code=2)
     assert "Traceback" not in text
     error = [line for line in text.splitlines() if line.startswith("Error:")]
     assert len(error) == 1
     assert message in error[0]
+    assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(
+    "line", ['{"a": 1}', "null", "not json", '{"point": 77, "sample": 0, "rows": []}', "\udcff"]
+)
+def test_a_tampered_record_is_refused_by_file_and_line(line):
+    call("retrieve", *SMALL, "--out", "run", "--quiet")
+    points = Path("run/points.jsonl")
+    points.write_text(points.read_text() + line + "\n", errors="surrogateescape")
+    text = call("retrieve", *SMALL, "--out", "run", code=2)
+    assert "line 4 of run/points.jsonl is not a point of this run" in text
+
+
+def test_the_figure_and_the_table_have_the_errors_of_the_record():
+    from bridges.comparison import Setting, curves, load_points
+    from bridges.study import run_study
+    from hopfield.theory import argmax_retrieval, argmax_retrieval_spins
+
+    setting = Setting("random", size=20, trials=10)
+    points = load_points(["hebb", "flow"], [3, 9], 0.7)
+    study = run_study("test", setting.measure(), points, samples=4)
+    recorded = {
+        (r["model"], r["patterns"]): r for r in study.results() if r["quantity"] == "success"
+    }
+    for curve in curves(study, "load"):
+        for x, mean, sem in zip(curve.x, curve.mean, curve.sem, strict=True):
+            row = recorded[curve.model, int(x)]
+            assert (mean, sem) == pytest.approx((row["value"], row["sem"]))
+
+    from bridges.comparison import Report
+
+    laws = list(Report(study, setting, 0.7, None).theory.values())
+    noise = (1 / 0.7**2 - 1) ** 0.5
+    assert laws[0](9, 0.7) == argmax_retrieval(9, 20, noise)
+    assert laws[1](9, 0.7) == argmax_retrieval_spins(9, 20, 0.7)

@@ -1,4 +1,8 @@
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,7 +67,7 @@ def test_blocks_do_not_change_the_result(monkeypatch):
     denoiser = EmpiricalDenoiser(data)
     fused, density = denoiser(x, 0.5), denoiser.log_density(x, 0.5)
     monkeypatch.setattr("diffusion.attention._ROWS", 4)
-    monkeypatch.setattr("diffusion.attention._NUMBERS", 100)
+    monkeypatch.setattr("diffusion.attention._BYTES", 800)
     assert torch.allclose(denoiser.log_density(x, 0.5), density, atol=1e-12)
     keys, beta = denoiser._keys, torch.full((9, 1), 4.0, dtype=torch.float64)
     blocks = keys._query_blocks(x - keys.centre, beta, torch.float64)
@@ -126,6 +130,7 @@ def test_duplicates_single_points_and_empty_batches():
         (lambda d, x: EmpiricalDenoiser(x * torch.nan), "data must be finite, got 6 NaN"),
         (lambda d, x: d(x[:, :2], 1.0), r"x must have shape \(rows, 3\), got \(2, 2\)"),
         (lambda d, x: d(x, 0.0), "sigma must be positive and finite, got 0"),
+        (lambda d, x: d(x, 1e-160), "sigma must be positive and finite, got 1e-160"),
         (lambda d, x: d.score(x, -1.0), "sigma must be positive and finite, got -1"),
         (lambda d, x: d.log_density(x, torch.ones(3)), "sigma must be a number or have shape"),
         (lambda d, x: d.jacobian(x * torch.inf, 1.0), "x must be finite"),
@@ -135,3 +140,30 @@ def test_bad_input_is_named(call, message):
     x = torch.ones(2, 3)
     with pytest.raises(ValueError, match=message):
         call(EmpiricalDenoiser(x), x)
+
+
+def test_data_with_gradients_are_taken_as_they_are():
+    data = torch.ones(2, 3, requires_grad=True)
+    assert not EmpiricalDenoiser(data)(torch.zeros(1, 3), 1.0).requires_grad
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_batch_times_points(tmp_path):
+    """200 MB beyond 128 MB of data; the full softmax would take 2 GB."""
+    code = """
+import torch
+from diffusion import EmpiricalDenoiser
+def peak():
+    return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+x, data = torch.randn(1024, 64), torch.randn(500_000, 64)
+EmpiricalDenoiser(data[:1000])(x, 1.0)
+before = peak()
+exact = EmpiricalDenoiser(data)
+exact(x, 1.0), exact.log_density(x, 1.0), exact(x, 1e-4)
+print((peak() - before) / 1000)
+"""
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert float(done.stdout) < 200

@@ -99,8 +99,21 @@ def test_seed_reproduces_and_input_is_untouched():
         assert torch.equal(one, sample(PAIR, x, VE(), method, 4, start=1.0, stop=0.2, seed=9))
         assert not torch.equal(one, sample(PAIR, x, VE(), method, 4, start=1.0, stop=0.2, seed=8))
     assert torch.equal(x, before)
-    single = sample(PAIR, x.float(), VE(), start=1.0)
-    assert single.dtype == torch.float64  # a denoiser of float64 data answers in float64
+    assert sample(PAIR, x.float(), VE(), start=1.0).dtype == torch.float32
+
+
+@pytest.mark.parametrize("method", ["heun", "sde", "ancestral"])
+def test_the_end_is_data_however_large_the_first_noise(method):
+    data = normal(50, 20, 0)
+    denoiser = EmpiricalDenoiser(data)
+    for time in (1.0, 5.0, 10.0):  # noise levels 2.5, 148, 22026
+        ends = sample(denoiser, normal(40, 20, 1), OU(), method, 50, start=time, seed=2)
+        assert torch.cdist(ends, data).min(1).values.max() < 1e-4
+
+
+def test_no_graph_is_kept():
+    x = torch.ones(2, 1, dtype=torch.float64, requires_grad=True)
+    assert not sample(gaussian_denoiser, x, VE(), start=1.0).requires_grad
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,29 @@ def test_binary_step_flips_what_lowers_the_energy(setting):
         assert (stepped[:, i] == x[:, i])[~clear].all()  # ties keep the spin
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("beta", [0.5, 5.0, 20.0, 200.0])
+def test_binary_exponential_step_is_exact_at_low_temperature(beta, dtype):
+    """Against exact rational sums: 10^4 bits hold every e^{βx} at a whole number of bits."""
+    bits = round(beta / math.log(2))
+    beta = bits * math.log(2)  # e^{βx} = 2^{bits·x}, a whole number once shifted
+    xi, x = random_patterns(30, 20, seed=0), random_patterns(40, 20, seed=1)
+    stepped = DenseMemory(xi.to(dtype), beta=beta, states="binary").step(x.to(dtype))
+    overlaps = (x @ xi.T).long().tolist()
+    for b, row in enumerate(overlaps):
+        now = sum(1 << (bits * (m + 22)) for m in row)
+        for i in range(20):
+            agree = (xi[:, i] == x[b, i]).tolist()
+            flipped = sum(
+                1 << (bits * (m + (20 if same else 24))) for m, same in zip(row, agree, strict=True)
+            )
+            moved = bool(stepped[b, i] != x[b, i])
+            if abs(flipped - now) > now >> 40:  # beyond rounding
+                assert moved == (flipped > now)
+            elif flipped == now:
+                assert not moved
+
+
 @pytest.mark.parametrize("setting", INTERACTIONS)
 def test_asynchronous_ends_are_minima_and_lower(setting):
     memory = DenseMemory(random_patterns(40, 30, seed=0), states="binary", **setting)
@@ -175,7 +198,10 @@ def test_exponential_retrieval_threshold(load, expected, error):
     ("call", "message"),
     [
         (lambda xi: DenseMemory(xi, "cubic"), "interaction must be one of"),
-        (lambda xi: DenseMemory(xi, beta=0), r"beta must lie in \(0, inf\]"),
+        (lambda xi: DenseMemory(xi, beta=0), "beta must be a finite number above 0, got 0"),
+        (lambda xi: DenseMemory(xi, beta=math.inf), "beta must be a finite number above 0"),
+        (lambda xi: DenseMemory(xi, beta=1e308), "beta must leave β|ξ|² finite"),
+        (lambda xi: DenseMemory(xi, "polynomial", degree=2000), "degree must be at most 1000"),
         (lambda xi: DenseMemory(xi, "polynomial", degree=1), "degree must be a whole number"),
         (lambda xi: DenseMemory(xi, states="complex"), "states must be one of"),
         (lambda xi: DenseMemory(0.5 * xi, states="binary"), "patterns must have entries ±1"),
@@ -187,3 +213,18 @@ def test_exponential_retrieval_threshold(load, expected, error):
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(random_patterns(3, 4, seed=0))
+
+
+def test_convergence_is_told_at_the_limit_of_sweeps():
+    memory = DenseMemory(random_patterns(20, 30, seed=0), states="binary")
+    still = memory.relax(memory.patterns, max_sweeps=0)
+    assert still.converged.all()
+    moving = memory.relax(flip_spins(memory.patterns, 0.6, seed=1), max_sweeps=0)
+    assert not moving.converged.any()
+
+
+def test_single_precision_converges_too():
+    xi = gaussian(40, 20, 0)
+    for scale in (1e-3, 1.0, 1e3):
+        memory = DenseMemory((scale * xi).float(), beta=2.0 / scale**2)
+        assert memory.relax((scale * (xi + 0.1)).float()).converged.all()

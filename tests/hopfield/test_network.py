@@ -92,6 +92,10 @@ def test_ties_keep_the_spin():
         ends = rounded.relax(starts, seed=seed).states
         assert torch.equal(ends, HopfieldNetwork(exact).relax(starts, seed=seed).states)
     assert torch.equal(rounded.step(starts), HopfieldNetwork(exact).step(starts))
+    single = HopfieldNetwork((exact / 300).float())  # the couplings' own rounding counts
+    for seed in range(3):
+        ends = single.relax(starts, seed=seed).states
+        assert torch.equal(ends, HopfieldNetwork(exact).relax(starts, seed=seed).states)
 
 
 @pytest.mark.parametrize("relax", ["asynchronous", "synchronous", "shared order"])
@@ -159,29 +163,30 @@ def test_more_than_the_sweeps_allowed_is_reported():
 
 # Reference: N = 400, 6 pattern sets, success m_f ≥ .95; mean and s.e.
 @pytest.mark.parametrize(
-    ("load", "from_clean", "from_half", "overlap_of_clean"),
+    ("load", "from_clean", "from_half", "from_random", "overlap_of_clean"),
     [
-        (0.05, (1.0, 0.0), (1.0, 0.0), (1.0, 5e-4)),
-        (0.10, (1.0, 0.0), (0.858, 0.024), (0.999, 5e-4)),
-        (0.12, (0.975, 0.011), (0.583, 0.036), (0.988, 5e-4)),
-        (0.138, (0.883, 0.038), (0.283, 0.025), (0.963, 0.013)),
-        (0.15, (0.800, 0.037), (0.150, 0.034), (0.927, 0.015)),
-        (0.18, (0.483, 0.036), (0.008, 0.008), (0.773, 0.006)),
+        (0.05, (1.0, 0.0), (1.0, 0.0), (0.361, 0.043), (1.0, 5e-4)),
+        (0.10, (1.0, 0.0), (0.858, 0.024), (0.0, 0.0), (0.999, 5e-4)),
+        (0.12, (0.975, 0.011), (0.583, 0.036), (0.0, 0.0), (0.988, 5e-4)),
+        (0.138, (0.883, 0.038), (0.283, 0.025), (0.0, 0.0), (0.963, 0.013)),
+        (0.15, (0.800, 0.037), (0.150, 0.034), (0.0, 0.0), (0.927, 0.015)),
+        (0.18, (0.483, 0.036), (0.008, 0.008), (0.0, 0.0), (0.773, 0.006)),
     ],
 )
-def test_hebb_retrieval_at_400_spins(load, from_clean, from_half, overlap_of_clean):
+def test_hebb_retrieval_at_400_spins(load, from_clean, from_half, from_random, overlap_of_clean):
     books = []
     for seed in range(12):
         xi = random_patterns(round(load * 400), 400, seed=seed)
         network = HopfieldNetwork(hebbian(xi))
         clean = overlap(network.relax(xi, seed=seed).states, xi)
         half = overlap(network.relax(flip_spins(xi, 0.5, seed=seed), seed=seed).states, xi)
-        books.append(
-            [(clean >= 0.95).double().mean(), (half >= 0.95).double().mean(), clean.mean()]
-        )
+        starts = random_patterns(20, 400, seed=100 + seed)
+        ends = network.relax(starts, seed=seed).states
+        nearest = overlap(ends[:, None], xi).abs().max(1).values
+        books.append([*((m >= 0.95).double().mean() for m in (clean, half, nearest)), clean.mean()])
     books = np.array(books)
     mean, sem = books.mean(0), books.std(0, ddof=1) / len(books) ** 0.5
-    for k, (value, error) in enumerate([from_clean, from_half, overlap_of_clean]):
+    for k, (value, error) in enumerate([from_clean, from_half, from_random, overlap_of_clean]):
         # 4 s.e. of the difference; an s.e. of 0 of a saturated row is at most 1 in 6·40
         assert abs(mean[k] - value) < 4 * np.hypot(sem[k], max(error, 0.002))
 
@@ -203,3 +208,11 @@ def test_bad_input_is_named(call, message):
     network, states = HopfieldNetwork(torch.zeros(3, 3)), torch.ones(2, 3)
     with pytest.raises(ValueError, match=message):
         call(network, states)
+
+
+def test_numpy_whole_numbers_and_gradients_are_accepted():
+    xi = random_patterns(3, 20, seed=0)
+    network = HopfieldNetwork(hebbian(xi).requires_grad_())
+    for states in (xi.numpy(), xi.int(), xi.clone().requires_grad_()):
+        assert torch.equal(torch.as_tensor(network.step(states)).detach().double(), xi)
+        assert torch.equal(network.relax(states, seed=0).states.double(), xi)

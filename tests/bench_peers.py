@@ -1,0 +1,59 @@
+"""The peers' side of the bench: run in an environment that has them, prints JSON.
+
+Store P patterns by Hebb's rule and relax every cue, as each library's manual has it.
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+
+
+def hopfieldnetwork(patterns, cues):
+    from hopfieldnetwork import HopfieldNetwork
+
+    network = HopfieldNetwork(N=patterns.shape[1])
+    network.train_pattern(patterns.T)
+    for cue in cues:
+        network.set_initial_neurons_state(cue.copy())
+        network.update_neurons(iterations=1, mode="async", run_max=True)
+
+
+def hopfieldkit(patterns, cues):
+    from hopfieldkit.hebbian import HopfieldNetwork
+
+    network = HopfieldNetwork(patterns.shape[1]).fit(patterns)
+    for cue in cues:
+        network.recall(cue, seed=0)
+
+
+def canns(patterns, cues):
+    import jax
+    from canns.models.brain_inspired import AmariHopfieldNetwork
+    from canns.trainer import HebbianTrainer
+
+    network = AmariHopfieldNetwork(num_neurons=patterns.shape[1], asyn=True)
+    trainer = HebbianTrainer(network)
+    trainer.train(list(patterns.astype(np.float32)))
+    jax.block_until_ready(
+        trainer.predict_batch(list(cues.astype(np.float32)), num_iter=10, show_sample_progress=False)
+    )
+
+
+def main():
+    with np.load(sys.argv[1]) as problem:
+        patterns, cues = problem["patterns"], problem["cues"]
+    found = {}
+    for peer in (hopfieldnetwork, hopfieldkit, canns):
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            peer(patterns, cues)
+            times.append(time.perf_counter() - start)
+        found[peer.__name__] = min(times)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
