@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
+PEERS := .venv/peers/.installed
 
 .PHONY: compare test test-all lint bench clean
 
@@ -21,8 +22,8 @@ lint: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(READY)  ## speed, as ratios measured in one run
-	$(BIN)/python tests/bench.py
+bench: $(READY) $(PEERS)  ## speed, as ratios measured in one run
+	$(BIN)/python tests/bench.py .venv/peers/bin/python
 
 clean:
 	rm -rf .venv build *.egg-info
@@ -33,3 +34,9 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	@touch $(READY)
+
+$(PEERS): $(READY)
+	@echo "== installing the libraries to compare with, in an environment of their own"
+	$(PYTHON) -m venv .venv/peers
+	.venv/peers/bin/python -m pip install --quiet hopfieldkit==0.1.0 hopfieldnetwork==1.0.1 canns==1.5.0
+	@touch $(PEERS)

@@ -1,22 +1,36 @@
 """Speed, as ratios measured in one run: `make bench`.
 
+The argument, if any, is the Python of an environment that has the peers.
+
 A ratio is to this machine's float32 matrix-product rate, to a short baseline, or to one
 thread.
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numba
 import numpy as np
 import torch
+from numba import njit
 
 from diffusion import EmpiricalDenoiser
-from hopfield import HopfieldNetwork, flip_spins, pseudo_inverse, random_patterns
+from hopfield import (
+    HopfieldNetwork,
+    flip_spins,
+    hebbian,
+    pseudo_inverse,
+    random_patterns,
+    train_with_noise,
+    unlearn,
+)
 
 
 def timed(*functions: Callable[[], object], repeats: int = 9) -> list[float]:
@@ -36,6 +50,18 @@ def timed(*functions: Callable[[], object], repeats: int = 9) -> list[float]:
             own.append(time.perf_counter() - start)
         result.append(min(own))
     return result
+
+
+def on_threads(function: Callable[[], object]) -> tuple[float, float]:
+    """Least seconds with all threads, and with one."""
+    threads = numba.get_num_threads()
+    (many,) = timed(function)
+    numba.set_num_threads(1)
+    torch.set_num_threads(1)
+    (one,) = timed(function)
+    numba.set_num_threads(threads)
+    torch.set_num_threads(threads)
+    return many, one
 
 
 def row(what: str, ours: str, other: str, ratio: float, goal: str) -> None:
@@ -114,7 +140,7 @@ def synchronous(size: int = 1000, replicas: int = 2000) -> None:
     network = HopfieldNetwork(pseudo_inverse(xi).float())
     rows = torch.arange(replicas) % len(xi)
     cues = flip_spins(xi[rows].float(), 0.4, seed=1)
-    steps = int(network.relax(cues, "synchronous").sweeps.sum())
+    steps = int(network.relax(cues, "synchronous").sweeps.sum()) + replicas  # and one to see
     product, ours = timed(matrix_product(), lambda: network.relax(cues, "synchronous"))
     rate, peak = 2 * size**2 * steps / ours, FLOPS / product
     what = f"synchronous relaxation, N={size}, {replicas} replicas"
@@ -147,13 +173,7 @@ def asynchronous(size: int, replicas: int = 2000) -> None:
     def relaxed() -> object:
         return network.relax(cues, seed=2)
 
-    threads = numba.get_num_threads()
-    (ours,) = timed(relaxed)
-    numba.set_num_threads(1)
-    torch.set_num_threads(1)
-    (one,) = timed(relaxed)
-    numba.set_num_threads(threads)
-    torch.set_num_threads(threads)
+    ours, one = on_threads(relaxed)
     (other,) = timed(lambda: numpy_asynchronous(couplings, states, rng))
     what = f"asynchronous relaxation from 0.6, N={size}"
     each = 1e6 / replicas
@@ -173,6 +193,92 @@ def asynchronous(size: int, replicas: int = 2000) -> None:
     )
 
 
+@njit(cache=True)
+def plain_dreams(couplings: np.ndarray, dreams: int, rate: float, seed: int) -> None:
+    """Unlearning as one would write it down: a full field at every visit's flip."""
+    np.random.seed(seed)
+    size = len(couplings)
+    for _ in range(dreams):
+        s = np.where(np.random.random(size) < 0.5, -1.0, 1.0)
+        h = np.dot(couplings, s)
+        moved = True
+        while moved:
+            moved = False
+            for i in np.random.permutation(size):
+                if h[i] * s[i] < 0:
+                    s[i] = -s[i]
+                    h += 2 * s[i] * couplings[i]
+                    moved = True
+        couplings -= rate / size * np.outer(s, s)
+        for i in range(size):
+            couplings[i, i] = 0.0
+
+
+def dreams(size: int, count: int) -> None:
+    couplings = hebbian(random_patterns(3 * size // 10, size, seed=0))
+    ours, other = timed(
+        lambda: unlearn(couplings, count, 0.01, seed=1, checkpoints=[]),
+        lambda: plain_dreams(couplings.numpy().copy(), count, 0.01, 1),
+        repeats=3,
+    )
+    each = 1e6 / count
+    what = f"a serial dream, N={size}"
+    row(what, f"{ours * each:.1f} µs", f"plain loop {other * each:.1f} µs", other / ours, ">= 1")
+
+    def batched() -> object:
+        return unlearn(couplings, count, 0.01, batch=20, seed=1, checkpoints=[])
+
+    two, one = on_threads(batched)
+    what = "  batched by 20, on two threads against one"
+    row(what, f"{two * each:.1f} µs", f"{one * each:.1f} µs", one / two, ">= 1.7")
+
+
+def learning() -> None:
+    xi = random_patterns(30, 100, seed=0)
+    couplings = hebbian(xi)
+    (top,) = timed(lambda: unlearn(couplings, 2500, 0.01, seed=1, checkpoints=[]))
+    row("unlearning to D_top, N=100", f"{top * 1e3:.0f} ms", "200 ms", 0.2 / top, ">= 1")
+    steps = 100_000
+    (trained,) = timed(
+        lambda: train_with_noise(xi, 0.5, steps=steps, rate=0.1, seed=1, checkpoints=[])
+    )
+    rate = steps / trained
+    row("training with noise, N=100", f"{rate / 1e3:.0f} k/s", "100 k/s", rate / 1e5, ">= 1")
+
+
+def peers(python: str) -> None:
+    xi = random_patterns(25, 500, seed=0)
+    cues = flip_spins(xi.repeat(8, 1), 0.7, seed=1)
+    (ours,) = timed(lambda: HopfieldNetwork(hebbian(xi)).relax(cues, seed=2))
+    with tempfile.TemporaryDirectory() as folder:
+        file = f"{folder}/problem.npz"
+        np.savez(file, patterns=xi.numpy().astype(np.int8), cues=cues.numpy().astype(np.int8))
+        script = Path(__file__).with_name("bench_peers.py")
+        done = subprocess.run([python, str(script), file], capture_output=True, text=True)
+    if done.returncode:
+        print("the peers did not run:", done.stderr.strip().splitlines()[-1])
+        return
+    for peer, seconds in json.loads(done.stdout).items():
+        what = "store 25, retrieve 200 cues, N=500"
+        row(what, f"{ours * 1e3:.1f} ms", f"{peer} {seconds * 1e3:.0f} ms", seconds / ours, ">= 1")
+
+
+def jacobians(sigma: float, goal: str, what: str) -> None:
+    data = torch.randn(10_000, 64, dtype=torch.float64)
+    x = data[:32] + sigma * torch.randn(32, 64, dtype=torch.float64)
+    exact = EmpiricalDenoiser(data)
+
+    def mean(point: torch.Tensor) -> torch.Tensor:
+        logits = (data @ point - data.square().sum(1) / 2) / sigma**2
+        return torch.softmax(logits, 0) @ data
+
+    by_autograd = torch.func.vmap(torch.func.jacrev(mean))
+    torch.set_num_threads(1)
+    ours, other = timed(lambda: exact.jacobian(x, sigma), lambda: by_autograd(x), repeats=3)
+    torch.set_num_threads(numba.get_num_threads())
+    row(what, f"{ours * 1e3:.1f} ms", f"vmap(jacrev) {other * 1e3:.0f} ms", other / ours, goal)
+
+
 def main() -> None:
     torch.manual_seed(0)
     product = timed(matrix_product())[0]
@@ -185,6 +291,13 @@ def main() -> None:
     synchronous()
     for size in (100, 400, 1000):
         asynchronous(size)
+    for size, count in ((100, 2500), (400, 500), (1000, 200)):
+        dreams(size, count)
+    learning()
+    jacobians(6.0, ">= 8", "32 Jacobians, P=10000, d=64, all points matter")
+    jacobians(0.5, ">= 50", "32 Jacobians, P=10000, d=64, few points matter")
+    if len(sys.argv) > 1:
+        peers(sys.argv[1])
 
 
 if __name__ == "__main__":
