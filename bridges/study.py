@@ -69,6 +69,11 @@ class Study:
                 table.append(settings | dict(key) | {"value": mean, "sem": sem, "n": len(values)})
         return table
 
+    def total(self, quantity: str) -> float:
+        """Sum of a quantity over all points and samples."""
+        rows = (row for samples in self.samples for rows in samples for row in rows)
+        return math.fsum(row["value"] for row in rows if row["quantity"] == quantity)
+
     def curve(self, quantity: str, along: str, **labels: Any) -> tuple[ndarray, ndarray]:
         """A quantity of every sample along one setting or label.
 
@@ -92,7 +97,9 @@ class Study:
                         continue
                     values = found.setdefault(both[along], [math.nan] * len(samples))
                     if not math.isnan(values[s]):
-                        raise ValueError(f"{quantity} at {along} {both[along]} is not unique")
+                        raise ValueError(
+                            f"{quantity} at {along} = {both[along]} is not unique; add labels"
+                        )
                     values[s] = row["value"]
         x = sorted(found)
         table = np.array([found[one] for one in x]).reshape(len(x), self.config["samples"])
@@ -341,6 +348,12 @@ def mean_and_sem(by_sample: ndarray) -> tuple[ndarray, ndarray]:
     mean = np.where(known, by_sample, 0).sum(0) / np.where(n > 0, n, np.nan)
     squares = np.where(known, by_sample - mean, 0) ** 2
     return mean, np.sqrt(squares.sum(0) / np.where(n > 1, (n - 1) * n, np.nan))
+
+
+def estimate(by_sample: ndarray) -> dict[str, float]:
+    """Mean and error of a number known by samples, for a summary."""
+    mean, sem = mean_and_sem(by_sample)
+    return {"mean": float(mean), "sem": float(sem)}
 
 
 def _csv(rows: list[Row]) -> str:

@@ -31,7 +31,7 @@ import click
 
 from bridges import options
 from bridges.record import Point, Row
-from bridges.study import Findings, Run, Study, mean_and_sem, study_command
+from bridges.study import Findings, Run, Study, estimate, mean_and_sem, study_command
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -232,7 +232,7 @@ class Report:
                 "training_overlap": self.least,
                 "gain_of_structured_over": {
                     rival: {
-                        name: _pair(self.maximal["structured"][name] - values)
+                        name: estimate(self.maximal["structured"][name] - values)
                         for name, values in self.maximal[rival].items()
                     }
                     for rival in rivals
@@ -240,29 +240,25 @@ class Report:
             },
             "by_training_overlap": {
                 scheme: {
-                    f"{m:g}": {name: _pair(values) for name, values in self.at(scheme, m).items()}
+                    f"{m:g}": {
+                        name: estimate(values) for name, values in self.at(scheme, m).items()
+                    }
                     for m in self.training_overlaps
                 }
                 for scheme in ("uniform", "structured")
             },
-            "unsettled": self.unsettled,
+            "unsettled": round(self.study.total("unsettled")),
         }
 
-    @property
-    def unsettled(self) -> int:
-        """Training states that never reached a fixed point and were learned from as they were."""
-        rows = (row for samples in self.study.samples for rows in samples for row in rows)
-        return round(sum(row["value"] for row in rows if row["quantity"] == "unsettled"))
-
     def text(self) -> str:
-        from bridges.tables import table
+        from bridges.tables import of_samples, table
 
         s, n = self.study.config["parameters"], self.study.config["samples"]
         lines = [
             f"N = {s['size']}, P = {s['patterns']}, λ = {s['rate']:g}; {n} pattern sets, "
             f"{s['trials']} cues each; errors: s.e. between pattern sets, gains paired",
             f"at the largest smallest stability up to {s['time']:g} N/λ steps; "
-            f"{self.unsettled} training states without a fixed point",
+            f"{self.study.total('unsettled'):.0f} training states without a fixed point",
         ]
         rows = []
         for scheme in ("uniform", "structured"):
@@ -272,7 +268,7 @@ class Report:
             ]
             columns.append(self.against_noise(scheme, "overlap", cue_overlap=self.overlap)[1])
             for k, m in enumerate(self.training_overlaps):
-                cells = [_word(column[:, k]) for column in columns]
+                cells = [of_samples(column[:, k]) for column in columns]
                 rows.append([LABELS[scheme], f"{m:g}", *cells])
         lines += ["", table(["", "m_t", "D λ/N", "Δ_min", "n_SAT", f"m_f({self.overlap:g})"], rows)]
         shown = [name for name in self.maximal if self.maximal[name]]
@@ -283,10 +279,10 @@ class Report:
             rows.append(
                 [
                     name,
-                    *(_word(self.maximal[s][name]) for s in shown),
-                    _word(gain),
+                    *(of_samples(self.maximal[s][name]) for s in shown),
+                    of_samples(gain),
                     f"{mean / sem:.0f}" if sem > 0 else "—",
-                    _word(values - self.maximal["hebb"][name]),
+                    of_samples(values - self.maximal["hebb"][name]),
                 ]
             )
         heading = [f"maximal noise, m_t = {self.least:g}", *shown]
@@ -298,9 +294,12 @@ class Report:
         from matplotlib.figure import Figure
 
         from bridges import plots
+        from bridges.tables import of_samples
 
         name = f"m_f({self.overlap:g})"
-        structured, uniform = (_word(self.maximal[s][name], 2) for s in ("structured", "uniform"))
+        structured, uniform = (
+            of_samples(self.maximal[s][name], 2) for s in ("structured", "uniform")
+        )
         with plots.look():
             figure = Figure(figsize=(9.6, 4.3), layout="constrained")
             left, middle, right = figure.subplots(1, 3)
@@ -349,19 +348,6 @@ class Report:
                 mean = float(mean_and_sem(limit)[0][0])
                 axes.axhline(mean, color=color, ls=style, lw=1.2, label=LABELS[scheme], zorder=1)
         axes.set_xlabel(r"training overlap $m_t$ ($\leftarrow$ noisier)")
-
-
-def _pair(by_sample: ndarray) -> dict[str, float]:
-    mean, sem = mean_and_sem(by_sample)
-    return {"mean": float(mean), "sem": float(sem)}
-
-
-def _word(by_sample: ndarray, digits: int = 3) -> str:
-    """Mean and error of a number known by samples."""
-    from bridges.tables import uncertain
-
-    mean, sem = mean_and_sem(by_sample)
-    return uncertain(float(mean), float(sem), digits)
 
 
 if __name__ == "__main__":

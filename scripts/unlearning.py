@@ -29,7 +29,7 @@ import click
 
 from bridges import options
 from bridges.record import Point, Row
-from bridges.study import Findings, Run, Study, mean_and_sem, study_command
+from bridges.study import Findings, Run, Study, estimate, mean_and_sem, study_command
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,6 +59,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 TIMES = {"D_in": r"$D_\mathrm{in}$", "D_top": r"$D_\mathrm{top}$", "D_fin": r"$D_\mathrm{fin}$"}
+NAMES = (*TIMES, "top_stability")
 RECORDED = ("min_stability", "mean_stability", "satisfied_patterns")
 STRETCHES = 26  # between the marks at which basins are measured
 FINER = 10  # marks of the stabilities in each
@@ -197,28 +198,15 @@ class Report:
         return min(self.setting["overlaps"], key=lambda m: abs(m - 0.6))
 
     @cached_property
-    def widest(self) -> dict[str, float]:
-        """D at which most is retrieved from the followed cues, by sample: mean and error."""
+    def widest(self) -> ndarray:
+        """D at which most is retrieved from the followed cues, (samples,)."""
         D, by_sample = self.along("overlap", cue_overlap=self.cue)
-        return _pair(D[by_sample.argmax(1)])
+        return D[by_sample.argmax(1)]
 
-    @cached_property
-    def times(self) -> dict[int, dict[str, dict[str, float]]]:
-        """By load, the three times and Δ_min at D_top; the times of the samples that have them."""
-        found = {}
-        for P in self.loads:
-            columns = {
-                name: self.study.curve(name, "patterns", kind="path", patterns=P)[1]
-                for name in (*TIMES, "top_stability")
-            }
-            found[P] = {name: _pair(c[:, 0]) for name, c in columns.items() if c.size}
-        return found
-
-    @cached_property
-    def unsettled(self) -> int:
-        """Dreams that met the limit of sweeps, and were unlearned where they stood."""
-        rows = (row for samples in self.study.samples for rows in samples for row in rows)
-        return round(sum(row["value"] for row in rows if row["quantity"] == "unsettled"))
+    def time(self, name: str, P: int) -> ndarray:
+        """One of the times, or Δ_min at D_top, (samples,); NaN where a sample has none."""
+        found = self.study.curve(name, "patterns", kind="path", patterns=P)[1]
+        return found[:, 0] if found.size else found.mean(1)
 
     def findings(self) -> Findings:
         return Findings(self.text(), self.summary(), self.figure())
@@ -231,32 +219,41 @@ class Report:
             **self.setting,
             "samples": self.study.config["samples"],
             "seed": self.study.config["seed"],
-            "times": {f"{P / size:g}": found for P, found in self.times.items()},
-            "widest_basins": {"load": self.load, "cue_overlap": self.cue, "D": self.widest},
+            "times": {
+                f"{P / size:g}": {name: estimate(self.time(name, P)) for name in NAMES}
+                for P in self.loads
+            },
+            "widest_basins": {
+                "load": self.load,
+                "cue_overlap": self.cue,
+                "D": estimate(self.widest),
+            },
             "batches": {
-                f"{b:g}": {"min_stability": _pair(low[:, k]), "overlap": _pair(retrieved[:, k])}
+                f"{b:g}": {
+                    "min_stability": estimate(low[:, k]),
+                    "overlap": estimate(retrieved[:, k]),
+                }
                 for k, b in enumerate(B)
             },
-            "unsettled": self.unsettled,
+            "unsettled": round(self.study.total("unsettled")),
         }
 
     def text(self) -> str:
-        from bridges.tables import table
+        from bridges.tables import of_samples, table
 
         s = self.setting
         lines = [
             f"N = {s['size']}, ε = {s['rate']:g}; {self.study.config['samples']} pattern sets, "
             f"{s['trials']} cues each; dreams D in N/ε; errors: s.e. between pattern sets",
-            f"{self.unsettled} dreams without a fixed point",
+            f"{self.study.total('unsettled'):.0f} dreams without a fixed point",
         ]
-        names = [*TIMES, "top_stability"]
         rows = [
             [
                 f"{P / s['size']:g}",
-                *(_word(found.get(name)) for name in names),
-                _word(found.get("D_fin"), P / s["size"]),
+                *(of_samples(self.time(name, P)) for name in NAMES),
+                of_samples(self.time("D_fin", P) * s["size"] / P),
             ]
-            for P, found in self.times.items()
+            for P in self.loads
         ]
         lines += ["", table(["α", *TIMES, "Δ_min(D_top)", "D_fin/α"], rows)]
         D, edge = self.along("basin_edge")
@@ -269,13 +266,13 @@ class Report:
         rows = []
         for mark in self.along("overlap", cue_overlap=self.cue)[0][::2]:
             cells = [values[:, x == mark] for x, values in columns]
-            rows.append([f"{mark:.3f}", *(_word(_pair(c[:, 0])) if c.size else "—" for c in cells)])
+            rows.append([f"{mark:.3f}", *(of_samples(c[:, 0]) if c.size else "—" for c in cells)])
         heading = f"α = {self.load:g}, D ="
         lines += ["", table([heading, "Δ_min", "n_SAT", f"m_f({self.cue:g})", "m0 at 1/2"], rows)]
         B, low = self.batches("min_stability")
         retrieved = self.batches("overlap", cue_overlap=self.cue)[1]
         rows = [
-            [f"{b:g}", f"{b * s['rate']:g}", _word(_pair(low[:, k])), _word(_pair(retrieved[:, k]))]
+            [f"{b:g}", f"{b * s['rate']:g}", of_samples(low[:, k]), of_samples(retrieved[:, k])]
             for k, b in enumerate(B)
         ]
         heading = f"at D = {BATCHED * self.load:.3f}, B ="
@@ -286,6 +283,7 @@ class Report:
         from matplotlib.figure import Figure
 
         from bridges import plots
+        from bridges.tables import of_samples
 
         with plots.look():
             figure = Figure(figsize=(8.2, 7.2), layout="constrained")
@@ -294,15 +292,14 @@ class Report:
             self._basins(b)
             self._times(c)
             self._batches(d)
-            found = self.times[self.loads[0]]
+            top, end = (of_samples(self.time(name, self.loads[0])) for name in ("D_top", "D_fin"))
             figure.suptitle(
                 f"$\\alpha$ = {self.load:g}: basins are widest after $D$ = "
-                f"{_word(self.widest)} $N/\\epsilon$, stabilities at "
-                f"{_word(found['D_top'])}; "
+                f"{of_samples(self.widest)} $N/\\epsilon$, stabilities at {top}; "
                 + (
-                    f"beyond {_word(found['D_fin'])} all is lost"
-                    if "D_fin" in found
-                    else "not all patterns ever are stable"
+                    "not all patterns ever are stable"
+                    if end == "never"
+                    else f"beyond {end} all is lost"
                 ),
                 fontsize=10.5,
             )
@@ -360,8 +357,8 @@ class Report:
     def _mark_times(self, axes: Axes) -> None:
         """The three times, below the upper edge."""
         for name, label in TIMES.items():
-            if name in self.times[self.loads[0]]:
-                at = self.times[self.loads[0]][name]["mean"]
+            at = estimate(self.time(name, self.loads[0]))["mean"]
+            if not math.isnan(at):
                 axes.axvline(at, ymax=0.93, color="0.85", lw=0.8, zorder=0)
                 axes.annotate(
                     label, (at, 0.995), xycoords=("data", "axes fraction"), ha="center", va="top"
@@ -400,20 +397,6 @@ class Report:
         at = f"{BATCHED * self.load:.2f}"
         axes.set_title(f"(d) batches of $B$ dreams, $D$ = {at} $N/\\epsilon$", fontsize=9.5)
         axes.legend(loc="lower left", fontsize=8)
-
-
-def _pair(by_sample: ndarray) -> dict[str, float]:
-    mean, sem = mean_and_sem(by_sample)
-    return {"mean": float(mean), "sem": float(sem)}
-
-
-def _word(pair: dict[str, float] | None, unit: float = 1.0) -> str:
-    """Mean and error in a unit, for a table."""
-    from bridges.tables import uncertain
-
-    if pair is None or math.isnan(pair["mean"]):
-        return "never"
-    return uncertain(pair["mean"] / unit, pair["sem"] / unit, digits=3)
 
 
 if __name__ == "__main__":
