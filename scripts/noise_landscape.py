@@ -203,8 +203,8 @@ class Report:
         from bridges.tables import of_samples
 
         fixed, random = (
-            [of_samples(self.values(name, *noise), 2) for name in ("intercept", "slope")]
-            for noise in self.noises[1::-1]
+            of_samples(self.values("intercept", *noise), 2).replace("-", "−")
+            for noise in (("fixed-point", 0.0), ("random", None))
         )
         with plots.look():
             figure = Figure(figsize=(8.2, 4.2), layout="constrained")
@@ -212,9 +212,8 @@ class Report:
             self._structure(left)
             self._temperatures(right)
             figure.suptitle(
-                "Unlearning helps weak spins on fixed points, "
-                f"$N\\omega$ = {fixed[0]} + {fixed[1]} $\\Delta$, not on random states, "
-                f"{random[0]} + {random[1]} $\\Delta$".replace("-", "−"),
+                f"Weak spins ($\\Delta$ = 0): $N\\omega$ = {fixed} for fixed points, {random} for "
+                "random states; negative helps",
                 fontsize=10.5,
             )
         return figure
