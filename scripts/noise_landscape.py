@@ -54,7 +54,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "sweeps": 200,
         "training_overlap": 0.0,
         "plain": False,
-        "samples": 32,
+        "samples": 16,
     },
 }
 BIN = 0.25  # width in Δ

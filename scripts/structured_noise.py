@@ -54,13 +54,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "size": 200,
         "patterns": 100,
-        "training_overlaps": [k / 20 for k in range(20)],
+        "training_overlaps": [*(k / 10 for k in range(10)), 0.95],
         "overlaps": [k / 20 for k in range(2, 21)],
         "overlap": 0.8,
         "trials": 200,
         "rate": 0.02,
         "time": 2.0,
-        "samples": 24,
+        "samples": 16,
     },
 }
 NOISES: dict[str, dict[str, Any]] = {
