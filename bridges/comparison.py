@@ -21,7 +21,7 @@ from bridges.equivalence import noise_of_overlap
 from bridges.models import MODELS, Options
 from bridges.record import Point, Row
 from bridges.retrieval import crossing, retrieval_map
-from bridges.study import Findings, Measure, Study
+from bridges.study import Findings, Measure, Study, mean_and_sem
 from bridges.tables import table, uncertain
 from hopfield import NotSeparableError, checks
 from hopfield.theory import argmax_retrieval, argmax_retrieval_spins
@@ -147,37 +147,22 @@ class Curve:
 
     @property
     def mean(self) -> np.ndarray:
-        return self.by_sample.mean(0)
+        return mean_and_sem(self.by_sample)[0]
 
     @property
     def sem(self) -> np.ndarray:
-        n = len(self.by_sample)
-        if n == 1:
-            return np.full(len(self.x), np.nan)
-        return self.by_sample.std(0, ddof=1) / np.sqrt(n)
+        return mean_and_sem(self.by_sample)[1]
 
 
 def curves(study: Study, axis: str) -> list[Curve]:
     """The success curves of an axis, one a model, in the order of the points."""
-    columns: dict[str, list[tuple[float, list[float]]]] = {}
-    for point, samples in zip(study.points, study.samples, strict=True):
-        if point["axis"] != axis:
-            continue
-        for m in point["overlaps"]:
-            values = [
-                row["value"]
-                for rows in samples
-                for row in rows
-                if row["quantity"] == "success" and row["cue_overlap"] == m
-            ]
-            x = float(point["patterns"]) if axis == "load" else m
-            if len(values) == len(samples):  # else some samples could not be stored
-                columns.setdefault(point["model"], []).append((x, values))
+    along = "patterns" if axis == "load" else "cue_overlap"
     result = []
-    for model, pairs in columns.items():
-        pairs.sort()
-        x = np.array([x for x, _ in pairs])
-        result.append(Curve(model, x, np.array([values for _, values in pairs]).T))
+    for model in dict.fromkeys(p["model"] for p in study.points if p["axis"] == axis):
+        x, by_sample = study.curve("success", along, axis=axis, model=model)
+        whole = ~np.isnan(by_sample).any(0)  # else some samples could not be stored
+        if whole.any():
+            result.append(Curve(model, x[whole], by_sample[:, whole]))
     return result
 
 

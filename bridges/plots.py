@@ -7,6 +7,7 @@ colour-blind readers, and by their markers in print).
 from __future__ import annotations
 
 import io
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from matplotlib.figure import Figure
 from bridges.comparison import Curve, Report
 from bridges.models import MODELS
 from bridges.record import write_bytes
+from bridges.study import mean_and_sem
 
 LOOKS: dict[str, tuple[str, str]] = {
     "hebb": ("#000000", "o"),
@@ -35,6 +37,15 @@ LOOKS: dict[str, tuple[str, str]] = {
     "twn": ("#AA4466", "p"),
     "twn-structured": ("#117733", "X"),
 }
+SERIES: tuple[tuple[str, str], ...] = (
+    ("#0072B2", "o"),
+    ("#D55E00", "s"),
+    ("#009E73", "^"),
+    ("#CC79A7", "D"),
+    ("#E69F00", "v"),
+    ("#56B4E9", "P"),
+)
+"""Colours and markers of what is no model: loads, cues, kinds of noise."""
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -43,15 +54,20 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "savefig.dpi": 200,
 }
-_THEORY: tuple[dict[str, Any], ...] = (
+THEORY: tuple[dict[str, Any], ...] = (
     {"color": "0.35", "lw": 1.2, "ls": "-", "zorder": 1},
     {"color": "0.35", "lw": 1.2, "ls": ":", "zorder": 1},
 )
 
 
+def look() -> AbstractContextManager[None]:
+    """The one look; figures are made, and drawn on, inside it."""
+    return matplotlib.rc_context(_STYLE)
+
+
 def comparison_figure(report: Report) -> Figure:
     """Retrieval against load and against corruption, the axes that were measured."""
-    with matplotlib.rc_context(_STYLE):
+    with look():
         panels = [
             draw
             for draw, measured in ((_load, report.load), (_corruption, report.corruption))
@@ -77,7 +93,7 @@ def _load(axes: Axes, report: Report) -> None:
     for curve in report.load:
         _draw(axes, curve)
     P = np.geomspace(report.load[0].x[0], report.load[0].x[-1], 200)
-    for style, (label, law) in zip(_THEORY, report.theory.items(), strict=False):
+    for style, (label, law) in zip(THEORY, report.theory.items(), strict=False):
         axes.plot(P, law(P, overlap), **style, label=label)
     axes.set_xscale("log")
     axes.set_xlabel("number of patterns $P$")
@@ -91,7 +107,7 @@ def _corruption(axes: Axes, report: Report) -> None:
         _draw(axes, curve)
     x = report.corruption[0].x
     m = np.linspace(x[0], min(0.999, x[-1]), 200)
-    for style, (label, law) in zip(_THEORY, report.theory.items(), strict=False):
+    for style, (label, law) in zip(THEORY, report.theory.items(), strict=False):
         axes.plot(m, [law(patterns, float(one)) for one in m], **style, label=label)
     axes.invert_xaxis()
     axes.set_xlabel("overlap of the cue $m_0$ (harder to the right)")
@@ -106,24 +122,38 @@ def _draw(axes: Axes, curve: Curve) -> None:
         return
     color, marker = LOOKS[curve.model]
     hollow = curve.model == "exponential-real"  # lies under the denoiser's crosses
-    axes.errorbar(
+    points(
+        axes,
         curve.x,
-        curve.mean,
-        yerr=np.nan_to_num(curve.sem),
-        color=color,
-        marker=marker,
+        curve.by_sample,
+        (color, marker),
+        label=label,
         ms=8 if hollow else 5,
         mfc="none" if hollow else color,
-        lw=1,
-        capsize=2,
-        label=label,
         zorder=2 if hollow else 3,
     )
+
+
+def points(
+    axes: Axes, x: np.ndarray, by_sample: np.ndarray, series: tuple[str, str], **settings: Any
+) -> None:
+    """Data: means over the samples (S, K) at x (K,), with their standard errors."""
+    mean, sem = mean_and_sem(by_sample)
+    color, marker = series
+    usual: dict[str, Any] = {
+        "color": color,
+        "marker": marker,
+        "ms": 5,
+        "lw": 1,
+        "capsize": 2,
+        "zorder": 3,
+    }
+    axes.errorbar(x, mean, yerr=np.nan_to_num(sem), **(usual | settings))
 
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, whole or not at all."""
     content = io.BytesIO()
-    with matplotlib.rc_context(_STYLE):
+    with look():
         figure.savefig(content, format="png")
     write_bytes(path, content.getvalue())

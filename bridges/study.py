@@ -37,6 +37,7 @@ from bridges.record import Point, Record, Row, finite, write_json, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy import ndarray
 
 Measure = Callable[[Point, int], list[Row]]
 
@@ -71,6 +72,42 @@ class Study:
                 mean, sem = _mean_and_sem(values)
                 table.append(settings | dict(key) | {"value": mean, "sem": sem, "n": len(values)})
         return table
+
+    def total(self, quantity: str) -> float:
+        """Sum of a quantity over all points and samples."""
+        rows = (row for samples in self.samples for rows in samples for row in rows)
+        return math.fsum(row["value"] for row in rows if row["quantity"] == quantity)
+
+    def curve(self, quantity: str, along: str, **labels: Any) -> tuple[ndarray, ndarray]:
+        """A quantity of every sample along one setting or label.
+
+        along : name of a setting of the points or of a label of the rows, numbers. labels :
+        settings and labels that select what is meant.
+
+        Returns x (K,), increasing, and the values (samples, K), NaN where a sample has none.
+        Raises ValueError if the labels leave more than one value.
+        """
+        import numpy as np
+
+        wanted = labels | {"quantity": quantity}
+        found: dict[float, list[float]] = {}
+        for point, samples in zip(self.points, self.samples, strict=True):
+            if any(point.get(k, v) != v for k, v in wanted.items()):
+                continue
+            for s, rows in enumerate(samples):
+                for row in rows:
+                    both = point | row
+                    if along not in both or any(both.get(k) != v for k, v in wanted.items()):
+                        continue
+                    values = found.setdefault(both[along], [math.nan] * len(samples))
+                    if not math.isnan(values[s]):
+                        raise ValueError(
+                            f"{quantity} at {along} = {both[along]} is not unique; add labels"
+                        )
+                    values[s] = row["value"]
+        x = sorted(found)
+        table = np.array([found[one] for one in x]).reshape(len(x), self.config["samples"])
+        return np.array(x, dtype=float), table.T
 
 
 def run_study(
@@ -232,9 +269,22 @@ def study_command(
             show_default=True,
             help="quick: under a minute on 2 cores; paper: the full figure.",
         )(command)
-        return click.command(name, help=function.__doc__)(command)
+        return click.command(name, help=function.__doc__, epilog=_in_words(presets))(command)
 
     return decorate
+
+
+def _in_words(presets: Mapping[str, Mapping[str, Any]]) -> str:
+    """The presets as options, a paragraph each."""
+
+    def word(value: Any) -> str:
+        return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+    return "\n\n".join(
+        f"{preset}: "
+        + " ".join(f"--{name.replace('_', '-')} {word(value)}" for name, value in values.items())
+        for preset, values in presets.items()
+    )
 
 
 def _computed(
@@ -284,6 +334,31 @@ def _mean_and_sem(values: list[float]) -> tuple[float, float | None]:
     if n == 1:
         return mean, None
     return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n)
+
+
+def mean_and_sem(by_sample: ndarray) -> tuple[ndarray, ndarray]:
+    """Mean over the first axis and its standard error; NaN are left out, and come of nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean, sem = mean_and_sem(np.array([[1.0, 5.0], [3.0, np.nan]]))
+    >>> mean.tolist(), sem.tolist()
+    ([2.0, 5.0], [1.0, nan])
+    """
+    import numpy as np
+
+    known = ~np.isnan(by_sample)
+    n = known.sum(0)
+    mean = np.where(known, by_sample, 0).sum(0) / np.where(n > 0, n, np.nan)
+    squares = np.where(known, by_sample - mean, 0) ** 2
+    return mean, np.sqrt(squares.sum(0) / np.where(n > 1, (n - 1) * n, np.nan))
+
+
+def estimate(by_sample: ndarray) -> dict[str, float]:
+    """Mean and error of a number known by samples, for a summary."""
+    mean, sem = mean_and_sem(by_sample)
+    return {"mean": float(mean), "sem": float(sem)}
 
 
 def _csv(rows: list[Row]) -> str:

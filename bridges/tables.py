@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bridges.study import mean_and_sem
+
+if TYPE_CHECKING:
+    from numpy import ndarray
 
 
 def uncertain(mean: float, sem: float | None, digits: int = 2) -> str:
@@ -18,6 +24,19 @@ def uncertain(mean: float, sem: float | None, digits: int = 2) -> str:
         return f"{mean:.{digits}f}"
     error = round(sem * 10**digits)
     return f"{mean:.{digits}f}({error or '<1'})"
+
+
+def of_samples(by_sample: ndarray, digits: int = 3) -> str:
+    """The mean of a number known by samples, with its error; `never` if no sample has it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> of_samples(np.array([0.9, 1.0, 1.1]), digits=2), of_samples(np.array([]))
+    ('1.00(6)', 'never')
+    """
+    mean, sem = (float(one) for one in mean_and_sem(by_sample))
+    return "never" if math.isnan(mean) else uncertain(mean, sem, digits)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,9 +1,11 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 
 from bridges import run_study
+from bridges.study import mean_and_sem
 
 CALLS = []
 POINTS = [{"x": 1}, {"x": 2, "tags": [1, 2]}, {"x": 3}]
@@ -131,3 +133,30 @@ def test_nothing_half_written_is_left(tmp_path):
 def test_bad_input_is_named(settings, message):
     with pytest.raises(ValueError, match=message):
         run_study("test", measure, POINTS, **settings)
+
+
+def test_a_curve_gathers_a_quantity_along_a_setting_or_a_label():
+    study = run()
+    x, by_sample = study.curve("value", "x", at=1.0)
+    assert x.tolist() == [1, 2, 3]
+    assert by_sample.shape == (3, 3)
+    assert (by_sample[:, 0] == by_sample[:, 2]).all()  # the same samples at every point
+    x, by_sample = study.curve("value", "at", x=2)
+    assert x.tolist() == [0.5, 1.0]
+    assert by_sample[:, 0].tolist() == [rows[0]["value"] for rows in study.samples[1]]
+    with pytest.raises(ValueError, match=r"value at at = 0\.5 is not unique"):
+        study.curve("value", "at")
+    assert study.curve("other", "x")[1].shape == (3, 0)
+
+
+def test_a_curve_is_nan_where_a_sample_has_no_value():
+    def some(point, seed):
+        return [{"quantity": "odd", "value": 1.0}] * (seed % 2 and point["x"])
+
+    study = run_study("some", some, [{"x": 1}], samples=8)
+    _, by_sample = study.curve("odd", "x")
+    odd = np.array([bool(rows) for rows in study.samples[0]])
+    assert 0 < odd.sum() < 8
+    assert (np.isfinite(by_sample[:, 0]) == odd).all()
+    mean, sem = mean_and_sem(by_sample)
+    assert (mean[0], sem[0]) == (1.0, 0.0)

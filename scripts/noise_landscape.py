@@ -1,0 +1,261 @@
+r"""Which noise will help? ω against Δ for states of the Hebbian landscape.
+
+Training on a state S with S¹ = sign(JS) changes the stabilities of all patterns; its
+unlearning half, δJ_ij = −(λ/2N) S¹_i S_j, by δΔ_i^μ = −λ ω_i^μ/(2‖J_i‖) + O(λ²) with
+
+    ω_i^μ = m_μ χ_i^μ − Δ_i^μ |h_i|/(N‖J_i‖),  m_μ = (1/N) Σ_{j≠i} S_j ξ_j^μ,  χ_i^μ = ξ_i^μ S¹_i
+
+(Benedetti & Ventura, arXiv 2302.13417; the term j = i is left out because J_ii = 0, `--plain`
+keeps it). A noise helps where ω is negative at small Δ, a negative intercept and a positive
+slope of ω against Δ: weak spins gain at the cost of strong ones. Random states have neither;
+fixed points of Hebb's couplings and thermal states below T_g = 1 + √α, where the Hebbian
+spin glass freezes, have both. Temperatures are those of J = ΞᵀΞ/N.
+
+Slope and intercept are fitted state by state among |Δ| < 1, and averaged over the states of
+a pattern set; errors are between pattern sets.
+
+    python scripts/noise_landscape.py --preset quick
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridges import options
+from bridges.record import Point, Row
+from bridges.study import Findings, Run, Study, estimate, study_command
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy import ndarray
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "size": 400,
+        "patterns": 200,
+        "states": 20,
+        "temperatures": [0.2, 0.4, 0.7, 1.0, 1.3, 1.7, 2.1, 2.5, 3.0],
+        "sweeps": 60,
+        "training_overlap": 0.0,
+        "plain": False,
+        "samples": 16,
+    },
+    "paper": {
+        "size": 1000,
+        "patterns": 500,
+        "states": 100,
+        "temperatures": [k / 10 for k in range(1, 31)],
+        "sweeps": 200,
+        "training_overlap": 0.0,
+        "plain": False,
+        "samples": 16,
+    },
+}
+BIN = 0.25  # width in Δ
+FEWEST = 50  # spins × patterns that make the mean of a bin
+FITS = ("slope", "intercept", "pearson")
+STATES = ("unstable", "energy", "largest_overlap")
+
+
+@study_command(PRESETS)
+@options.shared("size", "patterns", default=None)
+@click.option("--states", type=click.IntRange(1), help="Training states a pattern set.")
+@click.option(
+    "--temperatures",
+    type=options.Numbers(float, 0, math.inf, open_low=True),
+    help="Temperatures T of thermal states.",
+)
+@click.option("--sweeps", type=click.IntRange(1), help="Sweeps made of thermal states.")
+@options.shared("training-overlap", help="Overlap m_t with a pattern that states start from.")
+@click.option("--plain", is_flag=True, default=None, help="Keep the term j = i in m_μ.")
+def main(run: Run, temperatures: list[float], **setting: Any) -> Findings:
+    """The test of a noise: how training on its states would change strong and weak spins.
+
+    ω against the stability Δ, for random, fixed-point and thermal states on Hebb's couplings
+    (arXiv 2302.13417).
+    """
+    kinds = [("random", None), ("fixed-point", 0.0), *(("thermal", T) for T in temperatures)]
+    points = [{"noise": kind, "temperature": T, **setting} for kind, T in kinds]
+    return Report(run(measure, points), temperatures).findings()
+
+
+def measure(point: Point, seed: int) -> list[Row]:
+    """The structure of one noise on one pattern set, N ω in bins of Δ, and what states it has."""
+    import torch
+
+    from hopfield import HopfieldNetwork, hebbian, noise_structure, random_patterns
+    from hopfield.noise import FixedPoint, Thermal, Uniform
+
+    N = point["size"]
+    xi = random_patterns(point["patterns"], N, seed=seed).double()
+    couplings = hebbian(xi)
+    source: Uniform | FixedPoint | Thermal = Uniform()
+    if point["noise"] == "fixed-point":
+        source = FixedPoint()
+    elif point["noise"] == "thermal":
+        source = Thermal(point["temperature"], point["sweeps"])
+    generator = torch.Generator().manual_seed(seed)
+    targets = xi[torch.randint(len(xi), (point["states"],), generator=generator)]
+    states = source(couplings, targets, point["training_overlap"], generator)
+    found = noise_structure(couplings, xi, states, corrected=not point["plain"])
+    network = HopfieldNetwork(couplings)
+    values = {
+        "slope": N * found.slope.mean(),
+        "intercept": N * found.intercept.mean(),
+        "pearson": found.pearson.mean(),
+        "unstable": (network.step(states) != states).double().mean(),
+        "energy": network.energy(states).mean() / N,
+        "largest_overlap": (states @ xi.T / N).abs().amax(1).mean(),
+    }
+    rows: list[Row] = [{"quantity": name, "value": float(value)} for name, value in values.items()]
+    bins = (found.stability / BIN).floor()
+    for one in bins.unique():
+        inside = bins == one
+        if int(inside.sum()) >= FEWEST:
+            mean = N * float(found.omega[inside].mean())
+            middle = BIN * (float(one) + 0.5)
+            rows.append({"stability": middle, "quantity": "omega", "value": mean})
+    return rows
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured, at these temperatures."""
+
+    study: Study
+    temperatures: list[float]
+
+    @cached_property
+    def setting(self) -> Point:
+        return self.study.config["parameters"]
+
+    @cached_property
+    def load(self) -> float:
+        """α."""
+        return self.setting["patterns"] / self.setting["size"]
+
+    @cached_property
+    def shown(self) -> dict[str, tuple[str, float | None]]:
+        """The noises of panel (a) by their labels."""
+        T = min(self.temperatures, key=lambda one: abs(one - 1))
+        return {
+            "random states": ("random", None),
+            "fixed points": ("fixed-point", 0.0),
+            f"thermal states, $T$ = {T:g}": ("thermal", T),
+        }
+
+    def values(self, quantity: str, noise: str, temperature: float | None) -> ndarray:
+        """(samples,)"""
+        setting = {"noise": noise, "temperature": temperature}
+        return self.study.curve(quantity, "patterns", **setting)[1][:, 0]
+
+    @cached_property
+    def noises(self) -> list[tuple[str, float | None]]:
+        """All that were measured."""
+        return [(point["noise"], point["temperature"]) for point in self.study.points]
+
+    def findings(self) -> Findings:
+        return Findings(self.text(), self.summary(), self.figure())
+
+    def summary(self) -> Point:
+        return {
+            **self.setting,
+            "samples": self.study.config["samples"],
+            "seed": self.study.config["seed"],
+            "glass_temperature": 1 + math.sqrt(self.load),
+            "noises": [
+                {"noise": noise, "temperature": T}
+                | {name: estimate(self.values(name, noise, T)) for name in (*FITS, *STATES)}
+                for noise, T in self.noises
+            ],
+        }
+
+    def text(self) -> str:
+        from bridges.tables import of_samples, table
+
+        s, rows = self.setting, []
+        for noise, T in self.noises:
+            cells = [of_samples(self.values(name, noise, T), 3) for name in (*FITS, *STATES)]
+            rows.append([f"thermal, T = {T:g}" if noise == "thermal" else noise, *cells])
+        header = ["N slope", "N intercept", "Pearson", "unstable", "E/N", "max |m|"]
+        overlap = "" if s["training_overlap"] == 0 else f" from m_t = {s['training_overlap']:g}"
+        return "\n".join(
+            [
+                f"N = {s['size']}, α = {self.load:g}; {self.study.config['samples']} pattern sets, "
+                f"{s['states']} states each{overlap}; errors: s.e. between pattern sets",
+                f"ω with the {'plain' if s['plain'] else 'corrected'} overlap, fits of ω against "
+                f"Δ in |Δ| < 1; T_g = {1 + math.sqrt(self.load):.2f}",
+                "",
+                table(["", *header], rows),
+            ]
+        )
+
+    def figure(self) -> Figure:
+        from matplotlib.figure import Figure
+
+        from bridges import plots
+        from bridges.tables import of_samples
+
+        fixed, random = (
+            of_samples(self.values("intercept", *noise), 2).replace("-", "−")
+            for noise in (("fixed-point", 0.0), ("random", None))
+        )
+        with plots.look():
+            figure = Figure(figsize=(8.2, 4.2), layout="constrained")
+            left, right = figure.subplots(1, 2)
+            self._structure(left)
+            self._temperatures(right)
+            figure.suptitle(
+                f"Weak spins ($\\Delta$ = 0): $N\\omega$ = {fixed} for fixed points, {random} for "
+                "random states; negative helps",
+                fontsize=10.5,
+            )
+        return figure
+
+    def _structure(self, axes: Axes) -> None:
+        import numpy as np
+
+        from bridges import plots
+
+        window = np.array([-1.0, 1.0])
+        for (label, (noise, T)), series in zip(self.shown.items(), plots.SERIES, strict=False):
+            setting = {"noise": noise, "temperature": T}
+            x, by_sample = self.study.curve("omega", "stability", **setting)
+            whole = ~np.isnan(by_sample).any(0)
+            plots.points(axes, x[whole], by_sample[:, whole], series, ms=4, ls="", label=label)
+            slope, intercept = (self.values(n, noise, T).mean() for n in ("slope", "intercept"))
+            axes.plot(window, intercept + slope * window, color=series[0], lw=1.5)
+        axes.axhline(0, color="0.85", lw=0.8, zorder=0)
+        axes.axvspan(-1, 1, color="0.96", zorder=-1)
+        axes.set_xlabel(r"stability $\Delta_i^\mu$")
+        axes.set_ylabel(r"mean of $N\omega_i^\mu$")
+        axes.set_title(r"(a) lines: fits in $|\Delta| < 1$", fontsize=9.5)
+        axes.legend(loc="upper left", fontsize=8)
+
+    def _temperatures(self, axes: Axes) -> None:
+        from bridges import plots
+
+        for (color, marker), name in zip(plots.SERIES[3:5], ("slope", "intercept"), strict=True):
+            style = (color, marker)
+            x, by_sample = self.study.curve(name, "temperature", noise="thermal")
+            plots.points(axes, x, by_sample, style, label=f"$N$ × {name}, thermal")
+            x, by_sample = self.study.curve(name, "temperature", noise="fixed-point")
+            label = f"$N$ × {name}, fixed points"
+            plots.points(axes, x, by_sample, style, ms=7, mfc="white", ls="", label=label)
+        axes.axhline(0, color="0.85", lw=0.8, zorder=0)
+        label = rf"$T_g = 1 + \sqrt{{\alpha}}$ = {1 + math.sqrt(self.load):.2f}"
+        axes.axvline(1 + math.sqrt(self.load), **plots.THEORY[1], label=label)
+        axes.set_xlabel("temperature $T$ of the training states")
+        axes.set_ylabel(r"fit of $N\omega$ against $\Delta$")
+        axes.set_title(f"(b) structure melts, $\\alpha$ = {self.load:g}", fontsize=9.5)
+        axes.legend(loc="best", fontsize=8)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,354 @@
+r"""Does the structure of training noise matter? Basins against the training overlap.
+
+Training with noise (Gardner, Stroud & Wallace 1989) shows a network states S at overlap m_t
+with a pattern ξ and corrects the spins they mislead,
+
+    δJ_ij = (λ/N) e_i ξ_i S_j,    e_i = 1 if ξ_i h_i(S) ≤ 0 else 0,    J_ii = 0.
+
+With uniform noise the mean step descends V, the mean depth of the errors, whose minimum goes
+from Hebb's couplings (m_t → 0) to those of maximum margin (m_t → 1): noise that is maximal
+teaches nothing beyond Hebb. With structured noise, fixed points of the current landscape
+reached from overlap m_t, the step at m_t = 0 is Hebbian unlearning, and basins come close to
+those of maximum margin (Benedetti & Ventura, arXiv 2302.13417).
+
+At a constant rate λ uniform noise stays below that minimum, which lowering λ approaches. Both
+rules start at Hebb's couplings and are read where their smallest stability is largest:
+at m_t = 0 neither has a stationary state, and stopping is part of the rule. Structured noise
+is symmetrised, (δJ + δJᵀ)/2, so that its fixed points exist; a control symmetrises uniform
+noise at maximal noise too. Samples are paired: all rules learn the same pattern sets.
+
+    python scripts/structured_noise.py --preset quick
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridges import options
+from bridges.record import Point, Row
+from bridges.study import Findings, Run, Study, estimate, mean_and_sem, study_command
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy import ndarray
+    from torch import Tensor
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "size": 100,
+        "patterns": 50,
+        "training_overlaps": [0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 0.9],
+        "overlaps": [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+        "overlap": 0.8,
+        "trials": 100,
+        "rate": 0.02,
+        "time": 1.6,
+        "samples": 12,
+    },
+    "paper": {
+        "size": 200,
+        "patterns": 100,
+        "training_overlaps": [*(k / 10 for k in range(10)), 0.95],
+        "overlaps": [k / 20 for k in range(2, 21)],
+        "overlap": 0.8,
+        "trials": 200,
+        "rate": 0.02,
+        "time": 2.0,
+        "samples": 16,
+    },
+}
+NOISES: dict[str, dict[str, Any]] = {
+    "uniform": {"noise": "uniform"},
+    "structured": {"noise": "fixed-point", "symmetric": True},
+    "uniform, symmetrised": {"noise": "uniform", "symmetric": True},
+}
+LOOKS = {"structured": "twn-structured", "uniform": "twn", "hebb": "hebb", "margin": "max-margin"}
+LIMITS = {"margin": "--", "hebb": ":"}
+LABELS = {
+    "structured": "structured noise",
+    "uniform": "uniform noise",
+    "minimum": "uniform noise, $\\lambda \\to 0$ (minimum of $V$)",
+    "hebb": "Hebb",
+    "margin": "maximum margin",
+}
+
+
+@study_command(PRESETS)
+@options.shared("size", "patterns", default=None)
+@click.option(
+    "--training-overlaps",
+    type=options.Numbers(float, 0, 1),
+    help="Training overlaps m_t; the least is the maximal noise.",
+)
+@options.shared("overlaps", "overlap", "trials", default=None)
+@options.shared("rate", default=None, help="Learning rate λ.")
+@click.option(
+    "--time", type=click.FloatRange(0, min_open=True), help="Longest training, in N/λ steps."
+)
+def main(
+    run: Run,
+    training_overlaps: list[float],
+    overlaps: list[float],
+    overlap: float,
+    **setting: Any,
+) -> Findings:
+    """Training with structured and with uniform noise: classification and basins.
+
+    Fixed points of the landscape as training noise widen basins even at maximal noise, where
+    uniform noise teaches nothing beyond Hebb's rule (arXiv 2302.13417).
+    """
+    cues = sorted({*overlaps, overlap})
+    schemes = [("hebb", None), ("margin", None), ("uniform, symmetrised", training_overlaps[0])]
+    schemes += [(s, m) for m in training_overlaps for s in ("uniform", "structured", "minimum")]
+    points = [
+        {"scheme": scheme, "training_overlap": m, "overlaps": cues, **setting}
+        for scheme, m in schemes
+    ]
+    return Report(run(measure, points), training_overlaps, cues, overlap).findings()
+
+
+def measure(point: Point, seed: int) -> list[Row]:
+    """One rule at one training overlap: its stabilities and its retrieval map."""
+    from bridges import as_memory, retrieval_map
+    from hopfield import HopfieldNetwork, NotSeparableError, random_patterns, stabilities
+
+    xi = random_patterns(point["patterns"], point["size"], seed=seed).double()
+    found: dict[str, float] = {}
+    try:
+        if point["scheme"] in NOISES:
+            couplings, found = _trained(point, xi, seed)
+        else:
+            couplings = _limit(point["scheme"], point["training_overlap"], xi)
+    except NotSeparableError:
+        return []  # a load beyond any couplings: no largest margin to compare with
+    delta = stabilities(couplings, xi)
+    found |= {
+        "min_stability": float(delta.min()),
+        "satisfied_sites": float((delta > 0).double().mean()),
+        "satisfied_patterns": float((delta > 0).all(1).double().mean()),
+    }
+    memory = as_memory(HopfieldNetwork(couplings), xi)
+    curve = retrieval_map(memory, point["overlaps"], point["trials"], threshold=1.0, seed=seed)
+    mapped = {"overlap": curve.overlap_out, "exact": curve.success, "converged": curve.converged}
+    return [{"quantity": name, "value": value} for name, value in found.items()] + [
+        {"cue_overlap": m, "quantity": name, "value": float(values[k])}
+        for k, m in enumerate(point["overlaps"])
+        for name, values in mapped.items()
+    ]
+
+
+def _trained(point: Point, patterns: Tensor, seed: int) -> tuple[Tensor, dict[str, float]]:
+    """Couplings where the smallest stability was largest, and when that was."""
+    from hopfield import train_with_noise
+
+    unit = point["size"] / point["rate"]  # steps
+
+    def train(steps: int, every: int) -> Any:
+        return train_with_noise(
+            patterns,
+            point["training_overlap"],
+            **NOISES[point["scheme"]],
+            steps=steps,
+            rate=point["rate"],
+            seed=seed,
+            checkpoints=range(0, steps, every),
+        )
+
+    steps = round(point["time"] * unit)
+    history = train(steps, max(1, round(unit / 100))).history
+    best = int(history.steps[history.min_stability.argmax()])
+    result = train(best, max(1, best))  # the same path again, up to there
+    return result.couplings, {
+        "time": best / unit,
+        "asymmetry": float(result.history.asymmetry[-1]),
+        "norm_ratio": float(result.history.norm_ratio[-1]),
+        "unsettled": float(result.history.unsettled[-1]),
+    }
+
+
+def _limit(scheme: str, training_overlap: float | None, patterns: Tensor) -> Tensor:
+    """Hebb's couplings, those of maximum margin, and what lies between: the minimum of V."""
+    from hopfield import hebbian, max_margin
+    from hopfield.theory import noise_minimum
+
+    if scheme == "hebb" or training_overlap == 0:
+        return hebbian(patterns)
+    if scheme == "margin" or training_overlap == 1:
+        return max_margin(patterns)
+    assert training_overlap is not None
+    return noise_minimum(patterns, training_overlap)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured, at training overlaps and cues; `overlap` is that of panel (b)."""
+
+    study: Study
+    training_overlaps: Sequence[float]
+    cues: Sequence[float]
+    overlap: float
+
+    @property
+    def least(self) -> float:
+        """m_t of the maximal noise."""
+        return self.training_overlaps[0]
+
+    def against_noise(self, scheme: str, quantity: str, **labels: Any) -> tuple[ndarray, ndarray]:
+        """x (K,) and values (samples, K) against m_t."""
+        return self.study.curve(quantity, "training_overlap", scheme=scheme, **labels)
+
+    def at(self, scheme: str, training_overlap: float | None) -> dict[str, ndarray]:
+        """Values (samples,) of a rule by what they are called in the table of the gain."""
+        setting = {"scheme": scheme, "training_overlap": training_overlap}
+        satisfied = self.study.curve("satisfied_patterns", "patterns", **setting)[1]
+        cues, retrieved = self.study.curve("overlap", "cue_overlap", **setting)
+        columns = [satisfied[:, 0]] if satisfied.size else []
+        return dict(
+            zip(["n_SAT", *(f"m_f({m:g})" for m in cues)], [*columns, *retrieved.T], strict=False)
+        )
+
+    @cached_property
+    def maximal(self) -> dict[str, dict[str, ndarray]]:
+        """Values at maximal noise, by rule and name."""
+        limits = {name: self.at(name, None) for name in ("hebb", "margin")}
+        return limits | {name: self.at(name, self.least) for name in NOISES}
+
+    def findings(self) -> Findings:
+        return Findings(self.text(), self.summary(), self.figure())
+
+    def summary(self) -> Point:
+        rivals = [name for name in self.maximal if name != "structured" and self.maximal[name]]
+        return {
+            **self.study.config["parameters"],
+            "samples": self.study.config["samples"],
+            "seed": self.study.config["seed"],
+            "maximal_noise": {
+                "training_overlap": self.least,
+                "gain_of_structured_over": {
+                    rival: {
+                        name: estimate(self.maximal["structured"][name] - values)
+                        for name, values in self.maximal[rival].items()
+                    }
+                    for rival in rivals
+                },
+            },
+            "by_training_overlap": {
+                scheme: {
+                    f"{m:g}": {
+                        name: estimate(values) for name, values in self.at(scheme, m).items()
+                    }
+                    for m in self.training_overlaps
+                }
+                for scheme in ("uniform", "structured")
+            },
+            "unsettled": round(self.study.total("unsettled")),
+        }
+
+    def text(self) -> str:
+        from bridges.tables import of_samples, table
+
+        s, n = self.study.config["parameters"], self.study.config["samples"]
+        lines = [
+            f"N = {s['size']}, P = {s['patterns']}, λ = {s['rate']:g}; {n} pattern sets, "
+            f"{s['trials']} cues each; errors: s.e. between pattern sets, gains paired",
+            f"at the largest smallest stability up to {s['time']:g} N/λ steps; "
+            f"{self.study.total('unsettled'):.0f} training states without a fixed point",
+        ]
+        rows = []
+        for scheme in ("uniform", "structured"):
+            columns = [
+                self.against_noise(scheme, name)[1]
+                for name in ("time", "min_stability", "satisfied_patterns")
+            ]
+            columns.append(self.against_noise(scheme, "overlap", cue_overlap=self.overlap)[1])
+            for k, m in enumerate(self.training_overlaps):
+                cells = [of_samples(column[:, k]) for column in columns]
+                rows.append([LABELS[scheme], f"{m:g}", *cells])
+        lines += ["", table(["", "m_t", "D λ/N", "Δ_min", "n_SAT", f"m_f({self.overlap:g})"], rows)]
+        shown = [name for name in self.maximal if self.maximal[name]]
+        rows = []
+        for name, values in self.maximal["structured"].items():
+            gain = values - self.maximal["uniform"][name]
+            mean, sem = mean_and_sem(gain)
+            rows.append(
+                [
+                    name,
+                    *(of_samples(self.maximal[s][name]) for s in shown),
+                    of_samples(gain),
+                    f"{mean / sem:.0f}" if sem > 0 else "—",
+                    of_samples(values - self.maximal["hebb"][name]),
+                ]
+            )
+        heading = [f"maximal noise, m_t = {self.least:g}", *shown]
+        lines += ["", table([*heading, "gain", "in s.e.", "over hebb"], rows)]
+        lines += ["gain: structured over uniform noise; n_SAT: patterns that are fixed points"]
+        return "\n".join(lines)
+
+    def figure(self) -> Figure:
+        from matplotlib.figure import Figure
+
+        from bridges import plots
+        from bridges.tables import of_samples
+
+        name = f"m_f({self.overlap:g})"
+        structured, uniform = (
+            of_samples(self.maximal[s][name], 2) for s in ("structured", "uniform")
+        )
+        with plots.look():
+            figure = Figure(figsize=(9.6, 4.3), layout="constrained")
+            left, middle, right = figure.subplots(1, 3)
+            self._against_noise(left, "satisfied_patterns")
+            left.set_ylabel(r"stored patterns, $n_\mathrm{SAT}$")
+            left.set_title("(a) classification", fontsize=9.5)
+            self._against_noise(middle, "overlap", cue_overlap=self.overlap)
+            middle.set_ylabel("retrieved overlap $m_f$")
+            middle.set_title(f"(b) cues at $m_0$ = {self.overlap:g}", fontsize=9.5)
+            for scheme in LOOKS:
+                m = None if scheme in ("hebb", "margin") else self.least
+                setting = {"scheme": scheme, "training_overlap": m}
+                x, by_sample = self.study.curve("overlap", "cue_overlap", **setting)
+                style = {"ls": LIMITS.get(scheme, "-")}
+                plots.points(right, x, by_sample, plots.LOOKS[LOOKS[scheme]], **style)
+            right.plot([0, 1], [0, 1], color="0.85", lw=0.8, zorder=0)
+            right.set_xlabel("overlap of the cue $m_0$")
+            right.set_ylabel("retrieved overlap $m_f$")
+            right.set_title(f"(c) maximal noise, $m_t$ = {self.least:g}", fontsize=9.5)
+            for axes in (left, middle, right):
+                axes.set_ylim(-0.03, 1.05)
+            known = dict(zip(*reversed(left.get_legend_handles_labels()), strict=True))
+            labels = [label for label in LABELS.values() if label in known]
+            handles = [known[label] for label in labels]
+            figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8.5)
+            figure.suptitle(
+                f"Trained on maximal noise, cues at $m_0$ = {self.overlap:g} end at $m_f$ = "
+                f"{structured} if it is structured, {uniform} if uniform",
+                fontsize=10.5,
+            )
+        return figure
+
+    def _against_noise(self, axes: Axes, quantity: str, **labels: Any) -> None:
+        """Both noises against m_t, between the limits, with the average rule as theory."""
+        from bridges import plots
+
+        for scheme in ("structured", "uniform"):
+            x, by_sample = self.against_noise(scheme, quantity, **labels)
+            plots.points(axes, x, by_sample, plots.LOOKS[LOOKS[scheme]], label=LABELS[scheme])
+        x, by_sample = self.against_noise("minimum", quantity, **labels)
+        axes.plot(x, mean_and_sem(by_sample)[0], **plots.THEORY[0], label=LABELS["minimum"])
+        for scheme, style in LIMITS.items():
+            _, limit = self.study.curve(quantity, "patterns", scheme=scheme, **labels)
+            if limit.size:
+                color = plots.LOOKS[LOOKS[scheme]][0]
+                mean = float(mean_and_sem(limit)[0][0])
+                axes.axhline(mean, color=color, ls=style, lw=1.2, label=LABELS[scheme], zorder=1)
+        axes.set_xlabel(r"training overlap $m_t$ ($\leftarrow$ noisier)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,403 @@
+r"""How long should a network dream? Stability and basins along Hebbian unlearning.
+
+A dream takes a fixed point S, reached from random spins, out of Hebb's couplings,
+
+    J_ij ← J_ij − (ε/N) S_i S_j,    J_ii = 0
+
+(Hopfield, Feinstein & Palmer 1983; Benedetti et al., arXiv 2201.00032). In dreams D counted
+in units of N/ε three times matter: D_in, from which all patterns are stable (Δ_min > 0),
+D_top, at which Δ_min is largest, and D_fin, up to which they still are; soon after it all is
+lost. Each dream takes ε off the trace αN of ΞᵀΞ/N: about D = α nothing is left.
+
+(a) stabilities along the dreams, with the largest margin any couplings have (Gardner 1988);
+(b) basins: where cues end, and the least overlap m_0 from which half of the cues recover
+their pattern exactly, which is widest well before D_top; (c) the three times against the
+load; (d) dreams in batches at frozen couplings, as good as serial ones while Bε ≲ 0.2.
+
+    python scripts/unlearning.py --preset quick
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridges import options
+from bridges.record import Point, Row
+from bridges.study import Findings, Run, Study, estimate, mean_and_sem, study_command
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy import ndarray
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "size": 100,
+        "loads": [30, 40, 50, 60],
+        "batches": [1, 5, 20, 50, 100, 250],
+        "overlaps": [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+        "rate": 0.01,
+        "time": 1.3,
+        "trials": 120,
+        "samples": 12,
+    },
+    "paper": {
+        "size": 400,
+        "loads": [80, 120, 160, 200, 220, 240, 260],
+        "batches": [1, 2, 5, 10, 20, 50, 100, 250, 500],
+        "overlaps": [k / 20 for k in range(2, 21)],
+        "rate": 0.01,
+        "time": 1.3,
+        "trials": 400,
+        "samples": 16,
+    },
+}
+TIMES = {"D_in": r"$D_\mathrm{in}$", "D_top": r"$D_\mathrm{top}$", "D_fin": r"$D_\mathrm{fin}$"}
+NAMES = (*TIMES, "top_stability")
+RECORDED = ("min_stability", "mean_stability", "satisfied_patterns")
+STRETCHES = 26  # between the marks at which basins are measured
+FINER = 10  # marks of the stabilities in each
+BATCHED = 5 / 6  # dreams of the comparison of batches, in αN/ε: about D_top
+
+
+@study_command(PRESETS)
+@options.shared("size", default=None)
+@options.shared("loads", help="Numbers of patterns P; the least is shown along the dreams.")
+@click.option("--batches", type=options.COUNTS, help="Dreams at the same couplings, B, to compare.")
+@options.shared("overlaps", "trials", default=None)
+@options.shared("rate", default=None, help="Learning rate of a dream, ε.")
+@click.option("--time", type=click.FloatRange(0, min_open=True), help="Dreams made, in αN/ε = P/ε.")
+def main(run: Run, loads: list[int], batches: list[int], time: float, **setting: Any) -> Findings:
+    """Hebbian unlearning: stability and basins along the dreams, and when to stop.
+
+    The least of the loads is shown along the dreams and dreamt in batches; the times D_in,
+    D_top and D_fin, in units of N/ε, are found for all of them (arXiv 2201.00032).
+    """
+    points: list[Point] = [
+        {"kind": "path", "patterns": P, "basins": loads[0] == P, "time": time, **setting}
+        for P in loads
+    ]
+    points += [
+        {"kind": "batch", "patterns": loads[0], "basins": True, "time": BATCHED, **setting}
+        | {"batch": B}
+        for B in batches
+    ]
+    return Report(run(measure, points), loads).findings()
+
+
+def measure(point: Point, seed: int) -> list[Row]:
+    """One path of dreams, stability all along and basins at fewer marks; or its end alone."""
+    from hopfield import hebbian, random_patterns, unlearn
+
+    xi = random_patterns(point["patterns"], point["size"], seed=seed).double()
+    rate, along = point["rate"], point["kind"] == "path"
+    dreams = point["time"] * point["patterns"] / rate
+    marks = sorted({round(dreams * k / STRETCHES) for k in range(STRETCHES + 1)})
+    couplings, unsettled = hebbian(xi), 0
+    rows: list[Row] = []
+    path: dict[int, dict[str, float]] = {}
+    marks = marks if along else marks[-1:]
+    for k, (first, last) in enumerate(zip([0, *marks], marks, strict=False)):
+        result = unlearn(
+            couplings,
+            last - first,
+            rate,
+            point.get("batch", 1),
+            seed + k,
+            patterns=xi,
+            checkpoints=range(0, last - first, max(1, round((last - first) / FINER))),
+        )
+        couplings, history = result.couplings, result.history
+        unsettled += int(history.unsettled[-1])
+        recorded = {name: getattr(history, name).tolist() for name in RECORDED}
+        for entry, step in enumerate((first + history.steps).tolist()):
+            path[step] = {name: values[entry] for name, values in recorded.items()}
+        if point["basins"]:
+            rows += [
+                {"D": _time(point, last), **row} for row in _basins(point, couplings, xi, seed)
+            ]
+    for step in path if along else [max(path)]:
+        D = _time(point, step)
+        rows += [{"D": D, "quantity": name, "value": value} for name, value in path[step].items()]
+    rows.append({"quantity": "unsettled", "value": float(unsettled)})
+    return rows + (_times(point, path) if along else [])
+
+
+def _time(point: Point, dreams: int) -> float:
+    """Dreams in units of N/ε."""
+    return dreams * point["rate"] / point["size"]
+
+
+def _basins(point: Point, couplings: Any, patterns: Any, seed: int) -> list[Row]:
+    """Where cues end, how many recover their pattern, and the cue from which half of them do."""
+    import numpy as np
+
+    from bridges import as_memory, retrieval_map
+    from bridges.retrieval import crossing
+    from hopfield import HopfieldNetwork
+
+    memory = as_memory(HopfieldNetwork(couplings), patterns)
+    found = retrieval_map(memory, point["overlaps"], point["trials"], threshold=1.0, seed=seed)
+    rows: list[Row] = [
+        {"cue_overlap": m, "quantity": name, "value": float(values[k])}
+        for k, m in enumerate(point["overlaps"])
+        for name, values in (("overlap", found.overlap_out), ("exact", found.success))
+    ]
+    edge, _ = crossing(np.array(point["overlaps"]), found.success[None], 0.5, True, resamples=1)
+    return rows if math.isnan(edge) else [*rows, {"quantity": "basin_edge", "value": edge}]
+
+
+def _times(point: Point, path: dict[int, dict[str, float]]) -> list[Row]:
+    """D_in, D_top and D_fin, as far as there are such times, and Δ_min at D_top."""
+    low = {step: values["min_stability"] for step, values in path.items()}
+    top = max(low, key=lambda step: low[step])
+    stable = [step for step, value in low.items() if value > 0]
+    times = {"D_top": top} | ({"D_in": min(stable), "D_fin": max(stable)} if stable else {})
+    rows = [{"quantity": q, "value": _time(point, step)} for q, step in times.items()]
+    return [*rows, {"quantity": "top_stability", "value": low[top]}]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured; `loads` are the numbers of patterns, the least in full."""
+
+    study: Study
+    loads: Sequence[int]
+
+    @cached_property
+    def setting(self) -> Point:
+        return self.study.config["parameters"]
+
+    @property
+    def load(self) -> float:
+        """α of the path that is shown."""
+        return self.loads[0] / self.setting["size"]
+
+    def along(self, quantity: str, **labels: Any) -> tuple[ndarray, ndarray]:
+        """D (K,) in N/ε and values (samples, K) along the dreams of the least load."""
+        return self.study.curve(quantity, "D", kind="path", patterns=self.loads[0], **labels)
+
+    def against_load(self, quantity: str) -> tuple[ndarray, ndarray]:
+        """α (K,) and values (samples, K)."""
+        P, by_sample = self.study.curve(quantity, "patterns", kind="path")
+        return P / self.setting["size"], by_sample
+
+    def batches(self, quantity: str, **labels: Any) -> tuple[ndarray, ndarray]:
+        """B (K,) and values (samples, K) at the end of batched dreams."""
+        return self.study.curve(quantity, "batch", kind="batch", **labels)
+
+    @cached_property
+    def cue(self) -> float:
+        """The overlap of the cues that are followed: the one nearest to 0.6."""
+        return min(self.setting["overlaps"], key=lambda m: abs(m - 0.6))
+
+    @cached_property
+    def widest(self) -> ndarray:
+        """D at which most is retrieved from the followed cues, (samples,)."""
+        D, by_sample = self.along("overlap", cue_overlap=self.cue)
+        return D[by_sample.argmax(1)]
+
+    def time(self, name: str, P: int) -> ndarray:
+        """One of the times, or Δ_min at D_top, (samples,); NaN where a sample has none."""
+        found = self.study.curve(name, "patterns", kind="path", patterns=P)[1]
+        return found[:, 0] if found.size else found.mean(1)
+
+    def findings(self) -> Findings:
+        return Findings(self.text(), self.summary(), self.figure())
+
+    def summary(self) -> Point:
+        size, labels = self.setting["size"], {"cue_overlap": self.cue}
+        B, low = self.batches("min_stability")
+        retrieved = self.batches("overlap", **labels)[1]
+        return {
+            **self.setting,
+            "samples": self.study.config["samples"],
+            "seed": self.study.config["seed"],
+            "times": {
+                f"{P / size:g}": {name: estimate(self.time(name, P)) for name in NAMES}
+                for P in self.loads
+            },
+            "widest_basins": {
+                "load": self.load,
+                "cue_overlap": self.cue,
+                "D": estimate(self.widest),
+            },
+            "batches": {
+                f"{b:g}": {
+                    "min_stability": estimate(low[:, k]),
+                    "overlap": estimate(retrieved[:, k]),
+                }
+                for k, b in enumerate(B)
+            },
+            "unsettled": round(self.study.total("unsettled")),
+        }
+
+    def text(self) -> str:
+        from bridges.tables import of_samples, table
+
+        s = self.setting
+        lines = [
+            f"N = {s['size']}, ε = {s['rate']:g}; {self.study.config['samples']} pattern sets, "
+            f"{s['trials']} cues each; dreams D in N/ε; errors: s.e. between pattern sets",
+            f"{self.study.total('unsettled'):.0f} dreams without a fixed point",
+        ]
+        rows = [
+            [
+                f"{P / s['size']:g}",
+                *(of_samples(self.time(name, P)) for name in NAMES),
+                of_samples(self.time("D_fin", P) * s["size"] / P),
+            ]
+            for P in self.loads
+        ]
+        lines += ["", table(["α", *TIMES, "Δ_min(D_top)", "D_fin/α"], rows)]
+        D, edge = self.along("basin_edge")
+        columns = [
+            self.along("min_stability"),
+            self.along("satisfied_patterns"),
+            self.along("overlap", cue_overlap=self.cue),
+            (D, edge),
+        ]
+        rows = []
+        for mark in self.along("overlap", cue_overlap=self.cue)[0][::2]:
+            cells = [values[:, x == mark] for x, values in columns]
+            rows.append([f"{mark:.3f}", *(of_samples(c[:, 0]) if c.size else "—" for c in cells)])
+        heading = f"α = {self.load:g}, D ="
+        lines += ["", table([heading, "Δ_min", "n_SAT", f"m_f({self.cue:g})", "m0 at 1/2"], rows)]
+        B, low = self.batches("min_stability")
+        retrieved = self.batches("overlap", cue_overlap=self.cue)[1]
+        rows = [
+            [f"{b:g}", f"{b * s['rate']:g}", of_samples(low[:, k]), of_samples(retrieved[:, k])]
+            for k, b in enumerate(B)
+        ]
+        heading = f"at D = {BATCHED * self.load:.3f}, B ="
+        lines += ["", table([heading, "Bε", "Δ_min", f"m_f({self.cue:g})"], rows)]
+        return "\n".join(lines)
+
+    def figure(self) -> Figure:
+        from matplotlib.figure import Figure
+
+        from bridges import plots
+        from bridges.tables import of_samples
+
+        with plots.look():
+            figure = Figure(figsize=(8.2, 7.2), layout="constrained")
+            (a, b), (c, d) = figure.subplots(2, 2)
+            self._stability(a)
+            self._basins(b)
+            self._times(c)
+            self._batches(d)
+            top, end = (of_samples(self.time(name, self.loads[0])) for name in ("D_top", "D_fin"))
+            figure.suptitle(
+                f"$\\alpha$ = {self.load:g}: basins are widest after $D$ = "
+                f"{of_samples(self.widest)} $N/\\epsilon$, stabilities at {top}; "
+                + (
+                    "not all patterns ever are stable"
+                    if end == "never"
+                    else f"beyond {end} all is lost"
+                ),
+                fontsize=10.5,
+            )
+        return figure
+
+    def _stability(self, axes: Axes) -> None:
+        from bridges import plots
+        from hopfield.theory import gardner_kappa
+
+        x, low = self.along("min_stability")
+        mean = self.along("mean_stability")[1]
+        for by_sample, (color, _), label in (
+            (mean, plots.SERIES[0], r"mean stability $\langle\Delta\rangle$"),
+            (low, plots.SERIES[1], r"least stability $\Delta_\mathrm{min}$"),
+        ):
+            middle, sem = mean_and_sem(by_sample)
+            axes.plot(x, middle, color=color, label=label)
+            axes.fill_between(x, middle - sem, middle + sem, color=color, alpha=0.3, lw=0)
+        if self.load <= 2:
+            label = r"largest possible $\Delta_\mathrm{min}$ (Gardner)"
+            axes.axhline(gardner_kappa(self.load), **plots.THEORY[1], label=label)
+        axes.axhline(0, color="0.85", lw=0.8, zorder=0)
+        self._mark_times(axes)
+        axes.set_ylim(-3, 2.6)
+        axes.set_xlabel(r"dreams $D$ [$N/\epsilon$]")
+        axes.set_ylabel(r"stability $\Delta$")
+        axes.set_title(f"(a) stability, $\\alpha$ = {self.load:g}", fontsize=9.5)
+        axes.legend(loc="lower center", fontsize=8)
+
+    def _basins(self, axes: Axes) -> None:
+        from bridges import plots
+
+        cues = sorted({self.cue, *(m for m in self.setting["overlaps"] if m in (0.4, 0.8))})
+        for m, series in zip(cues[::-1], plots.SERIES, strict=False):
+            x, by_sample = self.along("overlap", cue_overlap=m)
+            plots.points(axes, x, by_sample, series, ms=4, label=f"$m_f$ of cues at $m_0$ = {m:g}")
+        x, by_sample = self.along("basin_edge")
+        whole = ~(by_sample != by_sample).any(0)  # where every sample has one
+        plots.points(
+            axes,
+            x[whole],
+            by_sample[:, whole],
+            ("#000000", "x"),
+            ms=4,
+            ls=":",
+            label="$m_0$ from which half recover",
+        )
+        self._mark_times(axes)
+        axes.set_ylim(-0.03, 1.14)
+        axes.set_xlabel(r"dreams $D$ [$N/\epsilon$]")
+        axes.set_ylabel("overlap")
+        axes.set_title(f"(b) basins, $\\alpha$ = {self.load:g}", fontsize=9.5)
+        axes.legend(loc="lower left", fontsize=8)
+
+    def _mark_times(self, axes: Axes) -> None:
+        """The three times, below the upper edge."""
+        for name, label in TIMES.items():
+            at = estimate(self.time(name, self.loads[0]))["mean"]
+            if not math.isnan(at):
+                axes.axvline(at, ymax=0.93, color="0.85", lw=0.8, zorder=0)
+                axes.annotate(
+                    label, (at, 0.995), xycoords=("data", "axes fraction"), ha="center", va="top"
+                )
+
+    def _times(self, axes: Axes) -> None:
+        from bridges import plots
+
+        for (name, label), series in zip(TIMES.items(), plots.SERIES, strict=False):
+            x, by_sample = self.against_load(name)
+            if by_sample.size:
+                plots.points(axes, x, by_sample, series, label=label)
+        ends = [0, 1.1 * max(self.loads) / self.setting["size"]]
+        axes.plot(ends, ends, **plots.THEORY[0], label=r"trace argument, $D = \alpha$")
+        axes.set_xlim(*ends)
+        axes.set_ylim(*ends)
+        axes.set_xlabel(r"load $\alpha = P/N$")
+        axes.set_ylabel(r"dreams $D$ [$N/\epsilon$]")
+        axes.set_title("(c) the three times", fontsize=9.5)
+        axes.legend(loc="upper left", fontsize=8)
+
+    def _batches(self, axes: Axes) -> None:
+        from bridges import plots
+
+        B, low = self.batches("min_stability")
+        x = B * self.setting["rate"]
+        plots.points(axes, x, low, plots.SERIES[1], label=r"$\Delta_\mathrm{min}$")
+        _, retrieved = self.batches("overlap", cue_overlap=self.cue)
+        label = f"$m_f$ of cues at $m_0$ = {self.cue:g}"
+        plots.points(axes, x, retrieved, plots.SERIES[0], label=label)
+        axes.set_xscale("log")
+        mean, sem = mean_and_sem(low)
+        axes.set_ylim(min(0.0, float((mean - sem).min())) - 0.03, 1.05)
+        axes.set_xlabel(r"change at frozen couplings, $B\epsilon$")
+        axes.set_ylabel("stability, overlap")
+        at = f"{BATCHED * self.load:.2f}"
+        axes.set_title(f"(d) batches of $B$ dreams, $D$ = {at} $N/\\epsilon$", fontsize=9.5)
+        axes.legend(loc="lower left", fontsize=8)
+
+
+if __name__ == "__main__":
+    main()
