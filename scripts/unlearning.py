@@ -150,7 +150,7 @@ def _basins(point: Point, couplings: Any, patterns: Any, seed: int) -> list[Row]
         for name, values in (("overlap", found.overlap_out), ("exact", found.success))
     ]
     edge, _ = crossing(np.array(point["overlaps"]), found.success[None], 0.5, True, resamples=1)
-    return rows if math.isnan(edge) else [*rows, {"quantity": "basin_edge", "value": edge}]
+    return rows if math.isinf(edge) else [*rows, {"quantity": "basin_edge", "value": edge}]
 
 
 def _times(point: Point, path: dict[int, dict[str, float]]) -> list[Row]:
