@@ -23,6 +23,7 @@ _SETTING = (
     *("size", "criterion", "threshold", "trials", "beta", "degree"),
     *("rate", "training-overlap", "training-steps"),
 )
+_FILE = click.Path(dir_okay=False)
 _RUN = ("samples", "seed", "jobs", "device", "out", *options.FLAGS)
 
 
@@ -80,6 +81,53 @@ def compare(
 ) -> None:
     """Every memory on two axes: retrieval against load and against corruption."""
     _run("compare", model, loads, overlap, patterns, overlaps, **shared)
+
+
+@main.command()
+@options.shared("data", "size")
+@options.shared("patterns", default=None, help="Memories of a sample.  [default: all; 200 random]")
+@click.option("--samples-file", type=_FILE, help="Samples of a model to judge, .npy or .npz.")
+@click.option(
+    "--held-out",
+    type=_FILE,
+    help="Data the model has not seen.  [default: what --patterns leaves, or leave one out]",
+)
+@options.shared("draws")
+@options.shared("samples", default=4)
+@options.shared("seed", "jobs", "out", *options.FLAGS)
+@options.plain_errors
+def memorization(
+    samples: int,
+    seed: int,
+    jobs: int,
+    out: Path | None,
+    json: bool,
+    quiet: bool,
+    overwrite: bool,
+    show: bool,
+    **setting: Any,
+) -> None:
+    """Data as memories, samples as copies: when each datum is held, what a distance proves."""
+    from dataclasses import asdict
+
+    from bridges.study import run_study
+    from bridges.survey import Survey, SurveyReport
+
+    survey = Survey(**setting)
+    folder = out or Path("results") / f"memorization-{Path(survey.data).stem}"
+    study = run_study(
+        "memorization",
+        survey.measure(),
+        survey.points(),
+        parameters=asdict(survey),
+        samples=samples,
+        seed=seed,
+        jobs=jobs,
+        out=folder,
+        overwrite=overwrite,
+        quiet=quiet or json,
+    )
+    SurveyReport(study, survey).findings().publish(folder, json=json, quiet=quiet, show=show)
 
 
 def _run(

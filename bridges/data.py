@@ -66,7 +66,7 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
 @lru_cache(maxsize=4)
 def vectors(data: str, kind: str) -> Tensor:
     """All n vectors of a data set, binarised or on the sphere, (n, N). Raises ValueError."""
-    raw = torch.from_numpy(_digits() if data == "digits" else _read(Path(data)))
+    raw = raw_vectors(data)
     spins = bool((raw.abs() == 1).all())
     if kind == "binary":
         return raw if spins else binarize(raw)
@@ -76,6 +76,40 @@ def vectors(data: str, kind: str) -> Tensor:
     if not (centred.norm(dim=1) > 0).all():
         raise ValueError(f"data: {data} has vectors equal to its mean, which have no direction")
     return _on_sphere(centred)
+
+
+def raw_vectors(data: str) -> Tensor:
+    """All n vectors of "digits" or of a file as they are stored, (n, N). Raises ValueError."""
+    return torch.from_numpy(_digits() if data == "digits" else _read(Path(data)))
+
+
+def class_labels(data: str) -> Tensor | None:
+    """The class of each vector of `raw_vectors(data)`, (n,), where it is known."""
+    if data != "digits":
+        return None
+    from sklearn.datasets import load_digits
+
+    return torch.from_numpy(load_digits().target)
+
+
+def standardised(rows: Tensor) -> tuple[Tensor, float]:
+    """Rows (n, N) about their mean and of mean variance 1, and the unit they were divided by.
+
+    Raises
+    ------
+    ValueError : rows that are all alike.
+
+    Examples
+    --------
+    >>> rows, unit = standardised(torch.tensor([[3.0], [7.0]]))
+    >>> rows.squeeze(1).tolist(), unit
+    ([-1.0, 1.0], 2.0)
+    """
+    centred = rows - rows.mean(0)
+    unit = float(centred.square().mean().sqrt())
+    if not unit > 0:
+        raise ValueError(f"data must hold at least 2 different vectors, got {len(rows)} alike")
+    return centred / unit, unit
 
 
 def _on_sphere(rows: Tensor) -> Tensor:

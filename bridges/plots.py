@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -18,6 +18,9 @@ from matplotlib.figure import Figure
 from bridges.comparison import Curve, Report
 from bridges.models import MODELS
 from bridges.record import write_bytes
+
+if TYPE_CHECKING:
+    from bridges.survey import SurveyReport
 
 LOOKS: dict[str, tuple[str, str]] = {
     "hebb": ("#000000", "o"),
@@ -35,7 +38,9 @@ LOOKS: dict[str, tuple[str, str]] = {
     "twn": ("#AA4466", "p"),
     "twn-structured": ("#117733", "X"),
 }
-_STYLE: dict[Any, Any] = {
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+"""Colours of what is no model, told apart by colour-blind readers."""
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -51,7 +56,7 @@ _THEORY: tuple[dict[str, Any], ...] = (
 
 def comparison_figure(report: Report) -> Figure:
     """Retrieval against load and against corruption, the axes that were measured."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         panels = [
             draw
             for draw, measured in ((_load, report.load), (_corruption, report.corruption))
@@ -120,9 +125,106 @@ def _draw(axes: Axes, curve: Curve) -> None:
     )
 
 
+def survey_figure(report: SurveyReport) -> Figure:
+    """A data set as memories: its posterior, its dimension, and what distances prove."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(10.2, 3.9), layout="constrained")
+        posterior, dimension, distance = figure.subplots(1, 3)
+        _posterior(posterior, report)
+        _dimension(dimension, report)
+        _distance(distance, report)
+        figure.suptitle(report.finding(), fontsize=10.5)
+    return figure
+
+
+def _posterior(axes: Axes, report: SurveyReport) -> None:
+    shown = (
+        ("return_probability", "return $Y$", BLUE, "o"),
+        ("entropy", r"entropy $H/\log P$", ORANGE, "s"),
+        ("agreement", r"same class $\varphi$", GREEN, "^"),
+    )
+    for name, label, color, marker in shown:
+        points(axes, report.sigma, report.curve(name), label, color, marker)
+    marks = (
+        (report.value("collapse_sigma")[0], "$Y=1/2$", "-"),
+        (float(np.sqrt(np.expm1(2 * report.value("speciation_time")[0]))), "$t_S$", "--"),
+    )
+    for sigma, label, style in marks:
+        mark(axes, sigma, label, style)
+    axes.set_ylim(-0.03, 1.05)
+    axes.set_ylabel("posterior weights of the data")
+    axes.legend(fontsize=8, loc="center left")
+    _noise_axis(axes, report)
+    axes.set_title("which datum, which class", fontsize=9.5)
+
+
+def _dimension(axes: Axes, report: SurveyReport) -> None:
+    points(axes, report.sigma, report.curve("dimension"), "", BLUE, "o")
+    mark(axes, report.value("collapse_sigma")[0], "$Y=1/2$", "-")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
+    _noise_axis(axes, report)
+    area = report.value("area")[0]
+    axes.set_title(rf"area under the curve: {area:.3f} of $2\,\log P$", fontsize=9.5)
+
+
+def _distance(axes: Axes, report: SurveyReport) -> None:
+    chance, _ = report.value("chance")
+    for who, color, marker in (("held-out points", BLUE, "o"), ("samples", ORANGE, "s")):
+        found = report.below(who.removesuffix(" points"))
+        if found is not None:
+            points(axes, found[0], found[1:], who, color, marker)
+    c = np.linspace(0, 1, 100)
+    exponent = np.log(chance) / np.log(1 / 3)
+    axes.plot(c, c**exponent, color="0.35", lw=1.2, label=f"chance $c^D$, $D$ = {exponent:.1f}")
+    axes.axvline(1 / 3, color="0.35", lw=1, ls=":", zorder=0, label="threshold 1/3")
+    axes.set_ylim(-0.03, 1.05)
+    axes.set_xlabel("$c$")
+    axes.set_ylabel("probability of $d_1/d_2 < c$")
+    axes.legend(fontsize=8, loc="upper left", frameon=True, edgecolor="none", framealpha=1)
+    axes.set_title("nearest neighbours and chance", fontsize=9.5)
+
+
+def _noise_axis(axes: Axes, report: SurveyReport) -> None:
+    axes.set_xscale("log")
+    axes.set_xlabel(r"noise level $\sigma$ (rms deviations of the data)")
+
+
+def points(
+    axes: Axes, x: Any, found: np.ndarray | None, label: str, color: str, marker: str
+) -> None:
+    """Data with error bars: `found` (2, K) holds means and standard errors, None nothing."""
+    if found is not None:
+        axes.errorbar(
+            *(x, found[0]),
+            yerr=np.nan_to_num(found[1]),
+            color=color,
+            marker=marker,
+            ms=4,
+            lw=0.7,
+            capsize=2,
+            label=label,
+        )
+
+
+def mark(axes: Axes, x: float, label: str, style: str) -> None:
+    """A vertical line with its name at the top, inside."""
+    axes.axvline(x, color="0.35", lw=1, ls=style, zorder=0)
+    axes.annotate(
+        label,
+        (x, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(2, -2),
+        textcoords="offset points",
+        va="top",
+        fontsize=8,
+        color="0.25",
+    )
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, whole or not at all."""
     content = io.BytesIO()
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure.savefig(content, format="png")
     write_bytes(path, content.getvalue())

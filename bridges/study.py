@@ -68,6 +68,20 @@ class Study:
                 table.append(settings | dict(key) | {"value": mean, "sem": sem, "n": len(values)})
         return table
 
+    def by_sample(self, *names: str) -> dict[tuple[Any, ...], list[float]]:
+        """Values grouped by these settings and labels, in the order of the samples.
+
+        A group that has one row a sample lines up with every other such group: samples are
+        shared by all points, so that differences between groups are paired.
+        """
+        grouped: dict[tuple[Any, ...], list[float]] = {}
+        for point, samples in zip(self.points, self.samples, strict=True):
+            for rows in samples:
+                for row in rows:
+                    key = tuple(row.get(name, point.get(name)) for name in names)
+                    grouped.setdefault(key, []).append(row["value"])
+        return grouped
+
 
 def run_study(
     name: str,
