@@ -7,6 +7,7 @@ colour-blind readers, and by their markers in print).
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +136,46 @@ def survey_figure(report: SurveyReport) -> Figure:
         _distance(distance, report)
         figure.suptitle(report.finding(), fontsize=10.5)
     return figure
+
+
+def basin_edge_panel(
+    axes: Axes,
+    noise: np.ndarray,
+    ratio: np.ndarray,
+    success: np.ndarray,
+    edge: tuple[np.ndarray, np.ndarray],
+    crossings: Sequence[tuple[str, np.ndarray]],
+) -> None:
+    """The basin edge ρ*(t) over the measured probability of retrieval, and where that is ½.
+
+    noise : (T,) noise variances t. ratio : (R,) squared distances ρ of the cues. success :
+    (T, R). edge : t and ρ* of theory. crossings : (label, (3, T): t, ρ and its error).
+    """
+    cells = axes.pcolormesh(
+        *(noise, ratio, success.T), cmap="Greys", vmin=0, vmax=1.3, shading="nearest", zorder=0
+    )
+    cells.set_edgecolor("face")
+    axes.plot(*edge, color=ORANGE, lw=1.8, label=r"$\rho^*(t)$ (theory)", zorder=2)
+    for (label, found), (color, marker) in zip(
+        crossings, ((BLUE, "o"), (GREEN, "^")), strict=False
+    ):
+        known = np.isfinite(found).all(0)
+        axes.errorbar(
+            *(found[0, known], found[1, known]),
+            yerr=found[2, known],
+            color=color,
+            marker=marker,
+            ms=5,
+            ls="",
+            capsize=2,
+            mec="white",
+            label=label,
+            zorder=3,
+        )
+    axes.set_xlabel(r"noise variance $t=\sigma^2=1/\beta$")
+    axes.set_ylabel(r"squared distance of the cue $\rho$ (units of $tm$)")
+    axes.set_ylim(ratio[0], ratio[-1])
+    axes.legend(fontsize=8, loc="upper right", frameon=True, edgecolor="none", framealpha=0.9)
 
 
 def _posterior(axes: Axes, report: SurveyReport) -> None:
