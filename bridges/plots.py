@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from bridges.comparison import Curve, Report
@@ -49,6 +50,8 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "savefig.dpi": 200,
 }
+SHADES = LinearSegmentedColormap.from_list("shades", ["white", "0.45"])
+"""Of maps, light enough for lines and points to be seen on them."""
 _THEORY: tuple[dict[str, Any], ...] = (
     {"color": "0.35", "lw": 1.2, "ls": "-", "zorder": 1},
     {"color": "0.35", "lw": 1.2, "ls": ":", "zorder": 1},
@@ -152,9 +155,10 @@ def basin_edge_panel(
     (T, R). edge : t and ρ* of theory. crossings : (label, (3, T): t, ρ and its error).
     """
     cells = axes.pcolormesh(
-        *(noise, ratio, success.T), cmap="Greys", vmin=0, vmax=1.3, shading="nearest", zorder=0
+        *(noise, ratio, success.T), cmap=SHADES, vmin=0, vmax=1, shading="nearest", zorder=0
     )
-    cells.set_edgecolor("face")
+    bar = axes.figure.colorbar(cells, ax=axes, pad=0.01, aspect=30)
+    bar.set_label("probability of retrieval, one step")
     axes.plot(*edge, color=ORANGE, lw=1.8, label=r"$\rho^*(t)$ (theory)", zorder=2)
     for (label, found), (color, marker) in zip(
         crossings, ((BLUE, "o"), (GREEN, "^")), strict=False

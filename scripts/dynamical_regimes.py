@@ -354,7 +354,7 @@ class Report:
         from diffusion.theory import basin_edge, collapse_sigma
 
         with matplotlib.rc_context(plots.STYLE):
-            figure = Figure(figsize=(11, 4.2), layout="constrained")
+            figure = Figure(figsize=(11.6, 4.2), layout="constrained")
             mixture, digits, basin = figure.subplots(1, 3)
             self._curves(mixture, "mixture")
             fine = np.linspace(self.times["mixture"][0], self.times["mixture"][-1], 300)
@@ -362,10 +362,10 @@ class Report:
                 mixture.plot(fine, values, color=LOOKS[name][1], lw=1.4, zorder=1)
             plots.mark(mixture, self.mixture.collapse, "$t_C$", "-")
             mixture.set_title("two Gaussian classes (lines: theory)", fontsize=9.5)
-            mixture.legend(fontsize=8, loc="center right")
+            mixture.legend(fontsize=8, loc=(0.38, 0.16))
             self._curves(digits, "digits")
             plots.mark(digits, self.collapse("digits")[0], "$Y=1/2$", "-")
-            digits.set_title("digits: class and datum are chosen together", fontsize=9.5)
+            digits.set_title("digits: choices of class and datum overlap", fontsize=9.5)
             noise = np.linspace(self.noises[0], self.noises[-1], 200)
             P = self.mixture.P
             plots.basin_edge_panel(
