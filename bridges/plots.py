@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +41,8 @@ LOOKS: dict[str, tuple[str, str]] = {
     "twn": ("#AA4466", "p"),
     "twn-structured": ("#117733", "X"),
 }
-BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-"""Colours of what is no model, told apart by colour-blind readers."""
-STYLE: dict[Any, Any] = {
+_BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"  # of what is no model
+_STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -58,9 +58,14 @@ _THEORY: tuple[dict[str, Any], ...] = (
 )
 
 
+def look() -> AbstractContextManager[None]:
+    """The one look; figures are made, and drawn on, inside it."""
+    return matplotlib.rc_context(_STYLE)
+
+
 def comparison_figure(report: Report) -> Figure:
     """Retrieval against load and against corruption, the axes that were measured."""
-    with matplotlib.rc_context(STYLE):
+    with look():
         panels = [
             draw
             for draw, measured in ((_load, report.load), (_corruption, report.corruption))
@@ -131,7 +136,7 @@ def _draw(axes: Axes, curve: Curve) -> None:
 
 def survey_figure(report: SurveyReport) -> Figure:
     """A data set as memories: its posterior, its dimension, and what distances prove."""
-    with matplotlib.rc_context(STYLE):
+    with look():
         figure = Figure(figsize=(10.2, 3.9), layout="constrained")
         posterior, dimension, distance = figure.subplots(1, 3)
         _posterior(posterior, report)
@@ -159,9 +164,9 @@ def basin_edge_panel(
     )
     bar = axes.figure.colorbar(cells, ax=axes, pad=0.01, aspect=30)
     bar.set_label("probability of retrieval, one step")
-    axes.plot(*edge, color=ORANGE, lw=1.8, label=r"$\rho^*(t)$ (theory)", zorder=2)
+    axes.plot(*edge, color=_ORANGE, lw=1.8, label=r"$\rho^*(t)$ (theory)", zorder=2)
     for (label, found), (color, marker) in zip(
-        crossings, ((BLUE, "o"), (GREEN, "^")), strict=False
+        crossings, ((_BLUE, "o"), (_GREEN, "^")), strict=False
     ):
         known = np.isfinite(found).all(0)
         axes.errorbar(
@@ -184,12 +189,12 @@ def basin_edge_panel(
 
 def _posterior(axes: Axes, report: SurveyReport) -> None:
     shown = (
-        ("return_probability", "return $Y$", BLUE, "o"),
-        ("entropy", r"entropy $H/\log P$", ORANGE, "s"),
-        ("agreement", r"same class $\varphi$", GREEN, "^"),
+        ("return_probability", "return $Y$", _BLUE, "o"),
+        ("entropy", r"entropy $H/\log P$", _ORANGE, "s"),
+        ("agreement", r"same class $\varphi$", _GREEN, "^"),
     )
     for name, label, color, marker in shown:
-        points(axes, report.sigma, report.curve(name), label, color, marker)
+        _errorbars(axes, report.sigma, report.curve(name), label, color, marker)
     marks = (
         (report.value("collapse_sigma")[0], "$Y=1/2$", "-"),
         (float(np.sqrt(np.expm1(2 * report.value("speciation_time")[0]))), "$t_S$", "--"),
@@ -204,7 +209,7 @@ def _posterior(axes: Axes, report: SurveyReport) -> None:
 
 
 def _dimension(axes: Axes, report: SurveyReport) -> None:
-    points(axes, report.sigma, report.curve("dimension"), "", BLUE, "o")
+    _errorbars(axes, report.sigma, report.curve("dimension"), "", _BLUE, "o")
     mark(axes, report.value("collapse_sigma")[0], "$Y=1/2$", "-")
     axes.set_ylim(bottom=0)
     axes.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
@@ -215,10 +220,10 @@ def _dimension(axes: Axes, report: SurveyReport) -> None:
 
 def _distance(axes: Axes, report: SurveyReport) -> None:
     chance, _ = report.value("chance")
-    for who, color, marker in (("held-out points", BLUE, "o"), ("samples", ORANGE, "s")):
+    for who, color, marker in (("held-out points", _BLUE, "o"), ("samples", _ORANGE, "s")):
         found = report.below(who.removesuffix(" points"))
         if found is not None:
-            points(axes, found[0], found[1:], who, color, marker)
+            _errorbars(axes, found[0], found[1:], who, color, marker)
     c = np.linspace(0, 1, 100)
     exponent = np.log(chance) / np.log(1 / 3)
     axes.plot(c, c**exponent, color="0.35", lw=1.2, label=f"chance $c^D$, $D$ = {exponent:.1f}")
@@ -235,7 +240,7 @@ def _noise_axis(axes: Axes, report: SurveyReport) -> None:
     axes.set_xlabel(r"noise level $\sigma$ (rms deviations of the data)")
 
 
-def points(
+def _errorbars(
     axes: Axes, x: Any, found: np.ndarray | None, label: str, color: str, marker: str
 ) -> None:
     """Data with error bars: `found` (2, K) holds means and standard errors, None nothing."""
@@ -270,6 +275,6 @@ def mark(axes: Axes, x: float, label: str, style: str) -> None:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, whole or not at all."""
     content = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
+    with look():
         figure.savefig(content, format="png")
     write_bytes(path, content.getvalue())

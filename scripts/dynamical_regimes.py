@@ -346,14 +346,13 @@ class Report:
 
     def figure(self) -> Any:
         """Mixture, digits, basin."""
-        import matplotlib
         import numpy as np
         from matplotlib.figure import Figure
 
         from bridges import plots
         from diffusion.theory import basin_edge, collapse_sigma
 
-        with matplotlib.rc_context(plots.STYLE):
+        with plots.look():
             figure = Figure(figsize=(11.6, 4.2), layout="constrained")
             mixture, digits, basin = figure.subplots(1, 3)
             self._curves(mixture, "mixture")

@@ -363,12 +363,11 @@ class Report:
 
     def figure(self) -> Any:
         """Spectrum, dimension against t, dimension as a map, order of loss."""
-        import matplotlib
         from matplotlib.figure import Figure
 
         from bridges import plots
 
-        with matplotlib.rc_context(plots.STYLE):
+        with plots.look():
             figure = Figure(figsize=(10.5, 7.6), layout="constrained")
             (spectrum, curves), (chart, order) = figure.subplots(2, 2)
             self._spectrum(spectrum)
