@@ -22,6 +22,7 @@ distance ρσ²m finds its pattern iff ρ < ρ*(σ), with ρ* = 1 at the collaps
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -55,6 +56,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "samples": 16,
     },
 }
+_DIGITS_COLLAPSE = 0.55  # about where Y = ½, to lay the times around
 RATIOS = [k / 5 for k in range(10)]  # ρ of the cues
 
 
@@ -128,7 +130,7 @@ def main(run: Run, **chosen: Any) -> Findings:
     distance = chosen["separation"] * math.sqrt(d)
     mixture = Mixture(P, d, distance, chosen["variance"])
     shared = {"draws": chosen["draws"]}
-    spectrum = [1.0] * chosen["intrinsic"]
+    digits, spectrum = digits_speciation(), [1.0] * chosen["intrinsic"]
     low, high = (float(f(P, spectrum)) ** 2 for f in (collapse_sigma, onset_sigma))
     points: list[Point] = [
         {
@@ -140,7 +142,7 @@ def main(run: Run, **chosen: Any) -> Findings:
             "times": _grid(mixture.collapse, mixture.speciation, levels),
         }
         | shared,
-        {"data": "digits", "times": _grid(0.55, digits_speciation(), levels)} | shared,
+        {"data": "digits", "times": _grid(_DIGITS_COLLAPSE, digits, levels)} | shared,
     ]
     noises = [low * (0.75 + (high / low - 0.75) * k / 7) for k in range(8)]
     points += [
@@ -148,7 +150,7 @@ def main(run: Run, **chosen: Any) -> Findings:
         | {"draws": max(50, chosen["draws"] // 4)}
         for t in noises
     ]
-    return Report(run(measure, points), mixture, spectrum).findings()
+    return Report(run(measure, points), mixture, digits, spectrum).findings()
 
 
 class Mixture:
@@ -213,7 +215,9 @@ def _grid(collapse: float, speciation: float, levels: int) -> list[float]:
 class Report:
     """What the study found."""
 
-    def __init__(self, study: Study, mixture: Mixture, spectrum: list[float]) -> None:
+    def __init__(
+        self, study: Study, mixture: Mixture, digits: float, spectrum: list[float]
+    ) -> None:
         import numpy as np
 
         self.study, self.mixture, self.spectrum = study, mixture, spectrum
@@ -224,7 +228,7 @@ class Report:
             for data, times in self.times.items()
             for name in ("return", "own", "entropy", "agreement")
         }
-        self.speciation = {"mixture": mixture.speciation, "digits": digits_speciation()}
+        self.speciation = {"mixture": mixture.speciation, "digits": digits}
         self.noises = [p["noise"] for p in study.points if "noise" in p]
         basin = study.by_sample("data", "quantity", "noise", "ratio")
         self.basin = {
@@ -243,20 +247,25 @@ class Report:
         """A curve at one of its times, and its standard error."""
         return _mean(self.curves[data, quantity][:, self.times[data].index(time)].tolist())
 
-    def edges(self, criterion: str) -> Any:
-        """t, the ρ at which half of the cues are retrieved, and its error, (3, noises)."""
+    @cached_property
+    def edges(self) -> dict[str, Any]:
+        """By criterion t, the ρ at which half of the cues are retrieved, its error, (3, noises)."""
         import numpy as np
 
         from bridges.retrieval import crossing
 
-        found = []
-        for t, table in zip(self.noises, self.basin[criterion], strict=True):
-            value, _ = crossing(np.array(RATIOS), table.T, 0.5, rising=False)
-            each = [crossing(np.array(RATIOS), one[None], 0.5, rising=False)[0] for one in table.T]
-            known = [one for one in each if math.isfinite(one)]
-            error = _mean(known)[1] if len(known) == len(each) else math.nan
-            found.append((t, value, error))
-        return np.array(found).T
+        def half(by_sample: Any) -> float:
+            return crossing(np.array(RATIOS), by_sample, 0.5, rising=False, resamples=1)[0]
+
+        found = {}
+        for criterion, tables in self.basin.items():
+            rows = []
+            for t, table in zip(self.noises, tables, strict=True):
+                each = [half(one[None]) for one in table.T]
+                error = _mean(each)[1] if np.isfinite(each).all() else math.nan
+                rows.append((t, half(table.T), error))
+            found[criterion] = np.array(rows).T
+        return found
 
     def findings(self) -> Findings:
         """Text, record and figure."""
@@ -290,7 +299,7 @@ class Report:
             {"noise": t, "theory": float(basin_edge(P, self.spectrum, math.sqrt(t)))}
             | {
                 name: {"value": float(edge[1, k]), "sem": float(edge[2, k])}
-                for name, edge in ((n, self.edges(n)) for n in self.basin)
+                for name, edge in self.edges.items()
             }
             for k, t in enumerate(self.noises)
         ]
@@ -332,7 +341,7 @@ class Report:
                 f"{data}: t_S = {self.speciation[data]:.4f}, Y = 1/2 at s = {time}{known}",
                 table(["time s", "σ²", *names], rows),
             ]
-        one, fixed = (self.edges(name) for name in ("one-step", "fixed-point"))
+        one, fixed = self.edges["one-step"], self.edges["fixed-point"]
         rows = [
             [
                 f"{t:.3f}",
@@ -374,8 +383,8 @@ class Report:
                 self.basin["one-step"].mean(2),
                 (noise, basin_edge(P, self.spectrum, np.sqrt(noise))),
                 [
-                    ("half retrieved, one step", self.edges("one-step")),
-                    ("half retrieved, fixed point", self.edges("fixed-point")),
+                    ("half retrieved, one step", self.edges["one-step"]),
+                    ("half retrieved, fixed point", self.edges["fixed-point"]),
                 ],
             )
             plots.mark(basin, float(collapse_sigma(P, self.spectrum)) ** 2, "$t_C$", "-")

@@ -21,6 +21,7 @@ The order of loss is the ratio of these noise variances, and what is printed is 
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -209,18 +210,20 @@ class Report:
         """What the distribution keeps of a direction, λ/(λ + t)."""
         return variance / (variance + t)
 
-    def exact(self, t: float) -> dict[str, float]:
-        """Dimensions of the distribution itself, by the estimators that are measured."""
+    @cached_property
+    def exact(self) -> dict[float, dict[str, float]]:
+        """Dimensions of the distribution itself at each t, by the estimators measured."""
         import torch
 
         from diffusion import LinearManifoldDenoiser, manifold_dimension, manifold_factors
 
         F = manifold_factors(self.dimension, self.subspaces, self.variances, seed=0)
-        denoiser, x = LinearManifoldDenoiser(F), torch.zeros(1, self.dimension)
-        return {
-            name: float(manifold_dimension(denoiser, x, math.sqrt(t), name).value)
-            for name in ("effective", "gap", "half-count")
-        }
+        denoiser, sigma = LinearManifoldDenoiser(F), torch.tensor(self.noise).sqrt()
+        x = torch.zeros(len(sigma), self.dimension)
+        names = ("effective", "gap", "half-count")
+        values = [manifold_dimension(denoiser, x, sigma, n).value.tolist() for n in names]
+        rows = (dict(zip(names, one, strict=True)) for one in zip(*values, strict=True))
+        return dict(zip(self.noise, rows, strict=True))
 
     def lost(self, criterion: str, subspace: int) -> list[float]:
         """The largest t at which a subspace is lost, one value a sample; NaN if nowhere."""
@@ -270,6 +273,7 @@ class Report:
         excess = np.log(self.P / critical(self.spectrum, np.sqrt(t))[:, direction])
         return _last_negative(t.tolist(), excess.tolist())
 
+    @cached_property
     def order(self) -> dict[str, dict[str, Any]]:
         """By criterion, where each subspace is lost and the ratio of the two."""
         table = {}
@@ -314,11 +318,11 @@ class Report:
             "patterns": self.P,
             "samples": self.study.config["samples"],
             "seed": self.study.config["seed"],
-            "order": self.order(),
+            "order": self.order,
             "collapse": {P: float(collapse_sigma(P, self.spectrum)) ** 2 for P in self.loads},
             "onset": {P: float(onset_sigma(P, self.spectrum)) ** 2 for P in self.loads},
             "switch": float(switch_sigma(*self.variances)) ** 2,
-            "exact": [{"t": t} | self.exact(t) for t in self.noise],
+            "exact": [{"t": t} | found for t, found in self.exact.items()],
             "dimensions": dimensions,
         }
 
@@ -341,7 +345,7 @@ class Report:
                 if name == "gap":
                     phases = [letters[self.phase(P, t)] for P in self.loads]
                     cells = [f"{c} {p}" for c, p in zip(cells, phases, strict=True)]
-                rows.append([f"{t:.3g}", *cells, f"{self.exact(t)[name]:.2f}"])
+                rows.append([f"{t:.3g}", *cells, f"{self.exact[t][name]:.2f}"])
             heading = [f"{label}, t", *(f"P = {P}" for P in self.loads), "exact"]
             lines += ["", table(heading, rows)]
         lines.append("(tr trivial, cv coverage, cs consolidation, –– collapsed)")
@@ -355,7 +359,7 @@ class Report:
                 ),
                 found["lost_first"],
             ]
-            for label, found in zip(CRITERIA.values(), self.order().values(), strict=True)
+            for label, found in zip(CRITERIA.values(), self.order.values(), strict=True)
         ]
         heading = [f"lost at t, P = {self.P}", "λ₁", "λ₂", "theory λ₁", "theory λ₂", "lost first"]
         note = "(theory of large dimensions; * rests on fewer than 10 effective points)"
@@ -380,7 +384,7 @@ class Report:
     def finding(self) -> str:
         """The result in a line, the title of the figure."""
         words: dict[str, list[str]] = {}
-        for criterion, found in self.order().items():
+        for criterion, found in self.order.items():
             words.setdefault(found["lost_first"], []).append(criterion)
         parts = [f"{verdict} by {', '.join(names)}" for verdict, names in words.items()]
         lead = "What is lost first is a matter of the criterion" if len(parts) > 1 else "Lost first"
@@ -490,7 +494,7 @@ class Report:
     def _order(self, axes: Any) -> None:
         import numpy as np
 
-        for row, (criterion, found) in enumerate(self.order().items()):
+        for row, (criterion, found) in enumerate(self.order.items()):
             for a, side in enumerate(("large_variance", "small_variance")):
                 value, sem = found[side]["value"], found[side]["sem"]
                 y = -row + 0.1 - 0.2 * a
