@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridges import equivalence
+    from bridges.memorization import (
+        Calibration,
+        DimensionContrast,
+        MemorizationReport,
+        MemoryGeometry,
+        calibrate,
+        dimension_contrast,
+        memorization_report,
+        memory_geometry,
+    )
     from bridges.memory import Memory, Retrieval, as_memory
     from bridges.retrieval import (
         BasinRadius,
@@ -21,29 +31,45 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BasinRadius": "retrieval",
+    "Calibration": "memorization",
     "Capacity": "retrieval",
+    "DimensionContrast": "memorization",
+    "MemorizationReport": "memorization",
     "Memory": "memory",
+    "MemoryGeometry": "memorization",
     "Retrieval": "memory",
     "RetrievalMap": "retrieval",
     "Study": "study",
     "as_memory": "memory",
     "basin_radius": "retrieval",
+    "calibrate": "memorization",
     "capacity": "retrieval",
+    "dimension_contrast": "memorization",
+    "memorization_report": "memorization",
+    "memory_geometry": "memorization",
     "retrieval_map": "retrieval",
     "run_study": "study",
 }
 
 __all__ = [
     "BasinRadius",
+    "Calibration",
     "Capacity",
+    "DimensionContrast",
+    "MemorizationReport",
     "Memory",
+    "MemoryGeometry",
     "Retrieval",
     "RetrievalMap",
     "Study",
     "as_memory",
     "basin_radius",
+    "calibrate",
     "capacity",
+    "dimension_contrast",
     "equivalence",
+    "memorization_report",
+    "memory_geometry",
     "retrieval_map",
     "run_study",
 ]

@@ -23,6 +23,7 @@ _SETTING = (
     *("size", "criterion", "threshold", "trials", "beta", "degree"),
     *("rate", "training-overlap", "training-steps"),
 )
+_FILE = click.Path(dir_okay=False)
 _RUN = ("samples", "seed", "jobs", "device", "out", *options.FLAGS)
 
 
@@ -82,6 +83,56 @@ def compare(
     _run("compare", model, loads, overlap, patterns, overlaps, **shared)
 
 
+@main.command()
+@options.shared("data", "size")
+@options.shared("patterns", default=None, help="Memories of a sample.  [default: all; 200 random]")
+@click.option("--samples-file", type=_FILE, help="Samples of a model to judge, .npy or .npz.")
+@click.option(
+    "--held-out",
+    type=_FILE,
+    help="Data the model has not seen.  [default: what --patterns leaves, or leave one out]",
+)
+@options.shared("draws")
+@options.shared("samples", default=4)
+@options.shared("seed", "jobs", "out", *options.FLAGS)
+@options.plain_errors
+def memorization(
+    samples: int,
+    seed: int,
+    jobs: int,
+    out: Path | None,
+    json: bool,
+    quiet: bool,
+    overwrite: bool,
+    show: bool,
+    **setting: Any,
+) -> None:
+    """Data as memories, samples as copies: when each datum is held, what a distance proves."""
+    from dataclasses import asdict
+
+    from bridges.data import fingerprint, place
+    from bridges.study import run_study
+    from bridges.survey import Survey, SurveyReport
+
+    files = {k: setting[k] for k in ("data", "samples_file", "held_out") if setting[k]}
+    contents = {f"content of {k}": fingerprint(file) for k, file in files.items()}
+    survey = Survey(**(setting | {k: place(file) for k, file in files.items()}))
+    folder = out or Path("results") / f"memorization-{Path(survey.data).stem}"
+    study = run_study(
+        "memorization",
+        survey.measure(),
+        survey.points(),
+        parameters=asdict(survey) | files | contents,
+        samples=samples,
+        seed=seed,
+        jobs=jobs,
+        out=folder,
+        overwrite=overwrite,
+        quiet=quiet or json,
+    )
+    SurveyReport(study, survey).findings().publish(folder, json=json, quiet=quiet, show=show)
+
+
 def _run(
     verb: str,
     models: list[str],
@@ -105,13 +156,11 @@ def _run(
     from dataclasses import asdict
 
     from bridges import comparison
-    from bridges.data import NAMED, fingerprint
+    from bridges.data import fingerprint, place
     from bridges.study import run_study
 
     content = fingerprint(data)
-    # Workers may stand in another folder; the record keeps the name as it was given.
-    place = data if data in NAMED else str(Path(data).resolve())
-    shared = comparison.Setting(place, **setting)
+    shared = comparison.Setting(place(data), **setting)
     points: list[Point] = []
     if overlap is not None:
         points += comparison.load_points(models, loads or shared.loads(), overlap)

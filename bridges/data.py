@@ -71,6 +71,11 @@ def vectors(data: str, kind: str) -> Tensor:
     return _vectors(data, kind, fingerprint(data))
 
 
+def place(data: str) -> str:
+    """A data set by a name that holds in any folder: workers may stand in another."""
+    return data if data in NAMED else str(Path(data).resolve())
+
+
 def fingerprint(data: str) -> str:
     """What tells one content of a file from another; the name of a data set that has none."""
     if data in NAMED:
@@ -86,7 +91,7 @@ def fingerprint(data: str) -> str:
 
 @lru_cache(maxsize=4)
 def _vectors(data: str, kind: str, _: str) -> Tensor:
-    raw = torch.from_numpy(_digits() if data == "digits" else _read(Path(data)))
+    raw = raw_vectors(data)
     spins = bool((raw.abs() == 1).all())
     if not spins and bool((raw == -1).any()) and bool(torch.isin(raw, _ALMOST_SPINS).all()):
         raise ValueError(f"data: {data} must have spins ±1, got {int((raw == 0).sum())} zeros")
@@ -101,6 +106,41 @@ def _vectors(data: str, kind: str, _: str) -> Tensor:
     if not torch.isfinite(norms).all():
         raise ValueError(f"data: {data} has vectors of infinite norm; scale them down")
     return _on_sphere(centred)
+
+
+def raw_vectors(data: str) -> Tensor:
+    """All n vectors of "digits" or of a file as they are stored, (n, N). Raises ValueError."""
+    fingerprint(data)  # refuses what is no file
+    return torch.from_numpy(_digits() if data == "digits" else _read(Path(data)))
+
+
+def class_labels(data: str) -> Tensor | None:
+    """The class of each vector of `raw_vectors(data)`, (n,), where it is known."""
+    if data != "digits":
+        return None
+    from sklearn.datasets import load_digits
+
+    return torch.from_numpy(load_digits().target)
+
+
+def standardised(rows: Tensor) -> tuple[Tensor, float]:
+    """Rows (n, N) about their mean and of mean variance 1, and the unit they were divided by.
+
+    Raises
+    ------
+    ValueError : rows that are all alike.
+
+    Examples
+    --------
+    >>> rows, unit = standardised(torch.tensor([[3.0], [7.0]]))
+    >>> rows.squeeze(1).tolist(), unit
+    ([-1.0, 1.0], 2.0)
+    """
+    centred = rows - rows.mean(0)
+    unit = float(centred.square().mean().sqrt())
+    if not unit > 0:
+        raise ValueError(f"data must hold at least 2 different vectors, got {len(rows)} alike")
+    return centred / unit, unit
 
 
 def _on_sphere(rows: Tensor) -> Tensor:

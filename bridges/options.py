@@ -118,6 +118,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": click.IntRange(0),
         "help": "Dreams, or steps of a learning rule.  [default: the rule's own]",
     },
+    "draws": {"type": click.IntRange(2), "default": 500, "help": "Noised points a noise level."},
     "samples": {"type": click.IntRange(1), "default": 8, "help": "Independent pattern sets."},
     "seed": {"type": click.IntRange(0), "default": 0, "help": "Root of all randomness."},
     "jobs": {"type": click.IntRange(1), "default": _CORES, "help": "Processes."},

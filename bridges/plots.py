@@ -7,19 +7,24 @@ colour-blind readers, and by their markers in print).
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from bridges.comparison import Curve, Report
 from bridges.models import MODELS
 from bridges.record import write_bytes
 from bridges.study import mean_and_sem
+
+if TYPE_CHECKING:
+    from bridges.survey import SurveyReport
 
 LOOKS: dict[str, tuple[str, str]] = {
     "hebb": ("#000000", "o"),
@@ -46,6 +51,7 @@ SERIES: tuple[tuple[str, str], ...] = (
     ("#56B4E9", "P"),
 )
 """Colours and markers of what is no model: loads, cues, kinds of noise."""
+_BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"  # of what is no model
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -54,6 +60,8 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "savefig.dpi": 200,
 }
+SHADES = LinearSegmentedColormap.from_list("shades", ["white", "0.45"])
+"""Of maps, light enough for lines and points to be seen on them."""
 THEORY: tuple[dict[str, Any], ...] = (
     {"color": "0.35", "lw": 1.2, "ls": "-", "zorder": 1},
     {"color": "0.35", "lw": 1.2, "ls": ":", "zorder": 1},
@@ -149,6 +157,144 @@ def points(
         "zorder": 3,
     }
     axes.errorbar(x, mean, yerr=np.nan_to_num(sem), **(usual | settings))
+
+
+def survey_figure(report: SurveyReport) -> Figure:
+    """A data set as memories: its posterior, its dimension, and what distances prove."""
+    with look():
+        figure = Figure(figsize=(10.2, 3.9), layout="constrained")
+        posterior, dimension, distance = figure.subplots(1, 3)
+        _posterior(posterior, report)
+        _dimension(dimension, report)
+        _distance(distance, report)
+        figure.suptitle(report.finding(), fontsize=10.5)
+    return figure
+
+
+def basin_edge_panel(
+    axes: Axes,
+    noise: np.ndarray,
+    ratio: np.ndarray,
+    success: np.ndarray,
+    edge: tuple[np.ndarray, np.ndarray],
+    crossings: Sequence[tuple[str, np.ndarray]],
+) -> None:
+    """The basin edge ρ*(t) over the measured probability of retrieval, and where that is ½.
+
+    noise : (T,) noise variances t. ratio : (R,) squared distances ρ of the cues. success :
+    (T, R). edge : t and ρ* of theory. crossings : (label, (3, T): t, ρ and its error).
+    """
+    cells = axes.pcolormesh(
+        *(noise, ratio, success.T), cmap=SHADES, vmin=0, vmax=1, shading="nearest", zorder=0
+    )
+    bar = axes.figure.colorbar(cells, ax=axes, pad=0.01, aspect=30)
+    bar.set_label("probability of retrieval, one step")
+    axes.plot(*edge, color=_ORANGE, lw=1.8, label=r"$\rho^*(t)$ (theory)", zorder=2)
+    for (label, found), (color, marker) in zip(
+        crossings, ((_BLUE, "o"), (_GREEN, "^")), strict=False
+    ):
+        known = np.isfinite(found).all(0)
+        axes.errorbar(
+            *(found[0, known], found[1, known]),
+            yerr=found[2, known],
+            color=color,
+            marker=marker,
+            ms=5,
+            ls="",
+            capsize=2,
+            mec="white",
+            label=label,
+            zorder=3,
+        )
+    axes.set_xlabel(r"noise variance $t=\sigma^2=1/\beta$")
+    axes.set_ylabel(r"squared distance of the cue $\rho$ (units of $tm$)")
+    axes.set_ylim(ratio[0], ratio[-1])
+    axes.legend(fontsize=8, loc="upper right", frameon=True, edgecolor="none", framealpha=0.9)
+
+
+def _posterior(axes: Axes, report: SurveyReport) -> None:
+    shown = (
+        ("return_probability", "return $Y$", _BLUE, "o"),
+        ("entropy", r"entropy $H/\log P$", _ORANGE, "s"),
+        ("agreement", r"same class $\varphi$", _GREEN, "^"),
+    )
+    for name, label, color, marker in shown:
+        _errorbars(axes, report.sigma, report.curve(name), label, color, marker)
+    marks = (
+        (report.value("collapse_sigma")[0], "$Y=1/2$", "-"),
+        (float(np.sqrt(np.expm1(2 * report.value("speciation_time")[0]))), "$t_S$", "--"),
+    )
+    for sigma, label, style in marks:
+        mark(axes, sigma, label, style)
+    axes.set_ylim(-0.03, 1.05)
+    axes.set_ylabel("posterior weights of the data")
+    axes.legend(fontsize=8, loc="center left")
+    _noise_axis(axes, report)
+    axes.set_title("which datum, which class", fontsize=9.5)
+
+
+def _dimension(axes: Axes, report: SurveyReport) -> None:
+    _errorbars(axes, report.sigma, report.curve("dimension"), "", _BLUE, "o")
+    mark(axes, report.value("collapse_sigma")[0], "$Y=1/2$", "-")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
+    _noise_axis(axes, report)
+    area = report.value("area")[0]
+    axes.set_title(rf"area under the curve: {area:.3f} of $2\,\log P$", fontsize=9.5)
+
+
+def _distance(axes: Axes, report: SurveyReport) -> None:
+    chance, _ = report.value("chance")
+    for who, color, marker in (("held-out points", _BLUE, "o"), ("samples", _ORANGE, "s")):
+        found = report.below(who.removesuffix(" points"))
+        if found is not None:
+            _errorbars(axes, found[0], found[1:], who, color, marker)
+    c = np.linspace(0, 1, 100)
+    exponent = np.log(chance) / np.log(1 / 3)
+    axes.plot(c, c**exponent, color="0.35", lw=1.2, label=f"chance $c^D$, $D$ = {exponent:.1f}")
+    axes.axvline(1 / 3, color="0.35", lw=1, ls=":", zorder=0, label="threshold 1/3")
+    axes.set_ylim(-0.03, 1.05)
+    axes.set_xlabel("$c$")
+    axes.set_ylabel("probability of $d_1/d_2 < c$")
+    axes.legend(fontsize=8, loc="upper left", frameon=True, edgecolor="none", framealpha=1)
+    axes.set_title("nearest neighbours and chance", fontsize=9.5)
+
+
+def _noise_axis(axes: Axes, report: SurveyReport) -> None:
+    axes.set_xscale("log")
+    axes.set_xlabel(r"noise level $\sigma$ (rms deviations of the data)")
+
+
+def _errorbars(
+    axes: Axes, x: Any, found: np.ndarray | None, label: str, color: str, marker: str
+) -> None:
+    """Data with error bars: `found` (2, K) holds means and standard errors, None nothing."""
+    if found is not None:
+        axes.errorbar(
+            *(x, found[0]),
+            yerr=np.nan_to_num(found[1]),
+            color=color,
+            marker=marker,
+            ms=4,
+            lw=0.7,
+            capsize=2,
+            label=label,
+        )
+
+
+def mark(axes: Axes, x: float, label: str, style: str) -> None:
+    """A vertical line with its name at the top, inside."""
+    axes.axvline(x, color="0.35", lw=1, ls=style, zorder=0)
+    axes.annotate(
+        label,
+        (x, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(2, -2),
+        textcoords="offset points",
+        va="top",
+        fontsize=8,
+        color="0.25",
+    )
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -109,6 +109,20 @@ class Study:
         table = np.array([found[one] for one in x]).reshape(len(x), self.config["samples"])
         return np.array(x, dtype=float), table.T
 
+    def by_sample(self, *names: str) -> dict[tuple[Any, ...], list[float]]:
+        """Values grouped by these settings and labels, in the order of the samples.
+
+        A group that has one row a sample lines up with every other such group: samples are
+        shared by all points, so that differences between groups are paired.
+        """
+        grouped: dict[tuple[Any, ...], list[float]] = {}
+        for point, samples in zip(self.points, self.samples, strict=True):
+            for rows in samples:
+                for row in rows:
+                    key = tuple(row.get(name, point.get(name)) for name in names)
+                    grouped.setdefault(key, []).append(row["value"])
+        return grouped
+
 
 def run_study(
     name: str,

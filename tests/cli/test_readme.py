@@ -26,7 +26,8 @@ def test_commands(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("mine.npy", np.random.default_rng(0).normal(size=(40, 20)))
     words = shlex.split(command)
-    cheap = [] if words == ["models"] else ["--samples", "2", "--trials", "10", "--jobs", "1"]
+    trials = "--draws" if words[0] == "memorization" else "--trials"
+    cheap = [] if words == ["models"] else ["--samples", "2", trials, "10", "--jobs", "1"]
     result = CliRunner().invoke(main, words + cheap)
     assert result.exit_code == 0, result.output
 

@@ -1,0 +1,230 @@
+"""Copies against false alarms, data as memories, and the basin edge of the dense memory."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from bridges import (
+    calibrate,
+    dimension_contrast,
+    memorization_report,
+    memory_geometry,
+)
+from bridges.basin_edge import basin_edge_map
+from bridges.data import class_labels, raw_vectors, standardised
+from diffusion import (
+    EmpiricalDenoiser,
+    LinearManifoldDenoiser,
+    calibrated_distance,
+    manifold_factors,
+    neighbour_ratio,
+)
+from diffusion.theory import collapse_sigma, onset_sigma, participation_ratio
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Threads that wait for each other on a busy machine cost more than they do here."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def gaussian(count, size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, size, generator=generator, dtype=torch.float64)
+
+
+def test_chance_level_of_the_ratio_is_found_among_fresh_points():
+    for size in (1, 2, 3):
+        found = calibrate(gaussian(2000, size, 0), gaussian(4000, size, 1), seed=0)
+        ratio = found.criteria["ratio"]
+        error = math.sqrt(ratio.chance / ratio.tested)
+        # 4 s.e., and 10 % for the curvature of the density
+        assert abs(ratio.false_alarms - 3.0**-size) < 4 * error + 0.1 * 3.0**-size
+        assert abs(ratio.chance - 3.0**-size) < 0.15 * 3.0**-size  # D is itself measured
+
+
+def test_leaving_one_out_gives_the_false_alarms_of_held_out_data():
+    data, fresh = gaussian(1500, 3, 0), gaussian(3000, 3, 1)
+    left, held = calibrate(data, seed=0), calibrate(data, fresh, seed=0)
+    assert left.left_out
+    assert not held.left_out
+    for name in ("ratio", "local"):
+        one, other = left.criteria[name].false_alarms, held.criteria[name].false_alarms
+        error = math.sqrt(other * (1 - other) * (1 / 1500 + 1 / 3000))
+        assert abs(one - other) < 4 * 1.5 * error  # neighbours share theirs: not independent
+
+
+def test_calibrated_threshold_has_its_rate_on_points_it_has_not_seen():
+    found = calibrate(gaussian(500, 4, 0), gaussian(8000, 4, 1), level=0.05, seed=2)
+    one = found.criteria["calibrated"]
+    assert one.tested == 4000
+    assert abs(one.false_alarms - 0.05) < 4 * math.sqrt(2 * 0.05 * 0.95 / 4000)  # both halves
+
+
+def test_measures_are_those_of_the_library():
+    data, samples = gaussian(60, 5, 0), gaussian(20, 5, 1)
+    found = calibrate(data, seed=0).measures(samples)
+    torch.testing.assert_close(found["ratio"], neighbour_ratio(samples, data))
+    torch.testing.assert_close(found["local"], calibrated_distance(samples, data))
+
+
+def test_copies_are_told_from_fresh_samples_and_counted():
+    data, fresh, held = gaussian(300, 6, 0), gaussian(300, 6, 1), gaussian(600, 6, 2)
+    copies = data + 0.02 * gaussian(300, 6, 3)
+    mixed = torch.cat([copies[:100], fresh[:200]])
+    report = memorization_report(mixed, data, held, seed=0)
+    assert report.verdict == "copies beyond chance"
+    found = report.copies["calibrated"]
+    assert abs(found.excess - 1 / 3) < 4 * found.sem
+    for name in ("ratio", "local", "calibrated"):  # none flags fresh samples beyond chance
+        found = memorization_report(fresh, data, held, seed=0).copies[name]
+        assert abs(found.excess) <= 4 * found.sem + 1e-12
+
+
+def test_in_a_plane_a_third_of_the_distance_is_no_proof():
+    data, fresh = gaussian(500, 1, 0), gaussian(500, 1, 1)
+    report = memorization_report(fresh, data, gaussian(1000, 1, 2), seed=0)
+    assert report.copies["ratio"].fraction > 0.25  # flagged by distance alone
+    assert report.verdict == "no more copies than among held-out points"
+
+
+def test_samples_are_denoised_before_they_are_judged():
+    F = manifold_factors(50, [4], [1.0], seed=0)
+    source = LinearManifoldDenoiser(F)
+    data, held = source.draw(100, seed=1), source.draw(100, seed=2)
+    sigma = 0.03
+    samples = data + sigma * gaussian(100, 50, 3)
+    raw = memorization_report(samples, data, held, seed=0)
+    denoised = memorization_report(
+        samples, data, held, denoiser=EmpiricalDenoiser(data), sigma=sigma, seed=0
+    )
+    assert denoised.copies["ratio"].fraction > 0.95
+    assert raw.copies["ratio"].fraction < denoised.copies["ratio"].fraction
+
+
+def test_repeated_points_count_once():
+    data = gaussian(50, 3, 0)
+    found = calibrate(torch.cat([data, data[:7]]), seed=0)
+    assert found.repeated == 7
+    assert len(found.data) == 50
+    assert memory_geometry(torch.cat([data, data[:7]]), draws=10, seed=0).patterns == 50
+
+
+def test_flipd_tells_a_denoiser_that_memorized_from_one_that_knows_the_distribution():
+    exact = LinearManifoldDenoiser(manifold_factors(20, [4], [1.0], seed=0))
+    data, held = exact.draw(300, seed=1), exact.draw(300, seed=2)
+    known = dimension_contrast(exact, data, held, 0.3)
+    assert abs(known.separation - 0.5) < 4 * known.sem
+    memorized = dimension_contrast(EmpiricalDenoiser(data), data, held, 0.1)
+    assert memorized.separation > 0.95
+    assert memorized.data < 1 < 4 < memorized.held_out
+
+
+def test_geometry_of_gaussian_memories_meets_theory():
+    P, m = 300, 10
+    found = [memory_geometry(gaussian(P, m, seed), draws=200, seed=seed) for seed in range(4)]
+    theory = float(collapse_sigma(P, [1.0] * m)) ** 2
+    for one in found:
+        # unit: the rms deviation; Y = ½ lies 5 to 25 % above the collapse at finite m
+        assert 1.03 < (one.collapse_sigma * one.unit) ** 2 / theory < 1.3
+        assert abs(one.area - 1) < 4 * one.area_sem + 0.01  # 1 %: the rule of the integral
+        assert (np.diff(one.return_probability) <= 0.01).all()
+        assert (one.entropy >= 0).all()  # decays to zero and never crosses it
+        assert abs(one.unit - 1) < 4 / math.sqrt(2 * P * m)
+    middle = np.mean([np.interp(theory**0.5, one.sigma, one.return_probability) for one in found])
+    law = float(participation_ratio(P, [1.0] * m, theory**0.5))
+    assert law < middle < law + 0.13  # Jensen's gap
+    assert abs(np.mean([one.participation_ratio for one in found]) - m / (1 + m / P)) < 0.1
+
+
+def test_geometry_of_the_digits():
+    grid = np.exp(np.linspace(-3, 4.5, 16) / 2)
+    images, labels = raw_vectors("digits"), class_labels("digits")
+    found = memory_geometry(images, labels, grid, draws=600, seed=0)
+    assert abs(found.collapse_sigma**2 - 1.974) < 0.1  # 0.05, and 4 s.e. of 600 draws
+    assert found.speciation_time == pytest.approx(1.1275, abs=1e-4)
+    assert found.two_nn_dimension == pytest.approx(9.04, abs=0.01)
+    assert found.participation_ratio == pytest.approx(13.17, abs=0.005)
+    assert abs(found.peak_dimension - 4.92) < 0.4  # 4 s.e. of 600 draws, and the grid
+    assert abs(found.area - 1) < 4 * found.area_sem + 0.01  # 1 %: the rule of the integral
+    time = np.log1p(found.sigma**2) / 2
+    assert abs(np.interp(1.1275, time, found.agreement) - 0.477) < 0.05
+    json.dumps(found.to_dict())
+
+
+def test_basin_edge_lies_where_theory_puts_it():
+    P, spectrum = 1000, [1.0] * 20
+    ratios = np.arange(0, 1.7, 0.2)
+    for t, edge in ((1.005, 1.0), (1.482, 0.566), (1.799, 0.303)):
+        found = [basin_edge_map(P, spectrum, t**0.5, ratios, 100, seed=seed) for seed in range(2)]
+        assert found[0].edge == pytest.approx(edge, abs=2e-3)
+        success = np.mean([one.one_step for one in found], 0)
+        measured = np.interp(-0.5, -success, ratios)
+        assert abs(measured - edge) < 0.2  # 0.1 of finite size (m = 20), 4 s.e. of 200 cues
+
+
+def test_collapse_is_the_capacity_of_the_dense_memory():
+    """At ρ = 1 and a given β the load at which half of the cues fail is that of the collapse."""
+    spectrum, loads = [1.0] * 20, np.geomspace(50, 20000, 6).round().astype(int)
+    sigma = float(collapse_sigma(1000, spectrum))
+    success = [
+        basin_edge_map(int(P), spectrum, sigma, [1.0], 300, seed=1).one_step[0] for P in loads
+    ]
+    capacity = math.exp(np.interp(-0.5, -np.array(success), np.log(loads)))
+    # within 15 % of the exponent: P is exponential in m, Jensen's gap lifts it at m = 20
+    assert abs(math.log(capacity) / math.log(1000) - 1) < 0.15
+
+
+def test_no_basin_is_left_far_above_the_onset():
+    spectrum = [1.0] * 20
+    found = basin_edge_map(1000, spectrum, 2 * float(onset_sigma(1000, spectrum)), [0.0], seed=0)
+    assert found.edge == 0
+    assert found.one_step[0] == found.fixed_point[0] == 0
+
+
+def test_the_seed_reproduces_and_the_caller_keeps_its_data():
+    data = gaussian(60, 3, 0)
+    kept = data.clone()
+    one, two = (memory_geometry(data, draws=20, seed=4) for _ in range(2))
+    assert str(one.to_dict()) == str(two.to_dict())  # NaN and all
+    assert str(calibrate(data, seed=1).to_dict()) == str(calibrate(data, seed=1).to_dict())
+    assert torch.equal(data, kept)
+    assert memory_geometry(3 * data + 1, draws=20, seed=4).collapse_sigma == pytest.approx(
+        one.collapse_sigma
+    )  # noise levels are in units of the data
+
+
+def test_standardised():
+    rows, unit = standardised(raw_vectors("digits"))
+    assert float(rows.mean(0).abs().max()) < 1e-12
+    assert float(rows.square().mean()) == pytest.approx(1)
+    assert unit == pytest.approx(4.3328, abs=1e-4)
+    with pytest.raises(ValueError, match="at least 2 different vectors, got 3 alike"):
+        standardised(torch.ones(3, 2))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda d: calibrate(d[:3]), "data must hold at least 4 different points, got 3"),
+        (lambda d: calibrate(d, d[:1]), "held_out must hold at least 2 points, got 1"),
+        (lambda d: calibrate(d, level=1.0), r"level must lie in \(0, 1\), got 1.0"),
+        (lambda d: calibrate(d, d[:, :2]), r"held_out must have shape \(rows, 3\)"),
+        (lambda d: memorization_report(d[:0], d), "samples must hold at least one point"),
+        (lambda d: memorization_report(d, d, sigma=1.0), "must be given together"),
+        (lambda d: memory_geometry(d[:2]), "data must hold at least 4 different points, got 2"),
+        (lambda d: memory_geometry(d * math.nan), "data must be finite"),
+        (lambda d: basin_edge_map(1, [1.0], 1.0, [1.0]), "P must be a whole number"),
+        (lambda d: basin_edge_map(9, [1.0], 1.0, [-1.0]), "ratios must be numbers"),
+        (lambda d: basin_edge_map(9, [1.0], 0.0, [1.0]), "sigma must be positive"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(gaussian(30, 3, 0))
