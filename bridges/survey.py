@@ -248,7 +248,8 @@ class SurveyReport:
         """Tables for a person."""
         unit = self.value("unit")[0]
         lines = [
-            f"{Path(self.survey.data).name}, P = {self.patterns} memories; errors: s.e. {self._errors()}; "
+            f"{Path(self.survey.data).name}, P = {self.patterns} memories; "
+            f"errors: s.e. {self._errors()}; "
             f"σ in units of the data's rms deviation, {unit:.4g}",
             "",
             table(
