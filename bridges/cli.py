@@ -16,7 +16,10 @@ from bridges import options
 from bridges.models import MODELS, SIDE_BY_SIDE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bridges.record import Point
+    from bridges.study import Findings, Measure, Study
 
 
 _SETTING = (
@@ -96,41 +99,26 @@ def compare(
 @options.shared("samples", default=4)
 @options.shared("seed", "jobs", "out", *options.FLAGS)
 @options.plain_errors
-def memorization(
-    samples: int,
-    seed: int,
-    jobs: int,
-    out: Path | None,
-    json: bool,
-    quiet: bool,
-    overwrite: bool,
-    show: bool,
-    **setting: Any,
-) -> None:
+def memorization(**shared: Any) -> None:
     """Data as memories, samples as copies: when each datum is held, what a distance proves."""
-    from dataclasses import asdict
+    from dataclasses import asdict, fields
 
     from bridges.data import fingerprint, place
-    from bridges.study import run_study
     from bridges.survey import Survey, SurveyReport
 
+    setting = {f.name: shared.pop(f.name) for f in fields(Survey)}
     files = {k: setting[k] for k in ("data", "samples_file", "held_out") if setting[k]}
     contents = {f"content of {k}": fingerprint(file) for k, file in files.items()}
     survey = Survey(**(setting | {k: place(file) for k, file in files.items()}))
-    folder = out or Path("results") / f"memorization-{Path(survey.data).stem}"
-    study = run_study(
+    _conduct(
         "memorization",
+        setting["data"],
         survey.measure(),
         survey.points(),
-        parameters=asdict(survey) | files | contents,
-        samples=samples,
-        seed=seed,
-        jobs=jobs,
-        out=folder,
-        overwrite=overwrite,
-        quiet=quiet or json,
+        asdict(survey) | files | contents,
+        lambda study: SurveyReport(study, survey).findings(),
+        **shared,
     )
-    SurveyReport(study, survey).findings().publish(folder, json=json, quiet=quiet, show=show)
 
 
 def _run(
@@ -142,6 +130,42 @@ def _run(
     overlaps: list[float] | None,
     *,
     data: str,
+    **shared: Any,
+) -> None:
+    """Measure the axes that are asked for."""
+    from dataclasses import asdict, fields
+
+    from bridges import comparison
+    from bridges.data import fingerprint, place
+
+    content = fingerprint(data)
+    names = [f.name for f in fields(comparison.Setting) if f.name in shared]
+    setting = comparison.Setting(place(data), **{name: shared.pop(name) for name in names})
+    points: list[Point] = []
+    if overlap is not None:
+        points += comparison.load_points(models, loads or setting.loads(), overlap)
+    if patterns is not None and overlaps is not None:
+        points += comparison.corruption_points(models, patterns, overlaps)
+    setting.check(models, sorted({point["patterns"] for point in points}))
+    _conduct(
+        verb,
+        data,
+        setting.measure(),
+        points,
+        asdict(setting) | {"data": data, "content": content},
+        lambda study: comparison.Report(study, setting, overlap, patterns).findings(),
+        **shared,
+    )
+
+
+def _conduct(
+    verb: str,
+    data: str,
+    measure: Measure,
+    points: list[Point],
+    parameters: Point,
+    conclude: Callable[[Study], Findings],
+    *,
     samples: int,
     seed: int,
     jobs: int,
@@ -150,29 +174,16 @@ def _run(
     quiet: bool,
     overwrite: bool,
     show: bool,
-    **setting: Any,
 ) -> None:
-    """Measure the axes that are asked for; print, record and draw them."""
-    from dataclasses import asdict
-
-    from bridges import comparison
-    from bridges.data import fingerprint, place
+    """Measure, conclude, record and print."""
     from bridges.study import run_study
 
-    content = fingerprint(data)
-    shared = comparison.Setting(place(data), **setting)
-    points: list[Point] = []
-    if overlap is not None:
-        points += comparison.load_points(models, loads or shared.loads(), overlap)
-    if patterns is not None and overlaps is not None:
-        points += comparison.corruption_points(models, patterns, overlaps)
-    shared.check(models, sorted({point["patterns"] for point in points}))
     folder = out or Path("results") / f"{verb}-{Path(data).stem}"
     study = run_study(
         verb,
-        shared.measure(),
+        measure,
         points,
-        parameters=asdict(shared) | {"data": data, "content": content},
+        parameters=parameters,
         samples=samples,
         seed=seed,
         jobs=jobs,
@@ -180,8 +191,7 @@ def _run(
         overwrite=overwrite,
         quiet=quiet or json,
     )
-    findings = comparison.Report(study, shared, overlap, patterns).findings()
-    findings.publish(folder, json=json, quiet=quiet, show=show)
+    conclude(study).publish(folder, json=json, quiet=quiet, show=show)
 
 
 if __name__ == "__main__":

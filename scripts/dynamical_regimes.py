@@ -445,9 +445,10 @@ def _mean(values: list[float]) -> tuple[float, float]:
     """Mean and standard error, NaN for a single value."""
     import numpy as np
 
-    if len(values) < 2:
-        return float(np.mean(values)) if values else math.nan, math.nan
-    return float(np.mean(values)), float(np.std(values, ddof=1) / math.sqrt(len(values)))
+    from bridges.study import mean_and_sem
+
+    mean, sem = mean_and_sem(np.array(values))
+    return float(mean), float(sem)
 
 
 def _plain(pair: tuple[float, float]) -> dict[str, float]:
