@@ -26,6 +26,7 @@ from scipy.optimize import isotonic_regression
 from torch import Tensor
 
 from bridges.memory import Memory, one_step, recall
+from bridges.study import mean_and_sem
 from hopfield import checks
 from hopfield.checks import Seed
 
@@ -132,6 +133,7 @@ def retrieval_map(
     ------
     ValueError : an argument outside its range, no memory, a memory that returns NaN or
         states of a wrong shape, or (one-step) has no `step`.
+    TypeError : something that is no Memory.
 
     Examples
     --------
@@ -161,7 +163,7 @@ def retrieval_map(
         units = [_measure(one, m, trials, criterion, threshold, cue_seed) for m in grid]
         results.append(np.stack(units, 1))  # (patterns, overlaps, 3)
     table = results[0] if len(results) == 1 else np.stack([one.mean(0) for one in results])
-    mean, sem = _mean_and_sem(table)
+    mean, sem = mean_and_sem(table)
     return RetrievalMap(
         overlap_in=grid,
         overlap_out=mean[:, 0],
@@ -280,7 +282,7 @@ def capacity(
                 build(load, one), [overlap], trials, criterion, threshold, seed=one
             )
             table[row, column] = found.overlap_out[0], found.success[0]
-    mean, sem = _mean_and_sem(table)
+    mean, sem = mean_and_sem(table)
     load, interval = crossing(np.log(grid), table[:, :, 1], success, rising=False)
     curve = CapacityCurve(grid, mean[:, 0], mean[:, 1], sem[:, 1], table[:, :, 1])
     return Capacity(
@@ -359,14 +361,6 @@ def _cosine(states: Tensor, patterns: Tensor) -> Tensor:
     states, patterns = states.double(), patterns.double()
     norms = states.norm(dim=1) * patterns.norm(dim=1)
     return torch.where(norms > 0, (states * patterns).sum(1) / norms, 0.0)
-
-
-def _mean_and_sem(table: Array) -> tuple[Array, Array]:
-    """Mean over the first axis and its standard error (NaN for a single sample)."""
-    samples = len(table)
-    if samples == 1:
-        return table[0], np.full(table.shape[1:], np.nan)
-    return table.mean(0), table.std(0, ddof=1) / np.sqrt(samples)
 
 
 def _grid(name: str, values: Sequence[float], high: float = float("inf")) -> Array:

@@ -60,6 +60,8 @@ class Study:
 
     def results(self) -> list[Row]:
         """One row a measured value: the point's settings, the mean, `sem` and `n`."""
+        import numpy as np
+
         table = []
         for point, samples in zip(self.points, self.samples, strict=True):
             grouped: dict[tuple[Any, ...], list[float]] = {}
@@ -69,8 +71,9 @@ class Study:
                     grouped.setdefault(key, []).append(row["value"])
             settings = {k: v for k, v in point.items() if not isinstance(v, list)}
             for key, values in grouped.items():
-                mean, sem = _mean_and_sem(values)
-                table.append(settings | dict(key) | {"value": mean, "sem": sem, "n": len(values)})
+                mean, sem = (float(one) for one in mean_and_sem(np.array(values)))
+                found = {"value": mean, "sem": sem if len(values) > 1 else None, "n": len(values)}
+                table.append(settings | dict(key) | found)
         return table
 
     def total(self, quantity: str) -> float:
@@ -342,14 +345,6 @@ def _seeds(root: int, samples: int) -> list[int]:
     ]
 
 
-def _mean_and_sem(values: list[float]) -> tuple[float, float | None]:
-    n = len(values)
-    mean = math.fsum(values) / n
-    if n == 1:
-        return mean, None
-    return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n)
-
-
 def mean_and_sem(by_sample: ndarray) -> tuple[ndarray, ndarray]:
     """Mean over the first axis and its standard error; NaN are left out, and come of nothing.
 
@@ -364,9 +359,10 @@ def mean_and_sem(by_sample: ndarray) -> tuple[ndarray, ndarray]:
 
     known = ~np.isnan(by_sample)
     n = known.sum(0)
-    mean = np.where(known, by_sample, 0).sum(0) / np.where(n > 0, n, np.nan)
-    squares = np.where(known, by_sample - mean, 0) ** 2
-    return mean, np.sqrt(squares.sum(0) / np.where(n > 1, (n - 1) * n, np.nan))
+    with np.errstate(invalid="ignore"):  # an infinite value has an infinite mean and no error
+        mean = np.where(known, by_sample, 0).sum(0) / np.where(n > 0, n, np.nan)
+        squares = np.where(known, by_sample - mean, 0) ** 2
+        return mean, np.sqrt(squares.sum(0) / np.where(n > 1, (n - 1) * n, np.nan))
 
 
 def estimate(by_sample: ndarray) -> dict[str, float]:
