@@ -22,9 +22,8 @@ lint: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# -P: the folder of the script has folders called hopfield and diffusion too
 bench: $(READY) $(PEERS)  ## speed, as ratios measured in one run
-	$(BIN)/python -P tests/bench.py .venv/peers/bin/python
+	$(BIN)/python tests/bench .venv/peers/bin/python
 
 clean:
 	rm -rf .venv build *.egg-info
