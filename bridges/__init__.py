@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         memory_geometry,
     )
     from bridges.memory import Memory, Retrieval, as_memory
+    from bridges.results import Study
     from bridges.retrieval import (
         BasinRadius,
         Capacity,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
         capacity,
         retrieval_map,
     )
-    from bridges.study import Study, run_study
+    from bridges.study import run_study
 
 _HOMES = {
     "BasinRadius": "retrieval",
