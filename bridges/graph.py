@@ -275,17 +275,34 @@ def chain_committor(
     return result
 
 
-def layout(T: Transitions | Tensor | Array, threshold: float = 1e-3, seed: int = 0) -> Array:
+def layout(T: Transitions | Tensor | Array, seed: int = 0) -> Array:
     """Places (P, 2) for a picture, memories that are confused close together.
+
+    t-SNE (van der Maaten & Hinton 2008) of the distances −log (T + Tᵀ)/2, which for the exact
+    score grow with the squared distance of the memories. What never happened is as far as the
+    rarest of what did. Errors as for `attractor_graph`.
 
     Examples
     --------
     >>> layout([[0.9, 0.1], [0.1, 0.9]]).shape
     (2, 2)
     """
-    graph = undirected(T, threshold)
-    places = nx.spring_layout(graph, seed=seed, iterations=100)
-    return np.array([places[node] for node in graph])
+    chain = _chain(T)
+    both = (chain + chain.T) / 2
+    P = len(both)
+    happened = both[both > 0]
+    far = -np.log(np.maximum(both, happened.min() if happened.size else 1.0))
+    np.fill_diagonal(far, 0)
+    if P < 4 or not far.any():  # too few for neighbourhoods, or nobody has any
+        turn = 2 * np.pi * np.arange(P) / P
+        return np.stack([np.cos(turn), np.sin(turn)], 1)
+    from sklearn.manifold import TSNE
+
+    perplexity = min(15.0, (P - 1) / 3)
+    method = TSNE(
+        metric="precomputed", init="random", perplexity=perplexity, random_state=seed, n_jobs=1
+    )
+    return method.fit_transform(far)
 
 
 def _chain(T: Any) -> Array:

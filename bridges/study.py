@@ -188,7 +188,7 @@ def run_study(
     reused = len(done)
     tasks = [task for task in asked if task not in done]
     bar = _progress(name, len(points) * samples, reused, quiet)
-    for p, s, rows in _computed(measure, points, _seeds(seed, samples), tasks, jobs):
+    for p, s, rows in _computed(measure, points, sample_seeds(seed, samples), tasks, jobs):
         done[p, s] = rows
         if record is not None:
             record.append(p, s, rows)
@@ -336,7 +336,14 @@ def _task(measure: Measure, point: Point, seed: int, p: int, s: int) -> tuple[in
         numba.set_num_threads(before[1])
 
 
-def _seeds(root: int, samples: int) -> list[int]:
+def sample_seeds(root: int, samples: int) -> list[int]:
+    """The seeds of the samples of a study; a sample's does not depend on their number.
+
+    Examples
+    --------
+    >>> sample_seeds(0, 3)[:2] == sample_seeds(0, 2)
+    True
+    """
     import numpy as np
 
     return [
