@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
 from bridges import plots
 from bridges.graph import communities, layout, undirected
@@ -27,6 +28,7 @@ COLORS = (
 _REST = "0.7"
 _STRONG = 0.05  # weight of an edge from which it is drawn in full
 _FAINT = 100  # edges in full that all the weakest may add up to
+_TICKS = 6  # noise levels that are ticks themselves
 _PANELS = (
     ("return_probability", r"return probability $R = N_{\mathrm{eff}}/P$"),
     ("communities", "communities"),
@@ -138,6 +140,8 @@ def _curves(axes: Axes, series: Sequence[Series], quantity: str, label: str) -> 
                 color="0.25",
             )
         axes.set_yscale("log")
+        axes.set_ylim(0.8, 1.3 * max(one.curves[quantity][1].max(initial=1) for one in series))
+        _plain_ticks(axes.yaxis)
     else:
         axes.set_ylim(-0.03, 1.05)
     references = [one.reference for one in series if one.reference is not None]
@@ -149,11 +153,17 @@ def _curves(axes: Axes, series: Sequence[Series], quantity: str, label: str) -> 
             name, (0.02, mean + sem), xycoords=("axes fraction", "data"), va="bottom", fontsize=8
         )
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    levels = np.unique(np.concatenate([one.curves[quantity][0] for one in series]).round(3))
+    _plain_ticks(axes.xaxis, levels if len(levels) <= _TICKS else None)
     axes.set_xlabel(r"noise level of the cues $\sigma$")
     axes.set_ylabel(label)
+
+
+def _plain_ticks(axis: Axis, at: np.ndarray | None = None) -> None:
+    """Numbers without powers on a logarithmic axis, at some places or at 1, 2, 5, 10 …"""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if at is None else FixedLocator(at.tolist()))
+    axis.set_major_formatter("{x:.3g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _number(pictures: Sequence[Picture]) -> int | None:

@@ -59,6 +59,8 @@ class GraphSurvey:
         self.setting.check([name for name in models if name != EXACT], [patterns])
         checks.number("edge", self.edge, low=0, high=1)
         if EXACT in models:
+            if 1 in overlaps:
+                raise ValueError("overlaps must be below 1: a clean cue has no noise, got 1")
             self.setting.pattern_set("real", patterns, 0)
         return [
             {"model": model, "patterns": patterns, "overlap": m, "sigma": noise_of_overlap(m)}
