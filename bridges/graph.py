@@ -278,9 +278,9 @@ def chain_committor(
 def layout(T: Transitions | Tensor | Array, seed: int = 0) -> Array:
     """Places (P, 2) for a picture, memories that are confused close together.
 
-    t-SNE (van der Maaten & Hinton 2008) of the distances −log (T + Tᵀ)/2, which for the exact
-    score grow with the squared distance of the memories. What never happened is as far as the
-    rarest of what did. Errors as for `attractor_graph`.
+    t-SNE (van der Maaten & Hinton 2008) of the squared distances −log (T + Tᵀ)/2, which for the
+    exact score grow with those of the memories. What never happened is as far as the rarest of
+    what did. Errors as for `attractor_graph`.
 
     Examples
     --------
@@ -291,14 +291,15 @@ def layout(T: Transitions | Tensor | Array, seed: int = 0) -> Array:
     both = (chain + chain.T) / 2
     P = len(both)
     happened = both[both > 0]
-    far = -np.log(np.maximum(both, happened.min() if happened.size else 1.0))
+    rarest = happened.min() if happened.size else 1.0
+    far = np.sqrt(-np.log(np.clip(both, rarest, 1.0)))
     np.fill_diagonal(far, 0)
     if P < 4 or not far.any():  # too few for neighbourhoods, or nobody has any
         turn = 2 * np.pi * np.arange(P) / P
         return np.stack([np.cos(turn), np.sin(turn)], 1)
     from sklearn.manifold import TSNE
 
-    perplexity = min(15.0, (P - 1) / 3)
+    perplexity = min(30.0, (P - 1) / 3)
     method = TSNE(
         metric="precomputed", init="random", perplexity=perplexity, random_state=seed, n_jobs=1
     )

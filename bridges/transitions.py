@@ -199,6 +199,7 @@ def transition_matrix(
     draws, trials = checks.whole("draws", draws), checks.whole("trials", trials)
     checks.choice("criterion", criterion, CRITERIA)
     checks.number("threshold", threshold, low=-1, high=1)
+    _measurable(source)
     if isinstance(source, EmpiricalDenoiser):
         if sigma is None or overlap is not None:
             raise ValueError(
@@ -206,11 +207,6 @@ def transition_matrix(
                 f"got sigma = {sigma}, overlap = {overlap}"
             )
         return _posterior(source, checks.positive("sigma", sigma), draws, seed)
-    if not isinstance(source, Memory):
-        raise TypeError(
-            "source must be an EmpiricalDenoiser or a Memory, "
-            f"got {type(source).__name__}; adapt it with as_memory"
-        )
     if overlap is None or sigma is not None:
         raise ValueError(
             f"a Memory needs overlap and no sigma, got overlap = {overlap}, sigma = {sigma}"
@@ -253,6 +249,7 @@ def return_curve(
     >>> curve.effective_number.round(1)
     array([8., 1.])
     """
+    _measurable(source)
     grid = [checks.positive("sigmas", one) for one in np.asarray(sigmas, dtype=float).reshape(-1)]
     if not grid:
         raise ValueError("sigmas must be positive numbers, got none")
@@ -260,12 +257,10 @@ def return_curve(
     shared: dict[str, Any] = {"criterion": criterion, "threshold": threshold, "seed": seed}
     if isinstance(source, EmpiricalDenoiser):
         found = [transition_matrix(source, one, draws=draws, **shared) for one in grid]
-    elif isinstance(source, Memory):
+    else:
         rms = float(torch.as_tensor(source.patterns).double().square().mean().sqrt())
         overlaps = [overlap_of_noise(one / rms) for one in grid]
         found = [transition_matrix(source, overlap=m, trials=draws, **shared) for m in overlaps]
-    else:
-        found = [transition_matrix(source, **shared)]  # says what a source must be
     names = ("return_probability", "return_sem", "effective_number", "effective_sem", "entropy")
     return ReturnCurve(
         sigma=np.array(grid),
@@ -273,6 +268,14 @@ def return_curve(
         lost=np.array([float(one.lost.double().mean()) for one in found]),
         memories=len(found[0]),
     )
+
+
+def _measurable(source: object) -> None:
+    if not isinstance(source, EmpiricalDenoiser | Memory):
+        raise TypeError(
+            "source must be an EmpiricalDenoiser or a Memory, "
+            f"got {type(source).__name__}; adapt it with as_memory"
+        )
 
 
 def _posterior(denoiser: EmpiricalDenoiser, sigma: float, draws: int, seed: Seed) -> Transitions:

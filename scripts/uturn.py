@@ -48,11 +48,11 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "paper": {
         "size": 20,
-        "loads": [3, 7, 20, 55, 150, 403, 1100],
+        "loads": [7, 20, 55, 150, 403, 1100],
         "sigmas": [0.5, 0.625, *(k / 8 for k in range(6, 17)), 2.25, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0],
         "trials": 2000,
         "steps": 100,
-        "samples": 24,
+        "samples": 16,
     },
 }
 POSTERIOR, SDE, FLOW, NEAREST, FIXED = "posterior", "sde", "flow", "nearest", "fixed-noise"
