@@ -22,6 +22,14 @@ if TYPE_CHECKING:
         dimension_contrast,
         memory_geometry,
     )
+    from bridges.graph import (
+        GraphSummary,
+        attractor_graph,
+        chain_committor,
+        committors,
+        communities,
+        summarise,
+    )
     from bridges.matching import Continuation, Matching, continuation, match
     from bridges.memorization import (
         Calibration,
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
     )
     from bridges.starts import Starts
     from bridges.study import run_study
+    from bridges.transitions import ReturnCurve, Transitions, return_curve, transition_matrix
 
 _HOMES = {
     "Attractors": "attractors",
@@ -53,6 +62,7 @@ _HOMES = {
     "Capacity": "retrieval",
     "Continuation": "matching",
     "DimensionContrast": "geometry",
+    "GraphSummary": "graph",
     "Matching": "matching",
     "MemorizationFractions": "memorization",
     "MemorizationReport": "memorization",
@@ -60,15 +70,21 @@ _HOMES = {
     "MemoryGeometry": "geometry",
     "Retrieval": "memory",
     "RetrievalMap": "retrieval",
+    "ReturnCurve": "transitions",
     "Starts": "starts",
     "Study": "results",
+    "Transitions": "transitions",
     "as_memory": "memory",
+    "attractor_graph": "graph",
     "basin_entropy": "basins",
     "basin_entropy_sampled": "basins",
     "basin_fractions": "basins",
     "basin_radius": "retrieval",
     "calibrate": "memorization",
     "capacity": "retrieval",
+    "chain_committor": "graph",
+    "committors": "graph",
+    "communities": "graph",
     "continuation": "matching",
     "dimension_contrast": "geometry",
     "find_attractors": "attractors",
@@ -77,7 +93,10 @@ _HOMES = {
     "memorization_report": "memorization",
     "memory_geometry": "geometry",
     "retrieval_map": "retrieval",
+    "return_curve": "transitions",
     "run_study": "study",
+    "summarise": "graph",
+    "transition_matrix": "transitions",
 }
 
 __all__ = [
@@ -89,6 +108,7 @@ __all__ = [
     "Capacity",
     "Continuation",
     "DimensionContrast",
+    "GraphSummary",
     "Matching",
     "MemorizationFractions",
     "MemorizationReport",
@@ -96,15 +116,21 @@ __all__ = [
     "MemoryGeometry",
     "Retrieval",
     "RetrievalMap",
+    "ReturnCurve",
     "Starts",
     "Study",
+    "Transitions",
     "as_memory",
+    "attractor_graph",
     "basin_entropy",
     "basin_entropy_sampled",
     "basin_fractions",
     "basin_radius",
     "calibrate",
     "capacity",
+    "chain_committor",
+    "committors",
+    "communities",
     "continuation",
     "dimension_contrast",
     "equivalence",
@@ -114,7 +140,10 @@ __all__ = [
     "memorization_report",
     "memory_geometry",
     "retrieval_map",
+    "return_curve",
     "run_study",
+    "summarise",
+    "transition_matrix",
 ]
 
 

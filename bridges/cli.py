@@ -124,6 +124,64 @@ def memorization(**shared: Any) -> None:
 
 
 @main.command()
+@options.shared(
+    "model", default=None, help="Models, or 'all'.  [default: the exact reverse SDE of the data]"
+)
+@options.shared("data", "size")
+@options.shared("patterns", default=200)
+@options.shared("sigmas")
+@options.shared(
+    "overlaps", default=None, help="Overlaps of the cues, instead of --sigmas: m = 1/√(1 + σ²)."
+)
+@click.option(
+    "--edge",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=1e-3,
+    show_default=True,
+    help="Least probability that joins two memories.",
+)
+@options.shared("draws", default=50, help="Noised points, or cues, a memory.")
+@options.shared(*(name for name in _SETTING if name not in ("size", "trials")))
+@options.shared("samples", default=4)
+@options.shared("device", *options.RUN[1:])
+@options.plain_errors
+def graph(
+    data: str,
+    model: list[str] | None,
+    patterns: int,
+    sigmas: list[float] | None,
+    overlaps: list[float] | None,
+    edge: float,
+    draws: int,
+    **shared: Any,
+) -> None:
+    """Which memories are confused: the graph of U-turns, its communities, what returns."""
+    from dataclasses import asdict, fields
+
+    from bridges.comparison import Setting
+    from bridges.data import fingerprint, place
+    from bridges.equivalence import overlap_of_noise
+    from bridges.graph_report import EXACT, GraphSurvey, conclude
+
+    if sigmas and overlaps:
+        raise ValueError("sigmas and overlaps say the same; give one of them")
+    levels = overlaps or [overlap_of_noise(s) for s in sigmas or options.SIGMAS]
+    content = fingerprint(data)
+    names = [f.name for f in fields(Setting) if f.name in shared]
+    setting = Setting(place(data), trials=draws, **{name: shared.pop(name) for name in names})
+    survey = GraphSurvey(setting, edge)
+    _conduct(
+        "graph",
+        data,
+        survey.measure(),
+        survey.points(model or [EXACT], patterns, levels),
+        asdict(survey) | {"data": data, "content": content},
+        conclude,
+        **shared,
+    )
+
+
+@main.command()
 @click.argument("folder", type=_FOLDER)
 @options.shared("json", "quiet", "show")
 @options.plain_errors

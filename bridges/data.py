@@ -62,8 +62,24 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
         raise ValueError(f"size is for random data; {data} has size {stored.shape[1]}, got {size}")
     if not 1 <= patterns <= len(stored):
         raise ValueError(f"patterns must lie in [1, {len(stored)}] for {data}, got {patterns}")
-    order = torch.randperm(len(stored), generator=checks.generator_from(seed, "pattern_set"))
-    return stored[order[:patterns]]
+    return stored[_order(len(stored), seed)[:patterns]]
+
+
+def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
+    """The class of each row of `pattern_set(data, …, patterns, …, seed)`, where it is known.
+
+    Examples
+    --------
+    >>> pattern_classes("digits", 5, seed=0).shape
+    torch.Size([5])
+    """
+    labels = class_labels(data)
+    return None if labels is None else labels[_order(len(labels), seed)[:patterns]]
+
+
+def _order(count: int, seed: int) -> Tensor:
+    """The order in which a seed takes the vectors of a data set."""
+    return torch.randperm(count, generator=checks.generator_from(seed, "pattern_set"))
 
 
 def vectors(data: str, kind: str) -> Tensor:

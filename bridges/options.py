@@ -52,6 +52,8 @@ class Numbers(click.ParamType):
 
 COUNTS = Numbers(int, 1, float("inf"))
 OVERLAPS = Numbers(float, 0, 1, open_low=True)
+LEVELS = Numbers(float, 0, float("inf"), open_low=True)
+SIGMAS = [0.5, 0.7, 1.0, 1.4, 2.0]
 OVERLAP = click.FloatRange(0, 1, min_open=True)
 
 
@@ -99,6 +101,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": OVERLAPS,
         "default": "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1",
         "help": "Overlaps of the cues to measure.",
+    },
+    "sigmas": {
+        "type": LEVELS,
+        "help": "Noise levels of the cues, σ.  [default: " + ", ".join(map(str, SIGMAS)) + "]",
     },
     "size": {"type": click.IntRange(2, 100_000), "help": "N of random patterns.  [default: 100]"},
     "criterion": {

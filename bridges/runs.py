@@ -20,6 +20,7 @@ _CONCLUDES = {  # where each verb of the command concludes from its study
     "retrieve": "comparison",
     "capacity": "comparison",
     "compare": "comparison",
+    "graph": "graph_report",
     "memorization": "survey",
 }
 _SCRIPTS = Path(__file__).parent.parent / "scripts"

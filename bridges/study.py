@@ -129,7 +129,7 @@ def _measured(
     """The study, after what the record does not have has been measured."""
     done = {} if record is None else record.read(set(asked))[0]
     reused, failed = len(done), {}
-    seeds = _seeds(config["seed"], config["samples"])
+    seeds = sample_seeds(config["seed"], config["samples"])
     tasks = [Task(p, s, config["points"][p], seeds[s]) for p, s in asked if (p, s) not in done]
     with _progress(config["study"], len(asked), reused, quiet) as bar:
         for outcome in compute(measure, tasks, jobs, cluster):
@@ -305,7 +305,14 @@ def _in_words(presets: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _seeds(root: int, samples: int) -> list[int]:
+def sample_seeds(root: int, samples: int) -> list[int]:
+    """The seeds of the samples of a study; a sample's does not depend on their number.
+
+    Examples
+    --------
+    >>> sample_seeds(0, 3)[:2] == sample_seeds(0, 2)
+    True
+    """
     import numpy as np
 
     return [

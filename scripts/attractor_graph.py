@@ -1,0 +1,263 @@
+r"""Do the confusions of a diffusion model know the classes? The graph of U-turns as noise grows.
+
+T_μν(σ) = E_z w_ν(ξ^μ + σz) is the probability that the exact score of P memories, noised from
+memory μ to σ and run back by its reverse SDE, ends at memory ν. It is symmetric and doubly
+stochastic; tr T counts the memories that σ leaves distinguishable. At small σ every memory
+returns and the graph of T has no edges. As σ grows memories are confused, with those of their
+own class first: there the communities of the graph (Louvain) are the classes, while most
+U-turns still return. At large σ all memories are alike.
+
+Two data sets: the digits of scikit-learn, ten classes, as patterns of |ξ|² = N = 64, with
+k-means on the same memories to compare to; and Gaussian clusters in d dimensions, of unit
+variance between centres.
+
+    python scripts/attractor_graph.py --preset quick
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridges import options
+from bridges.results import Study, estimate
+from bridges.study import Findings, Run, study_command
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy import ndarray
+    from torch import Tensor
+
+    from bridges.graph_report import Picture
+    from bridges.record import Point, Row
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "patterns": 200,
+        "sigmas": [0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0],
+        "draws": 100,
+        "edge": 1e-3,
+        "clusters": 5,
+        "members": 6,
+        "dimension": 20,
+        "within": 0.5,
+        "samples": 4,
+    },
+    "paper": {
+        "patterns": 600,
+        "sigmas": [round(0.2 * 25 ** (k / 20), 3) for k in range(21)],
+        "draws": 400,
+        "edge": 1e-3,
+        "clusters": 5,
+        "members": 6,
+        "dimension": 20,
+        "within": 0.5,
+        "samples": 10,
+    },
+}
+DIGITS, CLUSTERS, K_MEANS = "digits", "clusters", "k-means"
+LABELS = {DIGITS: "digits", CLUSTERS: "Gaussian clusters"}
+QUANTITIES = ("return_probability", "communities", "agreement")
+
+
+@study_command(PRESETS)
+@options.shared("patterns", default=None, help="Digits stored, P.")
+@options.shared("sigmas", help="Noise levels, σ.")
+@options.shared("draws", default=None, help="Noised points a memory.")
+@click.option(
+    "--edge",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Least probability that joins two memories; keep it below 1/P.",
+)
+@click.option("--clusters", type=click.IntRange(1), help="Gaussian clusters.")
+@click.option("--members", type=click.IntRange(1), help="Memories of a cluster.")
+@click.option("--dimension", type=click.IntRange(1), help="d of the clusters.")
+@click.option("--within", type=click.FloatRange(0), help="Deviation within a cluster.")
+def main(run: Run, sigmas: list[float], patterns: int, **setting: Any) -> Findings:
+    """Communities of the graph of U-turns against the true classes, as the noise grows."""
+    digits: Point = {"data": DIGITS, "patterns": patterns}
+    clusters: Point = {"data": CLUSTERS, **setting}
+    shared = {name: setting[name] for name in ("draws", "edge")}
+    check(digits, setting)
+    points: list[Point] = [digits | shared | {"sigma": s} for s in sigmas]
+    points += [clusters | {"sigma": s} for s in sigmas]
+    points.append(digits | {"method": K_MEANS})
+    return Report(run(measure, points)).findings()
+
+
+def check(digits: Point, setting: dict[str, Any]) -> None:
+    """Refuse what could not be measured, before anything is. Raises ValueError."""
+    memories(digits, 0)
+    if setting["edge"] * digits["patterns"] >= 1:
+        raise ValueError(
+            f"edge must be below 1/P = {1 / digits['patterns']:g}, where all memories are alike, "
+            f"got {setting['edge']:g}"
+        )
+
+
+def memories(point: Point, seed: int) -> tuple[Tensor, Tensor]:
+    """The memories (P, d) of a sample and their classes (P,)."""
+    import torch
+
+    from bridges.data import pattern_classes, pattern_set
+    from hopfield.checks import generator_from
+
+    if point["data"] == DIGITS:
+        labels = pattern_classes("digits", point["patterns"], seed)
+        assert labels is not None
+        return pattern_set("digits", "real", point["patterns"], None, seed), labels
+    generator = generator_from(seed, "clusters")
+    shape = (point["clusters"], point["members"], point["dimension"])
+    centres = torch.randn(shape[0], 1, shape[2], dtype=torch.float64, generator=generator)
+    spread = torch.randn(shape, dtype=torch.float64, generator=generator)
+    found = (centres + point["within"] * spread).flatten(0, 1)
+    return found, torch.arange(shape[0]).repeat_interleave(shape[1])
+
+
+def measure(point: Point, seed: int) -> list[Row]:
+    """The graph of one set of memories at one noise level, or their classes by k-means."""
+    from bridges.graph_report import summary_rows
+
+    xi, classes = memories(point, seed)
+    if point.get("method") == K_MEANS:
+        from sklearn.cluster import KMeans
+        from sklearn.metrics import adjusted_rand_score
+
+        count = len(classes.unique())
+        found = KMeans(count, n_init=10, random_state=seed % 2**31).fit_predict(xi.numpy())
+        return [{"quantity": "k-means", "value": float(adjusted_rand_score(classes, found))}]
+    return summary_rows(transitions(point, seed), classes, point["edge"])
+
+
+def transitions(point: Point, seed: int) -> Any:
+    """T of one set of memories at one noise level."""
+    from bridges import transition_matrix
+    from diffusion import EmpiricalDenoiser
+
+    denoiser = EmpiricalDenoiser(memories(point, seed)[0])
+    return transition_matrix(denoiser, point["sigma"], draws=point["draws"], seed=seed)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured."""
+
+    study: Study
+
+    @cached_property
+    def setting(self) -> Point:
+        return self.study.config["parameters"]
+
+    def curve(self, quantity: str, data: str) -> tuple[ndarray, ndarray]:
+        """σ (K,) and the values (samples, K) of one data set."""
+        return self.study.curve(quantity, "sigma", data=data)
+
+    @cached_property
+    def k_means(self) -> ndarray:
+        """The agreement of k-means with the classes of the digits, (samples,)."""
+        import numpy as np
+
+        return np.array(self.study.by_sample("quantity")[(K_MEANS,)])
+
+    @cached_property
+    def best(self) -> int:
+        """The noise level at which the communities of the digits are most like their classes."""
+        return int(self.curve("agreement", DIGITS)[1].mean(0).argmax())
+
+    def at_best(self, quantity: str) -> dict[str, float]:
+        """A number of the digits there, with its error."""
+        return estimate(self.curve(quantity, DIGITS)[1][:, self.best])
+
+    @property
+    def best_sigma(self) -> float:
+        return float(self.curve("agreement", DIGITS)[0][self.best])
+
+    @cached_property
+    def pictures(self) -> list[Picture]:
+        """The graph of the first digits at half the best noise, at the best, at double."""
+        from bridges.graph_report import Picture
+        from bridges.study import sample_seeds
+
+        levels = [p for p in self.study.points if p["data"] == DIGITS and "sigma" in p]
+        chosen = {
+            min(levels, key=lambda p: abs(p["sigma"] / (self.best_sigma * f) - 1))["sigma"]
+            for f in (0.5, 1, 2)
+        }
+        seed = sample_seeds(self.study.config["seed"], 1)[0]
+        return [
+            Picture(transitions(p, seed), memories(p, seed)[1], p["sigma"])
+            for p in levels
+            if p["sigma"] in chosen
+        ]
+
+    def findings(self) -> Findings:
+        return Findings(self.text(), self.summary(), self.figure())
+
+    def summary(self) -> Point:
+        found: dict[str, Any] = {}
+        for data in LABELS:
+            x, _ = self.curve("return_probability", data)
+            found[data] = {
+                f"{s:g}": {
+                    name: estimate(self.curve(name, data)[1][:, k])
+                    for name in (*QUANTITIES, "effective_number", "entropy", "edges", "asymmetry")
+                }
+                for k, s in enumerate(x)
+            }
+        return {
+            **self.setting,
+            "samples": self.study.config["samples"],
+            "seed": self.study.config["seed"],
+            "graphs": found,
+            "k_means": estimate(self.k_means),
+            "best": {"sigma": self.best_sigma} | {name: self.at_best(name) for name in QUANTITIES},
+        }
+
+    def text(self) -> str:
+        from bridges.graph_report import levels_table
+        from bridges.tables import of_samples
+
+        s = self.setting
+        sizes = {
+            DIGITS: f"{s['patterns']} digits",
+            CLUSTERS: f"{s['clusters']} × {s['members']} memories, d = {s['dimension']}",
+        }
+        lines = [
+            f"exact reverse SDE, {s['draws']} noised points a memory; edges above {s['edge']:g}; "
+            f"errors: s.e. between {self.study.config['samples']} pattern sets"
+        ]
+        for data, size in sizes.items():
+            lines += ["", levels_table(size, partial(self.curve, data=data))]
+        lines += ["", f"k-means on the same digits: ARI {of_samples(self.k_means)}"]
+        return "\n".join(lines)
+
+    def figure(self) -> Figure:
+        from bridges import graph_plots, plots
+
+        series = [
+            graph_plots.Series(
+                LABELS[data],
+                style,
+                {name: self.curve(name, data) for name in QUANTITIES},
+                classes,
+                reference,
+            )
+            for data, style, classes, reference in (
+                (DIGITS, plots.SERIES[0], 10, ("k-means, digits", self.k_means)),
+                (CLUSTERS, plots.SERIES[1], self.setting["clusters"], None),
+            )
+        ]
+        agreement, returned = (self.at_best(n)["mean"] for n in ("agreement", "return_probability"))
+        title = (
+            f"{self.setting['patterns']} digits at $\\sigma$ = {self.best_sigma:.2g}: communities "
+            f"agree with the classes (ARI {agreement:.2f}) while {returned:.0%} of U-turns return"
+        )
+        with plots.look():
+            return graph_plots.figure(self.pictures, series, title, self.setting["edge"])
+
+
+if __name__ == "__main__":
+    main()
