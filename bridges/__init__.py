@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridges import equivalence
+    from bridges.capacities import Capacity, CapacityScaling, capacity, capacity_scaling
     from bridges.memorization import (
         Calibration,
         DimensionContrast,
@@ -19,20 +20,14 @@ if TYPE_CHECKING:
         memory_geometry,
     )
     from bridges.memory import Memory, Retrieval, as_memory
-    from bridges.retrieval import (
-        BasinRadius,
-        Capacity,
-        RetrievalMap,
-        basin_radius,
-        capacity,
-        retrieval_map,
-    )
+    from bridges.retrieval import BasinRadius, RetrievalMap, basin_radius, retrieval_map
     from bridges.study import Study, run_study
 
 _HOMES = {
     "BasinRadius": "retrieval",
     "Calibration": "memorization",
-    "Capacity": "retrieval",
+    "Capacity": "capacities",
+    "CapacityScaling": "capacities",
     "DimensionContrast": "memorization",
     "MemorizationReport": "memorization",
     "Memory": "memory",
@@ -43,7 +38,8 @@ _HOMES = {
     "as_memory": "memory",
     "basin_radius": "retrieval",
     "calibrate": "memorization",
-    "capacity": "retrieval",
+    "capacity": "capacities",
+    "capacity_scaling": "capacities",
     "dimension_contrast": "memorization",
     "memorization_report": "memorization",
     "memory_geometry": "memorization",
@@ -55,6 +51,7 @@ __all__ = [
     "BasinRadius",
     "Calibration",
     "Capacity",
+    "CapacityScaling",
     "DimensionContrast",
     "MemorizationReport",
     "Memory",
@@ -66,6 +63,7 @@ __all__ = [
     "basin_radius",
     "calibrate",
     "capacity",
+    "capacity_scaling",
     "dimension_contrast",
     "equivalence",
     "memorization_report",
