@@ -234,11 +234,11 @@ def capacity_scaling(
 
     Returns
     -------
-    CapacityScaling. Its limit is NaN where some size has no capacity between the loads.
+    CapacityScaling. Its limit is NaN where some size may have no capacity between the loads.
 
     Raises
     ------
-    ValueError : an argument outside its range, fewer than two sizes, or as for `capacity`.
+    ValueError : an argument outside its range, fewer than two sizes or samples.
 
     Examples
     --------
@@ -252,6 +252,7 @@ def capacity_scaling(
     (True, True)
     """
     grid = _sizes(sizes)
+    checks.whole("samples", samples, low=2)  # errors are between samples
     base = whole_seed(seed)
     seeds = np.random.SeedSequence(base).generate_state(len(grid)).tolist()
     measured = tuple(

@@ -11,8 +11,10 @@ from hopfield.theory.dense import (
     dense_load,
     dense_load_at_overlap,
     dense_load_of_all,
+    flip_information,
     least_overlap,
     query_gain,
+    spins_of_information,
 )
 from hopfield.theory.finite import fixed_point_load, posterior_weight_bound, sphere_average
 from hopfield.theory.mean_field import (
@@ -42,6 +44,7 @@ __all__ = [
     "dense_load_at_overlap",
     "dense_load_of_all",
     "fixed_point_load",
+    "flip_information",
     "gardner_kappa",
     "hebbian_one_step",
     "least_overlap",
@@ -57,4 +60,5 @@ __all__ = [
     "sign_dynamics_bound",
     "sign_dynamics_load",
     "sphere_average",
+    "spins_of_information",
 ]

@@ -186,7 +186,7 @@ def least_overlap(load: ArrayLike, beta: float = math.inf, ensemble: str = "sphe
         edge = np.sqrt(-np.expm1(-2 * alpha))
         matched = edge / (1 - edge**2)
     else:
-        edge = np.vectorize(_overlap_of_information, otypes=[np.float64])(alpha)
+        edge = np.asarray(spins_of_information(alpha))
         with np.errstate(divide="ignore"):
             matched = np.arctanh(np.minimum(edge, 1.0))
     if beta == math.inf:
@@ -276,9 +276,28 @@ def sphere_log_average(k: ArrayLike) -> Any:
 
 
 def flip_information(overlap: ArrayLike) -> Any:
-    """I(m), what a spin that is flipped with probability (1 − m)/2 tells of itself, in nats.
-    No checks: for the theory's own use."""
-    m = np.asarray(overlap, dtype=float)
+    """I(m), what a spin flipped with probability (1 − m)/2 tells, in nats.
+
+    ½[(1+m) ln(1+m) + (1−m) ln(1−m)], the capacity of the binary symmetric channel.
+
+    Parameters
+    ----------
+    overlap : m in [0, 1], a number or an array.
+
+    Returns
+    -------
+    In [0, ln 2], of the shape of `overlap`.
+
+    Raises
+    ------
+    ValueError : an overlap outside [0, 1].
+
+    Examples
+    --------
+    >>> round(float(flip_information(0.8)), 4)
+    0.3681
+    """
+    m = checks.within("overlap", overlap)
     return (special.xlog1py(1 + m, m) + special.xlogy(1 - m, 1 - m)) / 2
 
 
@@ -287,7 +306,31 @@ def _log_cosh(x: Array) -> Array:
     return x + np.log1p(np.exp(-2 * x)) - math.log(2)
 
 
-def _overlap_of_information(target: float) -> float:
-    if target > math.log(2):
-        return math.inf
-    return brentq(lambda m: float(flip_information(m)) - target, 0, 1, xtol=1e-14)
+def spins_of_information(information: ArrayLike) -> Any:
+    """m of spins that tell so much; the inverse of `flip_information`.
+
+    Parameters
+    ----------
+    information : I ≥ 0 in nats, a number or an array.
+
+    Returns
+    -------
+    m in [0, 1], of the shape of `information`; ∞ beyond ln 2, which no spin can tell.
+
+    Raises
+    ------
+    ValueError : a negative information.
+
+    Examples
+    --------
+    >>> round(float(spins_of_information(0.3)), 5)
+    0.73283
+    """
+
+    def one(target: float) -> float:
+        if target > math.log(2):
+            return math.inf
+        return brentq(lambda m: float(flip_information(m)) - target, 0, 1, xtol=1e-14)
+
+    given = checks.at_least("information", information)
+    return np.vectorize(one, otypes=[np.float64])(given)[()]

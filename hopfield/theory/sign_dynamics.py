@@ -87,7 +87,7 @@ def sign_dynamics_bound(overlap: ArrayLike) -> Any:
     >>> round(float(sign_dynamics_bound(0.8)), 4)  # a tenth of the spins flipped
     0.184
     """
-    return (flip_information(checks.within("overlap", overlap)) / 2)[()]
+    return flip_information(overlap) / 2
 
 
 def sign_dynamics_load(overlap: ArrayLike, beta: ArrayLike = 1.0) -> Any:

@@ -321,6 +321,10 @@ def test_the_exponential_memory_follows_the_exact_law(noise):
         (lambda b: capacity(b, [0.1, 0.2], bisections=-1), "bisections must be a whole number"),
         (lambda b: capacity(b, [0.1, 0.2], success=0.0), r"success must lie in \(0, 1\), got 0"),
         (lambda b: capacity_scaling(b, [10], [0.1, 0.2]), "sizes must be at least two whole"),
+        (
+            lambda b: capacity_scaling(b, [10, 20], [0.1, 0.2], samples=1),
+            "samples must be a whole number of at least 2",
+        ),
         (lambda b: capacity_scaling(b, [10, 5], [0.1, 0.2]), "sizes must increase"),
         (lambda b: capacity_scaling(b, [10, 10.5], [0.1, 0.2]), "sizes must be at least two whole"),
         (
