@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         basin_entropy_sampled,
         basin_fractions,
     )
+    from bridges.capacities import Capacity, CapacityScaling, capacity, capacity_scaling
     from bridges.geometry import (
         DimensionContrast,
         MemoryGeometry,
@@ -41,14 +42,7 @@ if TYPE_CHECKING:
     )
     from bridges.memory import Memory, Retrieval, as_memory
     from bridges.results import Study
-    from bridges.retrieval import (
-        BasinRadius,
-        Capacity,
-        RetrievalMap,
-        basin_radius,
-        capacity,
-        retrieval_map,
-    )
+    from bridges.retrieval import BasinRadius, RetrievalMap, basin_radius, retrieval_map
     from bridges.starts import Starts
     from bridges.study import run_study
     from bridges.transitions import ReturnCurve, Transitions, return_curve, transition_matrix
@@ -59,7 +53,8 @@ _HOMES = {
     "BasinFractions": "basins",
     "BasinRadius": "retrieval",
     "Calibration": "memorization",
-    "Capacity": "retrieval",
+    "Capacity": "capacities",
+    "CapacityScaling": "capacities",
     "Continuation": "matching",
     "DimensionContrast": "geometry",
     "GraphSummary": "graph",
@@ -81,7 +76,8 @@ _HOMES = {
     "basin_fractions": "basins",
     "basin_radius": "retrieval",
     "calibrate": "memorization",
-    "capacity": "retrieval",
+    "capacity": "capacities",
+    "capacity_scaling": "capacities",
     "chain_committor": "graph",
     "committors": "graph",
     "communities": "graph",
@@ -106,6 +102,7 @@ __all__ = [
     "BasinRadius",
     "Calibration",
     "Capacity",
+    "CapacityScaling",
     "Continuation",
     "DimensionContrast",
     "GraphSummary",
@@ -128,6 +125,7 @@ __all__ = [
     "basin_radius",
     "calibrate",
     "capacity",
+    "capacity_scaling",
     "chain_committor",
     "committors",
     "communities",

@@ -14,6 +14,7 @@ import click
 
 from bridges import options
 from bridges.models import MODELS, SIDE_BY_SIDE
+from bridges.record import finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,6 +183,30 @@ def graph(
 
 
 @main.command()
+@options.one_of("sigma", "cosine", "overlap", "flips", "time", "beta", "snr")
+@click.option(
+    "--map",
+    "rule",
+    type=click.Choice(["cosine", "hard", "information"]),
+    default="cosine",
+    show_default=True,
+    help="What ties --overlap and --flips of spins to noise.",
+)
+@click.option("--dim", "--size", "size", type=click.IntRange(2, 100_000), help="Sites N.")
+@click.option("--patterns", type=click.IntRange(1), help="Patterns P; needs --dim.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.plain_errors
+def convert(
+    given: tuple[str, float], rule: str, size: int | None, patterns: int | None, as_json: bool
+) -> None:
+    """One measure of a cue's noise in all others: σ, overlap, time, β, flips, load."""
+    from bridges.conversion import convert as converted
+
+    found = converted(given[1], given[0], rule, size, patterns)
+    click.echo(dumps(finite(found.to_dict()), indent=2) if as_json else found.table())
+
+
+@main.command()
 @click.argument("folder", type=_FOLDER)
 @options.shared("json", "quiet", "show")
 @options.plain_errors
@@ -206,7 +231,6 @@ def merge(folders: tuple[Path, ...], out: Path, overwrite: bool, **wanted: bool)
 
 def _tell(study: Study, json: bool, quiet: bool, show: bool) -> None:
     """What a run on disk found; its bare results where there is nothing to conclude."""
-    from bridges.record import finite
     from bridges.runs import conclude
     from bridges.study import Unfinished
     from bridges.tables import results_table

@@ -1,64 +1,235 @@
 r"""The dictionary between associative memories and diffusion models.
 
 A denoiser of the empirical density at noise level σ and the exponential dense memory of
-the same patterns at β = 1/σ² are one object (Ambrogioni 2023; Pham et al. 2025):
+the same patterns at β = 1/σ² are one object (`bridges.identities`). How much a cue tells has
+many names. In units of a pattern's rms entry, for x = ξ + σz with |ξ|² = N,
 
-    1  E(x) = −σ² log p_σ(x) − σ²[log P + (N/2) log 2πσ²]        energy = −log-density
-    2  D(x) = x + σ² ∇log p_σ(x) = x − ∇E(x)                     denoiser = Hopfield update
-    3  D(x) = attention, query β[x, 1], key [ξ, −|ξ|²/2], value ξ
-    4  b = 0 equals b = 1 iff all |ξ^μ| are equal
-    5  E(D(x)) ≤ E(x) − |x − D(x)|²/2                            an update lowers the energy
-    6  an Euler step σ → σ' of the flow is x ← (1 − η)x + ηD(x), η = 1 − σ'/σ
+    cosine    m = 1/sqrt(1 + σ²)                 of the cue with its pattern
+    time      t = ½ ln(1 + σ²)                   Ornstein–Uhlenbeck, signal a = e^{−t} = m
+    beta, snr 1/σ² = m²/(1 − m²)                 λ of the dense memory that matches the noise
 
-Corruption ties spins to real states through the cosine m of a cue with its pattern: for
-x = ξ + sz with |ξ|² = N, m = 1/sqrt(1 + s²), and f = (1 − m)/2 is the fraction of flips.
+and spins at overlap m₀, a share f = (1 − m₀)/2 of them flipped, are tied to it by a named map:
+
+    "cosine"        m₀ = m, the default: what all measurements here mean by overlap
+    "hard"          m₀ = erf(1/(σ√2)), the signs of a noisy cue
+    "information"   ½[(1+m₀) ln(1+m₀) + (1−m₀) ln(1−m₀)] = ½ ln(1 + 1/σ²): one channel is as
+                    good as the other; a clean spin tells ln 2, so that σ ≥ 1/√3
+
+Units of others, with β and E of this package: unit-norm patterns β_u = Nβ; Pham et al. (2025)
+β_P = β/2 and E_P = −(1/β_P) log Σ e^{−β_P|x−ξ|²} = 2E; Ramsauer et al. (2020), b = 0,
+E_R = E + (ln P)/β + max|ξ|²/2; fused attention takes β for its `scale`, whose default is 1/√N.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import erf, erfinv
 from torch import Tensor
 
-from diffusion import VE, EmpiricalDenoiser, sample
+from diffusion import EmpiricalDenoiser
 from hopfield import DenseMemory, checks
+from hopfield.theory import flip_information, spins_of_information
+
+Array = NDArray[np.float64]
+MAPS = ("cosine", "hard", "information")
+_LEAST_NOISE = 3**-0.5  # σ that tells as much as a clean spin
 
 
-def noise_of_overlap(overlap: float) -> float:
-    """Noise s, in units of a pattern's rms entry, that leaves a cosine: s² = 1/m² − 1.
+def noise_of_overlap(overlap: ArrayLike, rule: str = "cosine") -> Any:
+    """Noise σ, in units of a pattern's rms entry, of a cue as good as spins at an overlap.
 
     Parameters
     ----------
-    overlap : cosine m of cue and pattern, in (0, 1].
+    overlap : m in (0, 1], a number or an array.
+    rule : "cosine", σ² = 1/m² − 1; "hard"; or "information". See the head of the module.
+
+    Returns
+    -------
+    σ, a float or an array of the same shape.
 
     Raises
     ------
-    ValueError : an overlap outside (0, 1].
+    ValueError : an overlap outside (0, 1], an unknown rule.
 
     Examples
     --------
     >>> round(noise_of_overlap(0.8), 12)
     0.75
+    >>> round(noise_of_overlap(0.8, "hard"), 4), round(noise_of_overlap(1.0, "information"), 4)
+    (0.7803, 0.5774)
     """
-    m = checks.number("overlap", overlap, low=0, high=1, open_low=True)
-    return math.sqrt((1 - m) * (1 + m)) / m
+    checks.choice("rule", rule, MAPS)
+    m = _inside("overlap", overlap, 0, 1, open_low=True)
+    if rule == "cosine":
+        return _plain(np.sqrt((1 - m) * (1 + m)) / m)
+    if rule == "hard":
+        return _plain(1 / (math.sqrt(2) * np.where(m < 1, erfinv(m), np.inf)))
+    return _plain(np.expm1(2 * flip_information(m)) ** -0.5)
 
 
-def overlap_of_noise(noise: float) -> float:
-    """Cosine m = 1/sqrt(1 + s²) that a noise s ≥ 0 leaves; the inverse of `noise_of_overlap`.
+def overlap_of_noise(noise: ArrayLike, rule: str = "cosine") -> Any:
+    """Overlap m of spins as good as a cue with noise σ; the inverse of `noise_of_overlap`.
+
+    Parameters
+    ----------
+    noise : σ ≥ 0, a number or an array; at least 1/√3 for "information".
+    rule : as for `noise_of_overlap`.
 
     Raises
     ------
-    ValueError : a negative noise.
+    ValueError : a noise outside its range, an unknown rule.
 
     Examples
     --------
     >>> round(overlap_of_noise(0.75), 12)
     0.8
     """
-    return 1 / math.sqrt(1 + checks.number("noise", noise, low=0) ** 2)
+    checks.choice("rule", rule, MAPS)
+    low = _LEAST_NOISE * (1 - 1e-12) if rule == "information" else 0
+    s = _inside("noise", noise, low, math.inf)
+    if rule == "cosine":
+        return _plain(1 / np.sqrt(1 + s**2))
+    with np.errstate(divide="ignore"):
+        if rule == "hard":
+            return _plain(erf(1 / (math.sqrt(2) * s)))
+        return _plain(spins_of_information(np.minimum(np.log1p(s**-2.0) / 2, math.log(2))))
+
+
+def translate(value: ArrayLike, source: str, target: str, rule: str = "cosine") -> Any:
+    """One measure of a cue's noise as another.
+
+    Parameters
+    ----------
+    value : a number or an array.
+    source, target : "sigma" (≥ 0), "cosine" and "overlap" (in (0, 1]), "flips" (share of the
+        spins, in [0, ½)), "time" (≥ 0), "beta" and "snr" (> 0, ∞ without noise).
+    rule : which map ties overlap and flips to the others: "cosine", "hard", "information".
+
+    Returns
+    -------
+    A float, or an array of the shape of `value`.
+
+    Raises
+    ------
+    ValueError : an unknown name, or a value outside its range.
+
+    Examples
+    --------
+    >>> round(translate(0.75, "sigma", "flips"), 12)  # cosine 0.8
+    0.1
+    >>> translate([1.0, 4.0], "beta", "sigma").tolist()
+    [1.0, 0.5]
+    """
+    checks.choice("source", source, tuple(_WORDS))
+    checks.choice("target", target, tuple(_WORDS))
+    checks.choice("rule", rule, MAPS)
+    given = np.asarray(value, dtype=float)
+    return _plain(np.asarray(_WORDS[target].of(_WORDS[source].noise(given, rule), rule)))
+
+
+def load_of_patterns(patterns: ArrayLike, size: ArrayLike, kind: str = "linear") -> Any:
+    """Load α of P patterns in the unit in which a memory fills up.
+
+    Parameters
+    ----------
+    patterns : P > 0. size : N ≥ 1. Numbers or arrays that broadcast.
+    kind : "linear", P/N; "quadratic", P/N², and "cubic", P/N³, of polynomial memories of
+        degree 3 and 4; or "exponential", ln P/N.
+
+    Returns
+    -------
+    α, of the broadcast shape.
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
+
+    Examples
+    --------
+    >>> load_of_patterns(55, 20), round(load_of_patterns(55, 20, "exponential"), 4)
+    (2.75, 0.2004)
+    """
+    power = _power(kind)
+    P = _inside("patterns", patterns, 0, math.inf, open_low=True)
+    N = _inside("size", size, 1, math.inf)
+    return _plain(P / N**power if power else np.log(P) / N)
+
+
+def patterns_of_load(load: ArrayLike, size: ArrayLike, kind: str = "linear") -> Any:
+    """P of a load; the inverse of `load_of_patterns`, not rounded.
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
+
+    Examples
+    --------
+    >>> round(patterns_of_load(0.138, 1000), 6)
+    138.0
+    """
+    power = _power(kind)
+    low = 0 if power else -math.inf
+    alpha = _inside("load", load, low, math.inf, open_low=True)
+    N = _inside("size", size, 1, math.inf)
+    return _plain(alpha * N**power if power else np.exp(alpha * N))
+
+
+def beta_elsewhere(beta: ArrayLike, convention: str, size: int) -> Any:
+    """β of this package in another's units; see the head of the module.
+
+    Parameters
+    ----------
+    beta : β > 0, a number or an array.
+    convention : "unit-norm" (Nβ), "pham" (β/2), "ramsauer" (β), or "attention" (β√N, in units
+        of the default scale of `scaled_dot_product_attention`).
+    size : N ≥ 1.
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
+
+    Examples
+    --------
+    >>> beta_elsewhere(0.5, "unit-norm", 64), beta_elsewhere(0.5, "attention", 64)
+    (32.0, 4.0)
+    """
+    factors = {"unit-norm": size, "pham": 0.5, "ramsauer": 1.0, "attention": math.sqrt(size)}
+    checks.choice("convention", convention, tuple(factors))
+    checks.whole("size", size)
+    return _plain(factors[convention] * _inside("beta", beta, 0, math.inf, open_low=True))
+
+
+def energy_elsewhere(energy: Tensor, convention: str, beta: float, patterns: Tensor) -> Tensor:
+    """Energies of a dense memory as others write them; see the head of the module.
+
+    Parameters
+    ----------
+    energy : (B,), of an exponential `DenseMemory`.
+    convention : "pham", of one with norm correction, or "ramsauer", of one without.
+    beta : β > 0 of this package. patterns : (P, N).
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
+
+    Examples
+    --------
+    >>> import torch
+    >>> energy_elsewhere(torch.tensor([1.5]), "pham", 1.0, torch.ones(1, 1))
+    tensor([3.])
+    """
+    checks.choice("convention", convention, ("pham", "ramsauer"))
+    if convention == "pham":
+        return 2 * energy
+    stored = checks.stored("patterns", patterns, binary=False)
+    constant = math.log(len(stored)) / checks.positive("beta", beta)
+    return energy + constant + float(stored.square().sum(1).max()) / 2
 
 
 def dense_memory_of(denoiser: EmpiricalDenoiser, sigma: float) -> DenseMemory:
@@ -70,6 +241,7 @@ def dense_memory_of(denoiser: EmpiricalDenoiser, sigma: float) -> DenseMemory:
 
     Examples
     --------
+    >>> import torch
     >>> denoiser = EmpiricalDenoiser(torch.tensor([[-1.0], [1.0]]))
     >>> dense_memory_of(denoiser, 1.0).step(torch.tensor([[0.5]]))
     tensor([[0.4621]])
@@ -81,7 +253,8 @@ def dense_memory_of(denoiser: EmpiricalDenoiser, sigma: float) -> DenseMemory:
 def energy_of_log_density(log_density: Tensor, sigma: float, patterns: int, size: int) -> Tensor:
     """Energy E of the dense memory from log p_σ of its P patterns in N dimensions.
 
-    E = −σ² log p_σ − σ²[log P + (N/2) log 2πσ²] (identity 1).
+    E = −σ² log p_σ − σ²[log P + (N/2) log 2πσ²] (identity 1 of
+    `bridges.identities`).
 
     Raises
     ------
@@ -89,6 +262,7 @@ def energy_of_log_density(log_density: Tensor, sigma: float, patterns: int, size
 
     Examples
     --------
+    >>> import torch
     >>> energy_of_log_density(torch.tensor(0.0), 1.0, patterns=1, size=2)
     tensor(-1.8379)
     """
@@ -99,71 +273,73 @@ def energy_of_log_density(log_density: Tensor, sigma: float, patterns: int, size
 
 
 @dataclass(frozen=True)
-class Identities:
-    """Largest violation of each identity over a batch; all but `norm_bias` vanish.
+class _Word:
+    """A measure of noise: σ of it, and it of σ, both under a rule."""
 
-    energy (1), update (2, against the score), attention (3, against explicit distances),
-    norm_bias (4: how far the b = 0 update is from b = 1), descent (5: the largest rise of
-    E over its bound, 0 if none), flow (6).
-    """
-
-    energy: float
-    update: float
-    attention: float
-    norm_bias: float
-    descent: float
-    flow: float
-
-    def to_dict(self) -> dict[str, float]:
-        """The violations by name."""
-        return asdict(self)
+    noise: Callable[[Array, str], Any]
+    of: Callable[[Array, str], Any]
 
 
-def identities(patterns: Tensor, states: Tensor, sigma: float) -> Identities:
-    """Check identities 1–6 for given patterns, states and noise level.
+def _from_snr(name: str) -> Callable[[Array, str], Any]:
+    return lambda value, _: _inside(name, value, 0, math.inf, open_low=True, infinite=True) ** -0.5
 
-    Parameters
-    ----------
-    patterns : (P, N), real; in float64 the violations are rounding.
-    states : (B, N), where to check.
-    sigma : noise level, positive.
 
-    Raises
-    ------
-    ValueError : shapes disagree, or sigma is not positive.
+def _snr(s: Array, _: str) -> Any:
+    with np.errstate(divide="ignore"):
+        return np.asarray(s, dtype=float) ** -2.0
 
-    Examples
-    --------
-    >>> from hopfield import random_patterns
-    >>> xi = random_patterns(20, 10, seed=0)
-    >>> found = identities(xi, xi + 0.5, sigma=0.8)
-    >>> max(found.to_dict().values()) < 1e-10  # spins: equal norms, so 4 holds too
-    True
-    """
-    denoiser = EmpiricalDenoiser(patterns)
-    memory = dense_memory_of(denoiser, sigma)
-    count, size = denoiser.data.shape
-    states = checks.matrix("states", states, columns=size).to(denoiser.data)
-    update, denoised = memory.step(states), denoiser(states, sigma)
 
-    log_density = denoiser.log_density(states, sigma)
-    energy = memory.energy(states)
-    distances = torch.cdist(
-        states, denoiser.data, compute_mode="donot_use_mm_for_euclid_dist"
-    ).square()
-    by_distance = torch.softmax(-distances / (2 * sigma**2), 1) @ denoiser.data
-    plain = DenseMemory(denoiser.data, "exponential", beta=memory.beta, norm_correction=False)
-    fall = (states - update).square().sum(1) / 2
-    half = sample(denoiser, states, VE(), "euler", steps=1, start=sigma, stop=sigma / 2)
+_WORDS = {
+    "sigma": _Word(lambda value, _: _inside("sigma", value, 0, math.inf), lambda s, _: s),
+    "cosine": _Word(
+        lambda value, _: noise_of_overlap(_inside("cosine", value, 0, 1, open_low=True)),
+        lambda s, _: overlap_of_noise(s),
+    ),
+    "overlap": _Word(noise_of_overlap, overlap_of_noise),
+    "flips": _Word(
+        lambda value, rule: noise_of_overlap(
+            1 - 2 * _inside("flips", value, 0, 0.5, open_high=True), rule
+        ),
+        lambda s, rule: (1 - overlap_of_noise(s, rule)) / 2,
+    ),
+    "time": _Word(
+        lambda value, _: np.sqrt(np.expm1(2 * _inside("time", value, 0, math.inf))),
+        lambda s, _: np.log1p(np.square(s)) / 2,
+    ),
+    "beta": _Word(_from_snr("beta"), _snr),
+    "snr": _Word(_from_snr("snr"), _snr),
+}
+QUANTITIES = tuple(_WORDS)
 
-    def worst(difference: Tensor) -> float:
-        return float(difference.abs().max())
 
-    return Identities(
-        energy=worst(energy - energy_of_log_density(log_density, sigma, count, size)),
-        update=worst(update - states - sigma**2 * denoiser.score(states, sigma)),
-        attention=worst(denoised - by_distance),
-        norm_bias=worst(plain.step(states) - update),
-        descent=float((memory.energy(update) - energy + fall).clamp(min=0).max()),
-        flow=worst(half - (states + update) / 2),
+def _inside(
+    name: str,
+    value: ArrayLike,
+    low: float,
+    high: float,
+    *,
+    open_low: bool = False,
+    open_high: bool = False,
+    infinite: bool = False,
+) -> Array:
+    array = np.asarray(value, dtype=float)
+    ok = (array > low if open_low else array >= low) & (
+        array < high if open_high else array <= high
     )
+    if not (ok & (infinite | np.isfinite(array))).all():
+        brackets = "(" if open_low else "[", ")" if open_high or high == math.inf else "]"
+        raise ValueError(
+            f"{name} must lie in {brackets[0]}{low:g}, {high:g}{brackets[1]}, got {array.tolist()}"
+        )
+    return array
+
+
+def _plain(array: Array) -> Any:
+    """A float for a number, the array else."""
+    return array if array.ndim else float(array)
+
+
+def _power(kind: str) -> int:
+    """n − 1 of P/N^{n−1}; 0 for ln P/N."""
+    powers = {"exponential": 0, "linear": 1, "quadratic": 2, "cubic": 3}
+    return powers[checks.choice("kind", kind, tuple(powers))]

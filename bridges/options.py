@@ -171,6 +171,38 @@ def shared(*names: str, **settings: Any) -> Callable[[Command], Command]:
     return decorate
 
 
+_NOISE = {
+    "sigma": "Noise level σ, in units of a pattern's rms entry.",
+    "cosine": "Cosine of a noisy cue with its pattern.",
+    "overlap": "Overlap of flipped spins with their pattern.",
+    "flips": "Share of the spins flipped.",
+    "time": "Ornstein–Uhlenbeck time t.",
+    "beta": "Inverse temperature β = λ = 1/σ².",
+    "snr": "Ratio of signal to noise, 1/σ².",
+}
+
+
+def one_of(*names: str) -> Callable[[Command], Command]:
+    """Options of which exactly one is given, handed on as `given`, its name and value."""
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def choose(*args: Any, **kwargs: Any) -> Any:
+            values = {name: kwargs.pop(name) for name in names}
+            given = [(name, value) for name, value in values.items() if value is not None]
+            if len(given) != 1:
+                listed = ", ".join(f"--{name}" for name in names)
+                got = ", ".join(f"--{name}" for name, _ in given) or "none"
+                raise click.UsageError(f"give exactly one of {listed}, got {got}")
+            return command(*args, given=given[0], **kwargs)
+
+        for name in reversed(names):
+            choose = click.option(f"--{name}", type=float, help=_NOISE[name])(choose)
+        return choose
+
+    return decorate
+
+
 def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     """What the library refuses, or the disk, is the user's to change: one line, exit code 2."""
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from bridges import as_memory, basin_radius, capacity, retrieval_map
-from bridges.retrieval import crossing
+from bridges import as_memory, basin_radius, retrieval_map
 from diffusion import EmpiricalDenoiser
 from hopfield import HopfieldNetwork, hebbian, pseudo_inverse, random_patterns
 from hopfield.theory import argmax_retrieval
@@ -45,43 +44,6 @@ def test_a_known_edge_is_found():
     )
     assert basin_radius(Threshold(1.5)).overlap == np.inf
     assert basin_radius(Threshold(0.0)).overlap == 0
-
-
-def test_a_known_capacity_is_found():
-    loads = np.geomspace(0.01, 1, 41)
-    found = capacity(lambda load, seed: Threshold(load / 0.2, seed), loads, samples=3, seed=0)
-    assert found.load == pytest.approx(0.2, rel=0.13)  # a step of the grid
-    never = capacity(lambda load, seed: Threshold(2.0), [0.1, 0.2], samples=2, seed=0)
-    assert never.load == 0
-    always = capacity(lambda load, seed: Threshold(0.0), [0.1, 0.2], samples=2, seed=0)
-    assert always.load == np.inf
-
-
-def test_crossing_interpolates_and_its_interval_covers():
-    """Binomial samples around a line that crosses ½ at x = 0.5: 95 % of intervals cover it."""
-    x, covered = np.linspace(0, 1, 11), 0
-    generator = np.random.default_rng(0)
-    for _ in range(200):
-        by_sample = generator.binomial(20, x, size=(16, 11)) / 20
-        value, (low, high) = crossing(x, by_sample, 0.5, rising=True, resamples=200)
-        assert low <= value <= high
-        covered += low <= 0.5 <= high
-    assert 0.88 < covered / 200 <= 1  # bootstrap of 16 samples; binomial s.e. .016
-    exact = np.array([[0.0, 0.2, 0.6, 1.0]])
-    assert crossing(np.arange(4.0), exact, 0.5, rising=True)[0] == pytest.approx(1.75)
-    assert crossing(np.arange(4.0), 1 - exact, 0.5, rising=False)[0] == pytest.approx(1.75)
-
-
-def test_crossings_out_of_sight_count_in_the_interval():
-    """Four samples of nine never reach the level: the interval must reach as far."""
-    by_sample = np.repeat([[0.0, 0.1, 0.2], [0.2, 0.6, 1.0]], [5, 4], axis=0)
-    value, (low, high) = crossing(np.arange(3.0), by_sample, 0.5, rising=True)
-    assert value == pytest.approx(1 + (0.5 - 2.9 / 9) / (2.1 / 9))  # means 2.9/9 and 5/9
-    assert high == np.inf
-    assert low < value
-    alone = crossing(np.arange(3.0), by_sample[-1:], 0.5, rising=True)
-    assert alone[0] == pytest.approx(0.75)
-    assert np.isnan(alone[1]).all()
 
 
 def test_seeds_of_any_whole_type_are_equal():
@@ -134,20 +96,6 @@ def test_the_flow_follows_the_exact_law_of_decoding(P, noise):
     assert abs(found.success[0] - law) < 4 * found.sem[0] + 0.02  # flow is decoding up to .02
 
 
-def test_capacity_of_hebb_lies_near_its_asymptote():
-    """Clean cues at N = 200: half are lost somewhat above α_c = 0.138."""
-
-    def build(load, seed):
-        xi = random_patterns(round(load * 200), 200, seed=seed)
-        return as_memory(HopfieldNetwork(hebbian(xi)), xi)
-
-    found = capacity(build, [0.08, 0.12, 0.16, 0.2, 0.26], samples=6, trials=30, seed=0)
-    # Half of the patterns are lost near 0.18 at N = 400 already (reference: .483(36) there)
-    assert 0.15 < found.load < 0.2
-    assert found.interval[0] < found.load < found.interval[1]
-    assert set(found.to_dict()) == {"load", "interval", "curve"}
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -158,9 +106,6 @@ def test_capacity_of_hebb_lies_near_its_asymptote():
         (lambda m: retrieval_map(m, [0.5], threshold=2), "threshold must lie in"),
         (lambda m: retrieval_map([], [0.5]), "memory must be at least one memory"),
         (lambda m: basin_radius(m, success=1.0), r"success must lie in \(0, 1\)"),
-        (lambda m: capacity(lambda a, s: m, [0.2, 0.1]), "loads must increase"),
-        (lambda m: capacity(lambda a, s: m, [0.0, 0.1]), r"loads must be numbers in \(0, inf\]"),
-        (lambda m: capacity(lambda a, s: m, [0.1], samples=0), "samples must be a whole number"),
     ],
 )
 def test_bad_input_is_named(call, message):

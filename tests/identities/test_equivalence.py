@@ -7,6 +7,7 @@ import torch
 
 from bridges import as_memory, equivalence, retrieval_map
 from bridges.equivalence import noise_of_overlap, overlap_of_noise
+from bridges.identities import identities
 from diffusion import EmpiricalDenoiser
 from hopfield import DenseMemory, random_patterns
 
@@ -23,7 +24,7 @@ def ensemble(name, P, N, seed):
 def test_identities_one_to_six(name, sigma):
     xi = ensemble(name, 60, 20, 0)
     states = ensemble(name, 40, 20, 1) + 0.5 * ensemble("gaussian", 40, 20, 2)
-    found = equivalence.identities(xi, states, sigma).to_dict()
+    found = identities(xi, states, sigma).to_dict()
     bias = found.pop("norm_bias")
     assert max(found.values()) < 1e-10, found
     if name == "gaussian":
@@ -97,7 +98,7 @@ def test_overlap_and_noise_are_inverse_and_true():
             lambda: equivalence.dense_memory_of(EmpiricalDenoiser(torch.ones(1, 1)), 0.0),
             "sigma must lie in",
         ),
-        (lambda: equivalence.identities(torch.ones(2, 3), torch.ones(2, 4), 1.0), "states must"),
+        (lambda: identities(torch.ones(2, 3), torch.ones(2, 4), 1.0), "states must"),
         (
             lambda: equivalence.energy_of_log_density(torch.zeros(1), 1.0, 0, 3),
             "patterns must be a whole number",

@@ -1,0 +1,383 @@
+r"""Capacity: up to which load cues come home, and what remains of that for large N.
+
+The load is in whatever unit a memory fills up in: α = P/N for couplings, P/N^{n−1} for a
+polynomial dense memory, ln P/N for an exponential one (`equivalence.load_of_patterns`). The
+capacity is the load at which the probability of retrieval, measured by `retrieval_map`
+under a named criterion, falls through a level; new loads can be put where it does, by
+bisection, and only there.
+
+At finite N the fall is wide and displaced. Where retrieval is lost with a jump, the load at
+which a pattern set loses it varies between sets by N^{−1/2}, the width of the fall, and
+
+    α(N) = α_∞ + a N^{−x}.
+
+For Hebb's couplings and clean cues x = 2/3 describes N = 200 … 1600 (χ² 0.03 a degree of
+freedom; 3.4 for x = 1/2): α_∞ = 0.144(1), where the dynamics at zero temperature loses the
+patterns, a little above the α_c = 0.138 of Amit, Gutfreund & Sompolinsky (1985), up to which
+they are thermodynamic states; x = 1/2 would give 0.138(1). The error of a limit is that of
+the fit: compare exponents, and see `misfit`. For the best decoder the law is known at every N
+(`hopfield.theory.argmax_capacity`): displaced by ½ ln N/N at the level ½.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bridges.crossing import FITS, Crossings, crossings, isotonic_crossing, middle
+from bridges.memory import Memory
+from bridges.results import mean_and_sem
+from bridges.retrieval import check_level, positive_grid, retrieval_map, whole_seed
+from hopfield import checks
+from hopfield.checks import Seed
+
+SCALES = ("log", "linear")
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class CapacityCurve:
+    """Retrieval against load; arrays have one entry a load, as in `RetrievalMap`."""
+
+    load: Array
+    overlap_out: Array
+    success: Array
+    sem: Array
+    by_sample: Array
+    criterion: str
+    threshold: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """load : where retrieval crosses the level; 0 if the least load misses it, inf if the
+    largest still reaches it. interval : its 95 % interval, NaN for a single sample. curve :
+    what it was read from."""
+
+    load: float
+    interval: tuple[float, float]
+    curve: CapacityCurve
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """A fit of α(N) = α_∞ + a N^{−x}.
+
+    limit : α_∞. sem : its standard error, from a bootstrap over pattern sets. interval : the
+    middle 95 % of that bootstrap. slope : a. exponent : x. misfit : χ² a degree of freedom;
+    NaN for two sizes, much above 1 where the law does not hold.
+    """
+
+    limit: float
+    sem: float
+    interval: tuple[float, float]
+    slope: float
+    exponent: float
+    misfit: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class CapacityScaling:
+    """Capacity at several sizes; arrays have one entry a size.
+
+    sizes : N. load, sem : capacity and its standard error. width : w of the probit fit.
+    extrapolation : N → ∞. capacities : of each size, with their curves.
+    """
+
+    sizes: Array
+    load: Array
+    sem: Array
+    width: Array
+    extrapolation: Extrapolation
+    capacities: tuple[Capacity, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name."""
+        return asdict(self)
+
+
+Build = Callable[[float, int], Memory]
+
+
+def capacity(
+    build: Build,
+    loads: Sequence[float],
+    overlap: float = 1.0,
+    success: float = 0.5,
+    samples: int = 8,
+    trials: int = 100,
+    criterion: str = "fixed-point",
+    threshold: float = 0.95,
+    seed: Seed = None,
+    *,
+    bisections: int = 0,
+    fit: str = "isotonic",
+    scale: str = "log",
+) -> Capacity:
+    """The load up to which cues at `overlap` come home with probability `success`.
+
+    Parameters
+    ----------
+    build : build(load, seed) → Memory of an independent pattern set; sample k has the same
+        seed at every load.
+    loads : increasing positive numbers, in whatever unit `build` takes (P/N, P, ln P/N …).
+    overlap : cosine of the cues, in (0, 1].
+    success : level of the retrieval probability, in (0, 1).
+    samples : independent pattern sets a load.
+    trials, criterion, threshold, seed : as for `retrieval_map`.
+    bisections : further loads, each halfway between the two measured ones around the
+        crossing; two loads at either side of it are enough to begin with.
+    fit : "isotonic" or "probit"; see `bridges.crossing`.
+    scale : "log" or "linear": what halfway means, and the abscissa of the fit. A load that
+        is itself a logarithm, ln P/N, is linear.
+
+    Returns
+    -------
+    Capacity.
+
+    Raises
+    ------
+    ValueError : an argument outside its range, or as for `retrieval_map`.
+
+    Examples
+    --------
+    >>> from bridges import as_memory
+    >>> from hopfield import HopfieldNetwork, hebbian, random_patterns
+    >>> def build(load, seed):
+    ...     xi = random_patterns(round(load * 200), 200, seed=seed)
+    ...     return as_memory(HopfieldNetwork(hebbian(xi)), xi)
+    >>> found = capacity(build, [0.05, 0.4], samples=3, trials=20, seed=0, bisections=5)
+    >>> 0.1 < found.load < 0.25
+    True
+    """
+    grid = _increasing("loads", positive_grid("loads", loads))
+    check_level(success)
+    checks.choice("fit", fit, FITS)
+    checks.choice("scale", scale, SCALES)
+    seeds = np.random.SeedSequence(whole_seed(seed)).generate_state(
+        checks.whole("samples", samples)
+    )
+
+    def column(load: float) -> Array:
+        """(samples, 2): overlap and success of each."""
+        found = [
+            retrieval_map(build(load, one), [overlap], trials, criterion, threshold, seed=one)
+            for one in seeds.tolist()
+        ]
+        return np.array([[one.overlap_out[0], one.success[0]] for one in found])
+
+    table = np.stack([column(load) for load in grid.tolist()], 1)  # (samples, loads, 2)
+    for _ in range(checks.whole("bisections", bisections, low=0)):
+        x = _abscissa(grid, scale)
+        value = isotonic_crossing(x, table[:, :, 1].mean(0), success, rising=False)
+        if not np.isfinite(value):
+            break  # nowhere between the loads
+        k = int(np.searchsorted(x, value).clip(1, len(x) - 1))
+        load = float(_back((x[k - 1] + x[k]) / 2, scale))
+        grid = np.insert(grid, k, load)
+        table = np.insert(table, k, column(load), axis=1)
+    mean, sem = mean_and_sem(table)
+    by_sample = table[:, :, 1]
+    found = crossings(_abscissa(grid, scale), by_sample, success, rising=False, fit=fit)
+    low, high = found.interval
+    return Capacity(
+        load=_edge(found.value, scale),
+        interval=(_edge(low, scale), _edge(high, scale)),
+        curve=CapacityCurve(
+            grid, mean[:, 0], mean[:, 1], sem[:, 1], by_sample, criterion, threshold
+        ),
+    )
+
+
+def capacity_scaling(
+    build: Callable[[float, int, int], Memory],
+    sizes: Sequence[int],
+    loads: Sequence[float],
+    overlap: float = 1.0,
+    success: float = 0.5,
+    samples: int = 8,
+    trials: int = 100,
+    criterion: str = "fixed-point",
+    threshold: float = 0.95,
+    seed: Seed = None,
+    *,
+    bisections: int = 4,
+    fit: str = "probit",
+    scale: str = "linear",
+    exponent: float = 2 / 3,
+) -> CapacityScaling:
+    """Capacity at several sizes, and its limit for N → ∞.
+
+    Parameters
+    ----------
+    build : build(load, size, seed) → Memory of `size` sites.
+    sizes : N, at least two, increasing.
+    loads : increasing positive numbers, the same for all sizes, around all capacities.
+    exponent : x of the displacement N^{−x}, positive; see the head of the module.
+    overlap, success, samples, trials, criterion, threshold, seed, bisections, fit, scale : as
+        for `capacity`. The pattern sets of each size are others.
+
+    Returns
+    -------
+    CapacityScaling. Its limit is NaN where some size may have no capacity between the loads.
+
+    Raises
+    ------
+    ValueError : an argument outside its range, fewer than two sizes or samples.
+
+    Examples
+    --------
+    >>> from bridges import as_memory
+    >>> from hopfield import HopfieldNetwork, hebbian, random_patterns
+    >>> def build(load, size, seed):
+    ...     xi = random_patterns(round(load * size), size, seed=seed)
+    ...     return as_memory(HopfieldNetwork(hebbian(xi)), xi)
+    >>> found = capacity_scaling(build, [50, 100], [0.1, 0.2, 0.4], samples=4, trials=40, seed=0)
+    >>> bool((np.diff(found.load) < 0).all()), 0.05 < found.extrapolation.limit < 0.25
+    (True, True)
+    """
+    grid = _sizes(sizes)
+    checks.whole("samples", samples, low=2)  # errors are between samples
+    base = whole_seed(seed)
+    seeds = np.random.SeedSequence(base).generate_state(len(grid)).tolist()
+    measured = tuple(
+        capacity(
+            *(lambda load, one, N=N: build(load, N, one), loads, overlap, success, samples),
+            *(trials, criterion, threshold, seed_of_size),
+            bisections=bisections,
+            fit=fit,
+            scale=scale,
+        )
+        for N, seed_of_size in zip(grid.astype(int).tolist(), seeds, strict=True)
+    )
+    return scaling(grid, measured, success, fit, scale, exponent)
+
+
+def scaling(
+    sizes: Array,
+    measured: Sequence[Capacity],
+    success: float = 0.5,
+    fit: str = "probit",
+    scale: str = "linear",
+    exponent: float = 2 / 3,
+) -> CapacityScaling:
+    """Put capacities that were measured at several sizes together; see `capacity_scaling`."""
+    found = [_crossings(one.curve, success, fit, scale) for one in measured]
+    load, draws = np.array([one.value for one in found]), np.array([one.values for one in found])
+    with np.errstate(invalid="ignore"):  # an infinite capacity has no error
+        sem = draws.std(1, ddof=1)
+    return CapacityScaling(
+        sizes=np.asarray(sizes),
+        load=load,
+        sem=sem,
+        width=np.array([one.width for one in found]),
+        extrapolation=extrapolate(sizes, load, draws, exponent),
+        capacities=tuple(measured),
+    )
+
+
+def extrapolate(
+    sizes: Sequence[int] | Array,
+    load: Array,
+    draws: Array,
+    exponent: float = 2 / 3,
+) -> Extrapolation:
+    """α_∞ of α(N) = α_∞ + a N^{−x}, by least squares weighted with the errors.
+
+    Parameters
+    ----------
+    sizes : (K,) N. load : (K,) α(N). draws : (K, R) bootstrap draws of them.
+    exponent : x > 0.
+
+    Returns
+    -------
+    Extrapolation, all NaN unless every load is finite.
+
+    Raises
+    ------
+    ValueError : fewer than two sizes, an exponent that is not positive.
+
+    Examples
+    --------
+    >>> N = np.array([100, 400, 1600])
+    >>> noise = np.random.default_rng(0).normal(0, 1e-3, (3, 200))
+    >>> law = 0.138 + 0.7 * N**-0.5
+    >>> round(extrapolate(N, law, law[:, None] + noise, exponent=0.5).limit, 6)
+    0.138
+    """
+    grid = _sizes(sizes)
+    x = checks.positive("exponent", exponent)
+    z = grid**-x
+    if not (np.isfinite(load).all() and np.isfinite(draws).all()):
+        return Extrapolation(np.nan, np.nan, (np.nan, np.nan), np.nan, x, np.nan)
+    sem = draws.std(1, ddof=1)
+    weights = 1 / np.maximum(sem, 1e-12) ** 2
+    limit, slope = _line(z, load[:, None], weights)
+    limits = _line(z, draws, weights)[0]
+    left = ((load - limit - slope * z) ** 2 * weights).sum()
+    return Extrapolation(
+        limit=float(limit[0]),
+        sem=float(limits.std(ddof=1)),
+        interval=middle(limits),
+        slope=float(slope[0]),
+        exponent=x,
+        misfit=float(left / (len(grid) - 2)) if len(grid) > 2 else float("nan"),
+    )
+
+
+def _line(z: Array, y: Array, weights: Array) -> tuple[Array, Array]:
+    """Intercepts and slopes (R,) of y (K, R) against z (K,)."""
+    share = weights / weights.sum()
+    height, z = share @ y, z - (middle_z := share @ z)
+    slope = (share * z) @ (y - height) / (share @ z**2)
+    return height - slope * middle_z, slope
+
+
+def _crossings(curve: CapacityCurve, success: float, fit: str, scale: str) -> Crossings:
+    """The crossing in units of the load itself, whatever the scale of the fit."""
+    found = crossings(_abscissa(curve.load, scale), curve.by_sample, success, rising=False, fit=fit)
+    if scale == "linear":
+        return replace(found, value=_edge(found.value, scale))
+    value, values = _edge(found.value, scale), np.exp(found.values)
+    return Crossings(value, value * found.width, values, values * found.widths)
+
+
+def _abscissa(load: Array, scale: str) -> Array:
+    return np.log(load) if scale == "log" else load
+
+
+def _back(x: float, scale: str) -> float:
+    return float(np.exp(x)) if scale == "log" else float(x)
+
+
+def _edge(x: float, scale: str) -> float:
+    """The load of a crossing; 0 where it lies below all loads."""
+    return 0.0 if x == -np.inf else _back(x, scale)
+
+
+def _increasing(name: str, grid: Array) -> Array:
+    if (np.diff(grid) <= 0).any():
+        raise ValueError(f"{name} must increase, got {grid.tolist()}")
+    return grid
+
+
+def _sizes(sizes: Sequence[int] | Array) -> Array:
+    grid = np.asarray(sizes)
+    if grid.ndim != 1 or len(grid) < 2 or not (grid >= 1).all() or (grid != grid.round()).any():
+        raise ValueError(f"sizes must be at least two whole numbers above 0, got {sizes}")
+    return _increasing("sizes", grid.astype(np.float64))

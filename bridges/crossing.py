@@ -1,0 +1,160 @@
+r"""Where a measured probability crosses a level: fits of monotone curves, and their intervals.
+
+    "isotonic"   the monotone curve nearest to the means, interpolated: assumes nothing else
+    "probit"     Φ((x − x₀)/w), by quasi-likelihood: smoother, takes in all the x measured,
+                 and also tells the width w of the transition
+
+95 % intervals come from a bootstrap over the samples, which are independent pattern sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import isotonic_regression
+from scipy.special import log_ndtr, ndtri
+
+FITS = ("isotonic", "probit")
+Array = np.ndarray
+_LEAST_WIDTH = 0.05  # of a probit fit, in spacings of x, about: data cannot tell less
+_ITERATIONS = 60
+
+
+@dataclass(frozen=True)
+class Crossings:
+    """value, width : of the mean curve. values, widths : (resamples,), of bootstrap means.
+
+    A value is ±∞ where the crossing lies beyond the x measured, on the side where a wider x
+    would find it; its width is NaN then.
+    """
+
+    value: float
+    width: float
+    values: Array
+    widths: Array
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The middle 95 % of the bootstrap, NaN without one."""
+        return middle(self.values) if len(self.values) else (float("nan"), float("nan"))
+
+
+def crossing(
+    x: Array,
+    by_sample: Array,
+    level: float,
+    rising: bool,
+    resamples: int = 400,
+    fit: str = "isotonic",
+) -> tuple[float, tuple[float, float]]:
+    """Where a monotone curve crosses a level, and a 95 % interval.
+
+    Parameters
+    ----------
+    x : (K,), increasing. by_sample : (S, K), the curve of each sample.
+    level : to cross. rising : whether the curve rises with x, or falls.
+    resamples : of the bootstrap over the samples, which has a fixed seed.
+    fit : "isotonic" or "probit"; see the head of the module.
+
+    Returns
+    -------
+    value : the crossing of the fit of the mean, ±∞ where it lies beyond the x measured, on
+        the side where a wider x would find it.
+    interval : of the bootstrap; NaN for a single sample, which has no spread.
+    """
+    found = crossings(x, by_sample, level, rising, resamples, fit)
+    return found.value, found.interval
+
+
+def crossings(
+    x: Array,
+    by_sample: Array,
+    level: float,
+    rising: bool,
+    resamples: int = 400,
+    fit: str = "isotonic",
+) -> Crossings:
+    """The crossing of the mean curve and of bootstrap means; arguments as for `crossing`."""
+    generator, samples = np.random.default_rng(0), len(by_sample)
+    resamples = 0 if samples == 1 else resamples
+    rows = [generator.integers(samples, size=samples) for _ in range(resamples)]
+    curves = np.stack([by_sample.mean(0), *(by_sample[row].mean(0) for row in rows)])
+    values = np.array([isotonic_crossing(x, curve, level, rising) for curve in curves])
+    widths = np.full(len(values), np.nan)
+    inside = np.isfinite(values)
+    if inside.any():
+        up, height = (curves, level) if rising else (1 - curves, 1 - level)
+        middles, widths[inside] = probit(x, up[inside], values[inside])
+        if fit == "probit":
+            values[inside] = middles + widths[inside] * ndtri(height)
+    return Crossings(float(values[0]), float(widths[0]), values[1:], widths[1:])
+
+
+def isotonic_crossing(x: Array, curve: Array, level: float, rising: bool) -> float:
+    """Where the monotone curve nearest to one curve (K,) crosses the level; ±∞ beyond x."""
+    monotone = isotonic_regression(curve, increasing=rising).x
+    above = monotone >= level - 1e-12
+    if above.all():
+        return -np.inf if rising else np.inf
+    if not above.any():
+        return np.inf if rising else -np.inf
+    k = int(np.argmax(above)) if rising else len(x) - int(np.argmax(above[::-1]))
+    part = (level - monotone[k - 1]) / (monotone[k] - monotone[k - 1])
+    return float(x[k - 1] + part * (x[k] - x[k - 1]))
+
+
+def probit(x: Array, curves: Array, start: Array) -> tuple[Array, Array]:
+    """x₀ and w of Φ((x − x₀)/w), the most likely for equally many trials at each x.
+
+    Fisher scoring in (a, b), Φ(a + b(x − start)), in which the likelihood is concave; a small
+    penalty on b keeps a curve that jumps from 0 to 1 between two x from having no answer.
+
+    Parameters
+    ----------
+    x : (K,), increasing, K ≥ 2. curves : (R, K), each rising. start : (R,), inside x.
+
+    Returns
+    -------
+    x₀ and w, (R,) each.
+    """
+    spacing = float(np.diff(x).min())
+    z = (x - start[:, None]) / spacing
+    a, b = np.zeros(len(z)), np.full(len(z), 1 / max(1.0, 0.2 * (x[-1] - x[0]) / spacing))
+
+    def loss(a: Array, b: Array) -> Array:
+        u = a[:, None] + b[:, None] * z
+        likelihood = curves * log_ndtr(u) + (1 - curves) * log_ndtr(-u)
+        return -likelihood.sum(1) + (_LEAST_WIDTH * b) ** 2 / 2
+
+    now = loss(a, b)
+    for _ in range(_ITERATIONS):
+        u = a[:, None] + b[:, None] * z
+        low, high, density = log_ndtr(-u), log_ndtr(u), -(u**2) / 2 - np.log(2 * np.pi) / 2
+        pull = curves * np.exp(density - high) - (1 - curves) * np.exp(density - low)
+        weight = np.exp(2 * density - low - high)
+        force = np.stack([pull.sum(1), (pull * z).sum(1) - _LEAST_WIDTH**2 * b], 1)
+        bend = np.stack([weight.sum(1), (weight * z).sum(1), (weight * z**2).sum(1)], 1)
+        bend += np.array([1e-9, 0, _LEAST_WIDTH**2])
+        determinant = bend[:, 0] * bend[:, 2] - bend[:, 1] ** 2
+        step_a = (bend[:, 2] * force[:, 0] - bend[:, 1] * force[:, 1]) / determinant
+        step_b = (bend[:, 0] * force[:, 1] - bend[:, 1] * force[:, 0]) / determinant
+        size = np.ones(len(z))
+        for _ in range(30):  # shorten what does not go down
+            new_a, new_b = a + size * step_a, b + size * step_b
+            new = loss(new_a, new_b)
+            worse = ~(new <= now) | (new_b <= 0)
+            if not worse.any():
+                break
+            size[worse] /= 2
+        a, b = np.where(worse, a, new_a), np.where(worse, b, new_b)
+        moved, now = np.where(worse, 0, now - new), np.where(worse, now, new)
+        if (moved < 1e-12).all():
+            break
+    return start - spacing * a / b, spacing / b
+
+
+def middle(draws: Array) -> tuple[float, float]:
+    """The middle 95 % of bootstrap draws, which may be infinite."""
+    ordered, last = np.sort(draws), len(draws) - 1
+    return float(ordered[int(0.025 * last)]), float(ordered[int(np.ceil(0.975 * last))])
