@@ -9,6 +9,7 @@ from diffusion.geometry import (
     subspace_dimension,
     subspace_signal_to_noise,
 )
+from diffusion.interop import AzulaDenoiser, DiffusersDenoiser, ImageDenoiser
 from diffusion.intrinsic import (
     likelihood_dimension,
     local_pca_dimension,
@@ -32,12 +33,15 @@ from diffusion.schedules import OU, VE, Cosine, Schedule
 __all__ = [
     "OU",
     "VE",
+    "AzulaDenoiser",
     "CopyFraction",
     "Cosine",
     "Denoiser",
+    "DiffusersDenoiser",
     "EmpiricalDenoiser",
     "ExactDenoiser",
     "GaussianMixtureDenoiser",
+    "ImageDenoiser",
     "LinearManifoldDenoiser",
     "ManifoldDimension",
     "PlantedPosterior",
