@@ -10,6 +10,7 @@ from diffusion.geometry import (
     subspace_dimension,
     subspace_signal_to_noise,
 )
+from diffusion.interop import AzulaDenoiser, DiffusersDenoiser, ImageDenoiser
 from diffusion.intrinsic import (
     likelihood_dimension,
     local_pca_dimension,
@@ -35,13 +36,16 @@ from diffusion.training import History, Training, denoising_error, train_denoise
 __all__ = [
     "OU",
     "VE",
+    "AzulaDenoiser",
     "CopyFraction",
     "Cosine",
     "Denoiser",
+    "DiffusersDenoiser",
     "EmpiricalDenoiser",
     "ExactDenoiser",
     "GaussianMixtureDenoiser",
     "History",
+    "ImageDenoiser",
     "LinearManifoldDenoiser",
     "ManifoldDimension",
     "NetworkDenoiser",
