@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         dimension_contrast,
         memory_geometry,
     )
+    from bridges.generalization import Generalization, TwoHalves, generalization, two_halves
     from bridges.memorization import (
         Calibration,
         MemorizationFractions,
@@ -40,6 +41,7 @@ _HOMES = {
     "DimensionContrast": "geometry",
     "MemorizationFractions": "memorization",
     "MemorizationReport": "memorization",
+    "Generalization": "generalization",
     "Memory": "memory",
     "MemoryGeometry": "geometry",
     "Retrieval": "memory",
