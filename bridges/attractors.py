@@ -36,7 +36,7 @@ from hopfield.checks import Seed
 KINDS = ("memory", "inverse", "prototype", "global", "mixture", "spurious")
 _ROWS = 2**14  # starts retrieved at once
 _NUMBERS = 2**22  # numbers of an (attractors × patterns) block held at once
-_MOST = 0.5  # weight above which a state is of one pattern, as at the collapse
+_MOST = 0.51  # weight above which a state is of one pattern: a majority, clear of a tie
 _CLASS = 0.9  # weight that one class must hold for a prototype
 
 
@@ -162,8 +162,9 @@ def find_attractors(
     parts = [recall(memory, rows, given.overlap, generator) for rows in states.split(_ROWS)]
     ends = torch.cat([part.states for part in parts])
     converged = torch.cat([part.converged for part in parts]).to(ends.device)
-    group, leaders = groups(ends[converged], tolerance)
-    found = ends[converged][leaders]
+    settled = ends if converged.all() else ends[converged]
+    group, leaders = groups(settled, tolerance)
+    found = settled[leaders]
     kept = torch.ones(len(found), dtype=torch.bool, device=found.device)
     if not are_spins(found):
         kicked = found + kick * _normal(found, generator)

@@ -94,6 +94,7 @@ def basin_fractions(memory: Memory, starts: Tensor | Starts, **options: Any) -> 
 
     Examples
     --------
+    >>> import torch
     >>> from bridges import as_memory
     >>> from bridges.starts import noised
     >>> from diffusion import EmpiricalDenoiser
@@ -165,6 +166,7 @@ def basin_entropy_sampled(
 
     Examples
     --------
+    >>> import torch
     >>> points = torch.rand(1000, 2, generator=torch.Generator().manual_seed(0))
     >>> basin_entropy_sampled(points, points[:, 0] > 0.5).fractal
     False

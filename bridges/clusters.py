@@ -1,9 +1,9 @@
 r"""Final states that are the same: spins by a hash, real states by their distance.
 
-Spins are packed to bits and hashed. Real states are led: a state belongs to the first leader
-within the tolerance, or becomes one. States within the tolerance of each other are so along
-any direction, too; cutting the batch wherever sorted projections leave a larger gap takes
-apart what cannot belong together, in O(B log B), before any two states are compared.
+Spins are packed to bits and hashed. Real states are led: a state joins the nearest leader
+within the tolerance, or becomes one. States that converged to one attractor share all but
+their last digits, so that they are first rounded to a small part of the tolerance and hashed:
+leaders are sought among the few that are left, by matrix products.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_DIRECTIONS = 6
-_ROWS = 2**14  # states compared at once
+_PART = 1 / 16  # of the tolerance, to which states are rounded
+_ROWS = 2**12  # states compared at once
+_NUMBERS = 2**22  # distances held at once
+_BLOCK = 1024  # states among which new leaders are sought at once
 
 
 def groups(states: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
@@ -27,21 +29,23 @@ def groups(states: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
 
     Returns
     -------
-    labels : (B,) group of each state, 0 to A − 1. leaders : (A,) its first member.
+    labels : (B,) group of each state, 0 to A − 1, in the order of their leaders. leaders :
+    (A,) a member of each group; those of real states are farther apart than the tolerance.
     """
-    if len(states) == 0:
-        empty = torch.empty(0, dtype=torch.int64, device=states.device)
-        return empty, empty
-    coarse = _packed(states) if are_spins(states) else _apart(states, tolerance)
-    labels = torch.from_numpy(coarse).to(states.device)
-    if not are_spins(states):
-        labels = _led(states, labels, tolerance)
-    return _numbered(labels)
+    found = _alike(states) if are_spins(states) else _rounded_alike(states, tolerance * _PART)
+    labels, firsts = (torch.from_numpy(part).to(states.device) for part in found)
+    order = torch.argsort(firsts)
+    rank = torch.argsort(order)[labels]
+    if are_spins(states):
+        return rank, firsts[order]
+    leads, leader = _led(states[firsts[order]], tolerance)
+    return leader[rank], firsts[order][leads]
 
 
 def are_spins(states: Tensor) -> bool:
     """Whether all entries are ±1."""
-    return bool((states.abs() == 1).all())
+    one = states[:1]  # most often enough to say no
+    return bool((one.abs() == 1).all()) and bool((states.abs() == 1).all())
 
 
 def rms_distance(one: Tensor, other: Tensor) -> Tensor:
@@ -53,59 +57,84 @@ def rms_distance(one: Tensor, other: Tensor) -> Tensor:
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64, device=one.device)
 
 
-def _packed(states: Tensor) -> np.ndarray:
-    """A number for each state of spins, (B,), equal where all bits are."""
+def _bits(states: Tensor) -> np.ndarray:
+    """Spins packed into words of 64, (B, words)."""
     bits = np.packbits((states > 0).numpy(force=True), axis=1)
     words = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), dtype=np.uint8)
     words[:, : bits.shape[1]] = bits
-    keys = words.view(np.uint64)
-    if keys.shape[1] == 1:
-        return np.unique(keys[:, 0], return_inverse=True)[1].reshape(-1)
-    odd = np.random.default_rng(0).integers(2**63, size=keys.shape[1], dtype=np.uint64) * 2 + 1
-    with np.errstate(over="ignore"):
-        mixed = ((keys ^ (keys >> np.uint64(32))) * odd).sum(1, dtype=np.uint64)
-    _, first, group = np.unique(mixed, return_index=True, return_inverse=True)
-    group = group.reshape(-1)
-    if (keys == keys[first[group]]).all():
-        return group
-    return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1)  # a collision, once in 10⁹
+    return words.view(np.uint64)
 
 
-def _apart(states: Tensor, tolerance: float) -> np.ndarray:
-    """Groups (B,) so that states within the tolerance are in the same one."""
-    size = states.shape[1]
-    axes = np.random.default_rng(0).standard_normal((size, min(size, _DIRECTIONS)))
-    axes = np.linalg.qr(axes)[0]
-    directions = torch.from_numpy(axes).to(states.device)
-    along = torch.cat([rows.double() @ directions for rows in states.split(_ROWS)])
-    reach = tolerance * math.sqrt(size) * (1 + 1e-9)
-    group = np.zeros(len(states), dtype=np.int64)
-    for x in along.numpy(force=True).T:
-        order = np.lexsort((x, group))
-        cut = (np.diff(group[order]) != 0) | (np.diff(x[order]) > reach)
-        group[order] = np.concatenate([[0], np.cumsum(cut)])
-    return group
+def _alike(states: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Number of each state of spins, the same for the same spins, and the first of each."""
+    words = _bits(states)
+    keys = words[:, 0]
+    if words.shape[1] > 1:
+        odd = np.random.default_rng(0).integers(2**63, size=words.shape[1], dtype=np.uint64) * 2 + 1
+        keys = ((words ^ (words >> np.uint64(32))) * odd).sum(1, dtype=np.uint64)
+    number, first = _unique(keys)
+    if (words == words[first[number]]).all():
+        return number, first
+    _, first, number = np.unique(words, axis=0, return_index=True, return_inverse=True)
+    return number.reshape(-1), first  # two states of one hash, once in 10⁹ runs
 
 
-def _led(states: Tensor, coarse: Tensor, tolerance: float) -> Tensor:
-    """Index of each state's leader, (B,): all groups are led at the same time."""
-    leader = torch.full_like(coarse, -1)
-    left = torch.arange(len(states), device=states.device)
-    while len(left):
-        _, inverse = torch.unique(coarse[left], return_inverse=True)
-        first = torch.full((int(inverse.max()) + 1,), len(left), device=left.device)
-        place = torch.arange(len(left), device=left.device)
-        first = first.scatter_reduce(0, inverse, place, "amin")
-        ahead = left[first[inverse]]
-        close = rms_distance(states[left], states[ahead]) <= tolerance
-        leader[left[close]] = ahead[close]
-        left = left[~close]
-    return leader
+def _rounded_alike(states: Tensor, part: float) -> tuple[np.ndarray, np.ndarray]:
+    """The same for real states, rounded to multiples of `part`; two hashes, one to check."""
+    axes = torch.from_numpy(np.random.default_rng(0).standard_normal((states.shape[1], 2)))
+    axes = axes.to(states.device)
+    keys = torch.cat([(rows / part).round_().double() @ axes for rows in states.split(_ROWS)])
+    one, other = keys.numpy(force=True).T
+    number, first = _unique(one)
+    if (other == other[first[number]]).all():
+        return number, first
+    everyone = np.arange(len(states))
+    return everyone, everyone
 
 
-def _numbered(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Labels 0 to A − 1, and the first member of each."""
-    _, inverse = torch.unique(labels, return_inverse=True)
-    first = torch.full((int(inverse.max()) + 1,), len(labels), device=labels.device)
-    place = torch.arange(len(labels), device=labels.device)
-    return inverse, first.scatter_reduce(0, inverse, place, "amin")
+def _unique(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
+    return number.reshape(-1), first
+
+
+def _led(states: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+    """Leaders (A,) among states (M, N), in their order, and the leader's number of each, (M,)."""
+    centred = (states - states.mean(0)).double()
+    reach = tolerance**2 * states.shape[1]
+    leader = torch.full((len(states),), -1, device=states.device)
+    leads = torch.empty(0, dtype=torch.int64, device=states.device)
+    for start in range(0, len(states), _BLOCK):
+        block = torch.arange(start, min(start + _BLOCK, len(states)), device=states.device)
+        nearest = torch.full((len(block),), math.inf, dtype=torch.float64, device=states.device)
+        number = torch.zeros_like(block)
+        for low in range(0, len(leads), _NUMBERS // _BLOCK):
+            some = leads[low : low + _NUMBERS // _BLOCK]
+            least, which = _squares(centred[block], centred[some]).min(1)
+            number = torch.where(least < nearest, which + low, number)
+            nearest = torch.minimum(nearest, least)
+        led = nearest <= reach
+        leader[block[led]] = number[led]
+        left = block[~led]
+        joined, new = _greedy(_squares(centred[left], centred[left]) <= reach)
+        leader[left] = joined.to(left) + len(leads)
+        leads = torch.cat([leads, left[new.to(left)]])
+    return leads, leader
+
+
+def _greedy(near: Tensor) -> tuple[Tensor, Tensor]:
+    """Of rows in their order: whom each follows, by number, and who leads; `near` (M, M)."""
+    table = near.numpy(force=True)
+    joined = np.full(len(table), -1)
+    leads: list[int] = []
+    for k in range(len(table)):
+        if joined[k] < 0:
+            joined[table[k] & (joined < 0)] = len(leads)
+            joined[k] = len(leads)
+            leads.append(k)
+    return torch.from_numpy(joined), torch.tensor(leads, dtype=torch.int64)
+
+
+def _squares(one: Tensor, other: Tensor) -> Tensor:
+    """Squared distances of rows, (A, B), in double precision and about their centre."""
+    norms = one.square().sum(1)[:, None] + other.square().sum(1)
+    return norms - 2 * one @ other.T

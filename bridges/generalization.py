@@ -135,7 +135,7 @@ def halves(data: str, patterns: int, held_out: int, seed: int) -> Halves:
 
 
 @torch.no_grad()
-def generalization(
+def generalization_report(
     denoiser: NetworkDenoiser,
     train: Tensor,
     held_out: Tensor,
@@ -171,7 +171,7 @@ def generalization(
     >>> points = torch.randn(216, 8, generator=torch.Generator().manual_seed(0))
     >>> few, held_out = points.split([16, 200])
     >>> exact = EmpiricalDenoiser(few)  # is all memory
-    >>> found = generalization(exact, few, held_out, turn=0.3, count=100, seed=0)
+    >>> found = generalization_report(exact, few, held_out, turn=0.3, count=100, seed=0)
     >>> found.memorized, found.flow_return > 0.9
     (1.0, True)
     """
@@ -235,7 +235,7 @@ def two_halves(
     ----------
     one, other : D(x, sigma) of disjoint data. held_out : (H, N), known to neither.
     sigma : noise level at which held-out points are denoised. count : samples.
-    steps, seed : as for `generalization`.
+    steps, seed : as for `generalization_report`.
 
     Returns
     -------

@@ -104,7 +104,7 @@ def main(run: Run, data: str, loads: list[int], **setting: Any) -> Findings:
 
 def measure(point: Point, seed: int) -> list[Row]:
     """Two networks of disjoint data: what the first made of its own, and whether they agree."""
-    from bridges.generalization import generalization, halves, two_halves
+    from bridges.generalization import generalization_report, halves, two_halves
     from diffusion import ResidualMLP, train_denoiser
 
     found = halves(point["data"], point["patterns"], point["held_out"], seed)
@@ -121,7 +121,9 @@ def measure(point: Point, seed: int) -> list[Row]:
         )
         trained.append(training.denoiser.to("cpu"))
     asked = {k: point[k] for k in ("sigma", "count")} | {"seed": seed}
-    one = generalization(trained[0], found.first, found.held_out, turn=point["turn"], **asked)
+    one = generalization_report(
+        trained[0], found.first, found.held_out, turn=point["turn"], **asked
+    )
     both = two_halves(*trained, found.held_out, **asked)
     values = one.to_dict() | {
         "halves": both.samples,
