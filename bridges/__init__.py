@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         basin_fractions,
     )
     from bridges.capacities import Capacity, CapacityScaling, capacity, capacity_scaling
+    from bridges.generalization import Generalization, TwoHalves, generalization_report, two_halves
     from bridges.geometry import (
         DimensionContrast,
         MemoryGeometry,
@@ -57,6 +58,7 @@ _HOMES = {
     "CapacityScaling": "capacities",
     "Continuation": "matching",
     "DimensionContrast": "geometry",
+    "Generalization": "generalization",
     "GraphSummary": "graph",
     "Matching": "matching",
     "MemorizationFractions": "memorization",
@@ -69,6 +71,7 @@ _HOMES = {
     "Starts": "starts",
     "Study": "results",
     "Transitions": "transitions",
+    "TwoHalves": "generalization",
     "as_memory": "memory",
     "attractor_graph": "graph",
     "basin_entropy": "basins",
@@ -84,6 +87,7 @@ _HOMES = {
     "continuation": "matching",
     "dimension_contrast": "geometry",
     "find_attractors": "attractors",
+    "generalization_report": "generalization",
     "match": "matching",
     "memorization_fractions": "memorization",
     "memorization_report": "memorization",
@@ -93,6 +97,7 @@ _HOMES = {
     "run_study": "study",
     "summarise": "graph",
     "transition_matrix": "transitions",
+    "two_halves": "generalization",
 }
 
 __all__ = [
@@ -105,6 +110,7 @@ __all__ = [
     "CapacityScaling",
     "Continuation",
     "DimensionContrast",
+    "Generalization",
     "GraphSummary",
     "Matching",
     "MemorizationFractions",
@@ -117,6 +123,7 @@ __all__ = [
     "Starts",
     "Study",
     "Transitions",
+    "TwoHalves",
     "as_memory",
     "attractor_graph",
     "basin_entropy",
@@ -133,6 +140,7 @@ __all__ = [
     "dimension_contrast",
     "equivalence",
     "find_attractors",
+    "generalization_report",
     "match",
     "memorization_fractions",
     "memorization_report",
@@ -142,6 +150,7 @@ __all__ = [
     "run_study",
     "summarise",
     "transition_matrix",
+    "two_halves",
 ]
 
 

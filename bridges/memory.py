@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from bridges.equivalence import energy_of_log_density, noise_of_overlap
-from diffusion import VE, sample
+from diffusion import VE, NetworkDenoiser, sample
 from hopfield import DenseMemory, HopfieldNetwork, checks, flip_spins
 from hopfield.relaxation import Relaxation, fixed_point
 
@@ -298,6 +298,8 @@ def as_memory(
     stored = getattr(source, "data", None) if patterns is None else patterns
     if stored is None:
         raise ValueError("patterns must be given for a denoiser that has no data, got None")
+    if isinstance(source, NetworkDenoiser):  # finer states than it resolves never come to rest
+        stored = torch.as_tensor(stored).to(source.mean)
     words = ("fixed-noise", "flow", "sde")
     dynamics = checks.choice("dynamics", dynamics or words[0], words)
     sigma = None if sigma is None else checks.positive("sigma", sigma)
