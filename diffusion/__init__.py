@@ -1,5 +1,6 @@
 """Score models: schedules, exact denoisers, samplers, and the geometry of what they keep."""
 
+from diffusion import guidance
 from diffusion.denoisers import Denoiser, EmpiricalDenoiser, ExactDenoiser
 from diffusion.geometry import (
     ManifoldDimension,
@@ -9,6 +10,7 @@ from diffusion.geometry import (
     subspace_dimension,
     subspace_signal_to_noise,
 )
+from diffusion.guidance import GuidedDenoiser
 from diffusion.intrinsic import (
     likelihood_dimension,
     local_pca_dimension,
@@ -26,7 +28,7 @@ from diffusion.neighbours import (
     neighbour_ratio,
 )
 from diffusion.regimes import PlantedPosterior, planted_posterior
-from diffusion.samplers import noise_to, sample, uturn
+from diffusion.samplers import noise_levels, noise_to, sample, uturn
 from diffusion.schedules import OU, VE, Cosine, Schedule
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "EmpiricalDenoiser",
     "ExactDenoiser",
     "GaussianMixtureDenoiser",
+    "GuidedDenoiser",
     "LinearManifoldDenoiser",
     "ManifoldDimension",
     "PlantedPosterior",
@@ -46,6 +49,7 @@ __all__ = [
     "calibrated_distance",
     "chance_ratio",
     "copy_fraction",
+    "guidance",
     "jacobian_spectrum",
     "likelihood_dimension",
     "local_pca_dimension",
@@ -53,6 +57,7 @@ __all__ = [
     "manifold_factors",
     "neighbour_distances",
     "neighbour_ratio",
+    "noise_levels",
     "noise_to",
     "participation_ratio",
     "planted_posterior",
