@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridges import equivalence
+    from bridges.geometry import (
+        DimensionContrast,
+        MemoryGeometry,
+        dimension_contrast,
+        memory_geometry,
+    )
     from bridges.memorization import (
         Calibration,
-        DimensionContrast,
+        MemorizationFractions,
         MemorizationReport,
-        MemoryGeometry,
         calibrate,
-        dimension_contrast,
+        memorization_fractions,
         memorization_report,
-        memory_geometry,
     )
     from bridges.memory import Memory, Retrieval, as_memory
     from bridges.retrieval import (
@@ -33,10 +37,11 @@ _HOMES = {
     "BasinRadius": "retrieval",
     "Calibration": "memorization",
     "Capacity": "retrieval",
-    "DimensionContrast": "memorization",
+    "DimensionContrast": "geometry",
+    "MemorizationFractions": "memorization",
     "MemorizationReport": "memorization",
     "Memory": "memory",
-    "MemoryGeometry": "memorization",
+    "MemoryGeometry": "geometry",
     "Retrieval": "memory",
     "RetrievalMap": "retrieval",
     "Study": "study",
@@ -44,9 +49,10 @@ _HOMES = {
     "basin_radius": "retrieval",
     "calibrate": "memorization",
     "capacity": "retrieval",
-    "dimension_contrast": "memorization",
+    "dimension_contrast": "geometry",
+    "memorization_fractions": "memorization",
     "memorization_report": "memorization",
-    "memory_geometry": "memorization",
+    "memory_geometry": "geometry",
     "retrieval_map": "retrieval",
     "run_study": "study",
 }
@@ -56,6 +62,7 @@ __all__ = [
     "Calibration",
     "Capacity",
     "DimensionContrast",
+    "MemorizationFractions",
     "MemorizationReport",
     "Memory",
     "MemoryGeometry",
@@ -68,6 +75,7 @@ __all__ = [
     "capacity",
     "dimension_contrast",
     "equivalence",
+    "memorization_fractions",
     "memorization_report",
     "memory_geometry",
     "retrieval_map",
