@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridges import equivalence
+    from bridges.classes import PromptedMemory, class_memories, memory_of_classes
     from bridges.geometry import (
         DimensionContrast,
         MemoryGeometry,
@@ -42,6 +43,7 @@ _HOMES = {
     "MemorizationReport": "memorization",
     "Memory": "memory",
     "MemoryGeometry": "geometry",
+    "PromptedMemory": "classes",
     "Retrieval": "memory",
     "RetrievalMap": "retrieval",
     "Study": "study",
@@ -49,10 +51,12 @@ _HOMES = {
     "basin_radius": "retrieval",
     "calibrate": "memorization",
     "capacity": "retrieval",
+    "class_memories": "classes",
     "dimension_contrast": "geometry",
     "memorization_fractions": "memorization",
     "memorization_report": "memorization",
     "memory_geometry": "geometry",
+    "memory_of_classes": "classes",
     "retrieval_map": "retrieval",
     "run_study": "study",
 }
@@ -66,6 +70,7 @@ __all__ = [
     "MemorizationReport",
     "Memory",
     "MemoryGeometry",
+    "PromptedMemory",
     "Retrieval",
     "RetrievalMap",
     "Study",
@@ -73,11 +78,13 @@ __all__ = [
     "basin_radius",
     "calibrate",
     "capacity",
+    "class_memories",
     "dimension_contrast",
     "equivalence",
     "memorization_fractions",
     "memorization_report",
     "memory_geometry",
+    "memory_of_classes",
     "retrieval_map",
     "run_study",
 ]

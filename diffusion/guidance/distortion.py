@@ -36,7 +36,8 @@ _CLEAN = 1e-3  # noise level at which classes are told, in standard deviations o
 @dataclass(frozen=True)
 class Distortion:
     """Per class (C,): overlap, mean_shift, variance_ratio, parallel_ratio, wasserstein,
-    separability, retention. One number: fisher_ratio (NaN for one class) and vendi."""
+    separability, retention; overlap, parallel ratio and separability are NaN for a class at
+    the centre of the data. One number: fisher_ratio (NaN for one class) and vendi."""
 
     overlap: Tensor
     mean_shift: Tensor
