@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         basin_fractions,
     )
     from bridges.capacities import Capacity, CapacityScaling, capacity, capacity_scaling
+    from bridges.classes import PromptedMemory, class_memories, memory_of_classes
     from bridges.generalization import Generalization, TwoHalves, generalization_report, two_halves
     from bridges.geometry import (
         DimensionContrast,
@@ -65,6 +66,7 @@ _HOMES = {
     "MemorizationReport": "memorization",
     "Memory": "memory",
     "MemoryGeometry": "geometry",
+    "PromptedMemory": "classes",
     "Retrieval": "memory",
     "RetrievalMap": "retrieval",
     "ReturnCurve": "transitions",
@@ -82,6 +84,7 @@ _HOMES = {
     "capacity": "capacities",
     "capacity_scaling": "capacities",
     "chain_committor": "graph",
+    "class_memories": "classes",
     "committors": "graph",
     "communities": "graph",
     "continuation": "matching",
@@ -92,6 +95,7 @@ _HOMES = {
     "memorization_fractions": "memorization",
     "memorization_report": "memorization",
     "memory_geometry": "geometry",
+    "memory_of_classes": "classes",
     "retrieval_map": "retrieval",
     "return_curve": "transitions",
     "run_study": "study",
@@ -117,6 +121,7 @@ __all__ = [
     "MemorizationReport",
     "Memory",
     "MemoryGeometry",
+    "PromptedMemory",
     "Retrieval",
     "RetrievalMap",
     "ReturnCurve",
@@ -134,6 +139,7 @@ __all__ = [
     "capacity",
     "capacity_scaling",
     "chain_committor",
+    "class_memories",
     "committors",
     "communities",
     "continuation",
@@ -145,6 +151,7 @@ __all__ = [
     "memorization_fractions",
     "memorization_report",
     "memory_geometry",
+    "memory_of_classes",
     "retrieval_map",
     "return_curve",
     "run_study",

@@ -1,5 +1,6 @@
 """Score models: schedules, exact denoisers, samplers, and the geometry of what they keep."""
 
+from diffusion import guidance
 from diffusion.checkpoints import load_denoiser, save_denoiser
 from diffusion.denoisers import Denoiser, EmpiricalDenoiser, ExactDenoiser
 from diffusion.geometry import (
@@ -10,6 +11,7 @@ from diffusion.geometry import (
     subspace_dimension,
     subspace_signal_to_noise,
 )
+from diffusion.guidance import GuidedDenoiser
 from diffusion.interop import AzulaDenoiser, DiffusersDenoiser, ImageDenoiser
 from diffusion.intrinsic import (
     likelihood_dimension,
@@ -29,7 +31,7 @@ from diffusion.neighbours import (
 )
 from diffusion.networks import NetworkDenoiser, ResidualMLP, UNet
 from diffusion.regimes import PlantedPosterior, planted_posterior
-from diffusion.samplers import noise_to, sample, uturn
+from diffusion.samplers import noise_levels, noise_to, sample, uturn
 from diffusion.schedules import OU, VE, Cosine, Schedule
 from diffusion.training import History, Training, denoising_error, train_denoiser
 
@@ -44,6 +46,7 @@ __all__ = [
     "EmpiricalDenoiser",
     "ExactDenoiser",
     "GaussianMixtureDenoiser",
+    "GuidedDenoiser",
     "History",
     "ImageDenoiser",
     "LinearManifoldDenoiser",
@@ -59,6 +62,7 @@ __all__ = [
     "chance_ratio",
     "copy_fraction",
     "denoising_error",
+    "guidance",
     "jacobian_spectrum",
     "likelihood_dimension",
     "load_denoiser",
@@ -67,6 +71,7 @@ __all__ = [
     "manifold_factors",
     "neighbour_distances",
     "neighbour_ratio",
+    "noise_levels",
     "noise_to",
     "participation_ratio",
     "planted_posterior",

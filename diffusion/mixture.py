@@ -9,6 +9,8 @@ r = Uᵀ(x − m)
 Mixture, weights π_k: with the responsibilities p_k = softmax(log π_k + log p_σ^k),
 
     D = Σ_k p_k D_k,      ∂D/∂x = Σ_k p_k [∂D_k/∂x + (D_k − D)(D_k − D)ᵀ/σ²].
+
+Classes of one covariance are denoised by two matrix products (`diffusion.classes`).
 """
 
 from __future__ import annotations
@@ -16,13 +18,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import overload
 
 import torch
 from torch import Tensor
 
 from diffusion import checks
 from diffusion.checks import Level, Seed
-from diffusion.denoisers import ExactDenoiser
+from diffusion.classes import ClassOfRow, SharedCovariance
+from diffusion.denoisers import Denoiser, ExactDenoiser
 
 _NUMBERS = 2**22  # numbers of a block held at once
 _ROUNDING = 1e-5  # allowed error of a sum of weights, or of the symmetry of a covariance
@@ -63,6 +67,7 @@ class GaussianMixtureDenoiser(ExactDenoiser):
         self.weights = _weights(weights, self.means)
         self._eigenvalues, self._basis = _spectra(variances, self.means)
         self._log_weights = self.weights.log()
+        self._shared = self._shared_covariance()
 
     def __len__(self) -> int:
         """Number of classes K."""
@@ -84,6 +89,9 @@ class GaussianMixtureDenoiser(ExactDenoiser):
         ------
         ValueError : x not (B, d) or not finite; sigma not positive or of another length.
         """
+        if self._shared is not None:
+            x = checks.points("x", x, dimension=self.dimension).to(self.means)
+            return self._shared.mean(x, checks.noise_level(sigma, x).square())
         return torch.cat([(p.mass[:, :, None] * p.mean).sum(1) for p in self._posteriors(x, sigma)])
 
     def score(self, x: Tensor, sigma: Level) -> Tensor:
@@ -112,26 +120,56 @@ class GaussianMixtureDenoiser(ExactDenoiser):
             parts.append((p.mass * p.gain.sum(2)).sum(1) + between)
         return torch.cat(parts)
 
-    def condition(self, label: int) -> GaussianMixtureDenoiser:
-        """The denoiser of one class alone.
+    @overload
+    def condition(self, label: int) -> GaussianMixtureDenoiser: ...
+
+    @overload
+    def condition(self, label: Tensor) -> Denoiser: ...
+
+    def condition(self, label: int | Tensor) -> Denoiser:
+        """The denoiser of one class alone, or of the class that each row is told.
 
         Parameters
         ----------
-        label : class, 0 to K − 1.
+        label : class, 0 to K − 1; or (B,) whole numbers, a class a row.
+
+        Returns
+        -------
+        GaussianMixtureDenoiser of one class; for several labels a denoiser of B rows.
 
         Raises
         ------
         ValueError : no such class.
+
+        Examples
+        --------
+        >>> mixture = GaussianMixtureDenoiser([[-1.0], [1.0]], 0.5)
+        >>> mixture.condition(torch.tensor([0, 1]))(torch.zeros(2, 1), sigma=1.0)
+        tensor([[-0.6667],
+                [ 0.6667]])
         """
-        checks.whole("label", label, low=0)
-        if label >= len(self):
-            raise ValueError(f"label must be a class 0 to {len(self) - 1}, got {label}")
-        one = slice(label, label + 1)
-        spread = self._eigenvalues[one]
-        if self._basis is not None:
-            basis = self._basis[one]
-            spread = (basis * spread[:, None, :]) @ basis.mT
-        return GaussianMixtureDenoiser(self.means[one], spread)
+        labels = torch.as_tensor(label, device=self.means.device)
+        whole = not (labels.is_floating_point() or labels.dtype == torch.bool)
+        if not whole or labels.ndim > 1 or ((labels < 0) | (labels >= len(self))).any():
+            given = label if labels.ndim == 0 else f"{labels.dtype}, {tuple(labels.shape)}"
+            raise ValueError(
+                f"label must be a class 0 to {len(self) - 1}, or one a row, got {given}"
+            )
+        if labels.ndim == 1:
+            return ClassOfRow(self, labels.long())
+        one = int(labels)
+        spread = self._eigenvalues[one] if self._basis is None else self.covariances()[one]
+        return GaussianMixtureDenoiser(self.means[one][None], spread[None])
+
+    def covariances(self) -> Tensor:
+        """Covariance of each class, (K, d, d)."""
+        if self._basis is None:
+            return torch.diag_embed(self._eigenvalues)
+        return (self._basis * self._eigenvalues[:, None, :]) @ self._basis.mT
+
+    def spectra(self) -> tuple[Tensor, Tensor | None]:
+        """Variances (K, d) of each class, along its eigenvectors (K, d, d) or the axes (None)."""
+        return self._eigenvalues, self._basis
 
     def draw(self, count: int, seed: Seed = None) -> tuple[Tensor, Tensor]:
         """Points of the mixture (count, d) and their classes (count,).
@@ -161,6 +199,15 @@ class GaussianMixtureDenoiser(ExactDenoiser):
             for label in labels.unique():
                 noise[labels == label] = noise[labels == label] @ self._basis[label].mT
         return self.means[labels] + noise, labels
+
+    def _shared_covariance(self) -> SharedCovariance | None:
+        """The quick way to the mean, where all classes spread alike."""
+        values, basis = self._eigenvalues, self._basis
+        for each in (values, basis):
+            if each is not None and not (each == each[:1]).all():
+                return None
+        turn = None if basis is None else basis[0]
+        return SharedCovariance(self.means, self._log_weights, values[0], turn)
 
     def _posteriors(self, x: Tensor, sigma: Level) -> Iterator[_Posterior]:
         """What is known of the clean point and its class, block of rows by block."""

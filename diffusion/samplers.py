@@ -1,12 +1,14 @@
 r"""Samplers: from noise, or from a noised point, back to data.
 
 Each sampler is written once, in the variance-exploding view y = x_t/α_t, σ = σ_t/α_t, on
-a geometric grid of noise levels. One step from σ = a to b < a:
+a geometric grid of noise levels, or on one that is given. One step from σ = a to b < a:
 
-    euler      y ← D + (b/a)(y − D)                          flow dy/dσ = (y − D)/σ; DDIM
-    heun       the same flow, trapezoidal (order 2)
-    sde        y ← D + (b/a)²(y − D) + b sqrt(1 − b²/a²) z   reverse SDE (ancestral step)
-    ancestral  the same with a draw ξ^μ ~ w(y, a) for D: exact at any number of steps
+    euler            y ← D + (b/a)(y − D)                          flow dy/dσ = (y − D)/σ; DDIM
+    heun             the same flow, trapezoidal (order 2)
+    sde              y ← D + (b/a)²(y − D) + b sqrt(1 − b²/a²) z   reverse SDE (ancestral step)
+    stochastic-heun  reverse SDE dy = (D − y)/σ² d(−σ²) + dW, trapezoidal in σ² with the same
+                     noise in both stages (weak order 2)
+    ancestral        a draw ξ^μ ~ w(y, a) for the D of sde: exact at any number of steps
 
 (Karras et al. 2022, algorithm 1; Ho et al. 2020; Song et al. 2021). A last step to b = 0
 replaces y by the denoiser, or the draw. With η = 1 − b/a an Euler step is the damped
@@ -15,7 +17,8 @@ Hopfield update y ← (1 − η) y + η D(y).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -26,9 +29,10 @@ from diffusion import checks
 from diffusion.checks import Seed
 from diffusion.schedules import Schedule
 
-METHODS = ("euler", "heun", "sde", "ancestral")
+METHODS = ("euler", "heun", "sde", "stochastic-heun", "ancestral")
 _LAST = 1e-3  # last positive noise level of a run to 0, in units of the first,
 _FINEST = 1e-2  # or this, if that is less
+_BELOW_WIDTH = 1e-3  # last positive level of `noise_levels`, in widths of the data
 
 DenoiserLike = Callable[[Tensor, Any], Tensor]
 
@@ -43,6 +47,8 @@ def sample(
     start: float | None = None,
     stop: float = 0.0,
     seed: Seed = None,
+    *,
+    levels: Sequence[float] | Tensor | None = None,
 ) -> Tensor:
     """Follow the reverse process from time `start` to time `stop`.
 
@@ -52,13 +58,16 @@ def sample(
         `posterior_sample(x, sigma, seed)`, which exact denoisers of finite data have.
     x : (B, d) at time `start`, in the coordinates x_t = α_t x₀ + σ_t z.
     schedule : VE(), OU(), Cosine() or another Schedule.
-    method : "euler" (DDIM), "heun", "sde" or "ancestral"; see the head of the module.
+    method : "euler" (DDIM), "heun", "sde", "stochastic-heun" or "ancestral"; see the head
+        of the module.
     steps : number of steps, at least 1.
     start, stop : times, start > stop ≥ 0. With stop = 0 the last of several steps goes to
         clean data from 10⁻³ of the first noise level, or from 0.01 if that is less: fine
         enough for data with entries of order one. A denoiser whose `noise_range` ends above
         that takes it from there.
-    seed : int, torch.Generator or None; used by "sde" and "ancestral".
+    seed : int, torch.Generator or None; used by all but "euler" and "heun".
+    levels : noise levels σ to step through, falling, the last may be 0; instead of `steps`,
+        `start` and `stop`. x is then at the time of the first. See `noise_levels`.
 
     Returns
     -------
@@ -66,8 +75,9 @@ def sample(
 
     Raises
     ------
-    ValueError : a wrong shape, an unknown method, start ≤ stop, no `start`, or a denoiser
-        without the posterior draws that "ancestral" needs.
+    ValueError : a wrong shape, an unknown method, start ≤ stop, neither or both of `start`
+        and `levels`, levels that do not fall, or a denoiser without the posterior draws that
+        "ancestral" needs.
 
     Examples
     --------
@@ -79,21 +89,62 @@ def sample(
     x = checks.points("x", x)
     checks.choice("method", method, METHODS)
     checks.whole("steps", steps)
-    if start is None or not start > stop:
+    if levels is not None:
+        if start is not None:
+            raise ValueError(f"start must be left out where levels are given, got {start}")
+        path = _falling(levels)
+        start, stop = (float(schedule.time(level)) for level in (path[0], path[-1]))
+    elif start is None or not start > stop:
         raise ValueError(f"start must be a time above stop = {stop}, got {start}")
+    else:
+        first, last = (float(schedule.noise_level(time)) for time in (start, stop))
+        path = _levels(first, last, steps, getattr(denoiser, "noise_range", (0.0,))[0])
     if method == "ancestral" and not hasattr(denoiser, "posterior_sample"):
         raise ValueError(
             "method 'ancestral' needs a denoiser with posterior_sample, "
             f"got {type(denoiser).__name__}; use method 'sde'"
         )
     generator = checks.generator_from(seed, "sample", x.device)
-    first, last = (float(schedule.noise_level(time)) for time in (start, stop))
-    levels = _levels(first, last, steps, getattr(denoiser, "noise_range", (0.0,))[0])
     y = x / float(schedule.alpha(start))
     advance = _STEPS[method]
-    for a, b in pairwise(levels):
+    for a, b in pairwise(path):
         y = advance(denoiser, y, a, b, generator)
     return (y * float(schedule.alpha(stop))).to(x)
+
+
+def noise_levels(start: float, steps: int, width: float) -> list[float]:
+    """Noise levels for data of a known width: σ_k = width·sinh z_k with z_k evenly spaced.
+
+    Far above the width they are geometric, below it even, so that the path of smooth data is
+    smooth in k down to σ = 0 and the samplers keep their order. For the `levels` of `sample`.
+
+    Parameters
+    ----------
+    start : largest noise level, positive.
+    steps : number of steps, at least 2; the last, from 10⁻³ widths to 0, is no more than the
+        denoiser.
+    width : standard deviation of the narrowest structure that must be resolved, positive.
+
+    Returns
+    -------
+    `steps` + 1 levels, falling from `start` to 0.
+
+    Raises
+    ------
+    ValueError : start or width not positive and finite, or steps below 2.
+
+    Examples
+    --------
+    >>> [round(level, 4) for level in noise_levels(100.0, 4, width=0.5)]
+    [100.0, 13.5675, 1.8081, 0.0005, 0.0]
+    """
+    for name, value in (("start", start), ("width", width)):
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be positive and finite, got {value}")
+    top, count = math.asinh(start / width), checks.whole("steps", steps, low=2) - 1
+    last = min(_BELOW_WIDTH * width, start / 2)
+    inner = [width * math.sinh(top * (1 - k / count)) for k in range(1, count)]
+    return [float(start), *inner, last, 0.0]
 
 
 def noise_to(x: Tensor, schedule: Schedule, time: float, seed: Seed = None) -> Tensor:
@@ -163,6 +214,17 @@ def uturn(
     return sample(denoiser, noised, schedule, method, steps, start=time, seed=generator)
 
 
+def _falling(levels: Sequence[float] | Tensor) -> list[float]:
+    path = torch.as_tensor(levels, dtype=torch.float64)
+    falls = path.ndim == 1 and len(path) > 1 and bool((path.diff() < 0).all())
+    if not falls or not torch.isfinite(path).all() or path[-1] < 0:
+        raise ValueError(
+            "levels must be at least two noise levels that fall, the last not negative, "
+            f"got {path.tolist() if path.numel() < 6 else f'{path.numel()} numbers'}"
+        )
+    return [float(level) for level in path]
+
+
 def _levels(first: float, last: float, steps: int, least: float) -> list[float]:
     """`steps` + 1 noise levels from `first` to `last`, geometric but for a last step to 0.
 
@@ -194,6 +256,19 @@ def _sde(
     return _bridge(y, denoiser(y, a), a, b, generator)
 
 
+def _stochastic_heun(
+    denoiser: DenoiserLike, y: Tensor, a: float, b: float, generator: torch.Generator
+) -> Tensor:
+    mean = denoiser(y, a)
+    if b == 0:
+        return mean
+    span = a**2 - b**2
+    noise = span**0.5 * checks.normal_like(y, generator)
+    drift = (mean - y) / a**2
+    ahead = y + span * drift + noise
+    return y + span * (drift + (denoiser(ahead, b) - ahead) / b**2) / 2 + noise
+
+
 def _ancestral(denoiser: Any, y: Tensor, a: float, b: float, generator: torch.Generator) -> Tensor:
     return _bridge(y, denoiser.posterior_sample(y, a, generator), a, b, generator)
 
@@ -206,4 +281,10 @@ def _bridge(y: Tensor, clean: Tensor, a: float, b: float, generator: torch.Gener
     return clean + ratio * (y - clean) + b * (1 - ratio) ** 0.5 * checks.normal_like(y, generator)
 
 
-_STEPS = {"euler": _euler, "heun": _heun, "sde": _sde, "ancestral": _ancestral}
+_STEPS = {
+    "euler": _euler,
+    "heun": _heun,
+    "sde": _sde,
+    "stochastic-heun": _stochastic_heun,
+    "ancestral": _ancestral,
+}

@@ -11,6 +11,14 @@ from diffusion.theory.collapse import (
     participation_ratio,
     return_probability,
 )
+from diffusion.theory.guidance import class_condensation, guided_moments, mean_weight, window_switch
+from diffusion.theory.mean_field import (
+    MeanField,
+    guided_condensation,
+    guided_mean_field,
+    guided_power_law,
+    mean_field_path,
+)
 from diffusion.theory.speciation import clone_probability, speciation_time
 from diffusion.theory.subspaces import (
     critical_size_jacobian,
@@ -26,8 +34,10 @@ from diffusion.theory.subspaces import (
 )
 
 __all__ = [
+    "MeanField",
     "area_law",
     "basin_edge",
+    "class_condensation",
     "clone_probability",
     "collapse_sigma",
     "condensation_sigma",
@@ -36,8 +46,14 @@ __all__ = [
     "effective_number",
     "excess_entropy",
     "final_gap",
+    "guided_condensation",
+    "guided_mean_field",
+    "guided_moments",
+    "guided_power_law",
     "intermediate_gap",
     "marchenko_pastur_edges",
+    "mean_field_path",
+    "mean_weight",
     "mutual_information",
     "onset_sigma",
     "participation_ratio",
@@ -47,4 +63,5 @@ __all__ = [
     "speciation_time",
     "switch_sigma",
     "widest_gap_sigma",
+    "window_switch",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,22 @@ def positive(name: str, value: Any) -> Array:
     if not (np.isfinite(array) & (array > 0)).all():
         raise ValueError(f"{name} must be positive and finite, got {_worst(array)}")
     return array
+
+
+def finite(name: str, value: Any) -> Array:
+    """`value` as a float64 array of finite numbers, of any shape."""
+    array = np.asarray(value, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinite entries")
+    return array
+
+
+def choice(name: str, value: str, allowed: Sequence[str]) -> str:
+    """`value`, one of the `allowed` words."""
+    if value not in allowed:
+        words = ", ".join(repr(word) for word in allowed)
+        raise ValueError(f"{name} must be one of {words}, got {value!r}")
+    return value
 
 
 def spectrum(variances: ArrayLike) -> Array:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from diffusion import OU, VE, Cosine, EmpiricalDenoiser, noise_to, sample, uturn
+from diffusion import OU, VE, Cosine, EmpiricalDenoiser, noise_levels, noise_to, sample, uturn
+from diffusion.checks import generator_from
 
 PAIR = EmpiricalDenoiser(torch.tensor([[-1.0], [1.0]], dtype=torch.float64))
 
@@ -45,7 +46,19 @@ def test_sde_has_the_exact_variance_in_the_limit():
     assert variance == pytest.approx(1.25, rel=0.1)  # the bias of 20 steps
 
 
-@pytest.mark.parametrize("method", ["euler", "heun", "sde", "ancestral"])
+@pytest.mark.parametrize("method", ["euler", "heun", "sde", "stochastic-heun", "ancestral"])
+def test_levels_are_what_the_times_say(method):
+    """Given levels replace start, stop and steps; the same ones give the same path."""
+    x = normal(20, 1, 0)
+    for schedule in (VE(), OU(), Cosine()):
+        start, stop = float(schedule.time(2.0)), float(schedule.time(0.3))
+        usual = sample(PAIR, x, schedule, method, 10, start=start, stop=stop, seed=3)
+        levels = np.geomspace(2.0, 0.3, 11)
+        given = sample(PAIR, x, schedule, method, levels=levels, seed=3)
+        assert torch.allclose(usual, given, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["euler", "heun", "sde", "stochastic-heun", "ancestral"])
 def test_schedules_are_relabellings(method):
     """The same noise levels give the same path, whatever the clock."""
     y = 2.0 * normal(50, 1, 0)
@@ -94,12 +107,66 @@ def test_forward_noise_has_its_moments():
 def test_seed_reproduces_and_input_is_untouched():
     x = normal(5, 1, 0)
     before = x.clone()
-    for method in ("sde", "ancestral"):
+    for method in ("sde", "stochastic-heun", "ancestral"):
         one = sample(PAIR, x, VE(), method, 4, start=1.0, stop=0.2, seed=9)
         assert torch.equal(one, sample(PAIR, x, VE(), method, 4, start=1.0, stop=0.2, seed=9))
         assert not torch.equal(one, sample(PAIR, x, VE(), method, 4, start=1.0, stop=0.2, seed=8))
     assert torch.equal(x, before)
     assert sample(PAIR, x.float(), VE(), start=1.0).dtype == torch.float32
+
+
+def variance(levels, method, v):
+    """What one run makes of the variance of Gaussian data, from its steps alone: all linear."""
+    ends = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
+    for level in pairwise(levels):
+        y0, y1 = sample(gaussian_denoiser, ends, VE(), method, levels=level, seed=1).squeeze(1)
+        # the two rows have their own noise: take it out with a run that has no signal
+        n0, n1 = sample(gaussian_denoiser, 0 * ends, VE(), method, levels=level, seed=1).squeeze(1)
+        z = torch.randn(2, 1, dtype=torch.float64, generator=generator_from(1, "sample"))
+        v = float(y1 - n1) ** 2 * v + float(n0 / z[0]) ** 2
+        assert float(y0) == float(n0)
+    return v
+
+
+@pytest.mark.parametrize(("method", "order"), [("sde", 1), ("stochastic-heun", 2)])
+def test_order_of_the_variance(method, order):
+    """Data N(0, 1) keep 1 + σ² along the reverse SDE: exact propagation, no sampling."""
+    errors = []
+    for n in (40, 80, 160):
+        levels = noise_levels(3.0, n, width=1.0)[:-2]
+        errors.append(abs(variance(levels, method, 10.0) - 1 - levels[-1] ** 2))
+    rates = np.log2(np.divide(errors[:-1], errors[1:]))
+    assert rates == pytest.approx([order, order], abs=0.15)
+
+
+@pytest.mark.parametrize("method", ["heun", "stochastic-heun"])
+def test_both_stages_share_their_noise(method):
+    """One step, by hand."""
+    x, a, b = normal(4, 1, 0), 1.3, 0.8
+    z = torch.randn(4, 1, dtype=torch.float64, generator=generator_from(5, "sample"))
+    if method == "heun":
+        first = x + (b - a) * (x / a) * (1 - 1 / (1 + a**2))
+        by_hand = x + (b - a) / 2 * (
+            x / a * (1 - 1 / (1 + a**2)) + first / b * (1 - 1 / (1 + b**2))
+        )
+    else:
+        span = a**2 - b**2
+        first = x - span * x / (1 + a**2) + span**0.5 * z
+        by_hand = x - span / 2 * (x / (1 + a**2) + first / (1 + b**2)) + span**0.5 * z
+    assert torch.allclose(
+        sample(gaussian_denoiser, x, VE(), method, levels=[a, b], seed=5), by_hand
+    )
+
+
+def test_noise_levels_are_even_below_the_width_and_geometric_above():
+    levels = np.array(noise_levels(1e4, 400, width=0.1))
+    assert len(levels) == 401
+    assert levels[0] == 1e4
+    assert levels[-1] == 0
+    assert (np.diff(levels) < 0).all()
+    z = np.arcsinh(levels[:-2] / 0.1)
+    assert np.diff(z) == pytest.approx(np.diff(z)[0])
+    assert noise_levels(1e-9, 2, width=1.0) == [1e-9, 5e-10, 0.0]
 
 
 @pytest.mark.parametrize("method", ["heun", "sde", "ancestral"])
@@ -123,6 +190,12 @@ def test_no_graph_is_kept():
         (lambda x: sample(PAIR, x, VE()), "start must be a time above stop = 0.0, got None"),
         (lambda x: sample(PAIR, x, VE(), start=1.0, stop=2.0), "start must be a time above"),
         (lambda x: sample(PAIR, x, VE(), steps=0, start=1.0), "steps must be a whole number"),
+        (lambda x: sample(PAIR, x, VE(), levels=[1.0, 2.0]), "levels must be at least two"),
+        (lambda x: sample(PAIR, x, VE(), levels=[1.0]), "levels must be at least two"),
+        (lambda x: sample(PAIR, x, VE(), levels=[1.0, -1.0]), "the last not negative"),
+        (lambda x: sample(PAIR, x, VE(), start=1.0, levels=[1.0, 0.5]), "start must be left out"),
+        (lambda x: noise_levels(1.0, 1, 1.0), "steps must be a whole number of at least 2"),
+        (lambda x: noise_levels(1.0, 9, 0.0), "width must be positive and finite, got 0"),
         (lambda x: sample(PAIR, x[0], VE(), start=1.0), "x must have shape"),
         (
             lambda x: sample(gaussian_denoiser, x, VE(), "ancestral", start=1.0),

@@ -1,0 +1,240 @@
+r"""How far guided samples are from the classes they were asked for.
+
+For n samples x of class c, of centre μ_c and covariance Σ_c, with x̄ the mean and C the
+covariance of the samples, positions taken about the centre of the data:
+
+    overlap a            x̄·μ_c/|μ_c|²                                          1 is right
+    mean shift           |x̄ − μ_c|/√tr Σ_c                                     0
+    variance ratio R     tr C/tr Σ_c, and along μ_c alone                      1
+    W2                   distance of the Gaussians N(x̄, C), N(μ_c, Σ_c), a dimension   0
+    separability d'      a |μ_c|/√tr C                                         |μ_c|/√tr Σ_c
+    Fisher ratio J       mean |x̄_c − x̄|² over mean tr C_c
+    Vendi score          exp of the entropy of the eigenvalues of k/n (Friedman & Dieng 2023),
+                         k Gaussian of squared width tr Σ_within; it depends on n
+    retention            fraction that the exact posterior, or a classifier, gives to c
+
+A large d' or J may be no more than a small R; and an R that negative guidance has restored
+may be samples that left their class: none of them is to be read without the retention.
+Samplers of few steps shrink the variance by themselves: compare with the same sampler at
+w = 0 (`relative_to`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from diffusion import checks
+from diffusion.mixture import GaussianMixtureDenoiser
+
+_CLEAN = 1e-3  # noise level at which classes are told, in standard deviations of a class
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """Per class (C,): overlap, mean_shift, variance_ratio, parallel_ratio, wasserstein,
+    separability, retention; overlap, parallel ratio and separability are NaN for a class at
+    the centre of the data. One number: fisher_ratio (NaN for one class) and vendi."""
+
+    overlap: Tensor
+    mean_shift: Tensor
+    variance_ratio: Tensor
+    parallel_ratio: Tensor
+    wasserstein: Tensor
+    separability: Tensor
+    retention: Tensor
+    fisher_ratio: float
+    vendi: float
+
+    def means(self) -> dict[str, float]:
+        """Every measure as one number, the mean over classes."""
+        return {f.name: float(torch.as_tensor(getattr(self, f.name)).mean()) for f in fields(self)}
+
+    def errors(self) -> dict[str, float]:
+        """Standard errors between classes, of the measures that each class has."""
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            name: float(value.std() / len(value) ** 0.5)
+            for name, value in found.items()
+            if isinstance(value, Tensor) and len(value) > 1
+        }
+
+    def relative_to(self, control: Distortion) -> dict[str, float]:
+        """Ratios to the same sampler at w = 0, of all measures but W2 and the mean shift."""
+        own, other = self.means(), control.means()
+        return {k: own[k] / other[k] for k in own if k not in ("wasserstein", "mean_shift")}
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain lists and numbers, for a result file."""
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: v.tolist() if isinstance(v, Tensor) else v for k, v in found.items()}
+
+
+def distortion(
+    samples: Tensor,
+    labels: Tensor,
+    mixture: GaussianMixtureDenoiser,
+    classify: Callable[[Tensor], Tensor] | None = None,
+    centre: Tensor | None = None,
+    diversity: bool = True,
+) -> Distortion:
+    """Measure samples of known wanted classes against the classes of a mixture.
+
+    Parameters
+    ----------
+    samples : (n, d), finite. labels : (n,) class wanted of each, at least two of each class.
+    mixture : the true classes, or a Gaussian fit of them.
+    classify : samples → classes (n,); None: the largest posterior of the mixture.
+    centre : (d,) of the data; None: the origin, as for centred data and `random_classes`.
+
+    diversity : whether to take the Vendi score, which costs n³; NaN without.
+
+    Returns
+    -------
+    Distortion, one entry a class that occurs, in increasing order. Squared means are rid of
+    their noise 1/n; the Vendi score is not.
+
+    Raises
+    ------
+    ValueError : labels of another length, an unknown class, or a class with a single sample.
+
+    Examples
+    --------
+    >>> mixture = GaussianMixtureDenoiser(torch.tensor([[-5.0, 0.0], [5.0, 0.0]]), 1.0)
+    >>> points, labels = mixture.draw(2000, seed=0)
+    >>> found = distortion(points, labels, mixture)
+    >>> bool(abs(found.means()["variance_ratio"] - 1) < 0.1), found.retention.tolist()
+    (True, [1.0, 1.0])
+    """
+    x = checks.points("samples", samples, dimension=mixture.dimension).double()
+    wanted = torch.as_tensor(labels, device=x.device)
+    classes, counts = wanted.unique(return_counts=True)
+    if wanted.shape != x.shape[:1] or classes.is_floating_point():
+        raise ValueError(
+            f"labels must be whole numbers of shape ({len(x)},), got {wanted.dtype} of shape "
+            f"{tuple(wanted.shape)}"
+        )
+    if classes.min() < 0 or classes.max() >= len(mixture) or counts.min() < 2:
+        raise ValueError(
+            f"labels must be classes 0 to {len(mixture) - 1}, two samples of each or more, got "
+            f"{classes.tolist()} with {counts.tolist()} samples"
+        )
+    spreads, _ = mixture.spectra()
+    within = spreads.double().sum(1)  # tr Σ of each class
+    origin = torch.zeros_like(x[0]) if centre is None else torch.as_tensor(centre).to(x)
+    told = classify(samples) if classify is not None else most_probable(samples, mixture)
+    hit = (torch.as_tensor(told, device=x.device) == wanted).double()
+    covariances = mixture.covariances().double()
+    rows = [
+        _of_class(
+            x[wanted == c] - origin, hit[wanted == c], mixture.means[c] - origin, covariances[c]
+        )
+        for c in classes
+    ]
+    per_class = torch.tensor(rows, dtype=torch.float64).T
+    a, shift, ratio, along, distance, apart, kept = per_class
+    return Distortion(
+        overlap=a,
+        mean_shift=shift,
+        variance_ratio=ratio,
+        parallel_ratio=along,
+        wasserstein=distance,
+        separability=apart,
+        retention=kept,
+        fisher_ratio=_fisher(x, wanted, classes),
+        vendi=vendi_score(x, float(mixture.weights.double() @ within) ** 0.5)
+        if diversity
+        else float("nan"),
+    )
+
+
+def most_probable(x: Tensor, mixture: GaussianMixtureDenoiser) -> Tensor:
+    """The class of largest posterior probability of each clean point, (n,).
+
+    Raises
+    ------
+    ValueError : x not (n, d) or not finite.
+
+    Examples
+    --------
+    >>> mixture = GaussianMixtureDenoiser([[-1.0], [1.0]], 0.5)
+    >>> most_probable(torch.tensor([[0.3], [-0.2]]), mixture)
+    tensor([1, 0])
+    """
+    sigma = _CLEAN * float(mixture.spectra()[0].min()) ** 0.5
+    return mixture.responsibilities(x, sigma).argmax(1)
+
+
+def vendi_score(samples: Tensor, width: float) -> float:
+    """Effective number of different samples, 1 to n.
+
+    exp(−Σ λ log λ) of the eigenvalues λ of k/n, k = exp(−|x − y|²/2·width²).
+
+    Parameters
+    ----------
+    samples : (n, d), finite. width : of the kernel, positive.
+
+    Raises
+    ------
+    ValueError : samples not (n, d) or not finite, or a width that is not positive.
+
+    Examples
+    --------
+    >>> far = torch.tensor([[0.0], [100.0], [200.0], [200.0]])
+    >>> round(vendi_score(far, width=1.0), 4)  # λ = ¼, ¼, ½
+    2.8284
+    """
+    x = checks.points("samples", samples).double()
+    if not 0 < width < float("inf"):
+        raise ValueError(f"width must be positive and finite, got {width}")
+    kernel = torch.exp(-torch.cdist(x, x).square() / (2 * width**2)) / len(x)
+    values = torch.linalg.eigvalsh(kernel).clamp(min=0)
+    return float(torch.exp(-torch.xlogy(values, values).sum()))
+
+
+def _of_class(x: Tensor, hit: Tensor, mu: Tensor, sigma: Tensor) -> list[float]:
+    """The measures of one class; x and mu about the centre of the data."""
+    n, d = x.shape
+    mean, mu = x.mean(0), mu.double()
+    covariance = torch.cov(x.T).reshape(d, d)
+    trace, own = covariance.trace(), sigma.trace()
+    square = mu.square().sum()
+    overlap = mean @ mu / square
+    shift = ((mean - mu).square().sum() - trace / n).clamp(min=0)
+    along = (mu @ covariance @ mu) / (mu @ sigma @ mu)
+    bures = trace + own - 2 * _root_trace(covariance, sigma)
+    return [
+        float(value)
+        for value in (
+            overlap,
+            (shift / own).sqrt(),
+            trace / own,
+            along,
+            ((shift + bures.clamp(min=0)) / d).sqrt(),
+            overlap * (square / trace).sqrt(),
+            hit.mean(),
+        )
+    ]
+
+
+def _root_trace(a: Tensor, b: Tensor) -> Tensor:
+    """tr (a^½ b a^½)^½ of two covariances: the eigenvalues are those of a b."""
+    values, basis = torch.linalg.eigh(b)
+    root = (basis * values.clamp(min=0).sqrt()) @ basis.mT
+    return torch.linalg.eigvalsh(root @ a @ root).clamp(min=0).sqrt().sum()
+
+
+def _fisher(x: Tensor, labels: Tensor, classes: Tensor) -> float:
+    """Scatter of the class means over the scatter within the classes."""
+    if len(classes) < 2:
+        return float("nan")
+    groups = [x[labels == c] for c in classes]
+    within = torch.stack([g.var(0).sum() for g in groups])
+    noise = torch.stack([w / len(g) for w, g in zip(within, groups, strict=True)]).mean()
+    means = torch.stack([g.mean(0) for g in groups])
+    between = (means - means.mean(0)).square().sum(1).mean()
+    share = 1 - 1 / len(classes)  # of the noise of the means that their scatter holds
+    return float((between - share * noise) / within.mean())

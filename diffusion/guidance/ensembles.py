@@ -1,0 +1,157 @@
+r"""Gaussian classes to guide: all of them kept, or one of too many to enumerate.
+
+K classes N(μ_k, within·1), their centres μ_k ~ N(0, between·1) in d dimensions;
+α = log K/d, r = within/(within + between). Where K = e^{αd} is too large, only the own class
+is kept: as long as no other class stands out, the others together are N(0, within + between),
+so that the mixture is (arXiv 2602.00716; annealed average of the random energy model)
+
+    p = (1/K) N(μ, within) + (1 − 1/K) N(0, within + between),
+
+right for w ≥ 0. Where negative guidance loses the class, others stand out and it is not.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from diffusion import checks
+from diffusion.checks import Seed
+from diffusion.guidance.guided import GuidedDenoiser
+from diffusion.guidance.schedules import Weight
+from diffusion.mixture import GaussianMixtureDenoiser
+from diffusion.samplers import noise_levels, sample
+from diffusion.schedules import VE
+
+_START = 1e3  # noise level of `generate` in standard deviations of the data
+_MOST = 700.0  # log K beyond which 1/K is no number of double precision
+
+
+def random_classes(
+    count: int, dimension: int, within: float = 0.25, between: float = 1.0, seed: Seed = None
+) -> GaussianMixtureDenoiser:
+    """K equal Gaussian classes with random centres.
+
+    Parameters
+    ----------
+    count : K. dimension : d, at least 1.
+    within, between : variance of a class and of the centres, per coordinate, positive.
+    seed : int, torch.Generator or None.
+
+    Returns
+    -------
+    GaussianMixtureDenoiser, float64.
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
+
+    Examples
+    --------
+    >>> random_classes(10, 16, seed=0).means.shape
+    torch.Size([10, 16])
+    """
+    count, dimension = checks.whole("count", count), checks.whole("dimension", dimension)
+    _positive(within=within, between=between)
+    generator = checks.generator_from(seed, "random_classes")
+    centres = torch.randn(count, dimension, generator=generator, dtype=torch.float64)
+    return GaussianMixtureDenoiser(between**0.5 * centres.to(generator.device), within)
+
+
+def planted_classes(
+    dimension: int,
+    alpha: float,
+    within: float = 0.25,
+    between: float = 1.0,
+    seed: Seed = None,
+) -> GaussianMixtureDenoiser:
+    """One class with a random centre among e^{αd} that are averaged over; it is class 0.
+
+    Parameters
+    ----------
+    dimension : d. alpha : log K/d, positive, with K at least 2 and log K at most 700.
+    within, between, seed : as for `random_classes`.
+
+    Returns
+    -------
+    GaussianMixtureDenoiser of two components, float64; `.condition(0)` is the class.
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
+
+    Examples
+    --------
+    >>> planted = planted_classes(256, alpha=0.4, seed=0)
+    >>> bool(planted.weights[0] < 1e-44)  # e^{−102}
+    True
+    """
+    dimension = checks.whole("dimension", dimension)
+    _positive(within=within, between=between)
+    if not math.log(2) <= alpha * dimension <= _MOST:
+        raise ValueError(
+            f"alpha must give log K = alpha·d between log 2 and {_MOST:g}, got {alpha} at "
+            f"d = {dimension}"
+        )
+    generator = checks.generator_from(seed, "random_classes")
+    own = torch.randn(1, dimension, generator=generator, dtype=torch.float64)
+    means = torch.cat([between**0.5 * own, torch.zeros_like(own)])
+    odds = torch.tensor([-alpha * dimension], dtype=torch.float64)
+    return GaussianMixtureDenoiser(
+        means,
+        torch.tensor([within, within + between], dtype=torch.float64),
+        torch.cat([odds.exp(), -odds.expm1()]),
+    )
+
+
+def generate(
+    mixture: GaussianMixtureDenoiser,
+    labels: Tensor,
+    w: Weight,
+    method: str = "heun",
+    steps: int = 200,
+    seed: Seed = None,
+) -> Tensor:
+    """Guided samples of a mixture from pure noise, with its exact scores.
+
+    The flow ("heun") and the SDE ("stochastic-heun") of the same guidance end differently:
+    their numbers are not to be compared. With one seed all w start from the same noise.
+
+    Parameters
+    ----------
+    mixture : the classes. labels : (B,) class wanted of each sample.
+    w : extra weight, a number or a schedule of σ.
+    method : of `sample`. steps : at least 2.
+    seed : int, torch.Generator or None.
+
+    Returns
+    -------
+    (B, d), like the means of the mixture.
+
+    Raises
+    ------
+    ValueError : an unknown class, or as for `sample` and `GuidedDenoiser`.
+
+    Examples
+    --------
+    >>> mixture = random_classes(3, 8, seed=0)
+    >>> generate(mixture, torch.tensor([0, 1, 2, 2]), w=1.0, steps=20, seed=0).shape
+    torch.Size([4, 8])
+    """
+    labels = torch.as_tensor(labels, device=mixture.means.device).reshape(-1)
+    guided = GuidedDenoiser(mixture.condition(labels), mixture, w)
+    spread, _ = mixture.spectra()
+    scale = float((mixture.means.square().mean() + spread.mean()).sqrt())
+    levels = noise_levels(_START * scale, steps, float(spread.min()) ** 0.5)
+    generator = checks.generator_from(seed, "generate", mixture.means.device)
+    noise = checks.normal_like(mixture.means.new_empty(len(labels), mixture.dimension), generator)
+    start = math.hypot(levels[0], scale) * noise
+    return sample(guided, start, VE(), method, levels=levels, seed=generator)
+
+
+def _positive(**values: float) -> None:
+    for name, value in values.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be positive and finite, got {value}")

@@ -1,0 +1,221 @@
+r"""Guided denoisers: a conditional and an unconditional denoiser made into one.
+
+    D = (1 + w) D_c − w D_u,   w = 0 conditional, w = −1 unconditional,
+
+the same as for the scores (classifier-free guidance, Ho & Salimans 2022). Variants, with
+d = D_c − D_u:
+
+    power law     D_c + ω|s_c − s_u|^k d,  s the scores              (arXiv 2502.07849)
+    autoguidance  D_u a weaker model of the same condition           (Karras et al., 2406.02507)
+    projected     momentum and a bound on d, its part along D_c cut  (APG; Sadat et al., 2410.02416)
+    CFG++         a schedule of the constant kind, `guidance.cfg_plus_plus`
+
+Guidance does not sample the power p_c^{1+w} p_u^{−w}: the flow does something else, the SDE
+something else again.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from diffusion import checks
+from diffusion.checks import Level
+from diffusion.denoisers import Denoiser
+from diffusion.guidance.schedules import Weight, as_schedule, extra_weight, weight_at
+from diffusion.samplers import DenoiserLike
+
+
+class _Pair(Denoiser):
+    """A conditional and an unconditional denoiser of the same space."""
+
+    def __init__(self, conditional: DenoiserLike, unconditional: DenoiserLike) -> None:
+        sizes = []
+        for name, model in (("conditional", conditional), ("unconditional", unconditional)):
+            if not callable(model):
+                raise ValueError(
+                    f"{name} must be a denoiser D(x, sigma), got {type(model).__name__}; "
+                    "`.condition(label)` makes one of a denoiser that knows classes"
+                )
+            sizes.append(getattr(model, "dimension", None))
+        if None not in sizes and sizes[0] != sizes[1]:
+            raise ValueError(
+                "conditional and unconditional must have one dimension, "
+                f"got {sizes[0]} and {sizes[1]}"
+            )
+        self.conditional, self.unconditional = conditional, unconditional
+        self.dimension: Any = sizes[1] if sizes[0] is None else sizes[0]
+
+
+class GuidedDenoiser(_Pair):
+    """D = (1 + w)·conditional − w·unconditional.
+
+    Parameters
+    ----------
+    conditional, unconditional : denoisers D(x, sigma) of the same space.
+    w : extra weight, a number or a schedule w(σ) of the noise level (`diffusion.guidance`);
+        for a scale s = 1 + w see `extra_weight`.
+
+    Raises
+    ------
+    ValueError : a denoiser that cannot be called, dimensions that disagree, a w that is
+        neither a finite number nor a function; on a call, a schedule that returns NaN.
+
+    Examples
+    --------
+    >>> from diffusion import GaussianMixtureDenoiser
+    >>> mixture = GaussianMixtureDenoiser([[-1.0], [1.0]], 0.5)
+    >>> guided = GuidedDenoiser(mixture.condition(1), mixture, w=0.5)
+    >>> guided(torch.tensor([[0.0]]), sigma=1.0)  # 1.5·0.6667 − 0.5·0
+    tensor([[1.0000]])
+    """
+
+    def __init__(self, conditional: DenoiserLike, unconditional: DenoiserLike, w: Weight) -> None:
+        super().__init__(conditional, unconditional)
+        self.w = as_schedule(w)
+
+    def __call__(self, x: Tensor, sigma: Level) -> Tensor:
+        """Guided posterior mean, (B, d). Arguments and errors as for the two denoisers."""
+        weight = self._weights(x, sigma)
+        if isinstance(weight, Tensor):
+            return (1 + weight) * self.conditional(x, sigma) - weight * self.unconditional(x, sigma)
+        if weight == 0:
+            return self.conditional(x, sigma)
+        if weight == -1:
+            return self.unconditional(x, sigma)
+        conditional = self.conditional(x, sigma)
+        return torch.lerp(conditional, self.unconditional(x, sigma), -weight)
+
+    def _weights(self, x: Tensor, sigma: Level) -> float | Tensor:
+        """w, one number where the batch has one noise level, else (B, 1)."""
+        if not isinstance(sigma, Tensor) or sigma.numel() == 1:
+            return weight_at(self.w, float(sigma))
+        levels, where = checks.noise_level(sigma, x).squeeze(1).unique(return_inverse=True)
+        weights = torch.tensor([weight_at(self.w, level) for level in levels.tolist()])
+        return weights.to(x)[where, None]
+
+
+def autoguided(model: DenoiserLike, weaker: DenoiserLike, scale: float) -> GuidedDenoiser:
+    """Autoguidance: away from a weaker model of the same condition, D₀ + s(D₁ − D₀).
+
+    Parameters
+    ----------
+    model : D₁. weaker : D₀, smaller or less trained. scale : s, finite; 1 is the model alone.
+
+    Raises
+    ------
+    ValueError : as for `GuidedDenoiser`.
+
+    Examples
+    --------
+    >>> autoguided(lambda x, sigma: 2 * x, lambda x, sigma: x, scale=3.0)(torch.ones(1, 1), 1.0)
+    tensor([[4.]])
+    """
+    return GuidedDenoiser(model, weaker, extra_weight(scale))
+
+
+class PowerLawGuidance(_Pair):
+    """D_c + ω|s_c − s_u|^k (D_c − D_u): strong where the two scores differ.
+
+    Parameters
+    ----------
+    conditional, unconditional : as for `GuidedDenoiser`.
+    omega : ω, finite; |s_c − s_u| grows like √d, so that ω has to be chosen for each d.
+    exponent : k, at least 0; 0 is constant guidance of w = ω.
+
+    Raises
+    ------
+    ValueError : as for `GuidedDenoiser`, or a negative exponent.
+
+    Examples
+    --------
+    >>> from diffusion import GaussianMixtureDenoiser
+    >>> mixture = GaussianMixtureDenoiser([[-1.0], [1.0]], 0.5)
+    >>> guided = PowerLawGuidance(mixture.condition(1), mixture, omega=2.0, exponent=1.0)
+    >>> guided(torch.tensor([[0.0]]), sigma=1.0)  # (1 + 2·0.6667)·0.6667
+    tensor([[1.5556]])
+    """
+
+    def __init__(
+        self,
+        conditional: DenoiserLike,
+        unconditional: DenoiserLike,
+        omega: float,
+        exponent: float = 0.9,
+    ) -> None:
+        super().__init__(conditional, unconditional)
+        if not 0 <= exponent < math.inf:
+            raise ValueError(f"exponent must be a number from 0, got {exponent}")
+        if not math.isfinite(omega):
+            raise ValueError(f"omega must be finite, got {omega}")
+        self.omega, self.exponent = omega, exponent
+
+    def __call__(self, x: Tensor, sigma: Level) -> Tensor:
+        """Guided posterior mean, (B, d). Arguments and errors as for the two denoisers."""
+        conditional = self.conditional(x, sigma)
+        apart = conditional - self.unconditional(x, sigma)
+        variance = checks.noise_level(sigma, x).square().to(x)
+        strength = torch.linalg.vector_norm(apart, dim=1, keepdim=True) / variance
+        return conditional + self.omega * strength**self.exponent * apart
+
+
+class ProjectedGuidance(_Pair):
+    """Adaptive projected guidance: D_c + w(g_⊥ + η g_∥), with momentum and a bound on g.
+
+    g ← d + β g_before, shortened to |g| ≤ ρ; g_∥ is its part along D_c. With ρ = ∞, β = 0
+    and η = 1 it is `GuidedDenoiser`. The momentum remembers the last call and is forgotten
+    when the noise level rises or the batch changes: one run at a time, and methods of one
+    call a step ("euler", "sde").
+
+    Parameters
+    ----------
+    conditional, unconditional : as for `GuidedDenoiser`.
+    w : extra weight, finite. radius : ρ, positive. parallel : η. momentum : β, |β| < 1.
+
+    Raises
+    ------
+    ValueError : as for `GuidedDenoiser`, or a radius or momentum outside its range.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[1.0, 0.0]])
+    >>> unconditional = lambda x, sigma: 0 * x + torch.tensor([[0.5, 1.0]])
+    >>> ProjectedGuidance(lambda x, sigma: x, unconditional, w=2.0)(x, 1.0)
+    tensor([[ 1., -2.]])
+    """
+
+    def __init__(
+        self,
+        conditional: DenoiserLike,
+        unconditional: DenoiserLike,
+        w: float,
+        radius: float = math.inf,
+        parallel: float = 0.0,
+        momentum: float = 0.0,
+    ) -> None:
+        super().__init__(conditional, unconditional)
+        if not radius > 0:
+            raise ValueError(f"radius must be positive, got {radius}")
+        if not abs(momentum) < 1:
+            raise ValueError(f"momentum must lie in (−1, 1), got {momentum}")
+        self.w = weight_at(as_schedule(w), 1.0)
+        self.radius, self.parallel, self.momentum = radius, parallel, momentum
+        self._last: tuple[float, Tensor] | None = None
+
+    def __call__(self, x: Tensor, sigma: Level) -> Tensor:
+        """Guided posterior mean, (B, d). Arguments and errors as for the two denoisers."""
+        conditional = self.conditional(x, sigma)
+        pull = conditional - self.unconditional(x, sigma)
+        if self.momentum:
+            level = float(checks.noise_level(sigma, x).max())
+            if self._last and self._last[0] >= level and self._last[1].shape == pull.shape:
+                pull = pull + self.momentum * self._last[1]
+            self._last = level, pull
+        length = torch.linalg.vector_norm(pull, dim=1, keepdim=True)
+        pull = pull * (self.radius / length).clamp(max=1)
+        axis = torch.nn.functional.normalize(conditional, dim=1)
+        along = (pull * axis).sum(1, keepdim=True) * axis
+        return conditional + self.w * (pull - along + self.parallel * along)

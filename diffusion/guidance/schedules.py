@@ -1,0 +1,378 @@
+r"""Guidance schedules: the extra weight w as a function of the noise level σ.
+
+A schedule is any function w(σ) of one positive number, σ in signal units (for the
+Ornstein–Uhlenbeck time s, σ² = e^{2s} − 1: `OU().noise_level`). w = 0 is the conditional
+model, w = −1 the unconditional one; scales written s or "guidance_scale" are s = 1 + w.
+
+    Constant         w
+    Interval         w for low < σ ≤ high, else 0             (Kynkäänniemi et al., 2404.07724)
+    Progressive      a shape of the progress p, of mean w     (Wang et al., 2404.13040)
+    Clamped          max(least, another schedule)
+    Window           w outside, −1 ≤ inside < 0 for low < σ ≤ high; with low = 0 a step
+    LinearWindow     w0 + ωσ², −1 ≤ w0, ω > 0                 (arXiv 2602.00716)
+
+Progress runs from 0 at the largest noise level to 1 at the data, evenly in log(width² + σ²).
+Every schedule that is nowhere negative shrinks the variance of exact Gaussian classes of one
+isotropic covariance; a negative window late on the way restores it
+(`diffusion.theory.guided_moments`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+from diffusion import checks
+
+GuidanceSchedule = Callable[[float], float]
+Weight = float | GuidanceSchedule
+
+_SHAPES: dict[str, Callable[[float, float], float]] = {  # of mean 1 over p in [0, 1]
+    "power": lambda p, k: (1 + k) * p**k,
+    "inverse-linear": lambda p, _: 2 * (1 - p),
+    "cosine": lambda p, _: 1 - math.cos(math.pi * p),
+    "sine": lambda p, _: 1 + math.cos(math.pi * p),
+    "v": lambda p, _: 2 * abs(1 - 2 * p),
+    "lambda": lambda p, _: 2 * (1 - abs(1 - 2 * p)),
+    "powered-cosine": lambda p, k: (1 - math.cos(math.pi * p**k)) / 2,
+}
+SHAPES = tuple(_SHAPES)
+
+
+def extra_weight(scale: float) -> float:
+    """w = s − 1 of a guidance scale s, as Stable Diffusion, Imagen and EDM write it.
+
+    Raises
+    ------
+    ValueError : a scale that is not finite.
+
+    Examples
+    --------
+    >>> extra_weight(7.5)
+    6.5
+    """
+    return _finite("scale", scale) - 1
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same w at all noise levels. Raises ValueError for a w that is not finite.
+
+    Examples
+    --------
+    >>> Constant(3.0)(0.5)
+    3.0
+    """
+
+    w: float
+    breaks: ClassVar[tuple[float, ...]] = ()
+
+    def __post_init__(self) -> None:
+        _finite("w", self.w)
+
+    def __call__(self, sigma: float) -> float:
+        return float(self.w)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """w for low < σ ≤ high, else 0.
+
+    Raises ValueError for a w that is not finite, or not 0 ≤ low < high.
+
+    Examples
+    --------
+    >>> limited = Interval(7.0, low=0.28, high=5.42)
+    >>> limited(0.28), limited(1.0), limited(6.0)
+    (0.0, 7.0, 0.0)
+    """
+
+    w: float
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _finite("w", self.w)
+        _interval(self.low, self.high)
+
+    @property
+    def breaks(self) -> tuple[float, ...]:
+        """Noise levels at which w jumps."""
+        return (self.low, self.high)
+
+    def __call__(self, sigma: float) -> float:
+        return float(self.w) if self.low < sigma <= self.high else 0.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """w outside, `inside` for low < σ ≤ high: a negative window, with low = 0 a last step.
+
+    Parameters
+    ----------
+    w : guidance outside of the window. high, low : its ends, 0 ≤ low < high.
+    inside : −1 ≤ inside; below −1 one would extrapolate beyond the unconditional model.
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
+
+    Examples
+    --------
+    >>> step = Window(3.0, high=1.33)
+    >>> step(2.0), step(1.0)
+    (3.0, -1.0)
+    """
+
+    w: float
+    high: float
+    inside: float = -1.0
+    low: float = 0.0
+
+    def __post_init__(self) -> None:
+        _finite("w", self.w)
+        _interval(self.low, self.high)
+        _at_least_minus_one("inside", self.inside)
+
+    @property
+    def breaks(self) -> tuple[float, ...]:
+        """Noise levels at which w jumps."""
+        return (self.low, self.high)
+
+    def __call__(self, sigma: float) -> float:
+        return float(self.inside if self.low < sigma <= self.high else self.w)
+
+
+@dataclass(frozen=True)
+class LinearWindow:
+    """w0 + ωσ², at most `largest`: positive early on the way, negative late if w0 < 0.
+
+    Under the flow from ever larger noise the variance goes to 0 like σ_T^{−2ω s²} (s²: the
+    variance of the class centres): bound it by `largest`, or use the SDE.
+
+    Parameters
+    ----------
+    w0 : at least −1. omega : ω, positive. largest : bound of w, above w0.
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
+
+    Examples
+    --------
+    >>> LinearWindow(-0.5, 2.0)(1.0)
+    1.5
+    """
+
+    w0: float
+    omega: float
+    largest: float = math.inf
+
+    def __post_init__(self) -> None:
+        _at_least_minus_one("w0", self.w0)
+        if not 0 < self.omega < math.inf:
+            raise ValueError(f"omega must be positive and finite, got {self.omega}")
+        if not self.largest > self.w0:
+            raise ValueError(f"largest must be above w0 = {self.w0}, got {self.largest}")
+
+    @property
+    def breaks(self) -> tuple[float, ...]:
+        """Where the bound sets in, a kink."""
+        bound = (self.largest - self.w0) / self.omega
+        return (math.sqrt(bound),) if math.isfinite(bound) else ()
+
+    def __call__(self, sigma: float) -> float:
+        return min(self.w0 + self.omega * sigma**2, self.largest)
+
+
+def variance_preserving(within: float) -> LinearWindow:
+    """w = −½ + σ²/(2·within): R = 1 exactly under the SDE, whatever the class centres.
+
+    Its overlap 1/(1 − r) is the largest that any w ≥ −1 reaches under the SDE.
+
+    Parameters
+    ----------
+    within : variance within a class, positive.
+
+    Raises
+    ------
+    ValueError : within not positive.
+
+    Examples
+    --------
+    >>> variance_preserving(0.25)
+    LinearWindow(w0=-0.5, omega=2.0, largest=inf)
+    """
+    if not 0 < within < math.inf:
+        raise ValueError(f"within must be positive and finite, got {within}")
+    return LinearWindow(-0.5, 1 / (2 * within))
+
+
+@dataclass(frozen=True)
+class Progressive:
+    """w times a shape of the progress p from the largest noise level to the data.
+
+    Shapes, of mean 1 but for the last: "power" (1 + k)p^k (k = 1: linear), "inverse-linear"
+    2(1 − p), "cosine" 1 − cos πp, "sine" 1 + cos πp, "v" 2|1 − 2p|, "lambda"
+    2(1 − |1 − 2p|), "powered-cosine" (1 − cos πp^k)/2.
+
+    Parameters
+    ----------
+    shape : one of `SHAPES`. w : its mean, finite.
+    start : largest noise level, positive. width : see the head of the module, positive.
+    exponent : k, positive.
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
+
+    Examples
+    --------
+    >>> linear = Progressive("power", 3.0, start=100.0, width=0.5)
+    >>> linear(100.0), linear(0.0)
+    (0.0, 6.0)
+    """
+
+    shape: str
+    w: float
+    start: float
+    width: float
+    exponent: float = 1.0
+    breaks: ClassVar[tuple[float, ...]] = ()
+
+    def __post_init__(self) -> None:
+        checks.choice("shape", self.shape, SHAPES)
+        _finite("w", self.w)
+        for name in ("start", "width", "exponent"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
+
+    def progress(self, sigma: float) -> float:
+        """p at a noise level, 0 from `start` upwards, 1 at the data."""
+        whole = math.log1p((self.start / self.width) ** 2)
+        return max(0.0, 1 - math.log1p((sigma / self.width) ** 2) / whole)
+
+    def __call__(self, sigma: float) -> float:
+        return self.w * _SHAPES[self.shape](self.progress(sigma), self.exponent)
+
+
+@dataclass(frozen=True)
+class Clamped:
+    """max(least, schedule). Raises ValueError for a bound that is not finite.
+
+    Examples
+    --------
+    >>> Clamped(Constant(0.5), least=1.0)(2.0)
+    1.0
+    """
+
+    schedule: GuidanceSchedule
+    least: float
+
+    def __post_init__(self) -> None:
+        _finite("least", self.least)
+
+    @property
+    def breaks(self) -> tuple[float, ...]:
+        """Noise levels at which the schedule jumps."""
+        return tuple(getattr(self.schedule, "breaks", ()))
+
+    def __call__(self, sigma: float) -> float:
+        return max(self.least, weight_at(self.schedule, sigma))
+
+
+def cfg_plus_plus(levels: Sequence[float], strength: float) -> GuidanceSchedule:
+    """CFG++ as a schedule for method "euler" on exactly these noise levels.
+
+    Denoising to D_u + λ(D_c − D_u) and noising anew with the unconditional noise is a DDIM
+    step of scale λσ_n/(σ_n − σ_{n+1}) (Chung et al., 2406.08070): the guidance grows with the
+    number of steps, and is never negative as a scale.
+
+    Parameters
+    ----------
+    levels : noise levels of the sampler, falling. strength : λ, not negative.
+
+    Raises
+    ------
+    ValueError : λ negative; the schedule, when asked for a level that is none of them.
+
+    Examples
+    --------
+    >>> cfg_plus_plus([2.0, 1.0, 0.0], strength=0.75)(2.0)  # scale 0.75·2/(2 − 1)
+    0.5
+    """
+    if not 0 <= strength < math.inf:
+        raise ValueError(f"strength must be a number from 0, got {strength}")
+    following = dict(pairwise(levels))
+
+    def schedule(sigma: float) -> float:
+        if sigma not in following:
+            raise ValueError(f"sigma must be one of the {len(following)} levels, got {sigma:g}")
+        return strength * sigma / (sigma - following[sigma]) - 1
+
+    return schedule
+
+
+def as_schedule(w: Weight) -> GuidanceSchedule:
+    """A schedule as it is; a number as the constant one.
+
+    Raises
+    ------
+    ValueError : neither, or a number that is not finite.
+
+    Examples
+    --------
+    >>> as_schedule(2)
+    Constant(w=2.0)
+    """
+    return w if callable(w) else Constant(_finite("w", w))
+
+
+def weight_at(schedule: GuidanceSchedule, sigma: float) -> float:
+    """The weight at a noise level, checked.
+
+    Raises
+    ------
+    ValueError : the schedule returned something that is not a finite number.
+
+    Examples
+    --------
+    >>> weight_at(lambda sigma: 2 * sigma, 0.5)
+    1.0
+    """
+    value = schedule(sigma)
+    try:
+        weight = float(value)
+    except (TypeError, ValueError):
+        weight = math.nan
+    if not math.isfinite(weight):
+        raise ValueError(
+            f"w must be a finite number at every noise level, got {value} at {sigma:g}"
+        )
+    return weight
+
+
+def _finite(name: str, value: float) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        allowed = "a finite number or a schedule" if name == "w" else "a finite number"
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+    return number
+
+
+def _interval(low: float, high: float) -> None:
+    if not 0 <= low < high < math.inf:
+        raise ValueError(f"low and high must be noise levels 0 ≤ low < high, got {low} and {high}")
+
+
+def _at_least_minus_one(name: str, value: float) -> None:
+    if not -1 <= value < math.inf:
+        raise ValueError(
+            f"{name} must be at least −1 (the unconditional model) and finite, got {value}"
+        )

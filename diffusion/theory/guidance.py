@@ -1,0 +1,278 @@
+r"""Where guided flows and guided SDEs of Gaussian classes end: infinitely many classes.
+
+Centres N(0, s²), classes N(μ, g²), r = g²/(g² + s²), extra weight w(σ), v = g² + σ². With
+infinitely many classes the unconditional density is N(0, g² + s²) and everything is linear:
+along the flow (κ = ½, λ = 0) and the SDE (κ = 1, λ = 1), in x = aμ + √V z,
+
+    da/dτ = κ[−(1 + w)(a − 1)/v + wa/(v + s²)],   dV/dτ = −2κ[(1 + w)/v − w/(v + s²)] V + λ,
+
+−dτ = dσ². With R = V/g² at the data and G(v) = ∫ w s²/(v'(v' + s²)) dv' from g² to v,
+
+    a − 1 = κ ∫ w (g²/v)^κ e^{−κG} dv/(v + s²)                          any w(σ)
+    R_flow = e^{−G(∞)} = r^w̄,     R_SDE = (1/g²) ∫ (g²/v)² e^{−2G} dv
+
+w̄ is the mean of w over log u, u = v/(v + s²) from r to 1: any w ≥ 0 shrinks. Constant w:
+
+    a_flow = (1 + w) ₂F₁(1, −w/2; 3/2; 1 − r),    R_flow = r^w
+    a_SDE = (1 − r^{1+w})/(1 − r),                R_SDE = (1 − r^{1+2w})/[(1 + 2w)(1 − r)]
+
+Where the covariances of class and whole commute, each eigendirection has its own r; r > 1,
+a class wider than the whole, makes R > 1. (Model and question: arXiv 2602.00716; constant
+w at r = ½: Bradley & Nakkiran, arXiv 2408.09000.)
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq
+from scipy.special import exprel, hyp2f1
+
+from diffusion.guidance.schedules import Constant, GuidanceSchedule, Weight, weight_at
+from diffusion.theory import checks
+from diffusion.theory.checks import Array
+
+METHODS = ("flow", "sde")
+_NEAR, _FAR = 40.0, 200.0  # e-folds of v above g² taken in fine and in coarse panels
+_FINE, _COARSE = 0.04, 0.4
+_JUMP = 0.1  # change of w in a panel, in units of 1 + |w|, that is searched for a jump
+_ROOT = math.sqrt(15)
+_NODES = 0.5 + np.array([-1.0, 0.0, 1.0]) * _ROOT / 10  # Gauss–Legendre, order 6
+_WEIGHTS = np.array([5.0, 8.0, 5.0]) / 18
+_UP_TO = np.array(  # integrals from the start of a panel to each of its nodes
+    [
+        [5 / 36, 2 / 9 - _ROOT / 15, 5 / 36 - _ROOT / 30],
+        [5 / 36 + _ROOT / 24, 2 / 9, 5 / 36 - _ROOT / 24],
+        [5 / 36 + _ROOT / 30, 2 / 9 + _ROOT / 15, 5 / 36],
+    ]
+)
+
+
+def guided_moments(
+    ratio: ArrayLike,
+    w: ArrayLike | GuidanceSchedule,
+    method: str = "flow",
+    between: float = 1.0,
+    start: float = math.inf,
+) -> tuple[Array, Array]:
+    """Overlap a and variance ratio R of guided samples, infinitely many classes.
+
+    Parameters
+    ----------
+    ratio : r, variance of a class over that of the whole, positive. It may exceed 1 along a
+        direction in which the class is the wider.
+    w : extra weight; a number, an array (broadcast with `ratio`), or a schedule w(σ).
+    method : "flow" or "sde"; their results differ and are not to be compared.
+    between : s², positive, the unit of σ²; for schedules alone. For r > 1 the class is wider
+        than the whole by it.
+    start : noise level from which to sample, starting at mean 0; infinite: the limit.
+
+    Returns
+    -------
+    a, R : 1 and 1 without distortion; shaped like `ratio` and `w` together.
+
+    Raises
+    ------
+    ValueError : ratio, between or start not positive, an unknown method, a w that is not
+        finite, r = 1 with a schedule (which then has no unit).
+
+    Examples
+    --------
+    >>> a, R = guided_moments(0.2, 3.0)
+    >>> round(float(a), 6), round(float(R), 6)
+    (1.396842, 0.008)
+    >>> a, R = guided_moments(0.2, lambda sigma: 3.0 if sigma > 1.33 else -1.0)
+    >>> round(float(a), 2), round(float(R), 2)
+    (1.78, 1.0)
+    """
+    r = checks.positive("ratio", ratio)
+    checks.choice("method", method, METHODS)
+    if callable(w) or start != math.inf:
+        unit = float(checks.positive("between", between))
+        highest = math.inf if start == math.inf else float(checks.positive("start", start))
+        schedule = w if callable(w) else Constant(float(checks.finite("w", w)))
+        ends = [_integrated(float(one), schedule, method, unit, highest) for one in r.ravel()]
+        a, R = np.array(ends).T.reshape(2, *r.shape)
+        return a[()], R[()]
+    weight, log = checks.finite("w", w), np.log(r)
+    if method == "flow":
+        a = (1 + weight) * hyp2f1(1, -weight / 2, 1.5, 1 - r)
+        return a, np.exp(weight * log)
+    a = (1 + weight) * exprel((1 + weight) * log) / exprel(log)
+    return a, exprel((1 + 2 * weight) * log) / exprel(log)
+
+
+def mean_weight(ratio: float, w: Weight, between: float = 1.0) -> float:
+    """w̄, the mean of w over log u from log r to 0: R = r^w̄ along the flow.
+
+    Parameters
+    ----------
+    ratio : r, positive, not 1. w, between : as for `guided_moments`.
+
+    Raises
+    ------
+    ValueError : as for `guided_moments`.
+
+    Examples
+    --------
+    >>> round(mean_weight(0.2, lambda sigma: 3.0), 6)
+    3.0
+    """
+    r = float(checks.positive("ratio", ratio))
+    schedule = w if callable(w) else Constant(w)
+    unit = float(checks.positive("between", between))
+    return math.log(_integrated(r, schedule, "flow", unit, math.inf)[1]) / math.log(r)
+
+
+def window_switch(
+    ratio: float, w: float, inside: float = -1.0, method: str = "flow", between: float = 1.0
+) -> float:
+    """Noise level below which guidance must turn from w to `inside` for R = 1.
+
+    Flow: u_s = r^{|inside|/(w + |inside|)}, σ_s² = [u_s(g² + s²) − g²]/(1 − u_s). The SDE's is
+    solved for. Infinitely many classes: with finitely many the switch must come earlier.
+
+    Parameters
+    ----------
+    ratio : r, in (0, 1). w : positive. inside : in [−1, 0).
+    method : "flow" or "sde". between : s², positive.
+
+    Returns
+    -------
+    σ_s, for `diffusion.guidance.Window(w, σ_s, inside)`.
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
+
+    Examples
+    --------
+    >>> round(window_switch(0.2, 3.0) ** 2, 4)
+    1.7688
+    """
+    r = float(checks.positive("ratio", ratio))
+    checks.choice("method", method, METHODS)
+    unit = float(checks.positive("between", between))
+    if not (r < 1 and w > 0 and -1 <= inside < 0):
+        raise ValueError(
+            "ratio must lie in (0, 1), w be positive and inside lie in [−1, 0), "
+            f"got {r:g}, {w:g} and {inside:g}"
+        )
+    if method == "flow":
+        u = r ** (-inside / (w - inside))
+    else:
+        u = float(brentq(lambda one: _window_ratio(r, w, inside, one) - 1, r, 1 - 1e-12))
+    within = unit * r / (1 - r)
+    return math.sqrt((u * (within + unit) - within) / (1 - u))
+
+
+def class_condensation(alpha: ArrayLike, within: ArrayLike, between: ArrayLike) -> Array:
+    """Noise variance t_C below which a noised point's own class holds the posterior.
+
+    α = log K/d = ½ log[1 + between/(within + t_C)]: the condensation of a random energy model
+    of K patterns μ_k at noise within + t_C, the collapse of `collapse_sigma` with classes for
+    data. An Ornstein–Uhlenbeck time is ½ log(1 + t_C).
+
+    Parameters
+    ----------
+    alpha : log K/d, positive.
+    within, between : variances of a class and of the centres, a coordinate, positive. All
+        broadcast.
+
+    Returns
+    -------
+    t_C, of the shape of the arguments together; 0 above α = ½ log(1 + between/within), where
+    classes overlap and none ever holds it.
+
+    Raises
+    ------
+    ValueError : an argument that is not positive.
+
+    Examples
+    --------
+    >>> [round(float(t), 3) for t in class_condensation([0.1, 0.4, 1.0], 0.25, 1.0)]
+    [4.267, 0.566, 0.0]
+    """
+    a, inner, outer = (
+        checks.positive(name, value)
+        for name, value in (("alpha", alpha), ("within", within), ("between", between))
+    )
+    return np.maximum(outer / np.expm1(2 * a) - inner, 0)
+
+
+def _window_ratio(r: float, w: float, inside: float, u: float) -> float:
+    """R under the SDE for w down to u, `inside` from there, by the solutions of constant w."""
+    at, end = (float(guided_moments(one, inside, "sde")[1]) for one in (u, r))
+    before = float(guided_moments(u, w, "sde")[1])
+    ratio = r / (1 - r) * (1 - u) / u  # g²/v_s
+    return end + (before - at) * ratio * (r / u) ** (2 * inside)
+
+
+def _integrated(
+    r: float, w: GuidanceSchedule, method: str, between: float, start: float
+) -> tuple[float, float]:
+    """a and R of any schedule, by collocation in y = log(v/g²)."""
+    if r == 1:
+        raise ValueError("ratio must differ from 1 with a schedule, which it gives no unit, got 1")
+    within, excess = between * r / abs(1 - r), math.copysign(between, 1 - r)
+    kappa = 0.5 if method == "flow" else 1.0
+    top = min(_FAR, math.log1p(start**2 / within)) if start < math.inf else _FAR
+    edges = _panels(w, within, top)
+    width = np.diff(edges)
+    y = edges[:-1, None] + width[:, None] * _NODES
+    v = within * np.exp(y)
+    sigma = np.sqrt(within * np.expm1(y))
+    weight = np.array([weight_at(w, one) for one in sigma.ravel().tolist()]).reshape(y.shape)
+    pull = weight * excess / (v + excess)  # dG/dy
+    panels = width * (pull @ _WEIGHTS)
+    before = np.concatenate([[0.0], np.cumsum(panels)])
+    G = before[:-1, None] + width[:, None] * (pull @ _UP_TO.T)
+
+    def integral(values: Array) -> float:
+        return float(width @ (values @ _WEIGHTS))
+
+    last, total = edges[-1], float(before[-1])
+    decay = math.exp(-kappa * (last + total)) if start < math.inf else 0.0
+    a = 1 - decay + kappa * integral(weight * v / (v + excess) * np.exp(-kappa * (y + G)))
+    highest = 1 + excess / within * math.exp(-last)  # V/v at the start
+    if method == "flow":
+        return a, highest * math.exp(-total)
+    rest = highest * math.exp(-last - 2 * total) if start < math.inf else 0.0
+    return a, rest + integral(np.exp(-y - 2 * G))
+
+
+def _panels(w: GuidanceSchedule, within: float, top: float) -> Array:
+    """Edges of the panels in y, at the jumps of w too."""
+    fine, coarse = np.arange(0, min(_NEAR, top), _FINE), np.arange(_NEAR, top, _COARSE)
+    finest = min(top, _FINE) / 2.0 ** np.arange(1, 16)  # σ is like √y where the data begin
+    edges = np.unique(np.concatenate([fine, coarse, finest, [top]]))
+    if hasattr(w, "breaks"):
+        jumps = [math.log1p(sigma**2 / within) for sigma in w.breaks]
+    else:
+        jumps = _search(w, within, edges)
+    return np.unique(np.concatenate([edges, [y for y in jumps if 0 < y < top]]))
+
+
+def _search(w: GuidanceSchedule, within: float, edges: Array) -> list[float]:
+    """Where a function w jumps, found by bisection of the panels over which it changes most."""
+
+    def at(y: float) -> float:
+        return weight_at(w, math.sqrt(within * math.expm1(max(y, 1e-12))))
+
+    values = np.array([at(y) for y in edges.tolist()])
+    change = np.abs(np.diff(values)) / (1 + np.abs(values[1:]))
+    jumps = []
+    for k in np.flatnonzero(change > _JUMP)[:100].tolist():
+        low, high = float(edges[k]), float(edges[k + 1])
+        below, above = values[k], values[k + 1]
+        while high - low > 1e-12 * (1 + high):
+            middle = (low + high) / 2
+            value = at(middle)
+            if abs(value - below) > abs(value - above):
+                high, above = middle, value
+            else:
+                low, below = middle, value
+        jumps.append(high)
+    return jumps
