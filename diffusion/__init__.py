@@ -1,5 +1,6 @@
 """Score models: schedules, exact denoisers, samplers, and the geometry of what they keep."""
 
+from diffusion.class_times import ClassTimes, class_times, spectral_times
 from diffusion.denoisers import Denoiser, EmpiricalDenoiser, ExactDenoiser
 from diffusion.geometry import (
     ManifoldDimension,
@@ -25,6 +26,7 @@ from diffusion.neighbours import (
     neighbour_distances,
     neighbour_ratio,
 )
+from diffusion.random_features import FeatureFlow, RandomFeatureScore
 from diffusion.regimes import PlantedPosterior, planted_posterior
 from diffusion.samplers import noise_to, sample, uturn
 from diffusion.schedules import OU, VE, Cosine, Schedule
@@ -32,19 +34,23 @@ from diffusion.schedules import OU, VE, Cosine, Schedule
 __all__ = [
     "OU",
     "VE",
+    "ClassTimes",
     "CopyFraction",
     "Cosine",
     "Denoiser",
     "EmpiricalDenoiser",
     "ExactDenoiser",
+    "FeatureFlow",
     "GaussianMixtureDenoiser",
     "LinearManifoldDenoiser",
     "ManifoldDimension",
     "PlantedPosterior",
+    "RandomFeatureScore",
     "Schedule",
     "SignalToNoise",
     "calibrated_distance",
     "chance_ratio",
+    "class_times",
     "copy_fraction",
     "jacobian_spectrum",
     "likelihood_dimension",
@@ -57,6 +63,7 @@ __all__ = [
     "participation_ratio",
     "planted_posterior",
     "sample",
+    "spectral_times",
     "subspace_dimension",
     "subspace_signal_to_noise",
     "two_nn_dimension",

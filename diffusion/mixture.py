@@ -112,6 +112,11 @@ class GaussianMixtureDenoiser(ExactDenoiser):
             parts.append((p.mass * p.gain.sum(2)).sum(1) + between)
         return torch.cat(parts)
 
+    @property
+    def spectra(self) -> tuple[Tensor, Tensor | None]:
+        """Variances (K, d) of the classes along the columns of bases (K, d, d); None: the axes."""
+        return self._eigenvalues, self._basis
+
     def condition(self, label: int) -> GaussianMixtureDenoiser:
         """The denoiser of one class alone.
 
