@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from diffusion import GaussianMixtureDenoiser, RandomFeatureScore, class_times, spectral_times
 from diffusion.class_times import first_time, time_grid
-from diffusion.theory import inversion_fraction, memorization_times, spectrum_of
+from diffusion.theory import inversion_fraction, memorization_times
 
 ORDERS = ("gen63", "opt", "gap", "train50", "spectral")
 
@@ -134,16 +134,6 @@ def test_spectral_times_double_with_the_data():
         agrees(one[:, 1] / one[:, 0], 2.05, 0.03)
 
 
-def test_the_memorization_bulk_has_the_mean_that_theory_gives_it():
-    _, found = spectral(30, 16, 2, (1.0, 1.0), seeds=6)
-    spectrum = spectrum_of(16, 2, [1.0], [1.0], 0.01)
-    bulk = max(spectrum.bulks()[:-1], key=lambda one: one.high)  # below that of the population
-    x = np.geomspace(bulk.low * 0.98, bulk.high * 1.02, 800)
-    rho = spectrum.density(x)
-    mean = np.trapezoid(rho * x**2, np.log(x)) / np.trapezoid(rho * x, np.log(x))
-    agrees(found, mean)
-
-
 def test_smaller_centres_come_slightly_first_and_variance_counts_for_more():
     def order(variances, norms):
         return measured(50, 16, 4, 0.1, variances, norms=norms, seeds=2)
@@ -263,15 +253,12 @@ def test_the_table_of_one_homogeneous_class(t, expected):
 def test_the_tables_of_spectral_times():
     variances = (4 / 3, 2 / 3)
     for psi_n, expected in ((4, (3327, 6853)), (8, (6606, 13558))):
-        times, _ = spectral(30, 32, psi_n, variances, seeds=6)
+        times, _ = spectral(30, 32, psi_n, variances, seeds=4)
         for c in (0, 1):
             agrees(times[:, c], expected[c], 0.03 * expected[c])  # those of two seeds
         theory = memorization_times(32, psi_n, [0.5, 0.5], variances, 0.01)
         agrees(times[:, 1], theory[1])  # overlap of the bulks spares the narrow class
         assert 1.1 < times[:, 0].mean() / theory[0] < 1.35  # and not the wide one
-    for psi_n, expected in ((2, 0.7718), (4, 0.3533)):
-        _, found = spectral(30, 64, psi_n, (1.0, 1.0), seeds=4)
-        agrees(found, expected, 0.05 * expected)  # of one seed, from which others differ by 5 %
 
 
 @pytest.mark.slow

@@ -108,6 +108,41 @@ def test_bulks_and_their_masses(psi_n, t, edges):
     np.testing.assert_allclose([b.mass for b in found], masses, rtol=0.02)
 
 
+def mean_of_memorization(psi_p, psi_n):
+    """Mean of the bulk below the population's, t = 0.01."""
+    spectrum = spectrum_of(psi_p, psi_n, [1.0], [1.0], 0.01)
+    bulk = spectrum.bulks()[-2]
+    x = np.geomspace(bulk.low * 0.98, bulk.high * 1.02, 800)
+    rho = spectrum.density(x)
+    return np.trapezoid(rho * x**2, np.log(x)) / np.trapezoid(rho * x, np.log(x))
+
+
+def test_the_memorization_bulk_halves_as_the_data_double():
+    found = np.array([mean_of_memorization(64, n) for n in (2, 4, 8, 16)])
+    _, _, v2, s2 = feature_coefficients("tanh", 0.01, 1.0)
+    np.testing.assert_allclose(found, s2 + v2 * 64 / np.array([2, 4, 8, 16]), rtol=0.03)
+    ratios = found[:-1] / found[1:]
+    assert ((ratios > 1.85) & (ratios < 2.25)).all()
+
+
+def test_its_mean_is_that_of_gaussian_features_and_of_nonlinear_ones_in_high_dimension():
+    a, b, v2, s2 = feature_coefficients("tanh", 0.01, 1.0)
+    mean, off = mean_of_memorization(16, 2), []
+    for d in (20, 80):
+        rng, p, n = np.random.default_rng(0), 16 * d, 2 * d
+        W = rng.standard_normal((p, d))
+        G = a * math.exp(-0.01) * W @ rng.standard_normal((d, n)) / math.sqrt(d)
+        G += math.sqrt(v2) * rng.standard_normal((p, n))
+        U = G @ G.T / n + b**2 * W @ W.T / d + s2 * np.eye(p)
+        found = np.linalg.eigvalsh(U)[::-1][d:n].mean()
+        assert found == pytest.approx(mean, rel=0.04 if d == 20 else 0.02)  # fluctuations of 1/d
+        data = torch.randn(n, d, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        lam = RandomFeatureScore(p, d, time=0.01, seed=0).fit(data).eigenvalues[d:n]
+        off.append(1 - float(lam.mean()) / mean)
+    assert 0.02 < off[1] < off[0] / 1.5  # a correction of 1/d, from what is not Gaussian
+    assert off[1] < 0.08
+
+
 def test_classes_of_equal_law_are_one_class():
     z = np.array([0.02 + 0.01j, 1 + 0.5j])
     one = feature_stieltjes(z, 8, 4, [1.0], [0.7], 0.1, "erf")
