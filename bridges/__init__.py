@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridges import equivalence
+    from bridges.classes import ClassBasins, ClassCapacity, class_basins, class_capacity
     from bridges.memorization import (
         Calibration,
         DimensionContrast,
@@ -33,6 +34,8 @@ _HOMES = {
     "BasinRadius": "retrieval",
     "Calibration": "memorization",
     "Capacity": "retrieval",
+    "ClassBasins": "classes",
+    "ClassCapacity": "classes",
     "DimensionContrast": "memorization",
     "MemorizationReport": "memorization",
     "Memory": "memory",
@@ -44,6 +47,8 @@ _HOMES = {
     "basin_radius": "retrieval",
     "calibrate": "memorization",
     "capacity": "retrieval",
+    "class_basins": "classes",
+    "class_capacity": "classes",
     "dimension_contrast": "memorization",
     "memorization_report": "memorization",
     "memory_geometry": "memorization",
@@ -55,6 +60,8 @@ __all__ = [
     "BasinRadius",
     "Calibration",
     "Capacity",
+    "ClassBasins",
+    "ClassCapacity",
     "DimensionContrast",
     "MemorizationReport",
     "Memory",
@@ -66,6 +73,8 @@ __all__ = [
     "basin_radius",
     "calibrate",
     "capacity",
+    "class_basins",
+    "class_capacity",
     "dimension_contrast",
     "equivalence",
     "memorization_report",

@@ -362,20 +362,8 @@ def _labelled(data: Tensor, labels: Tensor | None, dimension: int) -> tuple[Tens
     if len(data) == 0:
         raise ValueError(f"data must hold at least one point, got {tuple(data.shape)}")
     if labels is None:
-        return data, [torch.arange(len(data), device=data.device)]
-    given = torch.as_tensor(labels, device=data.device)
-    if given.shape != data.shape[:1] or given.is_floating_point() or (given < 0).any():
-        raise ValueError(
-            f"labels must be whole numbers from 0, of shape ({len(data)},), "
-            f"got {given.dtype} of shape {tuple(given.shape)}"
-        )
-    classes = [(given == c).nonzero().squeeze(1) for c in range(int(given.max()) + 1)]
-    for c, rows in enumerate(classes):
-        if len(rows) == 0:
-            raise ValueError(
-                f"labels must use every class 0 to {len(classes) - 1}, got none of {c}"
-            )
-    return data, classes
+        return data, [torch.arange(len(data))]
+    return data, checks.rows_of_classes(labels, len(data))
 
 
 def _covariances(mixture: GaussianMixtureDenoiser) -> Tensor:

@@ -24,10 +24,12 @@ from diffusion.theory.features import (
 )
 from diffusion.theory.imbalance import (
     SpeciationTimes,
+    class_collapse_points,
     class_collapse_time,
     class_divergence,
     divergence_speciation_time,
     gaussian_divergence,
+    median_speciation_times,
     minority_speciation_time,
     needed_divergences,
     own_class_probability,
@@ -54,6 +56,7 @@ __all__ = [
     "SpeciationTimes",
     "area_law",
     "basin_edge",
+    "class_collapse_points",
     "class_collapse_time",
     "class_divergence",
     "clone_probability",
@@ -72,6 +75,7 @@ __all__ = [
     "intermediate_gap",
     "inversion_fraction",
     "marchenko_pastur_edges",
+    "median_speciation_times",
     "memorization_times",
     "minority_speciation_time",
     "mutual_information",

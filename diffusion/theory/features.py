@@ -275,7 +275,7 @@ def spectrum_of(
     [9.9, 45] 0.016
     """
     p, n = (float(checks.positive(k, v)) for k, v in (("psi_p", psi_p), ("psi_n", psi_n)))
-    rho, spectra = class_weights(weights), np.asarray(variances, dtype=np.float64)
+    rho, spectra = checks.class_weights(weights), np.asarray(variances, dtype=np.float64)
     if spectra.ndim == 1:
         spectra = spectra[:, None]
     if spectra.ndim != 2 or len(spectra) != len(rho) or spectra.size == 0:
@@ -416,11 +416,3 @@ def inversion_fraction(
         )
     one, two = feature_coefficients(activation, time, second).a ** 2 * lam
     return float(two / (one + two))
-
-
-def class_weights(weights: ArrayLike) -> Array:
-    """Shares of classes (K,), positive, of sum 1. Raises ValueError."""
-    rho = np.atleast_1d(checks.positive("weights", weights))
-    if rho.ndim != 1 or abs(rho.sum() - 1) > 1e-6:
-        raise ValueError(f"weights must have shape (K,) and sum to 1, got a sum of {rho.sum():g}")
-    return rho / rho.sum()

@@ -35,7 +35,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from diffusion.theory import checks
-from diffusion.theory.checks import Array
+from diffusion.theory.checks import Array, class_weights
 
 _Z = np.linspace(-10, 10, 2001)
 _MASS = np.exp(-(_Z**2) / 2) / np.exp(-(_Z**2) / 2).sum()
@@ -236,8 +236,6 @@ def divergence_speciation_time(
 ) -> float:
     """Median time at which class c stands out from one other: KL_t(c‖o) = log(ρ_o/ρ_c).
 
-    With several others the latest to be told from counts: the least of these times.
-
     Parameters
     ----------
     weight, other_weight : ρ_c < ρ_o, positive, of sum at most 1.
@@ -272,6 +270,51 @@ def divergence_speciation_time(
     return 0.0 if excess(0.0) <= 0 else float(brentq(excess, 0.0, _REACH, xtol=1e-12))
 
 
+def median_speciation_times(weights: ArrayLike, means: ArrayLike, variances: ArrayLike) -> Array:
+    """Median time of each of K isotropic classes: when it stands out from every larger one.
+
+    The last larger class to be told from counts, the least of `divergence_speciation_time`.
+
+    Parameters
+    ----------
+    weights : (K,) positive, of sum 1. means : (K, d). variances : (K,) s², positive.
+
+    Returns
+    -------
+    (K,) Ornstein–Uhlenbeck times; NaN for a class that no other outweighs, 0 where clean data
+    is not told apart.
+
+    Raises
+    ------
+    ValueError : an argument outside its range, or shapes that disagree.
+
+    Examples
+    --------
+    >>> centres = 20 * np.eye(3, 100)
+    >>> median_speciation_times([0.9, 0.09, 0.01], centres, [1.0, 1.0, 1.0]).round(3)
+    array([  nan, 2.581, 2.242])
+    """
+    rho, mu = class_weights(weights), np.asarray(means, dtype=np.float64)
+    s2 = checks.positive("variances", variances)
+    if mu.ndim != 2 or len(mu) != len(rho) or s2.shape != rho.shape or not np.isfinite(mu).all():
+        raise ValueError(
+            f"means must be finite, of shape ({len(rho)}, d), and variances ({len(rho)},), "
+            f"got {mu.shape} and {s2.shape}"
+        )
+    found = np.full(len(rho), np.nan)
+    for c, own in enumerate(rho):
+        larger = [
+            divergence_speciation_time(
+                own, other, float(((mu[c] - mu[o]) ** 2).sum()), s2[c], s2[o], mu.shape[1]
+            )
+            for o, other in enumerate(rho)
+            if other > own
+        ]
+        if larger:
+            found[c] = min(larger)
+    return found
+
+
 def class_collapse_time(points: ArrayLike, variance: ArrayLike, dimension: int) -> Array:
     """t_C = ½ log(1 + s²/(n_c^{2/d} − 1)): below it the n_c points of a class are memorized.
 
@@ -292,6 +335,27 @@ def class_collapse_time(points: ArrayLike, variance: ArrayLike, dimension: int) 
     """
     n, d = checks.size(points), checks.positive("dimension", dimension)
     return np.log1p(checks.positive("variance", variance) / np.expm1(2 / d * np.log(n))) / 2
+
+
+def class_collapse_points(variance: ArrayLike, sigma: ArrayLike, dimension: int) -> Array:
+    """(1 + s²/σ²)^{d/2}: as many points of a class are told apart at noise level σ.
+
+    Parameters
+    ----------
+    variance : s², positive. sigma : noise level, positive. They broadcast. dimension : d, at
+        least 1.
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
+
+    Examples
+    --------
+    >>> float(class_collapse_points(3.0, 1.0, 4).round(9))
+    16.0
+    """
+    t, d = checks.positive("sigma", sigma) ** 2, checks.positive("dimension", dimension)
+    return np.exp(d / 2 * np.log1p(checks.positive("variance", variance) / t))
 
 
 def _time_of(divergence: ArrayLike, distance2: ArrayLike, variance: ArrayLike) -> Array:
