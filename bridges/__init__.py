@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridges import equivalence
+    from bridges.appearance import class_appearance, class_uturns, median_appearance
     from bridges.classes import ClassBasins, ClassCapacity, class_basins, class_capacity
     from bridges.memorization import (
         Calibration,
@@ -47,9 +48,12 @@ _HOMES = {
     "basin_radius": "retrieval",
     "calibrate": "memorization",
     "capacity": "retrieval",
+    "class_appearance": "appearance",
     "class_basins": "classes",
     "class_capacity": "classes",
+    "class_uturns": "appearance",
     "dimension_contrast": "memorization",
+    "median_appearance": "appearance",
     "memorization_report": "memorization",
     "memory_geometry": "memorization",
     "retrieval_map": "retrieval",
@@ -73,10 +77,13 @@ __all__ = [
     "basin_radius",
     "calibrate",
     "capacity",
+    "class_appearance",
     "class_basins",
     "class_capacity",
+    "class_uturns",
     "dimension_contrast",
     "equivalence",
+    "median_appearance",
     "memorization_report",
     "memory_geometry",
     "retrieval_map",

@@ -273,7 +273,8 @@ def divergence_speciation_time(
 def median_speciation_times(weights: ArrayLike, means: ArrayLike, variances: ArrayLike) -> Array:
     """Median time of each of K isotropic classes: when it stands out from every larger one.
 
-    The last larger class to be told from counts, the least of `divergence_speciation_time`.
+    The last larger class to be told from counts, the least of `divergence_speciation_time`;
+    that several of them together outweigh it too is neglected, so that it is an upper bound.
 
     Parameters
     ----------
