@@ -88,7 +88,8 @@ def main(run: Run, **chosen: Any) -> Findings:
         for rho in chosen[name]:
             if round(rho * n) in (0, n):
                 raise ValueError(
-                    f"{name.replace('_', '-')} must leave each class some of {n} points, got {rho:g}"
+                    f"{name.replace('_', '-')} must leave each class some of {n} points, got "
+                    f"{rho:g}"
                 )
     if not chosen["features"] >= chosen["points"] * GROWTH[-1] > 1:
         raise ValueError(
