@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridges import equivalence
+    from bridges.appearance import class_appearance, class_uturns, median_appearance
     from bridges.attractors import Attractors, find_attractors
     from bridges.basins import (
         BasinEntropy,
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
         basin_fractions,
     )
     from bridges.capacities import Capacity, CapacityScaling, capacity, capacity_scaling
-    from bridges.classes import PromptedMemory, class_memories, memory_of_classes
+    from bridges.classes import ClassBasins, ClassCapacity, class_basins, class_capacity
     from bridges.generalization import Generalization, TwoHalves, generalization_report, two_halves
     from bridges.geometry import (
         DimensionContrast,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         memorization_report,
     )
     from bridges.memory import Memory, Retrieval, as_memory
+    from bridges.prompts import PromptedMemory, class_memories, memory_of_classes
     from bridges.results import Study
     from bridges.retrieval import BasinRadius, RetrievalMap, basin_radius, retrieval_map
     from bridges.starts import Starts
@@ -57,6 +59,8 @@ _HOMES = {
     "Calibration": "memorization",
     "Capacity": "capacities",
     "CapacityScaling": "capacities",
+    "ClassBasins": "classes",
+    "ClassCapacity": "classes",
     "Continuation": "matching",
     "DimensionContrast": "geometry",
     "Generalization": "generalization",
@@ -66,7 +70,7 @@ _HOMES = {
     "MemorizationReport": "memorization",
     "Memory": "memory",
     "MemoryGeometry": "geometry",
-    "PromptedMemory": "classes",
+    "PromptedMemory": "prompts",
     "Retrieval": "memory",
     "RetrievalMap": "retrieval",
     "ReturnCurve": "transitions",
@@ -84,7 +88,11 @@ _HOMES = {
     "capacity": "capacities",
     "capacity_scaling": "capacities",
     "chain_committor": "graph",
-    "class_memories": "classes",
+    "class_appearance": "appearance",
+    "class_basins": "classes",
+    "class_capacity": "classes",
+    "class_memories": "prompts",
+    "class_uturns": "appearance",
     "committors": "graph",
     "communities": "graph",
     "continuation": "matching",
@@ -92,10 +100,11 @@ _HOMES = {
     "find_attractors": "attractors",
     "generalization_report": "generalization",
     "match": "matching",
+    "median_appearance": "appearance",
     "memorization_fractions": "memorization",
     "memorization_report": "memorization",
     "memory_geometry": "geometry",
-    "memory_of_classes": "classes",
+    "memory_of_classes": "prompts",
     "retrieval_map": "retrieval",
     "return_curve": "transitions",
     "run_study": "study",
@@ -112,6 +121,8 @@ __all__ = [
     "Calibration",
     "Capacity",
     "CapacityScaling",
+    "ClassBasins",
+    "ClassCapacity",
     "Continuation",
     "DimensionContrast",
     "Generalization",
@@ -139,7 +150,11 @@ __all__ = [
     "capacity",
     "capacity_scaling",
     "chain_committor",
+    "class_appearance",
+    "class_basins",
+    "class_capacity",
     "class_memories",
+    "class_uturns",
     "committors",
     "communities",
     "continuation",
@@ -148,6 +163,7 @@ __all__ = [
     "find_attractors",
     "generalization_report",
     "match",
+    "median_appearance",
     "memorization_fractions",
     "memorization_report",
     "memory_geometry",

@@ -2,6 +2,7 @@
 
 from diffusion import guidance
 from diffusion.checkpoints import load_denoiser, save_denoiser
+from diffusion.class_times import ClassTimes, class_times, spectral_times
 from diffusion.denoisers import Denoiser, EmpiricalDenoiser, ExactDenoiser
 from diffusion.geometry import (
     ManifoldDimension,
@@ -30,6 +31,7 @@ from diffusion.neighbours import (
     neighbour_ratio,
 )
 from diffusion.networks import NetworkDenoiser, ResidualMLP, UNet
+from diffusion.random_features import FeatureFlow, RandomFeatureScore
 from diffusion.regimes import PlantedPosterior, planted_posterior
 from diffusion.samplers import noise_levels, noise_to, sample, uturn
 from diffusion.schedules import OU, VE, Cosine, Schedule
@@ -39,12 +41,14 @@ __all__ = [
     "OU",
     "VE",
     "AzulaDenoiser",
+    "ClassTimes",
     "CopyFraction",
     "Cosine",
     "Denoiser",
     "DiffusersDenoiser",
     "EmpiricalDenoiser",
     "ExactDenoiser",
+    "FeatureFlow",
     "GaussianMixtureDenoiser",
     "GuidedDenoiser",
     "History",
@@ -53,6 +57,7 @@ __all__ = [
     "ManifoldDimension",
     "NetworkDenoiser",
     "PlantedPosterior",
+    "RandomFeatureScore",
     "ResidualMLP",
     "Schedule",
     "SignalToNoise",
@@ -60,6 +65,7 @@ __all__ = [
     "UNet",
     "calibrated_distance",
     "chance_ratio",
+    "class_times",
     "copy_fraction",
     "denoising_error",
     "guidance",
@@ -77,6 +83,7 @@ __all__ = [
     "planted_posterior",
     "sample",
     "save_denoiser",
+    "spectral_times",
     "subspace_dimension",
     "subspace_signal_to_noise",
     "train_denoiser",

@@ -58,6 +58,21 @@ def directions(name: str, value: Any, dimension: int) -> Tensor:
     return points(name, tensor)
 
 
+def rows_of_classes(labels: Any, points: int) -> list[Tensor]:
+    """The rows of each class 0, 1, … among `points` labels, none of them empty, on the CPU."""
+    given = torch.as_tensor(labels).cpu()
+    if given.shape != (points,) or given.is_floating_point() or (given < 0).any():
+        raise ValueError(
+            f"labels must be whole numbers from 0, of shape ({points},), "
+            f"got {given.dtype} of shape {tuple(given.shape)}"
+        )
+    rows = [(given == c).nonzero().squeeze(1) for c in range(int(given.max()) + 1)]
+    for c, own in enumerate(rows):
+        if len(own) == 0:
+            raise ValueError(f"labels must use every class 0 to {len(rows) - 1}, got none of {c}")
+    return rows
+
+
 def whole(name: str, value: int, *, low: int = 1) -> int:
     """`value` as an integer of at least `low`."""
     if not math.isfinite(value) or int(value) != value or value < low:

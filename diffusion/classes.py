@@ -77,7 +77,7 @@ class ClassOfRow(Denoiser):
     def __init__(self, mixture: GaussianMixtureDenoiser, labels: Tensor) -> None:
         self.dimension = mixture.dimension
         self._means = mixture.means[labels]
-        self._spread, self._basis = mixture.spectra()
+        self._spread, self._basis = mixture.spectra
         self._labels = labels
         self._groups = [] if self._basis is None else [(k, labels == k) for k in labels.unique()]
 

@@ -167,6 +167,7 @@ class GaussianMixtureDenoiser(ExactDenoiser):
             return torch.diag_embed(self._eigenvalues)
         return (self._basis * self._eigenvalues[:, None, :]) @ self._basis.mT
 
+    @property
     def spectra(self) -> tuple[Tensor, Tensor | None]:
         """Variances (K, d) of each class, along its eigenvectors (K, d, d) or the axes (None)."""
         return self._eigenvalues, self._basis

@@ -122,7 +122,7 @@ def distortion(
             f"labels must be classes 0 to {len(mixture) - 1}, two samples of each or more, got "
             f"{classes.tolist()} with {counts.tolist()} samples"
         )
-    spreads, _ = mixture.spectra()
+    spreads, _ = mixture.spectra
     within = spreads.double().sum(1)  # tr Σ of each class
     origin = torch.zeros_like(x[0]) if centre is None else torch.as_tensor(centre).to(x)
     told = classify(samples) if classify is not None else most_probable(samples, mixture)
@@ -164,7 +164,7 @@ def most_probable(x: Tensor, mixture: GaussianMixtureDenoiser) -> Tensor:
     >>> most_probable(torch.tensor([[0.3], [-0.2]]), mixture)
     tensor([1, 0])
     """
-    sigma = _CLEAN * float(mixture.spectra()[0].min()) ** 0.5
+    sigma = _CLEAN * float(mixture.spectra[0].min()) ** 0.5
     return mixture.responsibilities(x, sigma).argmax(1)
 
 

@@ -142,7 +142,7 @@ def generate(
     """
     labels = torch.as_tensor(labels, device=mixture.means.device).reshape(-1)
     guided = GuidedDenoiser(mixture.condition(labels), mixture, w)
-    spread, _ = mixture.spectra()
+    spread, _ = mixture.spectra
     scale = float((mixture.means.square().mean() + spread.mean()).sqrt())
     levels = noise_levels(_START * scale, steps, float(spread.min()) ** 0.5)
     generator = checks.generator_from(seed, "generate", mixture.means.device)

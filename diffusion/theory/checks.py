@@ -64,5 +64,13 @@ def size(P: ArrayLike) -> Array:
     return array
 
 
+def class_weights(weights: ArrayLike) -> Array:
+    """Shares of classes (K,), positive, of sum 1. Raises ValueError."""
+    rho = np.atleast_1d(positive("weights", weights))
+    if rho.ndim != 1 or abs(rho.sum() - 1) > 1e-6:
+        raise ValueError(f"weights must have shape (K,) and sum to 1, got a sum of {rho.sum():g}")
+    return rho / rho.sum()
+
+
 def _worst(array: Array) -> str:
     return f"{array.min():g}" if array.size else "nothing"

@@ -1,0 +1,147 @@
+r"""When the classes of a mixture appear on the way back from noise, by simulation.
+
+On points of class c noised to an Ornstein–Uhlenbeck time t the posterior of class c has mean φ_c,
+which is the probability that the reverse diffusion run back from there ends in class c, and is
+above ½ on half of them at the median time. `class_appearance` and `median_appearance` read the
+exact posterior, `class_uturns` runs the reverse diffusion in full; closed forms for two classes
+are in `diffusion.theory` (`own_class_probability`, `speciation_times`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.optimize import brentq
+from torch import Tensor
+
+from diffusion import OU, GaussianMixtureDenoiser, noise_to, sample
+from diffusion.checks import Seed, generator_from, normal_like
+
+_TIMES = 1e-4, 12.0  # between which a class appears
+Array = np.ndarray
+
+
+class Appearance(NamedTuple):
+    """Of each class of a mixture at a noised point of it, (K,): own_class, the mean posterior
+    φ_c of the class; above_half, how often that is above ½."""
+
+    own_class: Array
+    above_half: Array
+
+
+@torch.no_grad()
+def class_appearance(
+    mixture: GaussianMixtureDenoiser, time: float, draws: int = 1000, seed: Seed = None
+) -> Appearance:
+    """How far each class has appeared at an Ornstein–Uhlenbeck time, without any dynamics.
+
+    Parameters
+    ----------
+    mixture : the classes. time : positive. draws : noised points a class, at least 1.
+    seed : int, torch.Generator or None.
+
+    Raises
+    ------
+    ValueError : a time or draws out of range.
+
+    Examples
+    --------
+    >>> mixture = GaussianMixtureDenoiser([[-3.0], [3.0]], 1.0, [0.1, 0.9])
+    >>> class_appearance(mixture, 9.0, seed=0).own_class.round(2)  # the weights: all is forgotten
+    array([0.1, 0.9])
+    """
+    generator = generator_from(seed, "class_appearance", mixture.means.device)
+    found = []
+    for c in range(len(mixture)):
+        x, _ = mixture.condition(c).draw(draws, generator)
+        own = _class_of(mixture, noise_to(x, OU(), time, generator), time)[:, c].double()
+        found.append((float(own.mean()), float((own > 0.5).double().mean())))
+    return Appearance(*np.array(found).T)
+
+
+@torch.no_grad()
+def class_uturns(
+    mixture: GaussianMixtureDenoiser,
+    time: float,
+    paths: int = 1000,
+    steps: int = 100,
+    seed: Seed = None,
+) -> Array:
+    """Where U-turns from each class land, run in full by the reverse diffusion, (K, K).
+
+    They are run back to a tenth of the time, and what is left is taken from the posterior there.
+
+    Parameters
+    ----------
+    mixture : the classes. time : Ornstein–Uhlenbeck time of the turn, positive.
+    paths : a class, at least 1. steps : at least 1; too few bias rare returns.
+    seed : int, torch.Generator or None.
+
+    Returns
+    -------
+    Probabilities from class c to class c', rows of sum 1.
+
+    Raises
+    ------
+    ValueError : an argument out of range.
+
+    Examples
+    --------
+    >>> mixture = GaussianMixtureDenoiser([[-3.0], [3.0]], 1.0)
+    >>> class_uturns(mixture, 0.1, paths=100, seed=0).round(2)
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    generator = generator_from(seed, "class_uturns", mixture.means.device)
+    rows = []
+    for c in range(len(mixture)):
+        x, _ = mixture.condition(c).draw(paths, generator)
+        stop = time / 10
+        back = noise_to(x, OU(), time, generator)
+        back = sample(mixture, back, OU(), "sde", steps, start=time, stop=stop, seed=generator)
+        rows.append(_class_of(mixture, back, stop).double().mean(0).cpu().numpy())
+    return np.stack(rows)
+
+
+def median_appearance(
+    mixture: GaussianMixtureDenoiser, label: int, draws: int = 1000, seed: Seed = None
+) -> float:
+    """The time at which half of a class's noised points are rather its own than any other's.
+
+    Parameters
+    ----------
+    mixture : the classes. label : of the class. draws : noised points, at least 1.
+    seed : int, torch.Generator or None.
+
+    Returns
+    -------
+    An Ornstein–Uhlenbeck time; NaN for a class that always is or never is.
+
+    Raises
+    ------
+    ValueError : no such class, or draws below 1.
+
+    Examples
+    --------
+    >>> mixture = GaussianMixtureDenoiser([[-10.0], [10.0]], 1.0, [0.1, 0.9])
+    >>> round(median_appearance(mixture, 0, draws=20000, seed=0), 1)  # 2.256
+    2.3
+    """
+    generator = generator_from(seed, "median_appearance", mixture.means.device)
+    x, _ = mixture.condition(label).draw(draws, generator)
+    noise = normal_like(x, generator)  # the same at all times, so that the share falls with it
+
+    def excess(time: float) -> float:
+        noised = float(OU().alpha(time)) * x + float(OU().sigma(time)) * noise
+        return float(_class_of(mixture, noised, time)[:, label].median()) - 0.5
+
+    if not excess(_TIMES[0]) > 0 > excess(_TIMES[1]):
+        return float("nan")
+    return float(brentq(excess, *_TIMES, xtol=1e-6))
+
+
+def _class_of(mixture: GaussianMixtureDenoiser, x: Tensor, time: float) -> Tensor:
+    """Posterior of the classes at points x (B, d) of an Ornstein–Uhlenbeck time, (B, K)."""
+    return mixture.responsibilities(x / float(OU().alpha(time)), float(OU().noise_level(time)))

@@ -1,0 +1,129 @@
+r"""Classes as memories: what guidance does to a class, in the words of retrieval.
+
+At noise level σ the posterior over K classes N(μ_k, g²) is that of a dense memory of their
+centres at β = 1/(g² + σ²),
+
+    p_k(x) = softmax_k[β(x·μ_k − |μ_k|²/2)],   D(x, σ) = [σ² Σ_k p_k μ_k + g² x]/(g² + σ²),
+
+so that one formula says when a class, a datum or a pattern is held: random centres of variance
+s², K = e^{αd}, at noise v = g² + σ², condense at α = ½ log(1 + s²/v) (random energy model).
+Classes: v = g² + t_C (`diffusion.theory.class_condensation`). Data: v = σ²
+(`diffusion.theory.collapse_sigma`). Patterns under noise σ: the capacity α = ½ log(1 + 1/σ²)
+of the sphere (`hopfield.theory.decoding`).
+
+A prompt, the class asked for, together with a guided reverse process is a memory of that class:
+its retrieval probability is the retention, the share of samples that stay in their class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from bridges.memory import Retrieval, ReverseMemory
+from diffusion import GaussianMixtureDenoiser, GuidedDenoiser
+from diffusion.guidance import Weight, most_probable
+from hopfield import DenseMemory, checks
+
+
+class PromptedMemory(ReverseMemory):
+    """The class of a prompt as a memory: its centre is the only pattern.
+
+    A cue is the centre under noise. It is run back from its noise level under guidance and
+    read as the centre of the class that the exact posterior gives to the end.
+    """
+
+    def __init__(
+        self,
+        mixture: GaussianMixtureDenoiser,
+        label: int,
+        w: Weight,
+        dynamics: str,
+        steps: int,
+    ) -> None:
+        guided = GuidedDenoiser(mixture.condition(label), mixture, w)
+        super().__init__(guided, mixture.means[label][None], dynamics, None, steps)
+        self.mixture = mixture
+
+    def revisit(
+        self, cues: Tensor, noise: float, generator: torch.Generator | None = None
+    ) -> Retrieval:
+        """The class, as its centre, that each cue ends in."""
+        ends, converged = super().revisit(cues, noise, generator)
+        return Retrieval(self.mixture.means[most_probable(ends, self.mixture)], converged)
+
+
+def class_memories(
+    mixture: GaussianMixtureDenoiser,
+    w: Weight,
+    dynamics: str = "flow",
+    labels: Sequence[int] | None = None,
+    steps: int = 100,
+) -> list[PromptedMemory]:
+    """A memory a prompt, for `retrieval_map`: its success is the retention, errors are
+    between classes.
+
+    A cue of overlap near 0 is all noise and its retrieval a guided sample.
+
+    Parameters
+    ----------
+    mixture : the classes.
+    w : extra weight, a number or a schedule of σ; −1 ignores the prompt.
+    dynamics : "flow" or "sde".
+    labels : classes to ask for; None: all.
+    steps : of the reverse process.
+
+    Returns
+    -------
+    A list of memories, one a label.
+
+    Raises
+    ------
+    ValueError : an unknown class or dynamics, or as for `GuidedDenoiser`.
+
+    Examples
+    --------
+    >>> from bridges import retrieval_map
+    >>> from diffusion.guidance import random_classes
+    >>> classes = random_classes(10, 16, seed=0)
+    >>> for w in (-1.0, 1.0):
+    ...     memories = class_memories(classes, w, steps=20)
+    ...     found = retrieval_map(memories, [0.05], trials=20, seed=0)
+    ...     print(bool(found.success[0] > 0.9))
+    False
+    True
+    """
+    checks.choice("dynamics", dynamics, ("flow", "sde"))
+    steps = checks.whole("steps", steps)
+    asked = range(len(mixture)) if labels is None else labels
+    return [PromptedMemory(mixture, label, w, dynamics, steps) for label in asked]
+
+
+def memory_of_classes(mixture: GaussianMixtureDenoiser, sigma: float) -> DenseMemory:
+    """The dense memory whose weights are the posterior over equal isotropic classes at σ.
+
+    Its patterns are the centres, β = 1/(g² + σ²); its update is Σ_k p_k μ_k.
+
+    Raises
+    ------
+    ValueError : classes of unequal weight, or not of one isotropic variance; σ negative.
+
+    Examples
+    --------
+    >>> classes = GaussianMixtureDenoiser([[-1.0], [1.0]], 0.75)
+    >>> memory_of_classes(classes, sigma=0.5).step(torch.tensor([[0.5]]))  # tanh(0.5)
+    tensor([[0.4621]])
+    """
+    sigma = checks.number("sigma", sigma, low=0)
+    spread, basis = mixture.spectra
+    alike = basis is None and bool((spread == spread[0, 0]).all())
+    if not alike or not bool((mixture.weights == mixture.weights[0]).all()):
+        raise ValueError(
+            "mixture must have classes of equal weight and one isotropic variance, got "
+            f"weights from {float(mixture.weights.min()):g} to {float(mixture.weights.max()):g}, "
+            f"variances from {float(spread.min()):g} to {float(spread.max()):g}"
+        )
+    beta = 1 / (float(spread[0, 0]) + sigma**2)
+    return DenseMemory(mixture.means, "exponential", beta=beta)

@@ -1,0 +1,204 @@
+r"""When each class is generalized and when it is memorized, by every measure at once.
+
+Along a gradient flow, with the losses L^c on class c and the least loss L*_c, its Bayes loss,
+
+    progress = (1 − L_test)/(1 − L*)      0 at the start, 1 for the exact score of the class
+    gap      = L_test − L_train
+
+    gen63       progress reaches 1 − 1/e of its own maximum
+    gen         progress reaches a level that is the same for all: NaN if it never does
+    opt         the least L_test: afterwards the class is overfit (a narrow class may have two
+                minima of nearly one depth, when the first is an overshoot of a wider one)
+    gap         the gap reaches a level: memorization begins
+    mem50       the gap reaches half of its final value
+    train50     L_train has fallen through half of its final depth below L*
+    spectral    ψ/(2Dλ_c), λ_c the mean eigenvalue of the memorization bulk as class c sees it
+
+These are definitions of ours and DISAGREE in places: a class that is never learnt well has a
+small maximum and so an early `gen63`; the gap of a wide class ends higher, so that half of it
+comes late. The quality reached stands beside the times; claims about an order should rest on
+`spectral`, `gap` and `opt`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffusion.mixture import GaussianMixtureDenoiser
+from diffusion.random_features import FeatureFlow
+
+MEASURES = ("gen63", "gen", "opt", "gap", "mem50", "train50", "spectral")
+_RANGE, _DECADE = (-2, 9), 24  # of flow times, and points a decade
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class ClassTimes:
+    """Flow times of each class, (C,); NaN where one never comes or is not defined.
+
+    quality : largest progress. least_loss : least test loss. final_gap : at the last time.
+    times (T,), train, test (T, C), bayes (C,) : what the times were read from; bayes, gen,
+    train50 and quality are NaN where the least loss is not known.
+    """
+
+    gen63: Array
+    gen: Array
+    opt: Array
+    gap: Array
+    mem50: Array
+    train50: Array
+    spectral: Array
+    quality: Array
+    least_loss: Array
+    final_gap: Array
+    times: Array
+    train: Array
+    test: Array
+    bayes: Array
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, for a result file."""
+        return {k: v.tolist() for k, v in asdict(self).items()}
+
+
+def time_grid() -> Array:
+    """Flow times from 0.01 to 10⁹, 24 a decade: from before learning to after memorization."""
+    low, high = _RANGE
+    return np.logspace(low, high, (high - low) * _DECADE + 1)
+
+
+def class_times(
+    flow: FeatureFlow,
+    source: GaussianMixtureDenoiser | Tensor,
+    labels: Tensor | None = None,
+    *,
+    level: float = 0.8,
+    gap: float = 0.1,
+) -> ClassTimes:
+    """Every measure of when a class is generalized and when memorized.
+
+    Parameters
+    ----------
+    flow : a trained RandomFeatureScore.
+    source : the mixture its data came from, classes in the same order, or held-out points
+        (n, d); labels : their classes (n,).
+    level : progress that `gen` asks for, in (0, 1).
+    gap : difference of test and train loss that `gap` asks for, positive.
+
+    Returns
+    -------
+    ClassTimes, of log-linear interpolation on `time_grid()`.
+
+    Raises
+    ------
+    ValueError : another number of classes than the flow's, an argument outside its range, or
+        as for `FeatureFlow.test_loss`.
+
+    Examples
+    --------
+    >>> from diffusion import RandomFeatureScore
+    >>> mixture = GaussianMixtureDenoiser(torch.zeros(2, 20), torch.tensor([1.6, 0.4]))
+    >>> data, labels = mixture.draw(80, seed=0)
+    >>> flow = RandomFeatureScore(160, 20, time=0.1, seed=0).fit(data, labels)
+    >>> found = class_times(flow, mixture)
+    >>> all(wide < narrow for wide, narrow in (found.gen63, found.opt, found.gap))
+    True
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie in (0, 1), got {level}")
+    if not gap > 0:
+        raise ValueError(f"gap must be positive, got {gap}")
+    times = time_grid()
+    train = flow.train_loss(torch.from_numpy(times)).cpu().numpy()
+    test = flow.test_loss(torch.from_numpy(times), source, labels).cpu().numpy()
+    if test.shape != train.shape:
+        raise ValueError(
+            f"source must have the {train.shape[1]} classes of the flow, got {test.shape[1]}"
+        )
+    bayes = np.full(train.shape[1], np.nan)
+    if isinstance(source, GaussianMixtureDenoiser):
+        bayes = flow.bayes_loss(source).cpu().numpy()
+    learnt, apart = 1 - test, test - train
+    most = learnt.max(0)
+
+    def crossing(curves: Array, levels: Array) -> Array:
+        return np.array([first_time(times, c, x) for c, x in zip(curves.T, levels, strict=True)])
+
+    return ClassTimes(
+        gen63=crossing(learnt, (1 - 1 / np.e) * most),
+        gen=crossing(learnt, level * (1 - bayes)),
+        opt=np.array([_least(times, one) for one in test.T]),
+        gap=crossing(apart, np.full(len(most), gap)),
+        mem50=crossing(apart, apart[-1] / 2),
+        train50=crossing(-train, -(bayes + train[-1]) / 2),
+        spectral=spectral_times(flow),
+        quality=most / (1 - bayes),
+        least_loss=1 - most,
+        final_gap=apart[-1],
+        times=times,
+        train=train,
+        test=test,
+        bayes=bayes,
+    )
+
+
+def spectral_times(flow: FeatureFlow) -> Array:
+    """ψ/(2Dλ_c): when the memorization bulk is learnt, weighed by each class's part in it.
+
+    λ_c = Σ w_i λ_i/Σ w_i over the eigenvalues of ranks d to n − 1, w_i = ρ_c u_i·U_c u_i/λ_i.
+
+    Returns
+    -------
+    (C,), NaN unless p ≥ n > d.
+
+    Examples
+    --------
+    >>> from diffusion import RandomFeatureScore
+    >>> mixture = GaussianMixtureDenoiser(torch.zeros(2, 20), torch.tensor([1.6, 0.4]))
+    >>> data, labels = mixture.draw(80, seed=0)
+    >>> flow = RandomFeatureScore(160, 20, time=0.1, seed=0).fit(data, labels)
+    >>> wide, narrow = spectral_times(flow)
+    >>> bool(wide < narrow)
+    True
+    """
+    model = flow.model
+    bulk = slice(model.dimension, flow.points)
+    lam, shares = flow.eigenvalues[bulk], flow.class_shares[:, bulk]
+    if not model.dimension < flow.points <= model.features:
+        return np.full(len(shares), np.nan)
+    mean = shares.sum(1) / (shares / lam).sum(1)
+    return (model.features / model.dimension / (2 * model.noise * mean)).cpu().numpy()
+
+
+def first_time(times: Array, curve: Array, level: float) -> float:
+    """When a curve first rises to a level, linear in the logarithm of the time; NaN: never.
+
+    Examples
+    --------
+    >>> round(first_time(np.array([1.0, 10.0, 100.0]), np.array([0.0, 1.0, 3.0]), 2.0), 2)
+    31.62
+    """
+    above = curve >= level
+    if not above.any():
+        return float("nan")
+    k = int(above.argmax())
+    if k == 0:
+        return float(times[0])
+    part = (level - curve[k - 1]) / (curve[k] - curve[k - 1])
+    return float(times[k - 1] * (times[k] / times[k - 1]) ** part)
+
+
+def _least(times: Array, curve: Array) -> float:
+    """Where a curve is least: the vertex of the parabola through the least point and its two
+    neighbours, in the logarithm of the time."""
+    k = int(curve.argmin())
+    if not 0 < k < len(times) - 1:
+        return float(times[k])
+    before, here, after = curve[k - 1 : k + 2]
+    shift = (before - after) / (2 * (before - 2 * here + after))
+    return float(times[k] * (times[k + 1] / times[k]) ** shift)

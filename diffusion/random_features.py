@@ -1,0 +1,375 @@
+r"""The random-features score model at one diffusion time, its learning solved exactly.
+
+Noised data x_t = e^{−t}x + sqrt(D) ξ, D = 1 − e^{−2t}, ξ standard normal. The model
+
+    s_A(x) = A σ(Wx/√d)/√p,      W (p, d) standard normal and frozen, A (d, p) from 0
+
+learns by gradient flow on the denoising loss L = E|sqrt(D) s_A(x_t) + ξ|²/d, 1 at the start,
+
+    dA/dτ = −d² ∂L/∂A,      U = E σσᵀ = O diag(λ) Oᵀ,      V = E σξᵀ,
+    A(τ)/√p = −Vᵀ O diag(g) Oᵀ/√D,      g_i = (1 − exp(−2Dλ_i τ/ψ))/λ_i,      ψ = p/d,
+
+averages over the data and over infinitely many draws of ξ. Mode i is learnt at
+τ_i = ψ/(2Dλ_i); conventions without the 2 exist. A step of plain gradient descent on A/√p
+at rate η is a time ηψ/d. On any points S, with P = OᵀV and ∘ the product of entries,
+
+    L_S(τ) = 1 + gᵀ[(PPᵀ) ∘ (OᵀU_S O)]g/d − 2 g·rowsum(P ∘ OᵀV_S)/d.
+
+One eigendecomposition, two products a set of points, and then p² operations a time.
+Averages over ξ go by Hermite series: given x the fields h = Wx_t/√d are Gaussian of means
+m and covariance DWWᵀ/d. So are those of a Gaussian class, all of whose points are averaged
+over as well. (Bonnaire, Urfin, Biroli & Mézard, arXiv 2505.17638; George, Veiga & Macris,
+arXiv 2502.00336.)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from diffusion import checks
+from diffusion.checks import Seed
+from diffusion.hermite import Activation, activation_from, coefficients
+from diffusion.mixture import GaussianMixtureDenoiser
+
+_ORDER, _NODES = 12, 40  # of the Hermite series and of its integrals
+_NEGLIGIBLE = 1e-6  # what may be left of the series, of the mean of σ²
+_NUMBERS = 2**22  # activations of a block held at once
+_BLOCK = 512  # fewest points of a block, lest products of entries outweigh those of matrices
+
+Averages = tuple[Tensor, Tensor]  # U (p, p) and V (p, d)
+
+
+class RandomFeatureScore:
+    """A score model of p random features in d dimensions, before it has learnt.
+
+    Parameters
+    ----------
+    p, d : numbers of features and of dimensions, at least 1.
+    time : Ornstein–Uhlenbeck time t, positive.
+    activation : "tanh", "erf", or an elementwise function of a float64 tensor; it should be
+        odd (and smooth: averages are quadratures), and there is a warning if it is not.
+    seed : int, torch.Generator or None, of the frozen layer and of finite noise draws.
+
+    Raises
+    ------
+    ValueError : p, d or time not positive, or an activation that is none.
+
+    Examples
+    --------
+    >>> mixture = GaussianMixtureDenoiser(torch.zeros(2, 10), torch.tensor([1.6, 0.4]))
+    >>> data, labels = mixture.draw(60, seed=0)
+    >>> flow = RandomFeatureScore(100, 10, time=0.1, seed=0).fit(data, labels)
+    >>> early, late = flow.test_loss([10.0, 1e6], mixture)
+    >>> bool((early < 1).all() and (late > early).all())  # learnt, then lost by memorizing
+    True
+    """
+
+    def __init__(
+        self,
+        p: int,
+        d: int,
+        *,
+        time: float,
+        activation: Activation = "tanh",
+        seed: Seed = None,
+    ) -> None:
+        self.features, self.dimension = checks.whole("p", p), checks.whole("d", d)
+        if not (math.isfinite(time) and time > 0):
+            raise ValueError(f"time must be positive and finite, got {time}")
+        self.time = float(time)
+        self.activation = activation_from(activation)
+        self._generator = checks.generator_from(seed, "random_features")
+        empty = torch.empty(self.features, self.dimension, dtype=torch.float64)
+        self.first_layer = checks.normal_like(empty, self._generator)
+
+    @property
+    def noise(self) -> float:
+        """D = 1 − e^{−2t}, the variance of the noise."""
+        return -math.expm1(-2 * self.time)
+
+    @property
+    def signal(self) -> float:
+        """e^{−t}."""
+        return math.exp(-self.time)
+
+    def fit(
+        self, data: Tensor, labels: Tensor | None = None, draws: int | None = None
+    ) -> FeatureFlow:
+        """The gradient flow on these points, at all times at once.
+
+        Parameters
+        ----------
+        data : (n, d), finite.
+        labels : class of each point (n,), whole numbers from 0, none of them without points;
+            None: one class.
+        draws : noise draws a point, kept for ever; None: infinitely many. Few of them are
+            memorized instead of the data.
+
+        Returns
+        -------
+        FeatureFlow, on the device of the data, in float64.
+
+        Raises
+        ------
+        ValueError : a wrong shape, bad labels, a class without a point, or draws below 1.
+        """
+        data, classes = _labelled(data, labels, self.dimension)
+        self.first_layer = self.first_layer.to(data)
+        if draws is None:
+            averages = [self.average_over(data[rows]) for rows in classes]
+        else:
+            count = checks.whole("draws", draws)
+            averages = [self._finite(data[rows].repeat(count, 1)) for rows in classes]
+        fractions = torch.tensor([len(rows) for rows in classes]).to(data) / len(data)
+        U = sum(rho * u for rho, (u, _) in zip(fractions, averages, strict=True))
+        V = sum(rho * v for rho, (_, v) in zip(fractions, averages, strict=True))
+        values, vectors = torch.linalg.eigh(U)
+        basis = _Basis(vectors.flip(1), vectors.flip(1).mT @ V)
+        forms = [basis.forms(*one) for one in averages]
+        return FeatureFlow(
+            model=self,
+            eigenvalues=values.flip(0).clamp(min=0),
+            points=len(data),
+            fractions=fractions,
+            class_shares=fractions[:, None] * torch.stack([form.diagonal for form in forms]),
+            basis=basis,
+            train=forms,
+        )
+
+    def score(self, x: Tensor, readout: Tensor) -> Tensor:
+        """s_A(x) of noised points x (B, d), with A/√p given, (d, p)."""
+        x = checks.points("x", x, dimension=self.dimension).to(self.first_layer)
+        return self.activation(x @ self.first_layer.mT / self.dimension**0.5) @ readout.mT
+
+    def average_over(self, data: Tensor) -> Averages:
+        """U and V over points (n, d) and all noise: see the head of the module."""
+        W = self.first_layer
+        means = self.signal * (data @ W.mT) / self.dimension**0.5
+        gram = W @ W.mT / self.dimension
+        return self._series(means, gram, self.noise)
+
+    def average_over_class(self, mean: Tensor, covariance: Tensor) -> Averages:
+        """U and V over a Gaussian class, of mean (d,) and covariance (d, d) or (d,), and noise."""
+        W, root = self.first_layer, self.dimension**0.5
+        spread = self.signal**2 * covariance
+        identity = self.noise * torch.eye(self.dimension).to(W)
+        total = W @ (spread + identity) if spread.ndim == 2 else W * (spread + self.noise)
+        means = self.signal * (W @ mean) / root
+        return self._series(means[None], total @ W.mT / self.dimension, 1.0)
+
+    def _series(self, means: Tensor, covariance: Tensor, variance: float) -> Averages:
+        """U and V of fields of these means (n, p) and of `variance` times this covariance."""
+        scale = covariance.diagonal().sqrt()
+        correlation = covariance / (scale[:, None] * scale)
+        correlation.fill_diagonal_(0)
+        largest = float(correlation.abs().max())
+        width = variance**0.5 * scale
+        U, slope = torch.zeros_like(correlation), torch.zeros_like(scale)
+        square = torch.zeros_like(scale)
+        for block in means.split(_BLOCK):
+            parts = block.split(max(1, _NUMBERS // (_NODES * block.shape[1])))
+            found = [coefficients(self.activation, m, width, _ORDER, _NODES) for m in parts]
+            c = torch.cat([one for one, _ in found], 1)
+            squares = torch.cat([one for _, one in found]).sum(0)
+            power, left = torch.ones_like(correlation), squares.clone()
+            for k, column in enumerate(c):
+                U.addcmul_(power, column.mT @ column)
+                left -= column.square().sum(0)
+                if largest ** (k + 1) * float(left.max()) < _NEGLIGIBLE * float(squares.mean()):
+                    break
+                power *= correlation
+            slope += c[1].sum(0)
+            square += squares
+        n = len(means)
+        U.diagonal().copy_(square)
+        V = (slope / (n * width) * self.noise**0.5)[:, None] * self.first_layer
+        return U / n, V / self.dimension**0.5
+
+    def _finite(self, data: Tensor) -> Averages:
+        """U and V over these points, one draw of the noise each."""
+        W, root = self.first_layer, self.dimension**0.5
+        U = W.new_zeros(self.features, self.features)
+        V = torch.zeros_like(W)
+        for block in data.split(max(1, _NUMBERS // self.features)):
+            noise = checks.normal_like(block, self._generator)
+            x = self.signal * block + self.noise**0.5 * noise
+            sigma = self.activation(x @ W.mT / root)
+            U.addmm_(sigma.mT, sigma)
+            V.addmm_(sigma.mT, noise)
+        return U / len(data), V / len(data)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """The loss of a set of points as a quadratic form of g: 1 + (gᵀQg − 2 q·g)/d."""
+
+    quadratic: Tensor  # Q (p, p)
+    linear: Tensor  # q (p,)
+    diagonal: Tensor  # (p,), of OᵀU_S O
+
+
+@dataclass(frozen=True)
+class _Basis:
+    vectors: Tensor  # O (p, p), columns
+    projected: Tensor  # P = OᵀV (p, d)
+
+    def forms(self, U: Tensor, V: Tensor) -> _Form:
+        """The loss on a set of points of these averages."""
+        rotated = self.vectors.mT @ U @ self.vectors
+        diagonal = rotated.diagonal().clone()
+        linear = (self.projected * (self.vectors.mT @ V)).sum(1)
+        return _Form(rotated.mul_(self.projected @ self.projected.mT), linear, diagonal)
+
+
+@dataclass(frozen=True)
+class FeatureFlow:
+    """The gradient flow of a random-features model, at any time τ ≥ 0.
+
+    eigenvalues : (p,) of U, descending, not negative. points : n, all classes together.
+    fractions : (C,) ρ_c = n_c/n. class_shares : (C, p), the part ρ_c u_i·U_c u_i of each
+    eigenvalue that is class c's.
+    """
+
+    model: RandomFeatureScore
+    eigenvalues: Tensor
+    points: int
+    fractions: Tensor
+    class_shares: Tensor
+    basis: _Basis
+    train: list[_Form]
+
+    @property
+    def mode_times(self) -> Tensor:
+        """τ_i = ψ/(2Dλ_i) at which each mode is learnt, (p,); ∞ where λ = 0."""
+        return self._width / (2 * self.model.noise * self.eigenvalues)
+
+    @property
+    def input_eigenvalues(self) -> Tensor:
+        """w·Uw/w² along the weights w of each input coordinate, (d,): how fast it is learnt."""
+        W = self.model.first_layer
+        along = (self.basis.vectors.mT @ W).square()
+        return self.eigenvalues @ along / W.square().sum(0)
+
+    def readout(self, time: float) -> Tensor:
+        """A(τ)/√p, (d, p), for `model.score`. Raises ValueError for a negative time."""
+        g = self._filter(time)[0]
+        return -(self.basis.projected.mT * g) @ self.basis.vectors.mT / self.model.noise**0.5
+
+    def train_loss(self, times: Tensor) -> Tensor:
+        """Loss on the training points of each class, with the noise that was learnt from.
+
+        Parameters
+        ----------
+        times : (T,) τ, not negative and finite.
+
+        Returns
+        -------
+        (T, C). `train_loss(times) @ fractions` is the loss that is descended on.
+
+        Raises
+        ------
+        ValueError : a time that is negative or not finite.
+        """
+        return self._losses(times, self.train)
+
+    def test_loss(
+        self,
+        times: Tensor,
+        source: GaussianMixtureDenoiser | Tensor,
+        labels: Tensor | None = None,
+    ) -> Tensor:
+        """Loss on the classes of a mixture, all their points averaged over, or on given points.
+
+        Parameters
+        ----------
+        times : (T,) τ, not negative and finite.
+        source : a GaussianMixtureDenoiser, or points (n, d).
+        labels : class of each of the points, as for `fit`.
+
+        Returns
+        -------
+        (T, C), with infinitely many noise draws.
+
+        Raises
+        ------
+        ValueError : a bad time, another dimension, or as for `fit`.
+        """
+        model = self.model
+        if isinstance(source, GaussianMixtureDenoiser):
+            self._same_dimension(source)
+            averages = (
+                model.average_over_class(mean, covariance)
+                for mean, covariance in zip(
+                    source.means.to(model.first_layer), _covariances(source), strict=True
+                )
+            )
+        else:
+            data, classes = _labelled(source, labels, model.dimension)
+            data = data.to(model.first_layer)
+            averages = (model.average_over(data[rows]) for rows in classes)
+        return self._losses(times, [self.basis.forms(*one) for one in averages])
+
+    def bayes_loss(self, mixture: GaussianMixtureDenoiser) -> Tensor:
+        """Least loss on each class, that of its own score: 1 − (D/d) Σ_k 1/(e^{−2t}λ_k + D).
+
+        Returns (C,). Raises ValueError for a mixture of another dimension.
+        """
+        self._same_dimension(mixture)
+        D = self.model.noise
+        spectrum = mixture.spectra[0].to(self.eigenvalues)
+        return 1 - D * (1 / (self.model.signal**2 * spectrum + D)).mean(1)
+
+    def score_error(self, times: Tensor, mixture: GaussianMixtureDenoiser) -> Tensor:
+        """E|s_A − ∇ log p_t(x|c)|²/d over each class, (T, C): (test − Bayes loss)/D.
+
+        Arguments and errors as for `test_loss`.
+        """
+        excess = self.test_loss(times, mixture) - self.bayes_loss(mixture)
+        return excess / self.model.noise
+
+    @property
+    def _width(self) -> float:
+        return self.model.features / self.model.dimension
+
+    def _filter(self, times: Tensor | float) -> Tensor:
+        """g (T, p) at the given times."""
+        tau = torch.as_tensor(times, dtype=torch.float64).to(self.eigenvalues).reshape(-1, 1)
+        if not (torch.isfinite(tau) & (tau >= 0)).all():
+            raise ValueError(f"times must be at least 0 and finite, got {float(tau.min()):g}")
+        rate, lam = 2 * self.model.noise / self._width, self.eigenvalues
+        learnt = -torch.expm1(-rate * lam * tau) / lam.clamp(min=torch.finfo(lam.dtype).tiny)
+        return torch.where(lam > 0, learnt, rate * tau)
+
+    def _losses(self, times: Tensor, forms: list[_Form]) -> Tensor:
+        g = self._filter(times)
+        rows = [((g @ form.quadratic * g).sum(1) - 2 * g @ form.linear) for form in forms]
+        return 1 + torch.stack(rows, 1) / self.model.dimension
+
+    def _same_dimension(self, mixture: GaussianMixtureDenoiser) -> None:
+        if mixture.dimension != self.model.dimension:
+            raise ValueError(
+                f"mixture must have dimension {self.model.dimension}, got {mixture.dimension}"
+            )
+
+
+def _labelled(data: Tensor, labels: Tensor | None, dimension: int) -> tuple[Tensor, list[Tensor]]:
+    """Points in float64, and the rows of each class."""
+    data = checks.points("data", data, dimension=dimension).detach().double()
+    if len(data) == 0:
+        raise ValueError(f"data must hold at least one point, got {tuple(data.shape)}")
+    if labels is None:
+        return data, [torch.arange(len(data))]
+    return data, checks.rows_of_classes(labels, len(data))
+
+
+def _covariances(mixture: GaussianMixtureDenoiser) -> Tensor:
+    """Covariances of the classes, (K, d) where they are diagonal, else (K, d, d), float64."""
+    values, basis = mixture.spectra
+    if basis is None:
+        return values.double()
+    basis = basis.double()
+    return (basis * values.double()[:, None, :]) @ basis.mT

@@ -1,0 +1,247 @@
+r"""Which class is generalized first, and which is memorized first?
+
+A score model of random features learns two classes by gradient flow, solved exactly at all
+times τ; the times at which each class is generalized, overfit and memorized are taken by every
+measure of `diffusion.class_times`, and all are printed: they disagree in places. What is varied:
+
+    variance    ratio of the variances of two classes about 0
+    centroid    norm of the centre of the second class against the first, at equal variances
+                and with the first twice as wide
+    imbalance   share ρ₁ of the wider class, both about 0
+    subspaces   the same, each class wide in its own half of the coordinates: there the order
+                of learning inverts, at ρ₁* = a₂²λ₂/(a₁²λ₁ + a₂²λ₂) in the spectrum
+    growth      number of points, for what memorization waits for
+    digits      pairs of digits, 50:50, 90:10 and 10:90
+    spectrum    eigenvalues of the features' covariance at t = 0.01, against theory
+
+An order is called one where the mean of log τ₂/τ₁ over samples is not 0 by chance (at 1 %), and
+an inversion is claimed only where both orders are seen. (arXiv 2605.06367 for the
+question, arXiv 2505.17638 for the model; the definitions of the times are ours.)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridges import options
+from bridges.study import Findings, Run, study_command
+
+if TYPE_CHECKING:
+    from bridges.record import Point, Row
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "dimension": 50,
+        "features": 16.0,
+        "points": 4.0,
+        "time": 0.1,
+        "activation": "tanh",
+        "ratios": [1.0, 2.0, 4.0],
+        "norms": [0.25, 1.0],
+        "fractions": [0.1, 0.5, 0.9],
+        "subspace_fractions": [0.3, 0.4, 0.5, 0.6],
+        "samples": 4,
+    },
+    "paper": {
+        "dimension": 50,
+        "features": 16.0,
+        "points": 4.0,
+        "time": 0.1,
+        "activation": "tanh",
+        "ratios": [1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0],
+        "norms": [0.0, 0.25, 0.5, 0.75, 1.0, 1.5],
+        "fractions": [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95],
+        "subspace_fractions": [0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8],
+        "samples": 8,
+    },
+}
+IMBALANCED = 4.0  # ratio of the variances where shares are varied
+SUBSPACE_RATIO, BESIDE = 2.0, 0.05  # of variances; of a class across its own coordinates, in units
+PAIRS = ((1, 0), (3, 6))
+COUNTS = ((90, 10), (50, 50), (10, 90))
+HELD_OUT, PIXELS, DIGIT_FEATURES = 60, 64, 800
+GROWTH = (0.5, 1.0, 2.0)  # of the number of points
+SPECTRUM_TIME, BINS = 0.01, 60
+
+
+@study_command(PRESETS)
+@click.option("--dimension", type=click.IntRange(4), help="d, of the mixtures.")
+@click.option("--features", type=click.FloatRange(0, min_open=True), help="ψ_p = p/d.")
+@click.option("--points", type=click.FloatRange(0, min_open=True), help="ψ_n = n/d.")
+@click.option(
+    "--time", type=click.FloatRange(0, min_open=True), help="Ornstein–Uhlenbeck time of the score."
+)
+@click.option("--activation", type=click.Choice(["tanh", "erf"]), help="Of the features.")
+@click.option("--ratios", type=options.Numbers(float, 1, 100), help="Variance of class 1 over 2.")
+@click.option("--norms", type=options.Numbers(float, 0, 10), help="|μ₂|/√d, where |μ₁| = √d.")
+@click.option("--fractions", type=options.OVERLAPS, help="ρ₁ of classes about 0, below 1.")
+@click.option("--subspace-fractions", type=options.OVERLAPS, help="ρ₁ of classes in subspaces.")
+def main(run: Run, **chosen: Any) -> Findings:
+    """Which class is learnt and memorized first: variance, centres, imbalance, digits, spectrum."""
+    from bridges.dynamics_report import DynamicsReport
+
+    n = round(chosen["points"] * chosen["dimension"])
+    for name in ("fractions", "subspace_fractions"):
+        for rho in chosen[name]:
+            if round(rho * n) in (0, n):
+                raise ValueError(
+                    f"{name.replace('_', '-')} must leave each class some of {n} points, got "
+                    f"{rho:g}"
+                )
+    if not chosen["features"] >= chosen["points"] * GROWTH[-1] > 1:
+        raise ValueError(
+            f"features must be at least {GROWTH[-1]:g} times points, and those more than "
+            f"{1 / GROWTH[-1]:g}, got {chosen['features']:g} and {chosen['points']:g}"
+        )
+    shared = {k: chosen[k] for k in ("dimension", "features", "points", "time", "activation")}
+    equal: Point = {"fraction": 0.5, "norms": [0.0, 0.0], "subspaces": False} | shared
+    points: list[Point] = [
+        equal | {"kind": "variance", "ratio": r, "variances": _variances(r)}
+        for r in chosen["ratios"]
+    ]
+    points += [
+        equal
+        | {"kind": "centroid", "ratio": r, "variances": _variances(r), "norm": m}
+        | {"norms": [1.0, m]}
+        for r in (1.0, 2.0)
+        for m in chosen["norms"]
+    ]
+    points += [
+        equal | {"kind": "imbalance", "variances": _variances(IMBALANCED), "fraction": rho}
+        for rho in chosen["fractions"]
+    ]
+    wide = [2 * v for v in _variances(SUBSPACE_RATIO)]
+    points += [
+        equal
+        | {"kind": "subspaces", "variances": wide, "fraction": rho, "subspaces": True}
+        | {"features": chosen["features"] / 2}
+        for rho in chosen["subspace_fractions"]
+    ]
+    points += [
+        equal
+        | {"kind": "growth", "variances": _variances(SUBSPACE_RATIO)}
+        | {"points": chosen["points"] * factor}
+        for factor in GROWTH
+    ]
+    digits: Point = {"kind": "digits", "time": chosen["time"], "activation": chosen["activation"]}
+    points += [
+        digits
+        | {"pair": f"{one} v {two}", "digits": [one, two], "counts": list(counts)}
+        | {"first": counts[0]}
+        for one, two in PAIRS
+        for counts in COUNTS
+    ]
+    points.append(
+        equal | {"kind": "spectrum", "variances": _variances(IMBALANCED), "time": SPECTRUM_TIME}
+    )
+    return DynamicsReport(run(measure, points), chosen, BESIDE).findings()
+
+
+def measure(point: Point, seed: int) -> list[Row]:
+    """Every measure of the times of both classes; or a histogram of eigenvalues."""
+    from diffusion import class_times
+
+    if point["kind"] == "digits":
+        flow, held_out, labels = _digits(point, seed)
+        return _rows(class_times(flow, held_out, labels, gap=0.05))
+    flow, mixture = _trained(point, seed)
+    if point["kind"] == "spectrum":
+        return _histogram(flow, point)
+    rows = _rows(class_times(flow, mixture))
+    if point["subspaces"]:
+        half = point["dimension"] // 2
+        speeds = flow.input_eigenvalues
+        for c, part in enumerate((speeds[:half], speeds[half:])):
+            rows.append({"class": c + 1, "quantity": "speed", "value": float(part.mean())})
+    return rows
+
+
+def _trained(point: Point, seed: int) -> tuple[Any, Any]:
+    """The flow on one data set of exactly the wanted shares, and its mixture."""
+    import torch
+
+    from bridges.classes import draw_classes
+    from diffusion import GaussianMixtureDenoiser, RandomFeatureScore
+
+    d, rho = point["dimension"], point["fraction"]
+    means = torch.zeros(2, d, dtype=torch.float64)
+    means[0, 0], means[1, 1] = (norm * math.sqrt(d) for norm in point["norms"])
+    spread = torch.tensor(point["variances"], dtype=torch.float64)
+    if point["subspaces"]:
+        first = torch.arange(d) < d // 2
+        spread = spread[:, None] * torch.where(torch.stack([first, ~first]), 1.0, BESIDE)
+    mixture = GaussianMixtureDenoiser(means, spread, [rho, 1 - rho])
+    n = round(point["points"] * d)
+    data, labels = draw_classes(mixture, [round(rho * n), n - round(rho * n)], seed)
+    model = RandomFeatureScore(
+        round(point["features"] * d),
+        d,
+        time=point["time"],
+        activation=point["activation"],
+        seed=seed,
+    )
+    return model.fit(data, labels), mixture
+
+
+def _digits(point: Point, seed: int) -> tuple[Any, Any, Any]:
+    """The flow on some images of two digits, and others of both that were held out."""
+    import torch
+
+    from bridges.data import class_labels, raw_vectors, standardised
+    from diffusion import RandomFeatureScore
+    from diffusion.checks import generator_from
+
+    pixels, target = standardised(raw_vectors("digits"))[0], class_labels("digits")
+    assert target is not None
+    generator = generator_from(seed, "digits")
+    train, held_out = [], []
+    for digit, n in zip(point["digits"], point["counts"], strict=True):
+        rows = (target == digit).nonzero().squeeze(1)
+        rows = rows[torch.randperm(len(rows), generator=generator)]
+        train.append(pixels[rows[:n]])
+        held_out.append(pixels[rows[n : n + HELD_OUT]])
+    labels = torch.arange(2).repeat_interleave(torch.tensor(point["counts"]))
+    model = RandomFeatureScore(
+        DIGIT_FEATURES, PIXELS, time=point["time"], activation=point["activation"], seed=seed
+    )
+    flow = model.fit(torch.cat(train), labels)
+    return flow, torch.cat(held_out), torch.arange(2).repeat_interleave(HELD_OUT)
+
+
+def _rows(times: Any) -> list[Row]:
+    """What was found of each class; what never comes has no row."""
+    from diffusion.class_times import MEASURES
+
+    return [
+        {"class": c + 1, "quantity": name, "value": float(value)}
+        for name in (*MEASURES, "quality", "least_loss", "final_gap")
+        for c, value in enumerate(getattr(times, name))
+        if math.isfinite(value)
+    ]
+
+
+def _histogram(flow: Any, point: Point) -> list[Row]:
+    """Share of the p eigenvalues in each of equally wide bins of log λ, per unit of log λ."""
+    import numpy as np
+
+    from bridges.dynamics_report import spectrum_edges
+
+    edges = spectrum_edges(point, BINS)
+    counts, _ = np.histogram(np.log(np.maximum(flow.eigenvalues.numpy(), 1e-300)), np.log(edges))
+    density = counts / len(flow.eigenvalues) / np.diff(np.log(edges))
+    return [
+        {"eigenvalue": float(x), "quantity": "density", "value": float(y)}
+        for x, y in zip(np.sqrt(edges[1:] * edges[:-1]), density, strict=True)
+    ]
+
+
+def _variances(ratio: float) -> list[float]:
+    """Of two classes in this ratio, of mean 1."""
+    return [2 * ratio / (1 + ratio), 2 / (1 + ratio)]
+
+
+if __name__ == "__main__":
+    main()

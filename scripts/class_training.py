@@ -1,0 +1,318 @@
+r"""Which of two classes does a trained network learn, overfit and copy first?
+
+A network learns to denoise images of two classes, in several proportions, without being told of
+them. Followed along its training are the train and test loss of each class, and with few images
+the fraction of samples that are copies. By
+
+    best     the step of least test loss: afterwards the class is overfit
+    gap      the first step at which the test loss exceeds the train loss by 0.05
+    learnt   the first step at which the train loss is below 0.3
+
+a class is first where its step is smaller in the mean over samples; the least test loss says how
+well it was learnt. Copies (nearer to a datum than a third of the distance to the next) come late
+and are a confirmation. With --data fashion --network unet this is the setting of real images, for
+a machine that has the data and a GPU. (arXiv 2605.06367 for the question; the measures are ours.)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridges import options
+from bridges.results import estimate
+from bridges.study import Findings, Run, study_command
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy import ndarray
+
+    from bridges.record import Point, Row
+    from bridges.results import Study
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "data": "digits",
+        "classes": (1, 0),
+        "network": "mlp",
+        "images": 80,
+        "few": 20,
+        "steps": 800,
+        "copy_steps": 3000,
+        "rate": 0.004,
+        "held_out": 60,
+        "drawn": 300,
+        "samples": 2,
+    },
+    "paper": {
+        "data": "digits",
+        "classes": (1, 0),
+        "network": "mlp",
+        "images": 80,
+        "few": 20,
+        "steps": 4000,
+        "copy_steps": 16000,
+        "rate": 0.002,
+        "held_out": 60,
+        "drawn": 1000,
+        "samples": 10,
+    },
+}
+SHARES = (0.25, 0.5, 0.75)  # of the first class
+GAP, LEARNT = 0.05, 0.3
+MEASURES = ("best", "gap", "learnt")
+CURVES = ("train", "test", "copies")
+
+
+@study_command(PRESETS)
+@options.shared("data", default=None)
+@click.option("--classes", type=(int, int), help="Two labels of the data.")
+@click.option("--network", type=click.Choice(["mlp", "unet"]), help="What is trained.")
+@click.option("--images", type=click.IntRange(8), help="Training images of both classes together.")
+@click.option("--few", type=click.IntRange(4), help="The same, where copies are counted.")
+@click.option("--steps", type=click.IntRange(10), help="Gradient steps.")
+@click.option("--copy-steps", type=click.IntRange(10), help="Gradient steps for copies.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate.")
+@click.option("--held-out", type=click.IntRange(2), help="Test images of each class.")
+@click.option("--drawn", type=click.IntRange(2), help="Samples drawn at a mark.")
+def main(run: Run, **chosen: Any) -> Findings:
+    """Losses and copies of each class along the training of a network."""
+    from bridges.data import fingerprint, place
+
+    data, one_two = chosen["data"], chosen["classes"]
+    if one_two[0] == one_two[1]:
+        raise ValueError(f"classes must be two different labels, got {one_two[0]} twice")
+    shared: Point = {"data": place(data), "content": fingerprint(data), "labels": list(one_two)}
+    shared |= {k: chosen[k] for k in ("network", "rate", "held_out")}
+    check = _rows_of(place(data), list(one_two))
+    for label, rows in zip(one_two, check, strict=True):
+        needed = round(max(SHARES) * chosen["images"]) + chosen["held_out"]
+        if len(rows) < needed:
+            raise ValueError(
+                f"classes must have {needed} images each, got {len(rows)} of label {label}"
+            )
+    points: list[Point] = [
+        {"kind": "losses", "share": share, "images": chosen["images"], "steps": chosen["steps"]}
+        | {"drawn": 0}
+        | shared
+        for share in SHARES
+    ]
+    points.append(
+        {"kind": "copies", "share": 0.5, "images": chosen["few"], "steps": chosen["copy_steps"]}
+        | {"drawn": chosen["drawn"]}
+        | shared
+    )
+    return Report(run(measure, points), one_two).findings()
+
+
+def measure(point: Point, seed: int) -> list[Row]:
+    """One training, on images of its own."""
+    import torch
+
+    from bridges.class_training import class_training
+    from bridges.data import load, standardised
+    from diffusion.checks import generator_from
+
+    images = standardised(load(point["data"])[0])[0].float()
+    generator = generator_from(seed, "class_training")
+    first = round(point["share"] * point["images"])
+    counts = first, point["images"] - first
+    train, test = [], []
+    for rows, n in zip(_rows_of(point["data"], point["labels"]), counts, strict=True):
+        order = rows[torch.randperm(len(rows), generator=generator)]
+        train.append(images[order[:n]])
+        test.append(images[order[n : n + point["held_out"]]])
+    found = class_training(
+        torch.cat(train),
+        torch.arange(2).repeat_interleave(torch.tensor(counts)),
+        torch.cat(test),
+        torch.arange(2).repeat_interleave(point["held_out"]),
+        network=point["network"],
+        steps=point["steps"],
+        rate=point["rate"],
+        samples=point["drawn"],
+        seed=seed,
+    )
+    scalars = {
+        "best": found.best_step,
+        "gap": found.opens(GAP),
+        "learnt": found.reaches(LEARNT),
+        "least_test": found.best_test,
+    }
+    rows: list[Row] = [
+        {"class": c + 1, "quantity": name, "value": float(values[c])}
+        for name, values in scalars.items()
+        for c in (0, 1)
+        if math.isfinite(values[c])
+    ]
+    for name in CURVES:
+        for step, values in zip(found.steps.tolist(), getattr(found, name), strict=True):
+            rows += [
+                {"step": step, "class": c + 1, "quantity": name, "value": float(values[c])}
+                for c in (0, 1)
+                if math.isfinite(values[c])
+            ]
+    return rows
+
+
+def _rows_of(data: str, labels: list[int]) -> list[Any]:
+    """Rows of the data of each label."""
+    from bridges.data import load
+
+    classes = load(data)[1]
+    if classes is None:
+        raise ValueError(f"data must have classes, got none in {data}")
+    return [(classes == label).nonzero().squeeze(1) for label in labels]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured; `labels` of the two classes in the data."""
+
+    study: Study
+    labels: tuple[int, int]
+
+    def values(self, kind: str, share: float, quantity: str, label: int) -> ndarray:
+        """A number of each sample, (samples,), NaN where one has none."""
+        import numpy as np
+
+        for point, samples in zip(self.study.points, self.study.samples, strict=True):
+            if point["kind"] == kind and point["share"] == share:
+                found = [
+                    [r["value"] for r in rows if (r["quantity"], r["class"]) == (quantity, label)]
+                    for rows in samples
+                ]
+                return np.array([one[0] if one else math.nan for one in found])
+        raise KeyError((kind, share))
+
+    def curve(self, kind: str, share: float, quantity: str, label: int) -> tuple[Any, Any]:
+        """Steps (K,) and values (samples, K)."""
+        return self.study.curve(quantity, "step", **{"kind": kind, "share": share, "class": label})
+
+    def counts(self, kind: str, share: float) -> str:
+        """Images of both classes, in words."""
+        (n,) = {p["images"] for p in self.study.points if (p["kind"], p["share"]) == (kind, share)}
+        return f"{round(share * n)} + {n - round(share * n)}"
+
+    def findings(self) -> Findings:
+        """Text, record and figure."""
+        return Findings(self.text(), self.summary(), self.figure())
+
+    def summary(self) -> Point:
+        """Steps by every measure, least test losses and copies, class by class."""
+        found: Point = {
+            **self.study.config["parameters"],
+            "samples": self.study.config["samples"],
+            "seed": self.study.config["seed"],
+            "trainings": [],
+        }
+        for point in self.study.points:
+            where = point["kind"], point["share"]
+            entry: Point = {"kind": point["kind"], "images": self.counts(*where)}
+            for name in (*MEASURES, "least_test"):
+                entry[name] = [estimate(self.values(*where, name, c)) for c in (1, 2)]
+            if point["drawn"]:
+                entry["copies"] = [
+                    estimate(self.curve(*where, "copies", c)[1][:, -1]) for c in (1, 2)
+                ]
+            found["trainings"].append(entry)
+        return found | {"finding": self.finding()}
+
+    def text(self) -> str:
+        """A table for a person."""
+        from bridges.tables import of_samples, table
+
+        one, two = self.labels
+        rows = []
+        for point in self.study.points:
+            where = point["kind"], point["share"]
+            cells = [
+                " / ".join(of_samples(self.values(*where, name, c), digits) for c in (1, 2))
+                for name, digits in (*((m, 0) for m in MEASURES), ("least_test", 3))
+            ]
+            ends = "—"
+            if point["drawn"]:
+                curves = (self.curve(*where, "copies", c)[1] for c in (1, 2))
+                ends = " / ".join(of_samples(by_sample[:, -1], 2) for by_sample in curves)
+            rows.append([self.counts(*where), str(point["steps"]), *cells, ends])
+        heading = ["images", "steps", "least test loss at", f"gap {GAP:g} at"]
+        heading += [f"train < {LEARNT:g} at", "least test loss", "copies at the end"]
+        return "\n".join(
+            [
+                f"class {one} / class {two}; {self.study.config['samples']} samples, "
+                "errors: s.e. between samples",
+                "steps at which a class is overfit, its gap opens, its train loss is low",
+                "",
+                table(heading, rows),
+                "",
+                self.finding(),
+            ]
+        )
+
+    def finding(self) -> str:
+        """The result in a line."""
+        words = []
+        for share in (0.75, 0.5, 0.25):
+            one, two = (self.values("losses", share, "best", c) for c in (1, 2))
+            apart = (one - two).mean()
+            name = self.labels[0] if apart < 0 else self.labels[1]
+            tie = " (tie)" if apart == 0 else ""
+            words.append(f"{name}{tie} at {self.counts('losses', share)}")
+        return (
+            f"Digit or class overfit first, {self.labels[0]} against {self.labels[1]}: "
+            + ", ".join(words)
+        )
+
+    def figure(self) -> Figure:
+        """Losses by class in each proportion, and copies."""
+        from matplotlib.figure import Figure
+
+        from bridges import plots
+
+        with plots.look():
+            figure = Figure(figsize=(12.4, 3.8), layout="constrained")
+            panels = figure.subplots(1, len(SHARES) + 1)
+            for axes, share in zip(panels, SHARES, strict=False):
+                self._losses(axes, share)
+            panels[0].set_ylabel("loss, in units of the noise")
+            panels[0].legend(fontsize=8)
+            self._copies(panels[-1])
+            figure.suptitle(self.finding(), fontsize=10.5)
+        return figure
+
+    def _losses(self, axes: Axes, share: float) -> None:
+        from bridges import plots
+        from bridges.results import mean_and_sem
+
+        for c, (color, _) in zip((1, 2), plots.SERIES, strict=False):
+            for quantity, style in (("test", "-"), ("train", ":")):
+                x, by_sample = self.curve("losses", share, quantity, c)
+                mean, sem = mean_and_sem(by_sample)
+                label = f"{quantity}, class {self.labels[c - 1]}"
+                axes.plot(x, mean, color=color, ls=style, label=label)
+                axes.fill_between(x, mean - sem, mean + sem, color=color, alpha=0.25, lw=0)
+            best = estimate(self.values("losses", share, "best", c))["mean"]
+            axes.axvline(best, color=color, lw=0.8, ls="--", zorder=0)
+        axes.set_ylim(0, 1)
+        axes.set_xlabel("gradient steps")
+        axes.set_title(f"{self.counts('losses', share)} images", fontsize=9.5)
+
+    def _copies(self, axes: Axes) -> None:
+        from bridges import plots
+
+        for c, series in zip((1, 2), plots.SERIES, strict=False):
+            x, by_sample = self.curve("copies", 0.5, "copies", c)
+            plots.points(axes, x, by_sample, series, label=f"class {self.labels[c - 1]}")
+        axes.set_ylim(-0.03, 1.05)
+        axes.set_xlabel("gradient steps")
+        axes.set_ylabel("samples that are copies")
+        axes.set_title(f"{self.counts('copies', 0.5)} images", fontsize=9.5)
+        axes.legend(fontsize=8)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+"""The exactly solved random-features score: brute force, gradient descent, and what must hold."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from diffusion import GaussianMixtureDenoiser, RandomFeatureScore
+
+TIMES = np.logspace(-2, 7, 60)
+WIDE = torch.tensor([1.6, 0.4], dtype=torch.float64)
+
+
+def two_classes(d, variances=WIDE, weights=None, norms=(0.0, 0.0)):
+    means = torch.zeros(2, d, dtype=torch.float64)
+    means[0, 0], means[1, 1] = (norm * math.sqrt(d) for norm in norms)
+    return GaussianMixtureDenoiser(means, variances, weights)
+
+
+def trained(d=20, p=60, n=40, time=0.1, seed=0, mixture=None, draws=None, **settings):
+    mixture = mixture or two_classes(d)
+    data, labels = mixture.draw(n, seed=seed)
+    model = RandomFeatureScore(p, d, time=time, seed=seed, **settings)
+    return model, data, labels, model.fit(data, labels, draws), mixture
+
+
+def by_sampling(model, draw, readout, draws):
+    """E|sqrt(D) s + ξ|²/d by brute force, and its standard error."""
+    generator = torch.Generator().manual_seed(1)
+    x = draw(draws)
+    noise = torch.randn(x.shape, generator=generator, dtype=x.dtype)
+    noised = model.signal * x + model.noise**0.5 * noise
+    error = (model.noise**0.5 * model.score(noised, readout) + noise).square().mean(1)
+    return float(error.mean()), float(error.std() / math.sqrt(draws))
+
+
+@pytest.mark.parametrize("activation", ["tanh", "erf", lambda h: torch.sin(1.5 * h)])
+@pytest.mark.parametrize("time", [0.01, 0.3])
+def test_losses_are_those_of_sampled_noise(activation, time):
+    mixture = two_classes(20, norms=(0.3, 0.0))
+    model, data, labels, flow, _ = trained(time=time, mixture=mixture, activation=activation)
+    tau = 3 / model.noise
+    readout = flow.readout(tau)
+    train, test = flow.train_loss([tau])[0], flow.test_loss([tau], mixture)[0]
+    for c in (0, 1):
+        points = data[labels == c]
+        value, sem = by_sampling(
+            model, lambda n, x=points: x.repeat(n // len(x), 1), readout, 50000
+        )
+        assert abs(value - float(train[c])) < 4 * sem
+        one = mixture.condition(c)
+        value, sem = by_sampling(model, lambda n, k=one: k.draw(n, seed=2)[0], readout, 50000)
+        assert abs(value - float(test[c])) < 4 * sem
+
+
+def test_averages_are_those_of_sampled_features():
+    torch.manual_seed(0)
+    model = RandomFeatureScore(30, 12, time=0.2, seed=0)
+    mean, spread = torch.randn(12).double() * 0.5, torch.linspace(0.2, 2, 12).double()
+    U, V = model.average_over_class(mean, spread)
+    draws = 200_000
+    noise = torch.randn(draws, 12).double()
+    x = mean + spread.sqrt() * torch.randn(draws, 12).double()
+    h = (model.signal * x + model.noise**0.5 * noise) @ model.first_layer.mT / math.sqrt(12)
+    sigma = torch.tanh(h)
+    for exact, left, right in ((U, sigma, sigma), (V, sigma, noise)):
+        found = left.mT @ right / draws
+        sem = (((left**2).mT @ right**2 / draws - found**2) / draws).sqrt()
+        worst = ((found - exact).abs() / sem).max()
+        assert worst < 5.5  # of some hundred entries
+
+
+def test_full_covariances_agree_with_diagonal_ones():
+    spread = torch.linspace(0.2, 2, 10).double()
+    turn, _ = torch.linalg.qr(torch.randn(10, 10, dtype=torch.float64))
+    flow = trained(d=10, mixture=two_classes(10, spread.expand(2, 10)))[3]
+    full = GaussianMixtureDenoiser(
+        torch.zeros(2, 10).double(), torch.diag(spread).expand(2, 10, 10)
+    )
+    diagonal = two_classes(10, spread.expand(2, 10))
+    torch.testing.assert_close(flow.test_loss(TIMES, full), flow.test_loss(TIMES, diagonal))
+    turned = GaussianMixtureDenoiser(
+        torch.zeros(1, 10).double(), (turn * spread @ turn.mT)[None].contiguous()
+    )
+    torch.testing.assert_close(
+        flow.bayes_loss(turned), flow.bayes_loss(diagonal)[:1], rtol=1e-8, atol=0
+    )
+
+
+def test_the_flow_is_the_limit_of_gradient_descent():
+    """Plain descent on the exact loss, at a step small against the fastest mode."""
+    model, data, labels, flow, _ = trained(d=10, p=30, n=20)
+    rows = [data[labels == c] for c in (0, 1)]
+    pairs = [model.average_over(x) for x in rows]
+    U, V = (
+        sum(len(x) * pair[k] for x, pair in zip(rows, pairs, strict=True)) / len(data)
+        for k in (0, 1)
+    )
+    tau, d, p = 50.0, 10, 30
+    steps = round(20 * tau * 2 * model.noise * float(flow.eigenvalues[0]) / (p / d))
+    readout = torch.zeros(d, p, dtype=torch.float64)
+    for _ in range(steps):
+        slope = 2 / d * (model.noise * readout @ U + model.noise**0.5 * V.mT)
+        readout -= tau / steps * d / (p / d) * slope
+    exact = flow.readout(tau)
+    assert float((readout - exact).norm() / exact.norm()) < 0.01
+
+
+def test_the_flow_is_learnt_by_stochastic_gradient_descent():
+    """Fresh noise at every step, as networks are trained; time η·steps·ψ/d."""
+    d, p, n = 20, 160, 40
+    model, data, labels, flow, mixture = trained(d=d, p=p, n=n, seed=3)
+    W = model.first_layer / math.sqrt(d)
+    rate, tau = 0.005 * d / model.noise, 1324.0
+    steps = round(tau * d / (rate * p / d))
+    readout = torch.zeros(d, p, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    clean = model.signal * data @ W.mT
+    for _ in range(steps):
+        noise = torch.randn(n, d, generator=generator, dtype=torch.float64)
+        sigma = torch.tanh(clean + model.noise**0.5 * noise @ W.mT)
+        error = model.noise**0.5 * sigma @ readout.mT + noise
+        readout -= rate * 2 * model.noise**0.5 / (n * d) * error.mT @ sigma
+    own = sum(
+        float(rho)
+        * by_sampling(
+            model, lambda k, x=data[labels == c]: x.repeat(k // len(x), 1), readout, 40000
+        )[0]
+        for c, rho in enumerate(flow.fractions)
+    )
+    exact = float(flow.train_loss([tau])[0] @ flow.fractions)
+    assert own == pytest.approx(exact, rel=0.02)
+    for c in (0, 1):
+        one = mixture.condition(c)
+        found, _ = by_sampling(model, lambda k, m=one: m.draw(k, seed=5)[0], readout, 40000)
+        assert found == pytest.approx(float(flow.test_loss([tau], mixture)[0, c]), rel=0.02)
+
+
+def test_what_must_hold_at_all_times():
+    for seed, weights in ((0, [0.5, 0.5]), (1, [0.9, 0.1])):
+        mixture = two_classes(20, weights=weights, norms=(0.5, 0.0))
+        _, _, _, flow, _ = trained(n=60, seed=seed, mixture=mixture)
+        train, test = flow.train_loss(TIMES), flow.test_loss(TIMES, mixture)
+        assert torch.equal(flow.train_loss([0.0]), torch.ones(1, 2).double())
+        assert torch.equal(flow.test_loss([0.0], mixture), torch.ones(1, 2).double())
+        total = train @ flow.fractions
+        assert (total.diff() <= 1e-12).all()  # each class need not fall
+        assert (test >= flow.bayes_loss(mixture)).all()
+        assert float(flow.fractions.sum()) == pytest.approx(1)
+        torch.testing.assert_close(
+            flow.class_shares.sum(0), flow.eigenvalues, rtol=1e-6, atol=1e-10
+        )
+        assert (flow.eigenvalues.diff() <= 0).all()
+        assert (flow.eigenvalues >= 0).all()
+        error = flow.score_error(TIMES, mixture)
+        torch.testing.assert_close(error * flow.model.noise + flow.bayes_loss(mixture), test)
+
+
+def test_the_score_error_is_the_distance_to_the_true_score():
+    model, _, _, flow, mixture = trained(n=60)
+    tau, draws = 20.0, 60000
+    for c in (0, 1):
+        one = mixture.condition(c)
+        x, _ = one.draw(draws, seed=1)
+        generator = torch.Generator().manual_seed(2)
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype)
+        noised = model.signal * x + model.noise**0.5 * noise
+        true = one.score(noised / model.signal, model.noise**0.5 / model.signal) / model.signal
+        error = (model.score(noised, flow.readout(tau)) - true).square().mean(1)
+        value, sem = float(error.mean()), float(error.std() / math.sqrt(draws))
+        assert abs(value - float(flow.score_error([tau], mixture)[0, c])) < 4 * sem
+
+
+def test_test_points_stand_for_their_distribution():
+    _, _, _, flow, mixture = trained()
+    data, labels = mixture.draw(4000, seed=9)
+    found = flow.test_loss([10.0], data, labels)
+    torch.testing.assert_close(found, flow.test_loss([10.0], mixture), rtol=0.01, atol=0)
+    train, labels = mixture.draw(40, seed=0)  # the points the flow learnt from
+    torch.testing.assert_close(flow.test_loss(TIMES, train, labels), flow.train_loss(TIMES))
+
+
+def test_few_noise_draws_are_memorized_instead_of_the_data():
+    losses = {}
+    for draws in (1, 4, 64):
+        _, data, labels, flow, mixture = trained(p=160, draws=draws)
+        own = float(flow.train_loss([1e3])[0] @ flow.fractions)
+        fresh = float(flow.test_loss([1e3], data, labels)[0] @ flow.fractions)
+        losses[draws] = own, fresh, float(flow.test_loss([1e3], mixture)[0].mean())
+    own, fresh, _ = losses[1]
+    assert own < 0.1  # the noise by heart,
+    assert fresh > 1  # and worse than nothing on other noise at the same points
+    assert own < losses[4][0] < losses[64][0]
+    assert fresh > losses[4][1] > losses[64][1]
+    exact = trained(p=160)[3]
+    limit = float(exact.train_loss([1e3])[0] @ exact.fractions)
+    assert losses[64][0] == pytest.approx(limit, rel=0.15)
+    assert losses[64][1] == pytest.approx(limit, rel=0.15)
+
+
+def test_one_class_needs_no_labels_and_numpy_will_do():
+    data = np.random.default_rng(0).normal(size=(30, 5))
+    flow = RandomFeatureScore(40, 5, time=0.2, seed=1).fit(data)
+    with_labels = RandomFeatureScore(40, 5, time=0.2, seed=1).fit(data, np.zeros(30, dtype=int))
+    assert flow.train_loss(TIMES).shape == (60, 1)
+    assert torch.equal(flow.train_loss(TIMES), with_labels.train_loss(TIMES))
+    assert not torch.equal(
+        RandomFeatureScore(40, 5, time=0.2, seed=2).fit(data).train_loss(TIMES),
+        flow.train_loss(TIMES),
+    )
+
+
+def test_input_eigenvalues_are_rayleigh_quotients():
+    model, data, labels, flow, _ = trained(d=6, p=20, n=30)
+    counts = torch.bincount(labels)
+    U = sum(int(n) * model.average_over(data[labels == c])[0] for c, n in enumerate(counts)) / len(
+        data
+    )
+    W = model.first_layer
+    expected = torch.stack([w @ U @ w / (w @ w) for w in W.T])
+    torch.testing.assert_close(flow.input_eigenvalues, expected)
+    torch.testing.assert_close(
+        flow.mode_times * flow.eigenvalues, torch.full((20,), 20 / 12 / model.noise).double()
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: RandomFeatureScore(0, 5, time=0.1), "p must be a whole number of at least 1"),
+        (lambda: RandomFeatureScore(5, 5, time=0.0), "time must be positive and finite, got 0"),
+        (lambda: RandomFeatureScore(5, 5, time=1, activation="relu"), "activation must be one of"),
+        (lambda: RandomFeatureScore(5, 5, time=1, activation=3), "or a function of a tensor"),
+        (lambda: RandomFeatureScore(5, 5, time=1, activation=torch.sum), "return finite numbers"),
+        (lambda: RandomFeatureScore(5, 5, time=1, activation=lambda h: 0 * h), "zero everywhere"),
+        (lambda: _fit(torch.zeros(4, 3)), r"data must have shape \(rows, 2\), got \(4, 3\)"),
+        (lambda: _fit(torch.full((4, 2), torch.nan)), "data must be finite"),
+        (lambda: _fit(labels=[0, 2, 0, 2]), "labels must use every class 0 to 2, got none of 1"),
+        (lambda: _fit(labels=[0, 1]), r"labels must be whole numbers from 0, of shape \(4,\)"),
+        (lambda: _fit(labels=[0.0, 1, 1, 0]), "labels must be whole numbers"),
+        (lambda: _fit(draws=0), "draws must be a whole number of at least 1"),
+        (lambda: _fit().train_loss([-1.0]), "times must be at least 0 and finite, got -1"),
+        (lambda: _fit().train_loss([torch.inf]), "times must be at least 0 and finite"),
+        (lambda: _fit().test_loss([1.0], two_classes(3)), "mixture must have dimension 2, got 3"),
+        (lambda: _fit().bayes_loss(two_classes(3)), "mixture must have dimension 2, got 3"),
+        (lambda: two_classes(3, weights=[0.5, 0.6]), "weights must sum to 1, got a sum of 1.1"),
+        (lambda: two_classes(3, torch.zeros(2, 3, 3)), "variances must be positive definite"),
+    ],
+)
+def test_bad_arguments_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def _fit(data=None, labels=None, draws=None):
+    data = torch.randn(4, 2) if data is None else data
+    return RandomFeatureScore(3, 2, time=0.1, seed=0).fit(data, labels, draws)
+
+
+@pytest.mark.parametrize("activation", [torch.relu, torch.cos, lambda h: h**2])
+def test_activations_that_are_not_odd_are_warned_of(activation):
+    with pytest.warns(UserWarning, match="activation is not odd.*adds a spike"):
+        RandomFeatureScore(5, 5, time=0.1, activation=activation)
