@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bridges.data import pattern_set, place, vectors
+from bridges.data import count, pattern_set, place
 from bridges.equivalence import noise_of_overlap
 from bridges.models import MODELS, Options
 from bridges.record import Point, Row
@@ -89,7 +89,7 @@ class Setting:
 
     def loads(self) -> list[int]:
         """Powers of two that the data allow."""
-        available = _LARGEST if self.data == "random" else len(vectors(self.data, "binary"))
+        available = _LARGEST if self.data == "random" else count(self.data)
         largest = min(available, _LARGEST)
         return [2**k for k in range(1, largest.bit_length()) if 2**k <= largest] or [1]
 

@@ -1,4 +1,4 @@
-r"""Memorization: are samples copies of the data, and when does the data hold a model?
+r"""Memorization: are samples copies of the data, or are they new?
 
 Copies. A sample near a datum proves nothing by itself: in D dimensions a share 3^{−D} of
 fresh points has its nearest datum at a third of the distance to the next. Each criterion is
@@ -12,10 +12,16 @@ and what counts is how much oftener it flags samples than held-out points. Witho
 data each datum is left out in turn and compared to the others. The calibrated threshold is
 set on one half of the held-out points, and its false alarms are counted on the other.
 
-Memories. The data as patterns of its own exact denoiser, at noise level σ and t = σ²: a
-U-turn returns to its datum with probability Y, so that below Y = ½ each datum is a memory
-of its own; exp H data are in play; D_eff dimensions are seen, and ∫ D_eff d log t = 2 log P
-for any P points (Biroli et al., arXiv 2402.18491; Achilli et al., arXiv 2410.08727).
+Classes. Between copies and new samples stand the spurious ones, states that a model goes to
+again and again though they are no data. With d_m the distance of a sample to its nearest
+datum, d_s that to the nearest other sample (Pham et al. 2025),
+
+    memorized    d_m ≤ δ_m
+    spurious     d_m > δ_m and d_s ≤ δ_s
+    generalized  neither
+
+both thresholds calibrated on held-out data, which are generalized but for 1 %. Distances are
+rms, |x − y|/√N.
 """
 
 from __future__ import annotations
@@ -28,30 +34,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bridges.data import standardised
-from diffusion import (
-    OU,
-    CopyFraction,
-    EmpiricalDenoiser,
-    chance_ratio,
-    likelihood_dimension,
-    local_pca_dimension,
-    manifold_dimension,
-    neighbour_distances,
-    participation_ratio,
-    planted_posterior,
-    two_nn_dimension,
-)
+from bridges.statistics import binomial_sem, effective_number
+from diffusion import CopyFraction, chance_ratio, neighbour_distances, two_nn_dimension
 from diffusion.checks import Seed, generator_from, points
 from diffusion.jacobians import DenoiserLike
-from diffusion.theory import area_law, speciation_time
+from hopfield import checks
 
 CRITERIA = ("ratio", "local", "calibrated")
+CLASSES = ("memorized", "spurious", "generalized")
 _RATIO, _LOCAL = 1 / 3, 1.0  # the thresholds of the literature
 _SCALE, _NEIGHBOURS = 0.5, 50  # Carlini's a and n
-_STEP = 0.25  # of the noise grid, in log σ²
+_CLOSE = 0.2  # largest δ_m, in rms deviations of the data
+_SINGLE = 1.5  # data in play below which a state is of one datum
 _CLEAR = 4.0  # standard errors that an excess must have to be called one
-Array = np.ndarray
 
 
 @dataclass(frozen=True)
@@ -131,50 +126,40 @@ class MemorizationReport:
 
 
 @dataclass(frozen=True)
-class DimensionContrast:
-    """FLIPD dimensions of training points against fresh ones."""
+class MemorizationFractions:
+    """Samples by class, and the two thresholds that part them.
 
-    data: float  # median over training points
-    held_out: float  # median over fresh points
-    separation: float  # probability that a training point has the smaller one: ½ if unknown
-    sem: float  # of the separation if there is nothing to separate
-
-    def to_dict(self) -> dict[str, float]:
-        """Plain numbers, for a result file."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class MemoryGeometry:
-    """A data set as memories. Noise levels are in units of `unit`, the data's rms deviation.
-
-    Curves have one entry a noise level, errors are between planted points.
+    memorized, spurious, generalized : fractions of the samples, of sum 1. labels : (B,) 0, 1
+    or 2, the place of each sample's class in that order. delta_memorized, delta_spurious :
+    thresholds of d_m and d_s, rms distances an entry, in the units of the data. compared :
+    how many samples d_s looks among. effective_number : (B,) exp H of the posterior weights of
+    each sample, None where they were not given.
     """
 
-    patterns: int  # P
-    size: int  # N
-    unit: float
-    sigma: Array  # (K,) ascending
-    return_probability: Array  # Y
-    entropy: Array  # H/log P, falls to 0 and never crosses it
-    dimension: Array  # D_eff
-    agreement: Array  # φ of the classes; NaN without labels
-    collapse_sigma: float  # where Y = ½
-    collapse_time: float  # the same, Ornstein–Uhlenbeck
-    speciation_time: float  # ½ log of the covariance's largest eigenvalue
-    in_play: float  # exp H at the speciation: effective number of data
-    peak_dimension: float  # the largest D_eff
-    peak_sigma: float
-    area: float  # ∫ D_eff d log σ² over 2 log P: 1 for any data
-    area_sem: float
-    likelihood_dimension: float
-    two_nn_dimension: float
-    local_pca_dimension: float
-    participation_ratio: float
+    memorized: float
+    spurious: float
+    generalized: float
+    labels: Tensor
+    delta_memorized: float
+    delta_spurious: float
+    compared: int
+    effective_number: Tensor | None = None
+
+    @property
+    def sem(self) -> dict[str, float]:
+        """Binomial standard error of each fraction: of samples of this one model."""
+        return {name: binomial_sem(getattr(self, name), len(self.labels)) for name in CLASSES}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, for a result file."""
-        return {k: v.tolist() if isinstance(v, Array) else v for k, v in asdict(self).items()}
+        """Plain numbers, for a result file; not the samples one by one."""
+        return {
+            **{name: getattr(self, name) for name in CLASSES},
+            "sem": self.sem,
+            "delta_memorized": self.delta_memorized,
+            "delta_spurious": self.delta_spurious,
+            "samples": len(self.labels),
+            "compared": self.compared,
+        }
 
 
 def calibrate(
@@ -282,135 +267,91 @@ def memorization_report(
     return calibration.judge(samples)
 
 
-def dimension_contrast(
-    denoiser: DenoiserLike, data: Tensor, held_out: Tensor, sigma: float
-) -> DimensionContrast:
-    """Does a denoiser tell its training points from fresh ones, by their dimension?
+def memorization_fractions(
+    samples: Tensor,
+    train: Tensor,
+    held_out: Tensor | None = None,
+    *,
+    weights: Tensor | None = None,
+    delta_memorized: float | None = None,
+    delta_spurious: float | None = None,
+    level: float = 0.01,
+    seed: Seed = None,
+) -> MemorizationFractions:
+    """Fractions of samples that are memorized, spurious and generalized.
 
-    Around a memorized datum the density that a model has learnt is a point's, of FLIPD
-    dimension 0, while fresh points lie on the slopes between data, of a dimension too large.
+    δ_m is the `level` quantile of the distances of held-out points to the data, but at most
+    0.2 of their rms deviation; δ_s is that of the distances to the nearest other one inside
+    held-out sets of the size of the samples, since it falls with that size. Where fewer
+    points are held out than there are samples, these are judged in random parts that match.
+    In few dimensions, and among dense data, distances prove nothing: use 8 or more, and
+    `weights` where they are known.
 
     Parameters
     ----------
-    denoiser : D(x, sigma), any. sigma : noise level, positive.
-    data : (n, d), what it was made from. held_out : (H, d), of the same kind but unseen.
+    samples : (B, N), at least 2, denoised. train : (n, N), what the model was made from.
+    held_out : (H, N), H at least 2, of the same kind but unseen; may be None if both
+        thresholds are given.
+    weights : (B, n) posterior weights of the data at each sample, where they are exact (of
+        an EmpiricalDenoiser): a sample is then memorized only if fewer than 1.5 data,
+        exp H, hold it up, whatever its distance.
+    delta_memorized, delta_spurious : thresholds instead of the calibrated ones, not negative.
+    level : of the quantiles, in (0, 1).
+    seed : int, torch.Generator or None; parts held-out points and samples.
 
     Returns
     -------
-    DimensionContrast; its error is that of ranks in no order (Mann & Whitney 1947).
+    MemorizationFractions. Print both thresholds with the fractions.
 
     Raises
     ------
-    ValueError : a wrong shape, no point, or sigma not positive.
+    ValueError : a wrong shape, not finite, too few points, weights that are not (B, n) or
+        do not sum to 1, a level outside (0, 1), a negative threshold.
 
     Examples
     --------
-    >>> points = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
-    >>> denoiser = EmpiricalDenoiser(points[:100])
-    >>> dimension_contrast(denoiser, points[:100], points[100:], sigma=0.1).separation > 0.95
+    >>> points = torch.randn(900, 8, generator=torch.Generator().manual_seed(0))
+    >>> train, fresh, held_out = points.split(300)
+    >>> round(memorization_fractions(train + 0.01, train, held_out, seed=0).memorized, 2)
+    1.0
+    >>> memorization_fractions(fresh, train, held_out, seed=0).generalized > 0.9
+    True
+    >>> blend = (train[:30] + train[30:60]).repeat(10, 1) / 2  # again and again, and no data
+    >>> memorization_fractions(blend, train, held_out, seed=0).spurious > 0.8
     True
     """
-    inside = manifold_dimension(denoiser, data, sigma, "flipd").value
-    outside = manifold_dimension(denoiser, held_out, sigma, "flipd").value
-    n, m = len(inside), len(outside)
-    if n == 0 or m == 0:
-        raise ValueError(f"data and held_out must hold points, got {n} and {m}")
-    below = torch.searchsorted(inside.sort().values, outside)  # training points below each
-    separation = float(below.double().mean()) / n
-    error = math.sqrt((n + m + 1) / (12 * n * m))
-    return DimensionContrast(float(inside.median()), float(outside.median()), separation, error)
-
-
-def memory_geometry(
-    data: Tensor,
-    labels: Tensor | None = None,
-    sigma: Array | None = None,
-    draws: int = 1000,
-    seed: Seed = None,
-) -> MemoryGeometry:
-    """A data set as memories of its exact denoiser: collapse, speciation, dimensions.
-
-    Parameters
-    ----------
-    data : (P, N), at least 4 different points; repeated ones count once. It is centred and
-        divided by its rms deviation, the unit of all noise levels here.
-    labels : class of each point (P,), whole numbers from 0; None: no agreement.
-    sigma : (K,) noise levels, increasing; None: `noise_grid(data)`.
-    draws : planted points a noise level.
-    seed : int, torch.Generator or None. All noise levels share their draws.
-
-    Returns
-    -------
-    MemoryGeometry.
-
-    Raises
-    ------
-    ValueError : a wrong shape, not finite, too few points, or bad labels or noise levels.
-
-    Examples
-    --------
-    >>> points = torch.randn(100, 10, generator=torch.Generator().manual_seed(0))
-    >>> found = memory_geometry(points, draws=200, seed=0)
-    >>> abs(found.area - 1) < 0.1, 0.5 < found.collapse_sigma**2 < 1
-    (True, True)
-    """
-    kept = distinct(points("data", data))
-    if len(kept) < 4:
-        raise ValueError(f"data must hold at least 4 different points, got {len(kept)}")
-    rows, unit = standardised(points("data", data)[kept].double())
-    classes = None if labels is None else torch.as_tensor(labels)[kept]
-    sigma = noise_grid(rows) if sigma is None else np.asarray(sigma, dtype=np.float64)
-    base = generator_from(seed, "memory_geometry").initial_seed()
-    P, size = rows.shape
-    denoiser = EmpiricalDenoiser(rows)
-    found = [planted_posterior(denoiser, float(s), draws, classes, seed=base) for s in sigma]
-    Y = np.array([float(one.participation.mean()) for one in found])
-    entropy = np.array([float(one.entropy.mean()) for one in found])
-    dimension = torch.stack([one.dimension for one in found]).numpy()  # (K, draws)
-    spectrum = torch.linalg.eigvalsh(torch.cov(rows.T).reshape(size, size))
-    logs = 2 * np.log(sigma)
-    tail = float(torch.log1p(spectrum.clamp(min=0) / sigma[-1] ** 2).sum())
-    area = (np.trapezoid(dimension, logs, axis=0) + tail) / float(area_law(P))
-    collapse = _crossing(logs, Y)
-    species = speciation_time(spectrum.numpy())
-    in_play = np.interp(2 * math.log(max(_level(species), sigma[0])), logs, entropy)
-    mean = dimension.mean(1)
-    return MemoryGeometry(
-        patterns=P,
-        size=size,
-        unit=unit,
-        sigma=sigma,
-        return_probability=Y,
-        entropy=entropy / math.log(P),
-        dimension=mean,
-        agreement=np.array([float(one.agreement.mean()) for one in found]),
-        collapse_sigma=collapse,
-        collapse_time=float(OU().time(collapse)),
-        speciation_time=species,
-        in_play=math.exp(in_play),
-        peak_dimension=float(mean.max()),
-        peak_sigma=float(sigma[mean.argmax()]),
-        area=float(area.mean()),
-        area_sem=float(area.std(ddof=1) / math.sqrt(draws)) if draws > 1 else math.nan,
-        likelihood_dimension=likelihood_dimension(rows, min(20, P - 1)),
-        two_nn_dimension=two_nn_dimension(rows, "likelihood"),
-        local_pca_dimension=float(local_pca_dimension(rows, min(30, P - 1)).mean()),
-        participation_ratio=participation_ratio(rows),
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie in (0, 1), got {level}")
+    train = _at_least(1, "train", train)
+    samples = _at_least(2, "samples", samples, train.shape[1])
+    generator = generator_from(seed, "memorization_fractions")
+    compared, fallback = len(samples), (0.0, 0.0)
+    if delta_memorized is None or delta_spurious is None:
+        if held_out is None:
+            raise ValueError("held_out must be given, or both thresholds, got None")
+        held_out = _at_least(2, "held_out", held_out, train.shape[1])
+        if delta_spurious is None:  # at most as many samples in a part as are held out
+            parts = min(math.ceil(len(samples) / len(held_out)), len(samples) // 2)
+            compared = math.ceil(len(samples) / parts)
+        fallback = _thresholds(held_out, train, compared, level, generator)
+    given = (delta_memorized, delta_spurious)
+    close, twin = (b if a is None else a for a, b in zip(given, fallback, strict=True))
+    close = checks.number("delta_memorized", close, low=0)
+    twin = checks.number("delta_spurious", twin, low=0)
+    memorized = _rms(neighbour_distances(samples, train, 1)[:, 0], train) <= close
+    in_play = None
+    if weights is not None:
+        in_play = effective_number(weights, rows=len(samples), columns=len(train))
+        memorized &= in_play.cpu() < _SINGLE
+    order = torch.randperm(len(samples), generator=generator, device=generator.device).cpu()
+    repeated = torch.empty(len(samples), dtype=torch.bool)
+    for part in order.tensor_split(math.ceil(len(order) / compared)):
+        repeated[part] = _twin_distances(samples[part.to(samples.device)]) <= twin
+    labels = torch.where(memorized, 0, torch.where(repeated, 1, 2))
+    found = (torch.bincount(labels, minlength=3).double() / len(labels)).tolist()
+    return MemorizationFractions(
+        found[0], found[1], found[2], labels, close, twin, compared, in_play
     )
-
-
-def noise_grid(data: Tensor) -> Array:
-    """Noise levels from where all data are apart to where they are one Gaussian cloud, (K,).
-
-    From a tenth of the smallest distance to ten times the largest variance, in the units of
-    the data, which are those of `memory_geometry` if it is standardised.
-    """
-    different = points("data", data)[distinct(data)].double()
-    nearest = float(neighbour_distances(different, different, 2)[:, 1].min())
-    largest = float(torch.linalg.matrix_norm(different - different.mean(0), 2))
-    low = 2 * math.log(nearest / 10)
-    high = math.log(10 * largest**2 / len(different))
-    return np.exp(np.linspace(low, high, max(2, math.ceil((high - low) / _STEP) + 1)) / 2)
 
 
 def distinct(data: Tensor) -> Tensor:
@@ -433,16 +374,31 @@ def _criterion(held_out: Tensor, threshold: float, chance: float) -> Criterion:
     return Criterion(threshold, rate, len(held_out), chance)
 
 
-def _crossing(logs: Array, falling: Array, level: float = 0.5) -> float:
-    """exp(u/2) where a curve falls through `level`; NaN if it does not."""
-    below = np.flatnonzero(falling < level)
-    if len(below) == 0 or below[0] == 0:
-        return math.nan
-    k = int(below[0])
-    part = (falling[k - 1] - level) / (falling[k - 1] - falling[k])
-    return float(np.exp((logs[k - 1] + part * (logs[k] - logs[k - 1])) / 2))
+def _at_least(least: int, name: str, value: Tensor, dimension: int | None = None) -> Tensor:
+    rows = points(name, value, dimension=dimension)
+    if len(rows) < least:
+        raise ValueError(f"{name} must hold at least {least} points, got {len(rows)}")
+    return rows
 
 
-def _level(time: float) -> float:
-    """The noise level of an Ornstein–Uhlenbeck time, 0 before it begins."""
-    return float(OU().noise_level(max(time, 0.0)))
+def _thresholds(
+    held_out: Tensor, train: Tensor, size: int, level: float, generator: torch.Generator
+) -> tuple[float, float]:
+    """δ_m and δ_s, the latter for sets of `size` samples."""
+    near = np.quantile(_rms(neighbour_distances(held_out, train, 1)[:, 0], train), level)
+    order = torch.randperm(len(held_out), generator=generator, device=generator.device)
+    size = min(size, len(held_out))
+    sets = order[: len(order) // size * size].view(-1, size).to(held_out.device)
+    twin = np.quantile(torch.cat([_twin_distances(held_out[one]) for one in sets]), level)
+    unit = (held_out - held_out.mean(0)).double().square().mean().sqrt()
+    return min(float(near), _CLOSE * float(unit)), float(twin)
+
+
+def _rms(distances: Tensor, like: Tensor) -> Tensor:
+    """Distances as rms an entry."""
+    return distances / math.sqrt(like.shape[1])
+
+
+def _twin_distances(rows: Tensor) -> Tensor:
+    """Rms distance of each row to the nearest other one, (B,)."""
+    return _rms(neighbour_distances(rows, rows, 2)[:, 1], rows)

@@ -8,6 +8,7 @@ at a given overlap with them, and what each cue is retrieved as. `as_memory` ada
     a denoiser D(x, σ)   "fixed-noise": x ← D(x, σ) to a fixed point (an energy descent)
                          "flow": the reverse flow from the noise level of the cue to 0
                          "sde": the reverse diffusion from there, a draw from the posterior
+                         (either from a given level for cues of any kind)
 
 The overlap of a real state is its cosine with the pattern; Gaussian noise of
 s = rms(ξ) sqrt(1/m² − 1) an entry leaves it at m.
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor
 
 from bridges.equivalence import energy_of_log_density, noise_of_overlap
-from diffusion import VE, sample
+from diffusion import VE, NetworkDenoiser, sample
 from hopfield import DenseMemory, HopfieldNetwork, checks, flip_spins
 from hopfield.relaxation import Relaxation, fixed_point
 
@@ -43,8 +44,11 @@ class Memory(Protocol):
 
     patterns : (P, N), what was stored.
 
-    A memory whose dynamics is random takes a keyword `generator` in `retrieve`; one that
-    can tell a single update from the whole dynamics also has `step(cues, overlap)`.
+    A memory whose dynamics is random takes a keyword `generator` in `retrieve`. Optional:
+    `step(cues, overlap)`, a single update as against the whole dynamics;
+    `weights(states, overlap)`, (B, P), how much each pattern holds up a state;
+    `revisit(states, noise, generator)`, where states at a distance of `noise` an entry from an
+    attractor are taken, if that is not what `retrieve` does at any overlap.
     """
 
     patterns: Tensor
@@ -127,6 +131,13 @@ class RealDenseMemory(_RealMemory):
         """One update of each cue."""
         return self.source.step(cues)
 
+    def weights(self, states: Tensor, overlap: float) -> Tensor | None:
+        """Softmax weights of the patterns, or None where they are not known."""
+        of_others = len(self.patterns) != len(self.source.patterns)
+        if self.source.interaction != "exponential" or of_others:
+            return None
+        return self.source.weights(states)
+
     def energy(self, states: Tensor) -> Tensor:
         """The energy of the dense memory."""
         return self.source.energy(states)
@@ -152,8 +163,18 @@ class FixedNoiseMemory(_RealMemory):
 
     def step(self, cues: Tensor, overlap: float) -> Tensor:
         """One denoising of each cue; a clean cue at its own noise level stays."""
-        sigma = self.noise_level(overlap) if self.sigma is None else self.sigma
+        sigma = self._level(overlap)
         return self.denoiser(cues, sigma) if sigma > 0 else cues.clone()
+
+    def weights(self, states: Tensor, overlap: float) -> Tensor | None:
+        """Posterior weights of the patterns, or None where they are not known."""
+        known, sigma = getattr(self.denoiser, "weights", None), self._level(overlap)
+        if known is None or len(self.patterns) != _count(self.denoiser) or sigma == 0:
+            return None
+        return known(states, sigma)
+
+    def _level(self, overlap: float) -> float:
+        return self.noise_level(overlap) if self.sigma is None else self.sigma
 
     def energy(self, states: Tensor) -> Tensor | None:
         """−σ² log p_σ up to the constant of the dense memory, where σ is fixed and p known."""
@@ -165,11 +186,21 @@ class FixedNoiseMemory(_RealMemory):
 
 
 class ReverseMemory(_RealMemory):
-    """A denoiser whose reverse process, flow or SDE, starts at the noise level of the cue."""
+    """A denoiser along its reverse process, flow or SDE.
 
-    def __init__(self, denoiser: Denoiser, patterns: Tensor, dynamics: str, steps: int) -> None:
+    sigma : the noise level that the process starts from; None takes the cue's own.
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        patterns: Tensor,
+        dynamics: str,
+        sigma: float | None,
+        steps: int,
+    ) -> None:
         super().__init__(patterns)
-        self.denoiser, self.steps = denoiser, steps
+        self.denoiser, self.sigma, self.steps = denoiser, sigma, steps
         exact = hasattr(denoiser, "posterior_sample")
         self.method = "heun" if dynamics == "flow" else "ancestral" if exact else "sde"
 
@@ -177,12 +208,18 @@ class ReverseMemory(_RealMemory):
         self, cues: Tensor, overlap: float, generator: torch.Generator | None = None
     ) -> Retrieval:
         """Where the reverse process takes each cue; it always arrives."""
-        level = self.noise_level(overlap)
+        level = self.noise_level(overlap) if self.sigma is None else self.sigma
+        return self.revisit(cues, level, generator)
+
+    def revisit(
+        self, cues: Tensor, noise: float, generator: torch.Generator | None = None
+    ) -> Retrieval:
+        """Where the reverse process from noise level `noise` takes each cue."""
         arrived = torch.ones(len(cues), dtype=torch.bool, device=cues.device)
-        if level == 0:  # a clean cue has nothing to be cleaned of
+        if noise == 0:  # a clean cue has nothing to be cleaned of
             return Retrieval(cues.clone(), arrived)
         states = sample(
-            self.denoiser, cues, VE(), self.method, self.steps, start=level, seed=generator
+            self.denoiser, cues, VE(), self.method, self.steps, start=noise, seed=generator
         )
         return Retrieval(states, arrived)
 
@@ -226,7 +263,8 @@ def as_memory(
         no `data`.
     dynamics : "asynchronous" (default) or "synchronous" for spins; "fixed-noise" (default),
         "flow" or "sde" for a denoiser; see the head of the module.
-    sigma : noise level of "fixed-noise", positive; None takes the cue's own.
+    sigma : noise level of "fixed-noise", or that "flow" and "sde" start from whatever the
+        overlap of the cue, positive; None takes the cue's own.
     steps : steps of "flow" and "sde". An exact denoiser of finite data is sampled exactly.
     max_sweeps : most sweeps or updates to a fixed point; more is reported as not converged.
 
@@ -260,15 +298,14 @@ def as_memory(
     stored = getattr(source, "data", None) if patterns is None else patterns
     if stored is None:
         raise ValueError("patterns must be given for a denoiser that has no data, got None")
+    if isinstance(source, NetworkDenoiser):  # finer states than it resolves never come to rest
+        stored = torch.as_tensor(stored).to(source.mean)
     words = ("fixed-noise", "flow", "sde")
     dynamics = checks.choice("dynamics", dynamics or words[0], words)
+    sigma = None if sigma is None else checks.positive("sigma", sigma)
     if dynamics == "fixed-noise":
-        return FixedNoiseMemory(
-            source, stored, None if sigma is None else checks.positive("sigma", sigma), max_sweeps
-        )
-    if sigma is not None:
-        raise ValueError(f"sigma is for dynamics 'fixed-noise', got {sigma} for {dynamics!r}")
-    return ReverseMemory(source, stored, dynamics, checks.whole("steps", steps))
+        return FixedNoiseMemory(source, stored, sigma, max_sweeps)
+    return ReverseMemory(source, stored, dynamics, sigma, checks.whole("steps", steps))
 
 
 @torch.no_grad()
@@ -280,16 +317,21 @@ def recall(memory: Memory, cues: Tensor, overlap: float, generator: torch.Genera
     ValueError : the memory returned NaN, or states or convergence of a wrong shape.
     """
     if "generator" in inspect.signature(memory.retrieve).parameters:
-        states, converged = memory.retrieve(cues, overlap, generator=generator)  # type: ignore[call-arg]
+        found = memory.retrieve(cues, overlap, generator=generator)  # type: ignore[call-arg]
     else:
-        states, converged = memory.retrieve(cues, overlap)
-    converged = torch.as_tensor(converged)
-    if converged.shape not in ((), (len(cues),)):
-        raise ValueError(
-            f"{type(memory).__name__} must return convergence of shape ({len(cues)},), "
-            f"got {tuple(converged.shape)}"
-        )
-    return Retrieval(_checked(memory, states, cues), converged.expand(len(cues)))
+        found = memory.retrieve(cues, overlap)
+    return _retrieved(memory, found, cues)
+
+
+@torch.no_grad()
+def recall_near(
+    memory: Memory, states: Tensor, noise: float, overlap: float, generator: torch.Generator
+) -> Retrieval:
+    """`memory.revisit` if it has one, else `memory.retrieve`, checked likewise."""
+    revisit = getattr(memory, "revisit", None)
+    if revisit is None:
+        return recall(memory, states, overlap, generator)
+    return _retrieved(memory, revisit(states, noise, generator), states)
 
 
 @torch.no_grad()
@@ -307,6 +349,17 @@ def one_step(memory: Memory, cues: Tensor, overlap: float) -> Tensor:
             f"got {type(memory).__name__}"
         )
     return _checked(memory, step(cues, overlap), cues)
+
+
+def _retrieved(memory: Memory, found: Retrieval | tuple[Tensor, Tensor], cues: Tensor) -> Retrieval:
+    states, converged = found
+    converged = torch.as_tensor(converged)
+    if converged.shape not in ((), (len(cues),)):
+        raise ValueError(
+            f"{type(memory).__name__} must return convergence of shape ({len(cues)},), "
+            f"got {tuple(converged.shape)}"
+        )
+    return Retrieval(_checked(memory, states, cues), converged.expand(len(cues)))
 
 
 def _checked(memory: Memory, states: Tensor, cues: Tensor) -> Tensor:
@@ -338,6 +391,12 @@ def _adapt_hopfield(
     return SpinMemory(
         source, patterns, checks.choice("dynamics", dynamics or words[0], words), sweeps
     )
+
+
+def _count(denoiser: Denoiser) -> int | None:
+    """Points of the data that a denoiser is exact for, if it is for any."""
+    data = getattr(denoiser, "data", None)
+    return None if data is None else len(data)
 
 
 def _ended(relaxation: Relaxation) -> Retrieval:

@@ -88,7 +88,10 @@ class Shard(click.ParamType):
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _OPTIONS: dict[str, dict[str, Any]] = {
     "model": {"type": Names(), "default": "hebb", "help": "Models, or 'all'."},
-    "data": {"default": "digits", "help": "digits, random, or a .npy or .npz file (n, N)."},
+    "data": {
+        "default": "digits",
+        "help": "digits, mnist, fashion, random, a .npy or .npz file (n, N) or a folder of images.",
+    },
     "patterns": {"type": click.IntRange(1), "default": 10, "help": "Patterns stored, P."},
     "loads": {
         "type": COUNTS,

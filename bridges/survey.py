@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from bridges.data import class_labels, pattern_set, place, raw_vectors, standardised
-from bridges.memorization import CRITERIA, calibrate, memory_geometry, noise_grid
+from bridges.geometry import memory_geometry, noise_grid
+from bridges.memorization import CRITERIA, calibrate
 from bridges.record import Point, Row
 from bridges.results import Study
 from bridges.study import Findings, Measure

@@ -1,5 +1,6 @@
 """Score models: schedules, exact denoisers, samplers, and the geometry of what they keep."""
 
+from diffusion.checkpoints import load_denoiser, save_denoiser
 from diffusion.denoisers import Denoiser, EmpiricalDenoiser, ExactDenoiser
 from diffusion.geometry import (
     ManifoldDimension,
@@ -9,6 +10,7 @@ from diffusion.geometry import (
     subspace_dimension,
     subspace_signal_to_noise,
 )
+from diffusion.interop import AzulaDenoiser, DiffusersDenoiser, ImageDenoiser
 from diffusion.intrinsic import (
     likelihood_dimension,
     local_pca_dimension,
@@ -25,29 +27,41 @@ from diffusion.neighbours import (
     neighbour_distances,
     neighbour_ratio,
 )
+from diffusion.networks import NetworkDenoiser, ResidualMLP, UNet
 from diffusion.regimes import PlantedPosterior, planted_posterior
 from diffusion.samplers import noise_to, sample, uturn
 from diffusion.schedules import OU, VE, Cosine, Schedule
+from diffusion.training import History, Training, denoising_error, train_denoiser
 
 __all__ = [
     "OU",
     "VE",
+    "AzulaDenoiser",
     "CopyFraction",
     "Cosine",
     "Denoiser",
+    "DiffusersDenoiser",
     "EmpiricalDenoiser",
     "ExactDenoiser",
     "GaussianMixtureDenoiser",
+    "History",
+    "ImageDenoiser",
     "LinearManifoldDenoiser",
     "ManifoldDimension",
+    "NetworkDenoiser",
     "PlantedPosterior",
+    "ResidualMLP",
     "Schedule",
     "SignalToNoise",
+    "Training",
+    "UNet",
     "calibrated_distance",
     "chance_ratio",
     "copy_fraction",
+    "denoising_error",
     "jacobian_spectrum",
     "likelihood_dimension",
+    "load_denoiser",
     "local_pca_dimension",
     "manifold_dimension",
     "manifold_factors",
@@ -57,8 +71,10 @@ __all__ = [
     "participation_ratio",
     "planted_posterior",
     "sample",
+    "save_denoiser",
     "subspace_dimension",
     "subspace_signal_to_noise",
+    "train_denoiser",
     "two_nn_dimension",
     "uturn",
 ]

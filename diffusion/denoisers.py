@@ -35,9 +35,13 @@ _ROUNDING = 1e-4  # error that E ξξᵀ − DDᵀ may leave in a Jacobian
 
 
 class Denoiser(ABC):
-    """D(x, σ), the posterior mean of clean data; the one door by which models enter."""
+    """D(x, σ), the posterior mean of clean data; the one door by which models enter.
+
+    `noise_range` is that of the σ it answers for.
+    """
 
     dimension: int
+    noise_range: tuple[float, float] = (0.0, math.inf)
 
     @abstractmethod
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:

@@ -21,6 +21,7 @@ A trained network's tJ is not symmetric: see `diffusion.jacobians` for its spect
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -114,7 +115,7 @@ def manifold_dimension(
     half kept, and "consolidation", each is kept or removed (all s within 0.05 of 0 or 1; for
     "effective" and "flipd": D_eff changes by less than `floor` from σ/2 to 2σ). Trivial and
     collapsed points look alike at one noise level: a point is trivial if its D_eff only
-    falls at larger ones (4σ to 10⁶σ).
+    falls at larger ones (4σ to 10⁶σ, as far as the denoiser's `noise_range` goes).
 
     Parameters
     ----------
@@ -264,6 +265,11 @@ def _level(sigma: Level, x: Tensor) -> Tensor:
     return checks.noise_level(sigma, x).squeeze(1).to(x.dtype)
 
 
+def _known(denoiser: DenoiserLike, level: Tensor) -> Tensor:
+    """The nearest of the noise levels that the denoiser answers for."""
+    return level.clamp(*getattr(denoiser, "noise_range", (0.0, math.inf)))
+
+
 def _bases(subspaces: Sequence[Tensor], dimension: int) -> list[Tensor]:
     """Orthonormal bases (d, m_A), in one dtype."""
     if len(subspaces) == 0:
@@ -310,7 +316,9 @@ def _from_trace(
 ) -> ManifoldDimension:
     """The two estimators that need D_eff alone."""
     value = jacobians.trace(denoiser, x, level)
-    below, above = jacobians.trace(denoiser, x, level / 2), jacobians.trace(denoiser, x, level * 2)
+    below, above = (
+        jacobians.trace(denoiser, x, _known(denoiser, level * factor)) for factor in (0.5, 2)
+    )
     phase = _phases(denoiser, x, level, value >= floor, (above - below).abs() < floor)
     if with_score:
         value = value + (denoiser(x, level) - x).detach().square().sum(1) / level.square()
@@ -325,7 +333,9 @@ def _phases(
     lost = (~found).nonzero().squeeze(1)
     if len(lost):
         x, level = x[lost], level[lost]
-        larger = torch.stack([jacobians.trace(denoiser, x, level * 4**k) for k in _LADDER])
+        larger = torch.stack(
+            [jacobians.trace(denoiser, x, _known(denoiser, level * 4**k)) for k in _LADDER]
+        )
         trivial[lost] = jacobians.trace(denoiser, x, level) > larger.max(0).values
     seen = torch.where(sharp, 2, 1)
     return tuple(PHASES[i] for i in torch.where(found, seen, torch.where(trivial, 0, 3)).tolist())

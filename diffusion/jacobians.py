@@ -64,8 +64,9 @@ def _rows(
 ) -> Iterator[Tensor]:
     """Rows qᵀ ∂D/∂x for the columns q of `directions` (all axes), in blocks (B, rows, d).
 
-    The forward pass runs once, as it is; only its backward passes are batched. So nothing is
-    asked of the denoiser but that the rows of a batch do not speak to each other.
+    The forward pass runs once, as it is; only its backward passes are batched, where its
+    layers allow it. So nothing is asked of the denoiser but that the rows of a batch do not
+    speak to each other.
     """
     with torch.enable_grad():
         inputs = x.detach().clone().requires_grad_()
@@ -79,7 +80,15 @@ def _rows(
         directions = torch.eye(x.shape[1], dtype=output.dtype, device=x.device)
     for block in directions.to(output).T.split(max(1, _NUMBERS // max(1, x.numel()))):
         probes = block[:, None, :].expand(-1, len(x), -1)
-        (rows,) = torch.autograd.grad(
+        yield _pulled_back(output, inputs, probes).detach().transpose(0, 1)
+
+
+def _pulled_back(output: Tensor, inputs: Tensor, probes: Tensor) -> Tensor:
+    """Gradients of `output` at the inputs for each of the probes (rows, B, d), alike."""
+    try:
+        return torch.autograd.grad(
             output, inputs, probes, is_grads_batched=True, retain_graph=True
-        )
-        yield rows.detach().transpose(0, 1)
+        )[0]
+    except RuntimeError:  # some layers of images have no batched backward pass
+        each = (torch.autograd.grad(output, inputs, one, retain_graph=True)[0] for one in probes)
+        return torch.stack(list(each))

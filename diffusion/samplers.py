@@ -56,7 +56,8 @@ def sample(
     steps : number of steps, at least 1.
     start, stop : times, start > stop ≥ 0. With stop = 0 the last of several steps goes to
         clean data from 10⁻³ of the first noise level, or from 0.01 if that is less: fine
-        enough for data with entries of order one.
+        enough for data with entries of order one. A denoiser whose `noise_range` ends above
+        that takes it from there.
     seed : int, torch.Generator or None; used by "sde" and "ancestral".
 
     Returns
@@ -86,7 +87,8 @@ def sample(
             f"got {type(denoiser).__name__}; use method 'sde'"
         )
     generator = checks.generator_from(seed, "sample", x.device)
-    levels = _levels(float(schedule.noise_level(start)), float(schedule.noise_level(stop)), steps)
+    first, last = (float(schedule.noise_level(time)) for time in (start, stop))
+    levels = _levels(first, last, steps, getattr(denoiser, "noise_range", (0.0,))[0])
     y = x / float(schedule.alpha(start))
     advance = _STEPS[method]
     for a, b in pairwise(levels):
@@ -161,11 +163,15 @@ def uturn(
     return sample(denoiser, noised, schedule, method, steps, start=time, seed=generator)
 
 
-def _levels(first: float, last: float, steps: int) -> list[float]:
-    """`steps` + 1 noise levels from `first` to `last`, geometric but for a last step to 0."""
+def _levels(first: float, last: float, steps: int, least: float) -> list[float]:
+    """`steps` + 1 noise levels from `first` to `last`, geometric but for a last step to 0.
+
+    That step starts from no level below the `least` that the denoiser knows.
+    """
     if last > 0:
         return [first * (last / first) ** (k / steps) for k in range(steps + 1)]
-    ratio = min(_LAST, _FINEST / first) ** (1 / max(1, steps - 1))
+    smallest = max(min(_LAST, _FINEST / first), min(1.0, least / first))
+    ratio = smallest ** (1 / max(1, steps - 1))
     return [first * ratio**k for k in range(steps)] + [0.0]
 
 

@@ -123,6 +123,17 @@ class DenseMemory:
             total[rows] += self._power(given[rows] @ block.T / self.size, self.degree).sum(1)
         return -self.size / self.degree * total
 
+    def weights(self, states: Tensor) -> Tensor:
+        """Softmax weights w_μ of the exponential interaction, (B, P).
+
+        Raises ValueError for the polynomial interaction, which has none.
+        """
+        if self.interaction != "exponential":
+            raise ValueError("weights need interaction 'exponential', got 'polynomial'")
+        given = self._states(states)
+        work = self._precision(given)
+        return torch.softmax(self._logits(given.to(work), self.patterns.to(work)), 1).to(given)
+
     # -------------------------------------------------------------- dynamics
 
     def step(self, states: Tensor) -> Tensor:

@@ -1,8 +1,24 @@
+import time
+from types import SimpleNamespace
+from urllib.error import URLError
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from bridges.data import pattern_set, vectors
+from bridges.data import (
+    class_labels,
+    count,
+    fingerprint,
+    load,
+    pattern_set,
+    place,
+    raw_vectors,
+    subset,
+    vectors,
+)
+from hopfield import binarize
 
 
 def test_digits_of_both_kinds():
@@ -59,6 +75,8 @@ def bad_files(folder):
     np.save(folder / "objects.npy", np.array([[1, None]]), allow_pickle=True)
     np.save(folder / "equal.npy", np.full((3, 2), 7.0))
     np.savez(folder / "two.npz", a=np.ones(2), b=np.ones(2))
+    np.savez(folder / "short.npz", data=np.eye(3), labels=np.arange(2))
+    np.savez(folder / "half.npz", data=np.eye(3), labels=np.array([0, 0.5, 1]))
     (folder / "broken.npy").write_bytes(b"not an array")
     (folder / "broken.npz").write_bytes(b"PK not a zip")
     (folder / "empty.npy").write_bytes(b"")
@@ -68,13 +86,18 @@ def bad_files(folder):
     ("name", "message"),
     [
         ("missing.npy", "no file"),
-        ("table.csv", "data must be one of digits, random or a .npy or .npz file"),
+        (
+            "table.csv",
+            "data must be one of digits, random, mnist, fashion, a .npy or .npz file or a folder",
+        ),
         ("nan.npy", "must be finite, got 1 NaN"),
         ("flat.npy", r"must have shape \(rows, columns\), got \(5,\)"),
         ("words.npy", "must hold numbers, got dtype <U1"),
         ("objects.npy", "cannot be read"),
         ("equal.npy", "equal to its mean"),
         ("two.npz", r"one named 'data', got \['a', 'b'\]"),
+        ("short.npz", r"labels of .* must be 3 whole numbers, got dtype int64 and shape \(2,\)"),
+        ("half.npz", "labels of .* must be 3 whole numbers, got dtype float64"),
         ("broken.npy", "cannot be read"),
         ("broken.npz", "cannot be read"),
         ("empty.npy", "cannot be read"),
@@ -102,3 +125,217 @@ def test_bad_files_are_named(tmp_path, name, message):
 def test_bad_input_is_named(settings, message):
     with pytest.raises(ValueError, match=message):
         pattern_set(*settings, seed=0)
+
+
+# data sets of openml.org, never fetched here
+
+
+@pytest.fixture
+def openml(tmp_path, monkeypatch):
+    """A small stand-in for openml.org; what was asked of it."""
+    asked = []
+    rng = np.random.default_rng(0)
+    pixels, names = rng.integers(0, 256, (30, 9)).astype(float), rng.choice(list("0123"), 30)
+
+    def fetch(name, version, as_frame, parser):
+        asked.append(name)
+        return SimpleNamespace(data=pixels, target=names.astype(object))
+
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch)
+    monkeypatch.setattr("sklearn.datasets.get_data_home", lambda: str(tmp_path))
+    return SimpleNamespace(asked=asked, pixels=pixels, names=names, home=tmp_path)
+
+
+@pytest.mark.parametrize(("name", "title"), [("mnist", "mnist_784"), ("fashion", "Fashion-MNIST")])
+def test_sets_of_openml_are_fetched_once(openml, name, title, fresh):
+    for _ in range(2):
+        fresh()
+        rows, labels = load(name)
+        assert np.array_equal(rows.numpy(), openml.pixels)
+        assert labels.tolist() == [int(one) for one in openml.names]
+    assert openml.asked == [title]
+    assert (openml.home / f"{title}.npz").exists()
+    mean = torch.from_numpy(openml.pixels.mean(0))
+    assert torch.equal(vectors(name, "binary"), binarize(rows, mean))
+    directions = (rows - mean) / (rows - mean).norm(dim=1, keepdim=True)
+    assert torch.allclose(vectors(name, "real"), 3 * directions)
+    assert count(name) == 30
+    assert place(name) == fingerprint(name) == name
+
+
+@pytest.fixture
+def fresh():
+    """Forget what was read, as another process would."""
+    from bridges import data
+
+    def forget():
+        data._stored.cache_clear()
+        data._mean.cache_clear()
+
+    forget()
+    yield forget
+    forget()
+
+
+def test_without_a_network_the_cure_is_named(openml, monkeypatch, fresh):
+    def fail(*_, **__):
+        raise URLError("Name or service not known")
+
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fail)
+    message = r"mnist is not stored in .* \(<urlopen error Name .*\); run once where there is a net"
+    with pytest.raises(ValueError, match=message):
+        pattern_set("mnist", "real", 5, None, seed=0)
+    assert list(openml.home.iterdir()) == []
+
+
+# folders of images
+
+
+def folder_of_images(folder, classes=("",), suffix="png", size=(5, 4)):
+    rng = np.random.default_rng(0)
+    written = []
+    for name in classes:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for k in range(3):
+            pixels = rng.integers(0, 256, (size[1], size[0])).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{k}.{suffix}")
+            written.append(pixels.ravel())
+    return np.array(written)
+
+
+def test_a_folder_of_images_is_a_row_each(tmp_path):
+    written = folder_of_images(tmp_path / "pictures")
+    assert np.array_equal(raw_vectors(str(tmp_path / "pictures")).numpy(), written)
+    assert class_labels(str(tmp_path / "pictures")) is None
+    assert pattern_set(str(tmp_path / "pictures"), "binary", 2, None, seed=0).shape == (2, 20)
+
+
+def test_sub_folders_are_classes(tmp_path):
+    written = folder_of_images(tmp_path, ("cats", "boats", ".hidden"))
+    (tmp_path / "boats" / "notes.txt").write_text("no image")
+    rows, labels = load(str(tmp_path))
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1]  # boats before cats
+    assert np.array_equal(rows.numpy(), np.concatenate([written[3:6], written[:3]]))
+
+
+def test_colours_become_grey_and_jpegs_are_read(tmp_path):
+    red = np.zeros((4, 4, 3), np.uint8)
+    red[..., 0] = 200
+    for suffix in ("png", "jpg", "JPEG"):
+        Image.fromarray(red).save(tmp_path / f"red.{suffix}")
+    rows = raw_vectors(str(tmp_path))
+    assert rows.shape == (3, 16)
+    assert rows.numpy() == pytest.approx(0.299 * 200, abs=2)  # ITU-R 601 luma; JPEG's losses
+
+
+def test_a_changed_folder_is_read_again(tmp_path):
+    folder_of_images(tmp_path)
+    before, print_before = raw_vectors(str(tmp_path)), fingerprint(str(tmp_path))
+    assert fingerprint(str(tmp_path)) == print_before
+    time.sleep(0.02)
+    Image.fromarray(np.full((4, 5), 7, np.uint8)).save(tmp_path / "0.png")
+    assert not torch.equal(raw_vectors(str(tmp_path)), before)
+    assert fingerprint(str(tmp_path)) != print_before
+
+
+def bad_folder(folder, case):
+    if case != "empty":
+        folder_of_images(folder)
+    if case == "mixed":
+        folder_of_images(folder / "more")
+    elif case == "sizes":
+        Image.fromarray(np.zeros((3, 2), np.uint8)).save(folder / "9.png")
+    elif case == "broken":
+        (folder / "9.png").write_bytes(b"\x89PNG\r\n\x1a\n no image")
+    elif case == "cut":
+        content = (folder / "1.png").read_bytes()
+        (folder / "1.png").write_bytes(content[: len(content) - 30])
+    elif case == "deep":
+        Image.fromarray(np.zeros((4, 5), np.uint16)).save(folder / "9.png")
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("empty", "holds no images"),
+        ("mixed", "must lie in it, or all in sub-folders, one a class; got 3 of 6 in sub-folders"),
+        ("sizes", r"must have one size, got 5×4 \(0.png\) and 2×3 \(9.png\)"),
+        ("broken", "9.png cannot be read"),
+        ("cut", "1.png cannot be read"),
+        ("deep", "9.png cannot be read: its pixels have more than 8 bits"),
+    ],
+)
+def test_bad_folders_are_named(tmp_path, case, message):
+    bad_folder(tmp_path, case)
+    with pytest.raises(ValueError, match=message):
+        load(str(tmp_path))
+
+
+# subsets
+
+
+def as_set(rows):
+    return {tuple(row) for row in rows.tolist()}
+
+
+def test_held_out_vectors_are_fixed_and_never_trained_on():
+    rows, labels = load("digits")
+    splits = [
+        subset(rows, labels, size=size, held_out=300, seed=seed)
+        for size in (50, 400)
+        for seed in (0, 1)
+    ]
+    for split in splits:
+        assert torch.equal(split.held_out, splits[0].held_out)
+        assert not as_set(split.train) & as_set(split.held_out)
+        assert len(as_set(split.train)) == len(split.train)
+        where = {tuple(row): int(k) for row, k in zip(rows.tolist(), labels, strict=True)}
+        assert [where[tuple(row)] for row in split.train.tolist()] == split.train_labels.tolist()
+        held = [where[tuple(row)] for row in split.held_out.tolist()]
+        assert held == split.held_out_labels.tolist()
+    assert torch.equal(splits[2].train[:50], splits[0].train)  # nested, by the seed
+    assert not torch.equal(splits[0].train, splits[1].train)
+    everything = subset(rows, held_out=300)
+    assert len(everything.train) == 1797 - 300  # digits has no two alike
+    assert everything.train_labels is everything.held_out_labels is None
+
+
+def test_twins_of_held_out_vectors_are_not_trained_on():
+    rows = torch.arange(20.0).repeat(3)[:, None] % 10  # each six times
+    rows[::7] = -rows[::7]
+    split = subset(rows, held_out=4)
+    left = sum(int(v not in split.held_out.flatten()) for v in rows.flatten())
+    assert len(split.train) == left < len(rows) - 4
+    assert not set(split.train.flatten().tolist()) & set(split.held_out.flatten().tolist())
+
+
+def test_imbalance_takes_what_is_asked_of_each_class():
+    rows, labels = load("digits")
+    counts = {1: 40, 7: 4, 9: 0}
+    few, many = (
+        subset(rows, labels, counts=each, held_out=200, seed=5) for each in (counts, {1: 80, 7: 8})
+    )
+    assert few.train_labels.bincount().tolist() == [0, 40, 0, 0, 0, 0, 0, 4]
+    assert as_set(few.train) < as_set(many.train)
+    assert torch.equal(few.held_out, many.held_out)
+    assert few.train_labels[:40].unique().tolist() == [1, 7]  # the classes are mixed
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"size": 9}, r"size must lie in \[1, 8\], what is not held out, got 9"),
+        ({"size": 0}, r"size must lie in \[1, 8\]"),
+        ({"held_out": 11}, r"held_out must lie in \[0, 10\], got 11"),
+        ({"counts": {0: 9}}, r"counts must lie in \[0, [345]\] for class 0, .* got 9"),
+        ({"counts": {5: 1}}, r"counts must lie in \[0, 0\] for class 5"),
+        ({"counts": {0: 0}}, "at least one row"),
+        ({"counts": {0: 1}, "size": 1}, "counts take the place of size"),
+        ({"counts": {0: 1}, "labels": None}, "counts need the labels"),
+        ({"labels": torch.zeros(3)}, r"labels must have shape \(10,\), got \(3,\)"),
+    ],
+)
+def test_impossible_subsets_are_named(settings, message):
+    usual = {"labels": torch.arange(10) % 2, "held_out": 2}
+    with pytest.raises(ValueError, match=message):
+        subset(torch.arange(10.0)[:, None], **(usual | settings))

@@ -10,11 +10,13 @@ import torch
 from bridges import (
     calibrate,
     dimension_contrast,
+    memorization_fractions,
     memorization_report,
     memory_geometry,
 )
 from bridges.basin_edge import basin_edge_map
 from bridges.data import class_labels, raw_vectors, standardised
+from bridges.statistics import effective_number
 from diffusion import (
     EmpiricalDenoiser,
     LinearManifoldDenoiser,
@@ -228,3 +230,114 @@ def test_standardised():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(gaussian(30, 3, 0))
+
+
+def sphere(count, size, seed):
+    rows = gaussian(count, size, seed)
+    return rows * (size**0.5 / rows.norm(dim=1, keepdim=True))
+
+
+def by_hand(samples, train, held_out):
+    """The three classes as Pham et al. define them, distance by distance."""
+    scale = samples.shape[1] ** 0.5
+    own = torch.cdist(held_out, held_out).fill_diagonal_(math.inf).min(1).values / scale
+    near = torch.cdist(held_out, train).min(1).values / scale
+    delta_m = min(near.quantile(0.01).item(), 0.2 * held_out.var(0, correction=0).mean() ** 0.5)
+    delta_s = own.quantile(0.01).item()
+    d_m = torch.cdist(samples, train).min(1).values / scale
+    d_s = torch.cdist(samples, samples).fill_diagonal_(math.inf).min(1).values / scale
+    memorized, twin = d_m <= delta_m, d_s <= delta_s
+    return [
+        float(one.double().mean()) for one in (memorized, ~memorized & twin, ~memorized & ~twin)
+    ], (float(delta_m), delta_s)
+
+
+def mixed_samples(train):
+    copies = train[:40] + 0.05 * sphere(40, 8, 3)
+    blend = (train[40] + train[41]) / 2 + 0.02 * gaussian(60, 8, 4)
+    return torch.cat([copies, blend, sphere(100, 8, 5)])
+
+
+def test_the_three_classes_are_those_of_pham():
+    train, held_out = sphere(64, 8, 0), sphere(200, 8, 1)
+    samples = mixed_samples(train)
+    fractions, thresholds = by_hand(samples, train, held_out)
+    found = memorization_fractions(samples, train, held_out, seed=0)
+    assert (found.delta_memorized, found.delta_spurious) == pytest.approx(thresholds)
+    assert [found.memorized, found.spurious, found.generalized] == pytest.approx(fractions)
+    assert found.memorized == pytest.approx(0.2, abs=0.02)
+    assert found.spurious == pytest.approx(0.3, abs=0.05)
+    assert found.compared == 200
+    assert found.delta_memorized <= 0.2  # the cap is in units of the data
+    moved = memorization_fractions(5 * samples + 1, 5 * train + 1, 5 * held_out + 1, seed=0)
+    assert torch.equal(moved.labels, found.labels)
+    assert moved.delta_memorized == pytest.approx(5 * found.delta_memorized)
+
+
+def test_unseen_data_are_generalized_but_for_the_level():
+    train, held_out, fresh = (sphere(n, 8, k) for k, n in enumerate((500, 4000, 4000)))
+    found = memorization_fractions(fresh, train, held_out, level=0.05, seed=0)
+    # δ_s errs as its quantile does: neighbours come in pairs, on either side
+    error = math.sqrt(2 * 2 * 0.05 * 0.95 / 4000)
+    assert abs(found.spurious + found.memorized - 0.05) < 4 * error + found.memorized
+    few = memorization_fractions(fresh, train, held_out[:500], level=0.05, seed=0)
+    assert few.compared == 500
+    assert few.delta_spurious > found.delta_spurious  # among fewer, neighbours are farther
+    assert abs(few.spurious - 0.05) < 4 * math.sqrt(2 * 0.05 * 0.95 / 500)
+
+
+def test_a_short_distance_to_dense_data_is_no_memory_where_weights_are_known():
+    angle = torch.linspace(0, 2 * math.pi, 513, dtype=torch.float64)[:-1]
+    ring = torch.stack([angle.cos(), angle.sin()], 1)
+    samples = ring[::2] + 0.001
+    denoiser = EmpiricalDenoiser(ring)
+    held_out = ring[1::2] + 0.003 * gaussian(256, 2, 0)
+    by_distance = memorization_fractions(samples, ring, held_out, delta_memorized=0.05, seed=0)
+    assert by_distance.memorized == 1
+    for sigma, memorized in ((0.3, 0), (0.003, 1)):
+        weights = denoiser.weights(samples, sigma)
+        found = memorization_fractions(
+            samples, ring, held_out, weights=weights, delta_memorized=0.05, seed=0
+        )
+        assert found.memorized == memorized
+    assert effective_number(denoiser.weights(samples, 0.3)).min() > 50
+
+
+def test_given_thresholds_need_no_held_out_data():
+    train = sphere(64, 8, 0)
+    found = memorization_fractions(
+        mixed_samples(train), train, delta_memorized=0.1, delta_spurious=0.05
+    )
+    assert (found.delta_memorized, found.delta_spurious) == (0.1, 0.05)
+    record = json.loads(json.dumps(found.to_dict()))
+    assert record["memorized"] + record["spurious"] + record["generalized"] == pytest.approx(1)
+    assert record["sem"]["memorized"] == pytest.approx(
+        math.sqrt(found.memorized * (1 - found.memorized) / 200)
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"samples": gaussian(1, 3, 0)}, "samples must hold at least 2 points, got 1"),
+        ({"samples": gaussian(4, 2, 0)}, r"samples must have shape \(rows, 3\)"),
+        ({"train": gaussian(0, 3, 0)}, "train must hold at least 1 points, got 0"),
+        ({"held_out": None}, "held_out must be given, or both thresholds"),
+        ({"held_out": gaussian(1, 3, 0)}, "held_out must hold at least 2 points"),
+        ({"level": 0.0}, r"level must lie in \(0, 1\), got 0.0"),
+        ({"delta_memorized": -1.0}, r"delta_memorized must lie in \[0, inf\], got -1.0"),
+        ({"delta_spurious": math.nan}, "delta_spurious must lie in"),
+        ({"samples": gaussian(4, 3, 0) * math.inf}, "samples must be finite"),
+        ({"weights": torch.ones(4, 9)}, "weights must be rows of sum 1"),
+        ({"weights": torch.ones(4, 8)}, r"weights must have shape \(rows, 9\)"),
+        ({"weights": torch.ones(3, 9) / 9}, "weights must have 4 rows, got 3"),
+    ],
+)
+def test_bad_input_to_the_fractions_is_named(arguments, message):
+    usual = {
+        "samples": gaussian(4, 3, 0),
+        "train": gaussian(9, 3, 1),
+        "held_out": gaussian(9, 3, 2),
+    }
+    with pytest.raises(ValueError, match=message):
+        memorization_fractions(**(usual | arguments))

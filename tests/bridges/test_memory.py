@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bridges import Memory, as_memory, retrieval_map
-from bridges.memory import recall
+from bridges.memory import recall, recall_near
 from bridges.models import MODELS, Options
 from diffusion import EmpiricalDenoiser
 from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
@@ -74,6 +74,36 @@ def test_seed_reproduces(memory):
     cues = cue(memory, 0.3)
     one, two = (recall(memory, cues, 0.3, generator(7)).states for _ in range(2))
     assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("dynamics", ["flow", "sde"])
+def test_a_reverse_process_starts_from_a_given_noise_level(dynamics):
+    xi = patterns_for("real")
+    denoiser = EmpiricalDenoiser(xi)
+    starts = 3 * torch.randn(40, 24, generator=generator(), dtype=torch.float64)
+    told = as_memory(denoiser, dynamics=dynamics, sigma=3.0)
+    states = [recall(told, starts, m, generator(5)).states for m in (0.2, 0.9)]
+    assert torch.equal(*states)  # whatever the overlap is said to be
+    own = as_memory(denoiser, dynamics=dynamics)  # |ξ|² = N: s = 3 at m = 1/√10
+    same = recall(own, starts, 10**-0.5, generator(5)).states
+    assert torch.allclose(states[0], same, atol=1e-6)
+    for m in (0.2, 1.0):  # near an attractor only the small noise is left to remove
+        again = recall_near(told, xi + 1e-3, 1e-3, m, generator()).states
+        assert torch.allclose(again, xi, atol=1e-6)
+
+
+def test_weights_are_those_that_make_the_update():
+    xi = patterns_for("real")
+    cues = xi + 0.3
+    for memory in (
+        as_memory(EmpiricalDenoiser(xi), sigma=1.5),
+        as_memory(DenseMemory(xi, beta=0.4)),
+    ):
+        weights = memory.weights(cues, 0.5)
+        assert torch.allclose(weights @ xi, memory.step(cues, 0.5))
+    assert as_memory(DenseMemory(xi, "polynomial")).weights(cues, 0.5) is None
+    assert as_memory(lambda x, sigma: x, xi).weights(cues, 0.5) is None
+    assert as_memory(EmpiricalDenoiser(xi), xi[:3]).weights(cues, 0.5) is None  # of other patterns
 
 
 @pytest.mark.parametrize("scale", [0.1, 30.0])
@@ -198,9 +228,9 @@ def test_ten_lines_are_a_memory():
             "dynamics must be one of 'synchronous'",
         ),
         (
-            lambda: as_memory(EmpiricalDenoiser(torch.ones(2, 3)), dynamics="flow", sigma=1.0),
+            lambda: as_memory(EmpiricalDenoiser(torch.ones(2, 3)), dynamics="flow", sigma=-1.0),
             ValueError,
-            "sigma is for dynamics 'fixed-noise', got 1.0 for 'flow'",
+            "sigma must be a finite number above 0, got -1.0",
         ),
         (
             lambda: retrieval_map(HopfieldNetwork(torch.zeros(3, 3)), [1.0]),

@@ -222,7 +222,10 @@ BAD = [
     ("compare --data missing.npy", "no file 'missing.npy'"),
     ("compare --data nan.npy", "must be finite, got 1 NaN"),
     ("retrieve --data flat.npy", "must have shape (rows, columns), got (3,)"),
-    ("retrieve --data photos", "data must be one of digits, random or a .npy"),
+    (
+        "retrieve --data photos",
+        "data must be one of digits, random, mnist, fashion, a .npy or .npz file",
+    ),
     ("retrieve --data almost.npy", "must have spins ±1, got 1 zeros"),
     ("retrieve --data huge.npy --model flow", "infinite norm"),
     ("retrieve --patterns 2000", "patterns must lie in [1, 1797] for digits, got 2000"),

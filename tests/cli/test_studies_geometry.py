@@ -209,7 +209,10 @@ def test_memorization_of_random_data_draws_them_anew():
     ("words", "message"),
     [
         ("--data missing.npy", "no file 'missing.npy'"),
-        ("--data photos", "data must be one of digits, random or a .npy"),
+        (
+            "--data photos",
+            "data must be one of digits, random, mnist, fashion, a .npy or .npz file",
+        ),
         ("--samples-file narrow.npy", "samples-file must hold vectors of size 64, got (9, 3)"),
         ("--held-out narrow.npy", "held-out must hold vectors of size 64, got (9, 3)"),
         ("--samples-file missing.npy", "no file 'missing.npy'"),

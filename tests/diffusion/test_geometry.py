@@ -128,6 +128,26 @@ def test_blocks_of_backward_passes_add_up(monkeypatch):
     torch.testing.assert_close(parts, whole)
 
 
+class OneByOne(torch.autograd.Function):
+    """x → x³ whose backward pass reads numbers, which no batch of passes can."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx, slope):
+        (x,) = ctx.saved_tensors
+        return torch.tensor(slope.tolist(), dtype=x.dtype) * 3 * x**2
+
+
+def test_layers_without_a_batched_backward_pass_are_differentiated_too():
+    x = randn(3, 4)
+    found = jacobian_spectrum(lambda x, sigma: OneByOne.apply(x), x, 1.0)
+    torch.testing.assert_close(found, (3 * x**2 - 1).sort(1).values)
+
+
 # estimators on the exact score
 
 

@@ -1,0 +1,290 @@
+r"""Attractors of any memory: where many starts end, what they are, and which are none.
+
+Starts are retrieved, and those whose dynamics converged are put together: spins by a hash,
+real states within a tolerance. A real state is then kicked and retrieved again; one that does
+not come back is a saddle, not an attractor. Each attractor is one of
+
+    memory      a stored pattern: spins of overlap ≥ `threshold`, real states at an rms
+                distance ≤ `delta`; and where the memory knows the weights w of its patterns,
+                that one holds more than half. A short distance to dense data is no memory
+    inverse     the same of −ξ alone: energies that are even in the state have both
+    prototype   one class holds more than 0.9 of the weight, on more than half its patterns
+    global      more than half of all patterns hold it up: the mean of the data
+    mixture     any other of known weights
+    spurious    any other
+
+How many patterns hold a state up is k_eff = exp H(w).
+(Ambrogioni 2023; Pham et al. 2025; for spins Amit, Gutfreund & Sompolinsky 1985.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bridges.clusters import are_spins, groups, rms_distance
+from bridges.memory import Memory, recall, recall_near
+from bridges.starts import Starts
+from bridges.statistics import effective_number
+from hopfield import checks
+from hopfield.checks import Seed
+
+KINDS = ("memory", "inverse", "prototype", "global", "mixture", "spurious")
+_ROWS = 2**14  # starts retrieved at once
+_NUMBERS = 2**22  # numbers of an (attractors × patterns) block held at once
+_MOST = 0.51  # weight above which a state is of one pattern: a majority, clear of a tie
+_CLASS = 0.9  # weight that one class must hold for a prototype
+
+
+@dataclass(frozen=True)
+class Attractors:
+    """What the starts ended in, the most visited first; A attractors of P patterns.
+
+    states : (A, N). counts : (A,) starts that ended there. kind : (A,) words, KINDS. nearest :
+    (A,) the pattern that is nearest, or whose inverse is. overlap : (A,) cosine with it.
+    distance : (A,) rms distance an entry from it. k_eff : (A,) patterns that hold the state
+    up, exp H(w); NaN where the memory knows no weights. labels : (B,) attractor of each start,
+    −1 for none. converged : (B,) whether its dynamics did. saddles : (S, N) states that starts
+    ended in, and left when kicked. measure : what the starts were drawn from.
+    """
+
+    states: Tensor
+    counts: np.ndarray
+    kind: tuple[str, ...]
+    nearest: np.ndarray
+    overlap: np.ndarray
+    distance: np.ndarray
+    k_eff: np.ndarray
+    labels: Tensor
+    converged: Tensor
+    saddles: Tensor
+    measure: str
+
+    def __len__(self) -> int:
+        """Number of attractors A."""
+        return len(self.states)
+
+    @property
+    def unconverged(self) -> int:
+        """Starts whose dynamics had not converged when it was stopped."""
+        return int((~self.converged).sum())
+
+    @property
+    def at_saddles(self) -> int:
+        """Starts that ended in a saddle."""
+        return int(((self.labels < 0) & self.converged).sum())
+
+    def count(self, kind: str) -> int:
+        """Starts that ended in an attractor of this kind. Raises ValueError for no kind."""
+        checks.choice("kind", kind, KINDS)
+        return int(self.counts[[k == kind for k in self.kind]].sum())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists, for a result file; neither states nor single starts."""
+        columns = ("counts", "nearest", "overlap", "distance", "k_eff")
+        return {
+            "measure": self.measure,
+            "starts": len(self.labels),
+            "unconverged": self.unconverged,
+            "at_saddles": self.at_saddles,
+            "kind": list(self.kind),
+            **{name: getattr(self, name).tolist() for name in columns},
+        }
+
+
+def find_attractors(
+    memory: Memory,
+    starts: Tensor | Starts,
+    *,
+    labels: Tensor | None = None,
+    tolerance: float = 0.01,
+    kick: float = 1e-3,
+    threshold: float = 0.95,
+    delta: float = 0.15,
+    seed: Seed = None,
+) -> Attractors:
+    """Retrieve many starts and see what they end in.
+
+    Parameters
+    ----------
+    memory : a Memory of P patterns in N dimensions.
+    starts : (B, N), at least one; or Starts, which carry the name of their measure and the
+        overlap that the memory is told. A plain tensor is told to be of overlap 1.
+    labels : (P,) class of each pattern, whole numbers from 0; without them no state is a
+        prototype.
+    tolerance : rms distance an entry within which real states are the same, in units of the
+        patterns' rms deviation from their mean, as `kick` and `delta` are.
+    kick : rms size of the noise that an attractor must come back from, positive.
+    threshold : overlap of spins with a pattern that makes a memory, in (0, 1].
+    delta : rms distance of a real state from a pattern that does.
+    seed : int, torch.Generator or None; for random dynamics and the kick.
+
+    Returns
+    -------
+    Attractors.
+
+    Raises
+    ------
+    ValueError : no start, an argument outside its range, labels that are not (P,), a memory
+        that returns NaN, states of a wrong shape, or weights that are none.
+    TypeError : something that is no Memory.
+
+    Examples
+    --------
+    >>> from bridges import as_memory
+    >>> from diffusion import EmpiricalDenoiser
+    >>> pair = EmpiricalDenoiser(torch.tensor([[-1.0], [1.0]]))  # they merge at σ = 1
+    >>> found = find_attractors(as_memory(pair, sigma=0.3), torch.linspace(-2, 2, 9)[:, None])
+    >>> found.counts.tolist(), found.kind, found.at_saddles  # the start at 0 stays there
+    ([4, 4], ('memory', 'memory'), 1)
+    """
+    if not isinstance(memory, Memory):
+        raise TypeError(
+            f"memory must be a Memory, got {type(memory).__name__}; adapt it with as_memory"
+        )
+    patterns = checks.matrix("memory.patterns", memory.patterns)
+    given = starts if isinstance(starts, Starts) else Starts(starts, "given starts")
+    states = checks.matrix("starts", given.states, columns=patterns.shape[1]).to(patterns)
+    if len(states) == 0:
+        raise ValueError(f"starts must hold at least one state, got shape {tuple(states.shape)}")
+    unit = _unit(patterns)
+    tolerance = unit * checks.positive("tolerance", tolerance)
+    kick = unit * checks.positive("kick", kick)
+    delta = unit * checks.number("delta", delta, low=0)
+    threshold = checks.number("threshold", threshold, low=0, high=1, open_low=True)
+    classes = None if labels is None else _classes(labels, len(patterns))
+    generator = checks.generator_from(seed, "find_attractors")
+
+    parts = [recall(memory, rows, given.overlap, generator) for rows in states.split(_ROWS)]
+    ends = torch.cat([part.states for part in parts])
+    converged = torch.cat([part.converged for part in parts]).to(ends.device)
+    settled = ends if converged.all() else ends[converged]
+    group, leaders = groups(settled, tolerance)
+    found = settled[leaders]
+    kept = torch.ones(len(found), dtype=torch.bool, device=found.device)
+    if not are_spins(found):
+        kicked = found + kick * _normal(found, generator)
+        again = recall_near(memory, kicked, kick, given.overlap, generator)
+        kept = again.converged.to(kept) & (rms_distance(again.states, found) <= tolerance)
+    counts = torch.bincount(group, minlength=len(found))
+    order = torch.argsort(counts * kept, descending=True, stable=True)[: int(kept.sum())]
+    number = torch.full((len(found),), -1, device=found.device)
+    number[order] = torch.arange(len(order), device=found.device)
+    assigned = torch.full((len(ends),), -1, device=ends.device)
+    assigned[converged] = number[group]
+    described = _describe(memory, found[order], given.overlap, patterns, classes, threshold, delta)
+    return Attractors(
+        states=found[order],
+        counts=counts[order].numpy(force=True),
+        labels=assigned,
+        converged=converged,
+        saddles=found[~kept],
+        measure=given.measure,
+        **described,
+    )
+
+
+def _describe(
+    memory: Memory,
+    states: Tensor,
+    overlap: float,
+    patterns: Tensor,
+    classes: Tensor | None,
+    threshold: float,
+    delta: float,
+) -> dict[str, Any]:
+    """Kind, nearest pattern, overlap, distance and k_eff of each state."""
+    rows = max(1, _NUMBERS // len(patterns))
+    pieces = [_weighed(memory, part, overlap, patterns, classes) for part in states.split(rows)]
+    near, far, held, k_eff, share, half = (
+        torch.cat(column) for column in zip(*pieces, strict=True)
+    )
+    distance = rms_distance(states, patterns[near])
+    opposite = rms_distance(-states, patterns[far])
+    cosine, inverted = _cosine(states, patterns[near]), -_cosine(states, patterns[far])
+    if are_spins(states):
+        close, inverse = cosine >= threshold, inverted >= threshold
+    else:
+        close, inverse = distance <= delta, opposite <= delta
+    inverse &= ~close
+    kinds = np.full(len(states), "spurious", dtype=object)
+    for kind, which in (  # the last that holds counts
+        ("mixture", ~held.isnan()),
+        ("global", k_eff > len(patterns) / 2),
+        ("prototype", (share > _CLASS) & (k_eff > half)),
+        ("inverse", inverse),
+        ("memory", close & ~(held <= _MOST)),
+    ):
+        kinds[which.numpy(force=True)] = kind
+    return {
+        "kind": tuple(kinds.tolist()),
+        "nearest": torch.where(inverse, far, near).numpy(force=True),
+        "overlap": torch.where(inverse, -inverted, cosine).numpy(force=True),
+        "distance": torch.where(inverse, rms_distance(states, patterns[far]), distance).numpy(
+            force=True
+        ),
+        "k_eff": k_eff.numpy(force=True),
+    }
+
+
+def _weighed(
+    memory: Memory, states: Tensor, overlap: float, patterns: Tensor, classes: Tensor | None
+) -> tuple[Tensor, ...]:
+    """Of a block of states: the nearest pattern, the nearest inverse, the weight of the former,
+    k_eff, the largest share of a class and half the size of that class; NaN where there are no
+    weights or classes."""
+    products = states @ patterns.T
+    half_norms = patterns.square().sum(1) / 2
+    near, far = (products - half_norms).argmax(1), (-products - half_norms).argmax(1)
+    unknown = torch.full((len(states),), torch.nan, dtype=torch.float64, device=states.device)
+    known = getattr(memory, "weights", None)
+    weights = None if known is None else known(states, overlap)
+    if weights is None:
+        return near, far, unknown, unknown, unknown, unknown
+    try:
+        k_eff = effective_number(weights, rows=len(states), columns=len(patterns))
+    except ValueError as error:
+        raise ValueError(f"{type(memory).__name__} must return weights: {error}") from error
+    held = weights.gather(1, near[:, None]).squeeze(1).double()
+    if classes is None:
+        return near, far, held, k_eff, unknown, unknown
+    sizes = torch.bincount(classes).to(states.device)
+    shares = k_eff.new_zeros(len(states), len(sizes))
+    shares.index_add_(1, classes.to(states.device), weights.double())
+    share, largest = shares.max(1)
+    return near, far, held, k_eff, share, sizes[largest] / 2
+
+
+def _unit(patterns: Tensor) -> float:
+    """Rms deviation of the patterns from their mean; of a single one, from 0."""
+    deviation = patterns - patterns.mean(0)
+    for rows in (deviation, patterns):
+        rms = float(rows.double().square().mean().sqrt())
+        if rms > 0:
+            return rms
+    return 1.0
+
+
+def _classes(labels: Tensor, patterns: int) -> Tensor:
+    classes = torch.as_tensor(labels)
+    if classes.shape != (patterns,) or classes.is_floating_point() or not (classes >= 0).all():
+        raise ValueError(
+            f"labels must be {patterns} whole numbers from 0, got {classes.dtype} of shape "
+            f"{tuple(classes.shape)}"
+        )
+    return classes.long()
+
+
+def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    noise = torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype)
+    return noise.to(like.device)
+
+
+def _cosine(states: Tensor, patterns: Tensor) -> Tensor:
+    norms = states.double().norm(dim=1) * patterns.double().norm(dim=1)
+    product = (states.double() * patterns.double()).sum(1)
+    return torch.where(norms > 0, product / norms, 0.0)

@@ -1,0 +1,140 @@
+r"""Final states that are the same: spins by a hash, real states by their distance.
+
+Spins are packed to bits and hashed. Real states are led: a state joins the nearest leader
+within the tolerance, or becomes one. States that converged to one attractor share all but
+their last digits, so that they are first rounded to a small part of the tolerance and hashed:
+leaders are sought among the few that are left, by matrix products.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_PART = 1 / 16  # of the tolerance, to which states are rounded
+_ROWS = 2**12  # states compared at once
+_NUMBERS = 2**22  # distances held at once
+_BLOCK = 1024  # states among which new leaders are sought at once
+
+
+def groups(states: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+    """Same states share a group.
+
+    Parameters
+    ----------
+    states : (B, N), finite. tolerance : rms distance an entry to a leader; real states only.
+
+    Returns
+    -------
+    labels : (B,) group of each state, 0 to A − 1, in the order of their leaders. leaders :
+    (A,) a member of each group; those of real states are farther apart than the tolerance.
+    """
+    found = _alike(states) if are_spins(states) else _rounded_alike(states, tolerance * _PART)
+    labels, firsts = (torch.from_numpy(part).to(states.device) for part in found)
+    order = torch.argsort(firsts)
+    rank = torch.argsort(order)[labels]
+    if are_spins(states):
+        return rank, firsts[order]
+    leads, leader = _led(states[firsts[order]], tolerance)
+    return leader[rank], firsts[order][leads]
+
+
+def are_spins(states: Tensor) -> bool:
+    """Whether all entries are ±1."""
+    one = states[:1]  # most often enough to say no
+    return bool((one.abs() == 1).all()) and bool((states.abs() == 1).all())
+
+
+def rms_distance(one: Tensor, other: Tensor) -> Tensor:
+    """Rms distance an entry of rows (B, N), in float64, (B,); exact for close rows."""
+    parts = [
+        (a.double() - b.double()).square().mean(1).sqrt()
+        for a, b in zip(one.split(_ROWS), other.split(_ROWS), strict=True)
+    ]
+    return torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64, device=one.device)
+
+
+def _bits(states: Tensor) -> np.ndarray:
+    """Spins packed into words of 64, (B, words)."""
+    bits = np.packbits((states > 0).numpy(force=True), axis=1)
+    words = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), dtype=np.uint8)
+    words[:, : bits.shape[1]] = bits
+    return words.view(np.uint64)
+
+
+def _alike(states: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Number of each state of spins, the same for the same spins, and the first of each."""
+    words = _bits(states)
+    keys = words[:, 0]
+    if words.shape[1] > 1:
+        odd = np.random.default_rng(0).integers(2**63, size=words.shape[1], dtype=np.uint64) * 2 + 1
+        keys = ((words ^ (words >> np.uint64(32))) * odd).sum(1, dtype=np.uint64)
+    number, first = _unique(keys)
+    if (words == words[first[number]]).all():
+        return number, first
+    _, first, number = np.unique(words, axis=0, return_index=True, return_inverse=True)
+    return number.reshape(-1), first  # two states of one hash, once in 10⁹ runs
+
+
+def _rounded_alike(states: Tensor, part: float) -> tuple[np.ndarray, np.ndarray]:
+    """The same for real states, rounded to multiples of `part`; two hashes, one to check."""
+    axes = torch.from_numpy(np.random.default_rng(0).standard_normal((states.shape[1], 2)))
+    axes = axes.to(states.device)
+    keys = torch.cat([(rows / part).round_().double() @ axes for rows in states.split(_ROWS)])
+    one, other = keys.numpy(force=True).T
+    number, first = _unique(one)
+    if (other == other[first[number]]).all():
+        return number, first
+    everyone = np.arange(len(states))
+    return everyone, everyone
+
+
+def _unique(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
+    return number.reshape(-1), first
+
+
+def _led(states: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+    """Leaders (A,) among states (M, N), in their order, and the leader's number of each, (M,)."""
+    centred = (states - states.mean(0)).double()
+    reach = tolerance**2 * states.shape[1]
+    leader = torch.full((len(states),), -1, device=states.device)
+    leads = torch.empty(0, dtype=torch.int64, device=states.device)
+    for start in range(0, len(states), _BLOCK):
+        block = torch.arange(start, min(start + _BLOCK, len(states)), device=states.device)
+        nearest = torch.full((len(block),), math.inf, dtype=torch.float64, device=states.device)
+        number = torch.zeros_like(block)
+        for low in range(0, len(leads), _NUMBERS // _BLOCK):
+            some = leads[low : low + _NUMBERS // _BLOCK]
+            least, which = _squares(centred[block], centred[some]).min(1)
+            number = torch.where(least < nearest, which + low, number)
+            nearest = torch.minimum(nearest, least)
+        led = nearest <= reach
+        leader[block[led]] = number[led]
+        left = block[~led]
+        joined, new = _greedy(_squares(centred[left], centred[left]) <= reach)
+        leader[left] = joined.to(left) + len(leads)
+        leads = torch.cat([leads, left[new.to(left)]])
+    return leads, leader
+
+
+def _greedy(near: Tensor) -> tuple[Tensor, Tensor]:
+    """Of rows in their order: whom each follows, by number, and who leads; `near` (M, M)."""
+    table = near.numpy(force=True)
+    joined = np.full(len(table), -1)
+    leads: list[int] = []
+    for k in range(len(table)):
+        if joined[k] < 0:
+            joined[table[k] & (joined < 0)] = len(leads)
+            joined[k] = len(leads)
+            leads.append(k)
+    return torch.from_numpy(joined), torch.tensor(leads, dtype=torch.int64)
+
+
+def _squares(one: Tensor, other: Tensor) -> Tensor:
+    """Squared distances of rows, (A, B), in double precision and about their centre."""
+    norms = one.square().sum(1)[:, None] + other.square().sum(1)
+    return norms - 2 * one @ other.T

@@ -1,0 +1,338 @@
+r"""From memorization to generalization: what a trained denoiser made of its data.
+
+A denoiser trained on few data holds each of them, on many it draws new ones, and between the
+two it blends: its samples gather at states that are none of the data (Pham et al. 2025). The
+same passage is seen in several ways, which need not agree:
+
+    samples      of the reverse flow: the fractions memorized, spurious and generalized
+    U-turn       a datum is noised to `turn` and run back, by the flow or the reverse SDE
+    attractors   fixed points of D(·, σ), reached from noised data: which of them are data
+    in play      exp H of the posterior weights of the data at a sample noised to σ
+    dimension    d + tr tJ at noised data, the number of directions left at σ
+    gap          denoising error of held-out points over that of the data, 1 if nothing is kept
+    two halves   two denoisers of disjoint data agree if both know the distribution, and only
+                 then (Kadkhodaie et al. 2024)
+
+Errors are of the model: between trainings on independent data, never between samples of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from bridges.attractors import Attractors, find_attractors
+from bridges.data import load, standardised, subset
+from bridges.memorization import memorization_fractions
+from bridges.memory import as_memory
+from bridges.starts import noised
+from bridges.statistics import effective_number
+from diffusion import (
+    VE,
+    EmpiricalDenoiser,
+    NetworkDenoiser,
+    denoising_error,
+    manifold_dimension,
+    sample,
+    uturn,
+)
+from hopfield import checks
+from hopfield.checks import Seed
+
+RETURNED = 0.2  # rms distance, in units of the data's, within which a U-turn came back
+_FIRST = 10.0  # noise level samples start from, in the same units, where the training is unknown
+_SWEEPS = 300  # updates to a fixed point: slow where attractors are about to merge
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Two disjoint sets (P, N) to train on, and points (H, N) of the same kind for neither."""
+
+    first: Tensor
+    second: Tensor
+    held_out: Tensor
+
+
+@dataclass(frozen=True)
+class Generalization:
+    """What one denoiser made of its data. Fractions are of samples, starts or U-turns."""
+
+    memorized: float
+    spurious: float
+    generalized: float
+    delta_memorized: float  # the thresholds, rms an entry
+    delta_spurious: float
+    flow_return: float  # U-turns that come back to their datum
+    sde_return: float
+    in_play: float  # median over samples
+    dimension: float  # mean over noised data
+    gap: float
+    basins_of_data: float  # starts that end in a datum, of the fixed points of D(·, σ)
+    basins_of_others: float  # in another attractor
+    basins_of_none: float  # in a saddle, or not at rest
+    attractors: Attractors
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain numbers, for a result file; the attractors by their number."""
+        own = {k: v for k, v in vars(self).items() if k != "attractors"}
+        return own | {"attractors": float(len(self.attractors))}
+
+
+@dataclass(frozen=True)
+class TwoHalves:
+    """How far two denoisers of disjoint data agree."""
+
+    samples: float  # mean cosine, about the mean, of samples of the flow from the same noise
+    denoised: float  # mean cosine, about the mean, of held-out points denoised at σ
+    disagreement: float  # E|D₁ − D₂|² over the sum of both errors E|D − x₀|²: 0 if alike
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain numbers, for a result file."""
+        return asdict(self)
+
+
+def halves(data: str, patterns: int, held_out: int, seed: int) -> Halves:
+    """Data for two independent trainings, and held-out points.
+
+    Parameters
+    ----------
+    data : "sphere" (uniform on |x|² = 8 in 8 dimensions), or a data set of `bridges.data`,
+        taken about its mean and to mean variance 1.
+    patterns : P of each half. held_out : H. seed : whole number.
+
+    Returns
+    -------
+    Halves, float32. Real data are the same held-out points for every seed.
+
+    Raises
+    ------
+    ValueError : a number out of range, no such data set, or one with too few points.
+
+    Examples
+    --------
+    >>> found = halves("sphere", patterns=4, held_out=100, seed=0)
+    >>> found.first.shape, round(float(found.second.square().mean()), 5)
+    (torch.Size([4, 8]), 1.0)
+    """
+    patterns, held_out = checks.whole("patterns", patterns), checks.whole("held_out", held_out)
+    if data == "sphere":
+        generator = checks.generator_from(seed, "halves")
+        rows = torch.randn(2 * patterns + held_out, 8, generator=generator)
+        rows = rows * (8**0.5 / rows.norm(dim=1, keepdim=True))
+        first, second, rest = rows.split([patterns, patterns, held_out])
+        return Halves(first, second, rest)
+    rows = standardised(load(data)[0])[0].float()
+    if 2 * patterns + held_out > len(rows):
+        raise ValueError(
+            f"patterns must be at most {(len(rows) - held_out) // 2} for two halves of {data} "
+            f"besides {held_out} points held out, got {patterns}"
+        )
+    split = subset(rows, size=2 * patterns, held_out=held_out, seed=seed)
+    first, second = split.train.split(patterns)
+    return Halves(first, second, split.held_out)
+
+
+@torch.no_grad()
+def generalization_report(
+    denoiser: NetworkDenoiser,
+    train: Tensor,
+    held_out: Tensor,
+    *,
+    sigma: float = 0.3,
+    turn: float = 1.0,
+    count: int = 1000,
+    steps: int = 40,
+    seed: Seed = None,
+) -> Generalization:
+    """Measure what a denoiser made of the data it was trained on.
+
+    Parameters
+    ----------
+    denoiser : D(x, sigma), trained, or any other.
+    train : (P, N). held_out : (H, N), of the same kind but unseen, at least 2; best as many
+        as samples.
+    sigma : noise level of the attractors, the data in play, the dimension and the gap.
+    turn : noise level at which U-turns turn.
+    count : samples, starts and U-turns. steps : of the reverse process.
+    seed : int, torch.Generator or None.
+
+    Returns
+    -------
+    Generalization.
+
+    Raises
+    ------
+    ValueError : a wrong shape, a number out of range, or a denoiser that returns NaN.
+
+    Examples
+    --------
+    >>> points = torch.randn(216, 8, generator=torch.Generator().manual_seed(0))
+    >>> few, held_out = points.split([16, 200])
+    >>> exact = EmpiricalDenoiser(few)  # is all memory
+    >>> found = generalization_report(exact, few, held_out, turn=0.3, count=100, seed=0)
+    >>> found.memorized, found.flow_return > 0.9
+    (1.0, True)
+    """
+    train = checks.matrix("train", train)
+    held_out = checks.matrix("held_out", held_out, columns=train.shape[1]).to(train)
+    sigma, turn = checks.positive("sigma", sigma), checks.positive("turn", turn)
+    count = checks.whole("count", count, low=2)
+    generator = checks.generator_from(seed, "generalization", train.device)
+    unit = _unit(train)
+    samples = draw(denoiser, train, count, steps, generator)
+    classes = memorization_fractions(samples, train, held_out, seed=generator)
+    rows = train[torch.arange(count, device=train.device) % len(train)]
+    returned = [
+        _returned(uturn(denoiser, rows, VE(), turn, method, steps, generator), rows, unit)
+        for method in ("heun", "sde")
+    ]
+    near = samples + sigma * _normal(samples, generator)
+    weights = EmpiricalDenoiser(train).weights(near, sigma)
+    planted = noised(train, sigma, min(count, 64), generator).states
+    with torch.enable_grad():
+        dimension = manifold_dimension(denoiser, planted, sigma, "effective").value
+    errors = [
+        float(denoising_error(denoiser, points, sigma, draws, generator).mean())
+        for points, draws in ((held_out, 1), (train, -(-len(held_out) // len(train))))
+    ]
+    memory = as_memory(denoiser, train, "fixed-noise", sigma=sigma, max_sweeps=_SWEEPS)
+    found = find_attractors(memory, noised(train, sigma, count, generator), seed=generator)
+    data = found.count("memory") / count
+    return Generalization(
+        memorized=classes.memorized,
+        spurious=classes.spurious,
+        generalized=classes.generalized,
+        delta_memorized=classes.delta_memorized,
+        delta_spurious=classes.delta_spurious,
+        flow_return=returned[0],
+        sde_return=returned[1],
+        in_play=float(effective_number(weights).median()),
+        dimension=float(dimension.mean()),
+        gap=errors[0] / errors[1],
+        basins_of_data=data,
+        basins_of_others=float((found.labels >= 0).double().mean()) - data,
+        basins_of_none=float((found.labels < 0).double().mean()),
+        attractors=found,
+    )
+
+
+@torch.no_grad()
+def two_halves(
+    one: NetworkDenoiser,
+    other: NetworkDenoiser,
+    held_out: Tensor,
+    *,
+    sigma: float = 0.3,
+    count: int = 1000,
+    steps: int = 40,
+    seed: Seed = None,
+) -> TwoHalves:
+    """Do denoisers trained on disjoint data agree?
+
+    Parameters
+    ----------
+    one, other : D(x, sigma) of disjoint data. held_out : (H, N), known to neither.
+    sigma : noise level at which held-out points are denoised. count : samples.
+    steps, seed : as for `generalization_report`.
+
+    Returns
+    -------
+    TwoHalves.
+
+    Raises
+    ------
+    ValueError : a wrong shape or a number out of range.
+
+    Examples
+    --------
+    >>> points = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
+    >>> one, other, held_out = points.split(100)
+    >>> alike = two_halves(EmpiricalDenoiser(one), EmpiricalDenoiser(one), held_out, seed=0)
+    >>> round(alike.samples, 4), alike.disagreement
+    (1.0, 0.0)
+    """
+    held_out = checks.matrix("held_out", held_out)
+    sigma = checks.positive("sigma", sigma)
+    generator = checks.generator_from(seed, "two_halves", held_out.device)
+    mean = held_out.mean(0)
+    state = generator.get_state()
+    own = draw(one, held_out, count, steps, generator) - mean
+    generator.set_state(state)  # the same noise for both
+    others = draw(other, held_out, count, steps, generator) - mean
+    x = held_out + sigma * _normal(held_out, generator)
+    first, second = (denoiser(x, sigma).to(held_out) for denoiser in (one, other))
+    errors = (first - held_out).square().mean() + (second - held_out).square().mean()
+    return TwoHalves(
+        samples=float(torch.cosine_similarity(own, others).mean()),
+        denoised=float(torch.cosine_similarity(first - mean, second - mean).mean()),
+        disagreement=float((first - second).square().mean() / errors),
+    )
+
+
+def draw(
+    denoiser: NetworkDenoiser, data: Tensor, count: int, steps: int = 40, seed: Seed = None
+) -> Tensor:
+    """Samples of a denoiser's reverse flow, (count, N), from noise as wide as noised data.
+
+    Parameters
+    ----------
+    denoiser : D(x, sigma); its flow starts at the highest level it was trained at, 10 rms
+        deviations of the data if that is not known.
+    data : (P, N), for the mean and the width of the first noise.
+    count, steps : at least 1. seed : int, torch.Generator or None.
+
+    Raises
+    ------
+    ValueError : a number out of range.
+    """
+    unit = _unit(data)
+    levels = getattr(denoiser, "levels", None)
+    start = _FIRST * unit if levels is None else levels[1]
+    shape = data.new_empty(checks.whole("count", count), data.shape[1])
+    generator = checks.generator_from(seed, "draw", data.device)
+    noise = data.mean(0) + (start**2 + unit**2) ** 0.5 * _normal(shape, generator)
+    return sample(denoiser, noise, VE(), "heun", steps, start=start)
+
+
+def sphere_dimension(sigma: float) -> float:
+    """Directions left at noise level σ of the exact denoiser of the "sphere".
+
+    Uniform on |x| = R in d dimensions, D(x) = R A(κ) x/r with r = |x|, κ = rR/σ² and
+    A = I_{d/2}/I_{d/2−1}; d + tr tJ = (R/σ)² A′(κ) + (d − 1) R A(κ)/r, here at the typical
+    r² = R² + dσ².
+
+    Raises
+    ------
+    ValueError : sigma not positive.
+
+    Examples
+    --------
+    >>> round(sphere_dimension(0.1), 1), round(sphere_dimension(0.01), 2)
+    (6.9, 7.0)
+    """
+    from scipy.special import ive
+
+    variance = checks.positive("sigma", sigma) ** 2
+    d, R = 8, 8**0.5
+    r = (R**2 + d * variance) ** 0.5
+    kappa = r * R / variance
+    pull = float(ive(d / 2, kappa) / ive(d / 2 - 1, kappa))
+    steeper = 1 - pull**2 - (d - 1) * pull / kappa
+    return R**2 / variance * steeper + (d - 1) * R * pull / r
+
+
+def _returned(ends: Tensor, rows: Tensor, unit: float) -> float:
+    distance = (ends - rows).square().mean(1).sqrt()
+    return float((distance <= RETURNED * unit).double().mean())
+
+
+def _unit(data: Tensor) -> float:
+    """Rms deviation of the data from their mean."""
+    return float((data - data.mean(0)).square().mean().sqrt())
+
+
+def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    noise = torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype)
+    return noise.to(like.device)

@@ -1,0 +1,231 @@
+r"""Data as memories of their own exact denoiser, seen through the geometry of its score.
+
+At noise level σ and t = σ² a U-turn returns to its datum with probability Y, so that below
+Y = ½ each datum is a memory of its own; exp H data are in play; D_eff dimensions are seen,
+and ∫ D_eff d log t = 2 log P for any P points (Biroli et al., arXiv 2402.18491; Achilli et
+al., arXiv 2410.08727). Around a memorized datum the density that any denoiser has learnt is
+a point's, of dimension 0, which tells it from fresh points.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bridges.data import standardised
+from bridges.memorization import distinct
+from diffusion import (
+    OU,
+    EmpiricalDenoiser,
+    likelihood_dimension,
+    local_pca_dimension,
+    manifold_dimension,
+    neighbour_distances,
+    participation_ratio,
+    planted_posterior,
+    two_nn_dimension,
+)
+from diffusion.checks import Seed, generator_from, points
+from diffusion.jacobians import DenoiserLike
+from diffusion.theory import area_law, speciation_time
+
+_STEP = 0.25  # of the noise grid, in log σ²
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class DimensionContrast:
+    """FLIPD dimensions of training points against fresh ones."""
+
+    data: float  # median over training points
+    held_out: float  # median over fresh points
+    separation: float  # probability that a training point has the smaller one: ½ if unknown
+    sem: float  # of the separation if there is nothing to separate
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain numbers, for a result file."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class MemoryGeometry:
+    """A data set as memories. Noise levels are in units of `unit`, the data's rms deviation.
+
+    Curves have one entry a noise level, errors are between planted points.
+    """
+
+    patterns: int  # P
+    size: int  # N
+    unit: float
+    sigma: Array  # (K,) ascending
+    return_probability: Array  # Y
+    entropy: Array  # H/log P, falls to 0 and never crosses it
+    dimension: Array  # D_eff
+    agreement: Array  # φ of the classes; NaN without labels
+    collapse_sigma: float  # where Y = ½
+    collapse_time: float  # the same, Ornstein–Uhlenbeck
+    speciation_time: float  # ½ log of the covariance's largest eigenvalue
+    in_play: float  # exp H at the speciation: effective number of data
+    peak_dimension: float  # the largest D_eff
+    peak_sigma: float
+    area: float  # ∫ D_eff d log σ² over 2 log P: 1 for any data
+    area_sem: float
+    likelihood_dimension: float
+    two_nn_dimension: float
+    local_pca_dimension: float
+    participation_ratio: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists, for a result file."""
+        return {k: v.tolist() if isinstance(v, Array) else v for k, v in asdict(self).items()}
+
+
+def dimension_contrast(
+    denoiser: DenoiserLike, data: Tensor, held_out: Tensor, sigma: float
+) -> DimensionContrast:
+    """Does a denoiser tell its training points from fresh ones, by their dimension?
+
+    Around a memorized datum the density that a model has learnt is a point's, of FLIPD
+    dimension 0, while fresh points lie on the slopes between data, of a dimension too large.
+
+    Parameters
+    ----------
+    denoiser : D(x, sigma), any. sigma : noise level, positive.
+    data : (n, d), what it was made from. held_out : (H, d), of the same kind but unseen.
+
+    Returns
+    -------
+    DimensionContrast; its error is that of ranks in no order (Mann & Whitney 1947).
+
+    Raises
+    ------
+    ValueError : a wrong shape, no point, or sigma not positive.
+
+    Examples
+    --------
+    >>> points = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
+    >>> denoiser = EmpiricalDenoiser(points[:100])
+    >>> dimension_contrast(denoiser, points[:100], points[100:], sigma=0.1).separation > 0.95
+    True
+    """
+    inside = manifold_dimension(denoiser, data, sigma, "flipd").value
+    outside = manifold_dimension(denoiser, held_out, sigma, "flipd").value
+    n, m = len(inside), len(outside)
+    if n == 0 or m == 0:
+        raise ValueError(f"data and held_out must hold points, got {n} and {m}")
+    below = torch.searchsorted(inside.sort().values, outside)  # training points below each
+    separation = float(below.double().mean()) / n
+    error = math.sqrt((n + m + 1) / (12 * n * m))
+    return DimensionContrast(float(inside.median()), float(outside.median()), separation, error)
+
+
+def memory_geometry(
+    data: Tensor,
+    labels: Tensor | None = None,
+    sigma: Array | None = None,
+    draws: int = 1000,
+    seed: Seed = None,
+) -> MemoryGeometry:
+    """A data set as memories of its exact denoiser: collapse, speciation, dimensions.
+
+    Parameters
+    ----------
+    data : (P, N), at least 4 different points; repeated ones count once. It is centred and
+        divided by its rms deviation, the unit of all noise levels here.
+    labels : class of each point (P,), whole numbers from 0; None: no agreement.
+    sigma : (K,) noise levels, increasing; None: `noise_grid(data)`.
+    draws : planted points a noise level.
+    seed : int, torch.Generator or None. All noise levels share their draws.
+
+    Returns
+    -------
+    MemoryGeometry.
+
+    Raises
+    ------
+    ValueError : a wrong shape, not finite, too few points, or bad labels or noise levels.
+
+    Examples
+    --------
+    >>> points = torch.randn(100, 10, generator=torch.Generator().manual_seed(0))
+    >>> found = memory_geometry(points, draws=200, seed=0)
+    >>> abs(found.area - 1) < 0.1, 0.5 < found.collapse_sigma**2 < 1
+    (True, True)
+    """
+    kept = distinct(points("data", data))
+    if len(kept) < 4:
+        raise ValueError(f"data must hold at least 4 different points, got {len(kept)}")
+    rows, unit = standardised(points("data", data)[kept].double())
+    classes = None if labels is None else torch.as_tensor(labels)[kept]
+    sigma = noise_grid(rows) if sigma is None else np.asarray(sigma, dtype=np.float64)
+    base = generator_from(seed, "memory_geometry").initial_seed()
+    P, size = rows.shape
+    denoiser = EmpiricalDenoiser(rows)
+    found = [planted_posterior(denoiser, float(s), draws, classes, seed=base) for s in sigma]
+    Y = np.array([float(one.participation.mean()) for one in found])
+    entropy = np.array([float(one.entropy.mean()) for one in found])
+    dimension = torch.stack([one.dimension for one in found]).numpy()  # (K, draws)
+    spectrum = torch.linalg.eigvalsh(torch.cov(rows.T).reshape(size, size))
+    logs = 2 * np.log(sigma)
+    tail = float(torch.log1p(spectrum.clamp(min=0) / sigma[-1] ** 2).sum())
+    area = (np.trapezoid(dimension, logs, axis=0) + tail) / float(area_law(P))
+    collapse = _crossing(logs, Y)
+    species = speciation_time(spectrum.numpy())
+    in_play = np.interp(2 * math.log(max(_level(species), sigma[0])), logs, entropy)
+    mean = dimension.mean(1)
+    return MemoryGeometry(
+        patterns=P,
+        size=size,
+        unit=unit,
+        sigma=sigma,
+        return_probability=Y,
+        entropy=entropy / math.log(P),
+        dimension=mean,
+        agreement=np.array([float(one.agreement.mean()) for one in found]),
+        collapse_sigma=collapse,
+        collapse_time=float(OU().time(collapse)),
+        speciation_time=species,
+        in_play=math.exp(in_play),
+        peak_dimension=float(mean.max()),
+        peak_sigma=float(sigma[mean.argmax()]),
+        area=float(area.mean()),
+        area_sem=float(area.std(ddof=1) / math.sqrt(draws)) if draws > 1 else math.nan,
+        likelihood_dimension=likelihood_dimension(rows, min(20, P - 1)),
+        two_nn_dimension=two_nn_dimension(rows, "likelihood"),
+        local_pca_dimension=float(local_pca_dimension(rows, min(30, P - 1)).mean()),
+        participation_ratio=participation_ratio(rows),
+    )
+
+
+def noise_grid(data: Tensor) -> Array:
+    """Noise levels from where all data are apart to where they are one Gaussian cloud, (K,).
+
+    From a tenth of the smallest distance to ten times the largest variance, in the units of
+    the data, which are those of `memory_geometry` if it is standardised.
+    """
+    different = points("data", data)[distinct(data)].double()
+    nearest = float(neighbour_distances(different, different, 2)[:, 1].min())
+    largest = float(torch.linalg.matrix_norm(different - different.mean(0), 2))
+    low = 2 * math.log(nearest / 10)
+    high = math.log(10 * largest**2 / len(different))
+    return np.exp(np.linspace(low, high, max(2, math.ceil((high - low) / _STEP) + 1)) / 2)
+
+
+def _crossing(logs: Array, falling: Array, level: float = 0.5) -> float:
+    """exp(u/2) where a curve falls through `level`; NaN if it does not."""
+    below = np.flatnonzero(falling < level)
+    if len(below) == 0 or below[0] == 0:
+        return math.nan
+    k = int(below[0])
+    part = (falling[k - 1] - level) / (falling[k - 1] - falling[k])
+    return float(np.exp((logs[k - 1] + part * (logs[k] - logs[k - 1])) / 2))
+
+
+def _level(time: float) -> float:
+    """The noise level of an Ornstein–Uhlenbeck time, 0 before it begins."""
+    return float(OU().noise_level(max(time, 0.0)))

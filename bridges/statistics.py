@@ -1,0 +1,66 @@
+"""Errors of counted fractions, and how many things a set of weights speaks of."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from hopfield import checks
+
+_SUM = 1e-3  # allowed error of a sum of weights, for single precision
+
+
+def binomial_sem(fraction: float, trials: int) -> float:
+    """Standard error of a fraction counted in independent trials.
+
+    sqrt(f(1 − f)/n); where f is 0 or 1, and that would vanish, the far end of Wilson's
+    interval of one standard error, 1/(n + 1).
+
+    Parameters
+    ----------
+    fraction : f in [0, 1]. trials : n, at least 1.
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
+
+    Examples
+    --------
+    >>> binomial_sem(0.5, 100), binomial_sem(0.0, 99)
+    (0.05, 0.01)
+    """
+    f = checks.number("fraction", fraction, low=0, high=1)
+    n = checks.whole("trials", trials)
+    return math.sqrt(f * (1 - f) / n) if 0 < f < 1 else 1 / (n + 1)
+
+
+def effective_number(
+    weights: Tensor, *, rows: int | None = None, columns: int | None = None
+) -> Tensor:
+    """How many patterns a state speaks of: k_eff = exp H(w), H = −Σ w log w.
+
+    Parameters
+    ----------
+    weights : (B, P), not negative, each row of sum 1. rows, columns : B and P, if known.
+
+    Returns
+    -------
+    (B,), 1 (a single pattern) to P, float64.
+
+    Raises
+    ------
+    ValueError : another shape, a negative weight, a row that does not sum to 1.
+
+    Examples
+    --------
+    >>> effective_number(torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
+    tensor([1., 2.], dtype=torch.float64)
+    """
+    w = checks.matrix("weights", weights, columns=columns).double()
+    if rows not in (None, len(w)):
+        raise ValueError(f"weights must have {rows} rows, got {len(w)}")
+    if not (w >= 0).all() or not ((w.sum(1) - 1).abs() <= _SUM).all():
+        raise ValueError("weights must be rows of sum 1 without negative entries")
+    return torch.special.entr(w).sum(1).exp()

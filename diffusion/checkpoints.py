@@ -1,0 +1,173 @@
+r"""Denoisers and unfinished trainings on disk, as safetensors: tensors, and a record in JSON.
+
+The record of a denoiser names its architecture, the arguments that make it again, and the
+numbers of its preconditioning. A file carries a digest of all that is in it, so that one
+that was cut short, changed, or made by something else is told from a sound one; nothing in
+it is ever executed. Files are written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from diffusion.networks import ARCHITECTURES, NetworkDenoiser
+
+_FORMAT = "hopfield-diffusion denoiser 1"
+_OWN = "denoiser."  # names of the weights of the denoiser itself; a training has more
+
+Record = dict[str, Any]
+
+
+def save_denoiser(denoiser: NetworkDenoiser, path: str | Path) -> None:
+    """Write a denoiser to a safetensors file, whole or not at all.
+
+    Parameters
+    ----------
+    denoiser : of one of our networks. path : a file, replaced if it is there.
+
+    Raises
+    ------
+    ValueError : a network that is none of ours, so that its file could not be read again.
+    OSError : the disk refuses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from diffusion import ResidualMLP
+    >>> denoiser = NetworkDenoiser(ResidualMLP(2, seed=0), scale=0.5)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_denoiser(denoiser, f"{folder}/mine.safetensors")
+    ...     load_denoiser(f"{folder}/mine.safetensors").scale
+    0.5
+    """
+    write(path, *describe(denoiser))
+
+
+def load_denoiser(path: str | Path, device: torch.device | str = "cpu") -> NetworkDenoiser:
+    """Read a denoiser from its own file, or from the checkpoint of its training.
+
+    Parameters
+    ----------
+    path : a file of `save_denoiser`, or a checkpoint of `train_denoiser`, of which it takes
+        the running average. device : where it shall live.
+
+    Returns
+    -------
+    NetworkDenoiser, its weights frozen.
+
+    Raises
+    ------
+    ValueError : no such file, or one that is cut short, changed, or not ours.
+    """
+    tensors, record = read(path)
+    found = record["denoiser"]
+    try:
+        network = ARCHITECTURES[found["architecture"]](**found["config"])
+        weights = {
+            name.removeprefix(_OWN): value
+            for name, value in tensors.items()
+            if name.startswith(_OWN)
+        }
+        mean = weights.pop("mean")
+        network.load_state_dict(weights)
+        levels = found["levels"] and tuple(found["levels"])
+        denoiser = NetworkDenoiser(network, found["scale"], mean, levels, found["label"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(
+            f"checkpoint {path} does not fit an architecture of "
+            f"{', '.join(ARCHITECTURES)}: {_first_line(error)}"
+        ) from error
+    network.requires_grad_(False)
+    return denoiser.to(device)
+
+
+def describe(denoiser: NetworkDenoiser) -> tuple[dict[str, Tensor], Record]:
+    """Tensors and record of a denoiser. Raises ValueError for a network that is not ours."""
+    network = denoiser.network
+    tensors = {_OWN + name: value for name, value in network.state_dict().items()}
+    tensors[_OWN + "mean"] = denoiser.mean
+    own = {
+        "architecture": architecture(network),
+        "config": network.config,
+        "scale": denoiser.scale,
+        "levels": denoiser.levels and list(denoiser.levels),
+        "label": denoiser.label,
+    }
+    return tensors, {"denoiser": own}
+
+
+def architecture(network: torch.nn.Module) -> str:
+    """The name of one of our networks. Raises ValueError for another."""
+    for name, kind in ARCHITECTURES.items():
+        if type(network) is kind:
+            return name
+    known = ", ".join(kind.__name__ for kind in ARCHITECTURES.values())
+    raise ValueError(
+        f"network must be one of {known} to be written, got {type(network).__name__}; "
+        "save its state_dict yourself"
+    )
+
+
+def write(path: str | Path, tensors: dict[str, Tensor], record: Record) -> None:
+    """Tensors and their record into one file, there whole or not at all."""
+    held = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    text = json.dumps(record, sort_keys=True)
+    about = {"format": _FORMAT, "record": text, "digest": _digest(held, text)}
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(save(held, about))
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read(path: str | Path) -> tuple[dict[str, Tensor], Record]:
+    """Tensors and record of a file of `write`. Raises ValueError for any other file."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"checkpoint: no file {str(path)!r}")
+    content = path.read_bytes()
+    try:
+        tensors = load(content)
+        length = int.from_bytes(content[:8], "little")
+        about = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    except (SafetensorError, ValueError) as error:
+        raise ValueError(
+            f"checkpoint {path} is cut short or not a safetensors file: {_first_line(error)}"
+        ) from error
+    if about.get("format") != _FORMAT:
+        raise ValueError(
+            f"checkpoint {path} must have format {_FORMAT!r}, got {about.get('format')!r}"
+        )
+    if about.get("digest") != _digest(tensors, about.get("record", "")):
+        raise ValueError(f"checkpoint {path} was changed after it was written: its digest differs")
+    return tensors, json.loads(about["record"])
+
+
+def _digest(tensors: dict[str, Tensor], text: str) -> str:
+    found = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        found.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

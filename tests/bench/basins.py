@@ -1,0 +1,47 @@
+"""Basins: what it costs to put the ends of many starts together."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from clock import row
+
+from bridges import as_memory, basin_fractions
+from bridges.memory import Memory, recall
+from bridges.starts import Starts, noised, spins
+from diffusion import EmpiricalDenoiser
+from hopfield import HopfieldNetwork, hebbian, random_patterns
+
+_ROWS = 2**14  # as the measurement retrieves them
+
+
+def basins(what: str, memory: Memory, starts: Starts) -> None:
+    """Seconds of the measurement, and what it adds to the dynamics alone."""
+
+    def dynamics() -> None:
+        generator = torch.Generator().manual_seed(0)
+        for part in starts.states.split(_ROWS):
+            recall(memory, part, starts.overlap, generator)
+
+    best = [float("inf"), float("inf")]
+    for _ in range(3):  # in turn: they are held against each other
+        for k, run in enumerate((dynamics, lambda: basin_fractions(memory, starts, seed=0))):
+            start = time.perf_counter()
+            run()
+            best[k] = min(best[k], time.perf_counter() - start)
+    bare, ours = best
+    row(what, f"{ours:.1f} s", "10 s", 10 / ours, ">= 1")
+    row("  against the dynamics alone", f"{ours:.2f} s", f"{bare:.2f} s", ours / bare, "<= 1.1")
+
+
+def lines() -> None:
+    xi = torch.randn(1000, 64, generator=torch.Generator().manual_seed(0))
+    exact, starts = EmpiricalDenoiser(xi), noised(xi, 1.0, 100_000, seed=1)
+    basins("basins, 100000 starts, P=1000, d=64, fixed σ", as_memory(exact, sigma=1.0), starts)
+    few = Starts(starts.states[:4000], starts.measure)
+    flow = as_memory(exact, dynamics="flow", sigma=1.0)
+    basins("basins, 4000 starts of a flow of 50 steps", flow, few)
+    binary = random_patterns(12, 200, seed=0)
+    network = as_memory(HopfieldNetwork(hebbian(binary)), binary)
+    basins("basins, 20000 random spins, N=200, P=12", network, spins(20_000, 200, seed=1))
