@@ -1,9 +1,9 @@
 """Sphinx extension: a reference page for each package, from its docstrings.
 
-The pages list what a package names in `__all__`, so that a new name appears by itself. The
-docstrings are plain text with formulas: what reStructuredText would take for markup is
-escaped, formulas that stand indented keep their lines, and the sections of the NumPy style
-become fields.
+A page has a section for each module that the names of `__all__` come from, with the head of
+the module, its formulas, and then these names; a new name appears by itself. The docstrings
+are plain text with formulas: what reStructuredText would take for markup is escaped, formulas
+that stand indented keep their lines, and the sections of the NumPy style become fields.
 """
 
 import inspect
@@ -13,40 +13,48 @@ from pathlib import Path
 
 PAGES = Path(__file__).parent / "api"
 PACKAGES = ("hopfield", "hopfield.theory", "diffusion", "diffusion.theory", "bridges")
-PAGE = """# {name}
-
-```{{eval-rst}}
-.. automodule:: {name}
-   :members:
-   :show-inheritance:
-```
-"""
 CODE = re.compile(r"``[^`]+``|`[^`]+`")
 
 
-def documented():
-    """The packages, and the modules that they count among their names."""
-    for package in PACKAGES:
-        yield package
-        found = import_module(package)
-        for name in found.__all__:
-            if inspect.ismodule(getattr(found, name)):
-                yield f"{package}.{name}"
-
-
 def write_pages(app):
-    """A page a module; one that has not changed is left as it is, and not built again."""
+    """A page a package; one that has not changed is left as it is, and not built again."""
     PAGES.mkdir(exist_ok=True)
-    wanted = {f"{name}.md": PAGE.format(name=name) for name in documented()}
-    listed = "\n".join(sorted(name.removesuffix(".md") for name in wanted))
-    wanted["index.md"] = f"# Reference\n\n```{{toctree}}\n{listed}\n```\n"
-    for page in PAGES.glob("*.md"):
-        if page.name not in wanted:
-            page.unlink()
+    wanted = {f"{package}.md": page(package) for package in PACKAGES}
+    listed = "\n".join(PACKAGES)
+    wanted["index.md"] = f"# Reference\n\n```{{toctree}}\n:maxdepth: 2\n\n{listed}\n```\n"
     for name, text in wanted.items():
-        page = PAGES / name
-        if not page.exists() or page.read_text() != text:
-            page.write_text(text)
+        file = PAGES / name
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
+
+
+def page(package):
+    """The reference of a package, module by module."""
+    found = import_module(package)
+    homes = {}
+    for name in found.__all__:
+        value = getattr(found, name)
+        if inspect.ismodule(value):
+            homes.setdefault(value.__name__, []).append(None)
+        else:
+            homes.setdefault(getattr(value, "__module__", package), []).append(name)
+    lines = [f"# {package}", "", inspect.getdoc(found).splitlines()[0], ""]
+    for module, names in sorted(homes.items()):
+        lines += [f"## {module}", "", "```{eval-rst}", f".. automodule:: {module}"]
+        lines += ["   :members:"] * (None in names) + [""]
+        for name in filter(None, names):
+            value = getattr(found, name)
+            lines += [f".. auto{kind(value)}:: {package}.{name}"]
+            lines += ["   :members:", "   :show-inheritance:"] * inspect.isclass(value) + [""]
+        lines += ["```", ""]
+    return "\n".join(lines)
+
+
+def kind(value):
+    """The word that autodoc has for an object."""
+    if inspect.isclass(value):
+        return "exception" if issubclass(value, BaseException) else "class"
+    return "function" if callable(value) else "data"
 
 
 def to_rst(lines):
@@ -103,6 +111,8 @@ def escape(text):
     for code in CODE.finditer(text):
         found += _escape(text[end : code.start()]) + f"``{code[0].strip('`')}``"
         end = code.end()
+        if text[end : end + 1].isalnum():  # as in `overlap`², which must not touch
+            found += r"\ "
     return found + _escape(text[end:])
 
 
