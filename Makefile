@@ -28,7 +28,7 @@ bench: $(READY) $(PEERS)  ## speed, as ratios measured in one run
 
 docs: $(DOCS)  ## these pages, with the figures of all studies' quick presets
 	@echo "== building docs/_build/html (a minute or two a study the first time; resumes)"
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 clean:

@@ -16,9 +16,9 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
-from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -78,7 +78,7 @@ def folder(name):
     return ROOT / "results" / "docs" / name
 
 
-class Study(Directive):
+class Study(SphinxDirective):
     """The command of a study, the figure it makes and what it prints."""
 
     required_arguments = 1
@@ -86,6 +86,7 @@ class Study(Directive):
     def run(self):
         name = self.arguments[0]
         table, figure = FIGURES / f"{name}.txt", FIGURES / f"{name}.png"
+        self.env.note_dependency(str(table))
         command = f"python scripts/{name}.py --preset quick"
         found = [nodes.literal_block(command, command, language="sh")]
         if not (table.exists() and figure.exists()):
@@ -95,7 +96,7 @@ class Study(Directive):
         return [*found, image, nodes.literal_block(text, text, language="text")]
 
 
-class Gallery(Directive):
+class Gallery(SphinxDirective):
     """Every study: a link to its page, under its figure."""
 
     def run(self):
@@ -103,6 +104,7 @@ class Gallery(Directive):
         for name in filter(exists, pages()):
             title = (DOCS / "studies" / f"{name}.md").read_text().splitlines()[0].lstrip("# ")
             lines += [f"**[{title}]({name}.md)**", ""]
+            self.env.note_dependency(str(FIGURES / f"{name}.png"))
             if (FIGURES / f"{name}.png").exists():
                 lines += [f"[![{title}](/figures/{name}.png)]({name}.md)", ""]
         holder = nodes.container()
