@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
 PEERS := .venv/peers/.installed
+DOCS := .venv/.docs
 
-.PHONY: compare test test-all lint bench clean
+.PHONY: compare test test-all lint bench docs clean
 
 compare: $(READY)  ## the main job: every memory on real digits
 	@echo "== comparing memories on scikit-learn's digits (about half a minute)"
@@ -25,8 +26,13 @@ lint: $(READY)  ## formatting, lint and types
 bench: $(READY) $(PEERS)  ## speed, as ratios measured in one run
 	$(BIN)/python tests/bench .venv/peers/bin/python
 
+docs: $(DOCS)  ## these pages, with the figures of all studies' quick presets
+	@echo "== building docs/_build/html (a minute or two a study the first time; resumes)"
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build *.egg-info docs/_build docs/api docs/figures
 
 $(READY): pyproject.toml constraints.txt
 	@echo "== making .venv and installing what constraints.txt names (a minute or two)"
@@ -34,6 +40,11 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	@touch $(READY)
+
+$(DOCS): $(READY)
+	@echo "== installing what builds the documentation"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $(DOCS)
 
 $(PEERS): $(READY)
 	@echo "== installing the libraries to compare with, in an environment of their own"

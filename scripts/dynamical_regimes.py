@@ -460,7 +460,7 @@ def _edge(pair: Any) -> str:
     from bridges.tables import uncertain
 
     value, sem = float(pair[0]), float(pair[1])
-    if math.isnan(value):
+    if math.isnan(value) or value < RATIOS[0]:  # not even the pattern itself comes home
         return "none"
     return f"> {RATIOS[-1]:g}" if math.isinf(value) else uncertain(value, sem)
 

@@ -1,43 +1,160 @@
-"""Every block of the README runs as it stands."""
+"""Every block and every command of the README and of the documentation runs as it stands.
 
+The Python blocks of the README run each alone, those of a page of docs/ one after another, as
+they are read. Commands of `bridges` are run in the order of their page, with fewer samples
+and trials; those that need a cluster, and the studies, whose own tests run them, are parsed by
+the command they call: names and values of all options are checked, nothing is measured.
+"""
+
+import importlib.util
 import re
 import shlex
+import sys
+import tomllib
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
+import torch
+import yaml
 from click.testing import CliRunner
 
 from bridges.cli import main
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-COMMANDS = re.findall(r"^\.venv/bin/bridges (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+STUDIES = sorted(page.stem for page in (DOCS / "studies").glob("*.md") if page.stem != "index")
+PAGES = [
+    ROOT / "README.md",
+    *sorted(DOCS.glob("*.md")),
+    *(DOCS / "studies" / f"{name}.md" for name in STUDIES),
+]
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+COMMAND = re.compile(r"^(?:\.venv/bin/)?((?:bridges|python scripts/\w+\.py) .*?)(?:\s+#.*)?$", re.M)
+MEASURING = ("retrieve", "capacity", "compare", "memorization")
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_python_blocks(block, capsys):
+def blocks(page):
+    return PYTHON.findall(page.read_text())
+
+
+def commands(page):
+    """The commands of a page, each as a list of words."""
+    found = [line for block in SHELL.findall(page.read_text()) for line in COMMAND.findall(block)]
+    return [shlex.split(line) for line in found]
+
+
+README = PAGES[0]
+RUN = [page for page in PAGES[1:] if blocks(page) or commands(page)]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A folder to write into, with a user's data; one thread, where tests would wait."""
+    monkeypatch.chdir(tmp_path)
+    np.save("mine.npy", np.random.default_rng(0).normal(size=(40, 20)))
+    before = torch.get_num_threads(), numba.get_num_threads()
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+    yield
+    torch.set_num_threads(before[0])
+    numba.set_num_threads(before[1])
+
+
+def study(name):
+    """The command of a script."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules[name]  # where dataclasses look their module up
+    return module.main
+
+
+def follow(words):
+    """Run a command, cheaply; or have it parsed by what it calls."""
+    if words[0] == "python":
+        study(Path(words[1]).stem).make_context(words[1], words[2:])
+        return
+    if "--cluster" in words:
+        verb = main.commands[words[1]]
+        verb.make_context(words[1], words[2:])
+        return
+    cheap = []
+    if words[1] in MEASURING:
+        trials = "--draws" if words[1] == "memorization" else "--trials"
+        cheap = ["--samples", "2", trials, "4", "--jobs", "1"]
+    result = CliRunner().invoke(main, words[1:] + cheap)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("block", blocks(README))
+def test_blocks_of_the_readme(block, capsys):
     exec(compile(block, "README.md", "exec"), {})
     assert capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands(command, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    np.save("mine.npy", np.random.default_rng(0).normal(size=(40, 20)))
-    words = shlex.split(command)
-    trials = "--draws" if words[0] == "memorization" else "--trials"
-    cheap = [] if words == ["models"] else ["--samples", "2", trials, "10", "--jobs", "1"]
-    result = CliRunner().invoke(main, words + cheap)
-    assert result.exit_code == 0, result.output
+@pytest.mark.parametrize("words", commands(README), ids=" ".join)
+def test_commands_of_the_readme(words):
+    follow(words)
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
+def test_pages(page, capsys):
+    for words in commands(page):
+        follow(words)
+    names = {"__name__": page.stem}
+    for block in blocks(page):
+        capsys.readouterr()
+        exec(compile(block, page.name, "exec"), names)
+        assert capsys.readouterr().out, block
 
 
 def test_there_is_something_to_test():
-    assert len(BLOCKS) >= 2
-    assert len(COMMANDS) >= 4
+    assert len(blocks(README)) >= 2
+    assert len(commands(README)) >= 4
+    assert {page.stem for page in RUN} >= {"tutorial", "extending", "coming-from", "scale"}
 
 
-def test_make_targets_exist():
-    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
-    for target in re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+def test_a_wrong_option_would_be_found():
+    with pytest.raises(Exception, match="No such option"):
+        follow(["python", "scripts/unlearning.py", "--lodas", "3"])
+    with pytest.raises(Exception, match="is not a number"):
+        follow(["bridges", "retrieve", "--cluster", "tcp://127.0.0.1:1", "--overlaps", "half"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_make_targets_exist(page):
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.M):
+        assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_every_study_has_a_page_that_shows_it():
+    scripts = {script.stem for script in (ROOT / "scripts").glob("*.py")}
+    assert scripts <= set(STUDIES)
+    for name in STUDIES:
+        assert f"```{{study}} {name}\n```" in (DOCS / "studies" / f"{name}.md").read_text()
+
+
+def test_the_citation_names_the_version_and_what_it_must():
+    citation = yaml.safe_load((DOCS / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert citation["version"] == project["version"]
+    assert citation["license"] == project["license"]
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+
+
+@pytest.mark.slow
+def test_the_pages_are_built_without_a_warning(tmp_path, monkeypatch):
+    """Without figures: those are the gallery's, which runs the studies."""
+    build = pytest.importorskip("sphinx.cmd.build", reason="needs the extra docs")
+    monkeypatch.chdir(ROOT)
+    code = build.main(["-W", "--keep-going", "-q", "-D", "gallery_run=0", "docs", str(tmp_path)])
+    assert code == 0
+    reference = (tmp_path / "api" / "bridges.html").read_text()
+    assert 'id="bridges.retrieval_map"' in reference
+    assert (tmp_path / "studies" / "unlearning.html").exists()

@@ -227,3 +227,10 @@ def test_memorization_refuses_bad_input_in_one_line(words, message):
     text = call(main, "memorization", *words.split(), code=2)
     (error,) = (line for line in text.splitlines() if line.startswith("Error:"))
     assert message in error
+
+
+def test_an_edge_beyond_the_cues_is_told_by_its_side():
+    told = script("dynamical_regimes")._edge
+    assert told((math.inf, math.nan)) == "> 1.8"
+    assert told((-math.inf, math.nan)) == told((math.nan, math.nan)) == "none"
+    assert told((0.5, 0.02)) == "0.50(2)"

@@ -1,0 +1,24 @@
+"""How Sphinx builds the documentation: `make docs`, into docs/_build/html."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE)]
+
+project = "hopfield-diffusion"
+author = "The hopfield-diffusion developers"
+project_copyright = f"2026, {author}"
+release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"]
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "gallery", "reference"]
+exclude_patterns = ["_build"]
+myst_heading_anchors = 2
+
+autodoc_member_order = "groupwise"
+autodoc_typehints_format = "short"
+copybutton_exclude = ".linenos, .gp, .go"
+
+html_theme = "furo"
+html_title = f"{project} {release}"

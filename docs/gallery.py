@@ -1,0 +1,122 @@
+"""Sphinx extension: the studies' figures and tables, made by the build itself.
+
+Each `scripts/NAME.py` that has a page `studies/NAME.md` is run with its `quick` preset into
+`results/docs/NAME`. A run that is finished there is only told again, and nothing is run
+while no code has changed since; delete `results/docs` to measure everything anew. A page
+whose script does not exist is left out, so that text may come before its study.
+
+    ```{study} NAME      its command, figure and printed table, on its page
+    ```{gallery}         every study with its figure
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+FIGURES = DOCS / "figures"
+CODE = ("scripts", "hopfield", "diffusion", "bridges")
+log = logging.getLogger(__name__)
+
+
+def pages():
+    """Names of the studies that have a page, whether they exist or not."""
+    return sorted(page.stem for page in (DOCS / "studies").glob("*.md") if page.stem != "index")
+
+
+def exists(name):
+    """Whether a study is there to be run."""
+    return (ROOT / "scripts" / f"{name}.py").is_file()
+
+
+def leave_out(app, config):
+    """Leave out the pages of studies that do not exist."""
+    config.exclude_patterns += [f"studies/{name}.md" for name in pages() if not exists(name)]
+
+
+def measure(app):
+    """Run every study that is older than the code, and keep its figure and its table."""
+    if not app.config.gallery_run:
+        return
+    FIGURES.mkdir(exist_ok=True)
+    changed = max(file.stat().st_mtime for room in CODE for file in (ROOT / room).rglob("*.py"))
+    for name in filter(exists, pages()):
+        table = FIGURES / f"{name}.txt"
+        if table.exists() and table.stat().st_mtime > changed:
+            continue
+        log.info("gallery: %s --preset quick, a minute or two unless it has been run", name)
+        done = run(name)
+        if done.returncode == 2 and "another run" in done.stderr:  # its preset has changed
+            done = run(name, "--overwrite")
+        if done.returncode:
+            log.warning("scripts/%s.py failed:\n%s", name, done.stderr)
+            continue
+        shutil.copyfile(folder(name) / "figure.png", FIGURES / f"{name}.png")
+        table.write_text(done.stdout[: done.stdout.rindex("written to ")])
+
+
+def run(name, *words):
+    """A study as a user runs it."""
+    command = [sys.executable, f"scripts/{name}.py", "--preset", "quick", "--out", folder(name)]
+    found = os.environ.get("PYTHONPATH")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT)] + [found] * bool(found))}
+    return subprocess.run(
+        [*command, *words], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+
+
+def folder(name):
+    """Where a study's results are kept from one build to the next."""
+    return ROOT / "results" / "docs" / name
+
+
+class Study(SphinxDirective):
+    """The command of a study, the figure it makes and what it prints."""
+
+    required_arguments = 1
+
+    def run(self):
+        name = self.arguments[0]
+        table, figure = FIGURES / f"{name}.txt", FIGURES / f"{name}.png"
+        self.env.note_dependency(str(table))
+        command = f"python scripts/{name}.py --preset quick"
+        found = [nodes.literal_block(command, command, language="sh")]
+        if not (table.exists() and figure.exists()):
+            return [*found, nodes.paragraph("", "Its figure is made by `make docs`.")]
+        image = nodes.image(uri=f"/figures/{name}.png", alt=f"The figure of {name}")
+        text = table.read_text().rstrip()
+        return [*found, image, nodes.literal_block(text, text, language="text")]
+
+
+class Gallery(SphinxDirective):
+    """Every study: a link to its page, under its figure."""
+
+    def run(self):
+        lines = []
+        for name in filter(exists, pages()):
+            title = (DOCS / "studies" / f"{name}.md").read_text().splitlines()[0].lstrip("# ")
+            lines += [f"**[{title}]({name}.md)**", ""]
+            self.env.note_dependency(str(FIGURES / f"{name}.png"))
+            if (FIGURES / f"{name}.png").exists():
+                lines += [f"[![{title}](/figures/{name}.png)]({name}.md)", ""]
+        holder = nodes.container()
+        self.state.nested_parse(StringList(lines), 0, holder)
+        return holder.children
+
+
+def setup(app):
+    """What Sphinx calls; `-D gallery_run=0` builds without running any study."""
+    app.add_config_value("gallery_run", True, "env", bool)
+    app.add_directive("study", Study)
+    app.add_directive("gallery", Gallery)
+    app.connect("config-inited", leave_out)
+    app.connect("builder-inited", measure)
+    return {"parallel_read_safe": True}
