@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 FILES = ["config.json", "figure.png", "points.jsonl", "results.csv", "summary.json"]
 TINY = {
-    "losing_dimensions": "--loads 10,100 --patterns 30 --levels 4 --draws 4 --sets 3",
+    "losing_dimensions": "--loads 10,100 --patterns 30 --levels 4 --draws 4 --sets 3 "
+    "--dimension 8 --subspaces 2 2 --trained 5,10 --training-steps 4 --width 8",
     "dynamical_regimes": "--patterns 60 --levels 4 --draws 20 --dimension 20 --intrinsic 5",
 }
 
@@ -93,6 +94,7 @@ def test_one_sample_has_no_error_and_says_so(study):
 def test_dimensions_are_kept_and_lost_as_theory_says():
     words = "--dimension 12 --subspaces 2 2 --variances 1 0.05 --patterns 1000 --loads 30,1000"
     words += " --levels 13 --draws 40 --sets 40 --samples 5 --jobs 1 --json"
+    words += " --trained 20 --training-steps 5 --width 8"
     found = json.loads(run("losing_dimensions", *words.split()))
     order = found["order"]
     # noise variances of SNR = 1, dims (2, 2), P = 1000
@@ -157,9 +159,10 @@ def test_speciation_collapse_and_basins_lie_where_theory_puts_them():
     ("study", "words", "message"),
     [
         ("losing_dimensions", "--variances 0.1 1", "variances must fall, λ₁ > λ₂, got 0.1 and 1"),
-        ("losing_dimensions", "--dimension 3", "subspaces must fit into 3 dimensions, got 2 + 2"),
-        ("losing_dimensions", "--patterns 1", "patterns and loads must be at least 2, got 1"),
-        ("losing_dimensions", "--loads 1,10", "patterns and loads must be at least 2"),
+        ("losing_dimensions", "--dimension 3", "subspaces must fit into 3 dimensions, got 3 + 3"),
+        ("losing_dimensions", "--patterns 1", "loads and trained must be at least 2, got 1, "),
+        ("losing_dimensions", "--loads 1,10", "patterns, loads and trained must be at least 2"),
+        ("losing_dimensions", "--trained 1,5", "patterns, loads and trained must be at least 2"),
         ("losing_dimensions", "--subspaces 0 2", "--subspaces"),
         ("losing_dimensions", "--levels 2", "--levels"),
         ("losing_dimensions", "--preset slow", "'slow' is not one of 'quick', 'paper'"),
