@@ -62,8 +62,13 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
         raise ValueError(f"size is for random data; {data} has size {stored.shape[1]}, got {size}")
     if not 1 <= patterns <= len(stored):
         raise ValueError(f"patterns must lie in [1, {len(stored)}] for {data}, got {patterns}")
-    order = torch.randperm(len(stored), generator=checks.generator_from(seed, "pattern_set"))
-    return stored[order[:patterns]]
+    return stored[_order(len(stored), seed)[:patterns]]
+
+
+def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
+    """The class of each pattern of `pattern_set`, (P,), where it is known."""
+    known = class_labels(data)
+    return None if known is None else known[_order(len(known), seed)[:patterns]]
 
 
 def vectors(data: str, kind: str) -> Tensor:
@@ -141,6 +146,10 @@ def standardised(rows: Tensor) -> tuple[Tensor, float]:
     if not unit > 0:
         raise ValueError(f"data must hold at least 2 different vectors, got {len(rows)} alike")
     return centred / unit, unit
+
+
+def _order(count: int, seed: int) -> Tensor:
+    return torch.randperm(count, generator=checks.generator_from(seed, "pattern_set"))
 
 
 def _on_sphere(rows: Tensor) -> Tensor:
