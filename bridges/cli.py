@@ -74,6 +74,53 @@ def capacity(model: list[str], loads: list[int] | None, overlap: float, **shared
 
 
 @main.command()
+@options.shared("model", "data", "patterns")
+@click.option(
+    "--measure",
+    type=click.Choice(["noised", "random"]),
+    default="noised",
+    show_default=True,
+    help="Starts: patterns corrupted to --overlap, or random states as large.",
+)
+@click.option(
+    "--starts", type=click.IntRange(1), default=2000, show_default=True, help="Starts a memory."
+)
+@options.shared("overlap", *(name for name in _SETTING if name not in ("criterion", "trials")))
+@options.shared(*_RUN)
+@options.plain_errors
+def basins(
+    model: list[str],
+    data: str,
+    patterns: int,
+    measure: str,
+    starts: int,
+    overlap: float,
+    **shared: Any,
+) -> None:
+    """Attractors and their basins: where many starts end, and what that is."""
+    from dataclasses import asdict, fields
+
+    from bridges.basin_survey import BasinSurvey, conclude
+    from bridges.comparison import Setting
+    from bridges.data import fingerprint, place
+
+    content = fingerprint(data)
+    names = [f.name for f in fields(Setting) if f.name in shared]
+    setting = Setting(place(data), **{name: shared.pop(name) for name in names})
+    survey = BasinSurvey(setting, patterns, measure, overlap, starts)
+    setting.check(model, [patterns])
+    _conduct(
+        "basins",
+        data,
+        survey.measurement(),
+        [{"model": name} for name in model],
+        asdict(survey) | {"data": data, "content": content},
+        conclude,
+        **shared,
+    )
+
+
+@main.command()
 @options.shared("model", default=",".join(SIDE_BY_SIDE))
 @options.shared("data", "loads", "overlap", "patterns", "overlaps", *_SETTING, *_RUN)
 @options.plain_errors

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bridges.study import Findings
 
 _CONCLUDES = {  # where each verb of the command concludes from its study
+    "basins": "basin_survey",
     "retrieve": "comparison",
     "capacity": "comparison",
     "compare": "comparison",

@@ -237,7 +237,7 @@ def kinds_of_clusters(sigma, count, books, starts=64):
     rows = []
     for seed in range(books):
         xi, classes = clustered(count, seed)
-        memory = as_memory(EmpiricalDenoiser(xi), sigma=sigma, max_sweeps=1000)
+        memory = as_memory(EmpiricalDenoiser(xi), sigma=sigma, max_sweeps=20_000)
         found = find_attractors(memory, noised(xi, sigma, starts, seed=seed), labels=classes)
         assert found.unconverged == found.at_saddles == 0
         rows.append([found.count(k) / starts for k in ("memory", "mixture", "prototype")])

@@ -228,3 +228,13 @@ def test_single_precision_converges_too():
     for scale in (1e-3, 1.0, 1e3):
         memory = DenseMemory((scale * xi).float(), beta=2.0 / scale**2)
         assert memory.relax((scale * (xi + 0.1)).float()).converged.all()
+
+
+def test_weights_are_the_softmax_of_the_logits():
+    xi, x = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for b in (True, False):
+        memory = DenseMemory(xi, beta=0.7, norm_correction=b)
+        logits = 0.7 * x @ xi.T - b * 0.35 * xi.square().sum(1)
+        assert torch.allclose(memory.weights(x), torch.softmax(logits, 1))
+    with pytest.raises(ValueError, match="weights need interaction 'exponential'"):
+        DenseMemory(xi, "polynomial").weights(x)

@@ -1,0 +1,83 @@
+"""Figures of basins, in the look of `bridges.plots`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bridges import plots
+from bridges.models import MODELS
+from bridges.results import mean_and_sem
+
+if TYPE_CHECKING:
+    from bridges.basin_survey import BasinReport
+
+COLOURS: dict[str, str] = {
+    "memory": "#0072B2",
+    "inverse": "#56B4E9",
+    "prototype": "#009E73",
+    "global": "#CC79A7",
+    "mixture": "#E69F00",
+    "spurious": "#D55E00",
+    "none": "0.8",
+}
+"""Of the kinds of attractors: what is stored blue, what is not warm."""
+
+
+def survey_figure(report: BasinReport) -> Figure:
+    """Where the starts of each model end, and how even the basins of its patterns are."""
+    with plots.look():
+        height = max(3.2, 1.4 + 0.33 * len(report.models))
+        figure = Figure(figsize=(10.2, height), layout="constrained")
+        ends, sizes = figure.subplots(1, 2)
+        _ends(ends, report)
+        _sizes(sizes, report)
+        figure.suptitle(report.finding(), fontsize=10.5)
+    return figure
+
+
+def _ends(axes: Axes, report: BasinReport) -> None:
+    """A bar a model, a piece a kind of end; errors between pattern sets at the pieces' ends."""
+    place = np.arange(len(report.models))[::-1]
+    left = np.zeros(len(place))
+    for end in report.ends:
+        last = end == report.ends[-1]
+        by_sample = np.stack([report.fraction(model, end) for model in report.models], 1)
+        mean, sem = mean_and_sem(by_sample)
+        axes.barh(place, mean, left=left, height=0.62, color=COLOURS[end], label=end)
+        left += mean
+        shown = (mean > 0.005) & (left < 0.995) & (not last)
+        axes.errorbar(
+            left[shown],
+            place[shown],
+            xerr=np.nan_to_num(sem)[shown],
+            ls="",
+            color="black",
+            lw=1,
+            capsize=2,
+        )
+    axes.set_yticks(place, [MODELS[model].label for model in report.models])
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("fraction of the starts that end in …")
+    columns = min(4, len(report.ends))
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=columns, fontsize=8, columnspacing=1
+    )
+
+
+def _sizes(axes: Axes, report: BasinReport) -> None:
+    """Basins of the patterns, the largest first, against equal shares."""
+    P = report.survey.patterns
+    for model in report.models:
+        rank, by_sample = report.ranked(model)
+        usual = ("0.5", "+")
+        label = MODELS[model].label
+        plots.points(axes, rank, by_sample, plots.LOOKS.get(model, usual), ms=4, label=label)
+    axes.axhline(1 / P, **plots.THEORY[0], label=f"equal shares, 1/{P}")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("pattern, by the size of its basin")
+    axes.set_ylabel("fraction of the starts that end in it")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))

@@ -1,0 +1,208 @@
+"""The attractors of models and their basins, side by side: `bridges basins`.
+
+Every sample stores its own patterns. Starts are the patterns corrupted to an overlap m
+("noised"), or states without any pattern in them that are as large ("random": random spins;
+N(0, rms²/m²) for real states, which models that start at the cue's noise are told to be at m).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bridges.attractors import KINDS
+from bridges.basins import BasinFractions, basin_fractions
+from bridges.comparison import Setting
+from bridges.data import pattern_classes, place
+from bridges.memory import Memory
+from bridges.models import MODELS
+from bridges.record import Point, Row
+from bridges.results import Study, mean_and_sem
+from bridges.starts import Starts, cues, gaussian, spins
+from bridges.study import Findings, Measure
+from bridges.tables import of_samples, table
+from hopfield import checks
+
+ENDS = (*KINDS, "none")
+_RANKS = 40  # basins whose sizes are recorded, of the largest to the least
+_NUMBERS = {
+    "attractors": ("attractors found", 1),
+    "held": ("patterns with a basin", 3),
+    "effective": ("effective attractors", 1),
+}
+
+
+@dataclass(frozen=True)
+class BasinSurvey:
+    """What to survey: a setting of the models, P patterns, the measure of the starts ("noised"
+    or "random"), the overlap m of the noise, and how many starts."""
+
+    setting: Setting
+    patterns: int
+    measure: str
+    overlap: float
+    starts: int
+
+    def measurement(self) -> Measure:
+        """The measurement of a point, for `run_study`."""
+        return partial(_measure, self)
+
+    def drawn(self, memory: Memory, kind: str, seed: int) -> Starts:
+        """Starts for a memory of states of this kind."""
+        if self.measure == "noised":
+            return cues(memory, self.overlap, self.starts, seed)
+        size = memory.patterns.shape[1]
+        if kind == "binary":
+            return spins(self.starts, size, seed)
+        rms = float(memory.patterns.square().mean().sqrt())
+        found = gaussian(self.starts, size, rms / self.overlap, seed)
+        return Starts(found.states, found.measure, self.overlap)
+
+
+def _measure(survey: BasinSurvey, point: Point, seed: int) -> list[Row]:
+    model, setting = MODELS[point["model"]], survey.setting
+    patterns = setting.pattern_set(model.kind, survey.patterns, seed)
+    memory = model.build(patterns, setting.options, seed)
+    found = basin_fractions(
+        memory,
+        survey.drawn(memory, model.kind, seed),
+        labels=pattern_classes(setting.data, survey.patterns, seed),
+        threshold=setting.threshold,
+        seed=checks.generator_from(seed, "basins"),
+    )
+    return _rows(found, survey.patterns)
+
+
+def _rows(found: BasinFractions, patterns: int) -> list[Row]:
+    total = len(found.labels)
+    fraction = {kind: found.attractors.count(kind) / total for kind in KINDS}
+    fraction["none"] = found.none
+    share = np.sort(found.by_pattern(patterns))[::-1]
+    p = found.fractions[found.fractions > 0] / max(1 - found.none, 1e-300)
+    numbers = {
+        "attractors": float(len(found.attractors)),
+        "held": float((share > 0).mean()),
+        "effective": float(np.exp(-(p * np.log(p)).sum())) if len(p) else 0.0,
+    }
+    rows: list[Row] = [{"quantity": name, "value": value} for name, value in numbers.items()]
+    rows += [{"end": end, "quantity": "fraction", "value": f} for end, f in fraction.items()]
+    ranks = np.unique(np.linspace(1, patterns, min(patterns, _RANKS)).round().astype(int))
+    return rows + [
+        {"rank": int(rank), "quantity": "basin", "value": float(share[rank - 1])} for rank in ranks
+    ]
+
+
+@dataclass(frozen=True)
+class BasinReport:
+    """What the survey found."""
+
+    study: Study
+    survey: BasinSurvey
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, as asked for."""
+        return [point["model"] for point in self.study.points]
+
+    @property
+    def ends(self) -> list[str]:
+        """Kinds of ends that any model has."""
+        return [end for end in ENDS if any(self.fraction(m, end).any() for m in self.models)]
+
+    def fraction(self, model: str, end: str) -> np.ndarray:
+        """Fraction of starts that end so, (samples,)."""
+        return self._by_sample("fraction", model, end)
+
+    def number(self, model: str, quantity: str) -> np.ndarray:
+        """ "attractors", "held" or "effective", (samples,)."""
+        return self._by_sample(quantity, model, None)
+
+    def _by_sample(self, quantity: str, model: str, end: str | None) -> np.ndarray:
+        found = self.study.by_sample("quantity", "model", "end")
+        return np.array(found[quantity, model, end])
+
+    def ranked(self, model: str) -> tuple[np.ndarray, np.ndarray]:
+        """Ranks (K,) of patterns by their basins, and these (samples, K)."""
+        return self.study.curve("basin", "rank", model=model)
+
+    def findings(self) -> Findings:
+        """Text, record and figure."""
+        from bridges.basin_plots import survey_figure
+
+        return Findings(self.text(), self.summary(), survey_figure(self))
+
+    def summary(self) -> dict[str, Any]:
+        """The record: settings, and by model what was found with its standard error."""
+        found: dict[str, Any] = asdict(self.survey.setting) | {
+            "patterns": self.survey.patterns,
+            "measure": self.survey.measure,
+            "overlap": self.survey.overlap,
+            "starts": self.survey.starts,
+            "samples": self.study.config["samples"],
+            "seed": self.study.config["seed"],
+        }
+        found["models"] = {
+            model: {name: _estimate(self.number(model, name)) for name in _NUMBERS}
+            | {"ends": {end: _estimate(self.fraction(model, end)) for end in ENDS}}
+            for model in self.models
+        }
+        return found
+
+    def finding(self) -> str:
+        """The result in a line, the title of the figure."""
+        shares = {m: float(self.fraction(m, "memory").mean()) for m in self.models}
+        best, worst = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
+        data, P = Path(self.survey.setting.data).stem, self.survey.patterns
+        words = f"{data}, $P$ = {P}: {shares[best]:.0%} of the starts end in a memory"
+        if best == worst:
+            return f"{words} ({MODELS[best].label})"
+        return f"{words} ({MODELS[best].label}), {shares[worst]:.0%} ({MODELS[worst].label})"
+
+    def describe(self) -> str:
+        """The measure in words."""
+        noise = f"overlap {self.survey.overlap:g}"
+        if self.survey.measure == "noised":
+            return f"patterns corrupted to {noise}"
+        return f"random spins, or N(0, σ²) of the size of patterns at {noise}"
+
+    def text(self) -> str:
+        """A table for a person."""
+        s = self.survey
+        rows = [
+            [
+                MODELS[model].label,
+                *(of_samples(self.number(model, name), d) for name, (_, d) in _NUMBERS.items()),
+                *(of_samples(self.fraction(model, end)) for end in self.ends),
+            ]
+            for model in self.models
+        ]
+        lines = [
+            f"{Path(s.setting.data).name}, N = {s.setting.dimension}, P = {s.patterns}; "
+            f"{self.study.config['samples']} pattern sets, {s.starts} starts each: "
+            f"{self.describe()}; errors: s.e. between pattern sets",
+            "",
+            table(["model", *(label for label, _ in _NUMBERS.values()), *self.ends], rows),
+            "",
+            "(effective attractors: exp of the entropy of their basins; none: not converged, or "
+            "a saddle)",
+        ]
+        if self.study.reused:
+            lines += ["", f"({self.study.reused} measurements found there, not repeated)"]
+        return "\n".join(lines)
+
+
+def _estimate(by_sample: np.ndarray) -> dict[str, float]:
+    mean, sem = mean_and_sem(by_sample)
+    return {"mean": float(mean), "sem": float(sem)}
+
+
+def conclude(study: Study) -> Findings:
+    """What a survey of basins found, from its record."""
+    asked = study.config["parameters"]
+    setting = Setting(**(asked["setting"] | {"data": place(asked["data"])}))
+    chosen = {k: asked[k] for k in ("patterns", "measure", "overlap", "starts")}
+    return BasinReport(study, BasinSurvey(setting, **chosen)).findings()

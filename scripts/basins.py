@@ -1,0 +1,379 @@
+r"""Basins of a plane: what a dense memory, a denoiser and a reverse flow make of five points.
+
+Three ways to go home, in one plane:
+
+    nearest        the cells of Voronoi
+    fixed σ        x ← D(x, σ), the dense memory at β = 1/σ²: attractors are the minima of
+                   its energy. At small σ their basins are the cells; two memories Δ apart
+                   merge at σ = Δ/2 (spurious midpoints), and in the end all do
+    flow from σ    dy/dσ = (y − D)/σ from σ to 0: attractors are the data at any σ, while
+                   basins turn away from the cells as σ grows
+
+The flow transports p_σ, the noised data, to the data: under that measure its basins hold 1/P
+each, exactly. Under a uniform box the same basins hold anything (Ambrogioni 2023; Menck et al.
+2013). How entangled basins are, their entropy tells: S_b, and S_bb > log 2 if the boundary is
+fractal (Daza et al. 2016).
+
+Pictures; (a) fractions of the flow under both measures, errors between independent draws of
+the starts; (b) how much of the box goes where the nearest memory is, or to no memory at all;
+(c) basin entropies.
+
+    python scripts/basins.py --preset quick
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridges import options
+from bridges.record import Point, Row
+from bridges.results import Study, estimate
+from bridges.study import Findings, Run, study_command
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy import ndarray
+
+MEMORIES = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.2], [-1.5, -0.5], [0.8, -1.3]]
+SIDE = 3.0  # of the box, from −SIDE to SIDE
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "sigmas": [0.1, 0.3, 0.5, 0.7, 1.0, 2.0, 4.0, 8.0],
+        "points": 120,
+        "starts": 5000,
+        "samples": 4,
+    },
+    "paper": {
+        "sigmas": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0],
+        "points": 480,
+        "starts": 50_000,
+        "samples": 8,
+    },
+}
+STEPS = 60  # of the flow
+SWEEPS = 5000
+BOXES = 20  # along a side of a picture
+LARGEST_FIXED = 1.0  # σ above which the fixed level has one attractor only
+SHOWN = (0.5, 2.0, 8.0)  # σ of the pictures, the nearest that there are
+MODELS = {"fixed-noise": "fixed σ", "flow": "flow from σ"}
+
+
+@study_command(PRESETS)
+@click.option(
+    "--sigmas", type=options.Numbers(float, 0, 1e3, open_low=True), help="Noise levels σ."
+)
+@click.option(
+    "--points", type=click.IntRange(BOXES, 2000), help="Points along a side, of 20 boxes."
+)
+@click.option("--starts", type=click.IntRange(1), help="Starts of a measure and noise level.")
+def main(run: Run, sigmas: list[float], points: int, starts: int) -> Findings:
+    """Basins of five memories in a plane: cells, dense memory and reverse flow.
+
+    Pictures, fractions under two reference measures against the exact 1/P, and entropies.
+    """
+    if points % BOXES:
+        raise ValueError(f"points must be a multiple of {BOXES}, the boxes, got {points}")
+    settings: list[Point] = [
+        {"dynamics": name, "sigma": s, "points": points, "starts": starts}
+        for name in MODELS
+        for s in sigmas
+        if name == "flow" or s <= LARGEST_FIXED
+    ]
+    return Report(run(measure, settings)).findings()
+
+
+def measure(point: Point, seed: int) -> list[Row]:
+    """Fractions of two measures; the pictures, which have no randomness, add their entropy."""
+    import numpy as np
+    import torch
+
+    from bridges import basin_entropy, basin_fractions
+    from bridges.starts import box, noised
+
+    xi, memory = torch.tensor(MEMORIES, dtype=torch.float64), memory_of(point)
+    low, high = [-SIDE] * 2, [SIDE] * 2
+    drawn = {
+        "noised": noised(xi, point["sigma"], point["starts"], seed),
+        "box": box(low, high, point["starts"], seed),
+    }
+    rows: list[Row] = []
+    for name, starts in drawn.items():
+        found = basin_fractions(memory, starts, seed=seed)
+        ends = dict(enumerate(found.by_pattern(len(xi)).tolist())) | {-1: 0.0}
+        ends[-1] = 1 - math.fsum(ends.values())  # spurious, or none
+        rows += [
+            {"measure": name, "memory": k, "quantity": "fraction", "value": value}
+            for k, value in ends.items()
+        ]
+    labels, cells, spurious = picture(point, memory)
+    entropy, boundary = basin_entropy(labels, point["points"] // BOXES)
+    numbers = {
+        "entropy": entropy,
+        "boundary": boundary,
+        "agreement": float((labels == cells).mean()),
+        "spurious": float(np.mean(spurious)),
+    }
+    return rows + [{"quantity": name, "value": value} for name, value in numbers.items()]
+
+
+def memory_of(point: Point) -> Any:
+    """The memory of a point."""
+    import torch
+
+    from bridges import as_memory
+    from diffusion import EmpiricalDenoiser
+
+    exact = EmpiricalDenoiser(torch.tensor(MEMORIES, dtype=torch.float64))
+    return as_memory(
+        exact,
+        dynamics=point["dynamics"],
+        sigma=point["sigma"],
+        steps=STEPS,
+        max_sweeps=SWEEPS,
+    )
+
+
+def picture(point: Point, memory: Any) -> tuple[ndarray, ndarray, ndarray]:
+    """Of each point of the box its end, its cell, and whether that end is no memory.
+
+    Ends that are memories have their number, others one of their own from P on.
+    """
+    import numpy as np
+    import torch
+
+    from bridges import basin_fractions
+    from bridges.starts import grid
+
+    starts = grid([-SIDE] * 2, [SIDE] * 2, point["points"])
+    found = basin_fractions(memory, starts)
+    kept = np.array([kind == "memory" for kind in found.attractors.kind])
+    number = np.where(kept, found.attractors.nearest, len(MEMORIES) + np.arange(len(kept)))
+    labels = np.append(number, -1)[found.labels.numpy()]
+    cells = torch.cdist(starts.states, torch.tensor(MEMORIES, dtype=torch.float64)).argmin(1)
+    shape = (point["points"],) * 2
+    spurious = ~np.append(kept, False)[found.labels.numpy()]
+    return labels.reshape(shape), cells.numpy().reshape(shape), spurious.reshape(shape)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured."""
+
+    study: Study
+
+    @cached_property
+    def setting(self) -> Point:
+        return self.study.config["parameters"]
+
+    def sigmas(self, dynamics: str) -> list[float]:
+        """Noise levels of the one or the other."""
+        return [p["sigma"] for p in self.study.points if p["dynamics"] == dynamics]
+
+    def fraction(self, dynamics: str, sigma: float, measure: str, memory: int) -> ndarray:
+        """Fraction of the starts that end in a memory, −1 for elsewhere, (samples,)."""
+        labels = {"dynamics": dynamics, "measure": measure, "memory": memory}
+        return self.study.curve("fraction", "sigma", **labels)[1][
+            :, self.sigmas(dynamics).index(sigma)
+        ]
+
+    def number(self, quantity: str, dynamics: str) -> tuple[ndarray, ndarray]:
+        """σ (K,) and a number of the pictures (K,), the same in all samples."""
+        sigma, by_sample = self.study.curve(quantity, "sigma", dynamics=dynamics)
+        return sigma, by_sample[0]
+
+    def deviation(self, sigma: float) -> float:
+        """χ² a degree of freedom of the flow's fractions under p_σ against 1/P."""
+        P, count = len(MEMORIES), self.study.config["samples"] * self.setting["starts"]
+        found = [float(self.fraction("flow", sigma, "noised", k).mean()) for k in range(P)]
+        return count * math.fsum((f - 1 / P) ** 2 * P for f in found) / (P - 1)
+
+    def findings(self) -> Findings:
+        return Findings(self.text(), self.summary(), self.figure())
+
+    def summary(self) -> Point:
+        found: dict[str, Any] = {
+            **self.setting,
+            "samples": self.study.config["samples"],
+            "seed": self.study.config["seed"],
+            "exact_fraction": 1 / len(MEMORIES),
+        }
+        for name in MODELS:
+            found[name] = {
+                f"{s:g}": {
+                    "fractions": {
+                        m: [
+                            estimate(self.fraction(name, s, m, k))
+                            for k in (*range(len(MEMORIES)), -1)
+                        ]
+                        for m in ("noised", "box")
+                    },
+                    **{
+                        q: float(self.number(q, name)[1][k])
+                        for q in ("entropy", "boundary", "agreement", "spurious")
+                    },
+                }
+                | ({"chi2": self.deviation(s)} if name == "flow" else {})
+                for k, s in enumerate(self.sigmas(name))
+            }
+        return found
+
+    def text(self) -> str:
+        from bridges.tables import of_samples, table
+
+        s, P = self.setting, len(MEMORIES)
+        lines = [
+            f"{P} memories in a plane; {self.study.config['samples']} × {s['starts']} starts of "
+            f"each measure, errors: s.e. between them; pictures of {s['points']}² points on the "
+            f"box [−{SIDE:g}, {SIDE:g}]²",
+        ]
+        for measure, title in (("noised", "p_σ"), ("box", "the box")):
+            rows = [
+                [f"{MODELS[name]}, σ = {sigma:g}"]
+                + [of_samples(self.fraction(name, sigma, measure, k), 4) for k in range(P)]
+                + [of_samples(self.fraction(name, sigma, measure, -1), 4)]
+                + ([f"{self.deviation(sigma):.2f}" if name == "flow" else ""] * (measure != "box"))
+                for name in MODELS
+                for sigma in self.sigmas(name)
+            ]
+            heads = [f"fractions of {title}", *(f"ξ{k + 1}" for k in range(P)), "elsewhere"]
+            lines += ["", table(heads + ["χ²/4 of 1/P"] * (measure != "box"), rows)]
+        rows = [
+            [f"{MODELS[name]}, σ = {sigma:g}"]
+            + [f"{self.number(q, name)[1][k]:.4f}" for q in ("agreement", "entropy", "boundary")]
+            for name in MODELS
+            for k, sigma in enumerate(self.sigmas(name))
+        ]
+        lines += ["", table(["pictures", "as the cells", "S_b", "S_bb"], rows)]
+        lines.append(f"(a fractal boundary would have S_bb > log 2 = {math.log(2):.4f})")
+        return "\n".join(lines)
+
+    def figure(self) -> Figure:
+        from matplotlib.figure import Figure
+
+        from bridges import plots
+
+        with plots.look():
+            figure = Figure(figsize=(10.4, 5.6), layout="constrained")
+            above, below = figure.subfigures(2, 1, height_ratios=[1, 1.35])
+            self._pictures(list(above.subplots(1, 5, sharey=True)))
+            fractions, agreement, entropy = below.subplots(1, 3)
+            self._fractions(fractions)
+            self._agreement(agreement)
+            self._entropy(entropy)
+            figure.suptitle(self._finding(), fontsize=10.5)
+        return figure
+
+    def _finding(self) -> str:
+        far = self.sigmas("flow")[-1]
+        first = max(float(self.fraction("flow", far, "box", k).mean()) for k in range(5))
+        return (
+            f"one flow, from $\\sigma$ = {far:g}: a fifth of the noised data goes to each of "
+            f"5 memories, but {first:.0%} of a box to one"
+        )
+
+    def _pictures(self, panels: list[Axes]) -> None:
+        """The cells, and both dynamics at a few noise levels."""
+        import numpy as np
+        from matplotlib.colors import to_rgb
+
+        from bridges import plots
+
+        def nearest(dynamics: str, wanted: float) -> tuple[str, float] | None:
+            there = self.sigmas(dynamics)
+            return (
+                (dynamics, min(there, key=lambda s: abs(math.log(s / wanted)))) if there else None
+            )
+
+        fixed = nearest("fixed-noise", SHOWN[0])
+        wanted = [None, fixed, *(nearest("flow", sigma) for sigma in SHOWN)]
+        colours = [to_rgb(colour) for colour, _ in plots.SERIES]
+        xi = np.array(MEMORIES)
+        for axes, which in zip(panels, wanted, strict=True):
+            dynamics, sigma = which or ("flow", self.sigmas("flow")[0])
+            point = {"dynamics": dynamics, "sigma": sigma, "points": self.setting["points"]}
+            labels, cells, _ = picture(point, memory_of(point))
+            shown = cells if which is None else labels
+            image = np.full((*shown.shape, 3), 0.25)
+            for k in range(len(xi)):
+                image[shown == k] = 0.35 + 0.65 * np.array(colours[k])
+            other = [k for k in np.unique(shown) if k >= len(xi)]
+            for place, k in enumerate(other):
+                image[shown == k] = 0.92 - 0.42 * place / max(1, len(other) - 1)
+            axes.imshow(image.swapaxes(0, 1), origin="lower", extent=[-SIDE, SIDE] * 2)
+            axes.plot(*xi.T, "o", color="black", ms=4, mec="white")
+            axes.set_xticks([-2, 0, 2])
+            axes.set_yticks([-2, 0, 2])
+            title = "nearest memory" if which is None else f"{MODELS[dynamics]} = {sigma:g}"
+            axes.set_title(title.replace("σ", "$\\sigma$"), fontsize=9.5)
+            axes.set_xlabel("$x_1$")
+        panels[0].set_ylabel("$x_2$")
+
+    def _fractions(self, axes: Axes) -> None:
+        """Of the flow, under p_σ as points, of the box as lines."""
+        from bridges import plots
+
+        for k in range(len(MEMORIES)):
+            for measure in ("noised", "box"):
+                x, by_sample = self.study.curve(
+                    "fraction", "sigma", dynamics="flow", measure=measure, memory=k
+                )
+                if measure == "noised":
+                    aside = x * 1.07 ** (k - 2)  # lest the points hide each other
+                    label = f"$\\xi^{k + 1}$"
+                    plots.points(axes, aside, by_sample, plots.SERIES[k], ls="", ms=4, label=label)
+                else:
+                    axes.plot(x, by_sample.mean(0), color=plots.SERIES[k][0], lw=1, ls=":")
+        axes.axhline(1 / len(MEMORIES), **plots.THEORY[0], label="exact")
+        axes.plot([], [], color="0.4", lw=1, ls=":", label="box")
+        axes.set_xscale("log")
+        axes.set_xlabel(r"noise level $\sigma$ of the start")
+        axes.set_ylabel("fraction of the starts")
+        axes.set_title(r"(a) flow: of $p_\sigma$ (points), of the box", fontsize=9.5)
+        axes.legend(fontsize=8, ncols=2, loc="upper left")
+
+    def _entropy(self, axes: Axes) -> None:
+        from bridges import plots
+
+        for (name, label), series in zip(MODELS.items(), plots.SERIES, strict=False):
+            for quantity, style, word in (("boundary", "-", "$S_{bb}$"), ("entropy", ":", "$S_b$")):
+                x, y = self.number(quantity, name)
+                text = f"{word}, {label}".replace("σ", "$\\sigma$")
+                axes.plot(x, y, color=series[0], marker=series[1], ms=4, ls=style, label=text)
+        axes.axhline(math.log(2), **plots.THEORY[0], label=r"$\log\,2$: fractal above")
+        axes.set_xscale("log")
+        axes.set_ylim(0, 0.78)
+        axes.set_xlabel(r"noise level $\sigma$")
+        axes.set_ylabel("basin entropy")
+        axes.set_title("(c) how entangled basins are", fontsize=9.5)
+        axes.legend(fontsize=8, loc="upper right", bbox_to_anchor=(1.0, 0.6))
+
+    def _agreement(self, axes: Axes) -> None:
+        from bridges import plots
+
+        for (name, label), series in zip(MODELS.items(), plots.SERIES, strict=False):
+            for quantity, style, word in (
+                ("agreement", "-", "as the cells"),
+                ("spurious", ":", "in no memory"),
+            ):
+                x, y = self.number(quantity, name)
+                if quantity == "spurious" and not y.any():
+                    continue
+                text = f"{word}, {label}".replace("σ", "$\\sigma$")
+                axes.plot(x, y, color=series[0], marker=series[1], ms=4, ls=style, label=text)
+        axes.set_xscale("log")
+        axes.set_ylim(-0.03, 1.5)  # room for the legend
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+        axes.set_xlabel(r"noise level $\sigma$")
+        axes.set_ylabel("fraction of the box")
+        axes.set_title("(b) against the nearest memory", fontsize=9.5)
+        axes.legend(fontsize=8, loc="upper right")
+
+
+if __name__ == "__main__":
+    main()
