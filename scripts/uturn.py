@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -129,9 +129,31 @@ class Report:
         """σ (K,) and the return probability (samples, K)."""
         return self.study.curve("return", "sigma", dynamics=dynamics, patterns=P)
 
-    def law(self, P: int, sigma: Sequence[float]) -> ndarray:
-        """How often the nearest pattern is the own one, exactly, (σ,)."""
-        return laws((P,), self.size, tuple(map(float, sigma)))[:, 0]
+    @cached_property
+    def laws(self) -> ndarray:
+        """How often the nearest pattern is the own one, exactly, (σ measured, P)."""
+        return laws(self.loads, self.size, self.curve(POSTERIOR, self.loads[0])[0])
+
+    @cached_property
+    def fine(self) -> tuple[list[float], ndarray, ndarray]:
+        """More numbers of patterns P, finer σ, and the same law, (σ, P)."""
+        import numpy as np
+
+        between = np.geomspace(max(3, self.loads[0]), 1.2 * self.loads[-1], 12)
+        P = sorted({*map(float, self.loads), *between.tolist()})
+        sigma = np.geomspace(0.2, 20.0, 60)
+        return P, sigma, laws(P, self.size, sigma)
+
+    @cached_property
+    def law_halves(self) -> dict[float, float]:
+        """P → the time at which half of the nearest patterns are the own ones; NaN at P = 2."""
+        import numpy as np
+
+        P, sigma, found = self.fine
+        times = time_of(sigma)
+        return {
+            p: float(np.interp(-0.5, -found[:, k], times, right=np.nan)) for k, p in enumerate(P)
+        }
 
     def collapse(self, P: int) -> float:
         """σ_C; its time is t_C."""
@@ -148,31 +170,21 @@ class Report:
         sigma, by_sample = self.curve(dynamics, P)
         return crossing(time_of(np.asarray(sigma)), by_sample, 0.5, rising=False)
 
-    def halves_of_law(self, loads: Sequence[float]) -> ndarray:
-        """The times at which half of the nearest patterns are the own ones, (P,); NaN at P = 2."""
-        import numpy as np
-
-        sigma = np.geomspace(0.2, 20.0, 60)
-        found = laws(tuple(map(float, loads)), self.size, tuple(sigma.tolist()))
-        times = [np.interp(-0.5, -curve, time_of(sigma), right=np.nan) for curve in found.T]
-        return np.array(times)
-
     def findings(self) -> Findings:
         return Findings(self.text(), self.summary(), self.figure())
 
     def summary(self) -> Point:
         by_load: dict[str, Any] = {}
-        for P in self.loads:
+        for P, law in zip(self.loads, self.laws.T, strict=True):
             sigma, _ = self.curve(POSTERIOR, P)
-            laws = self.law(P, sigma)
             by_load[str(P)] = {
                 "collapse_sigma": self.collapse(P),
                 "collapse_time": time_of(self.collapse(P)),
                 "half_time": {name: self.half(name, P)[0] for name in DYNAMICS},
-                "half_time_of_law": float(self.halves_of_law([P])[0]),
+                "half_time_of_law": self.law_halves[P],
                 "return": {
                     f"{s:g}": {name: estimate(self.curve(name, P)[1][:, k]) for name in DYNAMICS}
-                    | {"nearest_law": float(laws[k])}
+                    | {"nearest_law": float(law[k])}
                     for k, s in enumerate(sigma)
                 },
             }
@@ -192,16 +204,15 @@ class Report:
             f"sets, at least {s['trials']} U-turns each; errors: s.e. between pattern sets",
             "sampling the posterior: E w_1 and the SDE; decoding: flow and nearest pattern",
         ]
-        for P in self.loads:
+        for P, law in zip(self.loads, self.laws.T, strict=True):
             sigma, _ = self.curve(POSTERIOR, P)
-            laws = self.law(P, sigma)
             rows = [
                 [
                     f"{one:g}",
                     f"{time_of(one):.3f}",
                     *(of_samples(self.curve(name, P)[1][:, k]) for name in (POSTERIOR, SDE)),
                     *(of_samples(self.curve(name, P)[1][:, k]) for name in (FLOW, NEAREST)),
-                    f"{laws[k]:.3f}",
+                    f"{law[k]:.3f}",
                     of_samples(self.curve(FIXED, P)[1][:, k]),
                 ]
                 for k, one in enumerate(sigma)
@@ -210,7 +221,7 @@ class Report:
             header = [f"P = {P}: σ", "t", "E w_1", "SDE", "flow", "nearest", "its law", "iterated"]
             lines += ["", f"σ_C = {at:.3f}, t_C = {time_of(at):.3f}", table(header, rows)]
         halves = [
-            [f"{P}", f"{time_of(self.collapse(P)):.3f}", _number(self.halves_of_law([P])[0])]
+            [f"{P}", f"{time_of(self.collapse(P)):.3f}", _number(self.law_halves[P])]
             + [_number(self.half(name, P)[0]) for name in (POSTERIOR, SDE, FLOW, FIXED)]
             for P in self.loads
         ]
@@ -247,8 +258,6 @@ class Report:
         return figure
 
     def _returns(self, axes: Axes, dynamics: str, title: str) -> None:
-        import numpy as np
-
         from bridges import plots
 
         shown = [self.loads[k] for k in _three(len(self.loads))]
@@ -260,8 +269,10 @@ class Report:
                 axes.plot(t, mean, color=series[0], lw=1, zorder=2)
                 axes.fill_between(t, mean - sem, mean + sem, color=series[0], alpha=0.2, lw=0)
             else:
-                fine = np.linspace(sigma[0], sigma[-1], 60)
-                axes.plot(time_of(fine), self.law(P, fine), color=series[0], lw=1, zorder=2)
+                all_P, fine, law = self.fine
+                inside = (fine >= sigma[0]) & (fine <= sigma[-1])
+                own = law[inside, all_P.index(P)]
+                axes.plot(time_of(fine[inside]), own, color=series[0], lw=1, zorder=2)
                 iterated = self.curve(FIXED, P)[1]
                 plots.points(axes, t, iterated, series, ls=":", ms=3, mfc="white", lw=0.8, zorder=2)
             label = f"$P$ = {P}" if dynamics == SDE else None
@@ -287,11 +298,13 @@ class Report:
 
         from bridges import plots
 
-        P = np.geomspace(max(3, self.loads[0]), self.loads[-1] * 1.2, 12)
+        P = self.fine[0]
         axes.plot(
             P, [time_of(self.collapse(p)) for p in P], **plots.THEORY[0], label="collapse $t_C$"
         )
-        axes.plot(P, self.halves_of_law(P), **plots.THEORY[1], label="nearest pattern, exact law")
+        axes.plot(
+            P, list(self.law_halves.values()), **plots.THEORY[1], label="nearest pattern, exact law"
+        )
         shift = {SDE: 1.03, FLOW: 0.97}  # where both would lie on each other
         for name in (FLOW, SDE):
             color, marker = plots.LOOKS[name]
@@ -319,14 +332,13 @@ class Report:
         axes.legend(fontsize=8, loc="upper right")
 
 
-@lru_cache
-def laws(loads: tuple[float, ...], size: int, sigmas: tuple[float, ...]) -> ndarray:
+def laws(loads: Sequence[float], size: int, sigmas: Sequence[float]) -> ndarray:
     """How often the nearest of P patterns is the own one, exactly, (σ, P)."""
     import numpy as np
 
     from hopfield.theory import argmax_retrieval
 
-    return np.stack([argmax_retrieval(loads, size, sigma) for sigma in sigmas])
+    return np.stack([argmax_retrieval(list(loads), size, float(sigma)) for sigma in sigmas])
 
 
 def time_of(sigma: Any) -> Any:
