@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 
+import loads
 import networks
 import peers
 import scores
@@ -24,8 +25,10 @@ def main() -> None:
     print(f"{'':<52}{'ours':>14}{'against':>26}{'ratio':>9}   goal")
     for subject in (scores, networks):
         subject.lines()
-    if len(sys.argv) > 1:
-        peers.lines(sys.argv[1])
+    python = sys.argv[1] if len(sys.argv) > 1 else None
+    loads.lines(python)
+    if python is not None:
+        peers.lines(python)
 
 
 if __name__ == "__main__":
