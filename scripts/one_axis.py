@@ -247,7 +247,7 @@ class Axis:
             self._corruption(corruption)
             handles, labels = load.get_legend_handles_labels()
             figure.legend(handles, labels, loc="outside right center", fontsize=8)
-            load.set_ylim(-0.03, 1.08)
+            load.set_ylim(-0.03, 1.14)
             load.set_ylabel("probability of retrieval (end of the dynamics)")
             figure.suptitle(self.finding(), fontsize=10.5)
         return figure
@@ -304,12 +304,12 @@ class Axis:
         at = {kind: self.limits.get(f"{kind}_{what}", math.inf) for kind in self.kinds}
         shown = {kind: x for kind, x in at.items() if x <= largest}
         for kind, x in shown.items():
-            axes.axvline(x, ymax=0.09, color="0.35", lw=1.6, ls=_STYLES[kind], zorder=4)
+            axes.axvline(x, ymin=0.93, color="0.35", lw=1.6, ls=_STYLES[kind], zorder=4)
         if shown:
             first = min(shown.values()) if what == "patterns" else max(shown.values())
             axes.annotate(
                 r"limits $N\to\infty$",
-                (first, 0.04),
+                (first, 0.95),
                 xycoords=("data", "axes fraction"),
                 xytext=(-4, 0),
                 textcoords="offset points",

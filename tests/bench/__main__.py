@@ -11,6 +11,7 @@ import sys
 
 import basins
 import graph
+import loads
 import networks
 import peers
 import scores
@@ -26,8 +27,10 @@ def main() -> None:
     print(f"{'':<52}{'ours':>14}{'against':>26}{'ratio':>9}   goal")
     for subject in (scores, networks, basins, graph):
         subject.lines()
-    if len(sys.argv) > 1:
-        peers.lines(sys.argv[1])
+    python = sys.argv[1] if len(sys.argv) > 1 else None
+    loads.lines(python)
+    if python is not None:
+        peers.lines(python)
 
 
 if __name__ == "__main__":

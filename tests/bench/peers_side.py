@@ -1,7 +1,7 @@
 """The peers' side of the bench: run in an environment that has them, prints JSON.
 
 Store P patterns by Hebb's rule and relax cues one by one, as each library's manual has it; a
-few of them, and the time is scaled to all.
+few of them, and the time is scaled to all. `scan N P trials`: one trial of a capacity scan.
 """
 
 import json
@@ -39,7 +39,22 @@ def canns(patterns, cues):
     trainer.predict_batch(list(cues.astype(np.float32)), num_iter=10, show_sample_progress=False)
 
 
+def scan(size, patterns, trials):
+    """Seconds of one trial of hopfieldkit's capacity scan."""
+    from hopfieldkit.capacity import empirical_capacity_scan
+
+    times = []
+    for seed in range(5):
+        start = time.perf_counter()
+        empirical_capacity_scan(size, [patterns], n_trials=trials, seed=seed)
+        times.append((time.perf_counter() - start) / trials)
+    print(json.dumps({"hopfieldkit": min(times)}))
+
+
 def main():
+    if sys.argv[1] == "scan":
+        scan(*map(int, sys.argv[2:]))
+        return
     with np.load(sys.argv[1]) as problem:
         patterns, cues = problem["patterns"], problem["cues"]
     found = {}

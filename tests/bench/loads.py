@@ -1,0 +1,49 @@
+"""Capacity scans: one trial of Hebb's rule, store, corrupt and recall."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import numba
+from clock import row, timed
+
+from bridges import as_memory, capacity
+from hopfield import HopfieldNetwork, hebbian, random_patterns
+
+SIZE, PATTERNS, TRIALS = 100, 13, 40
+
+
+def build(load: float, seed: int) -> object:
+    xi = random_patterns(round(load * SIZE), SIZE, seed=seed)
+    return as_memory(HopfieldNetwork(hebbian(xi)), xi)
+
+
+def scan(cues: int) -> object:
+    """As hopfieldkit scans: a new network a trial, cues with 15 spins flipped."""
+    load = PATTERNS / SIZE
+    return capacity(build, [load], 0.7, samples=TRIALS, trials=cues, threshold=1.0, seed=0)
+
+
+def lines(python: str | None = None) -> None:
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)  # as the peer: work this small waits longer for a second thread
+    one, all_ = (
+        least / TRIALS for least in timed(lambda: scan(1), lambda: scan(PATTERNS), repeats=5)
+    )
+    numba.set_num_threads(threads)
+    other, name = 8e-4, "0.8 ms"
+    if python is not None:
+        script = str(Path(__file__).with_name("peers_side.py"))
+        command = [python, script, "scan", str(SIZE), str(PATTERNS), str(TRIALS)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            print("the peers did not run:", done.stderr.strip().splitlines()[-1])
+            return
+        other = json.loads(done.stdout)["hopfieldkit"]
+        name = f"hopfieldkit {other * 1e3:.2f} ms"
+    what = f"capacity scan, N={SIZE}, P={PATTERNS}, network and cue"
+    row(what, f"{one * 1e3:.2f} ms", name, other / one, "")
+    each = all_ / PATTERNS
+    row("  a cue, where all patterns are cued", f"{each * 1e3:.2f} ms", name, other / each, ">= 1")
