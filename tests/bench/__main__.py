@@ -14,6 +14,7 @@ import networks
 import peers
 import scores
 import torch
+import training
 from clock import FLOPS, matrix_product, timed
 
 
@@ -23,10 +24,11 @@ def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, float32 product ", end="")
     print(f"{FLOPS / product / 1e9:.0f} GF/s\n")
     print(f"{'':<52}{'ours':>14}{'against':>26}{'ratio':>9}   goal")
-    for subject in (scores, networks, basins):
+    for subject in (scores, networks, basins, training):
         subject.lines()
     if len(sys.argv) > 1:
         peers.lines(sys.argv[1])
+        training.peer_lines(sys.argv[1])
 
 
 if __name__ == "__main__":
