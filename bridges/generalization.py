@@ -300,8 +300,8 @@ def sphere_dimension(sigma: float) -> float:
     """Directions left at noise level σ of the exact denoiser of the "sphere".
 
     Uniform on |x| = R in d dimensions, D(x) = R A(κ) x/r with r = |x|, κ = rR/σ² and
-    A = I_{d/2}/I_{d/2−1}; d + tr tJ = (R/σ)² A′(κ) + (d − 1) R A(κ)/r, here at the typical
-    r² = R² + dσ².
+    A = I_{d/2}/I_{d/2−1}; d + tr tJ = (R/σ)² A′(κ) + (d − 1) R A(κ)/r, a mean over noised
+    points, whose r²/σ² is a noncentral χ².
 
     Raises
     ------
@@ -309,18 +309,20 @@ def sphere_dimension(sigma: float) -> float:
 
     Examples
     --------
-    >>> round(sphere_dimension(0.1), 1), round(sphere_dimension(0.01), 2)
-    (6.9, 7.0)
+    >>> round(sphere_dimension(0.05), 2), sphere_dimension(20.0) < 0.03
+    (6.99, True)
     """
+    import numpy as np
     from scipy.special import ive
+    from scipy.stats import ncx2
 
     variance = checks.positive("sigma", sigma) ** 2
     d, R = 8, 8**0.5
-    r = (R**2 + d * variance) ** 0.5
+    r = np.sqrt(variance * ncx2.ppf((np.arange(200) + 0.5) / 200, d, R**2 / variance))
     kappa = r * R / variance
-    pull = float(ive(d / 2, kappa) / ive(d / 2 - 1, kappa))
+    pull = ive(d / 2, kappa) / ive(d / 2 - 1, kappa)
     steeper = 1 - pull**2 - (d - 1) * pull / kappa
-    return R**2 / variance * steeper + (d - 1) * R * pull / r
+    return float(np.mean(R**2 / variance * steeper + (d - 1) * R * pull / r))
 
 
 def _returned(ends: Tensor, rows: Tensor, unit: float) -> float:

@@ -51,7 +51,9 @@ class ResidualMLP(Network):
     """A multilayer perceptron with residual blocks.
 
     h = W y, then `depth` times h ← h + V a(U h + E e), all with biases, with a = SiLU and e an
-    embedding of noise level and class; F = R a(h), and R starts at zero.
+    embedding of noise level and class; F = R[(1 + G e) ∘ a(h)], and R and G start at zero. The
+    gate is for directions across the data, along which F must be −c_in y s/σ: a gain that only
+    the noise level knows.
 
     Parameters
     ----------
@@ -88,6 +90,7 @@ class ResidualMLP(Network):
             self.embedding = _Embedding(width, classes)
             self.read = nn.Linear(dimension, width)
             self.blocks = nn.ModuleList(_Block(width) for _ in range(depth))
+            self.gate = _zero(nn.Linear(width, width))
             self.write = _zero(nn.Linear(width, dimension))
 
     def forward(self, y: Tensor, level: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -95,7 +98,7 @@ class ResidualMLP(Network):
         h = self.read(y)
         for block in self.blocks:
             h = block(h, e)
-        return self.write(functional.silu(h))
+        return self.write((1 + self.gate(e)) * functional.silu(h))
 
 
 class UNet(Network):

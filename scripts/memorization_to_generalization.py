@@ -37,7 +37,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
         "data": "digits",
         "loads": [4, 16, 64, 256],
-        "steps": 1200,
+        "steps": 1500,
+        "rate": 3e-3,
         "width": 128,
         "sigma": 0.3,
         "turn": 1.0,
@@ -50,6 +51,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "data": "digits",
         "loads": [4, 8, 16, 32, 64, 128, 256, 512, 1024],
         "steps": 3000,
+        "rate": 1e-3,
         "width": 128,
         "sigma": 0.3,
         "turn": 1.0,
@@ -79,6 +81,7 @@ COLUMNS = {
 @options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…")
 @options.shared("loads", default=None, help="Numbers of points P; as far as the data allow.")
 @click.option("--steps", type=click.IntRange(1), help="Gradient steps of a training.")
+@options.shared("rate", default=None, help="Learning rate.")
 @click.option("--width", type=click.IntRange(1), help="Units of a layer of the network.")
 @click.option(
     "--sigma",
@@ -116,6 +119,7 @@ def measure(point: Point, seed: int) -> list[Row]:
             rows,
             network=network,
             steps=point["steps"],
+            rate=point["rate"],
             device=point["device"],
             seed=seed + k,
             quiet=True,
@@ -211,7 +215,7 @@ class Report:
 
         s = self.setting
         lines = [
-            f"{s['steps']} steps, width {s['width']}; {self.study.config['samples']} data sets of "
+            f"{s['steps']} steps at rate {s['rate']:g}, width {s['width']}; {self.study.config['samples']} data sets of "
             f"each size, two networks each; {s['count']} samples; errors: s.e. between data sets",
             f"U-turns turn at σ = {s['turn']:g}; attractors, dimension, data in play and gap at "
             f"σ = {s['sigma']:g}, in rms deviations of the data",
@@ -250,6 +254,15 @@ class Report:
             f"at P = {peak['patterns']:g}"
         )
 
+    def headline(self, data: str) -> str:
+        """The finding in a line."""
+        peak = self.passage(data)["spurious_peak"]
+        if peak["mean"] < 0.05:
+            return f"{self.name(data)}: no spurious samples"
+        return f"{self.name(data)}: most spurious samples, {peak['mean']:.2f}, at $P$ = " + (
+            f"{peak['patterns']:g}"
+        )
+
     def figure(self) -> Figure:
         from matplotlib.figure import Figure
 
@@ -262,14 +275,7 @@ class Report:
                 self._classes(row[0], data)
                 self._memory(row[1], data)
                 self._dimension(row[2], data)
-            peaks = ", ".join(
-                f"$P$ = {self.passage(data)['spurious_peak']['patterns']:g} ({self.name(data)})"
-                for data in self.sets
-            )
-            figure.suptitle(
-                f"Between memorizing and generalizing, samples are spurious: most at {peaks}",
-                fontsize=10.5,
-            )
+            figure.suptitle("; ".join(self.headline(data) for data in self.sets), fontsize=10.5)
         return figure
 
     def _classes(self, axes: Axes, data: str) -> None:
@@ -278,7 +284,7 @@ class Report:
         for name, series in zip(CLASSES, plots.SERIES, strict=False):
             plots.points(axes, *self.curve(data, name), series, label=name)
         self._decorate(axes, "fraction of the samples", f"{self.name(data)}: samples")
-        axes.set_ylim(-0.03, 1.05)
+        _with_room(axes)
 
     def _memory(self, axes: Axes, data: str) -> None:
         from bridges import plots
@@ -292,28 +298,20 @@ class Report:
         for (name, label), series in zip(shown.items(), plots.SERIES, strict=False):
             plots.points(axes, *self.curve(data, name), series, label=label)
         self._decorate(axes, "fraction, cosine", "what is held of the data")
-        axes.set_ylim(-0.08, 1.05)
+        _with_room(axes)
 
     def _dimension(self, axes: Axes, data: str) -> None:
         from bridges import plots
         from bridges.generalization import sphere_dimension
 
-        plots.points(
-            axes, *self.curve(data, "dimension"), plots.SERIES[0], label="dimension of the model"
-        )
-        plots.points(
-            axes, *self.curve(data, "in_play"), plots.SERIES[1], label="data in play at a sample"
-        )
+        dimension = self.curve(data, "dimension")
+        plots.points(axes, *dimension, plots.SERIES[0], label="of the trained denoiser")
         if data == "sphere":
-            axes.axhline(
-                sphere_dimension(self.setting["sigma"]),
-                **plots.THEORY[0],
-                label="dimension, exact",
-            )
-        axes.set_yscale("log")
-        self._decorate(
-            axes, "number", f"directions and data at $\\sigma$ = {self.setting['sigma']:g}"
-        )
+            exact = sphere_dimension(self.setting["sigma"])
+            axes.axhline(exact, **plots.THEORY[0], label="of the exact denoiser of the sphere")
+        title = f"dimension seen at $\\sigma$ = {self.setting['sigma']:g}"
+        self._decorate(axes, r"effective dimension $D_{\mathrm{eff}}$", title)
+        axes.set_ylim(bottom=0)
 
     def _decorate(self, axes: Axes, label: str, title: str) -> None:
         axes.set_xscale("log")
@@ -321,6 +319,13 @@ class Report:
         axes.set_ylabel(label)
         axes.set_title(title, fontsize=9.5)
         axes.legend(fontsize=7.5)
+
+
+def _with_room(axes: Axes) -> None:
+    """Fractions, and room for the legend above them."""
+    axes.set_ylim(-0.05, 1.5)
+    axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
+    axes.legend(fontsize=7.5, loc="upper center", ncol=2, columnspacing=1)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import networks
 import peers
 import scores
 import torch
+import training
 from clock import FLOPS, matrix_product, timed
 
 
@@ -25,12 +26,13 @@ def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, float32 product ", end="")
     print(f"{FLOPS / product / 1e9:.0f} GF/s\n")
     print(f"{'':<52}{'ours':>14}{'against':>26}{'ratio':>9}   goal")
-    for subject in (scores, networks, basins, graph):
+    for subject in (scores, networks, basins, graph, training):
         subject.lines()
     python = sys.argv[1] if len(sys.argv) > 1 else None
     loads.lines(python)
     if python is not None:
         peers.lines(python)
+        training.peer_lines(python)
 
 
 if __name__ == "__main__":

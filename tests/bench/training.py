@@ -1,0 +1,95 @@
+"""Trained networks: steps of training, and sampling, against bare loops and other libraries."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+from pathlib import Path
+
+import torch
+from clock import row, timed
+
+from diffusion import VE, NetworkDenoiser, ResidualMLP, UNet, sample, train_denoiser
+
+ROWS = 128  # as many as a step of training takes
+
+
+def training(network: torch.nn.Module, what: str, steps: int) -> None:
+    """Steps a second, against the least loop that trains the same network as well."""
+    data = torch.randn(1000, network.dimension)
+
+    def bare() -> None:
+        own = type(network)(**network.config, seed=0)
+        parameters = list(own.parameters())
+        average = [p.detach().clone() for p in parameters]
+        optimizer = torch.optim.Adam(parameters, 1e-3, fused=True)
+        for _ in range(steps):
+            x = data[torch.randint(len(data), (ROWS,))]
+            sigma = torch.exp(torch.rand(ROWS, 1) * math.log(1000)) / 100
+            noise = torch.randn_like(x)
+            into = (1 + sigma.square()).rsqrt()
+            found = own((x + sigma * noise) * into, sigma.log().squeeze(1) / 4)
+            loss = (found - (sigma * x - noise) * into).square().mean()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            with torch.no_grad():
+                torch._foreach_lerp_(average, parameters, 1e-3)
+
+    options = {"network": network, "steps": steps, "seed": 0, "device": "cpu", "quiet": True}
+    ours, other = timed(lambda: train_denoiser(data, **options), bare, repeats=3)
+    row(
+        f"training, {what}, batch {ROWS}",
+        f"{steps / ours:.0f} steps/s",
+        f"bare loop {steps / other:.0f} steps/s",
+        other / ours,
+        ">= 0.9",
+    )
+
+
+@torch.no_grad()
+def sampling(network: torch.nn.Module, what: str, batch: int) -> None:
+    """64 Euler steps, against 64 calls of the network."""
+    denoiser = NetworkDenoiser(network.requires_grad_(False))
+    x = torch.randn(batch, network.dimension)
+    levels = torch.zeros(batch)
+
+    def bare() -> None:
+        for _ in range(64):
+            network(x, levels)
+
+    ours, other = timed(
+        lambda: sample(denoiser, 10 * x, VE(), "euler", 64, start=10.0), bare, repeats=7
+    )
+    row(
+        f"sampling, {what}, 64 steps of {batch}",
+        f"{ours * 1e3:.0f} ms",
+        f"64 calls {other * 1e3:.0f} ms",
+        ours / other,
+        "<= 1.05",
+    )
+
+
+def lines() -> None:
+    training(ResidualMLP(64, seed=0), "MLP 3×128", 300)
+    training(UNet((8, 8), channels=16, seed=0), "U-Net of 8×8 images", 30)
+    sampling(ResidualMLP(64, width=256, seed=0), "MLP 3×256", 1024)
+    sampling(UNet((8, 8), channels=16, seed=0), "U-Net of 8×8 images", 128)
+
+
+def peer_lines(python: str) -> None:
+    """The same network sampled by other libraries, all in one process of their environment."""
+    script = Path(__file__).with_name("training_side.py")
+    environment = os.environ | {"PYTHONPATH": str(script.parents[2])}
+    done = subprocess.run([python, str(script)], capture_output=True, text=True, env=environment)
+    if done.returncode:
+        print("the other samplers did not run:", done.stderr.strip().splitlines()[-1])
+        return
+    found = json.loads(done.stdout)
+    ours = found.pop("ours")
+    for peer, seconds in found.items():
+        what = "sampling, MLP 3×256, 64 Euler steps of 1024"
+        row(what, f"{ours * 1e3:.0f} ms", f"{peer} {seconds * 1e3:.0f} ms", seconds / ours, ">= 1")
