@@ -91,9 +91,8 @@ class _ForeignDenoiser(Denoiser):
             raise ValueError(
                 f"{name} must return shape {tuple(images.shape)}, got {tuple(mean.shape)}"
             )
-        if not torch.isfinite(
-            mean.detach().sum(dtype=torch.float64)
-        ):  # half precision ends at 65504
+        total = mean.detach().sum(dtype=torch.float64)  # half precision ends at 65504
+        if not torch.isfinite(total):
             raise ValueError(f"{name} must return finite numbers, got NaN or infinity")
         return mean.flatten(1).to(x)
 
