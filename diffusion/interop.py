@@ -53,6 +53,8 @@ class _ForeignDenoiser(Denoiser):
     ) -> None:
         self.model, self.inputs = model, inputs
         self.shape = tuple(checks.whole("shape", size) for size in shape)
+        if not self.shape:
+            raise ValueError("shape must have at least one axis, got ()")
         self.dimension = math.prod(self.shape)
         low, high = (float(end) for end in noise_range)
         if not 0 <= low < high:
@@ -89,7 +91,8 @@ class _ForeignDenoiser(Denoiser):
             raise ValueError(
                 f"{name} must return shape {tuple(images.shape)}, got {tuple(mean.shape)}"
             )
-        if not torch.isfinite(mean.detach().sum()):
+        total = mean.detach().sum(dtype=torch.float64)  # half precision ends at 65504
+        if not torch.isfinite(total):
             raise ValueError(f"{name} must return finite numbers, got NaN or infinity")
         return mean.flatten(1).to(x)
 

@@ -215,8 +215,8 @@ class Report:
 
         s = self.setting
         lines = [
-            f"{s['steps']} steps at rate {s['rate']:g}, width {s['width']}; {self.study.config['samples']} data sets of "
-            f"each size, two networks each; {s['count']} samples; errors: s.e. between data sets",
+            f"{s['steps']} steps at rate {s['rate']:g}, width {s['width']}; "
+            f"{self.study.config['samples']} data sets of each size, two networks each; {s['count']} samples; errors: s.e. between data sets",
             f"U-turns turn at σ = {s['turn']:g}; attractors, dimension, data in play and gap at "
             f"σ = {s['sigma']:g}, in rms deviations of the data",
         ]

@@ -262,6 +262,12 @@ def test_bad_answers_are_named(answer, message):
         ImageDenoiser(answer, SHAPE)(torch.ones(2, D), 1.0)
 
 
+def test_half_precision_may_be_large():
+    model = ImageDenoiser(lambda images, sigma: images, SHAPE)
+    x = torch.full((9, D), 6e4, dtype=torch.float16)
+    assert torch.equal(model(x, 1.0), x)
+
+
 def scheduler(prediction="epsilon", signal=(0.9, 0.5)):
     config = SimpleNamespace(prediction_type=prediction)
     return SimpleNamespace(alphas_cumprod=torch.tensor(signal), config=config)
@@ -293,6 +299,7 @@ def scheduler(prediction="epsilon", signal=(0.9, 0.5)):
             "schedule of rising noise",
         ),
         (lambda: ImageDenoiser(abs, (1, 2.5)), "shape must be a whole number"),
+        (lambda: ImageDenoiser(abs, ()), "shape must have at least one axis"),
         (lambda: ImageDenoiser(abs, SHAPE, (1, 0.5)), r"noise_range must rise .* got \(1, 0.5\)"),
     ],
 )
