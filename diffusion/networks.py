@@ -20,7 +20,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
@@ -263,38 +263,73 @@ class NetworkDenoiser(Denoiser):
         ------
         ValueError : x not (B, d) or not finite; sigma not positive or of another length.
         """
+        return self._asked(x, sigma, None)
+
+    def _asked(self, x: Tensor, sigma: Level, labels: Tensor | None) -> Tensor:
+        """The call; `labels`, one a row, come before the denoiser's own label."""
         x = checks.points("x", x, dimension=self.dimension).to(self.mean)
         column = checks.noise_level(sigma, x)
         if column.stride(0) == 0:  # one level for all rows is embedded once
             column = column[:1]
         skip, out, into, level = preconditioning(column, self.scale, self.levels)
         y = x - self.mean
-        found = self.network(y * into.to(y), level.squeeze(1).to(y), self._labels(x))
+        found = self.network(y * into.to(y), level.squeeze(1).to(y), self._labels(x, labels))
         return self.mean + skip.to(y) * y + out.to(y) * found
 
-    def condition(self, label: int) -> NetworkDenoiser:
-        """The denoiser of one class alone, by the same network.
+    @overload
+    def condition(self, label: int) -> NetworkDenoiser: ...
+
+    @overload
+    def condition(self, label: Tensor) -> Denoiser: ...
+
+    def condition(self, label: int | Tensor) -> Denoiser:
+        """The denoiser of one class alone, by the same network, or of a class a row.
 
         Parameters
         ----------
-        label : class, 0 to K − 1.
+        label : class, 0 to K − 1; or (B,) whole numbers, a class a row.
+
+        Returns
+        -------
+        NetworkDenoiser of one class; for several labels a denoiser of B rows.
 
         Raises
         ------
         ValueError : no such class.
         """
-        return NetworkDenoiser(self.network, self.scale, self.mean, self.levels, label)
+        if isinstance(label, Tensor) and label.ndim == 1:
+            return _ClassOfRow(self, label)
+        return NetworkDenoiser(self.network, self.scale, self.mean, self.levels, int(label))
 
     def to(self, target: torch.dtype | torch.device | str) -> NetworkDenoiser:
         """A copy in another precision or on another device; this one stays as it is."""
         network = deepcopy(self.network).to(target)
         return NetworkDenoiser(network, self.scale, self.mean.cpu(), self.levels, self.label)
 
-    def _labels(self, x: Tensor) -> Tensor | None:
-        if not self.classes:
-            return None
+    def _labels(self, x: Tensor, labels: Tensor | None) -> Tensor | None:
+        if not self.classes or labels is not None:
+            return labels
         label = self.classes if self.label is None else self.label
         return torch.full((1,), label, dtype=torch.int64, device=x.device)
+
+
+class _ClassOfRow(Denoiser):
+    """The network asked about a class a row, for batches of exactly B rows."""
+
+    def __init__(self, denoiser: NetworkDenoiser, labels: Tensor) -> None:
+        if labels.is_floating_point() or not ((labels >= 0) & (labels < denoiser.classes)).all():
+            known = f"0 to {denoiser.classes - 1}" if denoiser.classes else "of a network with them"
+            raise ValueError(f"label must be classes {known}, got {labels.dtype} {labels.unique()}")
+        self.dimension, self._denoiser = denoiser.dimension, denoiser
+        self._labels = labels.long().to(denoiser.device)
+
+    def __call__(self, x: Tensor, sigma: Level) -> Tensor:
+        """Posterior mean of each row's class. Raises ValueError for another number of rows."""
+        if len(x) != len(self._labels):
+            raise ValueError(
+                f"x must have a row for each of the {len(self._labels)} labels, got {len(x)}"
+            )
+        return self._denoiser._asked(x, sigma, self._labels)
 
 
 def preconditioning(

@@ -1,7 +1,12 @@
 """Guidance: guided denoisers, schedules of the weight, and the distortions they cause."""
 
 from diffusion.guidance.distortion import Distortion, distortion, most_probable, vendi_score
-from diffusion.guidance.ensembles import generate, planted_classes, random_classes
+from diffusion.guidance.ensembles import (
+    fitted_classes,
+    generate,
+    planted_classes,
+    random_classes,
+)
 from diffusion.guidance.guided import (
     GuidedDenoiser,
     PowerLawGuidance,
@@ -44,6 +49,7 @@ __all__ = [
     "cfg_plus_plus",
     "distortion",
     "extra_weight",
+    "fitted_classes",
     "generate",
     "most_probable",
     "planted_classes",

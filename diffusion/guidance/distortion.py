@@ -95,7 +95,7 @@ def distortion(
     Returns
     -------
     Distortion, one entry a class that occurs, in increasing order. Squared means are rid of
-    their noise 1/n; the Vendi score is not.
+    their noise 1/n; covariances, in W2, and the Vendi score are not.
 
     Raises
     ------

@@ -7,7 +7,8 @@ so that the mixture is (arXiv 2602.00716; annealed average of the random energy 
 
     p = (1/K) N(μ, within) + (1 − 1/K) N(0, within + between),
 
-right for w ≥ 0. Where negative guidance loses the class, others stand out and it is not.
+right for w ≥ 0 and not much above 3. Where negative guidance loses the class others stand out,
+and at larger w the average brings others back that are not there (`diffusion.theory.mean_field`).
 """
 
 from __future__ import annotations
@@ -104,6 +105,62 @@ def planted_classes(
         torch.tensor([within, within + between], dtype=torch.float64),
         torch.cat([odds.exp(), -odds.expm1()]),
     )
+
+
+def fitted_classes(
+    data: Tensor, labels: Tensor, covariance: str = "own", ridge: float = 1e-2
+) -> GaussianMixtureDenoiser:
+    """A Gaussian for each class of a data set, with the class's share as its weight.
+
+    Parameters
+    ----------
+    data : (n, d). labels : (n,) classes 0 to K − 1, at least two points of each.
+    covariance : "own" of each class, "shared" by all (their mean within the classes), or
+        "isotropic", the shared trace alone.
+    ridge : variance added along all directions, in units of the mean variance of the data,
+        positive: data without width have no Gaussian.
+
+    Returns
+    -------
+    GaussianMixtureDenoiser of K classes, float64.
+
+    Raises
+    ------
+    ValueError : labels of another length or kind, a class with less than two points, an
+        unknown covariance, or a ridge that is not positive.
+
+    Examples
+    --------
+    >>> data = torch.tensor([[0.0], [2.0], [9.0], [11.0]])
+    >>> fitted_classes(data, torch.tensor([0, 0, 1, 1])).means
+    tensor([[ 1.],
+            [10.]], dtype=torch.float64)
+    """
+    x = checks.points("data", data).double()
+    checks.choice("covariance", covariance, ("own", "shared", "isotropic"))
+    _positive(ridge=ridge)
+    told = torch.as_tensor(labels, device=x.device)
+    if told.shape != x.shape[:1] or told.is_floating_point():
+        raise ValueError(
+            f"labels must be whole numbers of shape ({len(x)},), got {told.dtype} of shape "
+            f"{tuple(told.shape)}"
+        )
+    counts = torch.bincount(told)
+    if counts.min() < 2:
+        raise ValueError(f"labels must give two points a class or more, got {counts.tolist()}")
+    groups = [x[told == label] for label in range(len(counts))]
+    d = x.shape[1]
+    spread = torch.stack([torch.cov(group.T).reshape(d, d) for group in groups])
+    share = counts / len(x)
+    floor = ridge * x.var(0).mean() * torch.eye(d, dtype=x.dtype, device=x.device)
+    shared = torch.einsum("k,kde->de", share.to(x), spread) + floor
+    variances = {
+        "own": spread + floor,
+        "shared": shared.expand_as(spread).contiguous(),
+        "isotropic": shared.trace() / d,
+    }
+    means = torch.stack([group.mean(0) for group in groups])
+    return GaussianMixtureDenoiser(means, variances[covariance], share)
 
 
 def generate(

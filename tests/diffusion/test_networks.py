@@ -136,6 +136,9 @@ def test_classes_are_told_apart_and_the_mixture_is_one_more(kind):
     rows = 0.64 / total**2 * x + 0.4 / total * denoiser.network(x / total, level, labels)
     mixed = torch.stack([answers[1][0], answers[3][1], answers[2][2], answers[0][3]])
     assert torch.allclose(rows, mixed, atol=1e-5)
+    asked = denoiser.condition(torch.tensor([0, 2, 1, 0]))(x, 0.5)
+    mixed[3] = answers[1][3]
+    assert torch.allclose(asked, mixed, atol=1e-5)
     assert denoiser.label is None
     assert denoiser.condition(1).condition(2).label == 2
 
@@ -180,6 +183,16 @@ def test_a_file_gives_the_same_denoiser_back(kind, tmp_path):
         (lambda: NetworkDenoiser(nn.Linear(2, 2)), "mean must be given for a network without"),
         (lambda: NetworkDenoiser(NETWORKS["mlp"](2)).condition(2), "label must be a class 0 to 1"),
         (lambda: NetworkDenoiser(NETWORKS["mlp"]()).condition(0), "label must be a class of a net"),
+        (
+            lambda: NetworkDenoiser(NETWORKS["mlp"](2)).condition(torch.tensor([0, 2])),
+            "label must be classes 0 to 1",
+        ),
+        (
+            lambda: NetworkDenoiser(NETWORKS["mlp"](2)).condition(torch.tensor([0]))(
+                points(4), 1.0
+            ),
+            "x must have a row for each of the 1 labels, got 4",
+        ),
         (lambda: NetworkDenoiser(NETWORKS["mlp"]())(points(2, 3), 1.0), "x must have shape"),
         (lambda: NetworkDenoiser(NETWORKS["mlp"]())(points(2) * torch.nan, 1.0), "x must be fin"),
         (lambda: NetworkDenoiser(NETWORKS["mlp"]())(points(2), -1.0), "sigma must be positive"),

@@ -1,0 +1,356 @@
+r"""When does guidance distort? Mean and variance against the dimension.
+
+Samples guided with D = (1 + w) D_c − w D_u and exact scores, of classes N(μ_k, g²) with random
+centres of variance s² (arXiv 2602.00716): overlap a = x̄·μ/|μ|² and variance ratio
+R = tr Cov/(d g²), both 1 without distortion. With a fixed number of classes the distortion
+fades as d grows, 1 − R like 1/d and a − 1 like 1/√d along the flow; at a fixed density
+α = log K/d of classes it does not. Lines: dynamical mean field at finite d. Flow and SDE sample
+the same guidance and end differently: each has its own panels.
+
+Classes too many to be kept are averaged, but for the one that is asked for. The last panel is
+the counter-example: digits as ten Gaussians of their own covariances, where guidance widens
+the classes instead, and of one common covariance, where it narrows them.
+
+    python scripts/guidance_distortion.py --preset quick
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridges import options
+from bridges.study import Findings, Run, Study, estimate, mean_and_sem, study_command
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy import ndarray
+
+    from bridges.record import Point, Row
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "dimensions": [8, 16, 32, 64],
+        "classes": 10,
+        "density": 0.4,
+        "weight": 3.0,
+        "ratio": 0.2,
+        "steps": 80,
+        "trials": 120,
+        "samples": 8,
+    },
+    "paper": {
+        "dimensions": [8, 16, 32, 64, 128, 256],
+        "classes": 10,
+        "density": 0.4,
+        "weight": 3.0,
+        "ratio": 0.2,
+        "steps": 200,
+        "trials": 400,
+        "samples": 24,
+    },
+}
+METHODS = {"flow": "heun", "sde": "stochastic-heun"}
+ENSEMBLES = {"number": "fixed number", "density": "fixed density"}
+MEASURES = ("overlap", "variance_ratio", "parallel_ratio", "retention", "separability")
+_ENUMERATED = 5000  # most classes that are kept
+_ASKED = 8  # classes that are asked for
+_WEIGHTS = (0.0, 1.0, 3.0, 7.0)  # of the digits
+_DIGITS = {"own": "own covariances", "shared": "one covariance"}
+
+
+@study_command(PRESETS)
+@click.option("--dimensions", type=options.COUNTS, help="Dimensions d.")
+@click.option("--classes", type=click.IntRange(2), help="K, where the number is fixed.")
+@click.option("--density", type=click.FloatRange(0, min_open=True), help="α, where that is fixed.")
+@click.option("--weight", type=click.FloatRange(-1), help="Extra weight w; the scale less 1.")
+@click.option(
+    "--ratio",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="r, variance of a class over that of the whole.",
+)
+@click.option("--steps", type=click.IntRange(4), help="Steps of the samplers.")
+@options.shared("trials", default=None, help="Guided samples a set of centres.")
+def main(run: Run, dimensions: list[int], weight: float, **setting: Any) -> Findings:
+    """Guidance and its distortions: few classes against exponentially many.
+
+    Overlap and variance ratio of guided samples with exact scores against the dimension, at a
+    fixed number and a fixed density of classes, with theory (arXiv 2602.00716).
+    """
+    if weight == 0:
+        raise ValueError("weight must differ from 0, which is measured as the control, got 0")
+    if setting["trials"] < 2 * _ASKED:
+        raise ValueError(f"trials must be at least {2 * _ASKED}, got {setting['trials']}")
+    shared = {name: setting[name] for name in ("ratio", "steps", "trials")}
+    points: list[Point] = [
+        {"ensemble": ensemble, "dimension": d, "alpha": alpha, "method": method, "w": w} | shared
+        for ensemble in ENSEMBLES
+        for d in dimensions
+        for alpha in [
+            math.log(setting["classes"]) / d if ensemble == "number" else setting["density"]
+        ]
+        for method in METHODS
+        for w in (0.0, weight)
+    ]
+    for point in points:
+        if not math.log(2) <= point["alpha"] * point["dimension"] <= 700:
+            raise ValueError(
+                f"density must give 2 classes at least and e^700 at most, got {point['alpha']:g} "
+                f"at d = {point['dimension']}"
+            )
+    points += [
+        {"ensemble": f"digits {kind}", "method": method, "w": w} | shared
+        for kind in _DIGITS
+        for method in METHODS
+        for w in _WEIGHTS
+    ]
+    return Report(run(measure, points), weight, **setting).findings()
+
+
+def measure(point: Point, seed: int) -> list[Row]:
+    """Guided samples of one set of centres, or of the digits, and how far off they are."""
+    import torch
+
+    from diffusion.guidance import distortion, generate
+
+    mixture, asked = _digits(point["ensemble"]) if "alpha" not in point else _classes(point, seed)
+    labels = torch.arange(asked).repeat_interleave(max(2, point["trials"] // asked))
+    method, steps = METHODS[point["method"]], point["steps"]
+    x = generate(mixture, labels, point["w"], method, steps, seed=seed)
+    found = distortion(x, labels, mixture, diversity=False).means()
+    return [{"quantity": name, "value": found[name]} for name in MEASURES]
+
+
+def kept(alpha: float, dimension: int) -> bool:
+    """Whether the classes are few enough to be kept all."""
+    return alpha * dimension <= math.log(_ENUMERATED)
+
+
+def _classes(point: Point, seed: int) -> tuple[Any, int]:
+    """A mixture and how many of its first classes are asked for."""
+    from diffusion.guidance import planted_classes, random_classes
+
+    d, alpha = point["dimension"], point["alpha"]
+    within = point["ratio"] / (1 - point["ratio"])
+    if not kept(alpha, d):
+        return planted_classes(d, alpha, within, seed=seed), 1
+    count = max(2, round(math.exp(alpha * d)))
+    return random_classes(count, d, within, seed=seed), min(count, _ASKED)
+
+
+def _digits(ensemble: str) -> tuple[Any, int]:
+    """The digits as ten Gaussians."""
+    from bridges.data import class_labels, raw_vectors, standardised
+    from diffusion.guidance import fitted_classes
+
+    labels = class_labels("digits")
+    assert labels is not None
+    data = standardised(raw_vectors("digits"))[0]
+    return fitted_classes(data, labels, ensemble.removeprefix("digits ")), 10
+
+
+class Report:
+    """What the study found."""
+
+    def __init__(
+        self, study: Study, weight: float, classes: int, density: float, ratio: float, **rest: Any
+    ) -> None:
+        self.study, self.weight, self.ratio = study, weight, ratio
+        self.classes, self.density = classes, density
+
+    def curve(self, quantity: str, ensemble: str, method: str, w: float) -> tuple[Any, Any]:
+        """d (K,) and values (samples, K)."""
+        labels = {"ensemble": ensemble, "method": method, "w": w}
+        return self.study.curve(quantity, "dimension", **labels)
+
+    def digits(self, quantity: str, kind: str, method: str) -> tuple[Any, Any]:
+        """w (K,) and values (samples, K)."""
+        return self.study.curve(quantity, "w", ensemble=f"digits {kind}", method=method)
+
+    def theory(self, ensemble: str, method: str, dimensions: Any) -> ndarray:
+        """a and R at these dimensions, (2, K)."""
+        import numpy as np
+
+        from diffusion.theory import guided_mean_field
+
+        found = []
+        for d in dimensions:
+            alpha = math.log(self.classes) / d if ensemble == "number" else self.density
+            averaged = not kept(alpha, d)
+            found.append(
+                guided_mean_field(alpha, self.weight, self.ratio, method, d, annealed=averaged)
+            )
+        return np.array(found).T
+
+    @cached_property
+    def lowest(self) -> float:
+        """The least retention of all guided classes."""
+        return min(
+            float(self.curve("retention", e, m, self.weight)[1].mean(0).min())
+            for e in ENSEMBLES
+            for m in METHODS
+        )
+
+    def findings(self) -> Findings:
+        return Findings(self.text(), self.summary(), self.figure())
+
+    def summary(self) -> Point:
+        s = self.study.config
+        found: Point = {**s["parameters"], "samples": s["samples"], "seed": s["seed"]}
+        for method in METHODS:
+            found[method] = {e: self._table(e, method) for e in ENSEMBLES} | {
+                f"digits, {label}": {
+                    f"{w:g}": {
+                        q: estimate(self.digits(q, kind, method)[1][:, k])
+                        for q in ("variance_ratio", "overlap", "retention")
+                    }
+                    for k, w in enumerate(_WEIGHTS)
+                }
+                for kind, label in _DIGITS.items()
+            }
+        return found
+
+    def _table(self, ensemble: str, method: str) -> Point:
+        d, _ = self.curve("overlap", ensemble, method, 0.0)
+        theory = self.theory(ensemble, method, d)
+        return {
+            f"{one:g}": {
+                "control": {
+                    q: estimate(self.curve(q, ensemble, method, 0.0)[1][:, k]) for q in MEASURES
+                },
+                "guided": {
+                    q: estimate(self.curve(q, ensemble, method, self.weight)[1][:, k])
+                    for q in MEASURES
+                },
+                "theory": {"overlap": theory[0, k], "variance_ratio": theory[1, k]},
+            }
+            for k, one in enumerate(d)
+        }
+
+    def text(self) -> str:
+        from bridges.tables import of_samples, table
+
+        s = self.study.config["samples"]
+        lines = [
+            f"w = {self.weight:g}, r = {self.ratio:g}; exact scores; errors: s.e. between {s} sets "
+            "of centres (digits: runs)",
+            "flow and SDE end differently under the same guidance: compare within each",
+        ]
+        for method in METHODS:
+            for ensemble, label in ENSEMBLES.items():
+                d, _ = self.curve("overlap", ensemble, method, 0.0)
+                theory = self.theory(ensemble, method, d)
+                rows = []
+                for k, one in enumerate(d):
+                    cells = [f"{one:g}"]
+                    for w in (0.0, self.weight):
+                        for q in ("overlap", "variance_ratio", "retention"):
+                            cells.append(of_samples(self.curve(q, ensemble, method, w)[1][:, k]))
+                    ratios = [
+                        self.curve("variance_ratio", ensemble, method, w)[1][:, k]
+                        for w in (self.weight, 0.0)
+                    ]
+                    relative = of_samples(ratios[0] / ratios[1])
+                    rows.append([*cells, relative, *(f"{x:.3f}" for x in theory[:, k])])
+                size = f"K = {self.classes}" if ensemble == "number" else f"α = {self.density:g}"
+                names = ["a", "R", "kept"]
+                header = [
+                    f"{method}, {label} {size}: d",
+                    *(f"{n} (w=0)" for n in names),
+                    *names,
+                    "R/R(w=0)",
+                    "a theory",
+                    "R theory",
+                ]
+                lines += ["", table(header, rows)]
+        rows = [
+            [
+                f"{method}, {label}",
+                *(of_samples(v) for v in self.digits("variance_ratio", kind, method)[1].T),
+                of_samples(self.digits("retention", kind, method)[1].min(1)),
+            ]
+            for method in METHODS
+            for kind, label in _DIGITS.items()
+        ]
+        header = ["R of digits as ten Gaussians", *(f"w={w:g}" for w in _WEIGHTS), "least kept"]
+        return "\n".join([*lines, "", table(header, rows)])
+
+    def figure(self) -> Figure:
+        from matplotlib.figure import Figure
+
+        from bridges import plots
+
+        with plots.look():
+            figure = Figure(figsize=(11.2, 6.4), layout="constrained")
+            panels = figure.subplots(2, 3)
+            for row, (method, name) in enumerate((("flow", "flow"), ("sde", "SDE"))):
+                self._panel(panels[row][0], method, 0, f"overlap $a$ ({name})")
+                self._panel(panels[row][1], method, 1, f"$R$ relative to $w$ = 0 ({name})")
+                self._counter_example(panels[row][2], method, name)
+            handles, labels = panels[0][0].get_legend_handles_labels()
+            figure.legend(handles, labels, loc="outside lower left", ncols=4, fontsize=8.5)
+            figure.suptitle(self.finding(), fontsize=10.5)
+        return figure
+
+    def _panel(self, axes: Axes, method: str, which: int, label: str) -> None:
+        import numpy as np
+
+        from bridges import plots
+
+        quantity = MEASURES[which]
+        sizes = {"number": f"$K$ = {self.classes}", "density": rf"$\alpha$ = {self.density:g}"}
+        for ensemble, series in zip(ENSEMBLES, plots.SERIES, strict=False):
+            d, by_sample = self.curve(quantity, ensemble, method, self.weight)
+            control = self.curve(quantity, ensemble, method, 0.0)
+            if which == 1:  # what the steps do to the variance by themselves is divided out
+                by_sample = by_sample / control[1]
+            plots.points(axes, d, by_sample, series, ls="", label=sizes[ensemble])
+            fine = np.geomspace(d[0], d[-1], 25)
+            values = self.theory(ensemble, method, fine)[which]
+            axes.plot(fine, values, color=series[0], lw=1.3, zorder=1)
+            if which == 0:
+                look = {"ls": "", "mfc": "white", "ms": 4, "label": f"{sizes[ensemble]}, $w$ = 0"}
+                plots.points(axes, *control, series, **look)
+        axes.axhline(1, color="0.8", lw=0.8, zorder=0)
+        axes.set_xscale("log", base=2)
+        ticks = self.curve(quantity, "number", method, 0.0)[0]
+        axes.set_xticks(ticks, [f"{d:g}" for d in ticks])
+        axes.minorticks_off()
+        axes.set_xlabel("dimension $d$")
+        axes.set_ylabel(label)
+
+    def _counter_example(self, axes: Axes, method: str, name: str) -> None:
+        from bridges import plots
+
+        for (kind, label), series in zip(_DIGITS.items(), plots.SERIES[2:], strict=False):
+            w, by_sample = self.digits("variance_ratio", kind, method)
+            plots.points(axes, w, by_sample, series, label=label)
+        axes.axhline(1, color="0.8", lw=0.8, zorder=0)
+        axes.set_xlabel("extra weight $w$")
+        axes.set_ylabel(f"variance ratio $R$ ({name})")
+        axes.set_title("digits as ten Gaussians, exact scores", fontsize=9.5)
+        axes.legend(fontsize=8, loc="upper left")
+
+    def finding(self) -> str:
+        """The result in a line, the title of the figure."""
+        from bridges.tables import uncertain
+
+        words = []
+        for ensemble in ENSEMBLES:
+            _, by_sample = self.curve("variance_ratio", ensemble, "flow", self.weight)
+            ends = [mean_and_sem(by_sample[:, k]) for k in (0, -1)]
+            words.append(" to ".join(uncertain(float(m), float(e), 3) for m, e in ends))
+        d = self.curve("overlap", "number", "flow", 0.0)[0]
+        return (
+            f"$w$ = {self.weight:g}, $d$ = {d[0]:g} to {d[-1]:g}: $R$ of the flow goes from "
+            f"{words[0]} for few classes, from {words[1]} at fixed density; "
+            f"retention ≥ {self.lowest:.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,419 @@
+r"""What does a negative window buy? Guidance schedules between separability and diversity.
+
+Guidance that is never negative separates classes and narrows them; turned negative below a
+noise level σ_s, late on the way, it widens them again, at the cost of samples that leave
+their class (arXiv 2602.00716). Fisher ratio J (separability) against Vendi score (diversity), both
+relative to the same sampler at w = 0, and the variance ratio R with the retention, for
+
+    cells, exact     digits in 8 principal components, 50 k-means cells as classes, their
+                     Gaussian fit of one covariance with its exact scores
+    cells, trained   a class-conditional network trained on the same data
+    digits, trained  ten classes, 64 pixels: classes of unequal covariances, where a network
+                     leaves the data at large w and R rises instead
+
+All along the flow; a network is trained anew for each sample. Retention: what the Gaussian
+fit gives to the class that was asked for. R alone says little: restored variance may be samples
+of other classes.
+
+    python scripts/guidance_window.py --preset quick
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridges import options
+from bridges.study import Findings, Run, Study, estimate, mean_and_sem, study_command
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+    from bridges.record import Point, Row
+    from diffusion.guidance import Weight
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "weights": [1.0, 3.0, 7.0],
+        "window": 3.0,
+        "switches": [1.0, 1.5, 2.0],
+        "cells": 50,
+        "trials": 8,
+        "steps": 32,
+        "training_steps": 1500,
+        "width": 128,
+        "samples": 2,
+    },
+    "paper": {
+        "weights": [0.5, 1.0, 2.0, 3.0, 5.0, 7.0],
+        "window": 3.0,
+        "switches": [0.6, 0.8, 1.0, 1.25, 1.5, 1.75, 2.0],
+        "cells": 50,
+        "trials": 30,
+        "steps": 64,
+        "training_steps": 4000,
+        "width": 192,
+        "samples": 6,
+    },
+}
+MODELS = {
+    "cells, exact": "exact scores, 50 cells",
+    "cells, trained": "trained network, 50 cells",
+    "digits, trained": "trained network, ten digits",
+}
+MEASURES = ("overlap", "variance_ratio", "retention", "fisher_ratio", "vendi")
+CONTROL = "w = 0"
+_START, _FINEST = 40.0, 0.4  # noise levels: the largest, and from where they are even
+_COMPONENTS = 8
+_PICTURES = 10  # samples shown of each schedule
+_NUMBERS = options.Numbers(float, 0, 1e6, open_low=True)
+
+
+@study_command(PRESETS)
+@click.option("--weights", type=_NUMBERS, help="Constant weights w to compare.")
+@click.option("--window", type=click.FloatRange(0, min_open=True), help="w above the window.")
+@click.option("--switches", type=_NUMBERS, help="Noise levels σ_s at which w turns to −1.")
+@click.option("--cells", type=click.IntRange(2, 200), help="k-means cells of the digits.")
+@options.shared("trials", default=None, help="Guided samples a cell; five times as many a digit.")
+@click.option("--steps", type=click.IntRange(4), help="Steps of the sampler.")
+@click.option("--training-steps", type=click.IntRange(1), help="Steps of the training.")
+@click.option("--width", type=click.IntRange(1), help="Units of a layer of the network.")
+def main(
+    run: Run, weights: list[float], window: float, switches: list[float], **setting: Any
+) -> Findings:
+    """The negative window: schedules of guidance between separability and diversity.
+
+    Exact and trained models of digits, guided with constant weights, with usual schedules and
+    with a window of w = −1 late on the way (arXiv 2602.00716).
+    """
+    if setting["trials"] < 2:
+        raise ValueError(f"trials must be at least 2, got {setting['trials']}")
+    shared = {"weights": weights, "window": window, "switches": switches} | setting
+    points: list[Point] = [{"model": model} | shared for model in MODELS]
+    return Report(run(measure, points), weights, window, switches).findings()
+
+
+def schedules(
+    weights: list[float], window: float, switches: list[float]
+) -> dict[str, tuple[str, Weight]]:
+    """Name → family and weight."""
+    from diffusion.guidance import Interval, LinearWindow, Progressive, Window
+
+    found: dict[str, tuple[str, Weight]] = {CONTROL: ("constant", 0.0)}
+    found |= {f"w = {w:g}": ("constant", w) for w in weights}
+    found |= {f"{window:g} → −1 at {s:g}": ("window", Window(window, s)) for s in sorted(switches)}
+    progress = {"start": _START, "width": _FINEST}
+    middle = switches[len(switches) // 2]
+    # w0 + ωσ² through 0 at the middle switch, and bounded: the flow would narrow without end
+    linear = LinearWindow(-0.5, 0.5 / middle**2, largest=window)
+    return found | {
+        "interval": ("schedule", Interval(window, 0.28, 5.42)),
+        "linear": ("schedule", Progressive("power", window, **progress)),
+        "cosine": ("schedule", Progressive("cosine", window, **progress)),
+        "inverse linear": ("schedule", Progressive("inverse-linear", window, **progress)),
+        "linear window": ("schedule", linear),
+    }
+
+
+def measure(point: Point, seed: int) -> list[Row]:
+    """All schedules with one model: how far its samples are from the classes asked for."""
+    import torch
+
+    from diffusion.guidance import distortion
+
+    data, labels, classes = _data(point["model"], point["cells"])
+    count = point["trials"] * (1 if point["model"].startswith("cells") else 5)
+    asked = torch.arange(len(classes)).repeat_interleave(count)
+    denoiser = classes if "exact" in point["model"] else _trained(data, labels, point, seed)
+    rows: list[Row] = []
+    shown = list(schedules(point["weights"], point["window"], point["switches"]).items())
+    for name, (family, w) in shown:
+        x = _sampled(denoiser, asked, w, point["steps"], seed)
+        found = distortion(x, asked, classes).means()
+        own = {"schedule": name, "family": family}
+        rows += [{**own, "quantity": q, "value": found[q]} for q in MEASURES]
+        if point["model"].startswith("digits"):
+            rows += _pictures(x, asked, own)
+    return rows
+
+
+@cache
+def _data(model: str, cells: int) -> tuple[Tensor, Tensor, Any]:
+    """Data of unit variance, their classes, and the Gaussian fit that judges samples."""
+    import torch
+
+    from bridges.data import class_labels, raw_vectors, standardised
+    from diffusion.guidance import fitted_classes
+
+    data, labels = standardised(raw_vectors("digits"))[0], class_labels("digits")
+    assert labels is not None
+    if model.startswith("digits"):
+        return data, labels, fitted_classes(data, labels, "own")
+    from sklearn.cluster import KMeans
+
+    axes = torch.linalg.svd(data, full_matrices=False).Vh[:_COMPONENTS]
+    reduced = standardised(data @ axes.T)[0]
+    found = KMeans(cells, n_init=4, random_state=0).fit(reduced.numpy()).labels_
+    labels = torch.from_numpy(found).long()
+    return reduced, labels, fitted_classes(reduced, labels, "shared", ridge=1e-4)
+
+
+def _trained(data: Tensor, labels: Tensor, point: Point, seed: int) -> Any:
+    """A class-conditional network of these data."""
+    from diffusion import ResidualMLP, train_denoiser
+
+    classes = int(labels.max()) + 1
+    network = ResidualMLP(data.shape[1], point["width"], depth=3, classes=classes, seed=seed)
+    return train_denoiser(
+        data.float(),
+        labels,
+        network=network,
+        steps=point["training_steps"],
+        batch=256,
+        rate=2e-3,
+        levels=(0.01, _START),
+        device="cpu",
+        seed=seed,
+        quiet=True,
+    ).denoiser
+
+
+def _sampled(denoiser: Any, asked: Tensor, w: Weight, steps: int, seed: int) -> Tensor:
+    """Guided samples of the classes asked for, along the flow."""
+    import torch
+
+    from diffusion import VE, GuidedDenoiser, noise_levels, sample
+
+    levels = noise_levels(_START, steps, _FINEST)
+    guided = GuidedDenoiser(denoiser.condition(asked), denoiser, w)
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(len(asked), denoiser.dimension, generator=generator)
+    return sample(guided, levels[0] * noise, VE(), "heun", levels=levels)
+
+
+def _pictures(x: Tensor, asked: Tensor, own: Row) -> list[Row]:
+    """The first sample of each class, its pixels as bytes."""
+    first = [int((asked == k).nonzero()[0]) for k in range(_PICTURES)]
+    pixels = ((x[first] + 1) / 4 * 255).clamp(0, 255).byte().numpy()
+    return [
+        {**own, "quantity": "picture", "digit": k, "pixels": row.tobytes().hex(), "value": 1.0}
+        for k, row in enumerate(pixels)
+    ]
+
+
+class Report:
+    """What the study found."""
+
+    def __init__(
+        self, study: Study, weights: list[float], window: float, switches: list[float]
+    ) -> None:
+        import numpy as np
+
+        self.study, self.window = study, window
+        self.families = {n: f for n, (f, _) in schedules(weights, window, switches).items()}
+        grouped = study.by_sample("model", "schedule", "quantity")
+        self.values = {
+            (model, name, q): np.array(grouped[model, name, q])
+            for model in MODELS
+            for name in self.families
+            for q in MEASURES
+        }
+
+    def relative(self, model: str, name: str, quantity: str) -> Any:
+        """A measure over the same model's at w = 0, by sample; the retention as it is."""
+        own = self.values[model, name, quantity]
+        return own if quantity == "retention" else own / self.values[model, CONTROL, quantity]
+
+    def best(self, model: str) -> str:
+        """The window whose R is nearest to that of w = 0."""
+        windows = [name for name, family in self.families.items() if family == "window"]
+        return min(
+            windows, key=lambda n: abs(float(self.relative(model, n, "variance_ratio").mean()) - 1)
+        )
+
+    def findings(self) -> Findings:
+        return Findings(self.text(), self.summary(), self.figure())
+
+    def summary(self) -> Point:
+        config = self.study.config
+        found: Point = {
+            **config["parameters"],
+            "samples": config["samples"],
+            "seed": config["seed"],
+        }
+        for model in MODELS:
+            found[model] = {
+                "control": {q: estimate(self.values[model, CONTROL, q]) for q in MEASURES},
+                "nearest window": self.best(model),
+                "schedules": {
+                    name: {
+                        "retention": estimate(self.relative(model, name, "retention")),
+                        **{
+                            f"{q} relative to w = 0": estimate(self.relative(model, name, q))
+                            for q in MEASURES
+                            if q != "retention"
+                        },
+                    }
+                    for name in self.families
+                },
+            }
+        return found
+
+    def text(self) -> str:
+        from bridges.tables import of_samples, table
+
+        lines = [
+            "along the flow; R, a, J and Vendi relative to the same model at w = 0; errors: s.e. "
+            f"between {self.study.config['samples']} samples (networks trained anew)",
+            "3 → −1 at σ: guidance turns negative below that noise level",
+        ]
+        for model, label in MODELS.items():
+            control = [of_samples(self.values[model, CONTROL, q]) for q in MEASURES]
+            rows = [["w = 0 itself", *(control[k] for k in (1, 2, 0, 3, 4))]]
+            for name in self.families:
+                cells = [
+                    of_samples(self.relative(model, name, q))
+                    for q in ("variance_ratio", "retention", "overlap", "fisher_ratio", "vendi")
+                ]
+                rows.append([name, *cells])
+            lines += ["", table([label, "R", "retention", "a", "J", "Vendi"], rows)]
+        return "\n".join(lines)
+
+    def figure(self) -> Figure:
+        from matplotlib.figure import Figure
+
+        from bridges import plots
+
+        with plots.look():
+            figure = Figure(figsize=(11.4, 7.6), layout="constrained")
+            upper, middle, lower = figure.subfigures(3, 1, height_ratios=[3.0, 2.6, 1.9])
+            for axes, model in zip(upper.subplots(1, 3), MODELS, strict=True):
+                self._plane(axes, model)
+            for axes, model in zip(middle.subplots(1, 3, sharey=False), MODELS, strict=True):
+                self._trade(axes, model)
+            handles, labels = upper.axes[0].get_legend_handles_labels()
+            upper.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8.5)
+            self._gallery(lower)
+            figure.suptitle(self.finding(), fontsize=10.5)
+        return figure
+
+    def _series(self, family: str) -> list[str]:
+        return [n for n, f in self.families.items() if f == family or n == CONTROL != family]
+
+    def _plane(self, axes: Axes, model: str) -> None:
+        """Diversity against separability."""
+        from bridges import plots
+
+        self._draw(axes, model, "fisher_ratio", "vendi")
+        axes.set_xscale("log")
+        axes.set_xlabel("separability $J$, relative to $w$ = 0")
+        axes.set_ylabel("diversity (Vendi), relative")
+        axes.set_title(MODELS[model] + " (flow)", fontsize=9.5)
+        axes.axhline(1, **plots.THEORY[1])
+
+    def _trade(self, axes: Axes, model: str) -> None:
+        """Retention against the variance ratio."""
+        from bridges import plots
+
+        self._draw(axes, model, "variance_ratio", "retention")
+        axes.axvline(1, **plots.THEORY[1])
+        axes.set_xlabel("variance ratio $R$, relative to $w$ = 0")
+        axes.set_ylabel("retention")
+
+    def _draw(self, axes: Axes, model: str, along: str, up: str) -> None:
+        from bridges import plots
+
+        labels = {
+            "constant": "constant $w$",
+            "window": f"$w$ = {self.window:g}, −1 below $\\sigma_s$",
+            "schedule": "other schedules",
+        }
+        for (family, label), (color, marker) in zip(labels.items(), plots.SERIES, strict=False):
+            names = [n for n in self.families if self.families[n] == family]
+            x, y = ([mean_and_sem(self.relative(model, n, q)) for n in names] for q in (along, up))
+            axes.errorbar(
+                [float(m) for m, _ in x],
+                [float(m) for m, _ in y],
+                xerr=[_shown(e) for _, e in x],
+                yerr=[_shown(e) for _, e in y],
+                color=color,
+                marker=marker,
+                ms=5,
+                lw=1,
+                ls="" if family == "schedule" else "-",
+                capsize=2,
+                label=label,
+            )
+            for name, (mx, _), (my, _) in zip(names, x, y, strict=True):
+                if family != "schedule" and (family == "window" or name in self._named()):
+                    axes.annotate(
+                        name.split(" at ")[-1].removeprefix("w = "),
+                        (float(mx), float(my)),
+                        xytext=(4, 4),
+                        textcoords="offset points",
+                        fontsize=7,
+                        color=color,
+                    )
+
+    def _named(self) -> list[str]:
+        """Constant weights that are named in the figure: the least, the largest, and 0."""
+        names = [n for n, f in self.families.items() if f == "constant"]
+        return [CONTROL, names[-1], *(n for n in names if n == f"w = {self.window:g}")]
+
+    def _gallery(self, part: Any) -> None:
+        """Samples of the trained model of digits: each class under three schedules."""
+        import numpy as np
+
+        best = self.best("digits, trained")
+        names = [CONTROL, max(self._named()[1:], key=lambda n: float(n[4:])), best]
+        grid = part.subplots(1, 3)
+        for axes, name in zip(grid, names, strict=True):
+            images = self._images(name)
+            wall = np.concatenate(list(images), axis=1)
+            axes.imshow(wall, cmap="gray_r", vmin=0, vmax=255)
+            kept = float(self.values["digits, trained", name, "retention"].mean())
+            axes.set_title(f"samples, {name} (retention {kept:.2f})", fontsize=9)
+            axes.set_axis_off()
+
+    def _images(self, name: str) -> Any:
+        """The pictures of the first network, (10, 8, 8)."""
+        import numpy as np
+
+        rows = next(
+            s
+            for p, s in zip(self.study.points, self.study.samples, strict=True)
+            if p["model"] == "digits, trained"
+        )[0]
+        found = [r for r in rows if r["quantity"] == "picture" and r["schedule"] == name]
+        return np.array(
+            [np.frombuffer(bytes.fromhex(r["pixels"]), dtype=np.uint8).reshape(8, 8) for r in found]
+        )
+
+    def finding(self) -> str:
+        """The result in a line, the title of the figure."""
+        from bridges.tables import of_samples
+
+        model = "cells, trained"
+        best = self.best(model)
+        ratio, kept, J = (
+            of_samples(self.relative(model, best, q), 2)
+            for q in ("variance_ratio", "retention", "fisher_ratio")
+        )
+        switch = best.split(" at ")[-1]
+        return (
+            f"Trained network, $w$ = {self.window:g} and −1 below $\\sigma_s$ = {switch}: $R$ = "
+            f"{ratio} of that at $w$ = 0, separability × {J}, retention {kept}"
+        )
+
+
+def _shown(error: Any) -> float:
+    """An error bar, none where there is a single sample."""
+    return 0.0 if error != error else float(error)
+
+
+if __name__ == "__main__":
+    main()
