@@ -216,7 +216,8 @@ class Report:
         s = self.setting
         lines = [
             f"{s['steps']} steps at rate {s['rate']:g}, width {s['width']}; "
-            f"{self.study.config['samples']} data sets of each size, two networks each; {s['count']} samples; errors: s.e. between data sets",
+            f"{self.study.config['samples']} data sets of each size, "
+            f"two networks each; {s['count']} samples; errors: s.e. between data sets",
             f"U-turns turn at σ = {s['turn']:g}; attractors, dimension, data in play and gap at "
             f"σ = {s['sigma']:g}, in rms deviations of the data",
         ]
