@@ -20,8 +20,9 @@ if TYPE_CHECKING:
         memory_geometry,
     )
     from bridges.memory import Memory, Retrieval, as_memory
+    from bridges.results import Study
     from bridges.retrieval import BasinRadius, RetrievalMap, basin_radius, retrieval_map
-    from bridges.study import Study, run_study
+    from bridges.study import run_study
 
 _HOMES = {
     "BasinRadius": "retrieval",

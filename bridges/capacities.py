@@ -29,8 +29,8 @@ import numpy as np
 
 from bridges.crossing import FITS, Crossings, crossings, isotonic_crossing, middle
 from bridges.memory import Memory
+from bridges.results import mean_and_sem
 from bridges.retrieval import check_level, positive_grid, retrieval_map, whole_seed
-from bridges.study import mean_and_sem
 from hopfield import checks
 from hopfield.checks import Seed
 

@@ -14,13 +14,13 @@ import click
 
 from bridges import options
 from bridges.models import MODELS, SIDE_BY_SIDE
-from bridges.record import finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridges.record import Point
-    from bridges.study import Findings, Measure, Study
+    from bridges.results import Study
+    from bridges.study import Findings, Measure
 
 
 _SETTING = (
@@ -28,7 +28,8 @@ _SETTING = (
     *("rate", "training-overlap", "training-steps"),
 )
 _FILE = click.Path(dir_okay=False)
-_RUN = ("samples", "seed", "jobs", "device", "out", *options.FLAGS)
+_FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
+_RUN = ("device", *options.RUN)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,14 +99,14 @@ def compare(
 )
 @options.shared("draws")
 @options.shared("samples", default=4)
-@options.shared("seed", "jobs", "out", *options.FLAGS)
+@options.shared(*options.RUN[1:])
 @options.plain_errors
 def memorization(**shared: Any) -> None:
     """Data as memories, samples as copies: when each datum is held, what a distance proves."""
     from dataclasses import asdict, fields
 
     from bridges.data import fingerprint, place
-    from bridges.survey import Survey, SurveyReport
+    from bridges.survey import Survey, conclude
 
     setting = {f.name: shared.pop(f.name) for f in fields(Survey)}
     files = {k: setting[k] for k in ("data", "samples_file", "held_out") if setting[k]}
@@ -117,7 +118,7 @@ def memorization(**shared: Any) -> None:
         survey.measure(),
         survey.points(),
         asdict(survey) | files | contents,
-        lambda study: SurveyReport(study, survey).findings(),
+        conclude,
         **shared,
     )
 
@@ -141,9 +142,52 @@ def convert(
 ) -> None:
     """One measure of a cue's noise in all others: σ, overlap, time, β, flips, load."""
     from bridges.conversion import convert as converted
+    from bridges.record import finite
 
     found = converted(given[1], given[0], rule, size, patterns)
     click.echo(dumps(finite(found.to_dict()), indent=2) if as_json else found.table())
+
+
+@main.command()
+@click.argument("folder", type=_FOLDER)
+@options.shared("json", "quiet", "show")
+@options.plain_errors
+def show(folder: Path, **wanted: bool) -> None:
+    """Tell again what a run found, and redraw its figure; nothing is measured."""
+    from bridges.runs import load
+
+    _tell(load(folder), **wanted)
+
+
+@main.command()
+@click.argument("folders", nargs=-1, required=True, type=_FOLDER)
+@options.shared("out", required=True, help="Folder of the whole run.")
+@options.shared(*options.FLAGS)
+@options.plain_errors
+def merge(folders: tuple[Path, ...], out: Path, overwrite: bool, **wanted: bool) -> None:
+    """Join the shards of a run into one, and tell what it found."""
+    from bridges import runs
+
+    _tell(runs.merge(folders, out, overwrite), **wanted)
+
+
+def _tell(study: Study, json: bool, quiet: bool, show: bool) -> None:
+    """What a run on disk found; its bare results where there is nothing to conclude."""
+    from bridges.record import finite
+    from bridges.runs import conclude
+    from bridges.study import Unfinished
+    from bridges.tables import results_table
+
+    findings = None if study.missing else conclude(study)
+    if findings is not None and study.out is not None:
+        findings.publish(study.out, json=json, quiet=quiet, show=show)
+        return
+    if json:
+        click.echo(dumps(finite(study.results()), indent=2))
+    elif not quiet:
+        click.echo(results_table(study.results()))
+    if study.missing:
+        raise Unfinished(study.lacks())
 
 
 def _run(
@@ -178,7 +222,7 @@ def _run(
         setting.measure(),
         points,
         asdict(setting) | {"data": data, "content": content},
-        lambda study: comparison.Report(study, setting, overlap, patterns).findings(),
+        comparison.conclude,
         **shared,
     )
 
@@ -190,33 +234,18 @@ def _conduct(
     points: list[Point],
     parameters: Point,
     conclude: Callable[[Study], Findings],
-    *,
-    samples: int,
-    seed: int,
-    jobs: int,
-    out: Path | None,
-    json: bool,
-    quiet: bool,
-    overwrite: bool,
-    show: bool,
+    **shared: Any,
 ) -> None:
     """Measure, conclude, record and print."""
-    from bridges.study import run_study
+    from bridges.study import Conduct
 
-    folder = out or Path("results") / f"{verb}-{Path(data).stem}"
-    study = run_study(
-        verb,
-        measure,
-        points,
-        parameters=parameters,
-        samples=samples,
-        seed=seed,
-        jobs=jobs,
-        out=folder,
-        overwrite=overwrite,
-        quiet=quiet or json,
+    samples = shared["samples"]
+    conduct = Conduct.taken_from(shared)
+    folder = conduct.folder(f"{verb}-{Path(data).stem}")
+    study = conduct.run(
+        verb, measure, points, parameters=parameters, samples=samples, folder=folder
     )
-    conclude(study).publish(folder, json=json, quiet=quiet, show=show)
+    conduct.publish(conclude(study), folder)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bridges.data import pattern_set, vectors
+from bridges.data import pattern_set, place, vectors
 from bridges.equivalence import noise_of_overlap
 from bridges.models import MODELS, Options
 from bridges.record import Point, Row
+from bridges.results import Study, mean_and_sem
 from bridges.retrieval import crossing, retrieval_map
-from bridges.study import Findings, Measure, Study, mean_and_sem
+from bridges.study import Findings, Measure
 from bridges.tables import table, uncertain
 from hopfield import NotSeparableError, checks
 from hopfield.theory import argmax_retrieval, argmax_retrieval_spins
@@ -308,6 +309,16 @@ class Report:
         if found["crossed"] != "here":
             return f"< {found['measured_down_to']:g}" if found["crossed"] == "beyond" else "never"
         return f"{found['overlap']:.2f}"
+
+
+def conclude(study: Study) -> Findings:
+    """What a comparison found, from its record."""
+    asked = study.config["parameters"]
+    setting = {f.name: asked[f.name] for f in fields(Setting)} | {"data": place(asked["data"])}
+    axes = {point["axis"]: point for point in study.points}
+    overlap = axes["load"]["overlaps"][0] if "load" in axes else None
+    patterns = axes["corruption"]["patterns"] if "corruption" in axes else None
+    return Report(study, Setting(**setting), overlap, patterns).findings()
 
 
 def _table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]) -> str:

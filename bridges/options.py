@@ -72,6 +72,19 @@ class Names(click.ParamType):
         return names
 
 
+class Shard(click.ParamType):
+    """The i-th of n parts, `i/n`."""
+
+    name = "i/n"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        """i and n, 1 ≤ i ≤ n."""
+        first, _, last = str(value).partition("/")
+        if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last)):
+            self.fail(f"{value!r} is not i/n with 1 ≤ i ≤ n", param, ctx)
+        return int(first), int(last)
+
+
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _OPTIONS: dict[str, dict[str, Any]] = {
     "model": {"type": Names(), "default": "hebb", "help": "Models, or 'all'."},
@@ -122,6 +135,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "samples": {"type": click.IntRange(1), "default": 8, "help": "Independent pattern sets."},
     "seed": {"type": click.IntRange(0), "default": 0, "help": "Root of all randomness."},
     "jobs": {"type": click.IntRange(1), "default": _CORES, "help": "Processes."},
+    "cluster": {"metavar": "ADDRESS", "help": "Dask scheduler that computes, tcp://host:port."},
+    "shard": {"type": Shard(), "help": "Measure the i-th of n parts only."},
     "device": {"default": "cpu", "help": "Where tensors live: cpu, cuda, cuda:1, …"},
     "out": {
         "type": click.Path(file_okay=False, path_type=Path),
@@ -134,6 +149,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 for _settings in _OPTIONS.values():
     _settings.setdefault("show_default", True)
+RUN = ("samples", "seed", "jobs", "cluster", "shard", "out", "json", "quiet", "overwrite", "show")
 FLAGS = ("json", "quiet", "overwrite", "show")
 
 

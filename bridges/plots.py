@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from bridges.comparison import Curve, Report
 from bridges.models import MODELS
 from bridges.record import write_bytes
-from bridges.study import mean_and_sem
+from bridges.results import mean_and_sem
 
 if TYPE_CHECKING:
     from bridges.survey import SurveyReport

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from bridges.crossing import crossing
 from bridges.memory import Memory, one_step, recall
-from bridges.study import mean_and_sem
+from bridges.results import mean_and_sem
 from hopfield import checks
 from hopfield.checks import Seed
 

@@ -12,19 +12,18 @@ A run writes into its folder
     results.csv    one row a measured value: mean, `sem` between samples, `n` samples
     summary.json   written by the caller, last: a run that has it is finished
 
-A run started again with the same parameters measures only what is missing. Another run in
-its folder is refused unless overwriting is asked for.
+A run started again with the same parameters measures only what is missing, and again what
+failed. Another run in its folder is refused unless overwriting is asked for. A run can be
+spread: over processes, over a Dask cluster, or as shards of which each has a folder of its
+own, joined afterwards by `merge`.
 """
 
 from __future__ import annotations
 
-import csv
 import inspect
-import io
-import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import partial
 from json import dumps
 from pathlib import Path
@@ -33,98 +32,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridges import options
-from bridges.record import Point, Record, Row, finite, write_json, write_text
+from bridges.engine import Measure, Task, compute
+from bridges.record import Point, Record, finite, write_json
+from bridges.results import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from numpy import ndarray
 
-Measure = Callable[[Point, int], list[Row]]
-
-
-@dataclass(frozen=True)
-class Study:
-    """config : what was asked. points, and for each of them the rows of every sample; rows
-    carry a "quantity", a "value" and whatever else tells them apart. out : the folder, if
-    any. reused : how many point × samples were read from an earlier run."""
-
-    config: Point
-    points: list[Point]
-    samples: list[list[list[Row]]]
-    out: Path | None
-    reused: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """What was asked and what was found."""
-        return {"config": self.config, "results": self.results()}
-
-    def results(self) -> list[Row]:
-        """One row a measured value: the point's settings, the mean, `sem` and `n`."""
-        import numpy as np
-
-        table = []
-        for point, samples in zip(self.points, self.samples, strict=True):
-            grouped: dict[tuple[Any, ...], list[float]] = {}
-            for rows in samples:
-                for row in rows:
-                    key = tuple((k, v) for k, v in row.items() if k != "value")
-                    grouped.setdefault(key, []).append(row["value"])
-            settings = {k: v for k, v in point.items() if not isinstance(v, list)}
-            for key, values in grouped.items():
-                mean, sem = (float(one) for one in mean_and_sem(np.array(values)))
-                found = {"value": mean, "sem": sem if len(values) > 1 else None, "n": len(values)}
-                table.append(settings | dict(key) | found)
-        return table
-
-    def total(self, quantity: str) -> float:
-        """Sum of a quantity over all points and samples."""
-        rows = (row for samples in self.samples for rows in samples for row in rows)
-        return math.fsum(row["value"] for row in rows if row["quantity"] == quantity)
-
-    def curve(self, quantity: str, along: str, **labels: Any) -> tuple[ndarray, ndarray]:
-        """A quantity of every sample along one setting or label.
-
-        along : name of a setting of the points or of a label of the rows, numbers. labels :
-        settings and labels that select what is meant.
-
-        Returns x (K,), increasing, and the values (samples, K), NaN where a sample has none.
-        Raises ValueError if the labels leave more than one value.
-        """
-        import numpy as np
-
-        wanted = labels | {"quantity": quantity}
-        found: dict[float, list[float]] = {}
-        for point, samples in zip(self.points, self.samples, strict=True):
-            if any(point.get(k, v) != v for k, v in wanted.items()):
-                continue
-            for s, rows in enumerate(samples):
-                for row in rows:
-                    both = point | row
-                    if along not in both or any(both.get(k) != v for k, v in wanted.items()):
-                        continue
-                    values = found.setdefault(both[along], [math.nan] * len(samples))
-                    if not math.isnan(values[s]):
-                        raise ValueError(
-                            f"{quantity} at {along} = {both[along]} is not unique; add labels"
-                        )
-                    values[s] = row["value"]
-        x = sorted(found)
-        table = np.array([found[one] for one in x]).reshape(len(x), self.config["samples"])
-        return np.array(x, dtype=float), table.T
-
-    def by_sample(self, *names: str) -> dict[tuple[Any, ...], list[float]]:
-        """Values grouped by these settings and labels, in the order of the samples.
-
-        A group that has one row a sample lines up with every other such group: samples are
-        shared by all points, so that differences between groups are paired.
-        """
-        grouped: dict[tuple[Any, ...], list[float]] = {}
-        for point, samples in zip(self.points, self.samples, strict=True):
-            for rows in samples:
-                for row in rows:
-                    key = tuple(row.get(name, point.get(name)) for name in names)
-                    grouped.setdefault(key, []).append(row["value"])
-        return grouped
+_REFUSED = "ValueError: "  # how an error that is the user's to mend begins
 
 
 def run_study(
@@ -136,6 +51,8 @@ def run_study(
     samples: int = 8,
     seed: int = 0,
     jobs: int = 1,
+    cluster: str | None = None,
+    shard: tuple[int, int] | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     quiet: bool = True,
@@ -152,18 +69,22 @@ def run_study(
     samples : independent samples a point, at least 1. seed : root seed, at least 0.
     jobs : processes; each computes with one thread, so that the result is the same for any
         number of them.
+    cluster : "tcp://host:port" of a running Dask scheduler, whose workers compute instead.
+    shard : (i, n), 1 ≤ i ≤ n: measure every n-th point × sample only, from the i-th.
     out : folder of the record, made if missing; None keeps everything in memory.
     overwrite : replace another run found there.
     quiet : no progress bar on standard error (there is none off a terminal).
 
     Returns
     -------
-    Study.
+    Study. Where `measure` raised, the error is kept in `failed` and in the record, and the
+    others go on.
 
     Raises
     ------
-    ValueError : samples or jobs below 1, a negative seed, or a folder that holds another
-        run and `overwrite` was not asked for.
+    ValueError : samples or jobs below 1, a negative seed, a shard out of range, a folder that
+        another process is writing, or that holds another run and `overwrite` was not asked
+        for, no scheduler; or the one ValueError that every point was refused with.
 
     Examples
     --------
@@ -182,28 +103,50 @@ def run_study(
         "samples": samples,
         "points": list(points),
     }
-    record = None if out is None else Record(Path(out), config, overwrite)
     asked = [(p, s) for p in range(len(points)) for s in range(samples)]
-    done = {} if record is None else record.read(set(asked))
-    reused = len(done)
-    tasks = [task for task in asked if task not in done]
-    bar = _progress(name, len(points) * samples, reused, quiet)
-    for p, s, rows in _computed(measure, points, _seeds(seed, samples), tasks, jobs):
-        done[p, s] = rows
-        if record is not None:
-            record.append(p, s, rows)
-        bar.update()
-    bar.close()
-    study = Study(
-        config=config,
-        points=list(points),
-        samples=[[done[p, s] for s in range(samples)] for p in range(len(points))],
-        out=None if record is None else record.folder,
-        reused=reused,
-    )
-    if record is not None:
-        write_text(record.folder / "results.csv", _csv(study.results()))
-    return study
+    if shard is not None:
+        k, n = shard
+        if not 1 <= k <= n:
+            raise ValueError(f"shard must be i/n with 1 ≤ i ≤ n, got {k}/{n}")
+        asked, config = asked[k - 1 :: n], config | {"shard": f"{k}/{n}"}
+    if out is None:
+        return _measured(config, measure, asked, None, jobs, cluster, quiet)
+    with Record(Path(out), config, overwrite) as record:
+        study = _measured(config, measure, asked, record, jobs, cluster, quiet)
+        record.finish(study.to_csv())
+        return study
+
+
+def _measured(
+    config: Point,
+    measure: Measure,
+    asked: list[tuple[int, int]],
+    record: Record | None,
+    jobs: int,
+    cluster: str | None,
+    quiet: bool,
+) -> Study:
+    """The study, after what the record does not have has been measured."""
+    done = {} if record is None else record.read(set(asked))[0]
+    reused, failed = len(done), {}
+    seeds = _seeds(config["seed"], config["samples"])
+    tasks = [Task(p, s, config["points"][p], seeds[s]) for p, s in asked if (p, s) not in done]
+    with _progress(config["study"], len(asked), reused, quiet) as bar:
+        for outcome in compute(measure, tasks, jobs, cluster):
+            if record is not None:
+                record.append(outcome)
+            key = outcome.p, outcome.s
+            if outcome.error:
+                failed[key] = outcome.error
+            else:
+                done[key] = outcome.rows
+            bar.update()
+    errors = set(failed.values())
+    if len(failed) == len(asked) and len(errors) == 1:
+        (error,) = errors
+        if error.startswith(_REFUSED):
+            raise ValueError(error.removeprefix(_REFUSED))
+    return Study.of(config, done, failed, None if record is None else record.folder, reused)
 
 
 @dataclass(frozen=True)
@@ -232,6 +175,76 @@ class Findings:
 Run = Callable[[Measure, Sequence[Point]], Study]
 
 
+class Unfinished(click.ClickException):
+    """Points are missing, so that there is nothing to conclude from."""
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """How a run at the command line goes: the options of `options.RUN`."""
+
+    samples: int | None
+    seed: int
+    jobs: int
+    cluster: str | None
+    shard: tuple[int, int] | None
+    out: Path | None
+    json: bool
+    quiet: bool
+    overwrite: bool
+    show: bool
+
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> Conduct:
+        """Take its own out of the options of a command."""
+        return cls(**{f.name: given.pop(f.name) for f in fields(cls)})
+
+    def folder(self, usual: str) -> Path:
+        """Where the run goes: `results/usual` unless asked for, a shard beside the others."""
+        part = "" if self.shard is None else f"-shard-{self.shard[0]}-of-{self.shard[1]}"
+        return self.out or Path("results") / f"{usual}{part}"
+
+    def run(
+        self,
+        name: str,
+        measure: Measure,
+        points: Sequence[Point],
+        *,
+        parameters: Point,
+        samples: int,
+        folder: Path,
+    ) -> Study:
+        """`run_study`, of which only a whole is returned.
+
+        Raises Unfinished, exit code 1, if measurements failed; leaves, with 0, after a shard.
+        """
+        study = run_study(
+            name,
+            measure,
+            points,
+            parameters=parameters,
+            samples=samples,
+            seed=self.seed,
+            jobs=self.jobs,
+            cluster=self.cluster,
+            shard=self.shard,
+            out=folder,
+            overwrite=self.overwrite,
+            quiet=self.quiet or self.json,
+        )
+        if study.failed:
+            raise Unfinished(study.lacks())
+        if self.shard is not None:
+            if not self.quiet:
+                click.echo(f"written to {folder}; `bridges merge` joins it with the others")
+            raise click.exceptions.Exit(0)
+        return study
+
+    def publish(self, findings: Findings, folder: Path) -> None:
+        """Write what was found beside the record, and print what is wanted."""
+        findings.publish(folder, json=self.json, quiet=self.quiet, show=self.show)
+
+
 def study_command(
     presets: Mapping[str, Mapping[str, Any]],
 ) -> Callable[[Callable[..., Findings]], click.Command]:
@@ -248,36 +261,17 @@ def study_command(
         name = Path(inspect.getfile(function)).stem
 
         @options.plain_errors
-        def command(
-            preset: str,
-            samples: int | None,
-            seed: int,
-            jobs: int,
-            out: Path | None,
-            json: bool,
-            quiet: bool,
-            overwrite: bool,
-            show: bool,
-            **given: Any,
-        ) -> None:
+        def command(preset: str, **given: Any) -> None:
+            conduct = Conduct.taken_from(given)
             chosen = dict(presets[preset]) | {k: v for k, v in given.items() if v is not None}
             usual = chosen.pop("samples")
-            folder = out or Path("results") / f"{name}-{preset}"
-            run = partial(
-                run_study,
-                name,
-                parameters=chosen,
-                samples=samples or usual,
-                seed=seed,
-                jobs=jobs,
-                out=folder,
-                overwrite=overwrite,
-                quiet=quiet or json,
-            )
-            function(run, **chosen).publish(folder, json=json, quiet=quiet, show=show)
+            samples = conduct.samples or usual
+            folder = conduct.folder(f"{name}-{preset}")
+            run = partial(conduct.run, name, parameters=chosen, samples=samples, folder=folder)
+            conduct.publish(function(run, **chosen), folder)
 
         command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-        for option in reversed(("samples", "seed", "jobs", "out", *options.FLAGS)):
+        for option in reversed(options.RUN):
             command = options.shared(option, default=None if option == "samples" else ...)(command)
         command = click.option(
             "--preset",
@@ -286,9 +280,16 @@ def study_command(
             show_default=True,
             help="quick: under a minute on 2 cores; paper: the full figure.",
         )(command)
-        return click.command(name, help=function.__doc__, epilog=_in_words(presets))(command)
+        made = click.command(name, help=function.__doc__, epilog=_in_words(presets))(command)
+        made.conclude = partial(_concluded, function)  # type: ignore[attr-defined]
+        return made
 
     return decorate
+
+
+def _concluded(function: Callable[..., Findings], study: Study) -> Findings:
+    """What a study's command concludes from a study that has been run."""
+    return function(lambda measure, points: study, **study.config["parameters"])
 
 
 def _in_words(presets: Mapping[str, Mapping[str, Any]]) -> str:
@@ -304,38 +305,6 @@ def _in_words(presets: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _computed(
-    measure: Measure,
-    points: Sequence[Point],
-    seeds: list[int],
-    tasks: list[tuple[int, int]],
-    jobs: int,
-) -> Iterator[tuple[int, int, list[Row]]]:
-    """Finished tasks as they come."""
-    if not tasks:
-        return
-    from joblib import Parallel, delayed
-
-    jobs = min(jobs, len(tasks))
-    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
-    yield from parallel(delayed(_task)(measure, points[p], seeds[s], p, s) for p, s in tasks)
-
-
-def _task(measure: Measure, point: Point, seed: int, p: int, s: int) -> tuple[int, int, list[Row]]:
-    """One point on one sample, computed with one thread."""
-    import numba
-    import torch
-
-    before = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
-    try:
-        return p, s, measure(point, seed)
-    finally:
-        torch.set_num_threads(before[0])
-        numba.set_num_threads(before[1])
-
-
 def _seeds(root: int, samples: int) -> list[int]:
     import numpy as np
 
@@ -343,44 +312,6 @@ def _seeds(root: int, samples: int) -> list[int]:
         int(np.random.SeedSequence(root, spawn_key=(k,)).generate_state(1)[0])
         for k in range(samples)
     ]
-
-
-def mean_and_sem(by_sample: ndarray) -> tuple[ndarray, ndarray]:
-    """Mean over the first axis and its standard error; NaN are left out, and come of nothing.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> mean, sem = mean_and_sem(np.array([[1.0, 5.0], [3.0, np.nan]]))
-    >>> mean.tolist(), sem.tolist()
-    ([2.0, 5.0], [1.0, nan])
-    """
-    import numpy as np
-
-    known = ~np.isnan(by_sample)
-    n = known.sum(0)
-    with np.errstate(invalid="ignore"):  # an infinite value has an infinite mean and no error
-        mean = np.where(known, by_sample, 0).sum(0) / np.where(n > 0, n, np.nan)
-        squares = np.where(known, by_sample - mean, 0) ** 2
-        return mean, np.sqrt(squares.sum(0) / np.where(n > 1, (n - 1) * n, np.nan))
-
-
-def estimate(by_sample: ndarray) -> dict[str, float]:
-    """Mean and error of a number known by samples, for a summary."""
-    mean, sem = mean_and_sem(by_sample)
-    return {"mean": float(mean), "sem": float(sem)}
-
-
-def _csv(rows: list[Row]) -> str:
-    columns: dict[str, None] = {}
-    for row in rows:
-        columns.update(dict.fromkeys(row))
-    last = [c for c in columns if c not in ("quantity", "value", "sem", "n")]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*last, "quantity", "value", "sem", "n"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _progress(name: str, total: int, done: int, quiet: bool) -> Any:

@@ -7,7 +7,7 @@ differ in their noise alone.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bridges.data import class_labels, pattern_set, raw_vectors, standardised
+from bridges.data import class_labels, pattern_set, place, raw_vectors, standardised
 from bridges.memorization import CRITERIA, calibrate, memory_geometry, noise_grid
 from bridges.record import Point, Row
-from bridges.study import Findings, Measure, Study
+from bridges.results import Study
+from bridges.study import Findings, Measure
 from bridges.tables import table, uncertain
 from hopfield import checks
 
@@ -299,6 +300,14 @@ class SurveyReport:
                 row.append(uncertain(self.value("excess", criterion=name)[0], own, 4))
             rows.append(row)
         return rows
+
+
+def conclude(study: Study) -> Findings:
+    """What a survey found, from its record."""
+    asked = study.config["parameters"]
+    setting = {f.name: asked[f.name] for f in fields(Survey)}
+    files = {k: place(setting[k]) for k in ("data", "samples_file", "held_out") if setting[k]}
+    return SurveyReport(study, Survey(**(setting | files))).findings()
 
 
 def _plain(pair: tuple[float, float | None]) -> dict[str, float | None]:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bridges.study import mean_and_sem
+from bridges.record import Row
+from bridges.results import mean_and_sem
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -57,3 +58,27 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ).rstrip()
         for line in lines
     )
+
+
+def results_table(rows: Sequence[Row]) -> str:
+    """The results of any study: settings and labels, the value with its error, n.
+
+    Examples
+    --------
+    >>> print(results_table([{"P": 2, "quantity": "overlap", "value": 0.5, "sem": 0.1, "n": 3}]))
+    P  quantity   value  n
+    2   overlap  0.5(1)  3
+    """
+    settings = list(dict.fromkeys(k for row in rows for k in row if k not in ("value", "sem", "n")))
+    lines = [
+        [*(str(row.get(k, "")) for k in settings), _digits(row["value"], row["sem"]), str(row["n"])]
+        for row in rows
+    ]
+    return table([*settings, "value", "n"], lines)
+
+
+def _digits(mean: float, sem: float | None) -> str:
+    """As many digits as the error leaves, or four."""
+    if sem is None or not sem > 0 or not math.isfinite(mean):
+        return f"{mean:.4g}"
+    return uncertain(mean, sem, max(0, -math.floor(math.log10(sem))))

@@ -31,7 +31,7 @@ from bridges.study import Findings, Run, study_command
 
 if TYPE_CHECKING:
     from bridges.record import Point, Row
-    from bridges.study import Study
+    from bridges.results import Study
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -547,7 +547,7 @@ def _mean(values: list[float]) -> tuple[float, float]:
     """Mean and standard error, NaN for a single value."""
     import numpy as np
 
-    from bridges.study import mean_and_sem
+    from bridges.results import mean_and_sem
 
     mean, sem = mean_and_sem(np.array(values))
     return float(mean), float(sem)

@@ -28,7 +28,8 @@ import click
 
 from bridges import options
 from bridges.record import Point, Row
-from bridges.study import Findings, Run, Study, estimate, study_command
+from bridges.results import Study, estimate
+from bridges.study import Findings, Run, study_command
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any
 from bridges import options
 from bridges.models import MODELS
 from bridges.record import Point
-from bridges.study import Findings, Run, Study, study_command
+from bridges.results import Study
+from bridges.study import Findings, Run, study_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

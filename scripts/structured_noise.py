@@ -31,7 +31,8 @@ import click
 
 from bridges import options
 from bridges.record import Point, Row
-from bridges.study import Findings, Run, Study, estimate, mean_and_sem, study_command
+from bridges.results import Study, estimate, mean_and_sem
+from bridges.study import Findings, Run, study_command
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,178 @@
+"""What befalls a run: kills, a full disk, a folder nothing can be written to, failing points."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bridges import run_study
+from bridges.cli import main
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+SMALL = ["retrieve", "--data", "random", "--size", "30", "--patterns", "2", "--trials", "4"]
+SMALL += ["--overlaps", "0.5,1", "--jobs", "1", "--samples", "5"]
+
+
+def call(*words, code=0):
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == code, result.output or repr(result.exception)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.output
+    return result.output
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+POINTS = [{"x": x} for x in range(6)]
+
+
+def takes_its_time(point, seed):
+    time.sleep(0.01)
+    return [{"quantity": "value", "value": point["x"] + seed % 7}]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_ten_kills_lose_and_repeat_nothing(tmp_path):
+    rng = random.Random(0)
+    done_before = 0
+    run_study("kills", takes_its_time, POINTS[:1], samples=1)  # imports what the children need
+    for _ in range(10):
+        with warnings.catch_warnings():  # forking beside threads: the child uses none of them
+            warnings.simplefilter("ignore")
+            child = os.fork()
+        if child == 0:
+            try:
+                run_study("kills", takes_its_time, POINTS, samples=20, out=tmp_path / "run")
+            finally:
+                os._exit(0)
+        time.sleep(rng.uniform(0.03, 0.15))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        points = tmp_path / "run" / "points.jsonl"
+        done = points.read_text().count("\n") if points.exists() else 0
+        assert done >= done_before
+        done_before = done
+    assert 0 < done_before < 120  # killed on its way
+    study = run_study("kills", takes_its_time, POINTS, samples=20, out=tmp_path / "run")
+    assert study.reused == done_before
+    lines = [json.loads(line) for line in points.read_text().splitlines()]
+    assert sorted((e["point"], e["sample"]) for e in lines) == [
+        (p, s) for p in range(6) for s in range(20)
+    ]
+    whole = run_study("kills", takes_its_time, POINTS, samples=20)
+    assert study.results() == whole.results()
+
+
+FULL = """
+import resource, sys
+from click.testing import CliRunner
+from bridges.cli import main
+words = sys.argv[1:]
+CliRunner().invoke(main, [*words, "--out", "warm"])  # whatever else writes its caches
+resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))  # no file may outgrow it, as on a full disk
+main([*words, "--out", "run"])
+"""
+
+
+def test_a_full_disk_is_told_and_what_fitted_is_kept():
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, *SMALL], env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    kept = Path("run/points.jsonl").read_text()
+    assert 1 <= kept.count("\n") < 5
+    assert "measurements found there, not repeated" in call(*SMALL, "--out", "run")
+    assert Path("run/points.jsonl").read_text().startswith(kept[: kept.rfind("\n") + 1])
+
+
+def test_a_folder_that_cannot_be_written_is_named():
+    assert "/dev/null/run" in call(*SMALL, "--out", "/dev/null/run", code=2)
+    Path("file").write_text("mine")
+    call(*SMALL, "--out", "file", code=2)
+    assert Path("file").read_text() == "mine"
+
+
+def test_failed_points_exit_1_and_are_told_by_show(monkeypatch):
+    import bridges.comparison as comparison
+
+    real = comparison.retrieval_map
+
+    def fails_once(memory, overlaps, trials, *settings, **more):
+        if trials == 4 and not calls:  # not in the check beforehand
+            calls.append(1)
+            raise FloatingPointError("a memory that overflowed")
+        return real(memory, overlaps, trials, *settings, **more)
+
+    calls = []
+    monkeypatch.setattr(comparison, "retrieval_map", fails_once)
+    text = call(*SMALL, "--out", "run", code=1)
+    assert "1 of 5 measurements failed, point 0 on sample 0 with FloatingPointError: a mem" in text
+    assert "run again to measure what failed" in text
+    assert Path("run/results.csv").exists()
+    assert not Path("run/figure.png").exists()
+    text = call("show", "run", code=1)
+    assert "FloatingPointError" in text
+    assert "quantity" in text  # the results that there are
+    assert "(4 measurements found there" in call(*SMALL, "--out", "run")
+    assert "Hebb" in call("show", "run")
+
+
+def test_shards_join_into_the_run_that_one_machine_makes():
+    whole = call(*SMALL, "--out", "whole", "--json")
+    for k in (1, 2, 3):
+        text = call(*SMALL, "--shard", f"{k}/3")
+        assert f"results/retrieve-random-shard-{k}-of-3" in text
+    shards = [f"results/retrieve-random-shard-{k}-of-3" for k in (1, 2, 3)]
+    assert "2 of 5 measurements are missing" in call("merge", *shards[1:], "--out", "m", code=1)
+    assert json.loads(call("merge", *shards, "--out", "m", "--json")) == json.loads(whole)
+    for name in ("config.json", "results.csv", "summary.json"):
+        assert Path("m", name).read_bytes() == Path("whole", name).read_bytes()
+    assert Path("m/figure.png").exists()
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "-1/2"])
+def test_a_shard_that_is_none_is_a_usage_error(shard):
+    assert "is not i/n" in call(*SMALL, "--shard", shard, code=2)
+
+
+def test_show_tells_a_run_again_without_measuring(monkeypatch):
+    text = call(*SMALL, "--out", "run")
+    before = {file: Path("run", file).read_bytes() for file in os.listdir("run")}
+    for file in ("summary.json", "figure.png"):
+        Path("run", file).unlink()
+    monkeypatch.setattr("bridges.comparison.retrieval_map", None)
+    assert call("show", "run").splitlines()[:3] == text.splitlines()[:3]
+    after = {file: Path("run", file).read_bytes() for file in os.listdir("run")}
+    assert after == before
+    assert "capacity" in json.loads(call("show", "run", "--json")) or before
+
+
+def test_show_tells_a_script_again():
+    study = [sys.executable, str(ROOT / "scripts" / "noise_landscape.py"), "--preset", "quick"]
+    small = ["--size", "40", "--samples", "2", "--jobs", "1", "--out", "run"]
+    done = subprocess.run([*study, *small], env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    Path("run/figure.png").unlink()
+    assert call("show", "run").splitlines()[0] == done.stdout.splitlines()[0]
+    assert Path("run/figure.png").exists()
+
+
+def test_show_tells_the_bare_results_of_a_study_it_does_not_know():
+    run_study("../../evil", takes_its_time, POINTS, samples=2, out="run")
+    text = call("show", "run")
+    assert text.splitlines()[0].split() == ["x", "quantity", "value", "n"]
+    assert len(text.splitlines()) == 7
