@@ -31,36 +31,56 @@ def write_pages(app):
 def page(package):
     """The reference of a package, module by module."""
     found = import_module(package)
-    homes = {}
-    for name in found.__all__:
-        value = getattr(found, name)
-        if inspect.ismodule(value):
-            homes.setdefault(value.__name__, []).append(None)
-        else:
-            homes.setdefault(getattr(value, "__module__", package), []).append(name)
     lines = [f"# {package}", "", inspect.getdoc(found).splitlines()[0], ""]
-    for module, names in sorted(homes.items()):
+    for module, names in sorted(sections(package).items()):
         lines += [f"## {module}", "", "```{eval-rst}", f".. automodule:: {module}"]
-        lines += ["   :members:"] * (None in names) + [""]
-        for name in filter(None, names):
-            value = getattr(found, name)
-            lines += [f".. auto{kind(value)}:: {package}.{name}"]
+        lines += ["   :no-index:", ""]  # a function may have the name of its module
+        for name, value in names.items():
+            lines += [f".. auto{kind(value)}:: {name}"]
             lines += ["   :members:", "   :show-inheritance:"] * inspect.isclass(value) + [""]
         lines += ["```", ""]
     return "\n".join(lines)
+
+
+def sections(package):
+    """By module, the objects that are documented there, each once, by their full names.
+
+    The names of the package stand under the modules they come from; those of a module that is
+    itself one of its names stand under that module.
+    """
+    found = import_module(package)
+    modules = {name: getattr(found, name) for name in found.__all__}
+    modules = {f"{package}.{name}": it for name, it in modules.items() if inspect.ismodule(it)}
+    homes, seen = {}, set()
+    for owner, module in ({package: found} | modules).items():
+        for name in public(module):
+            value = getattr(module, name)
+            home = getattr(value, "__module__", owner)
+            home = home if home.startswith(package) else owner  # as of an alias of a type
+            itself = home, getattr(value, "__qualname__", name)
+            if not inspect.ismodule(value) and itself not in seen:
+                seen.add(itself)
+                homes.setdefault(home if module is found else owner, {})[f"{owner}.{name}"] = value
+    return homes
+
+
+def public(module):
+    """The names of a module that are meant for others."""
+    own = (n for n, it in vars(module).items() if getattr(it, "__module__", "") == module.__name__)
+    return getattr(module, "__all__", [name for name in own if not name.startswith("_")])
 
 
 def kind(value):
     """The word that autodoc has for an object."""
     if inspect.isclass(value):
         return "exception" if issubclass(value, BaseException) else "class"
-    return "function" if callable(value) else "data"
+    return "function" if inspect.isroutine(value) else "data"
 
 
 def to_rst(lines):
     """A docstring of this house as reStructuredText, line by line."""
     sections = [["", []]]
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
         if line.strip() and re.fullmatch("-{3,}", following):
             sections.append([line.strip(), []])
         elif not (re.fullmatch("-{3,}", line) and not sections[-1][1]):
@@ -122,8 +142,8 @@ def _escape(text):
 
 
 def convert(app, what, name, obj, options, lines):
-    """Rewrite a docstring before it is parsed."""
-    lines[:] = to_rst(lines)
+    """Rewrite a docstring before it is parsed; data are not told what their type is."""
+    lines[:] = [] if what == "data" and obj.__doc__ == type(obj).__doc__ else to_rst(lines)
 
 
 def skip(app, what, name, obj, skipped, options):
