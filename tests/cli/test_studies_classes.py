@@ -29,8 +29,7 @@ TINY = {
 }
 
 PRINTED = {
-    "class_dynamics": ("gen63", "opt", "gap", "mem50", "train50", "spectral", "quality", "first")
-    + ("inversion in ρ₁, imbalance: gen63: none",),
+    "class_dynamics": ("gen63", "opt", "gap", "mem50", "train50", "spectral", "quality", "none"),
     "class_speciation": ("median", "threshold", "half-way", "bimodal", "identity", "N_eff", "t_C"),
     "class_training": ("least test loss", "gap 0.05", "copies at the end"),
 }
