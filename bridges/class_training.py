@@ -27,6 +27,7 @@ from diffusion.checks import generator_from, normal_like, points, rows_of_classe
 from diffusion.neighbours import nearest
 from diffusion.networks import NetworkDenoiser
 
+_HORIZON = 4  # of the fall of the rate, in steps made: one that fell to 0 would end all learning
 _COPY = 1 / 3  # d₁/d₂ below which a sample is a copy
 _SAMPLER = 40  # steps of the reverse flow
 _START = 3.0  # its Ornstein–Uhlenbeck time
@@ -51,8 +52,12 @@ class ClassTraining:
 
     @property
     def best_step(self) -> Array:
-        """The step of least test loss of each class, (C,): afterwards it is overfit."""
-        return self.steps[self.test.argmin(0)]
+        """The step of least test loss of each class, (C,): afterwards it is overfit.
+
+        NaN where that is the last mark: it was still learning.
+        """
+        best = self.test.argmin(0)
+        return np.where(best < len(self.steps) - 1, self.steps[best], np.nan)
 
     @property
     def best_test(self) -> Array:
@@ -99,7 +104,7 @@ def class_training(
     held_out : (H, d), held_out_labels : (H,), of the same classes.
     network, rate, device, seed : as for `diffusion.train_denoiser`. The marks are of the weights as
         they are, not of their running average.
-    steps : gradient steps. marks : evenly spaced at most.
+    steps : gradient steps, at a rate that falls by a seventh only. marks : evenly spaced at most.
     times : Ornstein–Uhlenbeck times that the losses are averaged over, positive.
     draws : noised copies of each point a time.
     samples : drawn at each of the last `sampled` marks, evenly spaced; 0: none.
@@ -115,11 +120,12 @@ def class_training(
 
     Examples
     --------
+    >>> import torch
     >>> points = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
     >>> labels = torch.arange(60) % 2
     >>> found = class_training(points[:20], labels[:20], points[20:], labels[20:], steps=20, seed=0)
-    >>> found.steps[-1], found.train.shape
-    (np.int64(20), (20, 2))
+    >>> int(found.steps[-1]), found.train.shape
+    (20, (20, 2))
     """
     data, held_out = points("data", data), points("held_out", held_out)
     own, others = (
@@ -134,13 +140,15 @@ def class_training(
         raise ValueError(f"times must be positive, at least one, got {list(times)}")
     whole("samples", samples, low=0)
     grid = np.unique(np.linspace(0, steps, whole("marks", marks) + 1).round().astype(int))[1:]
+    horizon = _HORIZON * steps
     training = train_denoiser(
         data,
         network=network,
-        steps=steps,
+        steps=horizon,
         rate=rate,
         average=0.0,
         snapshots=grid.tolist(),
+        stop=lambda history: int(history.step[-1]) >= steps,
         device=device,
         seed=seed,
         quiet=True,

@@ -62,7 +62,7 @@ IMBALANCED = 4.0  # ratio of the variances where shares are varied
 SUBSPACE_RATIO, BESIDE = 2.0, 0.05  # of variances; of a class across its own coordinates, in units
 PAIRS = ((1, 0), (3, 6))
 COUNTS = ((90, 10), (50, 50), (10, 90))
-HELD_OUT, PIXELS, DIGIT_FEATURES = 60, 64, 800
+HELD_OUT, PIXELS = 60, 64
 GROWTH = (0.5, 1.0, 2.0)  # of the number of points
 SPECTRUM_TIME, BINS = 0.01, 60
 
@@ -126,7 +126,8 @@ def main(run: Run, **chosen: Any) -> Findings:
         | {"points": chosen["points"] * factor}
         for factor in GROWTH
     ]
-    digits: Point = {"kind": "digits", "time": chosen["time"], "activation": chosen["activation"]}
+    digits: Point = {"kind": "digits", "p": round(chosen["features"] * chosen["dimension"])}
+    digits |= {k: chosen[k] for k in ("time", "activation")}
     points += [
         digits
         | {"pair": f"{one} v {two}", "digits": [one, two], "counts": list(counts)}
@@ -205,7 +206,7 @@ def _digits(point: Point, seed: int) -> tuple[Any, Any, Any]:
         held_out.append(pixels[rows[n : n + HELD_OUT]])
     labels = torch.arange(2).repeat_interleave(torch.tensor(point["counts"]))
     model = RandomFeatureScore(
-        DIGIT_FEATURES, PIXELS, time=point["time"], activation=point["activation"], seed=seed
+        point["p"], PIXELS, time=point["time"], activation=point["activation"], seed=seed
     )
     flow = model.fit(torch.cat(train), labels)
     return flow, torch.cat(held_out), torch.arange(2).repeat_interleave(HELD_OUT)

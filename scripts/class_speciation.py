@@ -199,7 +199,7 @@ def _capacity(point: Point, seed: int) -> list[Row]:
     from bridges import class_capacity
 
     mixture = _mixture(0.5, 4 * point["separation"] ** 2, point["variances"], point["dimension"])
-    loads = [2**k for k in range(2, 13)]
+    loads = [2**k for k in range(2, 12)]
     found = class_capacity(mixture, point["sigma"], loads, samples=1, draws=200, seed=seed)
     return [
         {"variance": variance, "quantity": "capacity", "value": float(load)}
