@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 
+import guidance
 import networks
 import peers
 import scores
@@ -22,7 +23,7 @@ def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, float32 product ", end="")
     print(f"{FLOPS / product / 1e9:.0f} GF/s\n")
     print(f"{'':<52}{'ours':>14}{'against':>26}{'ratio':>9}   goal")
-    for subject in (scores, networks):
+    for subject in (scores, networks, guidance):
         subject.lines()
     if len(sys.argv) > 1:
         peers.lines(sys.argv[1])
