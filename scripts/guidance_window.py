@@ -20,7 +20,6 @@ of other classes.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -142,7 +141,6 @@ def measure(point: Point, seed: int) -> list[Row]:
     return rows
 
 
-@cache
 def _data(model: str, cells: int) -> tuple[Tensor, Tensor, Any]:
     """Data of unit variance, their classes, and the Gaussian fit that judges samples."""
     import torch

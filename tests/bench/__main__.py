@@ -12,6 +12,7 @@ import sys
 import basins
 import features
 import graph
+import guidance
 import loads
 import networks
 import peers
@@ -27,7 +28,7 @@ def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, float32 product ", end="")
     print(f"{FLOPS / product / 1e9:.0f} GF/s\n")
     print(f"{'':<52}{'ours':>14}{'against':>26}{'ratio':>9}   goal")
-    for subject in (scores, networks, basins, graph, training, features):
+    for subject in (scores, networks, basins, graph, training, guidance, features):
         subject.lines()
     python = sys.argv[1] if len(sys.argv) > 1 else None
     loads.lines(python)
