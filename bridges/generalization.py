@@ -33,6 +33,7 @@ from diffusion import (
     VE,
     EmpiricalDenoiser,
     NetworkDenoiser,
+    ResidualMLP,
     denoising_error,
     manifold_dimension,
     sample,
@@ -132,6 +133,15 @@ def halves(data: str, patterns: int, held_out: int, seed: int) -> Halves:
     split = subset(rows, size=2 * patterns, held_out=held_out, seed=seed)
     first, second = split.train.split(patterns)
     return Halves(first, second, split.held_out)
+
+
+def perceptron(data: str, rows: Tensor, width: int, seed: int) -> ResidualMLP:
+    """The network that a study trains on rows of `data`: 3 blocks, and a gate but for "sphere".
+
+    The published passage on the sphere is of a network without one, and all but one of its
+    directions lie along the data; of those of images most lie across.
+    """
+    return ResidualMLP(rows.shape[1], width, depth=3, gate=data != "sphere", seed=seed)
 
 
 @torch.no_grad()

@@ -60,6 +60,8 @@ class ResidualMLP(Network):
     dimension : d of the data.
     width : units of each layer. depth : blocks, at least 1.
     classes : K, 0 for a network without classes.
+    gate : whether the read-out has its gate; without, G = 0, and what lies across the data
+        is learnt late.
     seed : whole number or None, for the first weights.
 
     Raises
@@ -79,18 +81,25 @@ class ResidualMLP(Network):
         width: int = 128,
         depth: int = 3,
         classes: int = 0,
+        gate: bool = True,
         seed: int | None = None,
     ) -> None:
         super().__init__()
         self.dimension = checks.whole("dimension", dimension)
         self.classes = checks.whole("classes", classes, low=0)
         width, depth = checks.whole("width", width), checks.whole("depth", depth)
-        self.config = {"dimension": dimension, "width": width, "depth": depth, "classes": classes}
+        self.config = {
+            "dimension": dimension,
+            "width": width,
+            "depth": depth,
+            "classes": classes,
+            "gate": gate,
+        }
         with _first_weights(seed):
             self.embedding = _Embedding(width, classes)
             self.read = nn.Linear(dimension, width)
             self.blocks = nn.ModuleList(_Block(width) for _ in range(depth))
-            self.gate = _zero(nn.Linear(width, width))
+            self.gate = _zero(nn.Linear(width, width)) if gate else None
             self.write = _zero(nn.Linear(width, dimension))
 
     def forward(self, y: Tensor, level: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -98,7 +107,8 @@ class ResidualMLP(Network):
         h = self.read(y)
         for block in self.blocks:
             h = block(h, e)
-        return self.write((1 + self.gate(e)) * functional.silu(h))
+        h = functional.silu(h)
+        return self.write(h if self.gate is None else (1 + self.gate(e)) * h)
 
 
 class UNet(Network):

@@ -108,13 +108,13 @@ def main(run: Run, data: str, loads: list[int], **setting: Any) -> Findings:
 
 def measure(point: Point, seed: int) -> list[Row]:
     """Two networks of disjoint data: what the first made of its own, and whether they agree."""
-    from bridges.generalization import generalization_report, halves, two_halves
-    from diffusion import ResidualMLP, train_denoiser
+    from bridges.generalization import generalization_report, halves, perceptron, two_halves
+    from diffusion import train_denoiser
 
     found = halves(point["data"], point["patterns"], point["held_out"], seed)
     trained = []
     for k, rows in enumerate((found.first, found.second)):
-        network = ResidualMLP(rows.shape[1], point["width"], seed=seed)  # the same start
+        network = perceptron(point["data"], rows, point["width"], seed)  # the same start
         training = train_denoiser(
             rows,
             network=network,
@@ -216,8 +216,8 @@ class Report:
         s = self.setting
         lines = [
             f"{s['steps']} steps at rate {s['rate']:g}, width {s['width']}; "
-            f"{self.study.config['samples']} data sets of each size, "
-            f"two networks each; {s['count']} samples; errors: s.e. between data sets",
+            f"{self.study.config['samples']} data sets of each size, two networks each; "
+            f"{s['count']} samples; errors: s.e. between data sets",
             f"U-turns turn at σ = {s['turn']:g}; attractors, dimension, data in play and gap at "
             f"σ = {s['sigma']:g}, in rms deviations of the data",
         ]

@@ -98,14 +98,14 @@ def main(run: Run, data: str, snapshots: int, **setting: Any) -> Findings:
 def measure(point: Point, seed: int) -> list[Row]:
     """Two trainings on disjoint data, their losses, and what each snapshot of the first is."""
     from bridges import generalization_report, match, two_halves
-    from bridges.generalization import halves
-    from diffusion import ResidualMLP, train_denoiser
+    from bridges.generalization import halves, perceptron
+    from diffusion import train_denoiser
 
     found = halves(point["data"], point["patterns"], point["held_out"], seed)
     trained = [
         train_denoiser(
             rows,
-            network=ResidualMLP(rows.shape[1], point["width"], seed=seed),
+            network=perceptron(point["data"], rows, point["width"], seed),
             steps=point["steps"],
             rate=point["rate"],
             snapshots=point["snapshots"],

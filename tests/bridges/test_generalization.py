@@ -7,7 +7,7 @@ import torch
 from scipy.special import ive
 
 from bridges import as_memory, generalization_report, retrieval_map, two_halves
-from bridges.generalization import draw, halves, sphere_dimension
+from bridges.generalization import draw, halves, perceptron, sphere_dimension
 from diffusion import (
     VE,
     EmpiricalDenoiser,
@@ -50,7 +50,7 @@ class ExactSphere:
 
 
 def trained(rows, seed=0, width=128, **options):
-    network = ResidualMLP(rows.shape[1], width, seed=seed)
+    network = perceptron("sphere", rows, width, seed)
     return train_denoiser(rows, network=network, seed=seed, quiet=True, **options).denoiser
 
 
