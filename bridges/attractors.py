@@ -19,6 +19,7 @@ How many patterns hold a state up is k_eff = exp H(w).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,7 @@ KINDS = ("memory", "inverse", "prototype", "global", "mixture", "spurious")
 _ROWS = 2**14  # starts retrieved at once
 _NUMBERS = 2**22  # numbers of an (attractors × patterns) block held at once
 _MOST = 0.51  # weight above which a state is of one pattern: a majority, clear of a tie
+_ROUNDING = 1e-6  # of a distance of single-precision states
 _CLASS = 0.9  # weight that one class must hold for a prototype
 
 
@@ -160,7 +162,7 @@ def find_attractors(
     generator = checks.generator_from(seed, "find_attractors")
 
     parts = [recall(memory, rows, given.overlap, generator) for rows in states.split(_ROWS)]
-    ends = torch.cat([part.states for part in parts])
+    ends = torch.cat([part.states for part in parts]).to(patterns)
     converged = torch.cat([part.converged for part in parts]).to(ends.device)
     settled = ends if converged.all() else ends[converged]
     group, leaders = groups(settled, tolerance)
@@ -169,7 +171,7 @@ def find_attractors(
     if not are_spins(found):
         kicked = found + kick * _normal(found, generator)
         again = recall_near(memory, kicked, kick, given.overlap, generator)
-        kept = again.converged.to(kept) & (rms_distance(again.states, found) <= tolerance)
+        kept = again.converged.to(kept) & (rms_distance(again.states.to(found), found) <= tolerance)
     counts = torch.bincount(group, minlength=len(found))
     order = torch.argsort(counts * kept, descending=True, stable=True)[: int(kept.sum())]
     number = torch.full((len(found),), -1, device=found.device)
@@ -203,14 +205,13 @@ def _describe(
     near, far, held, k_eff, share, half = (
         torch.cat(column) for column in zip(*pieces, strict=True)
     )
-    distance = rms_distance(states, patterns[near])
-    opposite = rms_distance(-states, patterns[far])
-    cosine, inverted = _cosine(states, patterns[near]), -_cosine(states, patterns[far])
-    if are_spins(states):
-        close, inverse = cosine >= threshold, inverted >= threshold
-    else:
-        close, inverse = distance <= delta, opposite <= delta
+    distance, opposite = rms_distance(states, patterns[near]), rms_distance(-states, patterns[far])
+    # spins at overlap m are sqrt(2 − 2m) apart
+    reach = math.sqrt(2 - 2 * threshold) + _ROUNDING if are_spins(states) else delta
+    close, inverse = distance <= reach, opposite <= reach
     inverse &= ~close
+    nearest = torch.where(inverse, far, near)
+    distance[inverse] = rms_distance(states[inverse], patterns[far[inverse]])
     kinds = np.full(len(states), "spurious", dtype=object)
     for kind, which in (  # the last that holds counts
         ("mixture", ~held.isnan()),
@@ -222,11 +223,9 @@ def _describe(
         kinds[which.numpy(force=True)] = kind
     return {
         "kind": tuple(kinds.tolist()),
-        "nearest": torch.where(inverse, far, near).numpy(force=True),
-        "overlap": torch.where(inverse, -inverted, cosine).numpy(force=True),
-        "distance": torch.where(inverse, rms_distance(states, patterns[far]), distance).numpy(
-            force=True
-        ),
+        "nearest": nearest.numpy(force=True),
+        "overlap": _cosine(states, patterns[nearest]).numpy(force=True),
+        "distance": distance.numpy(force=True),
         "k_eff": k_eff.numpy(force=True),
     }
 

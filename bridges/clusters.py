@@ -32,11 +32,12 @@ def groups(states: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
     labels : (B,) group of each state, 0 to A − 1, in the order of their leaders. leaders :
     (A,) a member of each group; those of real states are farther apart than the tolerance.
     """
-    found = _alike(states) if are_spins(states) else _rounded_alike(states, tolerance * _PART)
+    binary = are_spins(states)
+    found = _alike(states) if binary else _rounded_alike(states, tolerance * _PART)
     labels, firsts = (torch.from_numpy(part).to(states.device) for part in found)
     order = torch.argsort(firsts)
     rank = torch.argsort(order)[labels]
-    if are_spins(states):
+    if binary:
         return rank, firsts[order]
     leads, leader = _led(states[firsts[order]], tolerance)
     return leader[rank], firsts[order][leads]
