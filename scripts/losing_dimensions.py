@@ -32,7 +32,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "levels": 13,
         "draws": 20,
         "sets": 48,
-        "trained": [5, 10, 20, 50],
+        "trained": [3, 5, 10, 20, 50],
         "training_steps": 1000,
         "width": 128,
         "samples": 4,
