@@ -32,6 +32,7 @@ from diffusion.schedules import Schedule
 METHODS = ("euler", "heun", "sde", "stochastic-heun", "ancestral")
 _LAST = 1e-3  # last positive noise level of a run to 0, in units of the first,
 _FINEST = 1e-2  # or this, if that is less
+_JUMPED = 1 + 1e-9  # the upper side of a jump of the denoiser
 _BELOW_WIDTH = 1e-3  # last positive level of `noise_levels`, in widths of the data
 
 DenoiserLike = Callable[[Tensor, Any], Tensor]
@@ -112,7 +113,9 @@ def sample(
     return (y * float(schedule.alpha(stop))).to(x)
 
 
-def noise_levels(start: float, steps: int, width: float) -> list[float]:
+def noise_levels(
+    start: float, steps: int, width: float, jumps: Sequence[float] = ()
+) -> list[float]:
     """Noise levels for data of a known width: σ_k = width·sinh z_k with z_k evenly spaced.
 
     Far above the width they are geometric, below it even, so that the path of smooth data is
@@ -124,10 +127,12 @@ def noise_levels(start: float, steps: int, width: float) -> list[float]:
     steps : number of steps, at least 2; the last, from 10⁻³ widths to 0, is no more than the
         denoiser.
     width : standard deviation of the narrowest structure that must be resolved, positive.
+    jumps : noise levels at which the denoiser is discontinuous, as under guidance that is
+        switched: a level is added on either side, so that no step crosses them.
 
     Returns
     -------
-    `steps` + 1 levels, falling from `start` to 0.
+    `steps` + 1 levels and two for each jump below `start`, falling from `start` to 0.
 
     Raises
     ------
@@ -144,7 +149,8 @@ def noise_levels(start: float, steps: int, width: float) -> list[float]:
     top, count = math.asinh(start / width), checks.whole("steps", steps, low=2) - 1
     last = min(_BELOW_WIDTH * width, start / 2)
     inner = [width * math.sinh(top * (1 - k / count)) for k in range(1, count)]
-    return [float(start), *inner, last, 0.0]
+    sides = [s for jump in jumps for s in (jump, jump * _JUMPED) if last < jump * _JUMPED < start]
+    return [float(start), *sorted({*inner, *sides}, reverse=True), last, 0.0]
 
 
 def noise_to(x: Tensor, schedule: Schedule, time: float, seed: Seed = None) -> Tensor:

@@ -12,14 +12,15 @@ relative to the same sampler at w = 0, and the variance ratio R with the retenti
                      leaves the data at large w and R rises instead
 
 All along the flow; a network is trained anew for each sample. Retention: what the Gaussian
-fit gives to the class that was asked for. R alone says little: restored variance may be samples
-of other classes.
+fit, or the five nearest digits, give to the class that was asked for. R alone
+says little: restored variance may be samples of other classes.
 
     python scripts/guidance_window.py --preset quick
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -129,11 +130,12 @@ def measure(point: Point, seed: int) -> list[Row]:
     count = point["trials"] * (1 if point["model"].startswith("cells") else 5)
     asked = torch.arange(len(classes)).repeat_interleave(count)
     denoiser = classes if "exact" in point["model"] else _trained(data, labels, point, seed)
+    classify = _neighbours(data, labels) if point["model"].startswith("digits") else None
     rows: list[Row] = []
     shown = list(schedules(point["weights"], point["window"], point["switches"]).items())
     for name, (family, w) in shown:
         x = _sampled(denoiser, asked, w, point["steps"], seed)
-        found = distortion(x, asked, classes).means()
+        found = distortion(x, asked, classes, classify).means()
         own = {"schedule": name, "family": family}
         rows += [{**own, "quantity": q, "value": found[q]} for q in MEASURES]
         if point["model"].startswith("digits"):
@@ -159,6 +161,15 @@ def _data(model: str, cells: int) -> tuple[Tensor, Tensor, Any]:
     found = KMeans(cells, n_init=4, random_state=0).fit(reduced.numpy()).labels_
     labels = torch.from_numpy(found).long()
     return reduced, labels, fitted_classes(reduced, labels, "shared", ridge=1e-4)
+
+
+def _neighbours(data: Tensor, labels: Tensor) -> Callable[[Tensor], Tensor]:
+    """What the nearest digits say: a Gaussian fit of 64 pixels is no judge of a network."""
+    import torch
+    from sklearn.neighbors import KNeighborsClassifier
+
+    judge = KNeighborsClassifier(5).fit(data.numpy(), labels.numpy())
+    return lambda x: torch.from_numpy(judge.predict(x.double().numpy()))
 
 
 def _trained(data: Tensor, labels: Tensor, point: Point, seed: int) -> Any:
@@ -187,7 +198,7 @@ def _sampled(denoiser: Any, asked: Tensor, w: Weight, steps: int, seed: int) -> 
 
     from diffusion import VE, GuidedDenoiser, noise_levels, sample
 
-    levels = noise_levels(_START, steps, _FINEST)
+    levels = noise_levels(_START, steps, _FINEST, getattr(w, "breaks", ()))
     guided = GuidedDenoiser(denoiser.condition(asked), denoiser, w)
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(len(asked), denoiser.dimension, generator=generator)
@@ -196,8 +207,12 @@ def _sampled(denoiser: Any, asked: Tensor, w: Weight, steps: int, seed: int) -> 
 
 def _pictures(x: Tensor, asked: Tensor, own: Row) -> list[Row]:
     """The first sample of each class, its pixels as bytes."""
+    from bridges.data import raw_vectors, standardised
+
+    raw = raw_vectors("digits")
     first = [int((asked == k).nonzero()[0]) for k in range(_PICTURES)]
-    pixels = ((x[first] + 1) / 4 * 255).clamp(0, 255).byte().numpy()
+    ink = x[first] * standardised(raw)[1] + raw.mean(0)
+    pixels = (ink / raw.max() * 255).clamp(0, 255).byte().numpy()
     return [
         {**own, "quantity": "picture", "digit": k, "pixels": row.tobytes().hex(), "value": 1.0}
         for k, row in enumerate(pixels)
@@ -308,7 +323,8 @@ class Report:
         from bridges import plots
 
         self._draw(axes, model, "fisher_ratio", "vendi")
-        axes.set_xscale("log")
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel("separability $J$, relative to $w$ = 0")
         axes.set_ylabel("diversity (Vendi), relative")
         axes.set_title(MODELS[model] + " (flow)", fontsize=9.5)
@@ -372,7 +388,10 @@ class Report:
         grid = part.subplots(1, 3)
         for axes, name in zip(grid, names, strict=True):
             images = self._images(name)
-            wall = np.concatenate(list(images), axis=1)
+            padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+            wall = np.concatenate(
+                [np.concatenate(list(half), 1) for half in (padded[:5], padded[5:])]
+            )
             axes.imshow(wall, cmap="gray_r", vmin=0, vmax=255)
             kept = float(self.values["digits, trained", name, "retention"].mean())
             axes.set_title(f"samples, {name} (retention {kept:.2f})", fontsize=9)

@@ -9,8 +9,9 @@ covariance of the samples, positions taken about the centre of the data:
     W2                   distance of the Gaussians N(x̄, C), N(μ_c, Σ_c), a dimension   0
     separability d'      a |μ_c|/√tr C                                         |μ_c|/√tr Σ_c
     Fisher ratio J       mean |x̄_c − x̄|² over mean tr C_c
-    Vendi score          exp of the entropy of the eigenvalues of k/n (Friedman & Dieng 2023),
-                         k Gaussian of squared width tr Σ_within; it depends on n
+    Vendi score          exp of the entropy of the eigenvalues of k/n (Friedman & Dieng 2023), k
+                         Gaussian of squared width tr Σ, mean over the classes: how many
+                         different samples there are of c; it depends on n
     retention            fraction that the exact posterior, or a classifier, gives to c
 
 A large d' or J may be no more than a small R; and an R that negative guidance has restored
@@ -36,8 +37,9 @@ _CLEAN = 1e-3  # noise level at which classes are told, in standard deviations o
 @dataclass(frozen=True)
 class Distortion:
     """Per class (C,): overlap, mean_shift, variance_ratio, parallel_ratio, wasserstein,
-    separability, retention; overlap, parallel ratio and separability are NaN for a class at
-    the centre of the data. One number: fisher_ratio (NaN for one class) and vendi."""
+    separability, retention, vendi; overlap, parallel ratio and separability are NaN for a
+    class at the centre of the data, vendi where it was not asked for. One number:
+    fisher_ratio, NaN for one class."""
 
     overlap: Tensor
     mean_shift: Tensor
@@ -46,8 +48,8 @@ class Distortion:
     wasserstein: Tensor
     separability: Tensor
     retention: Tensor
+    vendi: Tensor
     fisher_ratio: float
-    vendi: float
 
     def means(self) -> dict[str, float]:
         """Every measure as one number, the mean over classes."""
@@ -90,7 +92,7 @@ def distortion(
     classify : samples → classes (n,); None: the largest posterior of the mixture.
     centre : (d,) of the data; None: the origin, as for centred data and `random_classes`.
 
-    diversity : whether to take the Vendi score, which costs n³; NaN without.
+    diversity : whether to take the Vendi score, cubic in the samples of a class; NaN without.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def distortion(
             f"{classes.tolist()} with {counts.tolist()} samples"
         )
     spreads, _ = mixture.spectra
-    within = spreads.double().sum(1)  # tr Σ of each class
+    width = float(mixture.weights.double() @ spreads.double().sum(1)) ** 0.5
     origin = torch.zeros_like(x[0]) if centre is None else torch.as_tensor(centre).to(x)
     told = classify(samples) if classify is not None else most_probable(samples, mixture)
     hit = (torch.as_tensor(told, device=x.device) == wanted).double()
@@ -144,10 +146,10 @@ def distortion(
         wasserstein=distance,
         separability=apart,
         retention=kept,
-        fisher_ratio=_fisher(x, wanted, classes),
-        vendi=vendi_score(x, float(mixture.weights.double() @ within) ** 0.5)
+        vendi=_diversity(x, wanted, classes, width)
         if diversity
-        else float("nan"),
+        else torch.full_like(kept, torch.nan),
+        fisher_ratio=_fisher(x, wanted, classes),
     )
 
 
@@ -225,6 +227,11 @@ def _root_trace(a: Tensor, b: Tensor) -> Tensor:
     values, basis = torch.linalg.eigh(b)
     root = (basis * values.clamp(min=0).sqrt()) @ basis.mT
     return torch.linalg.eigvalsh(root @ a @ root).clamp(min=0).sqrt().sum()
+
+
+def _diversity(x: Tensor, labels: Tensor, classes: Tensor, width: float) -> Tensor:
+    """Vendi score of the samples of each class."""
+    return torch.tensor([vendi_score(x[labels == c], width) for c in classes], dtype=x.dtype)
 
 
 def _fisher(x: Tensor, labels: Tensor, classes: Tensor) -> float:

@@ -201,7 +201,8 @@ def generate(
     guided = GuidedDenoiser(mixture.condition(labels), mixture, w)
     spread, _ = mixture.spectra
     scale = float((mixture.means.square().mean() + spread.mean()).sqrt())
-    levels = noise_levels(_START * scale, steps, float(spread.min()) ** 0.5)
+    jumps = getattr(w, "breaks", ())
+    levels = noise_levels(_START * scale, steps, float(spread.min()) ** 0.5, jumps)
     generator = checks.generator_from(seed, "generate", mixture.means.device)
     noise = checks.normal_like(mixture.means.new_empty(len(labels), mixture.dimension), generator)
     start = math.hypot(levels[0], scale) * noise

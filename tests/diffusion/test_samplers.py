@@ -166,6 +166,10 @@ def test_noise_levels_are_even_below_the_width_and_geometric_above():
     assert (np.diff(levels) < 0).all()
     z = np.arcsinh(levels[:-2] / 0.1)
     assert np.diff(z) == pytest.approx(np.diff(z)[0])
+    sided = noise_levels(1e4, 400, 0.1, jumps=[2.0, 0.3, 1e5])
+    assert set(levels) < set(sided)
+    assert [s for s in sided if s not in levels] == pytest.approx([2, 2, 0.3, 0.3])
+    assert (np.diff(sided) < 0).all()
     assert noise_levels(1e-9, 2, width=1.0) == [1e-9, 5e-10, 0.0]
 
 
