@@ -35,7 +35,8 @@ from diffusion.random_features import FeatureFlow, RandomFeatureScore
 from diffusion.regimes import PlantedPosterior, planted_posterior
 from diffusion.samplers import noise_levels, noise_to, sample, uturn
 from diffusion.schedules import OU, VE, Cosine, Schedule
-from diffusion.training import History, Training, denoising_error, train_denoiser
+from diffusion.trainer import History, Training
+from diffusion.training import denoising_error, train_denoiser
 
 __all__ = [
     "OU",
