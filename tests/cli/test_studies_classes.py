@@ -25,7 +25,7 @@ TINY = {
     " --subspace-fractions 0.3,0.6 --features 9",
     "class_speciation": "--weights 0.1,0.5 --levels 6 --draws 300 --paths 50 --steps 20"
     " --patterns 60 --dimension 20",
-    "class_training": "--steps 20 --copy-steps 20 --images 12 --few 8 --held-out 8 --drawn 20",
+    "class_training": "--steps 10 --copy-steps 10 --images 12 --few 8 --held-out 8 --drawn 20",
 }
 
 PRINTED = {
@@ -97,6 +97,7 @@ def test_a_run_writes_its_files_and_is_taken_up_again(study):
     assert found["samples"] == 2
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_jobs():
     words = [*TINY["class_speciation"].split(), "--samples", "2", "--quiet"]
     call("class_speciation", *words, "--jobs", 1, "--out", "j1")
