@@ -61,6 +61,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "samples": 5,
     },
 }
+AXIS = "number of data $P$"
 CLASSES = ("memorized", "spurious", "generalized")
 COLUMNS = {
     "memorized": "memorized",
@@ -175,11 +176,6 @@ class Report:
         }
         return found
 
-    def name(self, data: str) -> str:
-        from pathlib import Path
-
-        return "sphere $S^7$" if data == "sphere" else Path(data).stem
-
     def findings(self) -> Findings:
         return Findings(self.text(), self.summary(), self.figure())
 
@@ -212,6 +208,7 @@ class Report:
 
     def text(self) -> str:
         from bridges.tables import of_samples, table
+        from bridges.training_plots import shown_name
 
         s = self.setting
         lines = [
@@ -231,7 +228,7 @@ class Report:
                 [f"{p:g}", *(of_samples(self.curve(data, name)[1][:, k], 2) for name in COLUMNS)]
                 for k, p in enumerate(P)
             ]
-            heading = f"{self.name(data).replace('$', '')}, N = {size}, P ="
+            heading = f"{shown_name(data).replace('$', '')}, N = {size}, P ="
             lines += ["", table([heading, *COLUMNS.values()], rows)]
             lines.append(
                 f"thresholds, means: δ_m = {close:.3f}, δ_s = {twin:.3f} rms; " + self.words(data)
@@ -257,10 +254,12 @@ class Report:
 
     def headline(self, data: str) -> str:
         """The finding in a line."""
+        from bridges.training_plots import shown_name
+
         peak = self.passage(data)["spurious_peak"]
         if peak["mean"] < 0.05:
-            return f"{self.name(data)}: no spurious samples"
-        return f"{self.name(data)}: most spurious samples, {peak['mean']:.2f}, at $P$ = " + (
+            return f"{shown_name(data)}: no spurious samples"
+        return f"{shown_name(data)}: most spurious samples, {peak['mean']:.2f}, at $P$ = " + (
             f"{peak['patterns']:g}"
         )
 
@@ -280,53 +279,40 @@ class Report:
         return figure
 
     def _classes(self, axes: Axes, data: str) -> None:
-        from bridges import plots
+        from bridges.training_plots import fractions_panel, shown_name
 
-        for name, series in zip(CLASSES, plots.SERIES, strict=False):
-            plots.points(axes, *self.curve(data, name), series, label=name)
-        self._decorate(axes, "fraction of the samples", f"{self.name(data)}: samples")
-        _with_room(axes)
+        curves = {name: self.curve(data, name) for name in CLASSES}
+        title = f"{shown_name(data)}: samples"
+        fractions_panel(axes, curves, AXIS, "fraction of the samples", title)
 
     def _memory(self, axes: Axes, data: str) -> None:
-        from bridges import plots
+        from bridges.training_plots import fractions_panel
 
         shown = {
-            "flow_return": f"U-turn returns, flow, $\\sigma$ = {self.setting['turn']:g}",
-            "sde_return": "the same, SDE",
-            "basins_of_data": f"basins of data, fixed $\\sigma$ = {self.setting['sigma']:g}",
-            "halves": "cosine of two halves",
+            "U-turn, flow": "flow_return",
+            "U-turn, SDE": "sde_return",
+            "basins of data": "basins_of_data",
+            "two halves": "halves",
         }
-        for (name, label), series in zip(shown.items(), plots.SERIES, strict=False):
-            plots.points(axes, *self.curve(data, name), series, label=label)
-        self._decorate(axes, "fraction, cosine", "what is held of the data")
-        _with_room(axes)
+        curves = {label: self.curve(data, name) for label, name in shown.items()}
+        turn, sigma = self.setting["turn"], self.setting["sigma"]
+        title = f"U-turns at $\\sigma$ = {turn:g}, basins at $\\sigma$ = {sigma:g}"
+        fractions_panel(axes, curves, AXIS, "fraction returned or caught, cosine", title)
 
     def _dimension(self, axes: Axes, data: str) -> None:
         from bridges import plots
         from bridges.generalization import sphere_dimension
+        from bridges.training_plots import dress
 
         dimension = self.curve(data, "dimension")
         plots.points(axes, *dimension, plots.SERIES[0], label="of the trained denoiser")
         if data == "sphere":
             exact = sphere_dimension(self.setting["sigma"])
-            axes.axhline(exact, **plots.THEORY[0], label="of the exact denoiser of the sphere")
+            axes.axhline(exact, **plots.THEORY[0], label="of the exact denoiser")
         title = f"dimension seen at $\\sigma$ = {self.setting['sigma']:g}"
-        self._decorate(axes, r"effective dimension $D_{\mathrm{eff}}$", title)
+        dress(axes, AXIS, r"effective dimension $D_{\mathrm{eff}}$", title)
         axes.set_ylim(bottom=0)
-
-    def _decorate(self, axes: Axes, label: str, title: str) -> None:
-        axes.set_xscale("log")
-        axes.set_xlabel("number of data $P$")
-        axes.set_ylabel(label)
-        axes.set_title(title, fontsize=9.5)
-        axes.legend(fontsize=7.5)
-
-
-def _with_room(axes: Axes) -> None:
-    """Fractions, and room for the legend above them."""
-    axes.set_ylim(-0.05, 1.5)
-    axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
-    axes.legend(fontsize=7.5, loc="upper center", ncol=2, columnspacing=1)
+        axes.legend(fontsize=7.5, loc="lower right")
 
 
 if __name__ == "__main__":

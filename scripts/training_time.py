@@ -43,6 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "quick": _USUAL | {"steps": 3000, "snapshots": 6, "count": 300, "samples": 2},
     "paper": _USUAL | {"steps": 60_000, "snapshots": 11, "count": 1000, "samples": 4},
 }
+AXIS = "gradient steps"
 CLASSES = ("memorized", "spurious", "generalized")
 COLUMNS = {
     "memorized": "memorized",
@@ -160,11 +161,6 @@ class Report:
         step, by_sample = self.losses(data, "held_out_loss")
         return step[by_sample.argmin(1)]
 
-    def name(self, data: str) -> str:
-        from pathlib import Path
-
-        return "sphere $S^7$" if data == "sphere" else Path(data).stem
-
     def findings(self) -> Findings:
         return Findings(self.text(), self.summary(), self.figure())
 
@@ -196,6 +192,7 @@ class Report:
 
     def text(self) -> str:
         from bridges.tables import of_samples, table
+        from bridges.training_plots import shown_name
 
         s = self.setting
         lines = [
@@ -210,7 +207,7 @@ class Report:
             for step in self.curve(data, "memorized")[0]:
                 cells = [self.at(data, name, step) for name in COLUMNS]
                 rows.append([f"{step:g}", *(of_samples(c, 2) if len(c) else "—" for c in cells)])
-            heading = f"{self.name(data).replace('$', '')}, step"
+            heading = f"{shown_name(data).replace('$', '')}, step"
             lines += ["", table([heading, *COLUMNS.values()], rows)]
             lines.append(f"held-out loss least at step {of_samples(self.turned(data), 0)}")
         return "\n".join(lines)
@@ -220,6 +217,7 @@ class Report:
 
         from bridges import plots
         from bridges.tables import of_samples
+        from bridges.training_plots import shown_name
 
         with plots.look():
             figure = Figure(figsize=(10.2, 3.1 * len(self.sets) + 0.5), layout="constrained")
@@ -230,7 +228,7 @@ class Report:
                 self._attractors(row[2], data)
             words = " and ".join(
                 f"{of_samples(self.at(data, 'memorized', self.setting['steps']), 2)} "
-                f"({self.name(data)})"
+                f"({shown_name(data)})"
                 for data in self.sets
             )
             figure.suptitle(
@@ -241,16 +239,16 @@ class Report:
         return figure
 
     def _classes(self, axes: Axes, data: str) -> None:
-        from bridges import plots
+        from bridges.training_plots import fractions_panel, shown_name
 
-        for name, series in zip(CLASSES, plots.SERIES, strict=False):
-            plots.points(axes, *self.curve(data, name), series, label=name)
-        self._decorate(axes, "fraction of the samples", f"{self.name(data)}: samples")
-        _with_room(axes)
+        curves = {name: self.curve(data, name) for name in CLASSES}
+        title = f"{shown_name(data)}: samples"
+        fractions_panel(axes, curves, AXIS, "fraction of the samples", title)
 
     def _losses(self, axes: Axes, data: str) -> None:
         from bridges import plots
         from bridges.results import mean_and_sem
+        from bridges.training_plots import dress
 
         for name, label, (color, _) in (
             ("loss", "its own data", plots.SERIES[0]),
@@ -260,37 +258,22 @@ class Report:
             middle, sem = mean_and_sem(by_sample)
             axes.plot(step, middle, color=color, label=label)
             axes.fill_between(step, middle - sem, middle + sem, color=color, alpha=0.3, lw=0)
-        self._decorate(axes, "weighted denoising loss", "loss")
-
-    def _attractors(self, axes: Axes, data: str) -> None:
-        from bridges import plots
-
-        shown = {
-            "basins_of_data": f"basins of data, fixed $\\sigma$ = {self.setting['sigma']:g}",
-            "kept": "attractors kept since the last snapshot",
-            "flow_return": f"U-turn returns, flow, $\\sigma$ = {self.setting['turn']:g}",
-            "halves": "cosine of two halves",
-        }
-        for (name, label), series in zip(shown.items(), plots.SERIES, strict=False):
-            x, by_sample = self.curve(data, name)
-            if len(x):
-                plots.points(axes, x, by_sample, series, label=label)
-        self._decorate(axes, "fraction, cosine", "attractors and memory")
-        _with_room(axes)
-
-    def _decorate(self, axes: Axes, label: str, title: str) -> None:
-        axes.set_xscale("log")
-        axes.set_xlabel("gradient steps")
-        axes.set_ylabel(label)
-        axes.set_title(title, fontsize=9.5)
+        dress(axes, AXIS, "weighted denoising loss", "loss along the training")
         axes.legend(fontsize=7.5)
 
+    def _attractors(self, axes: Axes, data: str) -> None:
+        from bridges.training_plots import fractions_panel
 
-def _with_room(axes: Axes) -> None:
-    """Fractions, and room for the legend above them."""
-    axes.set_ylim(-0.05, 1.5)
-    axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
-    axes.legend(fontsize=7.5, loc="upper center", ncol=2, columnspacing=1)
+        shown = {
+            "U-turn, flow": "flow_return",
+            "attractors kept": "kept",
+            "basins of data": "basins_of_data",
+            "two halves": "halves",
+        }
+        curves = {label: self.curve(data, name) for label, name in shown.items()}
+        turn, sigma = self.setting["turn"], self.setting["sigma"]
+        title = f"U-turns at $\\sigma$ = {turn:g}, attractors at $\\sigma$ = {sigma:g}"
+        fractions_panel(axes, curves, AXIS, "fraction, cosine", title)
 
 
 if __name__ == "__main__":
