@@ -342,12 +342,16 @@ class Report:
 
         words = []
         for ensemble in ENSEMBLES:
-            _, by_sample = self.curve("variance_ratio", ensemble, "flow", self.weight)
+            guided, control = (
+                self.curve("variance_ratio", ensemble, "flow", w)[1] for w in (self.weight, 0.0)
+            )
+            by_sample = guided / control
             ends = [mean_and_sem(by_sample[:, k]) for k in (0, -1)]
             words.append(" to ".join(uncertain(float(m), float(e), 3) for m, e in ends))
         d = self.curve("overlap", "number", "flow", 0.0)[0]
         return (
-            f"$w$ = {self.weight:g}, $d$ = {d[0]:g} to {d[-1]:g}: $R$ of the flow goes from "
+            f"$w$ = {self.weight:g}, $d$ = {d[0]:g} to {d[-1]:g}: $R$ of the flow, relative to "
+            f"$w$ = 0, goes from "
             f"{words[0]} for few classes, from {words[1]} at fixed density; "
             f"retention ≥ {self.lowest:.3f}"
         )

@@ -392,7 +392,7 @@ class Report:
             wall = np.concatenate(
                 [np.concatenate(list(half), 1) for half in (padded[:5], padded[5:])]
             )
-            axes.imshow(wall, cmap="gray_r", vmin=0, vmax=255)
+            axes.imshow(np.pad(wall, ((0, 0), (5, 5))), cmap="gray_r", vmin=0, vmax=255)
             kept = float(self.values["digits, trained", name, "retention"].mean())
             axes.set_title(f"samples, {name} (retention {kept:.2f})", fontsize=9)
             axes.set_axis_off()

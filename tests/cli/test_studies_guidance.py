@@ -119,19 +119,23 @@ def test_few_classes_are_distorted_less_and_less_dense_ones_are_not():
 def test_the_window_trades_retention_for_variance_at_higher_separability():
     words = "--samples 2 --jobs 1 --trials 10 --steps 40 --training-steps 2500 --json"
     found = json.loads(run("guidance_window", *words.split()))
-    for model, low in (("cells, exact", 0.35), ("cells, trained", 0.25)):
+    for model in ("cells, exact", "cells, trained"):
         schedules = found[model]["schedules"]
         ratio, J, vendi = (
             f"{q} relative to w = 0" for q in ("variance_ratio", "fisher_ratio", "vendi")
         )
         constant, window = schedules["w = 3"], schedules["3 → −1 at 1.5"]
-        assert low < constant[ratio]["mean"] < 0.75
+        assert constant[ratio]["mean"] < 0.75
         assert window[ratio]["mean"] > constant[ratio]["mean"] + 0.15
         assert window[vendi]["mean"] > constant[vendi]["mean"]
         assert window[J]["mean"] > 1.3  # separability above that of w = 0 …
         assert window["retention"]["mean"] < constant["retention"]["mean"]  # … at this cost
         assert constant["retention"]["mean"] > 0.97
-    assert found["cells, exact"]["control"]["variance_ratio"]["mean"] == pytest.approx(1, abs=0.05)
+    exact = found["cells, exact"]
+    assert exact["control"]["variance_ratio"]["mean"] == pytest.approx(1, abs=0.06)
+    for w, expected in (("w = 1", 0.644), ("w = 3", 0.509), ("w = 7", 0.439)):
+        # published for one draw of 50 cells; another k-means gives other cells
+        assert exact["schedules"][w][ratio]["mean"] == pytest.approx(expected, abs=0.05)
 
 
 @pytest.mark.parametrize(
