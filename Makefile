@@ -13,10 +13,10 @@ compare: $(READY)  ## the main job: every memory on real digits
 
 test: $(READY)  ## the fast tests
 	@echo "== running the tests"
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto
 
 test-all: $(READY)  ## the slow physics checks too
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 lint: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff format --check .
