@@ -311,8 +311,8 @@ class Report:
             axes.axhline(exact, **plots.THEORY[0], label="of the exact denoiser")
         title = f"dimension seen at $\\sigma$ = {self.setting['sigma']:g}"
         dress(axes, AXIS, r"effective dimension $D_{\mathrm{eff}}$", title)
-        axes.set_ylim(bottom=0)
-        axes.legend(fontsize=7.5, loc="lower right")
+        axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
+        axes.legend(fontsize=7.5, loc="upper left")
 
 
 if __name__ == "__main__":

@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 _USUAL = {
     "data": "digits",
-    "patterns": 64,
     "width": 128,
-    "rate": 1e-3,
     "sigma": 0.3,
     "turn": 1.0,
     "held_out": 400,
     "device": "cpu",
 }
 PRESETS: dict[str, dict[str, Any]] = {
-    "quick": _USUAL | {"steps": 3000, "snapshots": 6, "count": 300, "samples": 2},
-    "paper": _USUAL | {"steps": 60_000, "snapshots": 11, "count": 1000, "samples": 4},
+    "quick": _USUAL
+    | {"patterns": 32, "rate": 3e-3, "steps": 2000, "snapshots": 6, "count": 300, "samples": 2},
+    "paper": _USUAL
+    | {"patterns": 64, "rate": 1e-3, "steps": 60_000, "snapshots": 11, "count": 1000, "samples": 4},
 }
 AXIS = "gradient steps"
 CLASSES = ("memorized", "spurious", "generalized")
