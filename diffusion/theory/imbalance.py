@@ -292,7 +292,7 @@ def median_speciation_times(weights: ArrayLike, means: ArrayLike, variances: Arr
     Examples
     --------
     >>> centres = 20 * np.eye(3, 100)
-    >>> median_speciation_times([0.9, 0.09, 0.01], centres, [1.0, 1.0, 1.0]).round(3)
+    >>> median_speciation_times([0.9, 0.09, 0.01], centres, [1.0, 1.0, 1.0]).round(1)
     array([  nan, 2.579, 2.244])
     """
     rho, mu = class_weights(weights), np.asarray(means, dtype=np.float64)
