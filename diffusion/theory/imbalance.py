@@ -293,7 +293,7 @@ def median_speciation_times(weights: ArrayLike, means: ArrayLike, variances: Arr
     --------
     >>> centres = 20 * np.eye(3, 100)
     >>> median_speciation_times([0.9, 0.09, 0.01], centres, [1.0, 1.0, 1.0]).round(1)
-    array([  nan, 2.579, 2.244])
+    array([nan, 2.6, 2.2])
     """
     rho, mu = class_weights(weights), np.asarray(means, dtype=np.float64)
     s2 = checks.positive("variances", variances)
