@@ -31,7 +31,8 @@ from diffusion.networks import NetworkDenoiser, ResidualMLP, UNet
 from diffusion.regimes import PlantedPosterior, planted_posterior
 from diffusion.samplers import noise_to, sample, uturn
 from diffusion.schedules import OU, VE, Cosine, Schedule
-from diffusion.training import History, Training, denoising_error, train_denoiser
+from diffusion.trainer import History, Training
+from diffusion.training import denoising_error, train_denoiser
 
 __all__ = [
     "OU",

@@ -1,0 +1,319 @@
+r"""The course of a training: steps, marks, snapshots, and all of its state on disk.
+
+This is an inner module; `diffusion.training` is its door and has the formulas. Data and noise
+levels are in units of the rms deviation s of the data throughout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from diffusion import checkpoints, checks
+from diffusion.networks import Network, NetworkDenoiser
+
+_ROWS = 128  # noised points of a step by default
+_CLIP = 1.0  # largest norm of a gradient
+_HELD_OUT_NOISE = 8  # noise levels at which each held-out point is seen
+_NONE = 0.1  # share of labels left out, so that the mixture of all classes is learnt too
+
+
+@dataclass(frozen=True)
+class History:
+    """What happened along a training, one entry a mark."""
+
+    step: Tensor  # (K,) int64, steps made
+    loss: Tensor  # (K,) mean training loss since the last mark, float64
+    held_out: Tensor  # (K,) the loss of the averaged weights on held-out data; NaN without
+    rate: Tensor  # (K,) learning rate
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Plain lists, for a result file."""
+        return {name: getattr(self, name).tolist() for name in ("step", "loss", "held_out", "rate")}
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trained denoiser, how it came about, and what it was on the way."""
+
+    denoiser: NetworkDenoiser  # of the averaged weights, frozen
+    history: History
+    snapshots: dict[int, NetworkDenoiser]  # by step
+    step: int  # steps made: fewer than asked for if training was stopped
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists, for a result file."""
+        return {
+            "step": self.step,
+            "snapshots": sorted(self.snapshots),
+            "history": self.history.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the course of a training depends on, besides its data and its network."""
+
+    steps: int
+    batch: int | None
+    rate: float
+    warm_up: int
+    average: float
+    weighting: str
+    levels: tuple[float, float]  # in units of the rms deviation of the data
+    seed: int | None
+    snapshots: tuple[int, ...]
+    marks: tuple[int, ...]
+    device: str  # its kind: random numbers of a GPU are others
+
+
+class Trainer:
+    """The state of a training: all of it goes into a checkpoint, and comes out of one."""
+
+    def __init__(
+        self,
+        data: Tensor,
+        labels: Tensor | None,
+        held_out: Tensor | None,
+        network: Network,
+        options: Options,
+        device: torch.device,
+        compile: bool,
+    ) -> None:
+        self.options, self.device = options, device
+        self.network = network.to(device)
+        weight = next(network.parameters())
+        mean = data.double().mean(0)
+        self.scale = float((data.double() - mean).square().mean().sqrt())
+        if not self.scale > 0:
+            raise ValueError(f"data must hold at least 2 different points, got {len(data)} alike")
+        self.mean = mean.to(weight)
+        self.data = (data.to(weight) - self.mean) / self.scale  # in units of s from here on
+        self.labels = None if labels is None else labels.to(device)
+        self.average = [p.detach().clone() for p in network.parameters()]
+        self.levels = (options.levels[0] * self.scale, options.levels[1] * self.scale)
+        self.validation = self._validation(held_out)
+        self.optimizer = torch.optim.Adam(network.parameters(), options.rate, fused=True)
+        self.generator = checks.generator_from(options.seed, "train_denoiser", device)
+        self.forward: Callable[..., Tensor] = torch.compile(network) if compile else network
+        self.step, self.entries = 0, list[list[float]]()
+        self.snapshots: dict[int, NetworkDenoiser] = {}
+        digest = hashlib.sha256(self.data.cpu().numpy().tobytes())
+        if labels is not None:
+            digest.update(labels.cpu().numpy().tobytes())
+        self.fingerprint = digest.hexdigest()
+        if 0 in options.snapshots:
+            self.snapshots[0] = self.denoiser()
+
+    def run(
+        self,
+        stop: Callable[[History], bool] | None,
+        checkpoint: str | Path | None,
+        quiet: bool,
+    ) -> None:
+        """Steps up to the last, or until `stop` says so."""
+        from tqdm import tqdm
+
+        bar = tqdm(
+            total=self.options.steps,
+            initial=self.step,
+            desc="training",
+            disable=quiet or None,
+            file=sys.stderr,
+        )
+        parameters: list[Tensor] = list(self.network.parameters())
+        keep = set(self.options.snapshots)
+        with bar:
+            for mark in (m for m in self.options.marks if m > self.step):
+                first, total = self.step, torch.zeros((), device=self.device)
+                while self.step < mark:
+                    total += self._advance(parameters)
+                    if self.step in keep:
+                        self.snapshots[self.step] = self.denoiser()
+                self._record(float(total) / (mark - first))
+                if checkpoint is not None:
+                    self.save(checkpoint)
+                bar.update(mark - first)
+                bar.set_postfix(loss=self.entries[-1][1], held_out=self.entries[-1][2])
+                if stop is not None and stop(self.history()):
+                    break
+
+    def _advance(self, parameters: list[Tensor]) -> Tensor:
+        """One gradient step; its loss, not waited for."""
+        options = self.options
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate()
+        loss = self._loss()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, _CLIP)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        decay = min(options.average, self.step / (self.step + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.average, parameters, 1 - decay)
+        return loss.detach()
+
+    def _loss(self) -> Tensor:
+        """Mean weighted error of one batch, in units of s."""
+        rows = self.options.batch or _ROWS
+        generator, device = self.generator, self.device
+        own = torch.randint(len(self.data), (rows,), generator=generator, device=device)
+        x, labels = self.data[own], self._batch_labels(own)
+        low, high = (math.log(level) for level in self.options.levels)
+        shift = torch.rand(1, generator=generator, device=device)
+        place = (torch.arange(rows, device=device) + shift) / rows
+        sigma = torch.exp(low + (high - low) * place)[:, None].to(x)
+        noise = torch.randn(x.shape, generator=generator, device=device, dtype=x.dtype)
+        return self._error(self.forward, x, sigma, noise, labels)
+
+    def _error(
+        self,
+        network: Callable[..., Tensor],
+        x: Tensor,
+        sigma: Tensor,
+        noise: Tensor,
+        labels: Tensor | None,
+    ) -> Tensor:
+        """Weighted error of the network's output, against what D = x₀ asks of it."""
+        into = (1 + sigma.square()).rsqrt()
+        wanted = (sigma * x - noise) * into
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            found = network((x + sigma * noise) * into, sigma.log().squeeze(1) / 4, labels)
+        error = (found.to(x) - wanted).square()
+        if self.options.weighting == "likelihood":
+            error = error * into.square()
+        return error.mean()
+
+    def _batch_labels(self, own: Tensor) -> Tensor | None:
+        if self.labels is None:
+            return None
+        left = torch.rand(own.shape, generator=self.generator, device=self.device) < _NONE
+        return torch.where(left, self.network.classes, self.labels[own])
+
+    def _rate(self) -> float:
+        """The learning rate of the next step."""
+        options, step = self.options, self.step + 1
+        if step <= options.warm_up:
+            return options.rate * step / options.warm_up
+        part = (step - options.warm_up) / (options.steps - options.warm_up + 1)
+        return options.rate * (1 + math.cos(math.pi * part)) / 2
+
+    def _record(self, loss: float) -> None:
+        """An entry of the history. Raises ValueError for a loss that is not finite."""
+        held_out = math.nan
+        if self.validation is not None:
+            held_out = self._held_out_loss()
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"rate {self.options.rate:g} let the loss become {loss} by step {self.step}; "
+                "lower it, or look for extreme values in data"
+            )
+        self.entries.append([self.step, loss, held_out, self._rate()])
+
+    @torch.no_grad()
+    def _held_out_loss(self) -> float:
+        assert self.validation is not None
+        network = self._averaged()
+        parts = zip(*(part.split(4096) for part in self.validation), strict=True)
+        losses = [self._error(network, x, sigma, z, None) * len(x) for x, sigma, z in parts]
+        return float(torch.stack(losses).sum()) / len(self.validation[0])
+
+    def _validation(self, held_out: Tensor | None) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Held-out points, noise levels and noise, the same at every mark."""
+        if held_out is None:
+            return None
+        x = checks.points("held_out", held_out, dimension=self.data.shape[1])
+        if len(x) == 0:
+            raise ValueError("held_out must hold at least one point, got none")
+        x = ((x.to(self.data) - self.mean) / self.scale).repeat(_HELD_OUT_NOISE, 1)
+        generator = checks.generator_from(self.options.seed or 0, "held out")
+        place = torch.rand(len(x), 1, generator=generator, dtype=torch.float64)
+        low, high = (math.log(level) for level in self.options.levels)
+        noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+        return x, torch.exp(low + (high - low) * place).to(x), noise.to(x)
+
+    def history(self) -> History:
+        table = torch.tensor(self.entries, dtype=torch.float64).reshape(-1, 4)
+        return History(table[:, 0].long(), table[:, 1], table[:, 2], table[:, 3])
+
+    def denoiser(self) -> NetworkDenoiser:
+        """The averaged weights as a denoiser of its own."""
+        return NetworkDenoiser(self._averaged(), self.scale, self.mean, self.levels)
+
+    def _averaged(self) -> Network:
+        network = deepcopy(self.network).requires_grad_(False)
+        for own, value in zip(network.parameters(), self.average, strict=True):
+            own.copy_(value)
+        return network
+
+    def result(self) -> Training:
+        return Training(self.denoiser(), self.history(), self.snapshots, self.step)
+
+    def save(self, path: str | Path) -> None:
+        """All of the state, into one file."""
+        tensors, record = checkpoints.describe(self.denoiser())
+        tensors["generator"] = self.generator.get_state()
+        tensors["history"] = torch.tensor(self.entries, dtype=torch.float64)
+        for k, (name, own) in enumerate(self.network.named_parameters()):
+            tensors[f"network.{name}"] = own
+            for key, value in self.optimizer.state[own].items():
+                tensors[f"adam.{key}.{k}"] = value
+        for step, kept in self.snapshots.items():
+            for k, value in enumerate(kept.network.parameters()):
+                tensors[f"snapshot.{step}.{k}"] = value
+        checkpoints.write(path, tensors, record | {"training": self._asked() | {"step": self.step}})
+
+    def _asked(self) -> dict[str, Any]:
+        options = {
+            k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.options).items()
+        }
+        return {"options": options, "data": self.fingerprint}
+
+    def resume(self, path: str | Path) -> None:
+        """Take up the state of a checkpoint. Raises ValueError if it is of another training."""
+        tensors, record = checkpoints.read(path)
+        found = record.get("training")
+        if found is None:
+            raise ValueError(f"checkpoint {path} must be of a training, got a denoiser alone")
+        _, own = checkpoints.describe(self.denoiser())
+        different = [
+            name
+            for name, value in self._asked()["options"].items()
+            if found["options"].get(name) != value
+        ]
+        different += ["data"] * (found["data"] != self.fingerprint)
+        different += ["network"] * (record["denoiser"] != own["denoiser"])
+        if different:
+            raise ValueError(
+                f"checkpoint {path} is of another training ({', '.join(different)} differ); "
+                "choose another file, or the same arguments"
+            )
+        self.step = found["step"]
+        self.entries = tensors["history"].tolist()
+        self.generator.set_state(tensors["generator"])
+        parameters = dict(self.network.named_parameters())
+        with torch.no_grad():
+            for k, ((name, own_weight), average) in enumerate(
+                zip(parameters.items(), self.average, strict=True)
+            ):
+                own_weight.copy_(tensors[f"network.{name}"])
+                average.copy_(tensors[f"denoiser.{name}"])
+                self.optimizer.state[own_weight] = {
+                    key: tensors[f"adam.{key}.{k}"].to(self.device)
+                    for key in ("step", "exp_avg", "exp_avg_sq")
+                }
+        for step in (s for s in self.options.snapshots if s <= self.step):
+            kept = self.denoiser()
+            for k, value in enumerate(kept.network.parameters()):
+                value.copy_(tensors[f"snapshot.{step}.{k}"])
+            self.snapshots[step] = kept
