@@ -138,8 +138,8 @@ def halves(data: str, patterns: int, held_out: int, seed: int) -> Halves:
 def perceptron(data: str, rows: Tensor, width: int, seed: int) -> ResidualMLP:
     """The network that a study trains on rows of `data`: 3 blocks, and a gate but for "sphere".
 
-    The published passage on the sphere is of a network without one, and all but one of its
-    directions lie along the data; of those of images most lie across.
+    Of the directions of the sphere all but one lie along the data, of those of images most
+    lie across; and the gate speeds the memory up as well, so that numbers are told with it.
     """
     return ResidualMLP(rows.shape[1], width, depth=3, gate=data != "sphere", seed=seed)
 

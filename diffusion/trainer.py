@@ -1,6 +1,7 @@
-"""The course of a training: its steps, its history, and the state that a checkpoint keeps.
+r"""The course of a training: steps, marks, snapshots, and all of its state on disk.
 
-`diffusion.training` is the door to it, and has its formulas.
+This is an inner module; `diffusion.training` is its door and has the formulas. Data and noise
+levels are in units of the rms deviation s of the data throughout.
 """
 
 from __future__ import annotations
@@ -257,8 +258,6 @@ class Trainer:
 
     def result(self) -> Training:
         return Training(self.denoiser(), self.history(), self.snapshots, self.step)
-
-    # -- the checkpoint ------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
         """All of the state, into one file."""

@@ -69,7 +69,7 @@ def train_denoiser(
         or however few there are as often as that takes.
     rate : learning rate, reached after a tenth of the steps (at most 500), then falling as a
         cosine to 0.
-    average : weight decay of the running average of the weights, in [0, 1); less at first.
+    average : decay of the running average of the weights, in [0, 1); less at first.
     weighting : "edm" or "likelihood"; see the head of the module.
     levels : lowest and highest noise level, in units of the rms deviation of the data.
     held_out : (n', d), points the loss is also measured on, with noise of their own.

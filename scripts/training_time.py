@@ -259,6 +259,7 @@ class Report:
             axes.plot(step, middle, color=color, label=label)
             axes.fill_between(step, middle - sem, middle + sem, color=color, alpha=0.3, lw=0)
         dress(axes, AXIS, "weighted denoising loss", "loss along the training")
+        axes.set_yscale("log")
         axes.legend(fontsize=7.5)
 
     def _attractors(self, axes: Axes, data: str) -> None:
