@@ -45,7 +45,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "cells": 50,
         "trials": 8,
         "steps": 32,
-        "training_steps": 1500,
+        "training_steps": 2500,
         "width": 128,
         "samples": 2,
     },
