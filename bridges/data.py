@@ -193,7 +193,7 @@ def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
     >>> pattern_classes("digits", 5, seed=0).shape
     torch.Size([5])
     """
-    labels = class_labels(data)
+    labels = None if data == "random" else class_labels(data)
     return None if labels is None else labels[_order(len(labels), seed)[:patterns]]
 
 
