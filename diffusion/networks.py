@@ -279,12 +279,11 @@ class NetworkDenoiser(Denoiser):
         """The call; `labels`, one a row, come before the denoiser's own label."""
         x = checks.points("x", x, dimension=self.dimension).to(self.mean)
         column = checks.noise_level(sigma, x)
-        if column.stride(0) == 0:  # one level for all rows is embedded once
-            column = column[:1]
-        skip, out, into, level = preconditioning(column, self.scale, self.levels)
+        level = float(sigma) if isinstance(sigma, int | float) else column.to(x)
+        skip, out, into = preconditioning(level, self.scale)
         y = x - self.mean
-        found = self.network(y * into.to(y), level.squeeze(1).to(y), self._labels(x, labels))
-        return self.mean + skip.to(y) * y + out.to(y) * found
+        found = self.network(y * into, self._level(level, x), self._labels(x, labels))
+        return self.mean + skip * y + out * found
 
     @overload
     def condition(self, label: int) -> NetworkDenoiser: ...
@@ -316,6 +315,13 @@ class NetworkDenoiser(Denoiser):
         network = deepcopy(self.network).to(target)
         return NetworkDenoiser(network, self.scale, self.mean.cpu(), self.levels, self.label)
 
+    def _level(self, level: float | Tensor, x: Tensor) -> Tensor:
+        """¼ log(σ/s), (B,), or (1,) for a level that is one number: it is embedded once."""
+        low, high = self.levels or (0.0, math.inf)
+        if isinstance(level, Tensor):
+            return (level.squeeze(1).clamp(low, high) / self.scale).log() / 4
+        return x.new_full((1,), math.log(min(max(level, low), high) / self.scale) / 4)
+
     def _labels(self, x: Tensor, labels: Tensor | None) -> Tensor | None:
         if not self.classes or labels is not None:
             return labels
@@ -342,13 +348,10 @@ class _ClassOfRow(Denoiser):
         return self._denoiser._asked(x, sigma, self._labels)
 
 
-def preconditioning(
-    sigma: Tensor, scale: float, levels: tuple[float, float] | None = None
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """c_skip, c_out, c_in and ¼ log(σ/s), each of the shape of `sigma`, and in its precision."""
-    total = (sigma.square() + scale**2).sqrt()
-    known = sigma if levels is None else sigma.clamp(*levels)
-    return (scale / total).square(), sigma * scale / total, 1 / total, (known / scale).log() / 4
+def preconditioning(sigma: Any, scale: float) -> tuple[Any, Any, Any]:
+    """c_skip, c_out and c_in of a noise level, a number or a tensor."""
+    total = (sigma**2 + scale**2) ** 0.5
+    return (scale / total) ** 2, sigma * scale / total, 1 / total
 
 
 class _Embedding(nn.Module):

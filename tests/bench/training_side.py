@@ -15,7 +15,7 @@ import torch
 
 from diffusion import VE, NetworkDenoiser, ResidualMLP, sample
 
-STEPS, BATCH, LOW, HIGH = 64, 1024, 0.01, 10.0
+STEPS, BATCH, LOW, HIGH = 64, 256, 0.01, 10.0
 
 
 class Backbone(torch.nn.Module):
@@ -65,7 +65,7 @@ def main():
     }
     times = {name: [] for name in samplers}
     with torch.no_grad():
-        for _ in range(7):
+        for _ in range(21):
             for name, sampler in samplers.items():
                 start = time.perf_counter()
                 sampler(x)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -89,7 +90,8 @@ def test_it_keeps_the_promises_of_a_denoiser(kind, device):
     assert torch.equal(x, before)
     assert batch.dtype == torch.float32
     assert batch.device.type == device
-    assert torch.allclose(denoiser(x, 0.5), denoiser(x, torch.full((6,), 0.5)), atol=1e-6)
+    for same in (torch.full((6,), 0.5), torch.tensor(0.5), np.full(6, 0.5)):
+        assert torch.allclose(denoiser(x, 0.5), denoiser(x, same), atol=1e-6)
     double = denoiser.to(torch.float64)
     assert double(x, 0.5).dtype == torch.float64
     assert torch.allclose(double(x, 0.5).float(), denoiser(x, 0.5), atol=1e-4)
