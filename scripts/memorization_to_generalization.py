@@ -37,7 +37,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
         "data": "digits",
         "loads": [4, 16, 64, 256],
-        "steps": 1500,
+        "steps": 1200,
         "rate": 3e-3,
         "width": 128,
         "sigma": 0.3,
