@@ -267,12 +267,10 @@ class Report:
         """The result in a line."""
         words = []
         for share in (0.75, 0.5, 0.25):
-            first = self.first("losses", share, "gap").replace("?", "undecided")
+            first = self.first("losses", share, "gap").replace("?", "neither")
             words.append(f"{first} at {self.counts('losses', share)}")
-        return (
-            f"Gap opens first in every sample, class {self.labels[0]} against {self.labels[1]}: "
-            + ", ".join(words)
-        )
+        pair = f"{self.labels[0]} and {self.labels[1]}"
+        return f"Of classes {pair} the gap opens first, in every sample, for " + ", ".join(words)
 
     def figure(self) -> Figure:
         """Losses by class in each proportion, and copies."""

@@ -293,7 +293,7 @@ class Report:
                 self._panel(panels[row][1], method, 1, f"$R$ relative to $w$ = 0 ({name})")
                 self._counter_example(panels[row][2], method, name)
             handles, labels = panels[0][0].get_legend_handles_labels()
-            figure.legend(handles, labels, loc="outside lower left", ncols=4, fontsize=8.5)
+            figure.legend(handles, labels, loc="outside lower left", ncols=6, fontsize=8.5)
             figure.suptitle(self.finding(), fontsize=10.5)
         return figure
 
@@ -312,7 +312,8 @@ class Report:
             plots.points(axes, d, by_sample, series, ls="", label=sizes[ensemble])
             fine = np.geomspace(d[0], d[-1], 25)
             values = self.theory(ensemble, method, fine)[which]
-            axes.plot(fine, values, color=series[0], lw=1.3, zorder=1)
+            label_of_line = f"{sizes[ensemble]}, theory"
+            axes.plot(fine, values, color=series[0], lw=1.3, zorder=1, label=label_of_line)
             if which == 0:
                 look = {"ls": "", "mfc": "white", "ms": 4, "label": f"{sizes[ensemble]}, $w$ = 0"}
                 plots.points(axes, *control, series, **look)

@@ -15,15 +15,6 @@ LINE = torch.tensor([[-1.0], [0.0], [3.0]], dtype=torch.float64)
 SQUARE = grid([-3, -3], [3, 3], 120)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other on a busy machine cost more than they do here."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def flow(patterns, sigma, steps=50):
     return as_memory(EmpiricalDenoiser(patterns), dynamics="flow", sigma=sigma, steps=steps)
 

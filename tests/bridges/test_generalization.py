@@ -30,14 +30,6 @@ TABLE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 class ExactSphere:
     """D(x, σ) of the uniform density on |x| = √8 in 8 dimensions: R I₄(κ)/I₃(κ) x/r."""
 

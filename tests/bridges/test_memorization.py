@@ -27,15 +27,6 @@ from diffusion import (
 from diffusion.theory import collapse_sigma, onset_sigma, participation_ratio
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other on a busy machine cost more than they do here."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def gaussian(count, size, seed):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(count, size, generator=generator, dtype=torch.float64)

@@ -26,11 +26,6 @@ def call(*words, code=0):
     return result.output
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 def test_help_of_every_command_names_its_options():
     shared = "model data size seed samples jobs device out json quiet overwrite show"
     for verb in ("retrieve", "capacity", "compare"):

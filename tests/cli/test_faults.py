@@ -30,11 +30,6 @@ def call(*words, code=0):
     return result.output
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 POINTS = [{"x": x} for x in range(6)]
 
 

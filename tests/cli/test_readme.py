@@ -14,10 +14,8 @@ import sys
 import tomllib
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
-import torch
 import yaml
 from click.testing import CliRunner
 
@@ -51,19 +49,6 @@ README = PAGES[0]
 RUN = [page for page in PAGES[1:] if blocks(page) or commands(page)]
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """A folder to write into, with a user's data; one thread, where tests would wait."""
-    monkeypatch.chdir(tmp_path)
-    np.save("mine.npy", np.random.default_rng(0).normal(size=(40, 20)))
-    before = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
-    yield
-    torch.set_num_threads(before[0])
-    numba.set_num_threads(before[1])
-
-
 def study(name):
     """The command of a script."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
@@ -90,6 +75,12 @@ def follow(words):
         cheap = ["--samples", "2", trials, "4", "--jobs", "1"]
     result = CliRunner().invoke(main, words[1:] + cheap)
     assert result.exit_code == 0, result.output
+
+
+@pytest.fixture(autouse=True)
+def data_of_a_user(elsewhere):
+    """What the commands call mine.npy."""
+    np.save("mine.npy", np.random.default_rng(0).normal(size=(40, 20)))
 
 
 @pytest.mark.parametrize("block", blocks(README))

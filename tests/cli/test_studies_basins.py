@@ -37,11 +37,6 @@ def call(command, *words, code=0):
     return result.output
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 # ------------------------------------------------------------------ the study
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 
 from diffusion.theory import class_collapse_time, minority_speciation_time
@@ -50,20 +49,6 @@ def call(study, *words, code=0):
     result = CliRunner().invoke(load(study).main, [str(word) for word in words])
     assert result.exit_code == code, result.output
     return result.output
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other on a busy machine cost more than they do here."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("study", TINY)

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
@@ -33,20 +32,6 @@ def run(study, *words, code=0):
     result = CliRunner().invoke(script(study).main, [str(word) for word in words])
     assert result.exit_code == code, result.output
     return result.output
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other on a busy machine cost more than they do here."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("study", TINY)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
@@ -30,19 +29,6 @@ def run(study, *words, code=0):
     result = CliRunner().invoke(module.main, [str(word) for word in words])
     assert result.exit_code == code, result.output
     return result.output
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("study", TINY)

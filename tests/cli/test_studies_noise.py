@@ -42,11 +42,6 @@ def call(study, *words, code=0):
     return result.output
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_run_writes_its_files_says_what_it_found_and_is_not_repeated(study):
     text = call(study, *TINY[study], "--samples", 2, "--jobs", 1, "--out", "run")

@@ -32,11 +32,6 @@ def call(*words, code=0):
     return result.output
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 def test_a_run_writes_its_files_says_what_it_found_and_is_not_repeated():
     words = [*TINY, "--samples", 2, "--jobs", 1, "--out", "run"]
     text = call(*words)

@@ -40,14 +40,6 @@ def weights(denoiser):
     return torch.cat([p.flatten() for p in denoiser.network.parameters()])
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def energy_statistic(x, y):
     """Székely's energy distance between two samples."""
     return 2 * torch.cdist(x, y).mean() - torch.cdist(x, x).mean() - torch.cdist(y, y).mean()
