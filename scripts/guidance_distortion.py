@@ -352,7 +352,7 @@ class Report:
         d = self.curve("overlap", "number", "flow", 0.0)[0]
         return (
             f"$w$ = {self.weight:g}, $d$ = {d[0]:g} to {d[-1]:g}: $R$ of the flow, relative to "
-            f"$w$ = 0, goes from "
+            f"$w$ = 0, goes from\n"
             f"{words[0]} for few classes, from {words[1]} at fixed density; "
             f"retention ≥ {self.lowest:.3f}"
         )
