@@ -25,7 +25,7 @@ def basins(what: str, memory: Memory, starts: Starts) -> None:
             recall(memory, part, starts.overlap, generator)
 
     best = [float("inf"), float("inf")]
-    for _ in range(3):  # in turn: they are held against each other
+    for _ in range(8):  # in turn: they are held against each other
         for k, run in enumerate((dynamics, lambda: basin_fractions(memory, starts, seed=0))):
             start = time.perf_counter()
             run()
@@ -40,7 +40,7 @@ def lines() -> None:
     exact, starts = EmpiricalDenoiser(xi), noised(xi, 1.0, 100_000, seed=1)
     basins("basins, 100000 starts, P=1000, d=64, fixed σ", as_memory(exact, sigma=1.0), starts)
     flow = as_memory(EmpiricalDenoiser(xi[:50]), dynamics="flow", sigma=1.0)
-    basins("basins, 2000 starts of a flow, P=50, d=64", flow, noised(xi[:50], 1.0, 2000, seed=1))
+    basins("basins, 20000 starts of a flow, P=50, d=64", flow, noised(xi[:50], 1.0, 20_000, seed=1))
     binary = random_patterns(12, 200, seed=0)
     network = as_memory(HopfieldNetwork(hebbian(binary)), binary)
     basins("basins, 20000 random spins, N=200, P=12", network, spins(20_000, 200, seed=1))
