@@ -2,14 +2,19 @@
 
 The argument, if any, is the Python of an environment that has the peers. A ratio is to this
 machine's float32 matrix-product rate, to a short baseline, or to one thread. One module holds
-the lines of one subject, in a function `lines`.
+the lines of one subject, in a function `lines`; those beside other libraries are in
+`peer_lines`. The record is written to results/bench, with what the machine was.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 
 import basins
+import exact
 import features
 import graph
 import guidance
@@ -19,22 +24,36 @@ import peers
 import scores
 import torch
 import training
-from clock import FLOPS, matrix_product, timed
+from clock import ROWS, machine
 
 
 def main() -> None:
     torch.manual_seed(0)
-    product = timed(matrix_product())[0]
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, float32 product ", end="")
-    print(f"{FLOPS / product / 1e9:.0f} GF/s\n")
+    found = machine()
+    print(f"{found['processor']}, torch {found['torch']}, {found['threads']} threads, ", end="")
+    print(f"float32 product {found['product_gflops']} GF/s, load {found['load']}\n")
     print(f"{'':<52}{'ours':>14}{'against':>26}{'ratio':>9}   goal")
     for subject in (scores, networks, basins, graph, training, guidance, features):
         subject.lines()
     python = sys.argv[1] if len(sys.argv) > 1 else None
     loads.lines(python)
     if python is not None:
-        peers.lines(python)
-        training.peer_lines(python)
+        for subject in (peers, training, exact):
+            subject.peer_lines(python)
+    missed = [str(each["what"]).strip() for each in ROWS if misses(each["ratio"], each["goal"])]
+    print("\nmissed: " + ("; ".join(missed) or "none"))
+    now = datetime.now(UTC)
+    file = Path("results/bench") / f"{now:%Y%m%dT%H%M%SZ}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    record = {"date": f"{now:%Y-%m-%d}", "machine": found, "rows": ROWS}
+    file.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    print(f"written to {file}")
+
+
+def misses(ratio: float, goal: str) -> bool:
+    """Whether a ratio lies on the wrong side of its goal, such as `>= 0.9`; "" is met."""
+    side, _, number = goal.partition(" ")
+    return bool(goal) and (ratio < float(number) if side == ">=" else ratio > float(number))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numba
+import numpy as np
 import torch
 
 
@@ -40,8 +44,34 @@ def on_threads(function: Callable[[], object]) -> tuple[float, float]:
     return many, one
 
 
+ROWS: list[dict[str, str | float]] = []  # every row of this run, for its record
+
+
 def row(what: str, ours: str, other: str, ratio: float, goal: str) -> None:
+    ROWS.append({"what": what, "ours": ours, "against": other, "ratio": ratio, "goal": goal})
     print(f"{what:<52}{ours:>14}{other:>26}{ratio:>9.2f}   {goal}", flush=True)
+
+
+def machine() -> dict[str, str | int | float]:
+    """What the rows were measured on; its load says whether it was quiet."""
+    cpu = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    (product,) = timed(matrix_product())
+    return {
+        "processor": cpu[0] if cpu else platform.processor(),
+        "cores": os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+        "system": platform.platform(),
+        "load": round(os.getloadavg()[0], 2),
+        "product_gflops": round(FLOPS / product / 1e9, 1),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numba": numba.__version__,
+        "numpy": np.__version__,
+    }
 
 
 def matrix_product() -> Callable[[], object]:

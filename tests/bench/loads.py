@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from pathlib import Path
-
 import numba
 from clock import row, timed
+from side import beside
 
 from bridges import as_memory, capacity
 from hopfield import HopfieldNetwork, hebbian, random_patterns
@@ -35,13 +32,8 @@ def lines(python: str | None = None) -> None:
     numba.set_num_threads(threads)
     other, name = 8e-4, "0.8 ms"
     if python is not None:
-        script = str(Path(__file__).with_name("peers_side.py"))
-        command = [python, script, "scan", str(SIZE), str(PATTERNS), str(TRIALS)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            print("the peers did not run:", done.stderr.strip().splitlines()[-1])
-            return
-        other = json.loads(done.stdout)["hopfieldkit"]
+        found = beside("peers_side.py", python, "scan", str(SIZE), str(PATTERNS), str(TRIALS))
+        other = found["hopfieldkit"]
         name = f"hopfieldkit {other * 1e3:.2f} ms"
     what = f"capacity scan, N={SIZE}, P={PATTERNS}, network and cue"
     row(what, f"{one * 1e3:.2f} ms", name, other / one, "")

@@ -67,7 +67,7 @@ def memory(n: int = 500_000) -> None:
     used = int(done.stdout) * 1024 / 1e6
     data = n * 64 * 4 / 1e6
     what = f"peak memory beyond the data, B=1024, n={n}, d=64"
-    row(what, f"{used:.0f} MB", f"data {data:.0f} MB", used / 200, "<= 1 (of 200 MB)")
+    row(what, f"{used:.0f} MB", f"data {data:.0f} MB", used / 200, "<= 1")
 
 
 def jacobians(sigma: float, goal: str, what: str) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import subprocess
-from pathlib import Path
 
 import torch
 from clock import row, timed
+from side import beside
 
 from diffusion import VE, NetworkDenoiser, ResidualMLP, UNet, sample, train_denoiser
 
@@ -82,13 +79,7 @@ def lines() -> None:
 
 def peer_lines(python: str) -> None:
     """The same network sampled by other libraries, all in one process of their environment."""
-    script = Path(__file__).with_name("training_side.py")
-    environment = os.environ | {"PYTHONPATH": str(script.parents[2])}
-    done = subprocess.run([python, str(script)], capture_output=True, text=True, env=environment)
-    if done.returncode:
-        print("the other samplers did not run:", done.stderr.strip().splitlines()[-1])
-        return
-    found = json.loads(done.stdout)
+    found = beside("training_side.py", python)
     ours = found.pop("ours")
     for peer, seconds in found.items():
         what = "sampling, MLP 3×256, 64 Euler steps of 256"

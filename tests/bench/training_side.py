@@ -30,17 +30,23 @@ class Backbone(torch.nn.Module):
         return self.network(y, level.reshape(-1) / 4)
 
 
+def part_of(package, name):
+    """A module of a package whose own import would ask for torchvision, as k-diffusion's
+    `utils` would."""
+    if package not in sys.modules:
+        bare = types.ModuleType(package)
+        bare.__path__ = list(find_spec(package).submodule_search_locations)
+        sys.modules[package] = bare
+        utils = types.ModuleType(f"{package}.utils")
+        utils.append_dims = lambda x, n: x[(...,) + (None,) * (n - x.ndim)]
+        sys.modules[utils.__name__] = utils
+    return importlib.import_module(f"{package}.{name}")
+
+
 def k_diffusion(network):
-    """Its samplers and its preconditioning; its package would import torchvision and clip."""
-    package = types.ModuleType("k_diffusion")
-    package.__path__ = list(find_spec("k_diffusion").submodule_search_locations)
-    utils = types.ModuleType("k_diffusion.utils")
-    utils.append_dims = lambda x, n: x[(...,) + (None,) * (n - x.ndim)]
-    package.utils = utils
-    sys.modules |= {"k_diffusion": package, "k_diffusion.utils": utils}
-    sampling = importlib.import_module("k_diffusion.sampling")
-    layers = importlib.import_module("k_diffusion.layers")
-    model = layers.Denoiser(Backbone(network, log=True))
+    """Its samplers and its preconditioning."""
+    sampling = part_of("k_diffusion", "sampling")
+    model = part_of("k_diffusion", "layers").Denoiser(Backbone(network, log=True))
     sigmas = sampling.get_sigmas_exponential(STEPS, LOW, HIGH)
     return lambda x: sampling.sample_euler(model, x, sigmas, disable=True)
 

@@ -1,0 +1,14 @@
+"""Exact scores, samplers and TwoNN, against other libraries on one thread."""
+
+from __future__ import annotations
+
+from clock import row
+from side import beside
+
+
+def peer_lines(python: str) -> None:
+    for what, found in beside("exact_side.py", python).items():
+        ours = found.pop("ours")
+        for peer, seconds in found.items():
+            other = f"{peer} {seconds * 1e3:.0f} ms"
+            row(what, f"{ours * 1e3:.0f} ms", other, seconds / ours, ">= 1")
