@@ -18,12 +18,13 @@ from bridges.attractors import KINDS
 from bridges.basins import BasinFractions, basin_fractions
 from bridges.comparison import Setting
 from bridges.data import pattern_classes, place
+from bridges.engine import Measure
 from bridges.memory import Memory
 from bridges.models import MODELS
 from bridges.record import Point, Row
 from bridges.results import Study, mean_and_sem
 from bridges.starts import Starts, cues, gaussian, spins
-from bridges.study import Findings, Measure
+from bridges.study import Findings
 from bridges.tables import of_samples, table
 from hopfield import checks
 

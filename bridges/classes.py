@@ -25,8 +25,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridges.crossing import crossing
 from bridges.results import mean_and_sem
-from bridges.retrieval import crossing
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser
 from diffusion.checks import (
     Seed,

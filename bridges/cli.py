@@ -19,9 +19,10 @@ from bridges.record import finite
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bridges.engine import Measure
     from bridges.record import Point
     from bridges.results import Study
-    from bridges.study import Findings, Measure
+    from bridges.study import Findings
 
 
 _SETTING = (

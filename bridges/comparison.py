@@ -16,13 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridges.crossing import crossing
 from bridges.data import count, pattern_set, place
+from bridges.engine import Measure
 from bridges.equivalence import noise_of_overlap
 from bridges.models import MODELS, Options
 from bridges.record import Point, Row
 from bridges.results import Study, mean_and_sem
-from bridges.retrieval import crossing, retrieval_map
-from bridges.study import Findings, Measure
+from bridges.retrieval import retrieval_map
+from bridges.study import Findings
 from bridges.tables import table, uncertain
 from hopfield import NotSeparableError, checks
 from hopfield.theory import argmax_retrieval, argmax_retrieval_spins

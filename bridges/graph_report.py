@@ -17,12 +17,13 @@ from torch import Tensor
 
 from bridges.comparison import Setting
 from bridges.data import pattern_classes, place
+from bridges.engine import Measure
 from bridges.equivalence import noise_of_overlap
 from bridges.graph import summarise
 from bridges.models import MODELS
 from bridges.record import Point, Row
 from bridges.results import Study, mean_and_sem
-from bridges.study import Findings, Measure, sample_seeds
+from bridges.study import Findings, sample_seeds
 from bridges.tables import of_samples, table
 from bridges.transitions import Transitions, transition_matrix
 from diffusion import EmpiricalDenoiser

@@ -16,7 +16,7 @@ Command = Callable[..., Any]
 _LONGEST = 10_000  # numbers in a range
 
 
-class Numbers(click.ParamType):
+class Numbers(click.ParamType):  # type: ignore[type-arg]
     """A list of numbers: `0.1,0.2`, a range of whole ones `0-63`, or one number."""
 
     name = "list"
@@ -57,7 +57,7 @@ SIGMAS = [0.5, 0.7, 1.0, 1.4, 2.0]
 OVERLAP = click.FloatRange(0, 1, min_open=True)
 
 
-class Names(click.ParamType):
+class Names(click.ParamType):  # type: ignore[type-arg]
     """A list of model names: `hebb,flow`, or `all`."""
 
     name = "list"
@@ -74,7 +74,7 @@ class Names(click.ParamType):
         return names
 
 
-class Shard(click.ParamType):
+class Shard(click.ParamType):  # type: ignore[type-arg]
     """The i-th of n parts, `i/n`."""
 
     name = "i/n"

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from bridges.data import class_labels, pattern_set, place, raw_vectors, standardised
+from bridges.engine import Measure
 from bridges.geometry import memory_geometry, noise_grid
 from bridges.memorization import CRITERIA, calibrate
 from bridges.record import Point, Row
 from bridges.results import Study
-from bridges.study import Findings, Measure
+from bridges.study import Findings
 from bridges.tables import table, uncertain
 from hopfield import checks
 
