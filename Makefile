@@ -15,8 +15,8 @@ test: $(READY)  ## the fast tests
 	@echo "== running the tests"
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto
 
-test-all: $(READY)  ## the slow physics checks too
-	$(BIN)/python -m pytest --numprocesses auto
+test-all: $(READY)  ## the slow physics checks too, and the lines that no test runs
+	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report term
 
 lint: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff format --check .
