@@ -68,7 +68,7 @@ class MemoryGeometry:
     entropy: Array  # H/log P, falls to 0 and never crosses it
     dimension: Array  # D_eff
     agreement: Array  # φ of the classes; NaN without labels
-    collapse_sigma: float  # where Y = ½
+    collapse_sigma: float  # where Y = ½; NaN where it does not fall so far
     collapse_time: float  # the same, Ornstein–Uhlenbeck
     speciation_time: float  # ½ log of the covariance's largest eigenvalue
     in_play: float  # exp H at the speciation: effective number of data
@@ -195,7 +195,7 @@ def memory_geometry(
         dimension=mean,
         agreement=np.array([float(one.agreement.mean()) for one in found]),
         collapse_sigma=collapse,
-        collapse_time=float(OU().time(collapse)),
+        collapse_time=math.nan if math.isnan(collapse) else float(OU().time(collapse)),
         speciation_time=species,
         in_play=math.exp(in_play),
         peak_dimension=float(mean.max()),
