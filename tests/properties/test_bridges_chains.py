@@ -134,8 +134,14 @@ def test_communities_are_a_partition_of_what_is_connected(T, threshold, seed):
         assert {*members} <= joined
     if threshold == 0:  # the modularity has no unit
         assert (communities(T * 2.0**-200, 0.0, seed=seed) == labels).all()
-    assert layout(T, seed=seed).shape == (len(T), 2)
-    assert np.isfinite(layout(T, seed=seed)).all()
+
+
+@settings(few, max_examples=2)
+@given(chains(), st.integers(0, 5))
+def test_every_memory_has_a_place_in_the_picture(T, seed):
+    places = layout(T, seed=seed)
+    assert places.shape == (len(T), 2)
+    assert np.isfinite(places).all()
 
 
 @few
