@@ -20,6 +20,7 @@ from diffusion import OU, GaussianMixtureDenoiser, noise_to, sample
 from diffusion.checks import Seed, generator_from, normal_like
 
 _TIMES = 1e-4, 12.0  # between which a class appears
+_FORGOTTEN = 40.0  # what is left of the signal, e⁻ᵗ, is below rounding; e²ᵗ is a number yet
 Array = np.ndarray
 
 
@@ -144,4 +145,5 @@ def median_appearance(
 
 def _class_of(mixture: GaussianMixtureDenoiser, x: Tensor, time: float) -> Tensor:
     """Posterior of the classes at points x (B, d) of an Ornstein–Uhlenbeck time, (B, K)."""
+    time = min(time, _FORGOTTEN)
     return mixture.responsibilities(x / float(OU().alpha(time)), float(OU().noise_level(time)))

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from bridges.clusters import are_spins, groups, rms_distance
-from bridges.memory import Memory, recall, recall_near
+from bridges.memory import Memory, recall, recall_near, stored_patterns
 from bridges.starts import Starts
 from bridges.statistics import effective_number
 from hopfield import checks
@@ -148,9 +148,10 @@ def find_attractors(
         raise TypeError(
             f"memory must be a Memory, got {type(memory).__name__}; adapt it with as_memory"
         )
-    patterns = checks.matrix("memory.patterns", memory.patterns)
+    patterns = stored_patterns(memory)
     given = starts if isinstance(starts, Starts) else Starts(starts, "given starts")
-    states = checks.matrix("starts", given.states, columns=patterns.shape[1]).to(patterns)
+    states = torch.as_tensor(given.states).to(patterns)  # before: it may make them infinite
+    states = checks.matrix("starts", states, columns=patterns.shape[1])
     if len(states) == 0:
         raise ValueError(f"starts must hold at least one state, got shape {tuple(states.shape)}")
     unit = _unit(patterns)
@@ -263,6 +264,8 @@ def _unit(patterns: Tensor) -> float:
     deviation = patterns - patterns.mean(0)
     for rows in (deviation, patterns):
         rms = float(rows.double().square().mean().sqrt())
+        if rms == math.inf:
+            raise ValueError("memory.patterns must have a finite rms deviation; scale them down")
         if rms > 0:
             return rms
     return 1.0

@@ -92,10 +92,11 @@ def _rounded_alike(states: Tensor, part: float) -> tuple[np.ndarray, np.ndarray]
     """The same for real states, rounded to multiples of `part`; two hashes, one to check."""
     axes = torch.from_numpy(np.random.default_rng(0).standard_normal((states.shape[1], 2)))
     axes = axes.to(states.device)
-    keys = torch.cat([(rows / part).round_().double() @ axes for rows in states.split(_ROWS)])
-    one, other = keys.numpy(force=True).T
+    blocks = states.split(_ROWS)
+    rounded = ((rows / part).round_() if part > 0 else rows for rows in blocks)
+    one, other = torch.cat([rows.double() @ axes for rows in rounded]).numpy(force=True).T
     number, first = _unique(one)
-    if (other == other[first[number]]).all():
+    if np.isfinite(one).all() and (other == other[first[number]]).all():
         return number, first
     everyone = np.arange(len(states))
     return everyone, everyone

@@ -11,6 +11,8 @@ from bridges.tables import table
 from hopfield import checks
 from hopfield.theory import argmax_retrieval, critical_noise, least_overlap
 
+_DEAF = 1e100  # σ of a cue that tells nothing; its square is a number
+
 
 @dataclass(frozen=True)
 class Conversion:
@@ -75,7 +77,7 @@ def convert(
         raise ValueError(f"patterns needs a size, --dim, to make a load, got {patterns} alone")
     sigma = translate(float(value), source, "sigma", rule)
     cue = {name: translate(sigma, "sigma", name) for name in ("sigma", "cosine", "time", "beta")}
-    cue["information"] = 0.5 * math.log1p(sigma**-2) if sigma > 0 else math.inf
+    cue["information"] = _information(sigma)
     spins = {one: _spins(sigma, one) for one in MAPS}
     return Conversion(
         given={"quantity": source, "value": float(value), "map": rule}
@@ -85,6 +87,13 @@ def convert(
         units=None if size is None else _units(cue["beta"], size),
         load=None if size is None or patterns is None else _load(sigma, size, patterns),
     )
+
+
+def _information(sigma: float) -> float:
+    """½ ln(1 + 1/σ²), where 1/σ² may be too large a number."""
+    if sigma > 1e-100:
+        return 0.5 * math.log1p(sigma**-2)
+    return -math.log(sigma) if sigma > 0 else math.inf
 
 
 def _spins(sigma: float, rule: str) -> dict[str, float] | None:
@@ -97,8 +106,8 @@ def _spins(sigma: float, rule: str) -> dict[str, float] | None:
 def _units(beta: float, size: int) -> dict[str, float]:
     checks.whole("size", size, low=2)
     names = ("unit-norm", "pham", "attention")
-    if beta == math.inf:
-        return dict.fromkeys(names, math.inf)
+    if beta in (0, math.inf):  # of a σ whose square is no number of double precision
+        return dict.fromkeys(names, beta)
     return {name: beta_elsewhere(beta, name, size) for name in names}
 
 
@@ -107,7 +116,7 @@ def _load(sigma: float, size: int, patterns: int) -> dict[str, float]:
     found = {
         kind: load_of_patterns(checks.whole("patterns", patterns), size, kind) for kind in kinds
     }
-    found["decoded"] = float(argmax_retrieval(patterns, size, sigma))
+    found["decoded"] = float(argmax_retrieval(patterns, size, min(sigma, _DEAF)))
     alpha = found["exponential"]
     if alpha > 0:
         noise = float(critical_noise(alpha))

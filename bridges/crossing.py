@@ -62,6 +62,10 @@ def crossing(
     value : the crossing of the fit of the mean, ±∞ where it lies beyond the x measured, on
         the side where a wider x would find it.
     interval : of the bootstrap; NaN for a single sample, which has no spread.
+
+    Raises
+    ------
+    ValueError : x that does not increase, or curves that are not (S, K) or not finite.
     """
     found = crossings(x, by_sample, level, rising, resamples, fit)
     return found.value, found.interval
@@ -76,6 +80,7 @@ def crossings(
     fit: str = "isotonic",
 ) -> Crossings:
     """The crossing of the mean curve and of bootstrap means; arguments as for `crossing`."""
+    _curves(x, by_sample)
     generator, samples = np.random.default_rng(0), len(by_sample)
     resamples = 0 if samples == 1 else resamples
     rows = [generator.integers(samples, size=samples) for _ in range(resamples)]
@@ -89,6 +94,16 @@ def crossings(
         if fit == "probit":
             values[inside] = middles + widths[inside] * ndtri(height)
     return Crossings(float(values[0]), float(widths[0]), values[1:], widths[1:])
+
+
+def _curves(x: Array, by_sample: Array) -> None:
+    shape = np.shape(by_sample)
+    if len(shape) != 2 or shape[0] == 0 or shape[1:] != np.shape(x) or not shape[1]:
+        raise ValueError(f"by_sample must have shape (S, {len(x)}), got {shape}")
+    if not np.isfinite(by_sample).all():
+        raise ValueError("by_sample must be finite, got NaN or infinite entries")
+    if not (np.isfinite(x).all() and (np.diff(x) > 0).all()):
+        raise ValueError(f"x must increase and be finite, got {list(x)}")
 
 
 def isotonic_crossing(x: Array, curve: Array, level: float, rising: bool) -> float:

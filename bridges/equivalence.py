@@ -39,6 +39,7 @@ from hopfield.theory import flip_information, spins_of_information
 Array = NDArray[np.float64]
 MAPS = ("cosine", "hard", "information")
 _LEAST_NOISE = 3**-0.5  # σ that tells as much as a clean spin
+_LEAST, _MOST = 1e-150, 1e150  # σ whose square is a number of double precision
 
 
 def noise_of_overlap(overlap: ArrayLike, rule: str = "cosine") -> Any:
@@ -66,11 +67,14 @@ def noise_of_overlap(overlap: ArrayLike, rule: str = "cosine") -> Any:
     """
     checks.choice("rule", rule, MAPS)
     m = _inside("overlap", overlap, 0, 1, open_low=True)
-    if rule == "cosine":
-        return _plain(np.sqrt((1 - m) * (1 + m)) / m)
-    if rule == "hard":
-        return _plain(1 / (math.sqrt(2) * np.where(m < 1, erfinv(m), np.inf)))
-    return _plain(np.expm1(2 * flip_information(m)) ** -0.5)
+    with np.errstate(over="ignore", divide="ignore"):
+        if rule == "cosine":
+            noise = np.sqrt((1 - m) * (1 + m)) / m
+        elif rule == "hard":
+            noise = 1 / (math.sqrt(2) * np.where(m < 1, erfinv(m), np.inf))
+        else:
+            noise = np.expm1(2 * flip_information(m)) ** -0.5
+    return _plain(_told("overlap", m, noise))
 
 
 def overlap_of_noise(noise: ArrayLike, rule: str = "cosine") -> Any:
@@ -94,8 +98,8 @@ def overlap_of_noise(noise: ArrayLike, rule: str = "cosine") -> Any:
     low = _LEAST_NOISE * (1 - 1e-12) if rule == "information" else 0
     s = _inside("noise", noise, low, math.inf)
     if rule == "cosine":
-        return _plain(1 / np.sqrt(1 + s**2))
-    with np.errstate(divide="ignore"):
+        return _plain(1 / np.hypot(1, s))
+    with np.errstate(divide="ignore", over="ignore"):
         if rule == "hard":
             return _plain(erf(1 / (math.sqrt(2) * s)))
         return _plain(spins_of_information(np.minimum(np.log1p(s**-2.0) / 2, math.log(2))))
@@ -177,7 +181,8 @@ def patterns_of_load(load: ArrayLike, size: ArrayLike, kind: str = "linear") -> 
     low = 0 if power else -math.inf
     alpha = _inside("load", load, low, math.inf, open_low=True)
     N = _inside("size", size, 1, math.inf)
-    return _plain(alpha * N**power if power else np.exp(alpha * N))
+    with np.errstate(over="ignore"):
+        return _plain(_told("load", alpha, alpha * N**power if power else np.exp(alpha * N)))
 
 
 def beta_elsewhere(beta: ArrayLike, convention: str, size: int) -> Any:
@@ -202,7 +207,9 @@ def beta_elsewhere(beta: ArrayLike, convention: str, size: int) -> Any:
     factors = {"unit-norm": size, "pham": 0.5, "ramsauer": 1.0, "attention": math.sqrt(size)}
     checks.choice("convention", convention, tuple(factors))
     checks.whole("size", size)
-    return _plain(factors[convention] * _inside("beta", beta, 0, math.inf, open_low=True))
+    given = _inside("beta", beta, 0, math.inf, open_low=True)
+    with np.errstate(over="ignore"):
+        return _plain(_told("beta", given, factors[convention] * given))
 
 
 def energy_elsewhere(energy: Tensor, convention: str, beta: float, patterns: Tensor) -> Tensor:
@@ -237,7 +244,7 @@ def dense_memory_of(denoiser: EmpiricalDenoiser, sigma: float) -> DenseMemory:
 
     Raises
     ------
-    ValueError : sigma not positive.
+    ValueError : sigma not positive, or its square no number of double precision.
 
     Examples
     --------
@@ -246,7 +253,7 @@ def dense_memory_of(denoiser: EmpiricalDenoiser, sigma: float) -> DenseMemory:
     >>> dense_memory_of(denoiser, 1.0).step(torch.tensor([[0.5]]))
     tensor([[0.4621]])
     """
-    sigma = checks.number("sigma", sigma, low=0, open_low=True)
+    sigma = _squarable(sigma)
     return DenseMemory(denoiser.data, "exponential", beta=sigma**-2)
 
 
@@ -258,7 +265,7 @@ def energy_of_log_density(log_density: Tensor, sigma: float, patterns: int, size
 
     Raises
     ------
-    ValueError : sigma not positive, P or N below 1.
+    ValueError : sigma as for `dense_memory_of`, P or N below 1.
 
     Examples
     --------
@@ -266,7 +273,7 @@ def energy_of_log_density(log_density: Tensor, sigma: float, patterns: int, size
     >>> energy_of_log_density(torch.tensor(0.0), 1.0, patterns=1, size=2)
     tensor(-1.8379)
     """
-    sigma = checks.number("sigma", sigma, low=0, open_low=True)
+    sigma = _squarable(sigma)
     patterns, size = checks.whole("patterns", patterns), checks.whole("size", size)
     constant = math.log(patterns) + size / 2 * math.log(2 * math.pi * sigma**2)
     return -(sigma**2) * (log_density + constant)
@@ -285,8 +292,19 @@ def _from_snr(name: str) -> Callable[[Array, str], Any]:
 
 
 def _snr(s: Array, _: str) -> Any:
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return np.asarray(s, dtype=float) ** -2.0
+
+
+def _noise_of_time(value: Array, _: str) -> Any:
+    time = _inside("time", value, 0, math.inf)
+    with np.errstate(over="ignore"):
+        return _told("time", time, np.exp(time) * np.sqrt(-np.expm1(-2 * time)))
+
+
+def _time_of_noise(s: Array, _: str) -> Any:
+    below = np.minimum(s, _MOST)  # whose square does not overflow
+    return np.log1p(np.square(below)) / 2 + np.log(np.maximum(s / _MOST, 1))
 
 
 _WORDS = {
@@ -302,10 +320,7 @@ _WORDS = {
         ),
         lambda s, rule: (1 - overlap_of_noise(s, rule)) / 2,
     ),
-    "time": _Word(
-        lambda value, _: np.sqrt(np.expm1(2 * _inside("time", value, 0, math.inf))),
-        lambda s, _: np.log1p(np.square(s)) / 2,
-    ),
+    "time": _Word(_noise_of_time, _time_of_noise),
     "beta": _Word(_from_snr("beta"), _snr),
     "snr": _Word(_from_snr("snr"), _snr),
 }
@@ -332,6 +347,20 @@ def _inside(
             f"{name} must lie in {brackets[0]}{low:g}, {high:g}{brackets[1]}, got {array.tolist()}"
         )
     return array
+
+
+def _told(name: str, given: Array, result: Any) -> Any:
+    """`result`, refused where it is no number of double precision."""
+    if not np.isfinite(result).all():
+        raise ValueError(f"{name} is out of the range of double precision, got {given.tolist()}")
+    return result
+
+
+def _squarable(sigma: float) -> float:
+    sigma = float(sigma)
+    if not _LEAST <= sigma <= _MOST:
+        raise ValueError(f"sigma must lie in [{_LEAST:g}, {_MOST:g}], got {sigma}")
+    return sigma
 
 
 def _plain(array: Array) -> Any:

@@ -18,6 +18,7 @@ Errors are of the model: between trainings on independent data, never between sa
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import torch
@@ -190,7 +191,7 @@ def generalization_report(
     sigma, turn = checks.positive("sigma", sigma), checks.positive("turn", turn)
     count = checks.whole("count", count, low=2)
     generator = checks.generator_from(seed, "generalization", train.device)
-    unit = _unit(train)
+    unit = _unit("train", train)
     samples = draw(denoiser, train, count, steps, generator)
     classes = memorization_fractions(samples, train, held_out, seed=generator)
     rows = train[torch.arange(count, device=train.device) % len(train)]
@@ -264,6 +265,7 @@ def two_halves(
     (1.0, 0.0)
     """
     held_out = checks.matrix("held_out", held_out)
+    _unit("held_out", held_out)
     sigma = checks.positive("sigma", sigma)
     generator = checks.generator_from(seed, "two_halves", held_out.device)
     mean = held_out.mean(0)
@@ -295,9 +297,9 @@ def draw(
 
     Raises
     ------
-    ValueError : a number out of range.
+    ValueError : a number out of range, or data that are all alike.
     """
-    unit = _unit(data)
+    unit = _unit("data", checks.matrix("data", data))
     levels = getattr(denoiser, "levels", None)
     start = _FIRST * unit if levels is None else levels[1]
     shape = data.new_empty(checks.whole("count", count), data.shape[1])
@@ -315,7 +317,7 @@ def sphere_dimension(sigma: float) -> float:
 
     Raises
     ------
-    ValueError : sigma not positive.
+    ValueError : sigma outside [10⁻³, 10⁴], between which it goes from 7 to 0.
 
     Examples
     --------
@@ -326,7 +328,9 @@ def sphere_dimension(sigma: float) -> float:
     from scipy.special import ive
     from scipy.stats import ncx2
 
-    variance = checks.positive("sigma", sigma) ** 2
+    if not 1e-3 <= sigma <= 1e4:
+        raise ValueError(f"sigma must lie in [0.001, 10000], got {sigma}")
+    variance = sigma**2
     d, R = 8, 8**0.5
     r = np.sqrt(variance * ncx2.ppf((np.arange(200) + 0.5) / 200, d, R**2 / variance))
     kappa = r * R / variance
@@ -340,9 +344,15 @@ def _returned(ends: Tensor, rows: Tensor, unit: float) -> float:
     return float((distance <= RETURNED * unit).double().mean())
 
 
-def _unit(data: Tensor) -> float:
-    """Rms deviation of the data from their mean."""
-    return float((data - data.mean(0)).square().mean().sqrt())
+def _unit(name: str, data: Tensor) -> float:
+    """Rms deviation of the data from their mean. Raises ValueError where it is none."""
+    unit = float((data - data.mean(0)).square().mean().sqrt())
+    if not 0 < unit < math.inf:
+        raise ValueError(
+            f"{name} must hold at least 2 different points, of finite variance, "
+            f"got {len(data)} of rms deviation {unit:g}"
+        )
+    return unit
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:

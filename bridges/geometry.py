@@ -35,6 +35,7 @@ from diffusion.jacobians import DenoiserLike
 from diffusion.theory import area_law, speciation_time
 
 _STEP = 0.25  # of the noise grid, in log σ²
+_LEAST, _MOST = 1e-100, 1e100  # noise levels, whose squares are numbers
 Array = np.ndarray
 
 
@@ -67,7 +68,7 @@ class MemoryGeometry:
     entropy: Array  # H/log P, falls to 0 and never crosses it
     dimension: Array  # D_eff
     agreement: Array  # φ of the classes; NaN without labels
-    collapse_sigma: float  # where Y = ½
+    collapse_sigma: float  # where Y = ½; NaN where it does not fall so far
     collapse_time: float  # the same, Ornstein–Uhlenbeck
     speciation_time: float  # ½ log of the covariance's largest eigenvalue
     in_play: float  # exp H at the speciation: effective number of data
@@ -113,11 +114,13 @@ def dimension_contrast(
     >>> dimension_contrast(denoiser, points[:100], points[100:], sigma=0.1).separation > 0.95
     True
     """
-    inside = manifold_dimension(denoiser, data, sigma, "flipd").value
-    outside = manifold_dimension(denoiser, held_out, sigma, "flipd").value
-    n, m = len(inside), len(outside)
+    data = points("data", data)
+    held_out = points("held_out", held_out, dimension=data.shape[1])
+    n, m = len(data), len(held_out)
     if n == 0 or m == 0:
         raise ValueError(f"data and held_out must hold points, got {n} and {m}")
+    inside = manifold_dimension(denoiser, data, sigma, "flipd").value
+    outside = manifold_dimension(denoiser, held_out, sigma, "flipd").value
     below = torch.searchsorted(inside.sort().values, outside)  # training points below each
     separation = float(below.double().mean()) / n
     error = math.sqrt((n + m + 1) / (12 * n * m))
@@ -157,12 +160,16 @@ def memory_geometry(
     >>> abs(found.area - 1) < 0.1, 0.5 < found.collapse_sigma**2 < 1
     (True, True)
     """
-    kept = distinct(points("data", data))
+    data = points("data", data)
+    kept = distinct(data)
     if len(kept) < 4:
         raise ValueError(f"data must hold at least 4 different points, got {len(kept)}")
-    rows, unit = standardised(points("data", data)[kept].double())
-    classes = None if labels is None else torch.as_tensor(labels)[kept]
-    sigma = noise_grid(rows) if sigma is None else np.asarray(sigma, dtype=np.float64)
+    rows, unit = standardised(data[kept].double())
+    classes = None if labels is None else torch.as_tensor(labels)
+    if classes is not None and classes.shape != (len(data),):
+        raise ValueError(f"labels must have shape ({len(data)},), got {tuple(classes.shape)}")
+    classes = None if classes is None else classes[kept]
+    sigma = noise_grid(rows) if sigma is None else _levels(sigma)
     base = generator_from(seed, "memory_geometry").initial_seed()
     P, size = rows.shape
     denoiser = EmpiricalDenoiser(rows)
@@ -188,18 +195,38 @@ def memory_geometry(
         dimension=mean,
         agreement=np.array([float(one.agreement.mean()) for one in found]),
         collapse_sigma=collapse,
-        collapse_time=float(OU().time(collapse)),
+        collapse_time=math.nan if math.isnan(collapse) else float(OU().time(collapse)),
         speciation_time=species,
         in_play=math.exp(in_play),
         peak_dimension=float(mean.max()),
         peak_sigma=float(sigma[mean.argmax()]),
         area=float(area.mean()),
         area_sem=float(area.std(ddof=1) / math.sqrt(draws)) if draws > 1 else math.nan,
-        likelihood_dimension=likelihood_dimension(rows, min(20, P - 1)),
-        two_nn_dimension=two_nn_dimension(rows, "likelihood"),
+        **_neighbourly(rows),
         local_pca_dimension=float(local_pca_dimension(rows, min(30, P - 1)).mean()),
         participation_ratio=participation_ratio(rows),
     )
+
+
+def _neighbourly(rows: Tensor) -> dict[str, float]:
+    """Dimensions from distances of neighbours, infinite where all of them are equal."""
+    with np.errstate(divide="ignore"):
+        return {
+            "likelihood_dimension": likelihood_dimension(rows, min(20, len(rows) - 1)),
+            "two_nn_dimension": two_nn_dimension(rows, "likelihood"),
+        }
+
+
+def _levels(sigma: Array) -> Array:
+    """Noise levels whose squares are numbers, at least one, increasing."""
+    levels = np.asarray(sigma, dtype=np.float64)
+    inside = levels.ndim == 1 and len(levels) and levels[0] >= _LEAST and levels[-1] <= _MOST
+    if not inside or not (np.diff(levels) > 0).all():
+        raise ValueError(
+            f"sigma must be (K,) noise levels in [{_LEAST:g}, {_MOST:g}], increasing, "
+            f"got {levels.tolist()}"
+        )
+    return levels
 
 
 def noise_grid(data: Tensor) -> Array:
@@ -210,6 +237,8 @@ def noise_grid(data: Tensor) -> Array:
     """
     different = points("data", data)[distinct(data)].double()
     nearest = float(neighbour_distances(different, different, 2)[:, 1].min())
+    if not 0 < nearest < math.inf:
+        raise ValueError(f"data must have distances in double precision, got {nearest:g}; scale it")
     largest = float(torch.linalg.matrix_norm(different - different.mean(0), 2))
     low = 2 * math.log(nearest / 10)
     high = math.log(10 * largest**2 / len(different))

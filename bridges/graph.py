@@ -121,7 +121,9 @@ def communities(
     >>> communities([[0.9, 0.1, 0.0], [0.1, 0.9, 0.0], [0.0, 0.0, 1.0]])
     array([0, 0, 1])
     """
-    graph = undirected(T, threshold)
+    weights = _symmetric(T, threshold)
+    largest = weights.max()  # modularity knows no unit, and squares of small weights vanish
+    graph = nx.from_numpy_array(weights / largest if largest > 0 else weights)
     found = nx.community.louvain_communities(
         graph,
         resolution=checks.positive("resolution", resolution),
@@ -135,10 +137,7 @@ def communities(
 
 def undirected(T: Transitions | Tensor | Array, threshold: float = 1e-3) -> nx.Graph:
     """The graph of (T + Tᵀ)/2 above the threshold, without loops; as for `attractor_graph`."""
-    chain = _chain(T)
-    weights = np.triu((chain + chain.T) / 2, 1)
-    weights[weights <= _below_one(threshold)] = 0
-    return nx.from_numpy_array(weights)
+    return nx.from_numpy_array(_symmetric(T, threshold))
 
 
 def summarise(
@@ -175,6 +174,8 @@ def summarise(
         true = np.asarray(classes)
         if true.shape != labels.shape:
             raise ValueError(f"classes must have shape {labels.shape}, got {true.shape}")
+        if true.dtype.kind == "f" and not np.isfinite(true).all():
+            raise ValueError("classes must be finite, got NaN or infinite entries")
         agreement = float(adjusted_rand_score(true, labels))
     return GraphSummary(
         edges=undirected(T, threshold).number_of_edges(),
@@ -268,11 +269,31 @@ def chain_committor(
     result[last] = 1.0
     inner = np.setdiff1d(np.flatnonzero(known), both)
     if inner.size:
-        # Of the jumps alone: 1 − T_μμ would lose its digits where hardly anything leaves.
-        jumps = leaving[inner] / (leaving[inner].sum(1) + leak[inner])[:, None]
-        system = np.eye(len(inner)) - jumps[:, inner]
-        result[inner] = np.linalg.solve(system, jumps[:, last].sum(1))
+        elsewhere = np.setdiff1d(np.arange(P), np.union1d(inner, last))  # and who never return
+        ends = np.stack([leaving[:, last].sum(1), leaving[:, elsewhere].sum(1) + leak], 1)
+        result[inner] = _absorbed(leaving[np.ix_(inner, inner)], ends[inner])
     return result
+
+
+def _absorbed(jumps: Array, ends: Array) -> Array:
+    """Probability of the first of two ends (n, 2), from each of n memories that jump (n, n).
+
+    Memories are taken out one by one, their visitors sent on to where they go: Gaussian
+    elimination without a difference (Grassmann, Taksar & Heyman 1985), so that no digits are
+    lost where hardly anything leaves. A solver of 1 − T would find it singular.
+    """
+    n = len(jumps)
+    table = np.concatenate([ends, jumps], 1)  # columns: two ends, then the memories
+    table[:, 2:] -= np.diag(np.diag(jumps))
+    for k in range(n - 1, 0, -1):
+        table[k, : k + 2] /= table[k, : k + 2].sum()
+        table[:k, : k + 2] += table[:k, k + 2, None] * table[k, : k + 2]
+        np.fill_diagonal(table[:k, 2 : k + 2], 0)  # who came back is still there
+    table[0, :2] /= table[0, :2].sum()
+    found = np.zeros(n)
+    for k in range(n):
+        found[k] = table[k, 0] + table[k, 2 : k + 2] @ found[:k]
+    return found
 
 
 def layout(T: Transitions | Tensor | Array, seed: int = 0) -> Array:
@@ -316,6 +337,14 @@ def _chain(T: Any) -> Array:
     if chain.sum(1).max() > 1 + _ROUNDING:
         raise ValueError(f"T must have rows that sum to at most 1, got {chain.sum(1).max():g}")
     return chain
+
+
+def _symmetric(T: Any, threshold: float) -> Array:
+    """(T + Tᵀ)/2 above its diagonal and above the threshold, 0 elsewhere."""
+    chain = _chain(T)
+    weights: Array = np.triu((chain + chain.T) / 2, 1)
+    weights[weights <= _below_one(threshold)] = 0
+    return weights
 
 
 def _leak(chain: Array) -> Array:

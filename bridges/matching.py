@@ -98,10 +98,12 @@ def match(one: Attractors | Tensor, other: Attractors | Tensor, threshold: float
     distance = torch.cdist(
         first, second.to(first.device), compute_mode="donot_use_mm_for_euclid_dist"
     ).numpy(force=True) / np.sqrt(first.shape[1])
-    near = distance <= threshold
-    scale = threshold if threshold > 0 else 1.0
+    near = (distance <= threshold) & np.isfinite(distance)
+    cost = np.where(near, distance, 0.0)
+    scale = cost.max(initial=0.0)
     apart = 1.0 + min(distance.shape)  # costs more than all matches together
-    rows, columns = linear_sum_assignment(np.where(near, distance / scale, apart))
+    cost = np.where(near, cost / scale if scale > 0 else cost, apart)
+    rows, columns = linear_sum_assignment(cost)
     kept = near[rows, columns]
     pairs = np.stack([rows[kept], columns[kept]], 1)
     return Matching(

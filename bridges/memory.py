@@ -308,13 +308,36 @@ def as_memory(
     return ReverseMemory(source, stored, dynamics, sigma, checks.whole("steps", steps))
 
 
+def stored_patterns(memory: Memory) -> Tensor:
+    """`memory.patterns`, checked: (P, N), finite, at least one.
+
+    Raises
+    ------
+    ValueError : patterns that are not.
+    """
+    return checks.stored("memory.patterns", memory.patterns, binary=False)
+
+
+@torch.no_grad()
+def cue(memory: Memory, patterns: Tensor, overlap: float, generator: torch.Generator) -> Tensor:
+    """`memory.corrupt`, checked.
+
+    Raises
+    ------
+    ValueError : the memory returned NaN, or cues of a wrong shape.
+    """
+    made = _checked(memory, memory.corrupt(patterns, overlap, generator), patterns, "cues")
+    return made if made.is_floating_point() else made.to(patterns)
+
+
 @torch.no_grad()
 def recall(memory: Memory, cues: Tensor, overlap: float, generator: torch.Generator) -> Retrieval:
     """`memory.retrieve`, checked: the one door through which measurements cue a memory.
 
     Raises
     ------
-    ValueError : the memory returned NaN, or states or convergence of a wrong shape.
+    ValueError : the memory returned no pair, NaN, or states or convergence of a wrong shape
+        or kind.
     """
     if "generator" in inspect.signature(memory.retrieve).parameters:
         found = memory.retrieve(cues, overlap, generator=generator)  # type: ignore[call-arg]
@@ -352,26 +375,35 @@ def one_step(memory: Memory, cues: Tensor, overlap: float) -> Tensor:
 
 
 def _retrieved(memory: Memory, found: Retrieval | tuple[Tensor, Tensor], cues: Tensor) -> Retrieval:
-    states, converged = found
-    converged = torch.as_tensor(converged)
+    if not isinstance(found, tuple | list) or len(found) != 2:
+        raise ValueError(
+            f"{type(memory).__name__} must return states and convergence, "
+            f"got {type(found).__name__}"
+        )
+    states, converged = found[0], torch.as_tensor(found[1])
+    if not ((converged == 0) | (converged == 1)).all():
+        raise ValueError(
+            f"{type(memory).__name__} must return convergence that is true or false, "
+            f"got {converged.dtype} with other values"
+        )
     if converged.shape not in ((), (len(cues),)):
         raise ValueError(
             f"{type(memory).__name__} must return convergence of shape ({len(cues)},), "
             f"got {tuple(converged.shape)}"
         )
-    return Retrieval(_checked(memory, states, cues), converged.expand(len(cues)))
+    return Retrieval(_checked(memory, states, cues), converged.bool().expand(len(cues)))
 
 
-def _checked(memory: Memory, states: Tensor, cues: Tensor) -> Tensor:
+def _checked(memory: Memory, states: Tensor, cues: Tensor, what: str = "states") -> Tensor:
     states = torch.as_tensor(states)
     if states.shape != cues.shape:
         raise ValueError(
-            f"{type(memory).__name__} must return states of shape {tuple(cues.shape)}, "
+            f"{type(memory).__name__} must return {what} of shape {tuple(cues.shape)}, "
             f"got {tuple(states.shape)}"
         )
     # the sum costs no temporary of that size, and may overflow
     if not torch.isfinite(states.sum()) and not torch.isfinite(states).all():
-        raise ValueError(f"{type(memory).__name__} must return finite states, got NaN or infinity")
+        raise ValueError(f"{type(memory).__name__} must return finite {what}, got NaN or infinity")
     return states
 
 

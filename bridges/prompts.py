@@ -116,7 +116,7 @@ def memory_of_classes(mixture: GaussianMixtureDenoiser, sigma: float) -> DenseMe
     >>> memory_of_classes(classes, sigma=0.5).step(torch.tensor([[0.5]]))  # tanh(0.5)
     tensor([[0.4621]])
     """
-    sigma = checks.number("sigma", sigma, low=0)
+    sigma = checks.number("sigma", sigma, low=0, high=1e150)  # its square is a number
     spread, basis = mixture.spectra
     alike = basis is None and bool((spread == spread[0, 0]).all())
     if not alike or not bool((mixture.weights == mixture.weights[0]).all()):

@@ -19,6 +19,8 @@ Point = dict[str, Any]
 Row = dict[str, Any]
 Key = tuple[int, int]  # of a point and a sample
 
+_CONFIG = {"study": str, "parameters": dict, "seed": int, "points": list, "samples": int}
+_MOST_SAMPLES = 10**6  # a number beyond it is no one's, and would not fit into memory
 _PACKAGES = ("torch", "numpy", "numba", "scipy")
 
 
@@ -165,19 +167,34 @@ def parse(
         try:
             entry = json.loads(line)
             key, rows = (entry["point"], entry["sample"]), entry["rows"]
-            if key not in asked or not isinstance(rows, list):
+            if key not in asked or not isinstance(rows, list) or not all(map(_is_row, rows)):
                 raise KeyError(key)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"out: line {number} of {file} is not a point of this run; "
                 "mend it or pass --overwrite"
             ) from error
         if "error" in entry:
             failed[key] = str(entry["error"])
-        else:
-            done[key] = rows
-            failed.pop(key, None)
+            continue
+        if not same(done.setdefault(key, rows), rows):
+            raise ValueError(
+                f"out: line {number} of {file} disagrees with an earlier one about point "
+                f"{key[0]}, sample {key[1]}; mend it or pass --overwrite"
+            )
+        failed.pop(key, None)
     return done, failed
+
+
+def same(one: list[Row], other: list[Row]) -> bool:
+    """Whether rows say the same; NaN is NaN."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _is_row(row: Any) -> bool:
+    """Whether it is what a measurement gives: a value, and what tells it apart."""
+    number = isinstance(row, dict) and isinstance(row.get("value"), int | float)
+    return number and isinstance(row.get("quantity"), str)
 
 
 def read_config(folder: Path) -> Point:
@@ -185,12 +202,15 @@ def read_config(folder: Path) -> Point:
     file = folder / "config.json"
     try:
         config = json.loads(file.read_text())
-        known = [config[k] for k in ("study", "parameters", "seed")]
-        if not isinstance(config["points"], list) or not config["samples"] >= 1:
-            raise KeyError(known)
+        if not all(isinstance(config[name], kind) for name, kind in _CONFIG.items()):
+            raise TypeError("a value of another kind")
+        if not all(isinstance(point, dict) for point in config["points"]):
+            raise TypeError("points that are none")
+        if not 1 <= config["samples"] <= _MOST_SAMPLES:
+            raise ValueError(config["samples"])
     except FileNotFoundError as error:
         raise ValueError(f"{folder} holds no run: it has no config.json") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{file} is not a readable record of a run") from error
     found: Point = config
     return found
@@ -202,7 +222,7 @@ def changes(file: Path, config: Point) -> list[str] | None:
         found = json.loads(file.read_text())
         names = dict.fromkeys([*config, *found])
         return [k for k in names if k != "versions" and found.get(k) != config.get(k)]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 

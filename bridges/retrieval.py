@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from bridges.crossing import crossing
-from bridges.memory import Memory, one_step, recall
+from bridges.memory import Memory, cue, one_step, recall, stored_patterns
 from bridges.results import mean_and_sem
 from hopfield import checks
 from hopfield.checks import Seed
@@ -203,11 +203,11 @@ def _measure(
 ) -> Array:
     """(patterns cued, 3): overlap, success and convergence, averaged over a pattern's cues."""
     generator = torch.Generator().manual_seed(seed)
-    patterns = torch.as_tensor(memory.patterns)
+    patterns = stored_patterns(memory)
     order = torch.randperm(len(patterns), generator=generator)
     rows = order.repeat(-(-trials // len(order)))[:trials].sort().values
     cued = patterns[rows.to(patterns.device)]
-    cues = memory.corrupt(cued, overlap, generator)
+    cues = cue(memory, cued, overlap, generator)
     if criterion == "one-step":
         states, converged = one_step(memory, cues, overlap), torch.full((trials,), torch.nan)
     else:
@@ -234,8 +234,9 @@ def _cosine(states: Tensor, patterns: Tensor) -> Tensor:
 def positive_grid(name: str, values: Sequence[float], high: float = float("inf")) -> Array:
     """Numbers in (0, high], (K,). Raises ValueError."""
     grid = np.asarray(values, dtype=np.float64).reshape(-1)
-    if len(grid) == 0 or not ((grid > 0) & (grid <= high)).all():
-        raise ValueError(f"{name} must be numbers in (0, {high:g}], got {values}")
+    if len(grid) == 0 or not ((grid > 0) & (grid <= high) & np.isfinite(grid)).all():
+        bracket = "]" if np.isfinite(high) else ")"
+        raise ValueError(f"{name} must be numbers in (0, {high:g}{bracket}, got {values}")
     return grid
 
 

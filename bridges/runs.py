@@ -10,7 +10,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridges.record import Key, Point, Record, Row, parse, read_config
+from bridges.record import Key, Point, Record, Row, parse, read_config, same
 from bridges.results import Study
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def merge(folders: Sequence[Path], out: Path, overwrite: bool = False) -> Study:
                 f"{folder} is no part of the run of {folders[0]}: {', '.join(different)} differ"
             )
         for key, rows in _lines(folder, config)[0].items():
-            if done.setdefault(key, rows) != rows:
+            if not same(done.setdefault(key, rows), rows):
                 raise ValueError(
                     f"{folder} and {origin[key]} disagree about point {key[0]}, sample {key[1]}"
                 )
@@ -66,7 +66,20 @@ def merge(folders: Sequence[Path], out: Path, overwrite: bool = False) -> Study:
 
 
 def conclude(study: Study) -> Findings | None:
-    """What the verb or the script of a study concludes; None if the script is not at hand."""
+    """What the verb or the script of a study concludes; None if the script is not at hand.
+
+    Raises ValueError where the record of the study is not one that it writes.
+    """
+    try:
+        return _concluded(study)
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise ValueError(
+            f"the run in {study.out} is not one that {study.config['study']!r} writes "
+            f"({type(error).__name__}: {error})"
+        ) from error
+
+
+def _concluded(study: Study) -> Findings | None:
     name = study.config["study"]
     if name in _CONCLUDES:
         conclusion: Callable[[Study], Findings]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from hashlib import sha256
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -20,6 +19,7 @@ NAMED = ("digits", "random", "mnist", "fashion")
 ALLOWED = f"one of {', '.join(NAMED)}, a .npy or .npz file or a folder of images"
 _OPENML = {"mnist": "mnist_784", "fashion": "Fashion-MNIST"}
 _ARRAYS = (".npy", ".npz")
+_LARGEST_LABEL = 2.0**53  # to which every whole number is a float
 _IMAGES = (".png", ".jpg", ".jpeg")
 
 Stored = tuple[np.ndarray, np.ndarray | None]  # (n, N) vectors, (n,) classes where known
@@ -105,12 +105,17 @@ def _openml(name: str) -> Stored:
 
 def _array(path: Path, dtype: type = np.float64) -> Stored:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        archive = loaded if isinstance(loaded, np.lib.npyio.NpzFile) else None
-        array = loaded if archive is None else _only_array(path, archive)
-        labels = archive["labels"] if archive is not None and "labels" in archive.files else None
-    except (ValueError, OSError, EOFError, BadZipFile) as error:
-        raise ValueError(f"data: {path} cannot be read: {error}") from error
+        with path.open("rb") as file:  # closed whatever is wrong with it
+            loaded = np.load(file, allow_pickle=False)
+            archive = loaded if isinstance(loaded, np.lib.npyio.NpzFile) else None
+            array = loaded if archive is None else _only_array(path, archive)
+            labelled = archive is not None and "labels" in archive.files
+            labels = loaded["labels"] if labelled else None
+    except Exception as error:  # of zipfile, zlib, lzma, struct …: a broken file raises anything
+        words = str(error) or type(error).__name__
+        raise ValueError(f"data: {path} cannot be read: {words}") from error
+    if not isinstance(array, np.ndarray) or not isinstance(labels, np.ndarray | None):
+        raise ValueError(f"data: {path} must hold arrays alone, got other files in it")
     if array.dtype.kind not in "biuf":
         raise ValueError(f"data: {path} must hold numbers, got dtype {array.dtype}")
     values: np.ndarray = np.ascontiguousarray(array, dtype=dtype)
@@ -131,7 +136,9 @@ def _only_array(path: Path, archive: np.lib.npyio.NpzFile) -> np.ndarray:
 
 
 def _classes(path: Path, labels: np.ndarray, count: int) -> np.ndarray:
-    whole = labels.dtype.kind in "biuf" and bool((labels == np.floor(labels)).all())
+    whole = labels.dtype.kind in "biuf" and bool(
+        ((labels == np.floor(labels)) & (abs(labels.astype(float)) < _LARGEST_LABEL)).all()
+    )
     if labels.shape != (count,) or not whole:
         raise ValueError(
             f"data: labels of {path} must be {count} whole numbers, got dtype {labels.dtype} "

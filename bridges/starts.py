@@ -20,9 +20,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bridges.memory import Memory
+from bridges.memory import Memory, cue, stored_patterns
 from hopfield import checks, random_patterns
 from hopfield.checks import Seed
+
+_LEAST_OVERLAP = 1e-300  # of starts that are all noise: an overlap is above 0
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,9 @@ def noised(patterns: Tensor, sigma: float, count: int, seed: Seed = None) -> Sta
     generator = checks.generator_from(seed, "noised", stored.device)
     rows = stored[_drawn(len(stored), count, generator)]
     rms = float(stored.square().mean().sqrt())
-    overlap = rms / (rms**2 + sigma**2) ** 0.5 if rms > 0 else 1.0
-    return Starts(rows + sigma * _normal(rows, generator), f"p_σ, σ = {sigma:g}", overlap)
+    states = _within("sigma", sigma, rows + sigma * _normal(rows, generator))
+    overlap = rms / (rms * rms + sigma * sigma) ** 0.5 if rms > 0 else 1.0
+    return Starts(states, f"p_σ, σ = {sigma:g}", max(overlap, _LEAST_OVERLAP))
 
 
 def gaussian(count: int, size: int, sigma: float, seed: Seed = None) -> Starts:
@@ -86,7 +89,7 @@ def gaussian(count: int, size: int, sigma: float, seed: Seed = None) -> Starts:
     sigma = checks.number("sigma", sigma, low=0)
     generator = checks.generator_from(seed, "gaussian")
     states = sigma * torch.randn(shape, generator=generator, dtype=torch.float64)
-    return Starts(states, f"N(0, σ²), σ = {sigma:g}")
+    return Starts(_within("sigma", sigma, states), f"N(0, σ²), σ = {sigma:g}")
 
 
 def box(low: Sequence[float], high: Sequence[float], count: int, seed: Seed = None) -> Starts:
@@ -152,7 +155,7 @@ def cues(memory: Memory, overlap: float, count: int, seed: Seed = None) -> Start
 
     Raises
     ------
-    ValueError : an argument outside its range.
+    ValueError : an argument outside its range, or a memory that breaks its contract.
 
     Examples
     --------
@@ -162,15 +165,22 @@ def cues(memory: Memory, overlap: float, count: int, seed: Seed = None) -> Start
     'cues at overlap 0.5'
     """
     overlap = checks.number("overlap", overlap, low=0, high=1, open_low=True)
-    patterns = torch.as_tensor(memory.patterns)
+    patterns = stored_patterns(memory)
     generator = checks.generator_from(seed, "cues")
     rows = patterns[_drawn(len(patterns), count, generator).to(patterns.device)]
-    return Starts(memory.corrupt(rows, overlap, generator), f"cues at overlap {overlap:g}", overlap)
+    return Starts(cue(memory, rows, overlap, generator), f"cues at overlap {overlap:g}", overlap)
 
 
 def _drawn(patterns: int, count: int, generator: torch.Generator) -> Tensor:
     shape = (checks.whole("count", count),)
     return torch.randint(patterns, shape, generator=generator, device=generator.device)
+
+
+def _within(name: str, given: object, states: Tensor) -> Tensor:
+    """The states, if they are numbers of their precision."""
+    if not torch.isfinite(states).all():
+        raise ValueError(f"{name} leads out of the range of {states.dtype}, got {given}")
+    return states
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
@@ -186,6 +196,7 @@ def _corners(low: Sequence[float], high: Sequence[float]) -> Tensor:
     corners = torch.stack(ends)
     if not torch.isfinite(corners).all() or not (corners[0] < corners[1]).all():
         raise ValueError(f"low must be below high in every entry, got {low} and {high}")
+    _within("high", high, corners[1] - corners[0])
     return corners
 
 

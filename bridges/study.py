@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from json import dumps
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,8 +95,10 @@ def run_study(
     [{'x': 3, 'quantity': 'square', 'value': 9.0, 'sem': 0.0, 'n': 2}]
     """
     for label, number, least in (("samples", samples, 1), ("jobs", jobs, 1), ("seed", seed, 0)):
-        if number < least:
+        if not number >= least:
             raise ValueError(f"{label} must be at least {least}, got {number}")
+        if not isinstance(number, Integral):
+            raise ValueError(f"{label} must be a whole number, got {number}")
     config = {
         "study": name,
         "parameters": parameters or {},

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from bridges.equivalence import overlap_of_noise
-from bridges.memory import Memory, one_step, recall
+from bridges.memory import Memory, cue, one_step, recall, stored_patterns
 from bridges.retrieval import CRITERIA
 from diffusion import EmpiricalDenoiser
 from hopfield import checks
@@ -258,7 +258,9 @@ def return_curve(
     if isinstance(source, EmpiricalDenoiser):
         found = [transition_matrix(source, one, draws=draws, **shared) for one in grid]
     else:
-        rms = float(torch.as_tensor(source.patterns).double().square().mean().sqrt())
+        rms = float(stored_patterns(source).double().square().mean().sqrt())
+        if not 0 < rms < np.inf:
+            raise ValueError(f"patterns must have a finite rms entry above 0, got {rms:g}")
         overlaps = [overlap_of_noise(one / rms) for one in grid]
         found = [transition_matrix(source, overlap=m, trials=draws, **shared) for m in overlaps]
     names = ("return_probability", "return_sem", "effective_number", "effective_sem", "entropy")
@@ -314,14 +316,14 @@ def _counted(
     memory: Memory, overlap: float, trials: int, criterion: str, threshold: float, seed: Seed
 ) -> Transitions:
     """How often the cues of each memory come home to which, and how often to none."""
-    patterns = checks.matrix("patterns", memory.patterns)
+    patterns = stored_patterns(memory)
     generator = checks.generator_from(seed, "transition_matrix")
     P = len(patterns)
     counts = torch.zeros(P, P + 1, dtype=torch.float64)
     converged = 0.0
     for rows, count in _blocks(P, trials, max(patterns.shape)):
         own = torch.arange(P)[rows].repeat_interleave(count)
-        cues = memory.corrupt(patterns[own.to(patterns.device)], overlap, generator)
+        cues = cue(memory, patterns[own.to(patterns.device)], overlap, generator)
         if criterion == "one-step":
             states, done = one_step(memory, cues, overlap), torch.tensor(torch.nan)
         else:

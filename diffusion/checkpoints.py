@@ -70,25 +70,48 @@ def load_denoiser(path: str | Path, device: torch.device | str = "cpu") -> Netwo
     ValueError : no such file, or one that is cut short, changed, or not ours.
     """
     tensors, record = read(path)
-    found = record["denoiser"]
     try:
-        network = ARCHITECTURES[found["architecture"]](**found["config"])
+        found = record["denoiser"]
         weights = {
             name.removeprefix(_OWN): value
             for name, value in tensors.items()
             if name.startswith(_OWN)
         }
         mean = weights.pop("mean")
+        network = _built(found, weights, mean)
         network.load_state_dict(weights)
         levels = found["levels"] and tuple(found["levels"])
         denoiser = NetworkDenoiser(network, found["scale"], mean, levels, found["label"])
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise ValueError(
             f"checkpoint {path} does not fit an architecture of "
             f"{', '.join(ARCHITECTURES)}: {_first_line(error)}"
         ) from error
     network.requires_grad_(False)
     return denoiser.to(device)
+
+
+def _built(found: Record, weights: dict[str, Tensor], mean: Tensor) -> Any:
+    """The network of a record, made only where the weights of the file are those it needs.
+
+    A record is a few words, and may ask for any amount of memory: so the network is first made
+    without any, on torch's device "meta", of numbers no larger than there are numbers at all.
+    """
+    kind, config = ARCHITECTURES[found["architecture"]], found["config"]
+    most = mean.numel() + sum(value.numel() for value in weights.values())
+    largest = max(map(_largest, config.values()), default=0)
+    if largest > most or config.get("depth", 0) > len(weights):
+        raise ValueError(f"{largest} is more than the {most} numbers of the file can make up")
+    with torch.device("meta"):
+        wanted = kind(**config).state_dict()
+    if {k: v.shape for k, v in wanted.items()} != {k: v.shape for k, v in weights.items()}:
+        raise ValueError("its weights are not those of the network that it names")
+    return kind(**config)
+
+
+def _largest(value: Any) -> float:
+    """The largest number of a setting, which is one or a list of them."""
+    return max(value, default=0) if isinstance(value, list) else value
 
 
 def describe(denoiser: NetworkDenoiser) -> tuple[dict[str, Tensor], Record]:
@@ -157,7 +180,13 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], Record]:
         )
     if about.get("digest") != _digest(tensors, about.get("record", "")):
         raise ValueError(f"checkpoint {path} was changed after it was written: its digest differs")
-    return tensors, json.loads(about["record"])
+    try:
+        record = json.loads(about["record"])
+        if not isinstance(record, dict):
+            raise TypeError(f"got {type(record).__name__}")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"checkpoint {path} has no readable record: {error}") from error
+    return tensors, record
 
 
 def _digest(tensors: dict[str, Tensor], text: str) -> str:

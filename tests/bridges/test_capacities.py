@@ -314,7 +314,7 @@ def test_the_exponential_memory_follows_the_exact_law(noise):
     ("call", "message"),
     [
         (lambda b: capacity(b, [0.2, 0.1]), "loads must increase"),
-        (lambda b: capacity(b, [0.0, 0.1]), r"loads must be numbers in \(0, inf\]"),
+        (lambda b: capacity(b, [0.0, 0.1]), r"loads must be numbers in \(0, inf\)"),
         (lambda b: capacity(b, [0.1], samples=0), "samples must be a whole number"),
         (lambda b: capacity(b, [0.1, 0.2], fit="cubic"), "fit must be one of 'isotonic', 'probit'"),
         (lambda b: capacity(b, [0.1, 0.2], scale="cubic"), "scale must be one of 'log', 'linear'"),

@@ -1,0 +1,414 @@
+"""What holds for every memory, whatever its patterns: retrieval, attractors, basins, matching."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+from bridges import (
+    Attractors,
+    BasinFractions,
+    Memory,
+    Retrieval,
+    Starts,
+    as_memory,
+    basin_entropy,
+    basin_entropy_sampled,
+    basin_fractions,
+    basin_radius,
+    capacity,
+    continuation,
+    find_attractors,
+    match,
+    retrieval_map,
+    return_curve,
+    starts,
+    transition_matrix,
+)
+from bridges.memory import NearestPattern
+from diffusion import EmpiricalDenoiser
+from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
+
+few = settings(max_examples=12, deadline=None, derandomize=True)
+nan, inf = float("nan"), float("inf")
+seeds = st.integers(0, 2**32)
+
+
+@st.composite
+def rows(draw, least=1, most=6, size=None):
+    """Halves of small whole numbers: rows repeat, and may be 0."""
+    count, size = draw(st.integers(least, most)), size or draw(st.integers(1, 4))
+    numbers = st.lists(st.integers(-3, 3), min_size=count * size, max_size=count * size)
+    dtype = draw(st.sampled_from([torch.float32, torch.float64]))
+    return torch.tensor(draw(numbers), dtype=dtype).view(count, size) / 2
+
+
+@st.composite
+def spins(draw, most=6):
+    return random_patterns(draw(st.integers(1, most)), draw(st.integers(1, 6)), seed=draw(seeds))
+
+
+class Toy:
+    """A memory of one's own, of any dynamics."""
+
+    def __init__(self, patterns, dynamics=lambda x: x):
+        self.patterns, self.dynamics = patterns, dynamics
+
+    def corrupt(self, patterns, overlap, generator):
+        return patterns + (1 - overlap) * torch.randn(patterns.shape, generator=generator)
+
+    def retrieve(self, cues, overlap):
+        return self.dynamics(cues), torch.ones(len(cues), dtype=torch.bool)
+
+    def step(self, cues, overlap):
+        return self.dynamics(cues)
+
+    def energy(self, states):
+        return None
+
+
+DYNAMICS = {
+    "stays": lambda x: x,
+    "forgets": torch.zeros_like,
+    "flips": lambda x: -x,
+    "signs": torch.sign,
+    "halves": lambda x: x / 2,
+    "mixes": lambda x: x.flip(1),
+}
+MEASURES = {
+    "retrieval_map": lambda m: retrieval_map(m, [0.5, 1.0], trials=3, seed=0),
+    "basin_radius": lambda m: basin_radius(m, trials=3, seed=0),
+    "capacity": lambda m: capacity(lambda *_: m, [1, 2], samples=2, trials=3, seed=0),
+    "find_attractors": lambda m: find_attractors(m, m.patterns, seed=0),
+    "basin_fractions": lambda m: basin_fractions(m, starts.cues(m, 0.5, 4, seed=0), seed=0),
+    "transition_matrix": lambda m: transition_matrix(m, overlap=0.5, trials=3, seed=0),
+    "return_curve": lambda m: return_curve(m, [0.3], draws=3, seed=0),
+    "continuation": lambda m: continuation(lambda _: m, [1, 2], m.patterns, 0.1, seed=0),
+}
+
+
+@few
+@given(rows(), st.sampled_from(sorted(DYNAMICS)))
+def test_a_memory_of_any_dynamics_goes_through_every_measure(patterns, name):
+    toy = Toy(patterns, DYNAMICS[name])
+    assert isinstance(toy, Memory)
+    found = {key: measure(toy) for key, measure in MEASURES.items() if key != "return_curve"}
+    for curve in (found["retrieval_map"], retrieval_map(toy, [0.3], 3, "one-step", seed=0)):
+        assert (abs(curve.overlap_out) <= 1 + 1e-9).all()
+        assert ((curve.success >= 0) & (curve.success <= 1)).all()
+        assert curve.to_dict()["success"].tolist() == curve.success.tolist()
+    assert 0 <= found["basin_radius"].overlap <= 1 or found["basin_radius"].overlap == inf
+    assert np.isfinite(found["capacity"].curve.success).all()
+    caught = found["basin_fractions"]
+    assert isinstance(caught, BasinFractions)
+    assert caught.fractions.sum() + caught.none == pytest.approx(1)
+    T = found["transition_matrix"]
+    assert torch.allclose(T.sum(1) + T.lost, torch.ones_like(T.lost))
+    if patterns.any():
+        assert 0 <= MEASURES["return_curve"](toy).return_probability[0] <= 1
+    else:
+        with pytest.raises(ValueError, match="patterns"):
+            MEASURES["return_curve"](toy)
+
+
+def broken(how):
+    toy = Toy(torch.tensor([[1.0, 2.0], [3.0, 1.0]]))
+    sure = torch.ones(1, dtype=torch.bool)
+    whole = toy.retrieve
+    toy.retrieve = {
+        "NaN": lambda x, m: (x * nan, sure.expand(len(x))),
+        "infinity": lambda x, m: (x / 0, sure.expand(len(x))),
+        "shape": lambda x, m: (x[:, :1], sure.expand(len(x))),
+        "fewer": lambda x, m: (x[1:], sure.expand(len(x))),
+        "convergence": lambda x, m: (x, sure.expand(len(x) + 1)),
+        "undecided": lambda x, m: (x, torch.full((len(x),), nan)),
+        "numbers": lambda x, m: (x, torch.arange(len(x)) + 2),
+        "alone": lambda x, m: x,
+        "nothing": lambda x, m: None,
+    }.get(how, whole)
+    return toy
+
+
+@pytest.mark.parametrize("measure", sorted(MEASURES))
+@pytest.mark.parametrize(
+    "how",
+    [
+        *("NaN", "infinity", "shape", "fewer", "convergence"),
+        *("undecided", "numbers", "alone", "nothing"),
+    ],
+)
+def test_a_memory_that_breaks_its_contract_is_named(measure, how):
+    with pytest.raises(ValueError, match="Toy must return"):
+        MEASURES[measure](broken(how))
+
+
+@pytest.mark.parametrize("measure", sorted({*MEASURES} - {"find_attractors", "continuation"}))
+@pytest.mark.parametrize("how", ["NaN", "shape"])
+def test_cues_that_break_the_contract_are_named(measure, how):
+    toy = Toy(torch.tensor([[1.0, 2.0], [3.0, 1.0]]))
+    toy.corrupt = lambda x, m, g: x * nan if how == "NaN" else x[:, :1]
+    with pytest.raises(ValueError, match=r"Toy must return .*cues"):
+        MEASURES[measure](toy)
+
+
+@pytest.mark.parametrize("measure", sorted(MEASURES))
+@pytest.mark.parametrize("patterns", [torch.full((2, 2), nan), torch.zeros(0, 2), torch.ones(2)])
+def test_patterns_that_break_the_contract_are_named(measure, patterns):
+    with pytest.raises(ValueError, match=r"patterns|starts"):
+        MEASURES[measure](Toy(patterns))
+
+
+def test_convergence_may_be_told_in_numbers():
+    toy = broken("none of these")
+    toy.retrieve = lambda x, m: (x, [1, 0][: len(x)])
+    found = find_attractors(toy, toy.patterns, seed=0)  # kicked states come one at a time
+    assert found.converged.tolist() == [True, False]
+
+
+@few
+@given(spins(), seeds)
+def test_the_nearest_pattern_is_found_the_better_the_clearer_the_cue(patterns, seed):
+    memory = NearestPattern(patterns)
+    overlaps = [0.05, 0.2, 0.5, 0.8, 1.0]
+    found = retrieval_map(memory, overlaps, trials=12, seed=seed)
+    assert (np.diff(found.success) >= 0).all()  # cells of Voronoi are star-shaped
+    assert found.success[-1] == 1
+    again = retrieval_map(memory, [0.5, 0.2], trials=12, seed=seed)
+    assert again.success.tolist() == [found.success[2], found.success[1]]
+    radius = basin_radius(memory, trials=12, seed=seed)
+    curve = radius.curve
+    below, above = (curve.overlap_in[curve.success < 0.5], curve.overlap_in[curve.success >= 0.5])
+    assert below.max(initial=0) <= radius.overlap <= above.min() + 1e-12
+
+
+@few
+@given(rows(), st.sampled_from(["fixed-noise", "flow", "sde"]), seeds)
+def test_an_adapted_denoiser_keeps_shapes_dtypes_and_seeds(patterns, dynamics, seed):
+    memory = as_memory(EmpiricalDenoiser(patterns), dynamics=dynamics, steps=3)
+    cues = starts.cues(memory, 0.7, 5, seed)
+    assert cues.states.shape == (5, patterns.shape[1])
+    one, other = (retrieval_map(memory, [0.7, 1.0], trials=3, seed=seed) for _ in range(2))
+    assert np.array_equal(one.overlap_out, other.overlap_out)
+    ended = memory.retrieve(cues.states, 0.7)
+    assert isinstance(ended, Retrieval)
+    assert ended.states.dtype == patterns.dtype
+    empty = memory.retrieve(cues.states[:0], 0.7)
+    assert empty.states.shape == (0, patterns.shape[1])
+
+
+@few
+@given(rows(), st.floats(0.05, 20))
+def test_a_denoiser_at_fixed_noise_is_the_dense_memory(patterns, sigma):
+    patterns = patterns.double()
+    one = as_memory(EmpiricalDenoiser(patterns), sigma=sigma)
+    other = as_memory(DenseMemory(patterns, "exponential", beta=sigma**-2))
+    x = patterns + 0.3
+    assert torch.allclose(one.step(x, 0.5), other.step(x, 0.5), atol=1e-9)
+    assert torch.allclose(one.energy(x), other.energy(x), atol=1e-9 * (1 + sigma**2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"dynamics": "walk"}, "dynamics"),
+        ({"sigma": nan}, "sigma"),
+        ({"sigma": inf}, "sigma"),
+        ({"sigma": 0.0}, "sigma"),
+        ({"max_sweeps": 0}, "max_sweeps"),
+        ({"dynamics": "flow", "steps": 0.5}, "steps"),
+        ({"patterns": torch.full((1, 2), nan)}, "patterns"),
+        ({"patterns": torch.zeros(2)}, "patterns"),
+    ],
+)
+def test_what_as_memory_refuses(arguments, name):
+    with pytest.raises(ValueError, match=name):
+        as_memory(EmpiricalDenoiser(torch.eye(2)), **arguments)
+    with pytest.raises(ValueError, match="patterns"):
+        as_memory(HopfieldNetwork(hebbian(random_patterns(2, 5, seed=0))))
+
+
+@few
+@given(rows(), seeds, st.booleans())
+def test_attractors_do_not_depend_on_the_order_of_starts_or_patterns(patterns, seed, decoder):
+    patterns = patterns.double()
+    make = NearestPattern if decoder else lambda xi: as_memory(EmpiricalDenoiser(xi), sigma=0.2)
+    drawn = starts.noised(patterns, 0.7, 15, seed)
+    found = find_attractors(make(patterns), drawn, seed=seed)
+    assert isinstance(found, Attractors)
+    assert found.counts.sum() + found.unconverged + found.at_saddles == len(drawn) == 15
+    assert (found.labels.bincount(minlength=0)[: len(found)].numpy() == found.counts).all() or (
+        found.labels < 0
+    ).any()
+    order = torch.randperm(15, generator=torch.Generator().manual_seed(seed))
+    other = torch.randperm(len(patterns), generator=torch.Generator().manual_seed(seed))
+    again = find_attractors(make(patterns[other]), drawn.states[order], seed=seed)
+    same = match(found, again, 0.01 * float(patterns.std(correction=0)) + 1e-9)
+    assert len(same.pairs) == len(found) == len(again)
+    renamed = np.full(len(again) + 1, -1)
+    renamed[same.pairs[:, 1]] = same.pairs[:, 0]
+    assert (renamed[again.labels.numpy()] == found.labels.numpy()[order]).all()
+    near, near_again = patterns[found.nearest], patterns[other][again.nearest]
+    distances = [torch.dist(a, b) for a, b in zip(near[same.pairs[:, 0]], near_again, strict=False)]
+    assert len(distances) == len(found)
+    if decoder:  # each is a pattern: the nearest is itself
+        assert torch.equal(near, found.states)
+
+
+@few
+@given(rows(), seeds)
+def test_basin_fractions_and_none_sum_to_one(patterns, seed):
+    memory = as_memory(EmpiricalDenoiser(patterns), sigma=0.5, max_sweeps=30)
+    found = basin_fractions(memory, starts.noised(patterns, 1.0, 20, seed), seed=seed)
+    assert found.fractions.sum() + found.none == pytest.approx(1)
+    assert ((found.labels >= -1) & (found.labels < len(found.fractions))).all()
+    assert found.by_pattern(len(patterns)).sum() <= 1 + 1e-12
+    assert (found.sem > 0).all()
+    assert found.to_dict()["starts"] == 20
+
+
+@few
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), seeds)
+def test_basin_entropy_is_bounded_and_knows_no_names(a, b, box, labels, seed):
+    rng = np.random.default_rng(seed)
+    grid = rng.integers(-1, labels - 1, (a * box, b * box))
+    found = basin_entropy(grid, box)
+    assert 0 <= found.entropy <= found.boundary + 1e-12
+    assert found.boundary <= np.log(min(labels, box**2)) + 1e-12
+    assert basin_entropy(rng.permutation(9)[grid + 1], box) == pytest.approx(found)
+    assert basin_entropy(grid.T, box) == pytest.approx(found)
+    if a == b == 1:
+        p = np.unique(grid, return_counts=True)[1] / grid.size
+        assert found.entropy == pytest.approx(-(p * np.log(p)).sum())
+    points = torch.from_numpy(rng.normal(size=(grid.size, 2)))
+    if grid.size >= 2:  # one box of all
+        whole = basin_entropy_sampled(points, grid.ravel(), grid.size)
+        p = np.unique(grid, return_counts=True)[1] / grid.size
+        assert whole.entropy == pytest.approx(-(p * np.log(p)).sum())
+
+
+@few
+@given(rows(), rows(), st.sampled_from([0.0, 0.3, 1.0, 1e300, inf]), seeds)
+def test_a_matching_is_the_largest_partial_bijection(one, other, threshold, seed):
+    size = min(one.shape[1], other.shape[1])
+    one, other = one[:, :size], other[:, :size]
+    found = match(one, other, threshold)
+    left, right = found.pairs.T
+    assert sorted([*left, *found.lost]) == list(range(len(one)))
+    assert sorted([*right, *found.new]) == list(range(len(other)))
+    assert (found.distance <= threshold).all()
+    apart = np.sqrt(((one[:, None].double() - other.double()) ** 2).mean(2).numpy())
+    largest = maximum_bipartite_matching(csr_array((apart <= threshold).astype(int)))
+    assert len(left) == (largest >= 0).sum()
+    if threshold == inf:
+        assert found.distance.sum() == pytest.approx(apart[linear_sum_assignment(apart)].sum())
+    order = np.random.default_rng(seed).permutation(len(one))
+    again = match(one[order], other, threshold)
+    assert len(again.pairs) == len(found.pairs)
+    assert again.distance.sum() == pytest.approx(found.distance.sum())
+    assert len(match(other, one, threshold).pairs) == len(found.pairs)
+    assert match(one[:0], other, threshold).new.tolist() == list(range(len(other)))
+
+
+@few
+@given(rows(), seeds)
+def test_what_does_not_change_keeps_its_identity(patterns, seed):
+    drawn = starts.noised(patterns.double(), 1.0, 12, seed)
+    found = continuation(
+        lambda _: NearestPattern(patterns.double()), [3, 1, 2], drawn, 1e-6, seed=seed
+    )
+    assert found.fractions.shape == (3, len(found.attractors[0]))
+    assert np.allclose(found.fractions, found.fractions[0])
+    assert found.fractions[0].sum() == pytest.approx(1)
+    assert all(len({*names}) == len(names) for names in found.identity)
+    assert found.to_dict()["values"] == [3, 1, 2]
+
+
+@few
+@given(rows(), st.sampled_from([0.0, 1e-200, 0.5, 1e30]), st.integers(1, 5), seeds)
+def test_starts_are_finite_and_repeat_by_their_seed(patterns, sigma, count, seed):
+    draws = {
+        "noised": partial(starts.noised, patterns, sigma, count),
+        "gaussian": partial(starts.gaussian, count, 3, sigma),
+        "box": partial(starts.box, [-1.0, sigma], [0.0, sigma + 1e31], count),
+        "spins": partial(starts.spins, count, 3),
+    }
+    for draw in draws.values():
+        one, other = draw(seed=seed), draw(seed=seed)
+        assert isinstance(one, Starts)
+        assert torch.equal(one.states, other.states)
+        assert torch.isfinite(one.states).all()
+        assert len(one) == count
+        assert 0 < one.overlap <= 1
+    inside = draws["box"](seed=seed).states
+    assert ((inside[:, 0] >= -1) & (inside[:, 0] <= 0)).all()
+    if sigma == 0:
+        states = draws["noised"](seed=seed).states
+        assert (states[:, None] == patterns).all(2).any(1).all()
+    corners = starts.grid([0.0, 1.0], [1.0, 3.0], count + 1).states
+    assert corners[0].tolist() == [0, 1]
+    assert corners[-1].tolist() == [1, 3]
+    assert len(corners.unique(dim=0)) == (count + 1) ** 2
+
+
+FLOW = as_memory(EmpiricalDenoiser(torch.eye(2)), dynamics="flow", steps=2)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: starts.noised(torch.eye(2), inf, 3), "sigma"),
+        (lambda: starts.noised(torch.eye(2), nan, 3), "sigma"),
+        (lambda: starts.noised(torch.eye(2), 1e200, 3), "sigma"),
+        (lambda: starts.noised(torch.zeros(0, 2), 1.0, 3), "patterns"),
+        (lambda: starts.noised(torch.eye(2), 1.0, 0), "count"),
+        (lambda: starts.gaussian(3, 2, inf), "sigma"),
+        (lambda: starts.box([-1e308], [1e308], 3), "high"),
+        (lambda: starts.box([0.0], [nan], 3), "low"),
+        (lambda: starts.box([0.0, 1.0], [1.0], 3), "low and high"),
+        (lambda: starts.grid([0.0], [1.0], 1), "points"),
+        (lambda: starts.spins(3, 0), "N|size"),
+        (lambda: starts.cues(FLOW, 0.0, 3), "overlap"),
+        (lambda: retrieval_map(FLOW, [nan]), "overlaps"),
+        (lambda: retrieval_map(FLOW, [0.5], trials=nan), "trials"),
+        (lambda: retrieval_map(FLOW, [0.5], threshold=nan), "threshold"),
+        (lambda: retrieval_map(FLOW, [0.5], criterion="two-step"), "criterion"),
+        (lambda: retrieval_map(FLOW, [0.5], 3, "one-step"), "step"),
+        (lambda: retrieval_map(FLOW, [1e-200], trials=2), "cues"),
+        (lambda: retrieval_map([], [0.5]), "memory"),
+        (lambda: basin_radius(FLOW, success=nan), "success"),
+        (lambda: find_attractors(FLOW, torch.zeros(3, 5)), "starts"),
+        (lambda: find_attractors(FLOW, torch.full((3, 2), nan)), "starts"),
+        (lambda: find_attractors(FLOW, torch.full((3, 2), inf)), "starts"),
+        (lambda: find_attractors(FLOW, torch.full((1, 2), 1e200, dtype=torch.float64)), "starts"),
+        (lambda: find_attractors(FLOW, torch.eye(2), kick=inf), "kick"),
+        (lambda: find_attractors(FLOW, torch.eye(2), tolerance=0), "tolerance"),
+        (lambda: find_attractors(FLOW, torch.eye(2), delta=nan), "delta"),
+        (lambda: find_attractors(FLOW, torch.eye(2), labels=torch.ones(2)), "labels"),
+        (lambda: basin_fractions(FLOW, torch.zeros(0, 2)), "starts"),
+        (lambda: basin_entropy([[0.5]]), "labels"),
+        (lambda: basin_entropy(np.zeros((3, 3), int), 2), "box"),
+        (lambda: basin_entropy_sampled(torch.eye(3), [0, 1], 2), "labels"),
+        (lambda: basin_entropy_sampled(torch.eye(3) * nan, [0, 1, 2], 2), "points"),
+        (lambda: basin_entropy_sampled(torch.eye(3), [0, 1, 2], 4), "neighbours"),
+        (lambda: match(torch.eye(2), torch.eye(3), 1.0), "other"),
+        (lambda: match(torch.eye(2), torch.eye(2), nan), "threshold"),
+        (lambda: continuation(lambda _: FLOW, [], torch.eye(2), 1.0), "values"),
+    ],
+)
+def test_bad_input_is_named(call, name):
+    with pytest.raises(ValueError, match=name):
+        call()
+
+
+@pytest.mark.parametrize("measure", [partial(retrieval_map, overlaps=[1.0]), basin_radius])
+def test_what_is_no_memory_is_no_memory(measure):
+    with pytest.raises(TypeError, match="as_memory"):
+        measure(torch.eye(2))
+    with pytest.raises(TypeError, match="as_memory"):
+        find_attractors(torch.eye(2), torch.eye(2))

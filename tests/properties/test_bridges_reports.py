@@ -1,0 +1,487 @@
+"""What holds for every report on data, classes and studies, and every change of units."""
+
+import csv
+import io
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+import bridges
+from bridges import (
+    PromptedMemory,
+    Study,
+    calibrate,
+    class_appearance,
+    class_basins,
+    class_capacity,
+    class_memories,
+    class_uturns,
+    dimension_contrast,
+    equivalence,
+    generalization_report,
+    median_appearance,
+    memorization_fractions,
+    memorization_report,
+    memory_geometry,
+    memory_of_classes,
+    run_study,
+    two_halves,
+)
+from bridges.conversion import convert
+from bridges.generalization import draw, halves, perceptron, sphere_dimension
+from bridges.geometry import noise_grid
+from bridges.identities import identities
+from bridges.results import estimate, mean_and_sem
+from bridges.statistics import binomial_sem, effective_number
+from bridges.subspaces import measure, spectrum_of, train
+from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, manifold_dimension
+
+few = settings(max_examples=10, deadline=None, derandomize=True)
+nan, inf = float("nan"), float("inf")
+seeds = st.integers(0, 2**32)
+dtypes = st.sampled_from([torch.float32, torch.float64])
+
+
+def normal(count, size, seed, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, size, generator=generator, dtype=torch.float64).to(dtype)
+
+
+@st.composite
+def mixtures(draw):
+    K, size = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    means = draw(st.lists(st.integers(-4, 4), min_size=K * size, max_size=K * size))
+    weights = torch.tensor(draw(st.lists(st.integers(1, 9), min_size=K, max_size=K))).double()
+    means = torch.tensor(means, dtype=draw(dtypes)).view(K, size)
+    return GaussianMixtureDenoiser(means, draw(st.floats(0.1, 2)), weights / weights.sum())
+
+
+# copies and dimensions
+
+
+@few
+@given(st.integers(4, 30), st.integers(1, 4), seeds, dtypes, st.integers(1, 3))
+def test_copies_are_flagged_and_repeated_data_count_once(count, size, seed, dtype, times):
+    data = normal(count, size, seed, dtype)
+    found = calibrate(data.repeat(times, 1), seed=seed)
+    assert found.repeated == (times - 1) * count
+    assert len(found.data) == count
+    for one in found.criteria.values():
+        assert 0 <= one.false_alarms <= 1
+    report = memorization_report(data, data, normal(9, size, seed + 1, dtype), seed=seed)
+    assert report.copies["ratio"].fraction == 1
+    assert all(abs(one.excess) <= 1 for one in report.copies.values())
+    assert report.to_dict()["verdict"] == report.verdict
+    twice = memorization_report(2 * data, 2 * data, 2 * normal(9, size, seed + 1, dtype), seed=seed)
+    assert twice.copies == report.copies
+
+
+@pytest.mark.parametrize("data", [torch.eye(5), torch.cartesian_prod(*2 * [torch.arange(3.0)])])
+def test_points_at_equal_distances_have_no_end_of_dimension(data):
+    assert calibrate(data, seed=0).dimension == inf
+    assert memory_geometry(data, draws=5, seed=0).two_nn_dimension == inf
+
+
+@few
+@given(st.integers(2, 20), st.integers(1, 12), st.integers(1, 4), seeds, dtypes)
+def test_classes_of_samples_sum_to_one_and_go_with_their_samples(count, n, size, seed, dtype):
+    samples, data = normal(count, size, seed, dtype), normal(n, size, seed + 1, dtype)
+    samples[0] = data[-1]
+    given = {"delta_memorized": 0.2, "delta_spurious": 0.2, "seed": seed}
+    found = memorization_fractions(samples, data, **given)
+    assert found.memorized + found.spurious + found.generalized == pytest.approx(1)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    again = memorization_fractions(samples[order], data, **given)
+    assert torch.equal(again.labels, found.labels[order])
+    assert found.labels[0] == 0
+    copies = memorization_fractions(data.repeat(2, 1), data, **given)
+    assert copies.memorized == 1
+    weighed = memorization_fractions(samples, data, weights=torch.full((count, n), 1 / n), **given)
+    assert weighed.memorized == (0 if n > 1 else found.memorized)
+    assert sum(found.sem.values()) > 0
+    own = memorization_fractions(samples, data, normal(8, size, seed, dtype), seed=seed)
+    assert own.memorized + own.spurious + own.generalized == pytest.approx(1)
+
+
+@few
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 3), seeds)
+def test_the_contrast_of_dimensions_is_a_rank_statistic(n, m, size, seed):
+    data, other = normal(n, size, seed), normal(m, size, seed + 1)
+    denoiser = EmpiricalDenoiser(data)
+    found = dimension_contrast(denoiser, data, other, 0.4)
+    inside, outside = (manifold_dimension(denoiser, x, 0.4, "flipd").value for x in (data, other))
+    truth = np.repeat([0, 1], [n, m])
+    assert found.separation == pytest.approx(roc_auc_score(truth, torch.cat([inside, outside])))
+    back = dimension_contrast(denoiser, other, data, 0.4)
+    assert back.separation == pytest.approx(1 - found.separation)
+    assert back.to_dict()["sem"] == found.sem
+
+
+@settings(few, max_examples=3)
+@given(st.integers(4, 9), st.integers(1, 3), seeds, st.sampled_from([1e-3, 1.0, 1e3]))
+def test_the_geometry_of_memories_has_no_unit_and_no_repetition(count, size, seed, unit):
+    data = normal(count, size, seed)
+    one = memory_geometry(data, draws=8, seed=seed)
+    other = memory_geometry(unit * data.repeat(2, 1) + unit, draws=8, seed=seed)
+    assert other.unit == pytest.approx(unit * one.unit)
+    assert other.sigma == pytest.approx(one.sigma, rel=1e-6)
+    assert other.patterns == count
+    assert other.return_probability == pytest.approx(one.return_probability, abs=1e-5)
+    assert (one.return_probability >= 1 / count - 1e-9).all()
+    assert ((one.entropy >= -1e-12) & (one.entropy <= 1 + 1e-9)).all()
+    assert 1 <= one.in_play <= count + 1e-9
+    grid = noise_grid(data)
+    assert (np.diff(grid) > 0).all()
+    assert memory_geometry(data, sigma=[0.5], draws=2, seed=0).to_dict()["sigma"] == [0.5]
+
+
+# trained denoisers
+
+
+@settings(few, max_examples=3)
+@given(st.integers(2, 5), st.integers(2, 6), st.integers(1, 3), seeds)
+def test_reports_on_a_denoiser_stay_in_their_ranges(count, others, size, seed):
+    data, held_out = normal(count, size, seed), normal(others, size, seed + 1)
+    exact = EmpiricalDenoiser(data)
+    options = {"count": 6, "steps": 4, "seed": seed}
+    found = generalization_report(exact, data, held_out, **options)
+    assert found.memorized + found.spurious + found.generalized == pytest.approx(1)
+    assert found.basins_of_data + found.basins_of_others + found.basins_of_none == pytest.approx(1)
+    assert 1 - 1e-9 <= found.in_play <= count + 1e-9
+    assert 0 <= found.flow_return <= 1
+    assert found.to_dict()["attractors"] == len(found.attractors)
+    same = two_halves(exact, exact, held_out, **options)
+    assert (same.samples, same.disagreement) == (pytest.approx(1), 0)
+    one, other = EmpiricalDenoiser(held_out), exact
+    there, back = (two_halves(*pair, held_out, **options) for pair in ((one, other), (other, one)))
+    assert there.to_dict() == pytest.approx(back.to_dict())
+    assert torch.equal(draw(exact, data, 3, 4, seed), draw(exact, data, 3, 4, seed))
+
+
+@few
+@given(st.integers(1, 5), st.integers(1, 5), seeds)
+def test_halves_are_on_their_sphere_and_of_their_seed(patterns, held_out, seed):
+    found = halves("sphere", patterns, held_out, seed)
+    assert found.first.shape == found.second.shape == (patterns, 8)
+    assert torch.allclose(found.held_out.square().sum(1), torch.full((held_out,), 8.0))
+    assert torch.equal(found.second, halves("sphere", patterns, held_out, seed).second)
+    network = perceptron("sphere", found.first, width=4, seed=seed)
+    assert network(found.first, torch.zeros(1)).shape == found.first.shape
+
+
+def test_the_directions_of_a_sphere_are_lost_one_after_the_other():
+    levels = np.geomspace(1e-3, 1e4, 40)
+    left = [sphere_dimension(s) for s in levels]
+    assert np.isfinite(left).all()
+    assert (np.diff(left) < 1e-4).all()
+    assert left[0] == pytest.approx(7, abs=1e-3)
+    assert left[-1] == pytest.approx(0, abs=1e-3)
+
+
+@few
+@given(st.integers(1, 3), st.integers(1, 2), st.floats(0.01, 3), seeds)
+def test_subspaces_keep_at_most_their_dimensions(first, second, noise, seed):
+    point = {"part": "empirical", "dimension": 6, "subspaces": [first, second], "patterns": 9}
+    point |= {"variances": [1.0, 0.1], "noise": [noise], "draws": 3}
+    rows = measure(point, seed)
+    value = {r["quantity"]: r["value"] for r in rows if r["quantity"] != "spectrum"}
+    assert -1e-9 <= value["first"] <= value["effective"] + 1e-9
+    assert value["first"] + value["second"] == pytest.approx(value["effective"])  # none across
+    assert all(r["t"] == noise and math.isfinite(r["value"]) for r in rows)
+    assert len(spectrum_of([first, second], [1.0, 0.1])) == first + second
+    assert rows == measure(point, seed)
+    fixed = measure(point | {"part": "fixed", "sets": 4}, seed)
+    held = [r["value"] for r in fixed if r["quantity"] == "condensation"]
+    assert all(1 / 9 - 1e-9 <= one <= 1 + 1e-9 for one in held)
+
+
+def test_a_network_for_subspaces_is_trained_the_same_again():
+    data = normal(8, 3, 0)
+    one, other = (train(data, width=4, steps=2, seed=1)(data, 0.5) for _ in range(2))
+    assert torch.equal(one, other)
+    assert torch.isfinite(one).all()
+
+
+# classes
+
+
+@few
+@given(st.integers(1, 5), st.integers(1, 5), st.sampled_from([1e-3, 0.5, 1e4]), seeds, dtypes)
+def test_basins_of_classes_are_probabilities_and_reversible(n, m, sigma, seed, dtype):
+    data, labels = normal(n + m, 2, seed, dtype), torch.tensor([0] * n + [1] * m)
+    found = class_basins(EmpiricalDenoiser(data), labels, sigma, draws=300, seed=seed)
+    assert found.classes.sum(1) == pytest.approx(1, abs=1e-4)
+    assert (found.datum <= found.own_class + 1e-5).all()
+    balance = found.counts[:, None] * found.classes
+    error = found.counts[:, None] * found.classes_sem
+    slack = 6 * np.hypot(error, error.T) + 0.1
+    assert (abs(balance - balance.T) <= slack).all()
+    if sigma == 1e-3:
+        assert found.own_class == pytest.approx(1, abs=1e-3)
+    if sigma == 1e4:
+        assert found.classes[0, 0] == pytest.approx(n / (n + m), abs=1e-3)
+    assert found.to_dict()["counts"] == [n, m]
+
+
+@settings(few, max_examples=4)
+@given(mixtures(), seeds)
+def test_memories_of_classes_are_their_posterior(mixture, seed):
+    x = normal(4, mixture.means.shape[1], seed).to(mixture.means)
+    if (mixture.weights == mixture.weights[0]).all():
+        dense = memory_of_classes(mixture, 0.7)
+        assert torch.allclose(dense.weights(x), mixture.responsibilities(x, 0.7), atol=1e-5)
+    memories = class_memories(mixture, 0.5, steps=3)
+    assert len(memories) == len(mixture)
+    for k, memory in enumerate(memories):
+        assert isinstance(memory, PromptedMemory)
+        ended = memory.retrieve(x, 0.4)
+        assert (ended.states[:, None] == mixture.means).all(2).any(1).all()
+        assert torch.equal(memory.patterns[0], mixture.means[k])
+
+
+@few
+@given(mixtures(), st.sampled_from([1e-3, 1.0, 100.0, 1e200]), seeds)
+def test_classes_appear_with_probabilities(mixture, time, seed):
+    found = class_appearance(mixture, time, draws=20, seed=seed)
+    assert ((found.own_class >= 0) & (found.own_class <= 1 + 1e-6)).all()
+    assert ((found.above_half >= 0) & (found.above_half <= 1)).all()
+    if time >= 100:
+        assert found.own_class == pytest.approx(mixture.weights.numpy(), abs=1e-5)
+    if len(mixture) == 1:
+        assert found.own_class == pytest.approx(1)
+    median = median_appearance(mixture, 0, draws=20, seed=seed)
+    assert math.isnan(median) or 1e-4 <= median <= 12
+    if time <= 1:
+        landed = class_uturns(mixture, time, paths=10, steps=3, seed=seed)
+        assert landed.sum(1) == pytest.approx(1, abs=1e-5)
+        assert np.array_equal(landed, class_uturns(mixture, time, paths=10, steps=3, seed=seed))
+
+
+@settings(few, max_examples=3)
+@given(st.floats(0.3, 1), st.integers(0, 99))
+def test_the_capacity_of_a_class_is_read_from_its_curve(sigma, seed):
+    mixture = GaussianMixtureDenoiser([[-3.0] * 4, [3.0] * 4], 1.0)
+    found = class_capacity(mixture, sigma, [8, 64, 512], samples=2, draws=20, seed=seed)
+    curve = found.by_sample.mean(0)
+    for c, load in enumerate(found.load):
+        if 0 < load < inf:
+            assert found.counts[0, c] <= load <= found.counts[-1, c]
+        assert (load == inf) == (np.diff(curve[:, c]).max() < 1 and curve[-1, c] >= 0.5)
+    assert found.to_dict()["counts"] == [[4, 4], [32, 32], [256, 256]]
+
+
+# studies
+
+
+def values(point, seed):
+    return [{"quantity": "q", "kind": k, "value": point["x"] * (seed % 11) + k} for k in (0, 1)]
+
+
+@few
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**40))
+def test_a_study_is_the_mean_over_its_samples(points, samples, seed):
+    study = run_study("s", values, [{"x": x} for x in range(points)], samples=samples, seed=seed)
+    assert isinstance(study, Study)
+    assert (study.missing, study.reused) == (0, 0)
+    table = list(csv.DictReader(io.StringIO(study.to_csv())))
+    assert len(table) == len(study.results()) == 2 * points
+    x, by_sample = study.curve("q", "x", kind=1)
+    mean, _ = mean_and_sem(by_sample)
+    assert [float(row["value"]) for row in table if row["kind"] == "1"] == pytest.approx(mean)
+    grouped = study.by_sample("x", "kind")
+    assert grouped[(0, 1)] == [1.0] * samples
+    assert study.total("q") == pytest.approx(sum(map(sum, grouped.values())))
+    assert x.tolist() == list(range(points))
+    more = run_study("s", values, [{"x": 1}], samples=samples + 1, seed=seed)
+    again = run_study("s", values, [{"x": 1}], samples=samples, seed=seed)
+    assert more.samples[0][:samples] == again.samples[0]
+
+
+numbers = st.lists(st.floats(-1e6, 1e6) | st.just(nan), min_size=1, max_size=9)
+
+
+@few
+@given(numbers, seeds)
+def test_means_leave_nothing_out_but_nan(values, seed):
+    given = np.array(values)
+    known = given[~np.isnan(given)]
+    found = estimate(given)
+    if len(known) == 0:
+        assert math.isnan(found["mean"])
+    else:
+        assert found["mean"] == pytest.approx(known.mean(), abs=1e-6)
+    if len(known) > 1:
+        sem = known.std(ddof=1) / math.sqrt(len(known))
+        assert found["sem"] == pytest.approx(sem, abs=1e-6)
+    shuffled = estimate(np.random.default_rng(seed).permutation(given))
+    assert shuffled == pytest.approx(found, nan_ok=True, abs=1e-6)
+
+
+# units
+
+
+positive = st.floats(1e-140, 1e140)
+
+
+@few
+@given(positive, st.sampled_from(equivalence.MAPS))
+def test_measures_of_noise_invert_each_other(sigma, rule):
+    def there_and_back(name):
+        return equivalence.translate(
+            equivalence.translate(sigma, "sigma", name, rule), name, "sigma", rule
+        )
+
+    assert there_and_back("beta") == pytest.approx(sigma, rel=1e-9)
+    assert there_and_back("snr") == pytest.approx(sigma, rel=1e-9)
+    assert there_and_back("time") == pytest.approx(sigma, rel=1e-7)
+    if sigma >= 1:
+        assert there_and_back("cosine") == pytest.approx(sigma, rel=1e-7)
+        assert rule == "information" or there_and_back("overlap") == pytest.approx(sigma, rel=1e-6)
+    found = convert(sigma, "sigma", rule, size=7, patterns=9)
+    assert found.cue["time"] == pytest.approx(found.cue["information"] + math.log(sigma), abs=1e-6)
+    assert 0 <= found.load["decoded"] <= 1
+    assert str(found.table())
+
+
+@few
+@given(st.floats(0.01, 0.99), st.sampled_from(equivalence.MAPS))
+def test_spins_and_noise_are_tied_both_ways(overlap, rule):
+    noise = equivalence.noise_of_overlap(overlap, rule)
+    assert equivalence.overlap_of_noise(noise, rule) == pytest.approx(overlap, rel=1e-6)
+    assert equivalence.noise_of_overlap(overlap * 0.99, rule) > noise
+    flips = convert((1 - overlap) / 2, "flips", rule)
+    assert flips.spins[rule]["overlap"] == pytest.approx(overlap, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["linear", "quadratic", "cubic", "exponential"])
+def test_loads_and_patterns_invert_each_other(kind):
+    for P, N in ((1, 1), (3, 7), (10**6, 40)):
+        load = equivalence.load_of_patterns(P, N, kind)
+        assert equivalence.patterns_of_load(load, N, kind) == pytest.approx(P)
+
+
+@few
+@given(st.integers(1, 6), st.integers(1, 5), st.floats(0.05, 50), seeds)
+def test_the_dictionary_is_exact(count, size, sigma, seed):
+    patterns = normal(count, size, seed).repeat(2, 1)
+    found = identities(patterns, patterns + 0.5, sigma).to_dict()
+    unequal = found.pop("norm_bias")
+    assert max(found.values()) < 1e-9 * (1 + sigma**2)
+    equal = patterns / patterns.norm(dim=1, keepdim=True)
+    assert identities(equal, patterns, sigma).norm_bias < 1e-9
+    assert unequal >= 0
+
+
+@few
+@given(st.integers(1, 6), st.integers(1, 6), seeds, st.floats(0, 1), st.integers(1, 10**12))
+def test_statistics_of_weights_and_fractions(B, P, seed, fraction, trials):
+    weights = torch.rand(B, P, generator=torch.Generator().manual_seed(seed)) ** 8 + 1e-30
+    weights = weights.double() / weights.double().sum(1, keepdim=True)
+    found = effective_number(weights, rows=B, columns=P)
+    assert ((found >= 1 - 1e-9) & (found <= P + 1e-9)).all()
+    assert torch.allclose(effective_number(weights.repeat(1, 2) / 2), 2 * found)
+    assert torch.allclose(effective_number(torch.eye(P)), torch.ones(P, dtype=torch.float64))
+    assert 0 < binomial_sem(fraction, trials) <= 0.5
+    assert binomial_sem(fraction, trials) == pytest.approx(
+        binomial_sem(1 - fraction, trials), rel=1e-3
+    )
+
+
+ROWS = normal(6, 2, 0)
+EXACT = EmpiricalDenoiser(ROWS)
+PAIR = GaussianMixtureDenoiser([[-1.0], [1.0]], 0.5)
+HALF = torch.tensor([0, 0, 0, 1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        *((lambda x=x: calibrate(x), "data") for x in (ROWS * nan, ROWS[:3], ROWS[0])),
+        *((lambda v=v: calibrate(ROWS, level=v), "level") for v in (nan, 0, 1)),
+        (lambda: calibrate(ROWS, ROWS[:, :1]), "held_out"),
+        (lambda: memorization_report(ROWS[:0], ROWS), "samples"),
+        (lambda: memorization_report(ROWS, ROWS, denoiser=EXACT), "sigma"),
+        (lambda: memorization_fractions(ROWS * inf, ROWS, ROWS), "samples"),
+        (lambda: memorization_fractions(ROWS, ROWS), "held_out"),
+        (lambda: memorization_fractions(ROWS, ROWS, ROWS, delta_memorized=nan), "delta_mem"),
+        (lambda: memorization_fractions(ROWS, ROWS, ROWS, weights=ROWS), "weights"),
+        (lambda: dimension_contrast(EXACT, ROWS * nan, ROWS, 0.1), "data"),
+        (lambda: dimension_contrast(EXACT, ROWS, ROWS[:, :1], 0.1), "held_out"),
+        (lambda: dimension_contrast(EXACT, ROWS, ROWS[:0], 0.1), "held_out"),
+        (lambda: dimension_contrast(EXACT, ROWS, ROWS, nan), "sigma"),
+        *(
+            (lambda s=s: memory_geometry(ROWS, sigma=s), "sigma")
+            for s in ([], [1, 0.5], [nan], [0], [[1]], [1, inf], [1e200])
+        ),
+        (lambda: memory_geometry(ROWS, HALF[:2]), "labels"),
+        (lambda: memory_geometry(ROWS, HALF * nan), "labels"),
+        (lambda: memory_geometry(ROWS[:3]), "data"),
+        (lambda: noise_grid(ROWS * 1e-200), "data"),
+        (lambda: generalization_report(EXACT, ROWS[:1], ROWS, count=4), "train"),
+        (lambda: generalization_report(EXACT, ROWS, ROWS * nan, count=4), "held_out"),
+        (lambda: generalization_report(EXACT, ROWS, ROWS, sigma=nan), "sigma"),
+        (lambda: two_halves(EXACT, EXACT, ROWS[:1]), "held_out"),
+        (lambda: draw(EXACT, ROWS * nan, 3), "data"),
+        (lambda: draw(EXACT, ROWS, 0), "count"),
+        *((lambda s=s: sphere_dimension(s), "sigma") for s in (nan, 0, inf, 1e-200)),
+        (lambda: halves("sphere", nan, 1, 0), "patterns"),
+        (lambda: class_basins(EXACT, HALF[:2], 0.5), "labels"),
+        (lambda: class_basins(EXACT, 2 * HALF, 0.5), "labels"),
+        (lambda: class_basins(EXACT, HALF, nan), "sigma"),
+        (lambda: class_basins(EXACT, HALF, 0.5, draws=1), "draws"),
+        (lambda: class_capacity(PAIR, 0.5, [9, 8]), "loads"),
+        (lambda: class_capacity(PAIR, 0.5, [2]), "loads"),
+        (lambda: class_capacity(PAIR, 0.5, [nan]), "loads"),
+        (lambda: class_memories(PAIR, 1.0, labels=[2]), "label"),
+        (lambda: class_memories(PAIR, 1.0, "walk"), "dynamics"),
+        (lambda: memory_of_classes(PAIR, nan), "sigma"),
+        (lambda: memory_of_classes(PAIR, 1e200), "sigma"),
+        (lambda: class_appearance(PAIR, nan), "time"),
+        (lambda: class_appearance(PAIR, 1.0, draws=0), "count|draws"),
+        (lambda: class_uturns(PAIR, -1.0), "time"),
+        (lambda: median_appearance(PAIR, 2), "label"),
+        *(
+            (lambda n=n, v=v: run_study("s", values, [{}], **{n: v}), n)
+            for n in ("samples", "jobs", "seed")
+            for v in (nan, inf, 1.5, -1)
+        ),
+        *((lambda s=s: identities(ROWS, ROWS, s), "sigma") for s in (nan, 0, inf, 1e-200)),
+        (lambda: identities(ROWS, ROWS[:, :1], 1.0), "states"),
+        *((lambda s=s: equivalence.dense_memory_of(EXACT, s), "sigma") for s in (nan, inf, 1e200)),
+        *((lambda q=q: convert(nan, q), "must lie in") for q in equivalence.QUANTITIES),
+        (lambda: convert(1e3, "time"), "time"),
+        (lambda: convert(1.0, "sigma", patterns=3), "patterns"),
+        (lambda: equivalence.patterns_of_load(1.0, 1000, "exponential"), "load"),
+        (lambda: effective_number(torch.tensor([[nan, 1.0]])), "weights"),
+        (lambda: effective_number(torch.tensor([[0.5, 0.6]])), "weights"),
+        (lambda: binomial_sem(nan, 3), "fraction"),
+        (lambda: binomial_sem(0.5, nan), "trials"),
+    ],
+)
+def test_bad_input_is_named(call, name):
+    with pytest.raises(ValueError, match=name):
+        call()
+
+
+RESULTS = {  # plain records, that the functions beside them return
+    *("BasinEntropy", "BasinRadius", "Calibration", "CapacityScaling", "ClassBasins"),
+    *("ClassCapacity", "Continuation", "DimensionContrast", "Generalization", "GraphSummary"),
+    *("Matching", "MemorizationFractions", "MemorizationReport", "MemoryGeometry"),
+    *("RetrievalMap", "TwoHalves"),
+}
+
+
+def test_every_public_name_has_its_properties():
+    from pathlib import Path
+
+    text = "".join(one.read_text() for one in Path(__file__).parent.glob("test_bridges*.py"))
+    tested = {name for name in bridges.__all__ if f"{name}(" in text or f", {name})" in text}
+    assert {*bridges.__all__} - tested - RESULTS <= {"equivalence"}
+    assert "equivalence.translate(" in text
+    assert all(a < b for a, b in pairwise(bridges.__all__))
