@@ -12,7 +12,14 @@ author = "The hopfield-diffusion developers"
 project_copyright = f"2026, {author}"
 release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "gallery", "reference"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx_copybutton",
+    "gallery",
+    "reference",
+    "speed",
+]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 2
 

@@ -1,0 +1,47 @@
+"""Sphinx extension: the table of speeds, from the record of a `make bench` in docs/speed.json.
+
+    ```{speed}          the machine, and a table of the rows
+"""
+
+import json
+from pathlib import Path
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
+
+RECORD = Path(__file__).with_name("speed.json")
+
+
+class Speed(SphinxDirective):
+    """What was measured on which machine."""
+
+    def run(self):
+        self.env.note_dependency(str(RECORD))
+        record = json.loads(RECORD.read_text())
+        found = record["machine"]
+        lines = [
+            f"Measured on {record['date']}: {found['processor']}, {found['threads']} threads, "
+            f"torch {found['torch']}, float32 matrix product {found['product_gflops']:.0f} GF/s.",
+            "",
+            "| work | ours | against | ratio | goal |",
+            "|---|---|---|---|---|",
+            *(tell(row) for row in record["rows"]),
+        ]
+        holder = nodes.container()
+        self.state.nested_parse(StringList(lines), 0, holder)
+        return holder.children
+
+
+def tell(row):
+    """A row of the table; an indented one belongs to the one above it."""
+    what = row["what"]
+    name = f"… {what.strip()}" if what.startswith(" ") else what
+    cells = (name, row["ours"], row["against"], f"{row['ratio']:.3g}", row["goal"])
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def setup(app):
+    """What Sphinx calls."""
+    app.add_directive("speed", Speed)
+    return {"parallel_read_safe": True}
