@@ -15,6 +15,7 @@ from scipy import special
 
 from hopfield.checks import whole
 from hopfield.theory import checks
+from hopfield.theory.checks import Array
 from hopfield.theory.dense import dense_load_at_overlap, flip_information
 
 
