@@ -252,7 +252,7 @@ def subspace_signal_to_noise(
     directions = torch.cat(bases, 1)
     kept = torch.stack([jacobians.along(each, x, level, directions) for each in denoisers])
     means = torch.stack([each(x, level).detach() for each in denoisers])
-    pulls = (means - x) @ directions.to(means)
+    pulls = (means - x.to(means)) @ directions.to(means)
     return SignalToNoise(_ratio(kept - 1, bases), _ratio(pulls, bases))
 
 

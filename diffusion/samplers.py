@@ -126,8 +126,8 @@ def noise_levels(
     Parameters
     ----------
     start : largest noise level, positive.
-    steps : number of steps, at least 2; the last, from 10⁻³ widths to 0, is no more than the
-        denoiser.
+    steps : number of steps, at least 2; the last, from 10⁻³ widths, or half of the level before
+        it if that is less, to 0, is no more than the denoiser.
     width : standard deviation of the narrowest structure that must be resolved, positive.
     jumps : noise levels at which the denoiser is discontinuous, as under guidance that is
         switched: a level is added on either side, so that no step crosses them.
@@ -149,10 +149,10 @@ def noise_levels(
         if not 0 < value < math.inf:
             raise ValueError(f"{name} must be positive and finite, got {value}")
     top, count = math.asinh(start / width), checks.whole("steps", steps, low=2) - 1
-    last = min(_BELOW_WIDTH * width, start / 2)
     if any(math.isnan(jump) for jump in jumps):
         raise ValueError("jumps must be noise levels, got NaN")
     inner = [width * math.sinh(top * (1 - k / count)) for k in range(1, count)]
+    last = min(_BELOW_WIDTH * width, (inner[-1] if inner else start) / 2)
     sides = [s for jump in jumps for s in (jump, jump * _JUMPED) if last < jump * _JUMPED < start]
     return [float(start), *sorted({*inner, *sides}, reverse=True), last, 0.0]
 

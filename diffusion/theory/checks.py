@@ -64,11 +64,11 @@ def query(x: ArrayLike, variances: Array) -> Array:
     return np.broadcast_to(array, variances.shape)
 
 
-def size(P: ArrayLike) -> Array:
+def size(P: ArrayLike, name: str = "P") -> Array:
     """A number of data points, more than 1."""
     array = np.asarray(P, dtype=np.float64)
     if not (np.isfinite(array) & (array > 1)).all():
-        raise ValueError(f"P must be a number of points above 1, got {_worst(array)}")
+        raise ValueError(f"{name} must be a number of points above 1, got {_worst(array)}")
     return array
 
 

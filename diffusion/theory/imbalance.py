@@ -334,7 +334,7 @@ def class_collapse_time(points: ArrayLike, variance: ArrayLike, dimension: int) 
     >>> class_collapse_time([20, 2000], 0.4, 100).round(3)
     array([1.006, 0.617])
     """
-    n, d = checks.size(points), checks.positive("dimension", dimension)
+    n, d = checks.size(points, "points"), checks.positive("dimension", dimension)
     with np.errstate(over="ignore"):
         return np.log1p(checks.positive("variance", variance) / np.expm1(2 / d * np.log(n))) / 2
 

@@ -80,7 +80,9 @@ def dense_load(beta: ArrayLike, noise: ArrayLike = 0.0, ensemble: str = "spheric
     elif ensemble == "spherical":
         load = lam - sphere_log_average(lam * np.sqrt(1 + s**2))
     else:
-        load = lam - _log_cosh(lam[..., None] * (1 + s[..., None] * _Z)) @ _WEIGHTS
+        y = lam[..., None] * (1 + s[..., None] * _Z)  # of mean λ, so that nothing large cancels
+        warm = math.log(2) - np.logaddexp(0, -2 * y) @ _WEIGHTS
+        load = np.where(lam > 1, warm, lam - _log_cosh(np.minimum(y, 1e3)) @ _WEIGHTS)
     return np.where(cold, limit, load)[()]
 
 
