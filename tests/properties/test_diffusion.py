@@ -1,6 +1,7 @@
 """Schedules, exact denoisers and samplers of `diffusion`: what holds for any input they allow."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -244,7 +245,7 @@ def test_noise_levels_fall_from_the_first_to_zero(start, steps, width, jump):
     path = noise_levels(start, steps, width, [jump])
     assert path[0] == start
     assert path[-1] == 0
-    assert all(high > low for high, low in zip(path[:-1], path[1:], strict=True))
+    assert all(high > low for high, low in pairwise(path))
     assert len(path) in (steps + 1, steps + 2, steps + 3)
     point = torch.zeros(1, 1)
     assert torch.isfinite(sample(lambda x, _: 0 * x, point + start, VE(), levels=path)).all()
@@ -373,5 +374,5 @@ def test_numbers_out_of_range_are_refused_by_name(wrong):
         with refused(name):
             call()
     for start in (wrong, 0.0, 1e4):  # at 1e4 the Ornstein–Uhlenbeck process has no signal left
-        with pytest.raises(ValueError, match="start|time"):
+        with pytest.raises(ValueError, match=r"start|time"):
             sample(denoiser, x, OU(), start=start)
