@@ -114,14 +114,20 @@ class Keys:
 
     def _fold(self, queries: Tensor, work: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         """logsumexp, mean ξ and mean −|ξ|²/2 of one block of queries, key block by key block."""
-        total = torch.full((len(queries), 1), -math.inf, dtype=work, device=queries.device)
+        # Logits of 10¹² know a sum of exponentials to 10⁻⁴: it is kept apart from the maximum,
+        # which has no rounding, lest the weights sum to something else than 1.
+        top = torch.full((len(queries), 1), -math.inf, dtype=work, device=queries.device)
+        mass = torch.zeros_like(top)
         mean = torch.zeros(len(queries), self.array.shape[1], dtype=work, device=queries.device)
         for keys in self._key_blocks(queries):
             logits = queries @ keys.T
-            grown = torch.logaddexp(total, torch.logsumexp(logits, 1, keepdim=True))
-            mean = mean * torch.exp(total - grown) + torch.exp(logits - grown) @ keys
-            total = grown
-        return total, mean[:, :-1], mean[:, -1]
+            higher = torch.maximum(top, logits.detach().amax(1, keepdim=True))
+            kept, shares = torch.exp(top - higher), torch.exp(logits - higher)
+            mass = mass * kept + shares.sum(1, keepdim=True)
+            mean = mean * kept + shares @ keys
+            top = higher
+        mean = mean / mass
+        return top + mass.log(), mean[:, :-1], mean[:, -1]
 
 
 def _at(keys: Tensor, work: torch.dtype) -> Tensor:

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_LEAST_LEVEL = 1e-150  # below it 1/σ² is not a number of double precision
+_LEVELS = {torch.float64: (1e-150, 1e150)}  # σ whose σ² and 1/σ² are numbers of the precision
+_SINGLE = (1e-18, 1e18)
 Seed = int | torch.Generator | None
 Level = float | Tensor  # a noise level σ: one for the batch, or one a row
 
@@ -42,8 +43,11 @@ def noise_level(sigma: Level, x: Tensor) -> Tensor:
         raise ValueError(
             f"sigma must be a number or have shape ({len(x)},), got {tuple(level.shape)}"
         )
-    if not (torch.isfinite(level) & (level > _LEAST_LEVEL)).all():
-        worst = float(level.min()) if level.numel() else float("nan")
+    low, high = _LEVELS.get(x.dtype, _SINGLE)
+    if not ((level >= low) & (level <= high)).all():
+        worst = float(level.min() if bool((level < low).any()) else level.max())
+        if 0 < worst < math.inf:
+            raise ValueError(f"sigma must lie in [{low:g}, {high:g}] for {x.dtype}, got {worst:g}")
         raise ValueError(f"sigma must be positive and finite, got {worst:g}")
     return level.reshape(-1, 1).expand(len(x), 1)
 
@@ -66,6 +70,8 @@ def rows_of_classes(labels: Any, points: int) -> list[Tensor]:
             f"labels must be whole numbers from 0, of shape ({points},), "
             f"got {given.dtype} of shape {tuple(given.shape)}"
         )
+    if points == 0:
+        raise ValueError("labels must be those of at least one point, got none")
     rows = [(given == c).nonzero().squeeze(1) for c in range(int(given.max()) + 1)]
     for c, own in enumerate(rows):
         if len(own) == 0:

@@ -199,6 +199,7 @@ class EmpiricalDenoiser(ExactDenoiser):
         result = x.new_empty(len(x), along.shape[1])
         for rows in self._blocks(len(x)):
             weights = self._keys.weights(x[rows], beta[rows]).double()
+            weights = weights / weights.sum(1, keepdim=True)  # else E a² − (E a)² is their error
             variance = weights @ along.square() - (weights @ along).square()
             result[rows] = variance.clamp(min=0) * beta[rows]
         return result

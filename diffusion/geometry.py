@@ -252,7 +252,7 @@ def subspace_signal_to_noise(
     directions = torch.cat(bases, 1)
     kept = torch.stack([jacobians.along(each, x, level, directions) for each in denoisers])
     means = torch.stack([each(x, level).detach() for each in denoisers])
-    pulls = (means - x) @ directions.to(means)
+    pulls = (means - x.to(means)) @ directions.to(means)
     return SignalToNoise(_ratio(kept - 1, bases), _ratio(pulls, bases))
 
 
@@ -290,9 +290,11 @@ def _per_subspace(values: Tensor, bases: Sequence[Tensor]) -> Tensor:
 
 
 def _ratio(values: Tensor, bases: Sequence[Tensor]) -> Tensor:
-    """|mean| over root total variance of values (denoisers, B, Σ m_A), a subspace."""
+    """|mean| over root total variance of values (denoisers, B, Σ m_A), a subspace; 0 without
+    a signal, also where there is no noise either."""
     signal = _per_subspace(values.mean(0).square(), bases)
-    return (signal / _per_subspace(values.var(0), bases)).sqrt()
+    ratio = (signal / _per_subspace(values.var(0), bases)).sqrt()
+    return torch.where(signal > 0, ratio, 0.0)
 
 
 def _half_count(s: Tensor) -> tuple[Tensor, Tensor]:
@@ -350,4 +352,4 @@ def _bundle(denoiser: DenoiserLike, x: Tensor, level: Tensor, generator: torch.G
         y = y + sigma * checks.normal_like(y, generator)
         scores = (denoiser(y, sigma.expand(count)) - y).detach() / sigma
         values.append(torch.linalg.svdvals(scores / count**0.5))
-    return torch.stack(values)
+    return torch.stack(values) if values else x.new_empty(x.shape)

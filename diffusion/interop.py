@@ -328,7 +328,7 @@ class AzulaDenoiser(_ForeignDenoiser):
         super().__init__(model, shape, (math.exp(ends[0]), math.exp(ends[1])), inputs)
 
     def _mean(self, images: Tensor, sigma: Tensor) -> Tensor:
-        if bool((sigma == sigma[:1]).all()):
+        if len(sigma) and bool((sigma == sigma[:1]).all()):
             sigma = sigma[0]  # all that azula's analytical denoisers take
         t = self._time(sigma)
         alpha = self._column(self._schedule(t)[0], images)

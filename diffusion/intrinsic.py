@@ -37,7 +37,8 @@ def likelihood_dimension(data: Tensor, neighbours: int = 20) -> float:
 
     Raises
     ------
-    ValueError : a wrong shape, not finite, repeated points, or too few points.
+    ValueError : a wrong shape, not finite, repeated points, too few points, or all neighbours
+        at one distance, as on a grid.
 
     Examples
     --------
@@ -48,7 +49,7 @@ def likelihood_dimension(data: Tensor, neighbours: int = 20) -> float:
     """
     distances, _ = _around(data, checks.whole("neighbours", neighbours, low=3))
     logs = np.log(distances[:, -1:] / distances[:, :-1])
-    return float(1 / logs.mean())
+    return float(1 / _spread(logs).mean())
 
 
 def two_nn_dimension(data: Tensor, method: str = "fit", discard: float = 0.1) -> float:
@@ -67,8 +68,8 @@ def two_nn_dimension(data: Tensor, method: str = "fit", discard: float = 0.1) ->
 
     Raises
     ------
-    ValueError : a wrong shape, not finite, repeated points, too few points, an unknown
-        method, or a fraction outside [0, 1).
+    ValueError : a wrong shape, not finite, repeated points, too few points, all neighbours
+        at one distance (a grid), an unknown method, or a fraction outside [0, 1).
 
     Examples
     --------
@@ -84,10 +85,11 @@ def two_nn_dimension(data: Tensor, method: str = "fit", discard: float = 0.1) ->
     logs = np.sort(np.log(distances[:, 1] / distances[:, 0]))
     n = len(logs)
     if method == "likelihood":
-        return float((n - 1) / logs.sum())
+        return float((n - 1) / _spread(logs).sum())
     kept = min(n - 1, max(1, int(n * (1 - discard))))  # 1 − F of the last one is 0
     heights = -np.log1p(-np.arange(1, kept + 1) / n)
-    return float(heights @ logs[:kept] / (logs[:kept] @ logs[:kept]))
+    logs = _spread(logs[:kept])
+    return float(heights @ logs / (logs @ logs))
 
 
 def local_pca_dimension(data: Tensor, neighbours: int = 30, explained: float = 0.95) -> Tensor:
@@ -149,9 +151,21 @@ def participation_ratio(data: Tensor) -> float:
     if len(points) < 2 or not np.ptp(points, axis=0).any():
         raise ValueError(f"data must hold at least 2 different points, got {points.shape}")
     # tr² / |·|² of the covariance is that of the smaller Gram matrix: no spectrum is needed
+    points = points / np.abs(points).max()  # powers of four neither overflow nor vanish
     points = points - points.mean(0)
+    points /= np.abs(points).max()
     gram = points.T @ points if points.shape[1] <= len(points) else points @ points.T
     return float(np.trace(gram) ** 2 / np.square(gram).sum())
+
+
+def _spread(logs: np.ndarray) -> np.ndarray:
+    """Logarithms of distance ratios. Raises ValueError if they are all 0."""
+    if not logs.any():
+        raise ValueError(
+            "data must have neighbours at different distances, got equal ones, as on a grid: "
+            "such points have no local dimension"
+        )
+    return logs
 
 
 def _around(data: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -45,6 +45,8 @@ class LinearManifoldDenoiser(ExactDenoiser):
     def __init__(self, F: Tensor) -> None:
         self.F = checks.points("F", F)
         self.dimension = len(self.F)
+        if self.dimension == 0:
+            raise ValueError(f"F must have at least one row, got {tuple(self.F.shape)}")
         self._basis, singular, _ = torch.linalg.svd(self.F, full_matrices=False)
         self.variances = singular.square()  # (min(d, m),) eigenvalues of F Fᵀ, descending
 
@@ -164,16 +166,18 @@ def manifold_factors(
     tensor([1.0000, 1.0000, 0.0100, 0.0100], dtype=torch.float64)
     """
     checks.choice("kind", kind, ("orthonormal", "gaussian"))
-    checks.whole("dimension", dimension)
-    if len(subspaces) != len(variances) or not subspaces:
+    dimension = checks.whole("dimension", dimension)
+    if len(subspaces) != len(variances) or len(subspaces) == 0:
         raise ValueError(
             f"variances must be one a subspace, got {len(variances)} for {len(subspaces)} subspaces"
         )
-    if not min(variances) > 0:
-        raise ValueError(f"variances must be positive, got {min(variances)}")
-    columns = sum(checks.whole("subspaces", size) for size in subspaces)
-    scales = torch.tensor(variances, dtype=torch.float64).sqrt()
-    scales = scales.repeat_interleave(torch.tensor(subspaces))
+    wrong = [one for one in variances if not 0 < one < math.inf]
+    if wrong:
+        raise ValueError(f"variances must be positive and finite, got {wrong[0]}")
+    sizes = [checks.whole("subspaces", size) for size in subspaces]
+    columns = sum(sizes)
+    scales = torch.as_tensor(variances, dtype=torch.float64).sqrt()
+    scales = scales.repeat_interleave(torch.tensor(sizes))
     shape = torch.empty(dimension, columns, dtype=torch.float64)
     gaussian = checks.normal_like(shape, checks.generator_from(seed, "manifold_factors"))
     if kind == "gaussian":

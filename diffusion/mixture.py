@@ -29,6 +29,7 @@ from diffusion.classes import ClassOfRow, SharedCovariance
 from diffusion.denoisers import Denoiser, ExactDenoiser
 
 _NUMBERS = 2**22  # numbers of a block held at once
+_LOSS = 1e-2  # largest error of a logit that single precision may cause
 _ROUNDING = 1e-5  # allowed error of a sum of weights, or of the symmetry of a covariance
 
 
@@ -102,7 +103,8 @@ class GaussianMixtureDenoiser(ExactDenoiser):
 
     def log_density(self, x: Tensor, sigma: Level) -> Tensor:
         """log p_σ(x) of the noised density, (B,). Arguments and errors as for a call."""
-        return torch.cat([torch.logsumexp(p.logits, 1) for p in self._posteriors(x, sigma)])
+        parts = [torch.logsumexp(p.logits, 1) for p in self._posteriors(x, sigma)]
+        return torch.cat(parts).to(self.means)
 
     def responsibilities(self, x: Tensor, sigma: Level) -> Tensor:
         """Posterior class probabilities p_k(x), (B, K). Arguments and errors as for a call."""
@@ -191,7 +193,8 @@ class GaussianMixtureDenoiser(ExactDenoiser):
         True
         """
         generator = checks.generator_from(seed, "draw", self.means.device)
-        shape = self.means.new_empty(checks.whole("count", count), self.dimension)
+        count = checks.whole("count", count)
+        shape = self.means.new_empty(count, self.dimension)
         labels = torch.multinomial(
             self.weights.to(generator.device), count, replacement=True, generator=generator
         ).to(self.means.device)
@@ -213,22 +216,38 @@ class GaussianMixtureDenoiser(ExactDenoiser):
     def _posteriors(self, x: Tensor, sigma: Level) -> Iterator[_Posterior]:
         """What is known of the clean point and its class, block of rows by block."""
         x = checks.points("x", x, dimension=self.dimension).to(self.means)
-        variance = checks.noise_level(sigma, x).square().to(x)
+        variance = checks.noise_level(sigma, x).square()
         full = self._basis is not None
         size = max(1, _NUMBERS // (self.means.numel() * (self.dimension if full else 1)))
         for rows, v in zip(x.split(size), variance.split(size), strict=True):
-            total = self._eigenvalues + v[:, :, None]
+            total = self._eigenvalues + v.to(x)[:, :, None]
             pull = self._into_basis(rows[:, None, :] - self.means) / total
-            energy = (pull.square() * total + torch.log(2 * math.pi * total)).sum(2) / 2
-            logits = self._log_weights - energy
+            logits = self._logits(pull, total)
+            if x.dtype != torch.float64 and not self._precise(logits):
+                logits = self._logits(pull.double(), self._eigenvalues.double() + v[:, :, None])
+            mass = torch.softmax(logits, 1).to(x)
             yield _Posterior(
                 logits=logits,
-                mass=torch.softmax(logits, 1),
+                mass=mass,
                 mean=self.means + self._from_basis(self._eigenvalues * pull),
                 score=-self._from_basis(pull),
                 gain=self._eigenvalues / total,
-                variance=v.squeeze(1),
+                variance=v.squeeze(1).to(x),
             )
+
+    def _logits(self, pull: Tensor, total: Tensor) -> Tensor:
+        """log π_k p_σ^k(x), (B, K)."""
+        energy = (pull.square() * total + torch.log(2 * math.pi * total)).sum(2) / 2
+        return self._log_weights - energy
+
+    @staticmethod
+    def _precise(logits: Tensor) -> bool:
+        """Whether logits of single precision have their digits; not so if they overflowed."""
+        if len(logits) == 0:
+            return True
+        largest = torch.where(logits == -math.inf, 0.0, logits.detach()).abs().max()
+        lost = bool((logits == -math.inf).all(1).any())
+        return not lost and float(largest) * torch.finfo(logits.dtype).eps <= _LOSS
 
     def _jacobian(self, posterior: _Posterior) -> Tensor:
         spread = posterior.spread()

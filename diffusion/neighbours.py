@@ -15,6 +15,7 @@ stopped at a noise level σ carry noise √(d − D)σ across the manifold: deno
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
@@ -123,7 +124,8 @@ def calibrated_distance(
     if not scale > 0:
         raise ValueError(f"scale must be positive, got {scale}")
     near = neighbour_distances(samples, data, checks.whole("neighbours", neighbours, low=2))
-    return near[:, 0] / (scale * near.mean(1))
+    usual = scale * near.mean(1)
+    return torch.where(usual > 0, near[:, 0] / usual, 0.0)  # a copy of points that are repeated
 
 
 def copy_fraction(
@@ -150,7 +152,7 @@ def copy_fraction(
 
     Raises
     ------
-    ValueError : a wrong shape, no sample, or no held-out point.
+    ValueError : a wrong shape, no sample, no held-out point, or a threshold that is NaN.
 
     Examples
     --------
@@ -158,6 +160,8 @@ def copy_fraction(
     >>> copy_fraction(points[:50] + 0.01, points[:200], points[200:]).excess
     1.0
     """
+    if math.isnan(threshold):
+        raise ValueError("threshold must be a number, got NaN")
     rates, errors = [], []
     for name, value in (("samples", samples), ("held_out", held_out)):
         value = checks.points(name, value)

@@ -7,8 +7,8 @@ table 1). With the mean μ and the rms deviation s of the data, y = x − μ,
     c_skip = s²/(σ² + s²),   c_out = σs/sqrt(σ² + s²),   c_in = 1/sqrt(σ² + s²),
 
 so that F = 0 is the exact denoiser of a Gaussian of variance s², D → x as σ → 0, and
-D → μ as σ → ∞ whatever F says. Outside the noise levels a network was trained at it is
-asked about the nearest of them: the coefficients alone then follow σ.
+D → μ + sF as σ → ∞, where F should vanish. Outside the noise levels a network was trained
+at it is asked about the nearest of them: the coefficients alone then follow σ.
 
 A network with classes also takes a label a row; one more label, "none", stands for the
 mixture of all. D is not a gradient in general, and its Jacobian not symmetric.

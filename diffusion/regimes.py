@@ -72,11 +72,11 @@ def planted_posterior(
     >>> planted_posterior(denoiser, sigma=0.05, draws=4, seed=0).participation
     tensor([1., 1., 1., 1.])
     """
-    data, n = denoiser.data, len(denoiser)
+    data, n, draws = denoiser.data, len(denoiser), checks.whole("draws", draws)
     classes = _one_hot(labels, data)
     generator = checks.generator_from(seed, "planted_posterior", data.device)
     order = torch.randperm(n, generator=generator, device=generator.device).to(data.device)
-    own = order[torch.arange(checks.whole("draws", draws), device=data.device) % n]
+    own = order[torch.arange(draws, device=data.device) % n]
     checks.noise_level(sigma, data)
     noise = checks.normal_like(data.new_empty(draws, data.shape[1]), generator)
     x = data[own] + sigma * noise

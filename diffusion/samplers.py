@@ -89,7 +89,7 @@ def sample(
     """
     x = checks.points("x", x)
     checks.choice("method", method, METHODS)
-    checks.whole("steps", steps)
+    steps = checks.whole("steps", steps)
     if levels is not None:
         if start is not None:
             raise ValueError(f"start must be left out where levels are given, got {start}")
@@ -99,6 +99,8 @@ def sample(
         raise ValueError(f"start must be a time above stop = {stop}, got {start}")
     else:
         first, last = (float(schedule.noise_level(time)) for time in (start, stop))
+        if not math.isfinite(first):
+            raise ValueError(f"start must be a time that leaves some signal, got {start}")
         path = _levels(first, last, steps, getattr(denoiser, "noise_range", (0.0,))[0])
     if method == "ancestral" and not hasattr(denoiser, "posterior_sample"):
         raise ValueError(
@@ -124,8 +126,8 @@ def noise_levels(
     Parameters
     ----------
     start : largest noise level, positive.
-    steps : number of steps, at least 2; the last, from 10⁻³ widths to 0, is no more than the
-        denoiser.
+    steps : number of steps, at least 2; the last, from 10⁻³ widths, or half of the level before
+        it if that is less, to 0, is no more than the denoiser.
     width : standard deviation of the narrowest structure that must be resolved, positive.
     jumps : noise levels at which the denoiser is discontinuous, as under guidance that is
         switched: a level is added on either side, so that no step crosses them.
@@ -136,7 +138,7 @@ def noise_levels(
 
     Raises
     ------
-    ValueError : start or width not positive and finite, or steps below 2.
+    ValueError : start or width not positive and finite, steps below 2, or a jump that is NaN.
 
     Examples
     --------
@@ -147,8 +149,10 @@ def noise_levels(
         if not 0 < value < math.inf:
             raise ValueError(f"{name} must be positive and finite, got {value}")
     top, count = math.asinh(start / width), checks.whole("steps", steps, low=2) - 1
-    last = min(_BELOW_WIDTH * width, start / 2)
+    if any(math.isnan(jump) for jump in jumps):
+        raise ValueError("jumps must be noise levels, got NaN")
     inner = [width * math.sinh(top * (1 - k / count)) for k in range(1, count)]
+    last = min(_BELOW_WIDTH * width, (inner[-1] if inner else start) / 2)
     sides = [s for jump in jumps for s in (jump, jump * _JUMPED) if last < jump * _JUMPED < start]
     return [float(start), *sorted({*inner, *sides}, reverse=True), last, 0.0]
 
@@ -217,6 +221,8 @@ def uturn(
     x = checks.points("x", x)
     generator = checks.generator_from(seed, "uturn", x.device)
     noised = noise_to(x, schedule, time, generator)
+    if not time > 0:
+        raise ValueError(f"time must be above 0, got {time}")
     return sample(denoiser, noised, schedule, method, steps, start=time, seed=generator)
 
 

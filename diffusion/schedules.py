@@ -48,8 +48,9 @@ class Schedule(ABC):
     def time(self, noise_level: float | Tensor) -> Tensor:
         """The time at which the noise level is `noise_level` ≥ 0."""
         level = torch.as_tensor(noise_level, dtype=torch.float64)
-        if not (level >= 0).all():
-            raise ValueError(f"noise_level must be at least 0, got {float(level.min()):g}")
+        if not ((level >= 0) & torch.isfinite(level)).all():
+            worst = float(level.min() if bool((level < 0).any()) else level.max())
+            raise ValueError(f"noise_level must be at least 0 and finite, got {worst:g}")
         return self._inverse(level)
 
     def _time(self, time: float | Tensor) -> Tensor:

@@ -183,7 +183,8 @@ def denoising_error(
     level = checks.noise_level(sigma, points)
     generator = checks.generator_from(seed, "denoising_error", points.device)
     total = points.new_zeros(len(points))
-    for _ in range(checks.whole("draws", draws)):
+    draws = checks.whole("draws", draws)
+    for _ in range(draws):
         noised = points + level.to(points) * checks.normal_like(points, generator)
         found = denoiser(noised, level.squeeze(1).to(points.dtype)).to(points)
         total += (found - points).square().mean(1)

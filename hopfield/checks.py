@@ -48,9 +48,9 @@ def spins(name: str, value: Any, *, columns: int | None = None) -> Tensor:
     return tensor
 
 
-def stored(name: str, value: Any, *, binary: bool) -> Tensor:
+def stored(name: str, value: Any, *, binary: bool, columns: int | None = None) -> Tensor:
     """`value` as a set of at least one pattern, ±1 if `binary`."""
-    tensor = spins(name, value) if binary else matrix(name, value)
+    tensor = (spins if binary else matrix)(name, value, columns=columns)
     if len(tensor) == 0:
         raise ValueError(f"{name} must hold at least one pattern, got shape {tuple(tensor.shape)}")
     return tensor

@@ -6,8 +6,6 @@ every rule: a self-coupling freezes spins, and the stabilities it adds are not b
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -76,9 +74,7 @@ def pseudo_inverse(patterns: Tensor) -> Tensor:
     True
     """
     patterns = checks.stored("patterns", patterns, binary=True)
-    _, singular, rows = torch.linalg.svd(patterns, full_matrices=False)
-    smallest = singular[0] * max(patterns.shape) * torch.finfo(patterns.dtype).eps
-    basis = rows[singular > smallest]
+    _, basis = _span(patterns)
     projector = basis.T @ basis
     # Σ_{j≠i} 𝒫_ij² = 𝒫_ii(1 − 𝒫_ii): where 𝒫_ii = 1 the row is rounding noise, which
     # sign() would take for a field.
@@ -154,9 +150,17 @@ def dreaming_kernel(patterns: Tensor, time: float) -> Tensor:
     """
     patterns = checks.stored("patterns", patterns, binary=True)
     time = checks.number("time", time, low=0)
-    if math.isinf(time):
+    epsilon = torch.finfo(patterns.dtype).eps
+    if time * epsilon > 1:  # the two differ by 1/t
         return pseudo_inverse(patterns)
     count, size = patterns.shape
+    if time > epsilon**-0.5:
+        # I + tC is then as good as singular where patterns depend on each other.
+        singular, rows = _span(patterns)
+        spectrum = singular.square() / size  # (1 + t)λ/(1 + tλ), divided by t
+        kept = (1 / time + 1) * spectrum / (1 / time + spectrum)
+        couplings = (rows.T * kept) @ rows
+        return ((couplings + couplings.T) / 2).fill_diagonal_(0.0)
     # Divided by 1 + t, the matrix stays of order one however late the time.
     mixed = (torch.eye(count).to(patterns) + time * (patterns @ patterns.T) / size) / (1 + time)
     couplings = patterns.T @ torch.linalg.solve(mixed, patterns) / size
@@ -258,3 +262,11 @@ def paramagnetic_unlearning(couplings: Tensor, rate: float, beta: float) -> Tens
     identity = torch.eye(len(couplings)).to(couplings)
     unlearned = couplings - rate * torch.linalg.inv(identity - beta * couplings)
     return ((unlearned + unlearned.T) / 2).fill_diagonal_(0.0)
+
+
+def _span(patterns: Tensor) -> tuple[Tensor, Tensor]:
+    """Singular values (r,) above rounding, and an orthonormal basis (r, N) of the patterns."""
+    _, singular, rows = torch.linalg.svd(patterns, full_matrices=False)
+    smallest = singular[0] * max(patterns.shape) * torch.finfo(patterns.dtype).eps
+    kept = singular > smallest
+    return singular[kept], rows[kept]

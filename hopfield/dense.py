@@ -173,12 +173,13 @@ class DenseMemory:
         Raises
         ------
         ValueError : states of a wrong shape or kind, an unknown dynamics, asynchronous
-            dynamics of real states.
+            dynamics of real states, a negative tolerance.
         """
         given = self._states(states)
         allowed = ("synchronous",) if self.states == "real" else ("asynchronous", "synchronous")
         dynamics = checks.choice("dynamics", dynamics or allowed[0], allowed)
         max_sweeps = checks.whole("max_sweeps", max_sweeps, low=0)
+        tolerance = checks.number("tolerance", tolerance, low=0)
         with torch.no_grad():
             if self.states == "real":
                 return fixed_point(self.step, given, max_sweeps, tolerance)
@@ -272,9 +273,16 @@ class DenseMemory:
         return overlaps**exponent
 
     def _polynomial_step(self, states: Tensor) -> Tensor:
-        pull = torch.zeros_like(states)
+        """Only the direction of the pull counts: overlaps are taken in units of the largest so
+        far, lest their powers overflow, or vanish and leave the state where it is."""
+        pull, largest = torch.zeros_like(states), torch.zeros_like(states[:, :1])
         for rows, block in self._blocks(states):
-            pull[rows] += self._power(states[rows] @ block.T / self.size, self.degree - 1) @ block
+            m = self._power(states[rows] @ block.T / self.size, 1)
+            top = torch.maximum(largest[rows], m.abs().amax(1, keepdim=True))
+            unit = torch.where(top > 0, top, 1.0)
+            pull[rows] *= (largest[rows] / unit) ** (self.degree - 1)
+            pull[rows] += (m / unit) ** (self.degree - 1) @ block
+            largest[rows] = top
         norm = pull.norm(dim=1, keepdim=True)
         return torch.where(norm > 0, math.sqrt(self.size) * pull / norm, states)
 

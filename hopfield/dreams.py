@@ -84,7 +84,7 @@ def unlearn(
     max_sweeps = checks.whole("max_sweeps", max_sweeps)
     couplings = checks.square("couplings", couplings)
     if patterns is not None:
-        patterns = checks.spins("patterns", patterns, columns=len(couplings))
+        patterns = checks.stored("patterns", patterns, binary=True, columns=len(couplings))
     run = Run(couplings, rate, patterns, retrieval, seed, replicas=batch)
     nothing = np.empty((0, len(couplings)))
 

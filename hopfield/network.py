@@ -47,9 +47,19 @@ def stabilities(couplings: Tensor, patterns: Tensor) -> Tensor:
     """
     couplings = checks.square("couplings", couplings)
     patterns = checks.spins("patterns", patterns, columns=len(couplings)).to(couplings.dtype)
-    norms = couplings.norm(dim=1)
+    norms = row_norms(couplings)
     scale = torch.where(norms > 0, norms, torch.ones_like(norms))
     return patterns * (patterns @ couplings.T) / scale
+
+
+def row_norms(couplings: Tensor) -> Tensor:
+    """‖J_i‖, (N,), also where the squares of the entries are no numbers of their precision."""
+    norms, limits = couplings.norm(dim=1), torch.finfo(couplings.dtype)
+    if ((norms < math.sqrt(limits.tiny / limits.eps)) | ~torch.isfinite(norms)).any():
+        largest = couplings.abs().amax(1)
+        unit = torch.where(largest > 0, largest, 1.0)
+        norms = largest * (couplings / unit[:, None]).norm(dim=1)
+    return norms
 
 
 class HopfieldNetwork:
@@ -133,7 +143,7 @@ class HopfieldNetwork:
         given = checks.spins("states", states, columns=self.size).detach()
         checks.choice("dynamics", dynamics, ("asynchronous", "synchronous"))
         checks.number("temperature", temperature, low=0)
-        checks.whole("max_sweeps", max_sweeps, low=0)
+        max_sweeps = checks.whole("max_sweeps", max_sweeps, low=0)
         generator = checks.generator_from(seed, "relax", given.device)
         if dynamics == "synchronous":
             result = self._synchronous(given, temperature, max_sweeps, generator)
@@ -149,7 +159,7 @@ class HopfieldNetwork:
     @staticmethod
     def _tie(couplings: Tensor) -> Tensor:
         epsilon = torch.finfo(couplings.dtype).eps
-        return 4 * math.sqrt(len(couplings)) * epsilon * couplings.norm(dim=1)
+        return 4 * math.sqrt(len(couplings)) * epsilon * row_norms(couplings)
 
     def _step(self, spins: Tensor, tie: Tensor) -> Tensor:
         fields = spins @ self.couplings.T

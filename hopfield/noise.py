@@ -25,7 +25,7 @@ from torch import Tensor
 
 from hopfield import checks
 from hopfield.checks import Seed
-from hopfield.network import HopfieldNetwork, stabilities
+from hopfield.network import HopfieldNetwork, row_norms, stabilities
 from hopfield.patterns import flip_spins
 
 Noise = Callable[[Tensor, Tensor, float, torch.Generator], Tensor]
@@ -91,8 +91,8 @@ class FixedPoint:
     ) -> Tensor:
         """States (B, N) reached from `overlap`, in [0, 1], with `targets` (B, N)."""
         generator = checks.generator_from(seed, "training noise")
-        start = Uniform()(couplings, targets, overlap, generator)
-        network = HopfieldNetwork(couplings if self.landscape is None else self.landscape)
+        network = HopfieldNetwork(_landscape(couplings, self.landscape))
+        start = Uniform()(network.couplings, targets, overlap, generator)
         return network.relax(start, max_sweeps=self.max_sweeps, seed=generator).states
 
 
@@ -133,8 +133,8 @@ class Thermal:
     ) -> Tensor:
         """States (B, N) started at `overlap`, in [0, 1], with `targets` (B, N)."""
         generator = checks.generator_from(seed, "training noise")
-        start = Uniform()(couplings, targets, overlap, generator)
-        network = HopfieldNetwork(couplings if self.landscape is None else self.landscape)
+        network = HopfieldNetwork(_landscape(couplings, self.landscape))
+        start = Uniform()(network.couplings, targets, overlap, generator)
         return network.relax(
             start, temperature=self.temperature, max_sweeps=self.sweeps, seed=generator
         ).states
@@ -179,11 +179,10 @@ class Kawasaki:
         """States (B, N) at exactly `overlap`, in [0, 1], with `targets` (B, N)."""
         from hopfield import kernels  # numba is needed, and loaded, only here
 
-        targets = checks.spins("targets", targets, columns=len(couplings))
+        landscape = _landscape(couplings, self.landscape).to("cpu", torch.float64)
+        targets = checks.spins("targets", targets, columns=len(landscape))
         checks.number("overlap", overlap, low=0, high=1)
         generator = checks.generator_from(seed, "training noise")
-        landscape = couplings if self.landscape is None else self.landscape
-        landscape = landscape.to("cpu", torch.float64)
         spins = flip_spins(targets.to("cpu", torch.float64), overlap, generator).contiguous()
         kernels.kawasaki(
             landscape.T.contiguous().numpy(),
@@ -192,9 +191,16 @@ class Kawasaki:
             (spins @ landscape.T).numpy(),
             torch.randint(2**62, (len(spins),), generator=generator).numpy(),
             float(self.temperature),
-            self.sweeps,
+            int(self.sweeps),
         )
         return spins.to(targets)
+
+
+def _landscape(couplings: Tensor, frozen: Tensor | None) -> Tensor:
+    """The couplings (N, N) that states move in: the frozen ones if there are some."""
+    if frozen is None:
+        return checks.square("couplings", couplings)
+    return checks.square("landscape", frozen)
 
 
 def _check_landscape(landscape: Tensor | None) -> None:
@@ -267,7 +273,7 @@ def noise_structure(
     patterns = checks.stored("patterns", patterns, binary=True).to(network.couplings)
     delta = stabilities(network.couplings, patterns)
     states = checks.spins("states", states, columns=network.size).to(network.couplings)
-    norms = network.couplings.norm(dim=1)
+    norms = row_norms(network.couplings)
     if not (norms > 0).all():
         raise ValueError(
             f"couplings must have no empty row, got {int((norms == 0).sum())} rows of norm 0"

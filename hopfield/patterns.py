@@ -80,7 +80,7 @@ def clustered_patterns(
     >>> bool((xi[0] * xi[1]).mean() > 0.7)
     True
     """
-    checks.whole("per_cluster", per_cluster)
+    per_cluster = checks.whole("per_cluster", per_cluster)
     checks.number("overlap", overlap, low=0, high=1)
     generator = checks.generator_from(seed, "clustered_patterns")
     centres = random_patterns(clusters, N, generator, dtype=dtype)
@@ -104,7 +104,7 @@ def binarize(data: Tensor, threshold: float | Tensor | None = None) -> Tensor:
 
     Raises
     ------
-    ValueError : data not (P, N) or not finite; a threshold that does not fit it.
+    ValueError : data not (P, N) or not finite; a threshold that does not fit it, or NaN.
 
     Examples
     --------
@@ -118,6 +118,8 @@ def binarize(data: Tensor, threshold: float | Tensor | None = None) -> Tensor:
         raise ValueError(
             f"threshold must be a number or have shape ({values.shape[1]},), got {tuple(cut.shape)}"
         )
+    if cut.isnan().any():
+        raise ValueError(f"threshold must be a number, got {int(cut.isnan().sum())} NaN")
     return torch.where(values > cut, 1.0, -1.0).to(values.dtype)
 
 
@@ -135,7 +137,7 @@ def overlap(states: Tensor, patterns: Tensor) -> Tensor:
 
     Raises
     ------
-    ValueError : shapes that do not broadcast.
+    ValueError : shapes that do not broadcast, no spin, NaN or infinite entries.
 
     Examples
     --------
@@ -143,12 +145,19 @@ def overlap(states: Tensor, patterns: Tensor) -> Tensor:
     tensor([0.])
     """
     states, patterns = torch.as_tensor(states), torch.as_tensor(patterns)
-    if states.shape[-1] != patterns.shape[-1]:
+    shapes = f"{tuple(states.shape)} and {tuple(patterns.shape)}"
+    spins = states.shape[-1:]
+    if spins != patterns.shape[-1:] or spins in ((), (0,)):
         raise ValueError(
-            f"states and patterns must have the same number of spins, got {tuple(states.shape)} "
-            f"and {tuple(patterns.shape)}"
+            f"states and patterns must have the same number of spins, at least one, got {shapes}"
         )
-    return (states * patterns).sum(-1) / states.shape[-1]
+    try:
+        result = (states * patterns).sum(-1) / spins[0]
+    except RuntimeError as error:
+        raise ValueError(f"states and patterns must broadcast, got {shapes}") from error
+    if not torch.isfinite(result).all():
+        raise ValueError("states and patterns must be finite, got NaN or infinite entries")
+    return result
 
 
 def flip_spins(patterns: Tensor, overlap: float, seed: Seed = None) -> Tensor:

@@ -267,7 +267,7 @@ def _source(noise: str | Noise) -> Noise:
 
 def _rates(rate: float | Sequence[float], steps: int) -> Array:
     """(steps,): a number for all, or each entry of a sequence for an equal share."""
-    given = [rate] if isinstance(rate, int | float) else list(rate)
+    given = list(np.atleast_1d(np.asarray(rate, dtype=float)))
     if not given:
         raise ValueError("rate must be a number or a sequence of at least one, got an empty one")
     shares = np.array([checks.positive("rate", value) for value in given])

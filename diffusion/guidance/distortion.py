@@ -101,7 +101,8 @@ def distortion(
 
     Raises
     ------
-    ValueError : labels of another length, an unknown class, or a class with a single sample.
+    ValueError : labels of another length, an unknown class, a class with a single sample, no
+        sample, or a centre that is not (d,) and finite.
 
     Examples
     --------
@@ -112,6 +113,8 @@ def distortion(
     (True, [1.0, 1.0])
     """
     x = checks.points("samples", samples, dimension=mixture.dimension).double()
+    if len(x) == 0:
+        raise ValueError(f"samples must hold at least two points, got {tuple(x.shape)}")
     wanted = torch.as_tensor(labels, device=x.device)
     classes, counts = wanted.unique(return_counts=True)
     if wanted.shape != x.shape[:1] or classes.is_floating_point():
@@ -126,7 +129,12 @@ def distortion(
         )
     spreads, _ = mixture.spectra
     width = float(mixture.weights.double() @ spreads.double().sum(1)) ** 0.5
-    origin = torch.zeros_like(x[0]) if centre is None else torch.as_tensor(centre).to(x)
+    origin = torch.zeros_like(x[0])
+    if centre is not None:
+        given = torch.as_tensor(centre)
+        if given.ndim != 1:
+            raise ValueError(f"centre must have shape ({x.shape[1]},), got {tuple(given.shape)}")
+        origin = checks.points("centre", given[None], dimension=x.shape[1])[0].to(x)
     told = classify(samples) if classify is not None else most_probable(samples, mixture)
     hit = (torch.as_tensor(told, device=x.device) == wanted).double()
     covariances = mixture.covariances().double()
@@ -181,7 +189,7 @@ def vendi_score(samples: Tensor, width: float) -> float:
 
     Raises
     ------
-    ValueError : samples not (n, d) or not finite, or a width that is not positive.
+    ValueError : samples not (n, d), empty or not finite, or a width that is not positive.
 
     Examples
     --------
@@ -192,7 +200,9 @@ def vendi_score(samples: Tensor, width: float) -> float:
     x = checks.points("samples", samples).double()
     if not 0 < width < float("inf"):
         raise ValueError(f"width must be positive and finite, got {width}")
-    kernel = torch.exp(-torch.cdist(x, x).square() / (2 * width**2)) / len(x)
+    if len(x) == 0:
+        raise ValueError(f"samples must hold at least one point, got {tuple(x.shape)}")
+    kernel = torch.exp((torch.cdist(x, x) / width).square() / -2) / len(x)
     values = torch.linalg.eigvalsh(kernel).clamp(min=0)
     return float(torch.exp(-torch.xlogy(values, values).sum()))
 

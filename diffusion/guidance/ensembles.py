@@ -126,8 +126,8 @@ def fitted_classes(
 
     Raises
     ------
-    ValueError : labels of another length or kind, a class with less than two points, an
-        unknown covariance, or a ridge that is not positive.
+    ValueError : labels of another length or kind, a class with less than two points, data all
+        alike, an unknown covariance, or a ridge that is not positive.
 
     Examples
     --------
@@ -139,16 +139,12 @@ def fitted_classes(
     x = checks.points("data", data).double()
     checks.choice("covariance", covariance, ("own", "shared", "isotropic"))
     _positive(ridge=ridge)
-    told = torch.as_tensor(labels, device=x.device)
-    if told.shape != x.shape[:1] or told.is_floating_point():
-        raise ValueError(
-            f"labels must be whole numbers of shape ({len(x)},), got {told.dtype} of shape "
-            f"{tuple(told.shape)}"
-        )
-    counts = torch.bincount(told)
+    groups = [x[rows.to(x.device)] for rows in checks.rows_of_classes(labels, len(x))]
+    counts = torch.tensor([len(group) for group in groups])
     if counts.min() < 2:
         raise ValueError(f"labels must give two points a class or more, got {counts.tolist()}")
-    groups = [x[told == label] for label in range(len(counts))]
+    if (x == x[:1]).all():
+        raise ValueError(f"data must hold different points, got {len(x)} alike")
     d = x.shape[1]
     spread = torch.stack([torch.cov(group.T).reshape(d, d) for group in groups])
     share = counts / len(x)

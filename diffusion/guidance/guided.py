@@ -79,6 +79,7 @@ class GuidedDenoiser(_Pair):
 
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
         """Guided posterior mean, (B, d). Arguments and errors as for the two denoisers."""
+        x = checks.points("x", x)
         weight = self._weights(x, sigma)
         if isinstance(weight, Tensor):
             return (1 + weight) * self.conditional(x, sigma) - weight * self.unconditional(x, sigma)
@@ -91,9 +92,10 @@ class GuidedDenoiser(_Pair):
 
     def _weights(self, x: Tensor, sigma: Level) -> float | Tensor:
         """w, one number where the batch has one noise level, else (B, 1)."""
+        level = checks.noise_level(sigma, x)
         if not isinstance(sigma, Tensor) or sigma.numel() == 1:
             return weight_at(self.w, float(sigma))
-        levels, where = checks.noise_level(sigma, x).squeeze(1).unique(return_inverse=True)
+        levels, where = level.squeeze(1).unique(return_inverse=True)
         weights = torch.tensor([weight_at(self.w, level) for level in levels.tolist()])
         return weights.to(x)[where, None]
 
@@ -157,7 +159,7 @@ class PowerLawGuidance(_Pair):
         """Guided posterior mean, (B, d). Arguments and errors as for the two denoisers."""
         conditional = self.conditional(x, sigma)
         apart = conditional - self.unconditional(x, sigma)
-        variance = checks.noise_level(sigma, x).square().to(x)
+        variance = checks.noise_level(sigma, apart).square().to(apart)
         strength = torch.linalg.vector_norm(apart, dim=1, keepdim=True) / variance
         return conditional + self.omega * strength**self.exponent * apart
 
@@ -201,6 +203,8 @@ class ProjectedGuidance(_Pair):
             raise ValueError(f"radius must be positive, got {radius}")
         if not abs(momentum) < 1:
             raise ValueError(f"momentum must lie in (−1, 1), got {momentum}")
+        if not math.isfinite(parallel):
+            raise ValueError(f"parallel must be finite, got {parallel}")
         self.w = weight_at(as_schedule(w), 1.0)
         self.radius, self.parallel, self.momentum = radius, parallel, momentum
         self._last: tuple[float, Tensor] | None = None

@@ -297,7 +297,8 @@ def cfg_plus_plus(levels: Sequence[float], strength: float) -> GuidanceSchedule:
 
     Raises
     ------
-    ValueError : λ negative; the schedule, when asked for a level that is none of them.
+    ValueError : λ negative, levels that do not fall; the schedule, when asked for a level that
+        is none of them.
 
     Examples
     --------
@@ -306,7 +307,10 @@ def cfg_plus_plus(levels: Sequence[float], strength: float) -> GuidanceSchedule:
     """
     if not 0 <= strength < math.inf:
         raise ValueError(f"strength must be a number from 0, got {strength}")
-    following = dict(pairwise(levels))
+    steps = [(float(high), float(low)) for high, low in pairwise(levels)]
+    if not all(high > low >= 0 for high, low in steps):
+        raise ValueError(f"levels must fall, the last not negative, got {list(levels)}")
+    following = dict(steps)
 
     def schedule(sigma: float) -> float:
         if sigma not in following:

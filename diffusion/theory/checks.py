@@ -19,6 +19,14 @@ def positive(name: str, value: Any) -> Array:
     return array
 
 
+def noise_variance(sigma: Any) -> Array:
+    """σ² of noise levels σ whose squares, and their inverses, are numbers."""
+    level = positive("sigma", sigma)
+    if not ((level > 1e-150) & (level < 1e150)).all():
+        raise ValueError(f"sigma must lie in (1e-150, 1e150), got {_worst(level)}")
+    return level**2
+
+
 def finite(name: str, value: Any) -> Array:
     """`value` as a float64 array of finite numbers, of any shape."""
     array = np.asarray(value, dtype=np.float64)
@@ -56,11 +64,11 @@ def query(x: ArrayLike, variances: Array) -> Array:
     return np.broadcast_to(array, variances.shape)
 
 
-def size(P: ArrayLike) -> Array:
+def size(P: ArrayLike, name: str = "P") -> Array:
     """A number of data points, more than 1."""
     array = np.asarray(P, dtype=np.float64)
     if not (np.isfinite(array) & (array > 1)).all():
-        raise ValueError(f"P must be a number of points above 1, got {_worst(array)}")
+        raise ValueError(f"{name} must be a number of points above 1, got {_worst(array)}")
     return array
 
 

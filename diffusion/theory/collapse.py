@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import expit
 
+from diffusion.checks import whole
 from diffusion.theory import checks
 from diffusion.theory.checks import Array
 
@@ -50,7 +51,7 @@ def mutual_information(variances: ArrayLike, sigma: ArrayLike) -> Array:
     >>> round(float(mutual_information([3.0, 3.0], 1.0)), 4)  # log 4
     1.3863
     """
-    return _information(checks.spectrum(variances), checks.positive("sigma", sigma) ** 2)
+    return _information(checks.spectrum(variances), checks.noise_variance(sigma))
 
 
 def collapse_sigma(P: ArrayLike, variances: ArrayLike) -> Array:
@@ -119,7 +120,7 @@ def basin_edge(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) -> Array:
     >>> round(float(basin_edge(1000, variances, collapse_sigma(1000, variances))), 6)
     1.0
     """
-    lam, t = checks.spectrum(variances), checks.positive("sigma", sigma) ** 2
+    lam, t = checks.spectrum(variances), checks.noise_variance(sigma)
     excess = 2 * np.log(checks.size(P)) - 2 * _information(lam, t)
     return np.maximum(1 - excess / _kept(lam, t), 0)
 
@@ -186,7 +187,7 @@ def participation_ratio(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) ->
     >>> bool(participation_ratio(1000, [1.0] * 20, 0.1) > 0.999)
     True
     """
-    lam, t = checks.spectrum(variances), checks.positive("sigma", sigma) ** 2
+    lam, t = checks.spectrum(variances), checks.noise_variance(sigma)
     bias = _information(lam, t) - np.log(checks.size(P) - 1)
     g = np.linspace(-8, 8, 801)
     density = np.exp(-(g**2) / 2)
@@ -230,12 +231,8 @@ def excess_entropy(
     >>> bool(excess_entropy(1000, [1.0] * 20, 2.0) > 0)
     True
     """
-    lam, t = checks.spectrum(variances), checks.positive("sigma", sigma) ** 2
-    d = (
-        np.count_nonzero(lam)
-        if dimension is None
-        else float(checks.positive("dimension", dimension))
-    )
+    lam, t = checks.spectrum(variances), checks.noise_variance(sigma)
+    d = np.count_nonzero(lam) if dimension is None else whole("dimension", dimension)
     return (np.log(checks.size(P)) - _information(lam, t)) / d
 
 

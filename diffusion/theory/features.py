@@ -91,7 +91,8 @@ def feature_coefficients(
     v2 = signal.square() @ w - a.square() * kept
     b = D.sqrt() * a
     s2 = whole.square() @ w - a.square() * kept - v2 - b.square()
-    return FeatureCoefficients(*(one.numpy() for one in (a, b, v2, s2)))
+    # v² and s² are variances: what is below 0 is the error of the quadrature
+    return FeatureCoefficients(*(one.numpy() for one in (a, b, v2.clamp(min=0), s2.clamp(min=0))))
 
 
 @dataclass(frozen=True)

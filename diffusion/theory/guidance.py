@@ -92,16 +92,21 @@ def guided_moments(
     if callable(w) or start != math.inf:
         unit = float(checks.positive("between", between))
         highest = math.inf if start == math.inf else float(checks.positive("start", start))
-        schedule = w if callable(w) else Constant(float(checks.finite("w", w)))
-        ends = [_integrated(float(one), schedule, method, unit, highest) for one in r.ravel()]
-        a, R = np.array(ends).T.reshape(2, *r.shape)
+        if callable(w):
+            pairs = [(one, w) for one in r.ravel().tolist()]
+        else:
+            r, weight = np.broadcast_arrays(r, checks.finite("w", w))
+            pairs = [(one, Constant(v)) for one, v in zip(r.flat, weight.flat, strict=True)]
+        ends = [_integrated(float(one), v, method, unit, highest) for one, v in pairs]
+        a, R = np.array(ends).reshape(-1, 2).T.reshape(2, *r.shape)
         return a[()], R[()]
     weight, log = checks.finite("w", w), np.log(r)
-    if method == "flow":
-        a = (1 + weight) * hyp2f1(1, -weight / 2, 1.5, 1 - r)
-        return a, np.exp(weight * log)
-    a = (1 + weight) * exprel((1 + weight) * log) / exprel(log)
-    return a, exprel((1 + 2 * weight) * log) / exprel(log)
+    with np.errstate(over="ignore"):  # r > 1 and a large w: R is beyond all numbers
+        if method == "flow":
+            a = (1 + weight) * hyp2f1(1, -weight / 2, 1.5, 1 - r)
+            return a, np.exp(weight * log)
+        a = (1 + weight) * exprel((1 + weight) * log) / exprel(log)
+        return a, exprel((1 + 2 * weight) * log) / exprel(log)
 
 
 def mean_weight(ratio: float, w: Weight, between: float = 1.0) -> float:
@@ -123,7 +128,10 @@ def mean_weight(ratio: float, w: Weight, between: float = 1.0) -> float:
     r = float(checks.positive("ratio", ratio))
     schedule = w if callable(w) else Constant(w)
     unit = float(checks.positive("between", between))
-    return math.log(_integrated(r, schedule, "flow", unit, math.inf)[1]) / math.log(r)
+    R = _integrated(r, schedule, "flow", unit, math.inf)[1]
+    if not 0 < R < math.inf:
+        raise ValueError(f"w must leave R = r^w̄ a number, got {R:g} at r = {r:g}")
+    return math.log(R) / math.log(r)
 
 
 def window_switch(
@@ -199,7 +207,8 @@ def class_condensation(alpha: ArrayLike, within: ArrayLike, between: ArrayLike) 
         checks.positive(name, value)
         for name, value in (("alpha", alpha), ("within", within), ("between", between))
     )
-    return np.maximum(outer / np.expm1(2 * a) - inner, 0)
+    with np.errstate(over="ignore"):
+        return np.maximum(outer / np.expm1(2 * a) - inner, 0)
 
 
 def _window_ratio(r: float, w: float, inside: float, u: float) -> float:
@@ -234,13 +243,14 @@ def _integrated(
         return float(width @ (values @ _WEIGHTS))
 
     last, total = edges[-1], float(before[-1])
-    decay = math.exp(-kappa * (last + total)) if start < math.inf else 0.0
-    a = 1 - decay + kappa * integral(weight * v / (v + excess) * np.exp(-kappa * (y + G)))
+    decay = float(np.exp(-kappa * (last + total))) if start < math.inf else 0.0
     highest = 1 + excess / within * math.exp(-last)  # V/v at the start
-    if method == "flow":
-        return a, highest * math.exp(-total)
-    rest = highest * math.exp(-last - 2 * total) if start < math.inf else 0.0
-    return a, rest + integral(np.exp(-y - 2 * G))
+    with np.errstate(over="ignore"):  # as for constant w
+        a = 1 - decay + kappa * integral(weight * v / (v + excess) * np.exp(-kappa * (y + G)))
+        if method == "flow":
+            return a, float(highest * np.exp(-total))
+        rest = float(highest * np.exp(-last - 2 * total)) if start < math.inf else 0.0
+        return a, rest + integral(np.exp(-y - 2 * G))
 
 
 def _panels(w: GuidanceSchedule, within: float, top: float) -> Array:

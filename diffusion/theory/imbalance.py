@@ -334,8 +334,9 @@ def class_collapse_time(points: ArrayLike, variance: ArrayLike, dimension: int) 
     >>> class_collapse_time([20, 2000], 0.4, 100).round(3)
     array([1.006, 0.617])
     """
-    n, d = checks.size(points), checks.positive("dimension", dimension)
-    return np.log1p(checks.positive("variance", variance) / np.expm1(2 / d * np.log(n))) / 2
+    n, d = checks.size(points, "points"), checks.positive("dimension", dimension)
+    with np.errstate(over="ignore"):
+        return np.log1p(checks.positive("variance", variance) / np.expm1(2 / d * np.log(n))) / 2
 
 
 def class_collapse_points(variance: ArrayLike, sigma: ArrayLike, dimension: int) -> Array:
@@ -355,8 +356,9 @@ def class_collapse_points(variance: ArrayLike, sigma: ArrayLike, dimension: int)
     >>> float(class_collapse_points(3.0, 1.0, 4).round(9))
     16.0
     """
-    t, d = checks.positive("sigma", sigma) ** 2, checks.positive("dimension", dimension)
-    return np.exp(d / 2 * np.log1p(checks.positive("variance", variance) / t))
+    t, d = checks.noise_variance(sigma), checks.positive("dimension", dimension)
+    with np.errstate(over="ignore"):  # more than can be counted
+        return np.exp(d / 2 * np.log1p(checks.positive("variance", variance) / t))
 
 
 def _time_of(divergence: ArrayLike, distance2: ArrayLike, variance: ArrayLike) -> Array:

@@ -71,7 +71,7 @@ def final_gap(lowest: ArrayLike, sigma: ArrayLike) -> Array:
     >>> float(final_gap(1.0, 1.0))
     0.5
     """
-    a, t = checks.positive("lowest", lowest), checks.positive("sigma", sigma) ** 2
+    a, t = checks.positive("lowest", lowest), checks.noise_variance(sigma)
     return a / (t + a)
 
 
@@ -94,7 +94,7 @@ def intermediate_gap(lowest: ArrayLike, highest: ArrayLike, sigma: ArrayLike) ->
     0.3333
     """
     a, b = checks.positive("lowest", lowest), checks.positive("highest", highest)
-    t = checks.positive("sigma", sigma) ** 2
+    t = checks.noise_variance(sigma)
     return t / (t + b) - t / (t + a)
 
 
@@ -223,7 +223,7 @@ def critical_size_jacobian(
     lam, t, divergence = _terms(variances, sigma, x)
     v, wide, shift = _moments(lam, t, x)
     variance = 3 * wide**2 + 6 * wide * shift + shift**2 - 2 * v * (wide + shift) + v**2
-    return np.exp(divergence)[..., None] * variance / t**2 * ((t + lam) / t) ** 2
+    return _grown(divergence, variance / t**2 * ((t + lam) / t) ** 2)
 
 
 def critical_size_score(
@@ -243,7 +243,13 @@ def critical_size_score(
     signal = _squared(lam, t, x) * (t / (t + lam)) ** 2
     ratio = np.full_like(signal, np.inf)
     np.divide(wide + shift, signal, out=ratio, where=signal > 0)
-    return np.exp(divergence)[..., None] * ratio
+    return _grown(divergence, ratio)
+
+
+def _grown(divergence: Array, ratio: Array) -> Array:
+    """e^{D₂} times a ratio (…, m): infinite where that is too large, 0 where the ratio is."""
+    with np.errstate(over="ignore", divide="ignore"):
+        return np.exp(divergence[..., None] + np.log(ratio))
 
 
 def _ratio(P: ArrayLike, critical: Array) -> Array:
@@ -257,7 +263,7 @@ def _terms(
 ) -> tuple[Array, Array, Array]:
     """λ (m,), t = σ² (…, 1) and D₂ (…)."""
     lam = checks.spectrum(variances)
-    t = checks.positive("sigma", sigma)[..., None] ** 2
+    t = checks.noise_variance(sigma)[..., None]
     logs = np.log1p(lam / t) - np.log1p(2 * lam / t) / 2
     bend = lam / ((lam + t) * (2 * lam + t))
     return lam, t, (logs + _squared(lam, t, x) * bend).sum(-1)

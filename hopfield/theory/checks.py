@@ -24,6 +24,14 @@ def at_least(name: str, value: ArrayLike, low: float = 0) -> Array:
     return array
 
 
+def noise(value: ArrayLike) -> Array:
+    """`value` as an array of noise levels s ≥ 0 whose squares are numbers."""
+    array = at_least("noise", value)
+    if not (array <= 1e150).all():
+        raise ValueError(f"noise must be at most 1e150, got {value!r}")
+    return array
+
+
 def within(name: str, value: ArrayLike) -> Array:
     """`value` as an array of numbers in [0, 1]."""
     array = np.asarray(value, dtype=float)

@@ -17,6 +17,7 @@ from hopfield import checks
 
 _NODES = 200
 _LARGEST_EXPONENT = 700  # e^x is finite
+_LARGEST_NOISE = 1e150  # its square is finite
 
 
 def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> NDArray[np.float64]:
@@ -47,7 +48,7 @@ def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> NDArray[np
     """
     counts = pattern_counts(patterns)
     size = checks.whole("size", size, low=2)
-    s = checks.number("noise", noise, low=0)
+    s = checks.number("noise", noise, low=0, high=_LARGEST_NOISE)
     z, z_weights = np.polynomial.hermite_e.hermegauss(_NODES)
     u, u_weights = np.polynomial.legendre.leggauss(_NODES)
     along = np.sqrt(size) + s * z[:, None]
@@ -88,7 +89,7 @@ def argmax_retrieval_normal(patterns: ArrayLike, size: int, noise: float) -> NDA
     0.81
     """
     counts = pattern_counts(patterns)
-    size, snr = checks.whole("size", size, low=2), checks.positive("noise", noise) ** -2
+    size, snr = checks.whole("size", size, low=2), noise_level(noise) ** -2
     dispersion = snr * (snr + 2) / (2 * (snr + 1) ** 2)
     margin = size * np.log1p(snr) / 2 - np.log(counts) + np.log(size) / 2
     return special.ndtr(margin / np.sqrt(size * dispersion))
@@ -119,7 +120,7 @@ def argmax_capacity(size: int, noise: float, success: float = 0.5) -> float:
     """
     if not 0 < success < 1:
         raise ValueError(f"success must lie in (0, 1), got {success}")
-    limit = np.log1p(checks.positive("noise", noise) ** -2) / 2
+    limit = np.log1p(noise_level(noise) ** -2) / 2
 
     def excess(load: float) -> float:
         return float(argmax_retrieval(np.exp(load * size), size, noise)) - success
@@ -169,8 +170,14 @@ def argmax_retrieval_spins(patterns: ArrayLike, size: int, overlap: float) -> ND
 
 
 def pattern_counts(patterns: ArrayLike) -> NDArray[np.float64]:
-    """Numbers of patterns as float64. Raises ValueError below 1."""
+    """Numbers of patterns as float64. Raises ValueError below 1, or if not finite."""
     counts = np.asarray(patterns, dtype=np.float64)
-    if not (counts >= 1).all():
-        raise ValueError(f"patterns must be at least 1, got {counts.min():g}")
+    if not ((counts >= 1) & (counts < np.inf)).all():
+        raise ValueError(f"patterns must be at least 1 and finite, got {patterns!r}")
     return counts
+
+
+def noise_level(noise: float) -> float:
+    """s whose square, and that of 1/s, is a number. Raises ValueError."""
+    s = checks.positive("noise", noise)
+    return checks.number("noise", s, low=1 / _LARGEST_NOISE, high=_LARGEST_NOISE)

@@ -67,7 +67,7 @@ def dense_load(beta: ArrayLike, noise: ArrayLike = 0.0, ensemble: str = "spheric
     0.34657
     """
     choice("ensemble", ensemble, ENSEMBLES)
-    lam, s = np.broadcast_arrays(checks.above("beta", beta), checks.at_least("noise", noise))
+    lam, s = np.broadcast_arrays(checks.above("beta", beta), checks.noise(noise))
     if ensemble == "gaussian-uncorrected":
         lam = np.minimum(lam, 1 / (1 + s**2))
         return (lam - lam**2 * (1 + s**2) / 2)[()]
@@ -80,7 +80,9 @@ def dense_load(beta: ArrayLike, noise: ArrayLike = 0.0, ensemble: str = "spheric
     elif ensemble == "spherical":
         load = lam - sphere_log_average(lam * np.sqrt(1 + s**2))
     else:
-        load = lam - _log_cosh(lam[..., None] * (1 + s[..., None] * _Z)) @ _WEIGHTS
+        y = lam[..., None] * (1 + s[..., None] * _Z)  # of mean λ, so that nothing large cancels
+        warm = math.log(2) - np.logaddexp(0, -2 * y) @ _WEIGHTS
+        load = np.where(lam > 1, warm, lam - _log_cosh(np.minimum(y, 1e3)) @ _WEIGHTS)
     return np.where(cold, limit, load)[()]
 
 
@@ -184,9 +186,10 @@ def least_overlap(load: ArrayLike, beta: float = math.inf, ensemble: str = "sphe
         raise ValueError(f"beta must be a number above 0, got {beta}")
     if ensemble == "spherical":
         edge = np.sqrt(-np.expm1(-2 * alpha))
-        matched = edge / (1 - edge**2)
+        with np.errstate(over="ignore"):
+            matched = edge * np.exp(2 * alpha)  # m/(1 − m²), where 1 − m² has no digits left
     else:
-        edge = np.asarray(spins_of_information(alpha))
+        edge = np.asarray(spins_of_information(np.minimum(alpha, 1.0)))  # ∞ beyond ln 2
         with np.errstate(divide="ignore"):
             matched = np.arctanh(np.minimum(edge, 1.0))
     if beta == math.inf:
@@ -223,7 +226,7 @@ def critical_noise(load: ArrayLike, ensemble: str = "spherical") -> Any:
     choice("ensemble", ensemble, ("spherical", "gaussian", "spins"))
     alpha = checks.above("load", load)
     if ensemble != "spins":
-        return np.expm1(2 * alpha)[()] ** -0.5
+        return (np.exp(-alpha) / np.sqrt(-np.expm1(-2 * alpha)))[()]
 
     def one(target: float) -> float:
         if target >= math.log(2):
@@ -261,8 +264,8 @@ def query_gain(beta: ArrayLike, noise: ArrayLike) -> Any:
     >>> float(query_gain(4.0, 0.5))
     1.0
     """
-    lam, s = checks.above("beta", beta), checks.at_least("noise", noise)
-    return ((1 + lam) / (lam * (1 + s**2)))[()]
+    lam, s = checks.above("beta", beta), checks.noise(noise)
+    return ((1 + 1 / lam) / (1 + s**2))[()]
 
 
 def sphere_log_average(k: ArrayLike) -> Any:
@@ -303,7 +306,8 @@ def flip_information(overlap: ArrayLike) -> Any:
 
 def _log_cosh(x: Array) -> Array:
     x = np.abs(x)
-    return x + np.log1p(np.exp(-2 * x)) - math.log(2)
+    small = np.log1p(2 * np.sinh(np.minimum(x, 1.0) / 2) ** 2)  # where the others cancel
+    return np.where(x < 1, small, x + np.log1p(np.exp(-2 * x)) - math.log(2))
 
 
 def spins_of_information(information: ArrayLike) -> Any:

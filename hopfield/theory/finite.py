@@ -27,10 +27,11 @@ from scipy import special, stats
 from scipy.optimize import brentq, minimize_scalar
 
 from hopfield import checks
-from hopfield.theory.decoding import pattern_counts
+from hopfield.theory.decoding import noise_level, pattern_counts
 
 Array = NDArray[np.float64]
 _NODES = 200
+_HOTTEST = 1e300  # largest λ: λ|x|√N stays a number
 
 
 def sphere_average(k: ArrayLike, size: int) -> Any:
@@ -85,8 +86,8 @@ def posterior_weight_bound(patterns: ArrayLike, size: int, noise: float, beta: f
     0.63
     """
     counts = pattern_counts(patterns)
-    size, s = checks.whole("size", size, low=2), checks.positive("noise", noise)
-    lam = checks.number("beta", beta, low=0) or s**-2
+    size, s = checks.whole("size", size, low=2), noise_level(noise)
+    lam = checks.number("beta", beta, low=0, high=_HOTTEST) or s**-2
     z, z_weights = np.polynomial.hermite_e.hermegauss(_NODES)
     u, u_weights = np.polynomial.legendre.leggauss(_NODES)
     along = math.sqrt(size) + s * z[:, None]
@@ -171,8 +172,8 @@ def _log_average(x: Array, size: int) -> Array:
 
 def _debye(x: Array, nu: float) -> Array:
     """log[Γ(ν+1) (2/x)^ν I_ν(x)] for large ν, Debye's three terms (DLMF 10.41.3)."""
-    if nu == 0:
-        return np.full_like(x, np.nan)
+    if nu == 0:  # where x is too large for Bessel's function
+        return x - np.log(2 * math.pi * x) / 2
     z = x / nu
     root = np.sqrt(1 + z**2)
     t = 1 / root

@@ -102,7 +102,7 @@ def one_step_overlap(stabilities: ArrayLike, overlap: ArrayLike) -> Any:
 
     Raises
     ------
-    ValueError : an overlap outside [−1, 1].
+    ValueError : an overlap outside [−1, 1], a stability that is not finite.
 
     Examples
     --------
@@ -112,7 +112,10 @@ def one_step_overlap(stabilities: ArrayLike, overlap: ArrayLike) -> Any:
     m = np.asarray(overlap, dtype=float)
     if not (np.abs(m) <= 1).all():
         raise ValueError(f"overlap must lie in [-1, 1], got {overlap!r}")
-    signal, width = m * np.asarray(stabilities, dtype=float), np.sqrt(2 * (1 - m**2))
+    delta = np.asarray(stabilities, dtype=float)
+    if not np.isfinite(delta).all():
+        raise ValueError("stabilities must be finite, got NaN or infinite entries")
+    signal, width = m * delta, np.sqrt(2 * (1 - m**2))
     clean = width == 0
     return np.where(clean, np.sign(signal), erf(signal / np.where(clean, 1.0, width)))[()]
 
@@ -163,7 +166,10 @@ def _ags_overlap(load: float) -> float:
         return 1.0
     if width > _ags_width(edge):
         return 0.0
-    # Beyond the edge the width falls, and it is below 1/y: the root is below 1/√(2α).
+    # Beyond the edge the width falls, and it is below 1/y: the root is below 1/√(2α), or at
+    # small loads is that to rounding.
+    if _ags_width(1 / width) >= width:
+        return math.erf(1 / width)
     root = brentq(lambda y: _ags_width(y) - width, edge, 1 / width, xtol=1e-13)
     return math.erf(root)
 

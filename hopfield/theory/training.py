@@ -49,7 +49,7 @@ def retrieval_loss(stabilities: ArrayLike, overlap: float) -> float:
 
     Raises
     ------
-    ValueError : an overlap outside [0, 1).
+    ValueError : an overlap outside [0, 1), stabilities that are not finite.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def perceptron_loss(stabilities: ArrayLike, overlap: float) -> float:
 
     Raises
     ------
-    ValueError : an overlap outside [0, 1).
+    ValueError : an overlap outside [0, 1), stabilities that are not finite.
 
     Examples
     --------
@@ -98,7 +98,8 @@ def noise_norm(stabilities: ArrayLike, overlap: float, rate: float) -> Any:
 
     Raises
     ------
-    ValueError : an overlap outside [0, 1), a rate that is not positive.
+    ValueError : an overlap outside [0, 1), a rate that is not positive, stabilities that are
+        not finite.
 
     Examples
     --------
@@ -204,7 +205,13 @@ def _scaled(stabilities: ArrayLike, overlap: float) -> NDArray[Any]:
     """a = mΔ/√(1 − m²)."""
     if not 0 <= overlap < 1:
         raise ValueError(f"overlap must lie in [0, 1), got {overlap}")
-    return np.asarray(overlap * np.asarray(stabilities, dtype=float) / np.sqrt(1 - overlap**2))
+    delta = np.asarray(stabilities, dtype=float)
+    if delta.size == 0 or not np.isfinite(delta).all():
+        raise ValueError(
+            f"stabilities must be finite, at least one, got shape {delta.shape} with "
+            f"{int((~np.isfinite(delta)).sum())} NaN or infinite"
+        )
+    return np.asarray(overlap * delta / np.sqrt(1 - overlap**2))
 
 
 def _log_depth(a: NDArray[Any]) -> NDArray[Any]:

@@ -130,7 +130,7 @@ def test_duplicates_single_points_and_empty_batches():
         (lambda d, x: EmpiricalDenoiser(x * torch.nan), "data must be finite, got 6 NaN"),
         (lambda d, x: d(x[:, :2], 1.0), r"x must have shape \(rows, 3\), got \(2, 2\)"),
         (lambda d, x: d(x, 0.0), "sigma must be positive and finite, got 0"),
-        (lambda d, x: d(x, 1e-160), "sigma must be positive and finite, got 1e-160"),
+        (lambda d, x: d(x, 1e-160), "sigma must lie in"),
         (lambda d, x: d.score(x, -1.0), "sigma must be positive and finite, got -1"),
         (lambda d, x: d.log_density(x, torch.ones(3)), "sigma must be a number or have shape"),
         (lambda d, x: d.jacobian(x * torch.inf, 1.0), "x must be finite"),

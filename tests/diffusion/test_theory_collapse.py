@@ -267,7 +267,10 @@ def test_a_number_gives_a_number(call):
         (lambda: theory.basin_edge(10, [1.0], 0.0), "sigma must be positive and finite, got 0"),
         (lambda: theory.condensation_sigma(10, [1.0, 2.0], [1.0] * 3), r"of shape \(2,\), got"),
         (lambda: theory.snr_score(10, [1.0], 1.0, x=np.nan), "x must be finite"),
-        (lambda: theory.excess_entropy(10, [1.0], 1.0, dimension=0), "dimension must be positive"),
+        (
+            lambda: theory.excess_entropy(10, [1.0], 1.0, dimension=0),
+            "dimension must be a whole number",
+        ),
         (lambda: theory.switch_sigma(0.1, 1.0), "large must be at least small"),
         (lambda: theory.marchenko_pastur_edges(10, 5, 0.0), "entry_variance must be positive"),
         (lambda: theory.speciation_time([[1.0, 2.0]]), r"covariance must have shape \(d, d\)"),

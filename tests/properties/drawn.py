@@ -1,0 +1,104 @@
+"""What property tests draw: shapes, seeds, precisions, levels, and what must be refused."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import settings
+from hypothesis import strategies as st
+
+few = settings(max_examples=15, deadline=None, derandomize=True)
+fewer = settings(max_examples=6, deadline=None, derandomize=True)
+
+seeds = st.integers(0, 2**31 - 1)
+precisions = st.sampled_from([torch.float32, torch.float64])
+levels = st.sampled_from([1e-6, 1e-3, 0.03, 0.3, 1.0, 3.0, 1e2, 1e6])
+
+SPINS_REFUSED = {
+    "NaN": torch.tensor([[1.0, math.nan]]),
+    "infinity": torch.tensor([[1.0, math.inf]]),
+    "not a spin": torch.tensor([[1.0, 0.5]]),
+    "zeros": torch.zeros(1, 2),
+    "one axis": torch.ones(2),
+    "three axes": torch.ones(1, 1, 2),
+    "no site": torch.ones(1, 0),
+}
+POINTS_REFUSED = {
+    "NaN": torch.tensor([[1.0, math.nan]]),
+    "infinity": torch.tensor([[1.0, -math.inf]]),
+    "one axis": torch.ones(2),
+    "three axes": torch.ones(1, 1, 2),
+    "no coordinate": torch.ones(1, 0),
+}
+NUMBERS_REFUSED = [math.nan, math.inf, -math.inf, -1.0, 0.0]
+
+
+def refused(name):
+    """That a block raises a ValueError which begins with the name of the argument."""
+    return pytest.raises(ValueError, match=f"^{name} must")
+
+
+def rises(values, slack=1e-9):
+    """Whether numbers, none of them NaN, never fall by more than rounding."""
+    return all(b >= a - slack * (1 + abs(a)) or a == b for a, b in pairwise(map(float, values)))
+
+
+def falls(values, slack=1e-9):
+    return rises([-float(v) for v in values], slack)
+
+
+def generator(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def tolerance(dtype):
+    """Relative error that some dozen operations of order-one numbers may leave."""
+    return 2e-4 if dtype == torch.float32 else 1e-9
+
+
+def close(a, b, dtype=torch.float64, scale=1.0):
+    """a = b to rounding, on a scale of at least `scale`."""
+    a, b = (torch.as_tensor(x).double() for x in (a, b))
+    size = max(float(b.abs().max()) if b.numel() else 0.0, scale)
+    return a.shape == b.shape and bool(((a - b).abs() <= tolerance(dtype) * size).all())
+
+
+@st.composite
+def spins(draw, rows=(1, 6), sites=(2, 12)):
+    """(P, N) of ±1, some with a row that is there twice."""
+    P, N = draw(st.integers(*rows)), draw(st.integers(*sites))
+    bits = torch.randint(2, (P, N), generator=generator(draw(seeds)))
+    xi = (2 * bits - 1).to(draw(precisions))
+    if draw(st.booleans()):
+        xi[-1] = xi[0]
+    return xi
+
+
+@st.composite
+def points(draw, rows=(1, 7), columns=(1, 5), scale=1.0):
+    """(n, d) normal numbers, some with a row that is there twice."""
+    n, d = draw(st.integers(*rows)), draw(st.integers(*columns))
+    x = scale * torch.randn(n, d, generator=generator(draw(seeds)), dtype=torch.float64)
+    if draw(st.booleans()):
+        x[-1] = x[0]
+    return x.to(draw(precisions))
+
+
+def normal_like(x, seed, rows=None):
+    """Normal numbers of the columns and the precision of x, in as many rows or in `rows`."""
+    shape = (len(x) if rows is None else rows, x.shape[1])
+    return torch.randn(shape, generator=generator(seed), dtype=torch.float64).to(x)
+
+
+def signs(size, seed):
+    return (2 * torch.randint(2, (size,), generator=generator(seed)) - 1).double()
+
+
+def shuffled(size, seed):
+    return torch.randperm(size, generator=generator(seed))
+
+
+def rotation(size, seed):
+    normal = torch.randn(size, size, generator=generator(seed), dtype=torch.float64)
+    return torch.linalg.qr(normal).Q

@@ -1,0 +1,249 @@
+"""What `diffusion` measures of denoisers and of data: invariances, bounds, refusals."""
+
+import math
+
+import pytest
+import torch
+from drawn import (
+    POINTS_REFUSED,
+    close,
+    few,
+    fewer,
+    levels,
+    normal_like,
+    points,
+    refused,
+    rotation,
+    seeds,
+    shuffled,
+)
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from diffusion import (
+    CopyFraction,
+    EmpiricalDenoiser,
+    LinearManifoldDenoiser,
+    ManifoldDimension,
+    SignalToNoise,
+    calibrated_distance,
+    chance_ratio,
+    copy_fraction,
+    jacobian_spectrum,
+    likelihood_dimension,
+    local_pca_dimension,
+    manifold_dimension,
+    neighbour_distances,
+    neighbour_ratio,
+    participation_ratio,
+    subspace_dimension,
+    subspace_signal_to_noise,
+    two_nn_dimension,
+)
+
+METHODS = ("gap", "half-count", "effective", "normal-bundle", "flipd")
+scales = st.sampled_from([1e-100, 1e-6, 1.0, 1e6, 1e100])
+
+
+def cloud(seed, rows=40, columns=3):
+    return normal_like(torch.empty(1, columns, dtype=torch.float64), seed, rows)
+
+
+@few
+@given(points(), levels, seeds)
+def test_spectra_by_form_and_by_differentiation_agree(data, sigma, seed):
+    exact, x = EmpiricalDenoiser(data.double()), normal_like(data.double(), seed)
+    if sigma < 1e-3:
+        return  # the rounding of second moments is divided by σ²
+    spectrum = jacobian_spectrum(exact, x, sigma)
+    assert spectrum.shape == x.shape
+    assert bool((spectrum >= -1 - 1e-6).all())
+    values = jacobian_spectrum(lambda y, s: exact(y, s), x, sigma)
+    assert close(values.abs().sort(1).values, spectrum.abs().sort(1).values, torch.float32)
+    kept = subspace_dimension(exact, x, sigma, torch.eye(x.shape[1]).split(1, 1))
+    assert close(kept.sum(1), spectrum.sum(1) + x.shape[1], torch.float32)
+    assert jacobian_spectrum(exact, x[:0], sigma).shape == x[:0].shape
+
+
+@pytest.mark.parametrize("method", METHODS)
+@few
+@given(points(), levels, seeds)
+def test_dimensions_are_counts_and_rows_stand_alone(method, data, sigma, seed):
+    denoiser, x = EmpiricalDenoiser(data), normal_like(data, seed, rows=3)
+    found = manifold_dimension(denoiser, x, sigma, method, seed=seed)
+    assert isinstance(found, ManifoldDimension)
+    assert found.value.dtype == data.dtype
+    assert found.value.shape == found.gap.shape == (3,) == (len(found.phase),)
+    assert torch.isfinite(found.value).all()
+    if method in ("gap", "half-count", "normal-bundle"):
+        assert bool((found.value >= 0).all() and (found.value <= x.shape[1]).all())
+        assert bool((found.gap >= 0).all() and (found.gap <= 1 + 1e-5).all())
+    else:
+        assert found.gap.isnan().all()  # as documented: no spectrum is seen
+    if method != "normal-bundle":
+        alone = [manifold_dimension(denoiser, row[None], sigma, method) for row in x]
+        scale = 1 + float(found.value.abs().max())
+        assert close(torch.cat([one.value for one in alone]), found.value, torch.float32, scale)
+    nothing = manifold_dimension(denoiser, x[:0], sigma, method)
+    assert nothing.value.shape == (0,)
+    assert nothing.phase == ()
+
+
+@few
+@given(st.integers(1, 3), st.integers(0, 3), seeds)
+def test_planes_have_their_dimension_in_any_direction(m, across, seed):
+    turn = rotation(m + across, seed)
+    plane, x = LinearManifoldDenoiser(turn[:, :m]), torch.zeros(2, m + across).double()
+    for method in ("gap", "half-count"):
+        assert (manifold_dimension(plane, x, 0.1, method).value == m).all()
+    kept = subspace_dimension(plane, x, 0.1, [turn[:, :m]])
+    assert close(kept, torch.full((2, 1), m / 1.01, dtype=torch.float64))
+
+
+@fewer
+@given(points(columns=(2, 4)), st.floats(0.3, 3), seeds)
+def test_signal_over_noise_knows_no_order_and_no_nan(data, sigma, seed):
+    x = normal_like(data, seed)
+    sets = [EmpiricalDenoiser(normal_like(data, seed + k, rows=9)) for k in range(4)]
+    whole = [torch.eye(data.shape[1])]
+    found = subspace_signal_to_noise(sets, x, sigma, whole)
+    assert isinstance(found, SignalToNoise)
+    other = subspace_signal_to_noise(sets[::-1], x, sigma, whole)
+    assert close(found.jacobian, other.jacobian, torch.float32)
+    assert close(found.score, other.score, torch.float32)
+    same = subspace_signal_to_noise([sets[0], sets[0]], x, sigma, whole)
+    assert not same.jacobian.isnan().any()
+    still = LinearManifoldDenoiser(torch.eye(data.shape[1]))
+    assert not subspace_signal_to_noise([still, still], 0 * x, sigma, whole).score.isnan().any()
+
+
+# ---------------------------------------------------------------- neighbours
+
+
+@few
+@given(points(rows=(3, 9)), seeds)
+def test_neighbour_distances_are_those_of_the_table(data, seed):
+    x = normal_like(data, seed)
+    near = neighbour_distances(x, data, len(data))
+    table = (x.double()[:, None] - data.double()).norm(dim=2).sort(1).values
+    assert close(near, table)
+    turn = rotation(data.shape[1], seed)
+    turned = neighbour_distances(
+        x.double() @ turn, (data.double() @ turn)[shuffled(len(data), 1)], 2
+    )
+    assert close(turned, near[:, :2])
+
+
+@few
+@given(points(rows=(3, 9)), seeds)
+def test_ratios_are_of_no_scale_and_copies_are_zero(data, seed):
+    x = torch.cat([normal_like(data, seed), data])
+    for measure in (neighbour_ratio, lambda a, b: calibrated_distance(a, b, 2)):
+        ratio = measure(x, data)
+        assert bool((ratio >= 0).all() and torch.isfinite(ratio).all())
+        assert close(ratio[len(data) :], torch.zeros(len(data)))
+        assert close(measure(8 * x, 8 * data), ratio, torch.float32)
+    assert bool((neighbour_ratio(x, data) <= 1).all())
+    repeated = torch.cat([data, data])
+    assert close(neighbour_ratio(x, repeated), neighbour_ratio(x, data))
+    assert (calibrated_distance(repeated, repeated, 2) == 0).all()
+    found = copy_fraction(data, data, normal_like(data, seed + 1))
+    assert isinstance(found, CopyFraction)
+    assert found.fraction == 1
+    assert found.excess == 1 - found.baseline
+
+
+@few
+@given(st.floats(0, 50), st.floats(0, 50), st.floats(0, 1))
+def test_chance_falls_with_the_dimension(one, other, threshold):
+    low, high = sorted((one, other))
+    assert 0 <= chance_ratio(high, threshold) <= chance_ratio(low, threshold) <= 1
+    assert chance_ratio(low + high, threshold) == pytest.approx(
+        chance_ratio(low, threshold) * chance_ratio(high, threshold)
+    )
+
+
+@fewer
+@given(seeds, scales)
+def test_intrinsic_dimensions_are_of_no_scale_and_no_direction(seed, scale):
+    data, turn = cloud(seed), rotation(3, seed)
+    assume(1e-9 < scale < 1e9)
+    for measure in (
+        participation_ratio,
+        two_nn_dimension,
+        lambda x: two_nn_dimension(x, "likelihood"),
+        lambda x: likelihood_dimension(x, 5),
+        lambda x: float(local_pca_dimension(x, 6).mean()),
+    ):
+        plain = measure(data)
+        assert 0 < plain < math.inf
+        assert measure((scale * data @ turn)[shuffled(len(data), seed)]) == pytest.approx(plain)
+    assert (local_pca_dimension(data, 6) <= 3).all()
+
+
+@few
+@given(points(rows=(2, 9)), scales)
+def test_participation_counts_at_any_scale(data, scale):
+    assume(bool((data != data[0]).any()))
+    n, d = data.shape
+    ratio = participation_ratio(scale * data.double())
+    assert 1 - 1e-9 <= ratio <= min(n - 1, d) + 1e-9
+    assert ratio == pytest.approx(participation_ratio(data.double()))
+
+
+# ------------------------------------------------------------------ refusals
+
+
+@pytest.mark.parametrize("wrong", POINTS_REFUSED.values(), ids=POINTS_REFUSED)
+def test_what_is_no_set_of_points_is_refused_by_name(wrong):
+    data = cloud(0, columns=2)
+    denoiser = EmpiricalDenoiser(data)
+    for call, name in (
+        (lambda: jacobian_spectrum(denoiser, wrong, 1.0), "x"),
+        *((lambda m=m: manifold_dimension(denoiser, wrong, 1.0, m), "x") for m in METHODS),
+        (lambda: subspace_dimension(denoiser, wrong, 1.0, [torch.eye(2)]), "x"),
+        (lambda: subspace_signal_to_noise([denoiser] * 2, wrong, 1.0, [torch.eye(2)]), "x"),
+        (lambda: neighbour_distances(wrong, data, 1), "samples"),
+        (lambda: neighbour_ratio(data, wrong), "data"),
+        (lambda: calibrated_distance(wrong, data, 2), "samples"),
+        (lambda: copy_fraction(wrong, data, data), "samples"),
+        (lambda: copy_fraction(data, data, wrong), "held_out"),
+        (lambda: participation_ratio(wrong), "data"),
+        (lambda: two_nn_dimension(wrong), "data"),
+        (lambda: likelihood_dimension(wrong), "data"),
+        (lambda: local_pca_dimension(wrong), "data"),
+    ):
+        with refused(name):
+            call()
+    with refused("subspaces"):
+        subspace_dimension(denoiser, data, 1.0, [math.nan * torch.eye(2)])
+
+
+@pytest.mark.parametrize("wrong", [math.nan, -1.0])
+def test_numbers_out_of_range_are_refused_by_name(wrong):
+    data = cloud(0, columns=2)
+    denoiser = EmpiricalDenoiser(data)
+    for call, name in (
+        (lambda: jacobian_spectrum(denoiser, data, wrong), "sigma"),
+        (lambda: manifold_dimension(denoiser, data, 1.0, floor=wrong), "floor"),
+        (lambda: neighbour_distances(data, data, wrong), "count"),
+        (lambda: calibrated_distance(data, data, 2, wrong), "scale"),
+        (lambda: chance_ratio(wrong), "dimension"),
+        (lambda: chance_ratio(2, wrong), "threshold"),
+        (lambda: likelihood_dimension(data, wrong), "neighbours"),
+        (lambda: local_pca_dimension(data, 3, wrong), "explained"),
+        (lambda: two_nn_dimension(data, discard=wrong), "discard"),
+    ):
+        with refused(name):
+            call()
+    with refused("threshold"):
+        copy_fraction(data, data, data, threshold=math.nan)
+
+
+@pytest.mark.parametrize("grid", [torch.eye(6), torch.arange(20.0)[:, None]])
+def test_grids_have_no_ratio_of_distances(grid):
+    with refused("data"):
+        two_nn_dimension(grid, discard=0.2)
+    if len(grid) == 6:  # every distance alike
+        with refused("data"):
+            likelihood_dimension(grid, 4)

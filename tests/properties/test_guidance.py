@@ -1,0 +1,213 @@
+"""Guidance: linear in its weight, schedules in their ranges, distortions of no direction."""
+
+import math
+
+import pytest
+import torch
+from drawn import (
+    POINTS_REFUSED,
+    close,
+    few,
+    fewer,
+    levels,
+    normal_like,
+    points,
+    refused,
+    rotation,
+    seeds,
+)
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from diffusion import GaussianMixtureDenoiser, GuidedDenoiser, guidance
+
+weights = st.floats(-1, 10)
+
+
+@few
+@given(points(), levels, weights, seeds)
+def test_guidance_is_a_line_through_both_denoisers(data, sigma, w, seed):
+    mixture, x = GaussianMixtureDenoiser(data, 0.5), normal_like(data, seed, rows=3)
+    own = mixture.condition(0)
+    guided = GuidedDenoiser(own, mixture, w)
+    found = guided(x, sigma)
+    wanted = (1 + w) * own(x, sigma) - w * mixture(x, sigma)
+    assert found.dtype == data.dtype
+    assert close(found, wanted, torch.float32, 10)
+    assert torch.equal(GuidedDenoiser(own, mixture, 0.0)(x, sigma), own(x, sigma))
+    assert torch.equal(GuidedDenoiser(own, mixture, -1.0)(x, sigma), mixture(x, sigma))
+    scheduled = GuidedDenoiser(own, mixture, lambda _: w)
+    assert close(scheduled(x, torch.full((3,), sigma).double()), found, torch.float32, 10)
+    assert close(scheduled(x.numpy(), sigma), found, torch.float32, 10)
+    assert scheduled(x[:0], torch.empty(0)).shape == x[:0].shape
+    auto = guidance.autoguided(own, mixture, 1 + w)
+    assert close(auto(x, sigma), found, torch.float32, 10)
+    assert guidance.extra_weight(1 + w) == pytest.approx(w)
+    power = guidance.PowerLawGuidance(own, mixture, w, exponent=0.0)
+    plain = guidance.ProjectedGuidance(own, mixture, w, parallel=1.0)
+    assert close(power(x, sigma), found, torch.float32, 10)
+    assert close(plain(x, sigma), found, torch.float32, 10)
+    bound = guidance.ProjectedGuidance(own, mixture, 1.0, radius=0.1, momentum=0.5)
+    pulled = (bound(x, sigma) - own(x, sigma)).norm(dim=1)
+    assert bool((pulled <= 0.1 + 1e-4).all())
+
+
+@few
+@given(weights, levels, levels, levels)
+def test_schedules_jump_only_where_they_say(w, one, other, sigma):
+    assume(one != other)
+    low, high = sorted((one, other))
+    for schedule, inside, outside in (
+        (guidance.Interval(w, low, high), w, 0.0),
+        (guidance.Window(w, high, -1.0, low), -1.0, w),
+    ):
+        assert schedule(sigma) == (inside if low < sigma <= high else outside)
+        assert schedule.breaks == (low, high)
+    assert guidance.Constant(w)(sigma) == w == guidance.as_schedule(w)(sigma)
+    assert guidance.weight_at(guidance.Constant(w), sigma) == w
+    clamped = guidance.Clamped(guidance.Interval(w, low, high), 0.5)
+    assert clamped(sigma) == max(0.5, guidance.Interval(w, low, high)(sigma))
+    linear = guidance.LinearWindow(-0.5, high, largest=7.0)
+    assert -0.5 <= linear(low) <= linear(high) <= 7.0
+    assert guidance.variance_preserving(low)(math.sqrt(low)) == pytest.approx(0)
+    steps = guidance.cfg_plus_plus([high, low, 0.0], 1.0)
+    assert steps(low) == 0  # all of the way at once
+    assert steps(high) >= 0
+
+
+@pytest.mark.parametrize("shape", guidance.SHAPES)
+@few
+@given(weights, st.floats(0.1, 1e4), st.floats(0.01, 10), st.floats(0.5, 3))
+def test_progressive_weights_have_their_mean(shape, w, start, width, exponent):
+    schedule = guidance.Progressive(shape, w, start, width, exponent)
+    assert schedule.progress(start) == pytest.approx(0, abs=1e-9)
+    assert schedule.progress(0.0) == 1
+    whole = math.log1p((start / width) ** 2)
+    parts = [(k + 0.5) / 400 for k in range(400)]
+    values = [schedule(width * math.sqrt(math.expm1((1 - p) * whole))) for p in parts]
+    if shape == "powered-cosine":
+        assert all(min(0, w) - 1e-9 <= v <= max(0, w) + 1e-9 for v in values)
+    else:
+        assert sum(values) / 400 == pytest.approx(w, rel=1e-2, abs=1e-9)
+
+
+@few
+@given(points(rows=(1, 8)), st.floats(0.1, 10), seeds)
+def test_vendi_counts_points_in_any_frame(data, width, seed):
+    x = data.double()
+    score = guidance.vendi_score(x, width)
+    assert 1 - 1e-9 <= score <= len(x) + 1e-9
+    assert guidance.vendi_score(torch.cat([x, x]), width) == pytest.approx(score, rel=1e-4)
+    moved = x @ rotation(x.shape[1], seed) + 3
+    assert guidance.vendi_score(moved, width) == pytest.approx(score, rel=1e-4)
+    assert guidance.vendi_score(x, 1e-200) == pytest.approx(len(x.unique(dim=0)), abs=2)
+    assert guidance.vendi_score(x, 1e200) == pytest.approx(1)
+
+
+@fewer
+@given(st.integers(1, 4), st.integers(1, 5), st.floats(0.05, 2), seeds)
+def test_distortions_turn_with_their_classes(K, d, within, seed):
+    mixture = guidance.random_classes(K, d, within, seed=seed)
+    labels = torch.arange(5 * K) % K
+    x = mixture.means[labels] + normal_like(mixture.means, seed, 5 * K)
+    turn = rotation(d, seed)
+    turned = GaussianMixtureDenoiser(mixture.means @ turn, within)
+    one = guidance.distortion(x, labels, mixture)
+    other = guidance.distortion(x @ turn, labels, turned)
+    assert isinstance(one, guidance.Distortion)
+    for name, value in one.to_dict().items():
+        assert value == pytest.approx(other.to_dict()[name], rel=1e-6, abs=1e-6, nan_ok=True)
+    told = guidance.most_probable(x, mixture)
+    assert bool(((one.retention >= 0) & (one.retention <= 1)).all())
+    assert close(one.retention.mean(), (told == labels).double().mean())
+    made = guidance.generate(mixture, labels, 1.0, steps=4, seed=seed)
+    assert made.dtype == mixture.means.dtype
+    assert torch.equal(made, guidance.generate(mixture, labels, 1.0, steps=4, seed=seed))
+    assert guidance.generate(mixture, labels[:0], 1.0, steps=4).shape == (0, d)
+
+
+@few
+@given(st.integers(4, 9), st.integers(1, 4), st.sampled_from(["own", "shared", "isotropic"]), seeds)
+def test_fitted_classes_move_with_the_data(n, d, covariance, seed):
+    x, labels = normal_like(torch.empty(1, d).double(), seed, n), torch.arange(n) % 2
+    fit, moved = (guidance.fitted_classes(y, labels, covariance) for y in (x, 2 * x + 1))
+    assert close(moved.means, 2 * fit.means + 1)
+    assert close(moved.covariances(), 4 * fit.covariances())
+    assert close(fit.weights.sum(), 1.0)
+
+
+@few
+@given(st.integers(1, 9), st.floats(0.7, 30), seeds)
+def test_a_planted_class_is_one_of_many(d, alpha, seed):
+    planted = guidance.planted_classes(d, alpha, seed=seed)
+    assert float(planted.weights[0]) == pytest.approx(math.exp(-alpha * d))
+    assert torch.equal(planted.means, guidance.planted_classes(d, alpha, seed=seed).means)
+
+
+# ------------------------------------------------------------------ refusals
+
+
+@pytest.mark.parametrize("wrong", POINTS_REFUSED.values(), ids=POINTS_REFUSED)
+def test_what_is_no_set_of_points_is_refused_by_name(wrong):
+    mixture = GaussianMixtureDenoiser(torch.eye(2), 1.0)
+    two = torch.zeros(4, 2)
+    labels = torch.tensor([0, 0, 1, 1])
+    for call, name in (
+        (lambda: GuidedDenoiser(mixture, mixture, 2.0)(wrong, 1.0), "x"),
+        (lambda: guidance.distortion(wrong, labels, mixture), "samples"),
+        (lambda: guidance.most_probable(wrong, mixture), "x"),
+        (lambda: guidance.vendi_score(wrong, 1.0), "samples"),
+        (lambda: guidance.fitted_classes(wrong, labels), "data"),
+        (lambda: guidance.distortion(two, labels, mixture, centre=wrong.sum(-1)), "centre"),
+    ):
+        with refused(name):
+            call()
+
+
+@pytest.mark.parametrize(
+    "wrong", [torch.tensor([-1, 0, 0, 0]), torch.ones(4), torch.ones(3).long()]
+)
+def test_what_is_no_label_is_refused_by_name(wrong):
+    x, mixture = normal_like(torch.empty(1, 2), 0, 4), GaussianMixtureDenoiser(torch.eye(2), 1.0)
+    for call in (
+        lambda: guidance.fitted_classes(x, wrong),
+        lambda: guidance.distortion(x, wrong, mixture),
+    ):
+        with refused("labels"):
+            call()
+
+
+@pytest.mark.parametrize("wrong", [math.nan, -math.inf, -2.0])
+def test_numbers_out_of_range_are_refused_by_name(wrong):
+    mixture, x = GaussianMixtureDenoiser(torch.eye(2), 1.0), torch.zeros(1, 2)
+    calls = [
+        (lambda: GuidedDenoiser(mixture, mixture, lambda s: s)(x, wrong), "sigma"),
+        (lambda: guidance.PowerLawGuidance(mixture, mixture, 1.0, wrong), "exponent"),
+        (lambda: guidance.ProjectedGuidance(mixture, mixture, 1.0, radius=wrong), "radius"),
+        (lambda: guidance.ProjectedGuidance(mixture, mixture, 1.0, momentum=wrong), "momentum"),
+        (lambda: guidance.Interval(1.0, wrong, 1.0), "low and high"),
+        (lambda: guidance.Window(1.0, 1.0, wrong), "inside"),
+        (lambda: guidance.LinearWindow(wrong, 1.0), "w0"),
+        (lambda: guidance.LinearWindow(0.0, wrong), "omega"),
+        (lambda: guidance.variance_preserving(wrong), "within"),
+        (lambda: guidance.Progressive("sine", 1.0, wrong, 1.0), "start"),
+        (lambda: guidance.cfg_plus_plus([1.0, wrong], 1.0), "levels"),
+        (lambda: guidance.cfg_plus_plus([1.0, 1.0], 1.0), "levels"),
+        (lambda: guidance.cfg_plus_plus([1.0, 0.0], wrong), "strength"),
+        (lambda: guidance.vendi_score(x, wrong), "width"),
+        (lambda: guidance.random_classes(wrong, 2), "count"),
+        (lambda: guidance.random_classes(2, 2, wrong), "within"),
+        (lambda: guidance.planted_classes(2, wrong), "alpha"),
+    ]
+    if wrong != -2.0:
+        calls += [
+            (lambda: guidance.Constant(wrong), "w"),
+            (lambda: guidance.as_schedule(wrong), "w"),
+            (lambda: guidance.weight_at(lambda _: wrong, 1.0), "w"),
+            (lambda: guidance.extra_weight(wrong), "scale"),
+            (lambda: guidance.Clamped(guidance.Constant(1.0), wrong), "least"),
+            (lambda: guidance.ProjectedGuidance(mixture, mixture, 1.0, parallel=wrong), "parallel"),
+        ]
+    for call, name in calls:
+        with refused(name):
+            call()

@@ -1,0 +1,300 @@
+"""Closed forms of noise: bounds, monotonicity, inverses; and what all closed forms refuse."""
+
+import math
+
+import numpy as np
+import pytest
+from drawn import falls, few, fewer, levels, refused, rises
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diffusion import theory as noise
+from hopfield import theory as memory
+
+ratios = st.floats(1e-3, 0.99)
+spectra = st.lists(st.sampled_from([0.0, 1e-3, 0.5, 1.0, 30.0]), min_size=1, max_size=40).filter(
+    any
+)
+
+
+# ----------------------------------------------------------- diffusion.theory
+
+
+@few
+@given(spectra, st.sampled_from([1.001, 3.0, 1e3, 1e30]), levels)
+def test_collapse_onset_and_condensation_follow_the_data(lam, P, sigma):
+    onset, collapse = noise.onset_sigma(P, lam), noise.collapse_sigma(P, lam)
+    condensed = noise.condensation_sigma(P, lam)
+    assert 0 <= condensed <= collapse <= onset
+    for law in (noise.onset_sigma, noise.collapse_sigma, noise.condensation_sigma):
+        assert falls(law([P, 2 * P, 5 * P], lam))
+        assert law(P, [4 * v for v in lam]) == pytest.approx(2 * law(P, lam), rel=1e-6)
+        assert law(P, [*lam, 0.0]) == pytest.approx(
+            law(P, lam)
+        )  # directions without variance do not count
+    if collapse > 1e-10:
+        assert noise.mutual_information(lam, collapse) == pytest.approx(math.log(P), rel=1e-6)
+        assert noise.basin_edge(P, lam, collapse) == pytest.approx(1, abs=1e-5)
+        assert noise.excess_entropy(P, lam, collapse) == pytest.approx(0, abs=1e-6 * math.log(P))
+    assert falls(noise.mutual_information(lam, [sigma, 2 * sigma]))
+    assert falls(noise.basin_edge(P, lam, [sigma, 2 * sigma]))
+    Y = noise.participation_ratio([P, 2 * P], lam, sigma)
+    assert falls(Y)
+    assert bool((Y >= 0).all() and (Y <= 1 + 1e-12).all())
+    assert noise.return_probability(P, lam, sigma) == pytest.approx(Y[0])
+    assert noise.area_law(P) == pytest.approx(2 * math.log(P))
+
+
+@few
+@given(spectra, st.sampled_from([1.001, 1e3, 1e30]), levels, st.floats(-3, 3))
+def test_signal_over_noise_is_one_at_the_critical_size(lam, P, sigma, x):
+    assert 0 <= noise.effective_number(P, lam, sigma, x) <= P
+    for critical, snr in (
+        (noise.critical_size_jacobian, noise.snr_jacobian),
+        (noise.critical_size_score, noise.snr_score),
+    ):
+        size, ratio = critical(lam, sigma, x), snr(P, lam, sigma, x)
+        assert size.shape == ratio.shape == (len(lam),)
+        assert not np.isnan(size).any()
+        assert not np.isnan(ratio).any()
+        fine = (size > 1e-200) & (size < 1e200)
+        assert ratio[fine] ** 2 * size[fine] == pytest.approx(P)
+
+
+@few
+@given(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), levels)
+def test_gaps_lie_between_nothing_and_all(one, other, sigma):
+    b, a = sorted((one, other))
+    assert 0 <= noise.final_gap(a, sigma) <= 1
+    widest = noise.widest_gap_sigma(a, b)
+    assert 0 <= noise.intermediate_gap(a, b, sigma) <= noise.intermediate_gap(a, b, widest) + 1e-12
+    assert noise.intermediate_gap(b, a, sigma) == -noise.intermediate_gap(a, b, sigma)
+    switch = noise.switch_sigma(a, b)
+    if math.isfinite(switch) and switch < 1e6:
+        assert noise.intermediate_gap(a, b, switch) == pytest.approx(noise.final_gap(b, switch))
+    low, high = noise.marchenko_pastur_edges(40, 7, a)
+    assert 0 <= low < high
+    assert (low, high) == noise.marchenko_pastur_edges(7, 40, a)
+
+
+@few
+@given(st.floats(0, 1e3), st.floats(0, 1e3), st.sampled_from([1e-6, 0.1, 1.0, 1e6]))
+def test_clones_part_with_time_and_meet_with_distance(distance, variance, time):
+    p = noise.clone_probability(distance, variance, [time, 2 * time])
+    assert bool((p >= 0.5 - 1e-9).all() and (p <= 1 + 1e-9).all())
+    assert falls(p, 1e-7)
+    assert rises(noise.clone_probability([distance, distance + 1], variance, time), 1e-7)
+    assert noise.speciation_time(np.diag([distance + 1, 1.0])) == pytest.approx(
+        math.log(distance + 1) / 2, abs=1e-12
+    )
+
+
+@few
+@given(ratios, st.floats(-1, 5), st.sampled_from(["flow", "sde"]))
+def test_guided_moments_shrink_with_the_weight(r, w, method):
+    a, R = noise.guided_moments(r, [0.0, w, abs(w)], method)
+    assert a[0] == pytest.approx(1)
+    assert R[0] == pytest.approx(1)
+    assert R[2] <= 1 + 1e-9 <= a[2] + 2e-9
+    (same, ratio), start = noise.guided_moments(r, lambda _: w, method), 1e7
+    assert same == pytest.approx(a[1], rel=1e-6, abs=1e-6)
+    assert ratio == pytest.approx(R[1], rel=1e-6)
+    late = noise.guided_moments(r, [w, abs(w)], method, start=start)[0]
+    assert late == pytest.approx(a[1:], rel=1e-3, abs=1e-3)
+    assert noise.mean_weight(r, w) == pytest.approx(w, abs=1e-6)
+
+
+@fewer
+@given(
+    st.floats(0.01, 0.9), st.floats(0.3, 10), st.floats(-1, -0.2), st.sampled_from(["flow", "sde"])
+)
+def test_the_window_restores_the_variance(r, w, inside, method):
+    sigma = noise.window_switch(r, w, inside, method)
+    ratio = noise.guided_moments(r, lambda s: w if s > sigma else inside, method)[1]
+    assert ratio == pytest.approx(1, abs=1e-5)
+
+
+@fewer
+@given(st.floats(0.1, 1.5), st.floats(0.1, 0.9), st.floats(0, 4), st.sampled_from(["flow", "sde"]))
+def test_many_classes_distort_less_than_infinitely_many(alpha, r, w, method):
+    a, R = noise.guided_mean_field(alpha, w, r, method)
+    far = noise.guided_moments(r, w, method)
+    assert far[1] - 1e-3 <= R <= 1 + 1e-3
+    assert noise.guided_mean_field(30.0, w, r, method) == pytest.approx(far, rel=1e-3)
+    found = noise.mean_field_path(alpha, w, r, method)
+    assert isinstance(found, noise.MeanField)
+    assert (found.overlap, found.ratio) == (a, R)
+    between, within = 1.0, r / (1 - r)
+    t = noise.class_condensation(alpha, within, between)
+    assert noise.guided_condensation(alpha, 0.0, r, method) == pytest.approx(float(t), abs=1e-9)
+    assert noise.guided_condensation(alpha, w, r, method) >= t - 1e-9
+    a, R = noise.guided_power_law(r, w, 0.0, method)  # exponent 0: a constant weight
+    assert (a, R) == pytest.approx((float(far[0]), float(far[1])), rel=1e-3)  # from σ = 10⁴
+
+
+@few
+@given(st.floats(1e-6, 0.49), st.floats(0, 30))
+def test_what_leaves_a_class_comes_back_from_the_other(rho, D):
+    own, other = noise.own_class_probability([rho, 1 - rho], D)
+    assert rho * (1 - own) == pytest.approx((1 - rho) * (1 - other), abs=1e-9)
+    assert own >= rho - 1e-9
+    needed = noise.needed_divergences(rho)
+    assert noise.own_class_probability(rho, needed["threshold"]) == pytest.approx(0.75)
+    assert noise.own_class_probability(rho, needed["halfway"]) == pytest.approx((1 + rho) / 2)
+
+
+@few
+@given(
+    st.floats(1e-6, 0.49),
+    st.sampled_from([1e-6, 1.0, 400.0, 1e6]),
+    st.sampled_from([1e-6, 1.0, 9.0]),
+)
+def test_speciation_times_solve_their_divergences(rho, gap, variance):
+    times = noise.speciation_times(rho, gap, variance)
+    assert isinstance(times, noise.SpeciationTimes)
+    needed = noise.needed_divergences(rho)
+    for name, t in times.to_dict().items():
+        assert t >= 0
+        if t > 1e-3:
+            assert noise.class_divergence(gap, variance, t) == pytest.approx(needed[name], rel=1e-6)
+    minority = noise.minority_speciation_time(rho, gap, variance)
+    assert minority == pytest.approx(times.median)
+    general = noise.divergence_speciation_time(rho, 1 - rho, gap, variance, variance, 1)
+    assert general == pytest.approx(minority, abs=1e-6)
+    centres = np.array([[0.0], [gap**0.5]])
+    found = noise.median_speciation_times([1 - rho, rho], centres, [variance, variance])
+    assert math.isnan(found[0])
+    assert found[1] == pytest.approx(minority, abs=1e-6)
+    assert rises(noise.minority_speciation_time([rho / 2, rho], gap, variance))
+    assert noise.gaussian_divergence(1.0, gap, variance, variance) == pytest.approx(
+        noise.class_divergence(gap, variance, 1.0)
+    )
+
+
+@few
+@given(st.floats(1.1, 1e6), st.floats(1e-3, 1e3), st.integers(1, 500))
+def test_class_collapse_is_told_by_time_and_by_points(points, variance, dimension):
+    t = noise.class_collapse_time(points, variance, dimension)
+    if t > 1e-3:
+        sigma = math.sqrt(math.expm1(2 * t))
+        assert noise.class_collapse_points(variance, sigma, dimension) == pytest.approx(
+            points, rel=1e-6
+        )
+    assert falls(noise.class_collapse_time([points, 2 * points], variance, dimension))
+
+
+@few
+@given(st.sampled_from(["tanh", "erf"]), st.floats(1e-3, 5), st.floats(1e-2, 5))
+def test_feature_coefficients_are_parts_of_the_second_moment(activation, time, chi2):
+    found = noise.feature_coefficients(activation, time, chi2)
+    assert isinstance(found, noise.FeatureCoefficients)
+    a, b, v2, s2 = (float(one) for one in found)
+    kept = math.exp(-2 * time) * chi2
+    assert min(v2, s2) >= 0
+    assert a**2 * kept + b**2 + v2 + s2 <= 1  # E σ², |σ| ≤ 1
+    assert b == pytest.approx(math.sqrt(-math.expm1(-2 * time)) * a)
+
+
+psi = st.sampled_from([0.1, 1.0, 8.0, 64.0])
+
+
+@few
+@given(psi, psi, st.floats(0.05, 0.95), st.floats(0.01, 2), st.sampled_from([1e-3, 1.0, 1e3]))
+def test_the_transform_of_features_is_one_of_a_density(p, n, rho, time, height):
+    """Im q > 0 and |q| ≤ 1/Im z; classes that are alike, or in another order, change nothing."""
+    z = np.array([0.5, 2.0]) + 1j * height
+    weights, variances = [rho, 1 - rho], [1.6, 0.4]
+    q = noise.feature_stieltjes(z, p, n, weights, variances, time)
+    assert bool((q.imag > 0).all() and (np.abs(q) <= 1 / height + 1e-9).all())
+    swapped = noise.feature_stieltjes(z, p, n, weights[::-1], variances[::-1], time)
+    assert np.allclose(q, swapped)
+    one, two = (
+        noise.feature_stieltjes(z, p, n, w, v, time)
+        for w, v in (([1.0], [1.0]), (weights, [1.0, 1.0]))
+    )
+    assert np.allclose(one, two)
+    early, late = noise.memorization_times(p, n, weights, variances, time)
+    assert early <= late  # the wider class first
+    first = noise.generalization_times(weights, [[2.0, 0.1], [0.1, 0.1]], time)
+    assert first[0] <= first[1]
+    share = noise.inversion_fraction([1.6, 0.4], time)
+    assert share + noise.inversion_fraction([0.4, 1.6], time) == pytest.approx(1)
+
+
+def test_bulks_hold_their_mass():
+    spectrum = noise.spectrum_of(64, 8, [1.0], [1.0], 0.01)
+    assert isinstance(spectrum, noise.FeatureSpectrum)
+    bulks = spectrum.bulks()
+    assert all(isinstance(one, noise.Bulk) and one.low < one.high for one in bulks)
+    assert sum(one.mass for one in bulks) == pytest.approx((1 + 8) / 64, rel=0.02)  # + the atom
+
+
+# ------------------------------------------------------------------ refusals
+
+REFUSED = [
+    (memory.ags_overlap, "load"),
+    (memory.gardner_kappa, "load"),
+    (lambda x: memory.one_step_overlap(x, 0.5), "stabilities"),
+    (lambda x: memory.hebbian_one_step(x, 0.1), "overlap"),
+    (lambda x: memory.argmax_retrieval(x, 5, 1.0), "patterns"),
+    (lambda x: memory.argmax_retrieval(5, x, 1.0), "size"),
+    (lambda x: memory.argmax_retrieval(5, 5, x), "noise"),
+    (lambda x: memory.argmax_retrieval_normal(5, 5, x), "noise"),
+    (lambda x: memory.argmax_retrieval_spins(5, 5, x), "overlap"),
+    (lambda x: memory.argmax_capacity(5, x), "noise"),
+    (lambda x: memory.argmax_capacity(5, 1.0, x), "success"),
+    (lambda x: memory.posterior_weight_bound(5, 5, x), "noise"),
+    (lambda x: memory.posterior_weight_bound(5, 5, 1.0, x), "beta"),
+    (lambda x: memory.dense_load(1.0, x), "noise"),
+    (lambda x: memory.dense_load_at_overlap(1.0, x), "overlap"),
+    (lambda x: memory.query_gain(1.0, x), "noise"),
+    (lambda x: memory.sphere_average(x, 5), "k"),
+    (lambda x: memory.fixed_point_load(x, 5), "beta"),
+    (lambda x: memory.polynomial_error(x, 5, 3), "patterns"),
+    (lambda x: memory.polynomial_capacity(x, 3), "size"),
+    (memory.flip_information, "overlap"),
+    (memory.spins_of_information, "information"),
+    (lambda x: memory.retrieval_loss([x], 0.5), "stabilities"),
+    (lambda x: memory.perceptron_loss([1.0], x), "overlap"),
+    (lambda x: memory.noise_norm([[1.0]], 0.5, x), "rate"),
+    (lambda x: noise.mutual_information([1.0], x), "sigma"),
+    (lambda x: noise.mutual_information([x], 1.0), "variances"),
+    (lambda x: noise.collapse_sigma(x, [1.0]), "P"),
+    (lambda x: noise.onset_sigma(x, [1.0]), "P"),
+    (lambda x: noise.condensation_sigma(x, [1.0]), "P"),
+    (lambda x: noise.basin_edge(9, [1.0], x), "sigma"),
+    (lambda x: noise.participation_ratio(9, [1.0], x), "sigma"),
+    (lambda x: noise.excess_entropy(9, [1.0], 1.0, x), "dimension"),
+    (lambda x: noise.area_law(x), "P"),
+    (lambda x: noise.effective_number(9, [1.0], x), "sigma"),
+    (lambda x: noise.critical_size_score([1.0], x), "sigma"),
+    (lambda x: noise.final_gap(x, 1.0), "lowest"),
+    (lambda x: noise.switch_sigma(x, 1.0), "large"),
+    (lambda x: noise.marchenko_pastur_edges(3, 3, x), "entry_variance"),
+    (lambda x: noise.speciation_time([x]), "covariance"),
+    (lambda x: noise.clone_probability(1.0, 1.0, x), "time"),
+    (lambda x: noise.guided_moments(x, 1.0), "ratio"),
+    (lambda x: noise.class_condensation(x, 1.0, 1.0), "alpha"),
+    (lambda x: noise.guided_mean_field(x, 1.0, 0.5), "alpha"),
+    (lambda x: noise.guided_condensation(1.0, x, 0.5), "w"),
+    (lambda x: noise.guided_power_law(0.5, x), "omega"),
+    (lambda x: noise.own_class_probability(x, 1.0), "weight"),
+    (lambda x: noise.class_divergence(x, 1.0, 1.0), "distance2"),
+    (lambda x: noise.minority_speciation_time(x, 1.0, 1.0), "weight"),
+    (lambda x: noise.class_collapse_time(x, 1.0, 2), "points"),
+    (lambda x: noise.class_collapse_points(1.0, x, 2), "sigma"),
+    (lambda x: noise.feature_coefficients("tanh", x, 1.0), "time"),
+    (lambda x: noise.spectrum_of(x, 1.0, [1.0], [1.0], 0.1), "psi_p"),
+    (lambda x: noise.inversion_fraction([x, 1.0], 0.1), "variances"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", [math.nan, -math.inf, -2.0, math.inf])
+@pytest.mark.parametrize(
+    ("call", "name"), REFUSED, ids=[f"{k}-{n}" for k, (_, n) in enumerate(REFUSED)]
+)
+def test_numbers_out_of_range_are_refused_by_name(call, name, wrong):
+    if name == "stabilities" and wrong == -2.0:
+        pytest.skip("a stability may be negative")
+    with refused(name):
+        call(wrong)
