@@ -1,6 +1,6 @@
 """Sphinx extension: the table of speeds, from the record of a `make bench` in docs/speed.json.
 
-    ```{speed}          the machine, and a table of the rows
+```{speed}          the machine, and a table of the rows
 """
 
 import json

@@ -36,6 +36,7 @@ from hopfield.checks import choice
 from hopfield.theory import checks
 from hopfield.theory.checks import Array
 
+_SERIES = 0.005  # overlap below which the information is taken from its series
 ENSEMBLES = ("spherical", "gaussian", "gaussian-uncorrected", "spins")
 _z, _weights = np.polynomial.hermite_e.hermegauss(200)
 _Z, _WEIGHTS = _z, _weights / _weights.sum()
@@ -301,7 +302,9 @@ def flip_information(overlap: ArrayLike) -> Any:
     0.3681
     """
     m = checks.within("overlap", overlap)
-    return (special.xlog1py(1 + m, m) + special.xlogy(1 - m, 1 - m)) / 2
+    exact = (special.xlog1py(1 + m, m) + special.xlogy(1 - m, 1 - m)) / 2
+    # the two terms are ±m and leave m²/2, of which small m have no digits left
+    return np.where(m < _SERIES, m**2 * (1 / 2 + m**2 * (1 / 12 + m**2 / 30)), exact)[()]
 
 
 def _log_cosh(x: Array) -> Array:
@@ -334,7 +337,10 @@ def spins_of_information(information: ArrayLike) -> Any:
     def one(target: float) -> float:
         if target > math.log(2):
             return math.inf
-        return brentq(lambda m: float(flip_information(m)) - target, 0, 1, xtol=1e-14)
+        # m²/2 ≤ I ≤ m² ln 2, widened by what rounding does
+        low, high = math.sqrt(target / math.log(2)), math.sqrt(2 * target)
+        edges = low * (1 - 1e-9), min(high * (1 + 1e-9), 1)
+        return brentq(lambda m: float(flip_information(m)) - target, *edges, xtol=1e-300)
 
     given = checks.at_least("information", information)
     return np.vectorize(one, otypes=[np.float64])(given)[()]

@@ -10,12 +10,14 @@ from hopfield.theory import (
     dense_load,
     dense_load_at_overlap,
     dense_load_of_all,
+    flip_information,
     least_overlap,
     polynomial_capacity,
     polynomial_error,
     query_gain,
     sign_dynamics_bound,
     sign_dynamics_load,
+    spins_of_information,
 )
 
 
@@ -229,3 +231,15 @@ def test_limits_and_shapes():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_information_of_hardly_any_overlap_keeps_its_digits():
+    """Against forty digits: the two terms of the closed form cancel there."""
+    from mpmath import log, mpf, workdps
+
+    for m in (1e-12, 1e-7, 0.00499, 0.00501, 0.3, 0.999):
+        with workdps(40):
+            x = mpf(m)
+            exact = float(((1 + x) * log(1 + x) + (1 - x) * log(1 - x)) / 2)
+        assert float(flip_information(m)) == pytest.approx(exact, rel=1e-11)
+        assert float(spins_of_information(exact)) == pytest.approx(m, rel=1e-11)
