@@ -173,7 +173,7 @@ def test_classes_that_clean_data_does_not_tell_apart_have_no_time():
         (lambda: own_class_probability(0.5, -1.0), "divergence must not be negative"),
         (lambda: divergence_speciation_time(0.9, 0.1, 1.0, 1.0, 1.0, 3), "must be below other"),
         (lambda: divergence_speciation_time(0.4, 0.9, 1.0, 1.0, 1.0, 3), "at most 1"),
-        (lambda: class_collapse_time(1, 1.0, 10), "P must be a number of points above 1"),
+        (lambda: class_collapse_time(1, 1.0, 10), "points must be a number of points above 1"),
         (lambda: gaussian_divergence(-1.0, 1.0, 1.0, 1.0), "time must not be negative"),
     ],
 )
