@@ -202,19 +202,11 @@ def memory_geometry(
         peak_sigma=float(sigma[mean.argmax()]),
         area=float(area.mean()),
         area_sem=float(area.std(ddof=1) / math.sqrt(draws)) if draws > 1 else math.nan,
-        **_neighbourly(rows),
+        likelihood_dimension=likelihood_dimension(rows, min(20, P - 1)),
+        two_nn_dimension=two_nn_dimension(rows, "likelihood"),
         local_pca_dimension=float(local_pca_dimension(rows, min(30, P - 1)).mean()),
         participation_ratio=participation_ratio(rows),
     )
-
-
-def _neighbourly(rows: Tensor) -> dict[str, float]:
-    """Dimensions from distances of neighbours, infinite where all of them are equal."""
-    with np.errstate(divide="ignore"):
-        return {
-            "likelihood_dimension": likelihood_dimension(rows, min(20, len(rows) - 1)),
-            "two_nn_dimension": two_nn_dimension(rows, "likelihood"),
-        }
 
 
 def _levels(sigma: Array) -> Array:

@@ -207,8 +207,7 @@ def calibrate(
     order = torch.randperm(len(near), generator=generator_from(seed, "calibrate"))
     setting, testing = found["local"][order].tensor_split(2)
     threshold = float(np.quantile(setting.numpy(), level))
-    with np.errstate(divide="ignore"):  # of points at equal distances: infinite
-        dimension = two_nn_dimension(different, "likelihood")
+    dimension = two_nn_dimension(different, "likelihood")
     return Calibration(
         data=different,
         criteria={

@@ -14,6 +14,8 @@ dimensions, where that scale is not small.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
@@ -33,12 +35,12 @@ def likelihood_dimension(data: Tensor, neighbours: int = 20) -> float:
 
     Returns
     -------
-    D, the inverse of the mean inverse over points.
+    D, the inverse of the mean inverse over points; ∞ where all neighbours are at one distance,
+    as on a grid.
 
     Raises
     ------
-    ValueError : a wrong shape, not finite, repeated points, too few points, or all neighbours
-        at one distance, as on a grid.
+    ValueError : a wrong shape, not finite, repeated points, or too few points.
 
     Examples
     --------
@@ -49,7 +51,7 @@ def likelihood_dimension(data: Tensor, neighbours: int = 20) -> float:
     """
     distances, _ = _around(data, checks.whole("neighbours", neighbours, low=3))
     logs = np.log(distances[:, -1:] / distances[:, :-1])
-    return float(1 / _spread(logs).mean())
+    return float(1 / logs.mean()) if logs.any() else math.inf
 
 
 def two_nn_dimension(data: Tensor, method: str = "fit", discard: float = 0.1) -> float:
@@ -64,12 +66,12 @@ def two_nn_dimension(data: Tensor, method: str = "fit", discard: float = 0.1) ->
 
     Returns
     -------
-    D.
+    D; ∞ where all neighbours are at one distance, as on a grid.
 
     Raises
     ------
-    ValueError : a wrong shape, not finite, repeated points, too few points, all neighbours
-        at one distance (a grid), an unknown method, or a fraction outside [0, 1).
+    ValueError : a wrong shape, not finite, repeated points, too few points, an unknown
+        method, or a fraction outside [0, 1).
 
     Examples
     --------
@@ -85,11 +87,11 @@ def two_nn_dimension(data: Tensor, method: str = "fit", discard: float = 0.1) ->
     logs = np.sort(np.log(distances[:, 1] / distances[:, 0]))
     n = len(logs)
     if method == "likelihood":
-        return float((n - 1) / _spread(logs).sum())
+        return float((n - 1) / logs.sum()) if logs.any() else math.inf
     kept = min(n - 1, max(1, int(n * (1 - discard))))  # 1 − F of the last one is 0
     heights = -np.log1p(-np.arange(1, kept + 1) / n)
-    logs = _spread(logs[:kept])
-    return float(heights @ logs / (logs @ logs))
+    logs = logs[:kept]
+    return float(heights @ logs / (logs @ logs)) if logs.any() else math.inf
 
 
 def local_pca_dimension(data: Tensor, neighbours: int = 30, explained: float = 0.95) -> Tensor:
@@ -156,16 +158,6 @@ def participation_ratio(data: Tensor) -> float:
     points /= np.abs(points).max()
     gram = points.T @ points if points.shape[1] <= len(points) else points @ points.T
     return float(np.trace(gram) ** 2 / np.square(gram).sum())
-
-
-def _spread(logs: np.ndarray) -> np.ndarray:
-    """Logarithms of distance ratios. Raises ValueError if they are all 0."""
-    if not logs.any():
-        raise ValueError(
-            "data must have neighbours at different distances, got equal ones, as on a grid: "
-            "such points have no local dimension"
-        )
-    return logs
 
 
 def _around(data: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:

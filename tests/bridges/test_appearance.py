@@ -37,6 +37,7 @@ def test_posteriors_and_u_turns_return_as_theory_says(rho):
         assert (np.abs(turned.diagonal() - phi) < error).all()
 
 
+@pytest.mark.slow
 def test_what_leaves_one_class_comes_back_from_the_others():
     means = torch.tensor([[0.0, 0.0], [6.0, 0.0], [0.0, 9.0]], dtype=torch.float64)
     weights = np.array([0.6, 0.3, 0.1])

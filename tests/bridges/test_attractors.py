@@ -232,6 +232,7 @@ def kinds_of_clusters(sigma, count, books, starts=64):
     return np.array(rows)
 
 
+@pytest.mark.slow
 def test_mixtures_peak_between_memories_and_prototypes():
     few, some, many = (kinds_of_clusters(0.8, n, 12) for n in (16, 64, 128))
     for other in (few, many):

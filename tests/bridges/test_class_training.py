@@ -25,6 +25,7 @@ def two_digits(counts, seed, held_out=60):
     return torch.cat(train), labels, torch.cat(test), torch.arange(2).repeat_interleave(held_out)
 
 
+@pytest.mark.slow
 def test_losses_fall_but_not_below_those_of_the_exact_denoiser():
     data, labels, held_out, others = two_digits((12, 12), seed=0)
     settings = {"steps": 240, "marks": 6, "rate": 4e-3, "seed": 0}

@@ -104,6 +104,7 @@ def test_two_memories_of_disjoint_data_do_not_agree():
     assert alike.denoised > 0.98
 
 
+@pytest.mark.slow
 def test_a_little_training_already_memorizes_few_and_generalizes_from_many():
     results = {}
     for P in (4, 400):

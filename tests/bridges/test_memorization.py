@@ -151,6 +151,7 @@ def test_geometry_of_the_digits():
     json.dumps(found.to_dict())
 
 
+@pytest.mark.slow
 def test_basin_edge_lies_where_theory_puts_it():
     P, spectrum = 1000, [1.0] * 20
     ratios = np.arange(0, 1.7, 0.2)

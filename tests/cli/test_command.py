@@ -85,6 +85,7 @@ def test_json_is_the_summary_and_nothing_else():
 
 def test_the_number_of_jobs_does_not_change_the_result():
     words = ["compare", *SMALL[:-2], "--samples", "2", "--loads", "12", "--overlaps", "0.5"]
+    words += ["--model", "hebb,polynomial,flow,sde"]
     for jobs in (1, 2):
         call(*words, "--jobs", jobs, "--out", f"j{jobs}", "--quiet")
     assert Path("j1/results.csv").read_bytes() == Path("j2/results.csv").read_bytes()
@@ -93,7 +94,7 @@ def test_the_number_of_jobs_does_not_change_the_result():
 
 
 def test_a_killed_run_is_finished_without_repeating():
-    words = ["compare", "--samples", "6", "--jobs", "1", "--model", "hebb,flow,denoiser", "--quiet"]
+    words = ["compare", "--samples", "2", "--jobs", "1", "--model", "hebb,flow,denoiser", "--quiet"]
     command = [sys.executable, "-m", "bridges", *words, "--out", "killed"]
     points = Path("killed/points.jsonl")
     process = subprocess.Popen(command, env=ENVIRONMENT)
@@ -103,14 +104,14 @@ def test_a_killed_run_is_finished_without_repeating():
     process.wait()
     before = points.read_text()
     before = before[: before.rfind("\n") + 1]
-    assert 5 <= before.count("\n") < 6 * 3 * 11  # killed on its way
+    assert 5 <= before.count("\n") < 2 * 3 * 11  # killed on its way
     assert not Path("killed/summary.json").exists()
     call(*words, "--out", "killed")
     after = points.read_text()
     assert after.startswith(before)
     entries = [json.loads(line) for line in after.splitlines()]
     pairs = [(e["point"], e["sample"]) for e in entries]
-    assert len(pairs) == len(set(pairs)) == 6 * 3 * 11
+    assert len(pairs) == len(set(pairs)) == 2 * 3 * 11
     call(*words, "--out", "whole")
     assert Path("killed/results.csv").read_bytes() == Path("whole/results.csv").read_bytes()
 
@@ -224,7 +225,7 @@ BAD = [
     ("retrieve --model hopfeld", "unknown model 'hopfeld'; the models are hebb, "),
     ("retrieve --samples 0", "Invalid value for '--samples': 0 is not in the range x>=1"),
     ("retrieve --beta 0", "Invalid value for '--beta': 0.0 is not in the range x>0"),
-    ("retrieve --model denoiser --beta 1e308", "sigma must be"),
+    ("retrieve --model denoiser --beta 1e308", "sigma must lie in"),
     ("retrieve --model exponential --beta 1e308", "beta must leave β|ξ|² finite"),
     ("retrieve --model polynomial --degree 100000", "degree must be at most 1000"),
     ("retrieve --size 32", "digits has size 64, got 32"),

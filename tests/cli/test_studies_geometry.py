@@ -43,7 +43,9 @@ def run(study, *words, code=0):
     return call(script(study).main, *words, code=code)
 
 
-@pytest.mark.parametrize("study", TINY)
+@pytest.mark.parametrize(
+    "study", [pytest.param(s, marks=[pytest.mark.slow] * (s != "losing_dimensions")) for s in TINY]
+)
 def test_a_run_writes_its_files_and_does_not_depend_on_the_jobs(study):
     words = [*TINY[study].split(), "--samples", "2", "--quiet"]
     assert run(study, *words, "--jobs", 1, "--out", "j1") == ""

@@ -34,7 +34,9 @@ def run(study, *words, code=0):
     return result.output
 
 
-@pytest.mark.parametrize("study", TINY)
+@pytest.mark.parametrize(
+    "study", [pytest.param(s, marks=[pytest.mark.slow] * (s != "guidance_window")) for s in TINY]
+)
 def test_a_run_writes_its_files_and_does_not_depend_on_the_jobs(study):
     words = [*TINY[study].split(), "--samples", "2", "--quiet"]
     assert run(study, *words, "--jobs", 1, "--out", "j1") == ""
@@ -58,6 +60,7 @@ def test_the_control_and_the_retention_are_printed(study):
     assert '"sem": null' in json.dumps(found)
 
 
+@pytest.mark.slow
 def test_few_classes_are_distorted_less_and_less_dense_ones_are_not():
     words = "--dimensions 8,32 --steps 60 --trials 80 --samples 5 --jobs 1 --json"
     found = json.loads(run("guidance_distortion", *words.split()))

@@ -31,7 +31,13 @@ def run(study, *words, code=0):
     return result.output
 
 
-@pytest.mark.parametrize("study", TINY)
+@pytest.mark.parametrize(
+    "study",
+    [
+        pytest.param(s, marks=[pytest.mark.slow] * (s != "memorization_to_generalization"))
+        for s in TINY
+    ],
+)
 def test_a_run_writes_its_files_and_does_not_depend_on_the_jobs(study):
     words = [*TINY[study].split(), "--samples", "2", "--quiet"]
     assert run(study, *words, "--jobs", 1, "--out", "j1") == ""

@@ -63,6 +63,7 @@ def test_first_times_are_log_linear_and_nan_if_never():
     assert (grid[0], grid[-1]) == (pytest.approx(1e-2), pytest.approx(1e9))
 
 
+@pytest.mark.slow
 def test_one_homogeneous_class_and_how_its_times_grow_with_the_data():
     few, many = (measured(50, 16, n, 0.1, (1.0, 1.0)) for n in (1, 8))
     for found, gen63, mem50, quality, least in (
@@ -148,6 +149,7 @@ def test_smaller_centres_come_slightly_first_and_variance_counts_for_more():
     agrees(far["gen63"][:, 1], 4.70, 0.04)
 
 
+@pytest.mark.slow
 def test_the_spectral_inversion_is_where_theory_puts_it():  # the sharpest: within 0.01
     d, psi, variances, t, seeds = 60, 8, (8 / 3, 4 / 3), 0.1, 6
     shares = np.array([0.3, 0.4, 0.5])

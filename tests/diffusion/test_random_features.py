@@ -107,6 +107,7 @@ def test_the_flow_is_the_limit_of_gradient_descent():
     assert float((readout - exact).norm() / exact.norm()) < 0.01
 
 
+@pytest.mark.slow
 def test_the_flow_is_learnt_by_stochastic_gradient_descent():
     """Fresh noise at every step, as networks are trained; time η·steps·ψ/d."""
     d, p, n = 20, 160, 40

@@ -172,6 +172,7 @@ def test_return_of_a_uturn(method, steps):  # T14; ancestral draws are exact at 
         assert abs(found - mean) < 4 * math.hypot(error, sem)
 
 
+@pytest.mark.slow
 def test_clones_of_two_classes():  # T13: the reverse SDE in full
     d, count = 64, 2000
     m = torch.ones(d, dtype=torch.float64)
