@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import torch
-from clock import row
+from clock import row, timed
 
 from bridges import as_memory, basin_fractions
 from bridges.memory import Memory, recall
@@ -24,13 +22,9 @@ def basins(what: str, memory: Memory, starts: Starts) -> None:
         for part in starts.states.split(_ROWS):
             recall(memory, part, starts.overlap, generator)
 
-    best = [float("inf"), float("inf")]
-    for _ in range(8):  # in turn: they are held against each other
-        for k, run in enumerate((dynamics, lambda: basin_fractions(memory, starts, seed=0))):
-            start = time.perf_counter()
-            run()
-            best[k] = min(best[k], time.perf_counter() - start)
-    bare, ours = best
+    bare, ours = timed(
+        dynamics, lambda: basin_fractions(memory, starts, seed=0), repeats=8, in_turn=True
+    )
     row(what, f"{ours:.1f} s", "10 s", 10 / ours, ">= 1")
     row("  against the dynamics alone", f"{ours:.2f} s", f"{bare:.2f} s", ours / bare, "<= 1.1")
 

@@ -13,23 +13,26 @@ import numpy as np
 import torch
 
 
-def timed(*functions: Callable[[], object], repeats: int = 9) -> list[float]:
+def timed(*functions: Callable[[], object], repeats: int = 9, in_turn: bool = False) -> list[float]:
     """Least seconds of each function, after a first, uncounted run of it.
 
     The least, since other work on the machine only ever adds. Each function's runs follow
     each other: thread pools of several libraries keep spinning for a while after their work,
-    and would slow whatever comes in turn.
+    and would slow whatever comes in turn. Functions of one library that are held against each
+    other within some percent are better run in turn, on the same heap and clock rate.
     """
-    result = []
-    for function in functions:
-        function()
-        own = []
-        for _ in range(repeats):
-            start = time.perf_counter()
-            function()
-            own.append(time.perf_counter() - start)
-        result.append(min(own))
+    turns = [functions] if in_turn else [(one,) for one in functions]
+    result: list[float] = []
+    for together in turns:
+        runs = [[_seconds(one) for one in together] for _ in range(repeats + 1)]
+        result += (min(own) for own in zip(*runs[1:], strict=True))
     return result
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
 
 
 def on_threads(function: Callable[[], object]) -> tuple[float, float]:

@@ -59,7 +59,10 @@ def sampling(network: torch.nn.Module, what: str, batch: int) -> None:
             network(x, levels)
 
     ours, other = timed(
-        lambda: sample(denoiser, 10 * x, VE(), "euler", 64, start=10.0), bare, repeats=15
+        lambda: sample(denoiser, 10 * x, VE(), "euler", 64, start=10.0),
+        bare,
+        repeats=15,
+        in_turn=True,
     )
     row(
         f"sampling, {what}, 64 steps of {batch}",
