@@ -32,7 +32,7 @@ def main() -> None:
     found = machine()
     print(f"{found['processor']}, torch {found['torch']}, {found['threads']} threads, ", end="")
     print(f"float32 product {found['product_gflops']} GF/s, load {found['load']}\n")
-    print(f"{'':<52}{'ours':>14}{'against':>26}{'ratio':>9}   goal")
+    print(f"{'':<52}{'ours':>14}{'against':>30}{'ratio':>9}   goal")
     for subject in (scores, networks, basins, graph, training, guidance, features):
         subject.lines()
     python = sys.argv[1] if len(sys.argv) > 1 else None
