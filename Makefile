@@ -49,7 +49,7 @@ $(DOCS): $(READY)
 $(PEERS): $(READY)
 	@echo "== installing the libraries to compare with, in an environment of their own"
 	$(PYTHON) -m venv .venv/peers
-	.venv/peers/bin/python -m pip install --quiet hopfieldkit==0.1.0 hopfieldnetwork==1.0.1 canns==1.5.0
+	.venv/peers/bin/python -m pip install --quiet hopfieldkit==0.1.0 hopfieldnetwork==1.0.1 dhnn==0.1.12 canns==1.5.0
 	.venv/peers/bin/python -m pip install --quiet --constraint constraints.txt . azula==0.11.1 diffusers==0.42.1 scikit-dimension==0.5.0 smalldiffusion==0.5.0 einops torchdiffeq torchsde
 	.venv/peers/bin/python -m pip install --quiet --no-deps k-diffusion==0.1.1 dctorch==0.1.2  # asks for an old numpy
 	@touch $(PEERS)

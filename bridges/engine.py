@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 from bridges.record import Point, Row
@@ -98,6 +100,16 @@ def _there(measure: Measure, tasks: Sequence[Task], cluster: str) -> Iterator[Ou
 
 def _outcome(measure: Measure, task: Task) -> Outcome:
     """The outcome of a task, computed with one thread."""
+    try:
+        with _one_thread():
+            return Outcome(task.p, task.s, measure(task.point, task.seed))
+    except Exception as error:
+        return Outcome(task.p, task.s, [], _words(error), traceback.format_exc())
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread for torch, compiled loops and the products of numpy and scipy."""
     import numba
     import torch
 
@@ -105,12 +117,21 @@ def _outcome(measure: Measure, task: Task) -> Outcome:
     torch.set_num_threads(1)
     numba.set_num_threads(1)
     try:
-        return Outcome(task.p, task.s, measure(task.point, task.seed))
-    except Exception as error:
-        return Outcome(task.p, task.s, [], _words(error), traceback.format_exc())
+        with _pools().limit(limits=1):
+            yield
     finally:
         torch.set_num_threads(before[0])
         numba.set_num_threads(before[1])
+
+
+@cache
+def _pools() -> Any:
+    """The thread pools of the libraries that are loaded; finding them takes milliseconds."""
+    import numpy.linalg  # noqa: F401  # the pools of these two should be among them
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _words(error: Any) -> str:

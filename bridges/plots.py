@@ -114,7 +114,7 @@ def _corruption(axes: Axes, report: Report) -> None:
     for curve in report.corruption:
         _draw(axes, curve)
     x = report.corruption[0].x
-    m = np.linspace(x[0], min(0.999, x[-1]), 200)
+    m = np.linspace(x[0], min(0.999, x[-1]), 100)
     for style, (label, law) in zip(THEORY, report.theory.items(), strict=False):
         axes.plot(m, [law(patterns, float(one)) for one in m], **style, label=label)
     axes.invert_xaxis()

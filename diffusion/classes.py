@@ -45,18 +45,23 @@ class SharedCovariance:
         """D for x (B, d) at σ² (B, 1), like x."""
         work = self._turned(x - self.centre).to(self._precision(x, variance))
         noise = variance.to(work)
-        gain = 1 / (self.spread.to(work) + noise)  # 1/v
-        means, rows = self.means.to(work), max(1, _LOGITS // len(self.means))
-        squares, offset = means.square().T / 2, self.log_weights.to(work)
-        level = bool((noise == noise[:1]).all())  # one noise level: |m|²/2v is the same for all
-        common = offset - gain[:1] @ squares if level else None
-        pulled = torch.empty_like(work)
-        for block in (slice(low, low + rows) for low in range(0, len(x), rows)):
-            bias = offset - gain[block] @ squares if common is None else common
-            logits = torch.addmm(bias, work[block] * gain[block], means.T)
-            pulled[block] = torch.softmax(logits, 1) @ means
-        mean = gain * (self.spread.to(work) * work + noise * pulled)
+        if (noise == noise[:1]).all():
+            noise = noise[:1]  # one noise level: what follows from it is one row for all
+        size = max(1, _LOGITS // len(self.means))
+        blocks = work.split(size)
+        levels = noise.split(size) if len(noise) == len(work) else [noise] * len(blocks)
+        means = [self._mean(*each) for each in zip(blocks, levels, strict=True)]
+        mean = torch.cat(means) if len(means) > 1 else means[0]
         return (mean if self.basis is None else mean @ self.basis.to(work).mT).to(x) + self.centre
+
+    def _mean(self, x: Tensor, noise: Tensor) -> Tensor:
+        """D in the eigenbasis, for x (b, d) at σ² (b, 1) or (1, 1)."""
+        means, spread = self.means.to(x), self.spread.to(x)
+        gain = 1 / (spread + noise)  # 1/v
+        bias = self.log_weights.to(x) - gain @ means.square().T / 2
+        logits = torch.addmm(bias, x * gain, means.T)
+        pulled = torch.softmax(logits, 1) @ means
+        return gain * torch.addcmul(spread * x, noise, pulled)
 
     def _turned(self, vectors: Tensor) -> Tensor:
         return vectors if self.basis is None else vectors @ self.basis

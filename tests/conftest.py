@@ -1,11 +1,20 @@
-"""One thread a test: several are run at once, and would wait for each other's threads."""
+"""One thread a test: several are run at once, and would wait for each other's threads.
 
-import numba
+The variables must be there before the libraries are; processes that tests start have them too.
+"""
+
+import os
+
 import pytest
-import torch
+
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
+    import numba
+    import torch
+
     torch.set_num_threads(1)
     numba.set_num_threads(1)

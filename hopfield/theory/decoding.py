@@ -8,6 +8,8 @@ thresholds α = ½ ln(1 + 1/s²) (sphere) and α = I(m) (spins) of the limit N �
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
@@ -49,16 +51,13 @@ def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> NDArray[np
     counts = pattern_counts(patterns)
     size = checks.whole("size", size, low=2)
     s = checks.number("noise", noise, low=0, high=_LARGEST_NOISE)
-    z, z_weights = np.polynomial.hermite_e.hermegauss(_NODES)
-    u, u_weights = np.polynomial.legendre.leggauss(_NODES)
+    z, across, weights = cue_nodes(size)
     along = np.sqrt(size) + s * z[:, None]
-    across = stats.chi2.ppf((u + 1) / 2, size - 1)
     cosine = along / np.sqrt(along**2 + s**2 * across)
     tail = special.betainc((size - 1) / 2, 0.5, 1 - cosine**2) / 2
     worse = np.where(
         cosine >= 0, np.log1p(-np.minimum(tail, 0.5)), np.log(np.maximum(tail, 1e-300))
     )
-    weights = np.outer(z_weights / z_weights.sum(), u_weights / 2)
     powers = np.exp((counts[..., None, None] - 1) * worse)
     return (powers * weights).sum((-1, -2))
 
@@ -167,6 +166,18 @@ def argmax_retrieval_spins(patterns: ArrayLike, size: int, overlap: float) -> ND
     nodes, weights = np.polynomial.legendre.leggauss(64)
     between = below + (upto - below) * (nodes + 1) / 2
     return (between ** (counts[..., None] - 1) * weights / 2).sum(-1)
+
+
+@lru_cache(maxsize=64)
+def cue_nodes(size: int) -> tuple[NDArray[np.float64], ...]:
+    """Nodes of z and of χ²_{N−1}, what the noise of a cue adds along its pattern and across.
+
+    z (n,), χ² (n,), and their common weights (n, n).
+    """
+    z, z_weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    u, u_weights = np.polynomial.legendre.leggauss(_NODES)
+    across = stats.chi2.ppf((u + 1) / 2, size - 1)
+    return z, across, np.outer(z_weights / z_weights.sum(), u_weights / 2)
 
 
 def pattern_counts(patterns: ArrayLike) -> NDArray[np.float64]:

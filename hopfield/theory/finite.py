@@ -23,14 +23,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import special
 from scipy.optimize import brentq, minimize_scalar
 
 from hopfield import checks
-from hopfield.theory.decoding import noise_level, pattern_counts
+from hopfield.theory.decoding import cue_nodes, noise_level, pattern_counts
 
 Array = NDArray[np.float64]
-_NODES = 200
 _HOTTEST = 1e300  # largest λ: λ|x|√N stays a number
 
 
@@ -88,13 +87,10 @@ def posterior_weight_bound(patterns: ArrayLike, size: int, noise: float, beta: f
     counts = pattern_counts(patterns)
     size, s = checks.whole("size", size, low=2), noise_level(noise)
     lam = checks.number("beta", beta, low=0, high=_HOTTEST) or s**-2
-    z, z_weights = np.polynomial.hermite_e.hermegauss(_NODES)
-    u, u_weights = np.polynomial.legendre.leggauss(_NODES)
+    z, across, weights = cue_nodes(size)
     along = math.sqrt(size) + s * z[:, None]
-    across = s**2 * stats.chi2.ppf((u + 1) / 2, size - 1)
-    norm = np.sqrt(along**2 + across)  # |x|; x·ξ = √N along
+    norm = np.sqrt(along**2 + s**2 * across)  # |x|; x·ξ = √N along
     gain = lam * math.sqrt(size) * along - _log_average(lam * math.sqrt(size) * norm, size)
-    weights = np.outer(z_weights / z_weights.sum(), u_weights / 2)
     with np.errstate(divide="ignore"):
         others = np.log(counts - 1)[..., None, None]
     return (special.expit(gain - others) * weights).sum((-1, -2))

@@ -22,6 +22,7 @@ import loads
 import networks
 import peers
 import scores
+import sweeps
 import torch
 import training
 from clock import ROWS, machine
@@ -33,7 +34,7 @@ def main() -> None:
     print(f"{found['processor']}, torch {found['torch']}, {found['threads']} threads, ", end="")
     print(f"float32 product {found['product_gflops']} GF/s, load {found['load']}\n")
     print(f"{'':<52}{'ours':>14}{'against':>30}{'ratio':>9}   goal")
-    for subject in (scores, networks, basins, graph, training, guidance, features):
+    for subject in (scores, networks, basins, graph, training, guidance, features, sweeps):
         subject.lines()
     python = sys.argv[1] if len(sys.argv) > 1 else None
     loads.lines(python)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numba
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 
 def timed(*functions: Callable[[], object], repeats: int = 9, in_turn: bool = False) -> list[float]:
@@ -24,12 +26,12 @@ def timed(*functions: Callable[[], object], repeats: int = 9, in_turn: bool = Fa
     turns = [functions] if in_turn else [(one,) for one in functions]
     result: list[float] = []
     for together in turns:
-        runs = [[_seconds(one) for one in together] for _ in range(repeats + 1)]
+        runs = [[seconds(one) for one in together] for _ in range(repeats + 1)]
         result += (min(own) for own in zip(*runs[1:], strict=True))
     return result
 
 
-def _seconds(function: Callable[[], object]) -> float:
+def seconds(function: Callable[[], object]) -> float:
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
@@ -37,14 +39,22 @@ def _seconds(function: Callable[[], object]) -> float:
 
 def on_threads(function: Callable[[], object]) -> tuple[float, float]:
     """Least seconds with all threads, and with one."""
-    threads = numba.get_num_threads()
     (many,) = timed(function)
+    with one_thread():
+        (one,) = timed(function)
+    return many, one
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compiled loops, torch and the products of numpy on one thread each."""
+    compiled, products = numba.get_num_threads(), torch.get_num_threads()
     numba.set_num_threads(1)
     torch.set_num_threads(1)
-    (one,) = timed(function)
-    numba.set_num_threads(threads)
-    torch.set_num_threads(threads)
-    return many, one
+    with threadpool_limits(1):
+        yield
+    numba.set_num_threads(compiled)
+    torch.set_num_threads(products)
 
 
 ROWS: list[dict[str, str | float]] = []  # every row of this run, for its record

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numba
-from clock import row, timed
+from clock import one_thread, row, timed
 from side import beside
 
 from bridges import as_memory, capacity
@@ -24,16 +23,13 @@ def scan(cues: int) -> object:
 
 
 def lines(python: str | None = None) -> None:
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)  # as the peer: work this small waits longer for a second thread
-    one, all_ = (
-        least / TRIALS for least in timed(lambda: scan(1), lambda: scan(PATTERNS), repeats=5)
-    )
-    numba.set_num_threads(threads)
+    with one_thread():  # as the peer: work this small waits longer for a second one
+        found = timed(lambda: scan(1), lambda: scan(PATTERNS), repeats=5)
+    one, all_ = (least / TRIALS for least in found)
     other, name = 8e-4, "0.8 ms"
     if python is not None:
-        found = beside("peers_side.py", python, "scan", str(SIZE), str(PATTERNS), str(TRIALS))
-        other = found["hopfieldkit"]
+        words = map(str, (SIZE, PATTERNS, TRIALS))
+        other = beside("peers_side.py", python, "scan", *words)["hopfieldkit"]
         name = f"hopfieldkit {other * 1e3:.2f} ms"
     what = f"capacity scan, N={SIZE}, P={PATTERNS}, network and cue"
     row(what, f"{one * 1e3:.2f} ms", name, other / one, "")

@@ -4,6 +4,7 @@ import time
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from bridges import run_study
 from bridges.engine import Task, compute
@@ -15,9 +16,8 @@ POINTS = [{"x": x} for x in range(4)]
 def measure(point, seed):
     if point["x"] == point.get("fails", 2):
         raise ZeroDivisionError("one over nothing")
-    return [
-        {"quantity": "value", "value": point["x"] + seed % 7, "threads": torch.get_num_threads()}
-    ]
+    pools = [pool["num_threads"] for pool in threadpool_info()] + [torch.get_num_threads()]
+    return [{"quantity": "value", "value": point["x"] + seed % 7, "threads": max(pools)}]
 
 
 def refused(point, seed):
@@ -57,9 +57,13 @@ def test_what_refuses_every_point_is_the_users_to_mend():
 
 def test_workers_use_one_thread_and_leave_the_callers_alone():
     before = torch.get_num_threads()
-    study = run_study("test", measure, [{"x": 1}], samples=2)
-    assert {row["threads"] for rows in study.samples[0] for row in rows} == {1}
-    assert torch.get_num_threads() == before
+    torch.set_num_threads(2)
+    with threadpool_limits(2):
+        study = run_study("test", measure, [{"x": 1}], samples=2)
+        assert {row["threads"] for rows in study.samples[0] for row in rows} == {1}
+        assert torch.get_num_threads() == 2
+        assert {pool["num_threads"] for pool in threadpool_info()} == {2}
+    torch.set_num_threads(before)
 
 
 def test_one_process_at_a_time_writes_into_a_folder(tmp_path):

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from bridges.cli import main
+from bridges.regimes_report import edge_in_words
 from diffusion.theory import collapse_sigma, onset_sigma, switch_sigma
 
 ROOT = Path(__file__).parents[2]
@@ -207,7 +208,6 @@ def test_memorization_refuses_bad_input_in_one_line(words, message):
 
 
 def test_an_edge_beyond_the_cues_is_told_by_its_side():
-    told = script("dynamical_regimes")._edge
-    assert told((math.inf, math.nan)) == "> 1.8"
-    assert told((-math.inf, math.nan)) == told((math.nan, math.nan)) == "none"
-    assert told((0.5, 0.02)) == "0.50(2)"
+    assert edge_in_words((math.inf, math.nan)) == "> 1.8"
+    assert edge_in_words((-math.inf, math.nan)) == edge_in_words((math.nan, math.nan)) == "none"
+    assert edge_in_words((0.5, 0.02)) == "0.50(2)"
