@@ -114,14 +114,14 @@ def _one_thread() -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads(), numba.get_num_threads()
+    numba.set_num_threads(1)  # its first call gives torch all threads
     torch.set_num_threads(1)
-    numba.set_num_threads(1)
     try:
         with _pools().limit(limits=1):
             yield
     finally:
-        torch.set_num_threads(before[0])
         numba.set_num_threads(before[1])
+        torch.set_num_threads(before[0])
 
 
 @cache

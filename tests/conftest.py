@@ -16,5 +16,5 @@ def one_thread():
     import numba
     import torch
 
+    numba.set_num_threads(1)  # the first call to numba's threads gives torch all of them
     torch.set_num_threads(1)
-    numba.set_num_threads(1)
