@@ -28,24 +28,24 @@ COLOURS: dict[str, str] = {
 
 
 def survey_figure(report: BasinReport) -> Figure:
-    """Where the starts of each model end, and how even the basins of its patterns are."""
+    """Where the starts end; how even the basins are at one load, or what loads change."""
     with plots.look():
-        height = max(3.2, 1.4 + 0.33 * len(report.models))
+        height = max(3.2, 1.4 + 0.33 * len(report.cases))
         figure = Figure(figsize=(10.2, height), layout="constrained")
-        ends, sizes = figure.subplots(1, 2)
+        ends, beside = figure.subplots(1, 2)
         _ends(ends, report)
-        _sizes(sizes, report)
+        (_sizes if len(report.loads) == 1 else _loads)(beside, report)
         figure.suptitle(report.finding(), fontsize=10.5)
     return figure
 
 
 def _ends(axes: Axes, report: BasinReport) -> None:
-    """A bar a model, a piece a kind of end; errors between pattern sets at the pieces' ends."""
-    place = np.arange(len(report.models))[::-1]
+    """A bar a case, a piece a kind of end; errors between pattern sets at the pieces' ends."""
+    place = np.arange(len(report.cases))[::-1]
     left = np.zeros(len(place))
     for end in report.ends:
         last = end == report.ends[-1]
-        by_sample = np.stack([report.fraction(model, end) for model in report.models], 1)
+        by_sample = np.stack([report.fraction(case, end) for case in report.cases], 1)
         mean, sem = mean_and_sem(by_sample)
         axes.barh(place, mean, left=left, height=0.62, color=COLOURS[end], label=end)
         left += mean
@@ -59,7 +59,7 @@ def _ends(axes: Axes, report: BasinReport) -> None:
             lw=1,
             capsize=2,
         )
-    axes.set_yticks(place, [MODELS[model].label for model in report.models])
+    axes.set_yticks(place, [report.name(case).replace("P =", "$P$ =") for case in report.cases])
     axes.set_xlim(0, 1)
     axes.set_xlabel("fraction of the starts that end in …")
     columns = min(4, len(report.ends))
@@ -70,14 +70,30 @@ def _ends(axes: Axes, report: BasinReport) -> None:
 
 def _sizes(axes: Axes, report: BasinReport) -> None:
     """Basins of the patterns, the largest first, against equal shares."""
-    P = report.survey.patterns
-    for model in report.models:
-        rank, by_sample = report.ranked(model)
-        usual = ("0.5", "+")
-        label = MODELS[model].label
-        plots.points(axes, rank, by_sample, plots.LOOKS.get(model, usual), ms=4, label=label)
+    for case in report.cases:
+        rank, by_sample = report.ranked(case)
+        plots.points(axes, rank, by_sample, _look(case.model), ms=4, label=report.name(case))
+    (P,) = report.loads
     axes.axhline(1 / P, **plots.THEORY[0], label=f"equal shares, 1/{P}")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("pattern, by the size of its basin")
     axes.set_ylabel("fraction of the starts that end in it")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+
+
+def _loads(axes: Axes, report: BasinReport) -> None:
+    """What ends in a memory, against load."""
+    for model in report.models:
+        own = sorted(case for case in report.cases if case.model == model)
+        by_sample = np.stack([report.fraction(case, "memory") for case in own], 1)
+        P = np.array([case.patterns for case in own])
+        plots.points(axes, P, by_sample, _look(model), ms=4, label=MODELS[model].label)
+    plots.log_axis(axes)
+    axes.set_ylim(-0.03, 1.05)
+    axes.set_xlabel("number of patterns $P$")
+    axes.set_ylabel("fraction of the starts that end in a memory")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+
+
+def _look(model: str) -> tuple[str, str]:
+    return plots.LOOKS.get(model, ("0.5", "+"))

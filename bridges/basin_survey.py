@@ -8,9 +8,9 @@ N(0, rms²/m²) for real states, which models that start at the cue's noise are 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from bridges.engine import Measure
 from bridges.memory import Memory
 from bridges.models import MODELS
 from bridges.record import Point, Row
-from bridges.results import Study, mean_and_sem
+from bridges.results import Study, estimate
 from bridges.starts import Starts, cues, gaussian, spins
 from bridges.study import Findings
 from bridges.tables import of_samples, table
@@ -39,11 +39,10 @@ _NUMBERS = {
 
 @dataclass(frozen=True)
 class BasinSurvey:
-    """What to survey: a setting of the models, P patterns, the measure of the starts ("noised"
-    or "random"), the overlap m of the noise, and how many starts."""
+    """What to survey: a setting of the models, the measure of the starts ("noised" or
+    "random"), the overlap m of the noise, and how many starts."""
 
     setting: Setting
-    patterns: int
     measure: str
     overlap: float
     starts: int
@@ -65,17 +64,17 @@ class BasinSurvey:
 
 
 def _measure(survey: BasinSurvey, point: Point, seed: int) -> list[Row]:
-    model, setting = MODELS[point["model"]], survey.setting
-    patterns = setting.pattern_set(model.kind, survey.patterns, seed)
+    model, P, setting = MODELS[point["model"]], point["patterns"], survey.setting
+    patterns = setting.pattern_set(model.kind, P, seed)
     memory = model.build(patterns, setting.options, seed)
     found = basin_fractions(
         memory,
         survey.drawn(memory, model.kind, seed),
-        labels=pattern_classes(setting.data, survey.patterns, seed),
+        labels=pattern_classes(setting.data, P, seed),
         threshold=setting.threshold,
         seed=checks.generator_from(seed, "basins"),
     )
-    return _rows(found, survey.patterns)
+    return _rows(found, P)
 
 
 def _rows(found: BasinFractions, patterns: int) -> list[Row]:
@@ -97,6 +96,13 @@ def _rows(found: BasinFractions, patterns: int) -> list[Row]:
     ]
 
 
+class Case(NamedTuple):
+    """A model and the number of patterns that it stores."""
+
+    model: str
+    patterns: int
+
+
 @dataclass(frozen=True)
 class BasinReport:
     """What the survey found."""
@@ -105,30 +111,48 @@ class BasinReport:
     survey: BasinSurvey
 
     @property
+    def cases(self) -> list[Case]:
+        """Models and numbers of patterns, as asked for."""
+        return [Case(point["model"], point["patterns"]) for point in self.study.points]
+
+    @property
     def models(self) -> list[str]:
         """Names of the models, as asked for."""
-        return [point["model"] for point in self.study.points]
+        return list(dict.fromkeys(case.model for case in self.cases))
+
+    @property
+    def loads(self) -> list[int]:
+        """Numbers of patterns P, as asked for."""
+        return list(dict.fromkeys(case.patterns for case in self.cases))
 
     @property
     def ends(self) -> list[str]:
         """Kinds of ends that any model has."""
-        return [end for end in ENDS if any(self.fraction(m, end).any() for m in self.models)]
+        return [end for end in ENDS if any(self.fraction(c, end).any() for c in self.cases)]
 
-    def fraction(self, model: str, end: str) -> np.ndarray:
+    def name(self, case: Case) -> str:
+        """The label of a case: of its model, and of its load where there are several."""
+        label = MODELS[case.model].label
+        return label if len(self.loads) == 1 else f"{label}, P = {case.patterns}"
+
+    def fraction(self, case: Case, end: str) -> np.ndarray:
         """Fraction of starts that end so, (samples,)."""
-        return self._by_sample("fraction", model, end)
+        return self._by_sample("fraction", case, end)
 
-    def number(self, model: str, quantity: str) -> np.ndarray:
+    def number(self, case: Case, quantity: str) -> np.ndarray:
         """ "attractors", "held" or "effective", (samples,)."""
-        return self._by_sample(quantity, model, None)
+        return self._by_sample(quantity, case, None)
 
-    def _by_sample(self, quantity: str, model: str, end: str | None) -> np.ndarray:
-        found = self.study.by_sample("quantity", "model", "end")
-        return np.array(found[quantity, model, end])
+    def _by_sample(self, quantity: str, case: Case, end: str | None) -> np.ndarray:
+        return np.array(self._grouped[quantity, *case, end])
 
-    def ranked(self, model: str) -> tuple[np.ndarray, np.ndarray]:
+    @cached_property
+    def _grouped(self) -> dict[tuple[Any, ...], list[float]]:
+        return self.study.by_sample("quantity", "model", "patterns", "end")
+
+    def ranked(self, case: Case) -> tuple[np.ndarray, np.ndarray]:
         """Ranks (K,) of patterns by their basins, and these (samples, K)."""
-        return self.study.curve("basin", "rank", model=model)
+        return self.study.curve("basin", "rank", **case._asdict())
 
     def findings(self) -> Findings:
         """Text, record and figure."""
@@ -137,27 +161,28 @@ class BasinReport:
         return Findings(self.text(), self.summary(), survey_figure(self))
 
     def summary(self) -> dict[str, Any]:
-        """The record: settings, and by model what was found with its standard error."""
+        """The record: settings, and by case what was found with its standard error."""
         found: dict[str, Any] = asdict(self.survey.setting) | {
-            "patterns": self.survey.patterns,
             "measure": self.survey.measure,
             "overlap": self.survey.overlap,
             "starts": self.survey.starts,
             "samples": self.study.config["samples"],
             "seed": self.study.config["seed"],
         }
-        found["models"] = {
-            model: {name: _estimate(self.number(model, name)) for name in _NUMBERS}
-            | {"ends": {end: _estimate(self.fraction(model, end)) for end in ENDS}}
-            for model in self.models
-        }
+        found["cases"] = [
+            case._asdict()
+            | {name: estimate(self.number(case, name)) for name in _NUMBERS}
+            | {"ends": {end: estimate(self.fraction(case, end)) for end in ENDS}}
+            for case in self.cases
+        ]
         return found
 
     def finding(self) -> str:
         """The result in a line, the title of the figure."""
-        shares = {m: float(self.fraction(m, "memory").mean()) for m in self.models}
+        data, P = Path(self.survey.setting.data).stem, max(self.loads)
+        full = [case for case in self.cases if case.patterns == P]
+        shares = {c.model: float(self.fraction(c, "memory").mean()) for c in full}
         best, worst = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
-        data, P = Path(self.survey.setting.data).stem, self.survey.patterns
         words = f"{data}, $P$ = {P}: {shares[best]:.0%} of the starts end in a memory"
         if best == worst:
             return f"{words} ({MODELS[best].label})"
@@ -175,14 +200,15 @@ class BasinReport:
         s = self.survey
         rows = [
             [
-                MODELS[model].label,
-                *(of_samples(self.number(model, name), d) for name, (_, d) in _NUMBERS.items()),
-                *(of_samples(self.fraction(model, end)) for end in self.ends),
+                self.name(case),
+                *(of_samples(self.number(case, name), d) for name, (_, d) in _NUMBERS.items()),
+                *(of_samples(self.fraction(case, end)) for end in self.ends),
             ]
-            for model in self.models
+            for case in self.cases
         ]
+        loads = ", ".join(map(str, self.loads))
         lines = [
-            f"{Path(s.setting.data).name}, N = {s.setting.dimension}, P = {s.patterns}; "
+            f"{Path(s.setting.data).name}, N = {s.setting.dimension}, P = {loads}; "
             f"{self.study.config['samples']} pattern sets, {s.starts} starts each: "
             f"{self.describe()}; errors: s.e. between pattern sets",
             "",
@@ -196,14 +222,9 @@ class BasinReport:
         return "\n".join(lines)
 
 
-def _estimate(by_sample: np.ndarray) -> dict[str, float]:
-    mean, sem = mean_and_sem(by_sample)
-    return {"mean": float(mean), "sem": float(sem)}
-
-
 def conclude(study: Study) -> Findings:
     """What a survey of basins found, from its record."""
     asked = study.config["parameters"]
     setting = Setting(**(asked["setting"] | {"data": place(asked["data"])}))
-    chosen = {k: asked[k] for k in ("patterns", "measure", "overlap", "starts")}
+    chosen = {k: asked[k] for k in ("measure", "overlap", "starts")}
     return BasinReport(study, BasinSurvey(setting, **chosen)).findings()

@@ -75,7 +75,8 @@ def capacity(model: list[str], loads: list[int] | None, overlap: float, **shared
 
 
 @main.command()
-@options.shared("model", "data", "patterns")
+@options.shared("model", "data")
+@options.shared("patterns", **options.SEVERAL, help="Numbers of patterns stored, P.")
 @click.option(
     "--measure",
     type=click.Choice(["noised", "random"]),
@@ -92,7 +93,7 @@ def capacity(model: list[str], loads: list[int] | None, overlap: float, **shared
 def basins(
     model: list[str],
     data: str,
-    patterns: int,
+    patterns: list[int],
     measure: str,
     starts: int,
     overlap: float,
@@ -108,13 +109,13 @@ def basins(
     content = fingerprint(data)
     names = [f.name for f in fields(Setting) if f.name in shared]
     setting = Setting(place(data), **{name: shared.pop(name) for name in names})
-    survey = BasinSurvey(setting, patterns, measure, overlap, starts)
-    setting.check(model, [patterns])
+    survey = BasinSurvey(setting, measure, overlap, starts)
+    setting.check(model, patterns)
     _conduct(
         "basins",
         data,
         survey.measurement(),
-        [{"model": name} for name in model],
+        [{"model": name, "patterns": P} for name in model for P in patterns],
         asdict(survey) | {"data": data, "content": content},
         conclude,
         **shared,
@@ -139,7 +140,11 @@ def compare(
 
 @main.command()
 @options.shared("data", "size")
-@options.shared("patterns", default=None, help="Memories of a sample.  [default: all; 200 random]")
+@options.shared(
+    "patterns",
+    **(options.SEVERAL | {"default": None}),
+    help="Memories of a sample, P.  [default: all; 200 random]",
+)
 @click.option("--samples-file", type=_FILE, help="Samples of a model to judge, .npy or .npz.")
 @click.option(
     "--held-out",
@@ -150,12 +155,13 @@ def compare(
 @options.shared("samples", default=4)
 @options.shared(*options.RUN[1:])
 @options.plain_errors
-def memorization(**shared: Any) -> None:
+def memorization(patterns: list[int] | None, **shared: Any) -> None:
     """Data as memories, samples as copies: when each datum is held, what a distance proves."""
     from dataclasses import asdict, fields
 
     from bridges.data import fingerprint, place
-    from bridges.survey import Survey, conclude
+    from bridges.survey import Survey
+    from bridges.survey_report import conclude
 
     setting = {f.name: shared.pop(f.name) for f in fields(Survey)}
     files = {k: setting[k] for k in ("data", "samples_file", "held_out") if setting[k]}
@@ -165,7 +171,7 @@ def memorization(**shared: Any) -> None:
         "memorization",
         setting["data"],
         survey.measure(),
-        survey.points(),
+        survey.points(patterns),
         asdict(survey) | files | contents,
         conclude,
         **shared,

@@ -53,6 +53,8 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
 COUNTS = Numbers(int, 1, float("inf"))
 OVERLAPS = Numbers(float, 0, 1, open_low=True)
 LEVELS = Numbers(float, 0, float("inf"), open_low=True)
+SEVERAL: dict[str, Any] = {"type": COUNTS}
+"""Of `patterns`, where a run measures several loads."""
 SIGMAS = [0.5, 0.7, 1.0, 1.4, 2.0]
 OVERLAP = click.FloatRange(0, 1, min_open=True)
 

@@ -10,21 +10,19 @@ import io
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bridges.comparison import Curve, Report
 from bridges.models import MODELS
 from bridges.record import write_bytes
 from bridges.results import mean_and_sem
-
-if TYPE_CHECKING:
-    from bridges.survey import SurveyReport
 
 LOOKS: dict[str, tuple[str, str]] = {
     "hebb": ("#000000", "o"),
@@ -159,18 +157,6 @@ def points(
     axes.errorbar(x, mean, yerr=np.nan_to_num(sem), **(usual | settings))
 
 
-def survey_figure(report: SurveyReport) -> Figure:
-    """A data set as memories: its posterior, its dimension, and what distances prove."""
-    with look():
-        figure = Figure(figsize=(10.2, 3.9), layout="constrained")
-        posterior, dimension, distance = figure.subplots(1, 3)
-        _posterior(posterior, report)
-        _dimension(dimension, report)
-        _distance(distance, report)
-        figure.suptitle(report.finding(), fontsize=10.5)
-    return figure
-
-
 def basin_edge_panel(
     axes: Axes,
     noise: np.ndarray,
@@ -212,74 +198,15 @@ def basin_edge_panel(
     axes.legend(fontsize=8, loc="upper right", frameon=True, edgecolor="none", framealpha=0.9)
 
 
-def _posterior(axes: Axes, report: SurveyReport) -> None:
-    shown = (
-        ("return_probability", "return $Y$", _BLUE, "o"),
-        ("entropy", r"entropy $H/\log P$", _ORANGE, "s"),
-        ("agreement", r"same class $\varphi$", _GREEN, "^"),
-    )
-    for name, label, color, marker in shown:
-        _errorbars(axes, report.sigma, report.curve(name), label, color, marker)
-    marks = (
-        (report.value("collapse_sigma")[0], "$Y=1/2$", "-"),
-        (float(np.sqrt(np.expm1(2 * report.value("speciation_time")[0]))), "$t_S$", "--"),
-    )
-    for sigma, label, style in marks:
-        mark(axes, sigma, label, style)
-    axes.set_ylim(-0.03, 1.05)
-    axes.set_ylabel("posterior weights of the data")
-    axes.legend(fontsize=8, loc="center left")
-    _noise_axis(axes, report)
-    axes.set_title("which datum, which class", fontsize=9.5)
-
-
-def _dimension(axes: Axes, report: SurveyReport) -> None:
-    _errorbars(axes, report.sigma, report.curve("dimension"), "", _BLUE, "o")
-    mark(axes, report.value("collapse_sigma")[0], "$Y=1/2$", "-")
-    axes.set_ylim(bottom=0)
-    axes.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
-    _noise_axis(axes, report)
-    area = report.value("area")[0]
-    axes.set_title(rf"area under the curve: {area:.3f} of $2\,\log P$", fontsize=9.5)
-
-
-def _distance(axes: Axes, report: SurveyReport) -> None:
-    chance, _ = report.value("chance")
-    for who, color, marker in (("held-out points", _BLUE, "o"), ("samples", _ORANGE, "s")):
-        found = report.below(who.removesuffix(" points"))
-        if found is not None:
-            _errorbars(axes, found[0], found[1:], who, color, marker)
-    c = np.linspace(0, 1, 100)
-    exponent = np.log(chance) / np.log(1 / 3)
-    axes.plot(c, c**exponent, color="0.35", lw=1.2, label=f"chance $c^D$, $D$ = {exponent:.1f}")
-    axes.axvline(1 / 3, color="0.35", lw=1, ls=":", zorder=0, label="threshold 1/3")
-    axes.set_ylim(-0.03, 1.05)
-    axes.set_xlabel("$c$")
-    axes.set_ylabel("probability of $d_1/d_2 < c$")
-    axes.legend(fontsize=8, loc="upper left", frameon=True, edgecolor="none", framealpha=1)
-    axes.set_title("nearest neighbours and chance", fontsize=9.5)
-
-
-def _noise_axis(axes: Axes, report: SurveyReport) -> None:
+def log_axis(axes: Axes) -> None:
+    """A logarithmic x axis for what has been drawn, with ticks that are told apart."""
     axes.set_xscale("log")
-    axes.set_xlabel(r"noise level $\sigma$ (rms deviations of the data)")
-
-
-def _errorbars(
-    axes: Axes, x: Any, found: np.ndarray | None, label: str, color: str, marker: str
-) -> None:
-    """Data with error bars: `found` (2, K) holds means and standard errors, None nothing."""
-    if found is not None:
-        axes.errorbar(
-            *(x, found[0]),
-            yerr=np.nan_to_num(found[1]),
-            color=color,
-            marker=marker,
-            ms=4,
-            lw=0.7,
-            capsize=2,
-            label=label,
-        )
+    low, high = axes.get_xlim()
+    between = (1.0, 2.0, 5.0) if high < 100 * low else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(subs=between))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    if low >= 1e-3 and high < 1e5:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
 
 
 def mark(axes: Axes, x: float, label: str, style: str) -> None:

@@ -22,7 +22,7 @@ _CONCLUDES = {  # where each verb of the command concludes from its study
     "capacity": "comparison",
     "compare": "comparison",
     "graph": "graph_report",
-    "memorization": "survey",
+    "memorization": "survey_report",
 }
 _SCRIPTS = Path(__file__).parent.parent / "scripts"
 

@@ -15,6 +15,7 @@ release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx_click",
     "sphinx_copybutton",
     "gallery",
     "reference",

@@ -107,13 +107,14 @@ def test_the_verb_writes_its_files_and_tells_kinds_of_ends():
     assert sorted(file.name for file in Path("run").iterdir()) == FILES
     assert "errors: s.e. between pattern sets" in text
     summary = json.loads(Path("run/summary.json").read_text())
+    cases = {case["model"]: case for case in summary["cases"]}
     for model in models:
-        ends = summary["models"][model]["ends"]
+        ends = cases[model]["ends"]
         assert sum(end["mean"] for end in ends.values()) == pytest.approx(1)
-    assert summary["models"]["hebb"]["ends"]["inverse"]["mean"] > 0.1
+    assert cases["hebb"]["ends"]["inverse"]["mean"] > 0.1
     for model in ("flow", "sde"):  # all their attractors are data
-        assert summary["models"][model]["ends"]["memory"]["mean"] == 1
-        assert summary["models"][model]["attractors"]["mean"] == 3
+        assert cases[model]["ends"]["memory"]["mean"] == 1
+        assert cases[model]["attractors"]["mean"] == 3
     found = call(main, *words, "--out", "run", "--json")
     assert json.loads(found) == summary
     assert "(8 measurements found there, not repeated)" in call(main, *words, "--out", "run")
@@ -121,17 +122,32 @@ def test_the_verb_writes_its_files_and_tells_kinds_of_ends():
 
 def test_cues_of_few_patterns_come_home_and_digits_have_prototypes():
     words = ["basins", *SMALL, "--overlap", 0.9, "--samples", 2, "--json"]
-    found = json.loads(call(main, *words, "--out", "near"))
-    assert found["models"]["hebb"]["ends"]["memory"]["mean"] == 1
-    assert found["models"]["hebb"]["held"]["mean"] == 1
+    (found,) = json.loads(call(main, *words, "--out", "near"))["cases"]
+    assert found["ends"]["memory"]["mean"] == 1
+    assert found["held"]["mean"] == 1
     words = ["basins", "--model", "denoiser", "--patterns", 1000, "--starts", 100, "--samples", 1]
     for beta, kind in ((1, "memory"), (0.15, "prototype")):  # digits of a class melt together
         out = ["--beta", beta, "--overlap", 0.8, "--jobs", 1, "--json", "--out", kind]
-        found = json.loads(call(main, *words, *out))
-        ends = {name: one["mean"] for name, one in found["models"]["denoiser"]["ends"].items()}
+        (found,) = json.loads(call(main, *words, *out))["cases"]
+        ends = {name: one["mean"] for name, one in found["ends"].items()}
         assert ends["memory"] == (kind == "memory")
         assert (ends["prototype"] > 0.1) == (kind == "prototype")
         assert ends["spurious"] == 0  # the weights of all are known
+
+
+def test_fewer_starts_end_in_a_memory_as_hebbs_load_grows():
+    words = ["basins", *SMALL, "--model", "hebb,nearest", "--patterns", "1,4,12", "--samples", 2]
+    text = call(main, *words, "--out", "run")
+    assert "Hebb, P = 12" in text
+    cases = json.loads(Path("run/summary.json").read_text())["cases"]
+    assert [(c["model"], c["patterns"]) for c in cases] == [
+        (model, P) for model in ("hebb", "nearest") for P in (1, 4, 12)
+    ]
+    held = [case["ends"]["memory"]["mean"] for case in cases]
+    assert held[0] > held[1] > held[2]
+    assert min(held[3:]) == 1
+    alone = [*words[:-4], "--patterns", 4, *words[-2:], "--json", "--out", "alone"]
+    assert json.loads(call(main, *alone))["cases"] == [cases[1], cases[4]]
 
 
 @pytest.mark.slow

@@ -165,7 +165,7 @@ def test_memorization_surveys_random_data_and_judges_samples():
         text = call(main, "memorization", *judged.split())
         assert "what counts is the excess over false alarms" in text
         assert sorted(p.name for p in Path(name).iterdir()) == FILES
-        found = json.loads(Path(name, "summary.json").read_text())
+        (found,) = json.loads(Path(name, "summary.json").read_text())["cases"]
         one = found["criteria"]["ratio"]
         assert abs(one["flagged"]["value"] - flagged) < 0.05  # 3^-6 by chance
         assert ("beyond chance" in found["verdict"]) == (name == "copies")
@@ -175,12 +175,31 @@ def test_memorization_surveys_random_data_and_judges_samples():
 
 def test_memorization_of_random_data_draws_them_anew():
     words = "--data random --size 8 --patterns 80 --draws 50 --samples 3 --jobs 1 --json"
-    found = json.loads(call(main, "memorization", *words.split()))
+    (found,) = json.loads(call(main, "memorization", *words.split()))["cases"]
     assert found["errors"] == "between 3 sets of memories"
     assert found["collapse_sigma"]["sem"] > 0
     # uniform on the sphere, 7 dimensions: near the collapse of Gaussians, which are no tighter
     theory = float(collapse_sigma(80, [1.0] * 7))
     assert 0.9 < found["collapse_sigma"]["value"] / theory < 1.4
+
+
+def test_more_memories_collapse_at_less_noise():
+    rng = np.random.default_rng(0)
+    np.save("data.npy", rng.normal(size=(200, 6)))
+    np.save("copies.npy", rng.normal(size=(10, 6)))
+    words = "--data data.npy --samples-file copies.npy --draws 50 --samples 2 --jobs 1"
+    text = call(main, "memorization", *words.split(), "--patterns", "20,60,180", "--out", "run")
+    assert sorted(p.name for p in Path("run").iterdir()) == FILES
+    assert "P = 180: no more copies" in text
+    cases = json.loads(Path("run/summary.json").read_text())["cases"]
+    assert [case["patterns"] for case in cases] == [20, 60, 180]
+    sigma = [case["collapse_sigma"]["value"] for case in cases]
+    assert sigma[0] > sigma[1] > sigma[2]
+    alone = [*words.split(), "--patterns", "60", "--out", "alone", "--json"]
+    assert json.loads(call(main, "memorization", *alone))["cases"] == [cases[1]]
+    Path("run/figure.png").unlink()
+    assert call(main, "show", "run").splitlines()[0] == text.splitlines()[0]
+    assert Path("run/figure.png").exists()
 
 
 @pytest.mark.parametrize(
