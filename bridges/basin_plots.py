@@ -30,11 +30,12 @@ COLOURS: dict[str, str] = {
 def survey_figure(report: BasinReport) -> Figure:
     """Where the starts end; how even the basins are at one load, or what loads change."""
     with plots.look():
-        height = max(3.2, 1.4 + 0.33 * len(report.cases))
+        one = len(report.loads) == 1
+        height = max(3.2 if one else 4.0, 1.4 + 0.33 * len(report.cases))
         figure = Figure(figsize=(10.2, height), layout="constrained")
         ends, beside = figure.subplots(1, 2)
         _ends(ends, report)
-        (_sizes if len(report.loads) == 1 else _loads)(beside, report)
+        (_sizes if one else _loads)(beside, report)
         figure.suptitle(report.finding(), fontsize=10.5)
     return figure
 
@@ -45,8 +46,8 @@ def _ends(axes: Axes, report: BasinReport) -> None:
     left = np.zeros(len(place))
     for end in report.ends:
         last = end == report.ends[-1]
-        by_sample = np.stack([report.fraction(case, end) for case in report.cases], 1)
-        mean, sem = mean_and_sem(by_sample)
+        found = [mean_and_sem(report.fraction(case, end)) for case in report.cases]
+        mean, sem = np.array(found).T
         axes.barh(place, mean, left=left, height=0.62, color=COLOURS[end], label=end)
         left += mean
         shown = (mean > 0.005) & (left < 0.995) & (not last)
@@ -84,10 +85,7 @@ def _sizes(axes: Axes, report: BasinReport) -> None:
 def _loads(axes: Axes, report: BasinReport) -> None:
     """What ends in a memory, against load."""
     for model in report.models:
-        own = sorted(case for case in report.cases if case.model == model)
-        by_sample = np.stack([report.fraction(case, "memory") for case in own], 1)
-        P = np.array([case.patterns for case in own])
-        plots.points(axes, P, by_sample, _look(model), ms=4, label=MODELS[model].label)
+        plots.points(axes, *report.held(model), _look(model), ms=4, label=MODELS[model].label)
     plots.log_axis(axes)
     axes.set_ylim(-0.03, 1.05)
     axes.set_xlabel("number of patterns $P$")

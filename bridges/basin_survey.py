@@ -26,7 +26,7 @@ from bridges.results import Study, estimate
 from bridges.starts import Starts, cues, gaussian, spins
 from bridges.study import Findings
 from bridges.tables import of_samples, table
-from hopfield import checks
+from hopfield import NotSeparableError, checks
 
 ENDS = (*KINDS, "none")
 _RANKS = 40  # basins whose sizes are recorded, of the largest to the least
@@ -66,7 +66,10 @@ class BasinSurvey:
 def _measure(survey: BasinSurvey, point: Point, seed: int) -> list[Row]:
     model, P, setting = MODELS[point["model"]], point["patterns"], survey.setting
     patterns = setting.pattern_set(model.kind, P, seed)
-    memory = model.build(patterns, setting.options, seed)
+    try:
+        memory = model.build(patterns, setting.options, seed)
+    except NotSeparableError:
+        return []  # a load at which there is nothing to measure
     found = basin_fractions(
         memory,
         survey.drawn(memory, model.kind, seed),
@@ -110,10 +113,17 @@ class BasinReport:
     study: Study
     survey: BasinSurvey
 
-    @property
+    @cached_property
     def cases(self) -> list[Case]:
-        """Models and numbers of patterns, as asked for."""
-        return [Case(point["model"], point["patterns"]) for point in self.study.points]
+        """Models and numbers of patterns, as asked for; those that have a measurement."""
+        pairs = zip(self.study.points, self.study.samples, strict=True)
+        return [Case(point["model"], point["patterns"]) for point, rows in pairs if any(rows)]
+
+    @property
+    def left_out(self) -> list[str]:
+        """Names of the other cases, whose patterns no couplings store."""
+        asked = [Case(point["model"], point["patterns"]) for point in self.study.points]
+        return [f"{MODELS[m].label}, P = {P}" for m, P in asked if (m, P) not in self.cases]
 
     @property
     def models(self) -> list[str]:
@@ -136,7 +146,7 @@ class BasinReport:
         return label if len(self.loads) == 1 else f"{label}, P = {case.patterns}"
 
     def fraction(self, case: Case, end: str) -> np.ndarray:
-        """Fraction of starts that end so, (samples,)."""
+        """Fraction of starts that end so, (samples,), fewer where some stored no patterns."""
         return self._by_sample("fraction", case, end)
 
     def number(self, case: Case, quantity: str) -> np.ndarray:
@@ -153,6 +163,10 @@ class BasinReport:
     def ranked(self, case: Case) -> tuple[np.ndarray, np.ndarray]:
         """Ranks (K,) of patterns by their basins, and these (samples, K)."""
         return self.study.curve("basin", "rank", **case._asdict())
+
+    def held(self, model: str) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of patterns P (K,), and the fraction that ends in a memory (samples, K)."""
+        return self.study.curve("fraction", "patterns", model=model, end="memory")
 
     def findings(self) -> Findings:
         """Text, record and figure."""
@@ -207,6 +221,7 @@ class BasinReport:
             for case in self.cases
         ]
         loads = ", ".join(map(str, self.loads))
+        left_out = [f"(left out, as no couplings store the patterns: {'; '.join(self.left_out)})"]
         lines = [
             f"{Path(s.setting.data).name}, N = {s.setting.dimension}, P = {loads}; "
             f"{self.study.config['samples']} pattern sets, {s.starts} starts each: "
@@ -216,6 +231,7 @@ class BasinReport:
             "",
             "(effective attractors: exp of the entropy of their basins; none: not converged, or "
             "a saddle)",
+            *(left_out if self.left_out else []),
         ]
         if self.study.reused:
             lines += ["", f"({self.study.reused} measurements found there, not repeated)"]
@@ -227,4 +243,7 @@ def conclude(study: Study) -> Findings:
     asked = study.config["parameters"]
     setting = Setting(**(asked["setting"] | {"data": place(asked["data"])}))
     chosen = {k: asked[k] for k in ("measure", "overlap", "starts")}
-    return BasinReport(study, BasinSurvey(setting, **chosen)).findings()
+    report = BasinReport(study, BasinSurvey(setting, **chosen))
+    if not report.cases:
+        raise ValueError(f"model stores the patterns in no case: {'; '.join(report.left_out)}")
+    return report.findings()

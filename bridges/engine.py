@@ -1,7 +1,8 @@
 """Where the tasks of a study are computed: in processes here, or on a Dask cluster.
 
-A task is one point on one sample, computed with one inner thread, so that neither the place
-nor the number of workers changes its result. A task that raises comes back as its error:
+A task is one point on one sample, computed with one thread of torch, of compiled loops and of
+the products of numpy and scipy, so that neither the place nor the number of workers changes its
+result. A task that raises comes back as its error:
 the others go on.
 """
 
@@ -113,8 +114,8 @@ def _one_thread() -> Iterator[None]:
     import numba
     import torch
 
-    before = torch.get_num_threads(), numba.get_num_threads()
-    numba.set_num_threads(1)  # its first call gives torch all threads
+    before = torch.get_num_threads(), numba.get_num_threads()  # the second may raise the first
+    numba.set_num_threads(1)
     torch.set_num_threads(1)
     try:
         with _pools().limit(limits=1):

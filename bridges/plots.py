@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 
 from bridges.comparison import Curve, Report
 from bridges.models import MODELS
@@ -203,7 +203,11 @@ def log_axis(axes: Axes) -> None:
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     between = (1.0, 2.0, 5.0) if high < 100 * low else (1.0,)
-    axes.xaxis.set_major_locator(LogLocator(subs=between))
+    locator: Locator = LogLocator(subs=between)
+    ticks = np.asarray(locator.tick_values(low, high))
+    if ((low <= ticks) & (ticks <= high)).sum() < 2:
+        locator = MaxNLocator(5)
+    axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_minor_formatter(NullFormatter())
     if low >= 1e-3 and high < 1e5:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))

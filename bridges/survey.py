@@ -22,6 +22,7 @@ from bridges.memorization import calibrate
 from bridges.record import Point, Row
 from hopfield import checks
 
+_LEAST = 4  # memories that have a geometry
 _RANDOM = 200  # points of random data unless told otherwise
 FRACTIONS = tuple(k / 20 for k in range(1, 21))  # d₁/d₂ at which its distribution is recorded
 CURVES = ("return_probability", "entropy", "dimension", "agreement")
@@ -64,6 +65,8 @@ class Survey:
         asked: Sequence[int | None] = patterns or [None]
         for P in asked:
             memories = self.split(P, 0)[0]
+            if len(memories) < _LEAST:
+                raise ValueError(f"patterns must be at least {_LEAST}, got {len(memories)}")
             sigma = noise_grid(standardised(memories)[0])
             points.append({"patterns": len(memories), "sigma": [float(s) for s in sigma]})
         self.judged(memories.shape[1])

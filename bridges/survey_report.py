@@ -77,13 +77,22 @@ class SurveyReport:
         return self.survey.data == "random" or self.patterns < len(raw_vectors(self.survey.data))
 
     @property
-    def verdict(self) -> str:
-        """Whether the samples are copies: the calibrated criterion's excess over false alarms."""
+    def excess(self) -> tuple[float, float]:
+        """The calibrated criterion's copies in excess of its false alarms, and the error."""
         excess, sem = self.value("excess", criterion="calibrated")
-        own, _ = self.value("excess_sem", criterion="calibrated")
-        error = max(own, sem or 0.0)
-        if excess > 4 * error:
-            return f"samples are copies beyond chance: {uncertain(excess, error)} of them"
+        return excess, max(self.value("excess_sem", criterion="calibrated")[0], sem or 0.0)
+
+    @property
+    def copied(self) -> bool:
+        """Whether samples are copies beyond chance."""
+        excess, error = self.excess
+        return excess > 4 * error
+
+    @property
+    def verdict(self) -> str:
+        """Whether the samples are copies, in words."""
+        if self.copied:
+            return f"samples are copies beyond chance: {uncertain(*self.excess)} of them"
         return "no more copies among the samples than among held-out points"
 
     def summary(self) -> dict[str, Any]:
@@ -177,16 +186,22 @@ class SweepReport:
             f"$\\sigma$ = {case.value('collapse_sigma')[0]:.2f} at $P$ = {case.patterns}"
             for case in self.cases
         )
-        return f"{Path(self.survey.data).stem}: each datum a memory below {first}, {last}"
+        line = f"{Path(self.survey.data).stem}: each datum a memory below {first}, {last}"
+        if not self.cases[0].judged:
+            return line
+        copied = ", ".join(str(case.patterns) for case in self.cases if case.copied)
+        return f"{line}; samples copied " + (f"at $P$ = {copied}" if copied else "at none")
 
     def text(self) -> str:
         """Tables for a person."""
         loads = ", ".join(str(case.patterns) for case in self.cases)
-        errors = "; ".join(dict.fromkeys(case.errors() for case in self.cases))
-        units = ", ".join(dict.fromkeys(f"{case.value('unit')[0]:.4g}" for case in self.cases))
+        errors = first = self.cases[0].errors()
+        for case in self.cases[1:]:
+            if case.errors() != first:
+                errors += f"; at P = {case.patterns} {case.errors()}"
         lines = [
             f"{Path(self.survey.data).name}, P = {loads} memories; errors: s.e. {errors}; "
-            f"σ in units of the data's rms deviation, {units}",
+            "σ in units of the data's rms deviation",
             "",
             table(*self._numbers()),
             "",
@@ -209,7 +224,8 @@ class SweepReport:
             [label, *(uncertain(*case.value(name), digits) for case in self.cases)]
             for name, (label, digits) in NUMBERS.items()
         ]
-        return ["as memories", *heads], rows
+        unit = ["rms deviation of the data", *(f"{c.value('unit')[0]:.4g}" for c in self.cases)]
+        return ["as memories", *heads], [unit, *rows]
 
     def _criteria(self) -> tuple[list[str], list[list[str]]]:
         heading = ["criterion of a copy", *self.cases[0].columns()]

@@ -48,21 +48,18 @@ class SharedCovariance:
         noise = variance.to(work)
         if (noise == noise[:1]).all():
             noise = noise[:1]  # one noise level: what follows from it is one row for all
-        size = max(1, _LOGITS // len(self.means))
-        blocks = work.split(size)
-        levels = noise.split(size) if len(noise) == len(work) else [noise] * len(blocks)
-        means = [self._mean(*each) for each in zip(blocks, levels, strict=True)]
-        mean = torch.cat(means) if len(means) > 1 else means[0]
-        return (mean if self.basis is None else mean @ self.basis.to(work).mT).to(x) + self.centre
-
-    def _mean(self, x: Tensor, noise: Tensor) -> Tensor:
-        """D in the eigenbasis, for x (b, d) at σ² (b, 1) or (1, 1)."""
-        means, spread = self.means.to(x), self.spread.to(x)
+        means, spread = self.means.to(work), self.spread.to(work)
+        squares, offset = means.square().T / 2, self.log_weights.to(work)
         gain = 1 / (spread + noise)  # 1/v
-        bias = self.log_weights.to(x) - gain @ means.square().T / 2
-        logits = torch.addmm(bias, x * gain, means.T)
-        pulled = _softmax(logits) @ means
-        return gain * torch.addcmul(spread * x, noise, pulled)
+        common = offset - gain @ squares if len(gain) == 1 else None
+        pulled, rows = torch.empty_like(work), max(1, _LOGITS // len(means))
+        for block in (slice(low, low + rows) for low in range(0, len(x), rows)):
+            own = gain[block] if common is None else gain
+            bias = offset - own @ squares if common is None else common
+            logits = torch.addmm(bias, work[block] * own, means.T)
+            pulled[block] = _softmax(logits) @ means
+        mean = gain * torch.addcmul(spread * work, noise, pulled)
+        return (mean if self.basis is None else mean @ self.basis.to(work).mT).to(x) + self.centre
 
     def _turned(self, vectors: Tensor) -> Tensor:
         return vectors if self.basis is None else vectors @ self.basis

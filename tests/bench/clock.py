@@ -48,13 +48,15 @@ def on_threads(function: Callable[[], object]) -> tuple[float, float]:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Compiled loops, torch and the products of numpy on one thread each."""
-    compiled, products = numba.get_num_threads(), torch.get_num_threads()
+    products, compiled = torch.get_num_threads(), numba.get_num_threads()
     numba.set_num_threads(1)
     torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
-    numba.set_num_threads(compiled)
-    torch.set_num_threads(products)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        numba.set_num_threads(compiled)
+        torch.set_num_threads(products)
 
 
 ROWS: list[dict[str, str | float]] = []  # every row of this run, for its record

@@ -150,6 +150,20 @@ def test_fewer_starts_end_in_a_memory_as_hebbs_load_grows():
     assert json.loads(call(main, *alone))["cases"] == [cases[1], cases[4]]
 
 
+def test_a_load_that_no_couplings_store_is_left_out():
+    words = ["basins", *SMALL, "--model", "hebb,max-margin", "--patterns", "3,120", "--samples", 2]
+    text = call(main, *words, "--out", "run")
+    assert "left out, as no couplings store the patterns: maximum margin, P = 120" in text
+    cases = json.loads(Path("run/summary.json").read_text())["cases"]
+    assert [(c["model"], c["patterns"]) for c in cases] == [
+        ("hebb", 3),
+        ("hebb", 120),
+        ("max-margin", 3),
+    ]
+    hard = ["basins", *SMALL, "--model", "max-margin", "--patterns", 120, "--samples", 1]
+    assert "model stores the patterns in no case" in call(main, *hard, "--out", "hard", code=2)
+
+
 @pytest.mark.slow
 def test_the_number_of_jobs_does_not_change_the_result():
     words = ["basins", *SMALL[:-2], "--model", "hebb,sde", "--samples", 2, "--quiet"]

@@ -214,7 +214,7 @@ def test_more_memories_collapse_at_less_noise():
         ("--held-out narrow.npy", "held-out must hold vectors of size 64, got (9, 3)"),
         ("--samples-file missing.npy", "no file 'missing.npy'"),
         ("--patterns 2000", "patterns must lie in [1, 1797] for digits, got 2000"),
-        ("--patterns 1", "must hold at least 2 different"),
+        ("--patterns 3,100", "patterns must be at least 4, got 3"),
         ("--size 10", "digits has size 64, got 10"),
         ("--draws 1", "--draws"),
     ],
