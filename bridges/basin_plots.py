@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from bridges import plots
 from bridges.models import MODELS
@@ -15,6 +16,7 @@ from bridges.results import mean_and_sem
 if TYPE_CHECKING:
     from bridges.basin_survey import BasinReport
 
+_REPEATS = 200  # of a count, for its mean to be a line
 COLOURS: dict[str, str] = {
     "memory": "#0072B2",
     "inverse": "#56B4E9",
@@ -36,7 +38,7 @@ def survey_figure(report: BasinReport) -> Figure:
         ends, beside = figure.subplots(1, 2)
         _ends(ends, report)
         (_sizes if one else _loads)(beside, report)
-        figure.suptitle(report.finding(), fontsize=10.5)
+        plots.headline(figure, report.finding())
     return figure
 
 
@@ -70,13 +72,15 @@ def _ends(axes: Axes, report: BasinReport) -> None:
 
 
 def _sizes(axes: Axes, report: BasinReport) -> None:
-    """Basins of the patterns, the largest first, against equal shares."""
+    """Basins of the patterns, the largest first, against equal ones, counted and sorted alike."""
     for case in report.cases:
         rank, by_sample = report.ranked(case)
         plots.points(axes, rank, by_sample, _look(case.model), ms=4, label=report.name(case))
     (P,) = report.loads
-    axes.axhline(1 / P, **plots.THEORY[0], label=f"equal shares, 1/{P}")
+    rank, even = _equal_shares(P, report.survey.starts)
+    axes.plot(rank, even, **plots.THEORY[0], label="equal basins, sorted too")
     axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("pattern, by the size of its basin")
     axes.set_ylabel("fraction of the starts that end in it")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
@@ -91,6 +95,13 @@ def _loads(axes: Axes, report: BasinReport) -> None:
     axes.set_xlabel("number of patterns $P$")
     axes.set_ylabel("fraction of the starts that end in a memory")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+
+
+def _equal_shares(patterns: int, starts: int) -> tuple[np.ndarray, np.ndarray]:
+    """Ranks, and the mean shares of equal basins once the starts are counted and sorted."""
+    rng = np.random.default_rng(0)
+    drawn = rng.multinomial(starts, np.full(patterns, 1 / patterns), size=_REPEATS) / starts
+    return np.arange(1, patterns + 1), np.sort(drawn, 1)[:, ::-1].mean(0)
 
 
 def _look(model: str) -> tuple[str, str]:

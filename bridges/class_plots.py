@@ -25,7 +25,7 @@ def speciation_figure(report: SpeciationReport) -> Figure:
         _times(b, report)
         _basins(c, report)
         _capacities(d, report)
-        figure.suptitle(report.finding(), fontsize=10.5)
+        plots.headline(figure, report.finding())
     return figure
 
 
@@ -153,7 +153,7 @@ def dynamics_figure(report: DynamicsReport) -> Figure:
         for axes, room in zip(panels[1:], (1.0, 3.0, 1.0, 1.0, 1.0), strict=True):
             _ratio_axis(axes, room)
         panels[1].legend(fontsize=7.5)
-        figure.suptitle(report.finding(), fontsize=10.5)
+        plots.headline(figure, report.finding())
     return figure
 
 

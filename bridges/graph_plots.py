@@ -78,7 +78,7 @@ def figure(
     for axes, (quantity, label) in zip(below, panels, strict=True):
         _curves(axes, series, quantity, label)
     below[0].legend(fontsize=8)
-    result.suptitle(title, fontsize=10.5)
+    plots.headline(result, title)
     return result
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,14 @@ from bridges.models import MODELS
 from bridges.record import Point, Row
 from bridges.results import Study, mean_and_sem
 from bridges.study import Findings, sample_seeds
-from bridges.tables import of_samples, table
+from bridges.tables import of_samples, table, uncertain
 from bridges.transitions import Transitions, transition_matrix
 from diffusion import EmpiricalDenoiser
 from hopfield import NotSeparableError, checks
 
 EXACT = "exact"
 _PICTURES = 3
+_CLEAR = 3  # standard errors from which communities are said to follow the classes
 _COLUMNS = {  # quantity: (heading, digits)
     "return_probability": ("return R", 3),
     "effective_number": ("N_eff", 1),
@@ -144,14 +146,19 @@ class GraphReport:
         return self.study.curve(quantity, "sigma", model=model)
 
     @cached_property
-    def has_classes(self) -> bool:
-        """Whether the communities are compared with true classes."""
-        return self.curve("agreement", self.models[0])[0].size > 0
+    def shown(self) -> str:
+        """The model whose graphs are drawn: the one that returns most often."""
+
+        def returned(model: str) -> float:
+            values = self.curve("return_probability", model)[1]
+            return float(np.nanmean(values)) if values.size else -1.0
+
+        return max(self.models, key=returned)
 
     @cached_property
     def pictures(self) -> list[Picture]:
-        """The graphs of the first model and sample, at the least, the middle and the most noise."""
-        points = [p for p in self.study.points if p["model"] == self.models[0]]
+        """Graphs of the shown model, first sample, at the least, the middle and the most noise."""
+        points = [p for p in self.study.points if p["model"] == self.shown]
         count = min(_PICTURES, len(points))
         chosen = [points[round(k)] for k in np.linspace(0, len(points) - 1, count)]
         seed = sample_seeds(self.study.config["seed"], 1)[0]
@@ -175,19 +182,25 @@ class GraphReport:
 
     def finding(self) -> str:
         """The result in a line, the title of the figure."""
-        model, P = self.models[0], self.study.points[0]["patterns"]
+        model, P = self.shown, self.study.points[0]["patterns"]
         sigma, returned = self.curve("return_probability", model)
-        name = f"{self.survey.setting.data.rsplit('/', 1)[-1]}, $P$ = {P}, {self.label(model)}"
+        name = f"{Path(self.survey.setting.data).name}, $P$ = {P}, {self.label(model)}"
         if not sigma.size:
             return name
-        if self.has_classes:
-            agreement = mean_and_sem(self.curve("agreement", model)[1])[0]
-            k = int(np.nanargmax(agreement))
-            return (
-                f"{name}: communities are most like the classes at $\\sigma$ = {sigma[k]:.2g} "
-                f"(ARI {agreement[k]:.2f}), where {returned[:, k].mean():.0%} of cues return"
-            )
-        return f"{name}: {returned[:, 0].mean():.0%} of cues return at $\\sigma$ = {sigma[0]:.2g}"
+        known, values = self.curve("agreement", model)
+        if not known.size:
+            words = f"{returned[:, 0].mean():.0%} of cues return at $\\sigma$ = {sigma[0]:.2g}"
+            return f"{name}: {words}"
+        agreement, sem = mean_and_sem(values)
+        k = int(np.nanargmax(agreement))
+        found = uncertain(float(agreement[k]), float(sem[k]), 2)
+        if not agreement[k] > _CLEAR * np.nan_to_num(sem[k]):
+            return f"{name}: communities do not follow the classes (ARI at most {found})"
+        level = returned[:, sigma.tolist().index(known[k])]
+        return (
+            f"{name}: communities are most like the classes at $\\sigma$ = {known[k]:.2g} "
+            f"(ARI {found}), where {level.mean():.0%} of cues return"
+        )
 
     def summary(self) -> dict[str, Any]:
         """The record: settings, and every number with its error, by model and noise."""
@@ -207,9 +220,10 @@ class GraphReport:
     def text(self) -> str:
         """A table a model, for a person."""
         P, samples = self.study.points[0]["patterns"], self.study.config["samples"]
+        setting = self.survey.setting
         lines = [
-            f"{self.survey.setting.data}, P = {P} memories, {self.survey.setting.trials} cues of "
-            f"each at overlap m = 1/√(1 + σ²); edges above {self.survey.edge:g}; "
+            f"{Path(setting.data).name}, P = {P} memories, {setting.trials} cues of each at "
+            f"overlap m = 1/√(1 + σ²); edges above {self.survey.edge:g}; "
             f"errors: s.e. between {samples} pattern sets"
         ]
         for model in self.models:

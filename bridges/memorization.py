@@ -27,6 +27,7 @@ rms, |x − y|/√N.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -46,7 +47,9 @@ _RATIO, _LOCAL = 1 / 3, 1.0  # the thresholds of the literature
 _SCALE, _NEIGHBOURS = 0.5, 50  # Carlini's a and n
 _CLOSE = 0.2  # largest δ_m, in rms deviations of the data
 _SINGLE = 1.5  # data in play below which a state is of one datum
-_CLEAR = 4.0  # standard errors that an excess must have to be called one
+_DECIDE = ("calibrated", "ratio")  # "local" has more false alarms than copies
+_CLEAR = (2.0, 4.0)  # standard errors of an excess from which it is a hint, and clear
+VERDICTS = ("no more copies than among held-out points", "not decided", "copies beyond chance")
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,9 @@ class MemorizationReport:
 
     @property
     def verdict(self) -> str:
-        """What the calibrated criterion says, in words; other criteria do not decide."""
-        found = self.copies["calibrated"]
-        if found.excess > _CLEAR * found.sem:
-            return "copies beyond chance"
-        return "no more copies than among held-out points"
+        """One of VERDICTS: the clearer of the criteria "ratio" and "calibrated" decides."""
+        excesses = {name: (one.excess, one.sem) for name, one in self.copies.items()}
+        return clearest(excesses)[0]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for a result file."""
@@ -352,6 +353,20 @@ def memorization_fractions(
     return MemorizationFractions(
         found[0], found[1], found[2], labels, close, twin, compared, in_play
     )
+
+
+def clearest(excesses: Mapping[str, tuple[float, float]]) -> tuple[str, str]:
+    """One of VERDICTS, and the name of the criterion that it comes from.
+
+    excesses : by criterion, the copies in excess of its false alarms, and the error.
+    """
+
+    def clarity(name: str) -> float:
+        excess, sem = excesses[name]
+        return excess / sem if sem else math.copysign(math.inf, excess) if excess else 0.0
+
+    name = max(_DECIDE, key=clarity)
+    return VERDICTS[sum(clarity(name) > least for least in _CLEAR)], name
 
 
 def distinct(data: Tensor) -> Tensor:

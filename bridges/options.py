@@ -151,7 +151,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "device": {"default": "cpu", "help": "Where tensors live: cpu, cuda, cuda:1, …"},
     "out": {
         "type": click.Path(file_okay=False, path_type=Path),
-        "help": "Folder of the results.  [default: a folder of its own in results]",
+        "help": "Folder of the run.  [default: results/VERB-DATA, or STUDY-PRESET]",
     },
     "json": {"is_flag": True, "help": "Print the summary as JSON, nothing else."},
     "quiet": {"is_flag": True, "help": "Print no progress and no table."},

@@ -7,6 +7,7 @@ colour-blind readers, and by their markers in print).
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -49,6 +50,7 @@ SERIES: tuple[tuple[str, str], ...] = (
     ("#56B4E9", "P"),
 )
 """Colours and markers of what is no model: loads, cues, kinds of noise."""
+_LETTERS = 13  # of a headline to the inch
 _BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"  # of what is no model
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -89,7 +91,7 @@ def comparison_figure(report: Report) -> Figure:
         drawn[0].set_ylabel(f"probability of retrieval ({when[report.setting.criterion]})")
         handles, labels = drawn[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside right center", fontsize=8.5)
-        figure.suptitle(report.finding(), fontsize=10.5)
+        headline(figure, report.finding())
     return figure
 
 
@@ -101,7 +103,7 @@ def _load(axes: Axes, report: Report) -> None:
     P = np.geomspace(report.load[0].x[0], report.load[0].x[-1], 200)
     for style, (label, law) in zip(THEORY, report.theory.items(), strict=False):
         axes.plot(P, law(P, overlap), **style, label=label)
-    axes.set_xscale("log")
+    log_axis(axes)
     axes.set_xlabel("number of patterns $P$")
     axes.set_title(f"against load, cues at overlap $m_0$ = {overlap:g}", fontsize=9.5)
 
@@ -124,7 +126,7 @@ def _corruption(axes: Axes, report: Report) -> None:
 def _draw(axes: Axes, curve: Curve) -> None:
     label = MODELS[curve.model].label
     if curve.model not in LOOKS:
-        axes.plot(curve.x, curve.mean, color="0.6", ls="--", lw=1.5, label=label, zorder=1)
+        axes.plot(curve.x, curve.mean, color="0.2", ls="--", lw=1.2, label=label, zorder=4)
         return
     color, marker = LOOKS[curve.model]
     hollow = curve.model == "exponential-real"  # lies under the denoiser's crosses
@@ -196,6 +198,13 @@ def basin_edge_panel(
     axes.set_ylabel(r"squared distance of the cue $\rho$ (units of $tm$)")
     axes.set_ylim(ratio[0], ratio[-1])
     axes.legend(fontsize=8, loc="upper right", frameon=True, edgecolor="none", framealpha=0.9)
+
+
+def headline(figure: Figure, text: str) -> None:
+    """The finding as the title of a figure, on as many lines as its width asks for."""
+    width = int(_LETTERS * figure.get_figwidth())
+    lines = [textwrap.fill(line, width) for line in text.splitlines()]
+    figure.suptitle("\n".join(lines), fontsize=10.5)
 
 
 def log_axis(axes: Axes) -> None:

@@ -226,7 +226,7 @@ class RegimesReport:
             plots.mark(basin, float(collapse_sigma(P, self.spectrum)) ** 2, "$t_C$", "-")
             basin.axhline(1, color="0.35", lw=0.8, ls=":")
             basin.set_title(f"dense memory, $P$ = {P}, $m$ = {len(self.spectrum)}", fontsize=9.5)
-            figure.suptitle(self.finding(), fontsize=10.5)
+            plots.headline(figure, self.finding())
         return figure
 
     def _curves(self, axes: Any, data: str) -> None:

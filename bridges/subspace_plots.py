@@ -36,7 +36,7 @@ def subspace_figure(report: SubspaceReport) -> Figure:
         _map(chart, report)
         _order(order, report)
         _retention(retention, report)
-        figure.suptitle(report.finding(), fontsize=10.5)
+        plots.headline(figure, report.finding())
     return figure
 
 

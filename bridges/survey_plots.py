@@ -25,7 +25,7 @@ def survey_figure(report: SurveyReport) -> Figure:
         _posterior(posterior, report)
         _dimension(dimension, report)
         _distance(distance, report)
-        figure.suptitle(report.finding(), fontsize=10.5)
+        plots.headline(figure, report.finding())
     return figure
 
 
@@ -46,7 +46,7 @@ def sweep_figure(report: SweepReport) -> Figure:
         for axes in (posterior, dimension):
             _noise_axis(axes)
         _collapse(collapse, report)
-        figure.suptitle(report.finding(), fontsize=10.5)
+        plots.headline(figure, report.finding())
     return figure
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bridges.data import place, raw_vectors
-from bridges.memorization import CRITERIA
+from bridges.memorization import CRITERIA, VERDICTS, clearest
 from bridges.results import Study
 from bridges.study import Findings
 from bridges.survey import FRACTIONS, NUMBERS, Survey
@@ -19,7 +19,7 @@ from bridges.tables import table, uncertain
 _MEASURES = {
     "ratio": "d₁/d₂ < 1/3",
     "local": "local distance < 1",
-    "calibrated": "… < its quantile",
+    "calibrated": "local distance < its quantile",
 }
 
 
@@ -76,24 +76,17 @@ class SurveyReport:
         """Whether the samples of the survey are different sets of memories."""
         return self.survey.data == "random" or self.patterns < len(raw_vectors(self.survey.data))
 
-    @property
-    def excess(self) -> tuple[float, float]:
-        """The calibrated criterion's copies in excess of its false alarms, and the error."""
-        excess, sem = self.value("excess", criterion="calibrated")
-        return excess, max(self.value("excess_sem", criterion="calibrated")[0], sem or 0.0)
-
-    @property
-    def copied(self) -> bool:
-        """Whether samples are copies beyond chance."""
-        excess, error = self.excess
-        return excess > 4 * error
+    def excess(self, criterion: str) -> tuple[float, float]:
+        """A criterion's copies in excess of its false alarms, and the larger of both errors."""
+        excess, sem = self.value("excess", criterion=criterion)
+        return excess, max(self.value("excess_sem", criterion=criterion)[0], sem or 0.0)
 
     @property
     def verdict(self) -> str:
-        """Whether the samples are copies, in words."""
-        if self.copied:
-            return f"samples are copies beyond chance: {uncertain(*self.excess)} of them"
-        return "no more copies among the samples than among held-out points"
+        """Whether the samples are copies, and by which criterion."""
+        verdict, criterion = clearest({name: self.excess(name) for name in CRITERIA})
+        found = uncertain(*self.excess(criterion))
+        return f"{verdict}: an excess of {found} over false alarms ({_MEASURES[criterion]})"
 
     def summary(self) -> dict[str, Any]:
         """Numbers and criteria, each with its standard error."""
@@ -115,8 +108,8 @@ class SurveyReport:
     def finding(self) -> str:
         """The result in a line, the title of the figure."""
         data, t = Path(self.survey.data).stem, self.value("collapse_sigma")[0]
-        line = f"{data}, $P$ = {self.patterns}: each datum a memory below $\\sigma$ = {t:.2f}"
-        return f"{line}; {self.verdict}" if self.judged else line
+        line = f"{data}, $P$ = {self.patterns}: half of the U-turns return at $\\sigma$ = {t:.2f}"
+        return f"{line}; samples: {self.verdict.partition(':')[0]}" if self.judged else line
 
     def errors(self) -> str:
         """What the errors are between."""
@@ -186,11 +179,11 @@ class SweepReport:
             f"$\\sigma$ = {case.value('collapse_sigma')[0]:.2f} at $P$ = {case.patterns}"
             for case in self.cases
         )
-        line = f"{Path(self.survey.data).stem}: each datum a memory below {first}, {last}"
+        line = f"{Path(self.survey.data).stem}: half of the U-turns return at {first}, {last}"
         if not self.cases[0].judged:
             return line
-        copied = ", ".join(str(case.patterns) for case in self.cases if case.copied)
-        return f"{line}; samples copied " + (f"at $P$ = {copied}" if copied else "at none")
+        held = ", ".join(str(c.patterns) for c in self.cases if c.verdict.startswith(VERDICTS[2]))
+        return f"{line}; {VERDICTS[2] if held else VERDICTS[0]}" + f" at $P$ = {held}" * bool(held)
 
     def text(self) -> str:
         """Tables for a person."""

@@ -266,7 +266,7 @@ class Report:
             self._fractions(fractions)
             self._agreement(agreement)
             self._entropy(entropy)
-            figure.suptitle(self._finding(), fontsize=10.5)
+            plots.headline(figure, self._finding())
         return figure
 
     def _finding(self) -> str:

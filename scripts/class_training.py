@@ -286,7 +286,7 @@ class Report:
             panels[0].set_ylabel("loss, in units of the noise")
             panels[0].legend(fontsize=8)
             self._copies(panels[-1])
-            figure.suptitle(self.finding(), fontsize=10.5)
+            plots.headline(figure, self.finding())
         return figure
 
     def _losses(self, axes: Axes, share: float) -> None:

@@ -294,7 +294,7 @@ class Report:
                 self._counter_example(panels[row][2], method, name)
             handles, labels = panels[0][0].get_legend_handles_labels()
             figure.legend(handles, labels, loc="outside lower left", ncols=6, fontsize=8.5)
-            figure.suptitle(self.finding(), fontsize=10.5)
+            plots.headline(figure, self.finding())
         return figure
 
     def _panel(self, axes: Axes, method: str, which: int, label: str) -> None:

@@ -312,7 +312,7 @@ class Report:
             handles, labels = upper.axes[0].get_legend_handles_labels()
             upper.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8.5)
             self._gallery(lower)
-            figure.suptitle(self.finding(), fontsize=10.5)
+            plots.headline(figure, self.finding())
         return figure
 
     def _series(self, family: str) -> list[str]:
@@ -335,6 +335,8 @@ class Report:
         from bridges import plots
 
         self._draw(axes, model, "variance_ratio", "retention")
+        if axes.get_xlim()[1] > 100:  # a network that was guided off its data
+            plots.log_axis(axes)
         axes.axvline(1, **plots.THEORY[1])
         axes.set_xlabel("variance ratio $R$, relative to $w$ = 0")
         axes.set_ylabel("retention")

@@ -275,7 +275,7 @@ class Report:
                 self._classes(row[0], data)
                 self._memory(row[1], data)
                 self._dimension(row[2], data)
-            figure.suptitle("; ".join(self.headline(data) for data in self.sets), fontsize=10.5)
+            plots.headline(figure, "; ".join(self.headline(data) for data in self.sets))
         return figure
 
     def _classes(self, axes: Axes, data: str) -> None:

@@ -212,10 +212,10 @@ class Report:
             left, right = figure.subplots(1, 2)
             self._structure(left)
             self._temperatures(right)
-            figure.suptitle(
+            plots.headline(
+                figure,
                 f"Weak spins ($\\Delta$ = 0): $N\\omega$ = {fixed} for fixed points, {random} for "
                 "random states; negative helps",
-                fontsize=10.5,
             )
         return figure
 

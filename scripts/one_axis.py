@@ -249,7 +249,7 @@ class Axis:
             figure.legend(handles, labels, loc="outside right center", fontsize=8)
             load.set_ylim(-0.03, 1.14)
             load.set_ylabel("probability of retrieval (end of the dynamics)")
-            figure.suptitle(self.finding(), fontsize=10.5)
+            plots.headline(figure, self.finding())
         return figure
 
     def finding(self) -> str:

@@ -326,10 +326,10 @@ class Report:
             labels = [label for label in LABELS.values() if label in known]
             handles = [known[label] for label in labels]
             figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8.5)
-            figure.suptitle(
+            plots.headline(
+                figure,
                 f"Trained on maximal noise, cues at $m_0$ = {self.overlap:g} end at $m_f$ = "
                 f"{structured} if it is structured, {uniform} if uniform",
-                fontsize=10.5,
             )
         return figure
 

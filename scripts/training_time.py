@@ -231,10 +231,10 @@ class Report:
                 f"({shown_name(data)})"
                 for data in self.sets
             )
-            figure.suptitle(
+            plots.headline(
+                figure,
                 f"$P$ = {self.setting['patterns']}: after {self.setting['steps']} steps the "
                 f"memorized fraction is {words}",
-                fontsize=10.5,
             )
         return figure
 

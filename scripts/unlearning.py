@@ -294,7 +294,8 @@ class Report:
             self._times(c)
             self._batches(d)
             top, end = (of_samples(self.time(name, self.loads[0])) for name in ("D_top", "D_fin"))
-            figure.suptitle(
+            plots.headline(
+                figure,
                 f"$\\alpha$ = {self.load:g}: basins are widest after $D$ = "
                 f"{of_samples(self.widest)} $N/\\epsilon$, stabilities at {top}; "
                 + (
@@ -302,7 +303,6 @@ class Report:
                     if end == "never"
                     else f"beyond {end} all is lost"
                 ),
-                fontsize=10.5,
             )
         return figure
 

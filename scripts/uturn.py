@@ -249,11 +249,11 @@ class Report:
             self._halves(halves)
             P = self.loads[len(self.loads) // 2]
             flow, sde = (self.half(name, P)[0] for name in (FLOW, SDE))
-            figure.suptitle(
+            plots.headline(
+                figure,
                 f"$N$ = {self.size}, $P$ = {P}: half of the U-turns return up to $t$ = "
                 f"{_number(sde, 2)} by the SDE, up to {_number(flow, 2)} by the flow; "
                 f"collapse at $t_C$ = {time_of(self.collapse(P)):.2f}",
-                fontsize=10.5,
             )
         return figure
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clock import row
-from side import beside
+from side import SHORT, beside
 
 
 def peer_lines(python: str) -> None:
@@ -11,5 +11,5 @@ def peer_lines(python: str) -> None:
         ours = found.pop("ours")
         for peer, seconds in found.items():
             other = f"{peer} {seconds * 1e3:.0f} ms"
-            goal = "" if peer == "a short loop" else ">= 1"  # which serves one mixture only
+            goal = "" if peer == SHORT else ">= 1"  # that loop serves one mixture only
             row(what, f"{ours * 1e3:.0f} ms", other, seconds / ours, goal)

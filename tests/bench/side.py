@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+SHORT = "a short loop"  # of our own, for one task: what a library can be held against
+
 
 def beside(script: str, python: str, *arguments: str) -> Any:
     """What a script prints as JSON in the environment of the other libraries."""

@@ -16,6 +16,7 @@ from bridges import (
 )
 from bridges.basin_edge import basin_edge_map
 from bridges.data import class_labels, raw_vectors, standardised
+from bridges.memorization import VERDICTS, clearest
 from bridges.statistics import effective_number
 from diffusion import (
     EmpiricalDenoiser,
@@ -78,6 +79,25 @@ def test_copies_are_told_from_fresh_samples_and_counted():
     for name in ("ratio", "local", "calibrated"):  # none flags fresh samples beyond chance
         found = memorization_report(fresh, data, held, seed=0).copies[name]
         assert abs(found.excess) <= 4 * found.sem + 1e-12
+
+
+def test_few_copies_among_many_dimensions_are_found_or_left_open():
+    """There the ratio has no false alarms, and sees what the calibrated distance cannot."""
+    data, fresh, held = gaussian(200, 30, 0), gaussian(80, 30, 1), gaussian(60, 30, 2)
+    for copies, verdict in ((20, VERDICTS[2]), (6, VERDICTS[1]), (0, VERDICTS[0])):
+        report = memorization_report(torch.cat([data[:copies], fresh]), data, held, seed=0)
+        assert report.copies["ratio"].excess == pytest.approx(copies / (80 + copies))
+        assert report.verdict == verdict
+
+
+def test_the_clearest_of_two_criteria_decides_and_not_the_local_distance():
+    excesses = {"local": (0.9, 0.01), "ratio": (0.1, 0.04), "calibrated": (0.1, 0.03)}
+    assert clearest(excesses) == ("not decided", "calibrated")
+    assert clearest(excesses | {"ratio": (0.1, 0.02)}) == ("copies beyond chance", "ratio")
+    assert clearest(excesses | {"ratio": (1.0, 0.0)})[0] == "copies beyond chance"
+    none = dict.fromkeys(("ratio", "calibrated"), (0.0, 0.0))
+    assert clearest(none)[0] == "no more copies than among held-out points"
+    assert clearest(none | {"ratio": (-0.1, 0.0)})[0] == VERDICTS[0]
 
 
 def test_in_a_plane_a_third_of_the_distance_is_no_proof():

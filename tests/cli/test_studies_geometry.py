@@ -190,7 +190,7 @@ def test_more_memories_collapse_at_less_noise():
     words = "--data data.npy --samples-file copies.npy --draws 50 --samples 2 --jobs 1"
     text = call(main, "memorization", *words.split(), "--patterns", "20,60,180", "--out", "run")
     assert sorted(p.name for p in Path("run").iterdir()) == FILES
-    assert "P = 180: no more copies" in text
+    assert "P = 180: no more copies than among held-out points: an excess of" in text
     cases = json.loads(Path("run/summary.json").read_text())["cases"]
     assert [case["patterns"] for case in cases] == [20, 60, 180]
     sigma = [case["collapse_sigma"]["value"] for case in cases]
