@@ -70,6 +70,23 @@ def test_ten_kills_lose_and_repeat_nothing(tmp_path):
     assert study.results() == whole.results()
 
 
+def test_of_two_processes_in_one_folder_one_refuses_and_the_other_goes_on():
+    words = ["compare", "--samples", "2", "--jobs", "1", "--model", "hebb,flow,denoiser"]
+    command = [sys.executable, "-m", "bridges", *words, "--quiet", "--out", "run"]
+    points = Path("run/points.jsonl")
+    first = subprocess.Popen(command, env=ENVIRONMENT)
+    while first.poll() is None and not points.exists():
+        time.sleep(0.005)
+    os.kill(first.pid, signal.SIGSTOP)  # it writes nothing more until the second has come and gone
+    second = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
+    os.kill(first.pid, signal.SIGCONT)
+    assert second.returncode == 2
+    assert "out: another process is writing to run; choose another --out" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert first.wait() == 0
+    assert points.read_text().count("\n") == 2 * 3 * 11
+
+
 FULL = """
 import resource, sys
 from click.testing import CliRunner
