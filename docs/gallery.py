@@ -5,7 +5,7 @@ Each `scripts/NAME.py` that has a page `studies/NAME.md` is run with its `quick`
 while no code has changed since; delete `results/docs` to measure everything anew. A page
 whose script does not exist is left out, so that text may come before its study.
 
-    ```{study} NAME      its command, figure and printed table, on its page
+    ```{study} NAME      its figure and printed table, on its page
     ```{gallery}         every study with its figure
 """
 
@@ -79,7 +79,7 @@ def folder(name):
 
 
 class Study(SphinxDirective):
-    """The command of a study, the figure it makes and what it prints."""
+    """The figure that a study makes and what it prints; the page has its command."""
 
     required_arguments = 1
 
@@ -87,13 +87,11 @@ class Study(SphinxDirective):
         name = self.arguments[0]
         table, figure = FIGURES / f"{name}.txt", FIGURES / f"{name}.png"
         self.env.note_dependency(str(table))
-        command = f"python scripts/{name}.py --preset quick"
-        found = [nodes.literal_block(command, command, language="sh")]
         if not (table.exists() and figure.exists()):
-            return [*found, nodes.paragraph("", "Its figure is made by `make docs`.")]
+            return [nodes.paragraph("", "They are made by `make docs`.")]
         image = nodes.image(uri=f"/figures/{name}.png", alt=f"The figure of {name}")
         text = table.read_text().rstrip()
-        return [*found, image, nodes.literal_block(text, text, language="text")]
+        return [image, nodes.literal_block(text, text, language="text")]
 
 
 class Gallery(SphinxDirective):
