@@ -218,7 +218,12 @@ def _spectrum(axes: Axes, report: DynamicsReport) -> None:
         axes, x[kept], found[:, kept], plots.SERIES[0], ms=3.5, ls="", label="features, $d$ finite"
     )
     axes.set_xscale("log")
-    axes.set_ylim(0, 1.6 * float(theory.max()))  # the atom, of most features, is higher
+    top = 1.6 * float(theory.max())  # the atom, of most features, is higher
+    axes.set_ylim(0, top)
+    higher = found.mean(0)[found.mean(0) > top]
+    if len(higher):
+        words = f"↑ {len(higher)} more, up to {higher.max():.2f}"
+        axes.annotate(words, (0.02, 0.96), xycoords="axes fraction", fontsize=7.5, color="0.3")
     axes.set_xlabel(r"eigenvalue $\lambda$ of $U$")
     axes.set_ylabel(r"density per $\log\lambda$")
     axes.set_title("(a) memorized (left), generalized (right), $t$ = 0.01", fontsize=9.5)
