@@ -2,28 +2,23 @@
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+import terminal
+from terminal import ENVIRONMENT
 
 from bridges.cli import main
 from bridges.models import MODELS, SIDE_BY_SIDE
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+call = partial(terminal.call, main)
 SMALL = ["--data", "random", "--size", "30", "--samples", "3", "--trials", "20", "--jobs", "1"]
-
-
-def call(*words, code=0):
-    result = CliRunner().invoke(main, [str(w) for w in words])
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 def test_help_of_every_command_names_its_options():

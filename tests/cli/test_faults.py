@@ -8,26 +8,19 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+import terminal
+from terminal import ENVIRONMENT, ROOT
 
 from bridges import run_study
 from bridges.cli import main
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+call = partial(terminal.call, main)
 SMALL = ["retrieve", "--data", "random", "--size", "30", "--patterns", "2", "--trials", "4"]
 SMALL += ["--overlaps", "0.5,1", "--jobs", "1", "--samples", "5"]
-
-
-def call(*words, code=0):
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == code, result.output or repr(result.exception)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    assert "Traceback" not in result.output
-    return result.output
 
 
 POINTS = [{"x": x} for x in range(6)]

@@ -1,15 +1,12 @@
 """Help answers at once, and tells the presets of a study."""
 
-import os
 import resource
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import pytest
+from terminal import ENVIRONMENT, ROOT, script
 
-ROOT = Path(__file__).parents[2]
 STUDIES = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
 
 
@@ -24,7 +21,7 @@ def told(*command: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=ENVIRONMENT,
     )
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 0.3
     return done.stdout
@@ -41,9 +38,5 @@ def test_a_study(study):
     text = told(str(ROOT / "scripts" / f"{study}.py"))
     assert "--preset" in text
     assert "quick:" in text
-    spec = spec_from_file_location(study, ROOT / "scripts" / f"{study}.py")
-    module = module_from_spec(spec)
-    sys.modules[study] = module
-    spec.loader.exec_module(module)
-    quick, paper = module.PRESETS["quick"], module.PRESETS["paper"]
+    quick, paper = (script(study).PRESETS[name] for name in ("quick", "paper"))
     assert quick.keys() == paper.keys()

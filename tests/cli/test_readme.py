@@ -6,7 +6,6 @@ and trials; those that need a cluster, and the studies, whose own tests run them
 the command they call: names and values of all options are checked, nothing is measured.
 """
 
-import importlib.util
 import re
 import shlex
 import subprocess
@@ -18,10 +17,10 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
+from terminal import ROOT, script
 
 from bridges.cli import main
 
-ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 STUDIES = sorted(page.stem for page in (DOCS / "studies").glob("*.md") if page.stem != "index")
 PAGES = [
@@ -56,21 +55,10 @@ README = PAGES[0]
 RUN = [page for page in PAGES[1:] if blocks(page) or commands(page)]
 
 
-def study(name):
-    """The command of a script."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        del sys.modules[name]  # where dataclasses look their module up
-    return module.main
-
-
 def follow(words):
     """Run a command, cheaply; or have it parsed by what it calls."""
     if words[0] == "python":
-        study(Path(words[1]).stem).make_context(words[1], words[2:])
+        script(Path(words[1]).stem).main.make_context(words[1], words[2:])
         return
     if "--cluster" in words:
         verb = main.commands[words[1]]

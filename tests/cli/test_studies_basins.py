@@ -1,47 +1,24 @@
 """`bridges basins` and the study of basins in a plane, small, as a user runs them."""
 
 import csv
-import importlib.util
 import json
-import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from terminal import FILES, call, run, script
 
 from bridges.cli import main
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
-FILES = ["config.json", "figure.png", "points.jsonl", "results.csv", "summary.json"]
 TINY = ["--sigmas", "0.3,0.8,2", "--points", 40, "--starts", 200]
 SMALL = ["--data", "random", "--size", 40, "--patterns", 3, "--starts", 100, "--jobs", 1]
-
-
-def script():
-    spec = importlib.util.spec_from_file_location("basins", ROOT / "scripts" / "basins.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["basins"] = module  # where dataclasses look their module up
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        del sys.modules["basins"]
-    return module
-
-
-def call(command, *words, code=0):
-    result = CliRunner().invoke(command, [str(word) for word in words])
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 # ------------------------------------------------------------------ the study
 
 
 def test_the_study_finds_equal_shares_of_the_noised_data_and_not_of_the_box():
-    text = call(script().main, *TINY, "--samples", 2, "--jobs", 1, "--out", "run")
+    text = run("basins", *TINY, "--samples", 2, "--jobs", 1, "--out", "run")
     assert "fractions of p_σ" in text
     assert sorted(file.name for file in Path("run").iterdir()) == FILES
     with open("run/results.csv") as file:
@@ -63,19 +40,21 @@ def test_the_study_finds_equal_shares_of_the_noised_data_and_not_of_the_box():
     assert summary["flow"]["0.3"]["agreement"] > 0.99
     assert summary["flow"]["2"]["chi2"] < 6  # mean 1, s.d. 0.7
     before = (Path("run") / "figure.png").read_bytes()
-    found = call(script().main, *TINY, "--samples", 2, "--jobs", 1, "--out", "run", "--json")
+    found = call(
+        script("basins").main, *TINY, "--samples", 2, "--jobs", 1, "--out", "run", "--json"
+    )
     assert json.loads(found) == summary
     assert (Path("run") / "figure.png").read_bytes() == before
 
 
 def test_noise_levels_without_a_fixed_one_and_one_sample_are_shown_too():
     words = ["--sigmas", "2", "--points", 20, "--starts", 50, "--samples", 1, "--jobs", 1]
-    assert "flow from σ" in call(script().main, *words, "--out", "run")
+    assert "flow from σ" in run("basins", *words, "--out", "run")
     assert sorted(file.name for file in Path("run").iterdir()) == FILES
 
 
 def test_the_paper_preset_asks_for_no_less():
-    quick, paper = (script().PRESETS[name] for name in ("quick", "paper"))
+    quick, paper = (script("basins").PRESETS[name] for name in ("quick", "paper"))
     assert quick.keys() == paper.keys()
     assert all(np.size(paper[k]) >= np.size(v) for k, v in quick.items())
 
@@ -92,7 +71,7 @@ def test_the_paper_preset_asks_for_no_less():
 )
 def test_bad_options_of_the_study_exit_2(words, message):
     Path("file").write_text("")
-    text = call(script().main, *words, code=2)
+    text = run("basins", *words, code=2)
     assert message in text
     assert "Traceback" not in text
 

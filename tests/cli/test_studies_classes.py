@@ -1,23 +1,18 @@
 """The studies of classes and imbalance, small, as a user runs them."""
 
 import csv
-import importlib.util
 import json
 import math
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from terminal import ENVIRONMENT, FILES, ROOT, run
 
 from diffusion.theory import class_collapse_time, minority_speciation_time
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
-FILES = ["config.json", "figure.png", "points.jsonl", "results.csv", "summary.json"]
 TINY = {
     "class_dynamics": "--dimension 10 --ratios 1,4 --norms 0.25 --fractions 0.5"
     " --subspace-fractions 0.3,0.6 --features 9",
@@ -33,28 +28,10 @@ PRINTED = {
 }
 
 
-def load(study):
-    """A script as a module, read afresh."""
-    spec = importlib.util.spec_from_file_location(study, ROOT / "scripts" / f"{study}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[study] = module  # where dataclasses look their module up
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        del sys.modules[study]
-    return module
-
-
-def call(study, *words, code=0):
-    result = CliRunner().invoke(load(study).main, [str(word) for word in words])
-    assert result.exit_code == code, result.output
-    return result.output
-
-
 @pytest.mark.parametrize("study", TINY)
 def test_a_run_writes_its_files_and_is_taken_up_again(study):
     words = [*TINY[study].split(), "--samples", 2, "--jobs", 1, "--out", "run"]
-    text = call(study, *words)
+    text = run(study, *words)
     for word in PRINTED[study]:
         assert word in text
     assert sorted(p.name for p in Path("run").iterdir()) == FILES
@@ -63,7 +40,7 @@ def test_a_run_writes_its_files_and_is_taken_up_again(study):
         rows = list(csv.DictReader(file))
     assert max(int(row["n"]) for row in rows) == 2
     before = Path("run/results.csv").read_bytes()
-    found = json.loads(call(study, *words, "--json"))  # all is there: nothing is measured again
+    found = json.loads(run(study, *words, "--json"))  # all is there: nothing is measured again
     assert found == json.loads(Path("run/summary.json").read_text())
     assert Path("run/results.csv").read_bytes() == before
     assert found["samples"] == 2
@@ -72,7 +49,7 @@ def test_a_run_writes_its_files_and_is_taken_up_again(study):
 @pytest.mark.slow
 def test_results_do_not_depend_on_the_jobs():
     words = [*TINY["class_speciation"].split(), "--samples", "2", "--quiet"]
-    call("class_speciation", *words, "--jobs", 1, "--out", "j1")
+    run("class_speciation", *words, "--jobs", 1, "--out", "j1")
     command = [sys.executable, str(ROOT / "scripts" / "class_speciation.py"), *words]
     subprocess.run([*command, "--jobs", "2", "--out", "j2"], check=True, env=ENVIRONMENT)
     assert Path("j1/results.csv").read_bytes() == Path("j2/results.csv").read_bytes()
@@ -82,7 +59,7 @@ def test_results_do_not_depend_on_the_jobs():
 def test_the_wider_class_is_first_and_subspaces_invert():
     words = "--dimension 30 --ratios 1,4 --norms 1 --fractions 0.1,0.9 --samples 4 --jobs 1"
     words += " --subspace-fractions 0.2,0.4,0.6,0.8 --json"
-    found = json.loads(call("class_dynamics", *words.split()))
+    found = json.loads(run("class_dynamics", *words.split()))
     equal, wide = found["variance"]
     for name in ("spectral", "gap", "opt"):
         one, two = wide["times"][name]
@@ -105,7 +82,7 @@ def test_the_wider_class_is_first_and_subspaces_invert():
 def test_a_minority_appears_when_theory_says_and_is_memorized_earlier():
     words = "--weights 0.1 --levels 12 --draws 2000 --paths 100 --steps 20 --samples 3 --jobs 1"
     words += " --patterns 600 --json"
-    found = json.loads(call("class_speciation", *words.split()))
+    found = json.loads(run("class_speciation", *words.split()))
     one = found["speciation"]["0.1"]
     assert one["theory"]["median"] == pytest.approx(
         float(minority_speciation_time(0.1, 400.0, 1.0)), abs=1e-6
@@ -155,6 +132,6 @@ def test_a_minority_appears_when_theory_says_and_is_memorized_earlier():
 )
 def test_bad_options_exit_2_with_one_clear_line(study, words, message):
     np.save("bare.npy", np.random.default_rng(0).normal(size=(9, 3)))
-    text = call(study, *words.split(), code=2)
+    text = run(study, *words.split(), code=2)
     (error,) = (line for line in text.splitlines() if line.startswith("Error:"))
     assert message in error

@@ -1,47 +1,25 @@
 """The studies of geometry and `bridges memorization`, small, as a user runs them."""
 
 import csv
-import importlib.util
 import json
 import math
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from terminal import ENVIRONMENT, FILES, ROOT, call, run
 
 from bridges.cli import main
 from bridges.regimes_report import edge_in_words
 from diffusion.theory import collapse_sigma, onset_sigma, switch_sigma
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
-FILES = ["config.json", "figure.png", "points.jsonl", "results.csv", "summary.json"]
 TINY = {
     "losing_dimensions": "--loads 10,100 --patterns 30 --levels 4 --draws 4 --sets 3 "
     "--dimension 8 --subspaces 2 2 --trained 5,10 --training-steps 4 --width 8",
     "dynamical_regimes": "--patterns 60 --levels 4 --draws 20 --dimension 20 --intrinsic 5",
 }
-
-
-def script(study):
-    spec = importlib.util.spec_from_file_location(study, ROOT / "scripts" / f"{study}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def call(command, *words, code=0):
-    result = CliRunner().invoke(command, [str(word) for word in words])
-    assert result.exit_code == code, result.output
-    return result.output
-
-
-def run(study, *words, code=0):
-    return call(script(study).main, *words, code=code)
 
 
 @pytest.mark.parametrize(

@@ -1,49 +1,23 @@
 """The graph of memories and U-turns, as a user measures them: a verb and two studies."""
 
 import csv
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from terminal import ENVIRONMENT, FILES, ROOT, call, run
 
 from bridges.cli import main
 from hopfield.theory import argmax_retrieval
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
-FILES = ["config.json", "figure.png", "points.jsonl", "results.csv", "summary.json"]
 TINY = {
     "attractor_graph": "--patterns 12 --sigmas 0.5,2 --draws 5",
     "uturn": "--loads 3,9 --sigmas 0.5,1,2 --trials 20 --steps 5",
 }
 VERB = "graph --data random --size 16 --patterns 8 --draws 8 --samples 2 --jobs 1"
-
-
-def script(study):
-    spec = importlib.util.spec_from_file_location(study, ROOT / "scripts" / f"{study}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[study] = module  # where dataclasses look their module up
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        del sys.modules[study]
-    return module
-
-
-def call(command, *words, code=0):
-    result = CliRunner().invoke(command, [str(word) for word in words])
-    assert result.exit_code == code, result.output
-    return result.output
-
-
-def run(study, *words, code=0):
-    return call(script(study).main, *words, code=code)
 
 
 def summary(folder):

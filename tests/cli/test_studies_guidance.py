@@ -1,37 +1,19 @@
 """The studies of guidance, small, as a user runs them."""
 
 import csv
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from terminal import ENVIRONMENT, FILES, ROOT, run
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
-FILES = ["config.json", "figure.png", "points.jsonl", "results.csv", "summary.json"]
 TINY = {
     "guidance_distortion": "--dimensions 4,6 --classes 3 --density 0.5 --steps 8 --trials 16",
     "guidance_window": "--cells 4 --trials 2 --steps 5 --training-steps 3 --width 8 --weights 1 "
     "--switches 1.5",
 }
-
-
-def script(study):
-    spec = importlib.util.spec_from_file_location(study, ROOT / "scripts" / f"{study}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def run(study, *words, code=0):
-    result = CliRunner().invoke(script(study).main, [str(word) for word in words])
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 @pytest.mark.parametrize(

@@ -1,34 +1,19 @@
 """The studies of trained networks, small, as a user runs them."""
 
 import csv
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from terminal import ENVIRONMENT, FILES, ROOT, run
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
-FILES = ["config.json", "figure.png", "points.jsonl", "results.csv", "summary.json"]
 TINY = {
     "memorization_to_generalization": "--loads 4 --steps 20 --width 16 --count 30 --held-out 40",
     "training_time": "--patterns 6 --steps 100 --snapshots 2 --width 16 --count 30 --held-out 40",
 }
-
-
-def run(study, *words, code=0):
-    spec = importlib.util.spec_from_file_location(study, ROOT / "scripts" / f"{study}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[study] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    result = CliRunner().invoke(module.main, [str(word) for word in words])
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 @pytest.mark.parametrize(

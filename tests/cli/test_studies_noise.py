@@ -1,20 +1,15 @@
 """The studies of training with noise and of unlearning, small, as a user runs them."""
 
 import csv
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from terminal import ENVIRONMENT, FILES, ROOT, run, script
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
-FILES = ["config.json", "figure.png", "points.jsonl", "results.csv", "summary.json"]
 STUDIES = ("structured_noise", "unlearning", "noise_landscape")
 TINY = {
     "structured_noise": ["--size", 30, "--patterns", 9, "--training-overlaps", "0,1"],
@@ -23,35 +18,16 @@ TINY = {
 }
 
 
-def load(study):
-    """A script as a module, read afresh."""
-    spec = importlib.util.spec_from_file_location(study, ROOT / "scripts" / f"{study}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[study] = module  # where dataclasses look their module up
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        del sys.modules[study]
-    return module
-
-
-def call(study, *words, code=0):
-    words = [str(word) for word in words]
-    result = CliRunner().invoke(load(study).main, words)
-    assert result.exit_code == code, result.output
-    return result.output
-
-
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_run_writes_its_files_says_what_it_found_and_is_not_repeated(study):
-    text = call(study, *TINY[study], "--samples", 2, "--jobs", 1, "--out", "run")
+    text = run(study, *TINY[study], "--samples", 2, "--jobs", 1, "--out", "run")
     assert "s.e. between pattern sets" in text
     assert sorted(file.name for file in Path("run").iterdir()) == FILES
     with open("run/results.csv") as file:
         rows = list(csv.DictReader(file))
     assert {row["n"] for row in rows} <= {"1", "2"}
     before = {file.name: file.read_bytes() for file in Path("run").iterdir()}
-    found = call(study, *TINY[study], "--samples", 2, "--jobs", 1, "--out", "run", "--json")
+    found = run(study, *TINY[study], "--samples", 2, "--jobs", 1, "--out", "run", "--json")
     assert json.loads(found) == json.loads(Path("run/summary.json").read_text())
     after = {file.name: file.read_bytes() for file in Path("run").iterdir()}
     assert before == after
@@ -59,7 +35,7 @@ def test_a_run_writes_its_files_says_what_it_found_and_is_not_repeated(study):
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_the_paper_preset_asks_for_no_less_than_the_quick_one(study):
-    quick, paper = (load(study).PRESETS[name] for name in ("quick", "paper"))
+    quick, paper = (script(study).PRESETS[name] for name in ("quick", "paper"))
     assert quick.keys() == paper.keys()
     for name, value in quick.items():
         if isinstance(value, list):
@@ -82,13 +58,13 @@ def test_processes_do_not_change_the_results():
 
 def test_one_sample_has_no_errors():
     for study in STUDIES:
-        call(study, *TINY[study], "--samples", 1, "--jobs", 1, "--out", study)
+        run(study, *TINY[study], "--samples", 1, "--jobs", 1, "--out", study)
         with open(f"{study}/results.csv") as file:
             assert {row["sem"] for row in csv.DictReader(file)} == {""}
 
 
 def test_structured_noise_widens_basins_where_uniform_noise_cannot():
-    text = call(
+    text = run(
         "structured_noise",
         *["--training-overlaps", "0,0.5", "--overlaps", "0.6,0.8,1", "--trials", 50],
         *["--samples", 5, "--jobs", 1, "--out", "run"],
@@ -112,7 +88,7 @@ def test_structured_noise_widens_basins_where_uniform_noise_cannot():
 
 
 def test_dreams_have_their_three_times_and_basins_are_widest_before_the_top():
-    call("unlearning", "--loads", "30,50", "--samples", 5, "--jobs", 1, "--out", "run")
+    run("unlearning", "--loads", "30,50", "--samples", 5, "--jobs", 1, "--out", "run")
     found = json.loads(Path("run/summary.json").read_text())
     assert found["unsettled"] == 0
     # D_in, D_top, D_fin at N = 100, ε = 0.01, with the reference's errors over 10 pattern sets;
@@ -148,7 +124,7 @@ def test_dreams_have_their_three_times_and_basins_are_widest_before_the_top():
 
 def test_fixed_points_have_the_structure_that_helps_and_random_states_none():
     words = ["--states", 10, "--temperatures", "1,2.5", "--samples", 6, "--jobs", 1, "--out", "run"]
-    call("noise_landscape", *words)
+    run("noise_landscape", *words)
     found = json.loads(Path("run/summary.json").read_text())
     by_noise = {(one["noise"], one["temperature"]): one for one in found["noises"]}
     for noise in (("fixed-point", 0.0), ("thermal", 1.0), ("thermal", 2.5)):
@@ -161,7 +137,7 @@ def test_fixed_points_have_the_structure_that_helps_and_random_states_none():
         random = by_noise["random", None][name]
         assert abs(random["mean"]) < 4 * random["sem"] + 0.01, name
     # The term j = i of m_μ adds (ξ_i S_i/N)(ξ_i S¹_i) = 1/N to every ω where S¹ = S.
-    call("noise_landscape", *words, "--plain", "--overwrite")
+    run("noise_landscape", *words, "--plain", "--overwrite")
     plain = json.loads(Path("run/summary.json").read_text())["noises"][1]
     exact = by_noise["fixed-point", 0.0]
     assert plain["intercept"]["mean"] - exact["intercept"]["mean"] == pytest.approx(1, abs=1e-6)
@@ -183,11 +159,11 @@ def test_fixed_points_have_the_structure_that_helps_and_random_states_none():
     ],
 )
 def test_bad_options_are_named(study, words, message):
-    assert message in call(study, *words, "--out", "run", code=2)
+    assert message in run(study, *words, "--out", "run", code=2)
     assert not Path("run").exists()
 
 
 def test_another_run_in_the_folder_is_refused():
     words = [*TINY["noise_landscape"], "--samples", 1, "--jobs", 1, "--out", "run"]
-    call("noise_landscape", *words)
-    assert "holds another run" in call("noise_landscape", *words, "--seed", 1, code=2)
+    run("noise_landscape", *words)
+    assert "holds another run" in run("noise_landscape", *words, "--seed", 1, code=2)

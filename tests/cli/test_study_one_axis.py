@@ -1,35 +1,18 @@
 """The study of all memories on one axis, small, as a user runs it."""
 
 import csv
-import importlib.util
 import json
-import os
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from terminal import FILES, run
 
 from hopfield.theory import argmax_retrieval, argmax_retrieval_spins
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "one_axis.py"
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(SCRIPT.parents[1])}
-FILES = ["config.json", "figure.png", "points.jsonl", "results.csv", "summary.json"]
+call = partial(run, "one_axis")
 TINY = ["--size", 12, "--loads", "2,6,40", "--patterns", 4, "--overlaps", "0.5,1", "--trials", 20]
-
-
-def call(*words, code=0):
-    spec = importlib.util.spec_from_file_location("one_axis", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["one_axis"] = module  # where dataclasses look their module up
-    try:
-        spec.loader.exec_module(module)
-        result = CliRunner().invoke(module.main, [str(word) for word in words])
-    finally:
-        del sys.modules["one_axis"]
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 def test_a_run_writes_its_files_says_what_it_found_and_is_not_repeated():
