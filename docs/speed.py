@@ -37,7 +37,8 @@ def tell(row):
     """A row of the table; an indented one belongs to the one above it."""
     what = row["what"]
     name = f"… {what.strip()}" if what.startswith(" ") else what
-    cells = (name, row["ours"], row["against"], f"{row['ratio']:.3g}", row["goal"])
+    goal = row["goal"] + " (missed)" * row["missed"]
+    cells = (name, row["ours"], row["against"], f"{row['ratio']:.3g}", goal)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

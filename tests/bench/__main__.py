@@ -41,12 +41,13 @@ def main() -> None:
     if python is not None:
         for subject in (peers, training, exact):
             subject.peer_lines(python)
-    missed = [str(each["what"]).strip() for each in ROWS if misses(each["ratio"], each["goal"])]
+    rows = [each | {"missed": misses(each["ratio"], each["goal"])} for each in ROWS]
+    missed = [str(each["what"]).strip() for each in rows if each["missed"]]
     print("\nmissed: " + ("; ".join(missed) or "none"))
     now = datetime.now(UTC)
     file = Path("results/bench") / f"{now:%Y%m%dT%H%M%SZ}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    record = {"date": f"{now:%Y-%m-%d}", "machine": found, "rows": ROWS}
+    record = {"date": f"{now:%Y-%m-%d}", "machine": found, "rows": rows}
     file.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n")
     print(f"written to {file}")
 
