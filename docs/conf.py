@@ -23,6 +23,7 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 2
+smartquotes = False  # --option is not –option
 
 autodoc_member_order = "groupwise"
 autodoc_typehints_format = "short"
