@@ -29,6 +29,7 @@ _SETTING = (
     *("size", "criterion", "threshold", "trials", "beta", "degree"),
     *("rate", "training-overlap", "training-steps"),
 )
+_STORED = "Patterns stored, P.  [default: {}, or all of fewer]"
 _FILE = click.Path(dir_okay=False)
 _FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
 _RUN = ("device", *options.RUN)
@@ -59,11 +60,16 @@ def models(as_json: bool) -> None:
 
 
 @main.command()
-@options.shared("model", "data", "patterns", "overlaps", *_SETTING, *_RUN)
+@options.shared("model", "data")
+@options.shared("patterns", help=_STORED.format(10))
+@options.shared("overlaps", *_SETTING, *_RUN)
 @options.plain_errors
-def retrieve(model: list[str], patterns: int, overlaps: list[float], **shared: Any) -> None:
+def retrieve(
+    model: list[str], data: str, patterns: int | None, overlaps: list[float], **shared: Any
+) -> None:
     """Retrieval against corruption: cue stored patterns at several overlaps."""
-    _run("retrieve", model, None, None, patterns, overlaps, **shared)
+    P = patterns or _stored(data, 10)
+    _run("retrieve", model, None, None, P, overlaps, data=data, **shared)
 
 
 @main.command()
@@ -76,7 +82,7 @@ def capacity(model: list[str], loads: list[int] | None, overlap: float, **shared
 
 @main.command()
 @options.shared("model", "data")
-@options.shared("patterns", **options.SEVERAL, help="Numbers of patterns stored, P.")
+@options.shared("patterns", **options.SEVERAL, help=_STORED.format(10))
 @click.option(
     "--measure",
     type=click.Choice(["noised", "random"]),
@@ -93,7 +99,7 @@ def capacity(model: list[str], loads: list[int] | None, overlap: float, **shared
 def basins(
     model: list[str],
     data: str,
-    patterns: list[int],
+    patterns: list[int] | None,
     measure: str,
     starts: int,
     overlap: float,
@@ -110,12 +116,13 @@ def basins(
     names = [f.name for f in fields(Setting) if f.name in shared]
     setting = Setting(place(data), **{name: shared.pop(name) for name in names})
     survey = BasinSurvey(setting, measure, overlap, starts)
-    setting.check(model, patterns)
+    loads = patterns or [_stored(data, 10)]
+    setting.check(model, loads)
     _conduct(
         "basins",
         data,
         survey.measurement(),
-        [{"model": name, "patterns": P} for name in model for P in patterns],
+        [{"model": name, "patterns": P} for name in model for P in loads],
         asdict(survey) | {"data": data, "content": content},
         conclude,
         **shared,
@@ -124,25 +131,29 @@ def basins(
 
 @main.command()
 @options.shared("model", default=",".join(SIDE_BY_SIDE))
-@options.shared("data", "loads", "overlap", "patterns", "overlaps", *_SETTING, *_RUN)
+@options.shared("data", "loads", "overlap")
+@options.shared("patterns", help=_STORED.format(10))
+@options.shared("overlaps", *_SETTING, *_RUN)
 @options.plain_errors
 def compare(
     model: list[str],
+    data: str,
     loads: list[int] | None,
     overlap: float,
-    patterns: int,
+    patterns: int | None,
     overlaps: list[float],
     **shared: Any,
 ) -> None:
     """Every memory on two axes: retrieval against load and against corruption."""
-    _run("compare", model, loads, overlap, patterns, overlaps, **shared)
+    P = patterns or _stored(data, 10)
+    _run("compare", model, loads, overlap, P, overlaps, data=data, **shared)
 
 
 @main.command()
 @options.shared("data", "size")
 @options.shared(
     "patterns",
-    **(options.SEVERAL | {"default": None}),
+    **options.SEVERAL,
     help="Memories of a sample, P.  [default: all; 200 random]",
 )
 @click.option("--samples-file", type=_FILE, help="Samples of a model to judge, .npy or .npz.")
@@ -183,7 +194,7 @@ def memorization(patterns: list[int] | None, **shared: Any) -> None:
     "model", default=None, help="Models, or 'all'.  [default: the exact reverse SDE of the data]"
 )
 @options.shared("data", "size")
-@options.shared("patterns", default=200)
+@options.shared("patterns", help=_STORED.format(200))
 @options.shared("sigmas")
 @options.shared(
     "overlaps", default=None, help="Overlaps of the cues, instead of --sigmas: m = 1/√(1 + σ²)."
@@ -203,7 +214,7 @@ def memorization(patterns: list[int] | None, **shared: Any) -> None:
 def graph(
     data: str,
     model: list[str] | None,
-    patterns: int,
+    patterns: int | None,
     sigmas: list[float] | None,
     overlaps: list[float] | None,
     edge: float,
@@ -229,7 +240,7 @@ def graph(
         "graph",
         data,
         survey.measure(),
-        survey.points(model or [EXACT], patterns, levels),
+        survey.points(model or [EXACT], patterns or _stored(data, 200), levels),
         asdict(survey) | {"data": data, "content": content},
         conclude,
         **shared,
@@ -299,6 +310,13 @@ def _tell(study: Study, json: bool, quiet: bool, show: bool) -> None:
         click.echo(results_table(study.results()))
     if study.missing:
         raise Unfinished(study.lacks())
+
+
+def _stored(data: str, most: int) -> int:
+    """How many patterns are stored unless it is said: `most`, or all of fewer."""
+    from bridges.data import count
+
+    return most if data == "random" else min(most, count(data))
 
 
 def _run(

@@ -96,7 +96,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": "digits",
         "help": "digits, mnist, fashion, random, a .npy or .npz file (n, N) or a folder of images.",
     },
-    "patterns": {"type": click.IntRange(1), "default": 10, "help": "Patterns stored, P."},
+    "patterns": {"type": click.IntRange(1), "help": "Patterns stored, P."},
     "loads": {
         "type": COUNTS,
         "help": "Numbers of patterns P to measure.  [default: 2, 4, 8 … as the data allow]",

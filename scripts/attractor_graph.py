@@ -64,7 +64,7 @@ QUANTITIES = ("return_probability", "communities", "agreement")
 
 
 @study_command(PRESETS)
-@options.shared("patterns", default=None, help="Digits stored, P.")
+@options.shared("patterns", help="Digits stored, P.")
 @options.shared("sigmas", help="Noise levels, σ.")
 @options.shared("draws", default=None, help="Noised points a memory.")
 @click.option(

@@ -75,7 +75,7 @@ NOISES = (0.7, 0.85, 1.0, 1.2)  # σ of the capacities
     type=click.FloatRange(0, 0.5, min_open=True),
     help="ρ of the data that is memorized.",
 )
-@options.shared("patterns", default=None)
+@options.shared("patterns")
 @click.option("--levels", type=click.IntRange(4), help="Times of a curve.")
 @options.shared("draws", default=None)
 @click.option("--paths", type=click.IntRange(2), help="U-turns a class and time.")

@@ -111,7 +111,7 @@ def _basin(point: Point, seed: int) -> list[Row]:
 
 
 @study_command(PRESETS)
-@options.shared("patterns", default=None, help="Points of the mixture and of the memory, P.")
+@options.shared("patterns", help="Points of the mixture and of the memory, P.")
 @click.option("--dimension", type=click.IntRange(2), help="d of the mixture.")
 @click.option("--separation", type=click.FloatRange(0, min_open=True), help="μ, |m| = μ √d.")
 @click.option("--variance", type=click.FloatRange(0, min_open=True), help="s² within a class.")

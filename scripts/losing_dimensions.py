@@ -60,7 +60,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 @click.option(
     "--variances", type=click.FloatRange(0, min_open=True), nargs=2, help="Variances λ₁ λ₂."
 )
-@options.shared("patterns", default=None, help="Points P whose order of loss is measured.")
+@options.shared("patterns", help="Points P whose order of loss is measured.")
 @options.shared("loads", default=None, help="Numbers of points P of the map.")
 @click.option("--levels", type=click.IntRange(3), help="Noise levels.")
 @click.option("--draws", type=click.IntRange(2), help="Noised points a noise level.")

@@ -76,7 +76,7 @@ _BEYOND = 20.0  # loads above so many times N (couplings) or N^{n−1} hold noth
 @options.shared("size", default=None, help="Sites N.")
 @options.shared("loads", help="Numbers of patterns P to measure.")
 @options.shared("overlap", default=None, help="Overlap of the cues against load.")
-@options.shared("patterns", default=None, help="Patterns stored against corruption, P.")
+@options.shared("patterns", help="Patterns stored against corruption, P.")
 @options.shared("overlaps", "trials", "beta", "degree", default=None)
 def main(run: Run, **asked: Any) -> Findings:
     """All memories on one axis: retrieval against load and against corruption.

@@ -64,7 +64,7 @@ _SAME = 0.1  # rms distance, in rms deviations of the data, within which attract
 
 @study_command(PRESETS)
 @options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…")
-@options.shared("patterns", default=None)
+@options.shared("patterns")
 @click.option("--width", type=click.IntRange(1), help="Units of a layer of the network.")
 @click.option("--steps", type=click.IntRange(2 * _FIRST), help="Gradient steps of a training.")
 @click.option("--snapshots", type=click.IntRange(2), help="Snapshots along it.")

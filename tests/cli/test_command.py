@@ -133,6 +133,18 @@ def test_a_file_of_ones_own_is_compared():
     assert Path("results/compare-mine/figure.png").exists()
 
 
+def test_fewer_rows_than_usual_are_all_stored():
+    np.save("few.npy", np.random.default_rng(0).normal(size=(5, 12)))
+    words = ["--data", "few.npy", "--samples", 1, "--jobs", 1, "--json", "--out"]
+    assert (
+        json.loads(call("compare", *words, "c", "--trials", 4, "--model", "flow"))["patterns"] == 5
+    )
+    assert json.loads(call("retrieve", *words, "r", "--trials", 4))["patterns"] == 5
+    (case,) = json.loads(call("basins", *words, "b", "--starts", 10))["cases"]
+    assert case["patterns"] == 5
+    assert json.loads(call("graph", *words, "g", "--draws", 4))["patterns"] == 5
+
+
 def test_a_changed_file_is_another_run():
     for seed in (0, 1):
         np.save("mine.npy", np.random.default_rng(seed).normal(size=(20, 9)))
