@@ -9,8 +9,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+import torch
+from numba import get_num_threads, njit, prange
 
+
+def _start_threads() -> None:
+    """Start numba's threads; they set OpenMP's number as they start, and torch's with it."""
+    before = torch.get_num_threads()
+    get_num_threads()
+    torch.set_num_threads(before)
+
+
+_start_threads()
 _FAST = {"contract"}  # fused multiply-add only: no reordering, so results stay reproducible
 
 

@@ -1,4 +1,8 @@
 import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,6 +154,29 @@ def test_results_do_not_depend_on_the_number_of_threads():
         assert torch.equal(network.relax(starts, seed=3).states, both)
     finally:
         numba.set_num_threads(threads)
+
+
+THREADS = """
+import torch
+torch.set_num_threads(1)
+torch.get_num_threads()  # as any work of torch's would, it settles the number
+from hopfield import HopfieldNetwork, hebbian, random_patterns
+xi = random_patterns(2, 20, seed=0)
+HopfieldNetwork(hebbian(xi)).relax(xi, seed=0)
+print(torch.get_num_threads())
+"""
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has one thread")
+def test_torch_keeps_the_threads_it_was_told():
+    """In a process of its own, where numba has not started its threads before."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    for name in ("OMP", "MKL", "NUMBA"):
+        environment.pop(f"{name}_NUM_THREADS", None)
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "1", done.stderr
 
 
 def test_more_than_the_sweeps_allowed_is_reported():
