@@ -50,7 +50,7 @@ SERIES: tuple[tuple[str, str], ...] = (
     ("#56B4E9", "P"),
 )
 """Colours and markers of what is no model: loads, cues, kinds of noise."""
-_LETTERS = 13  # of a headline to the inch
+_LETTERS = 14  # of a headline to the inch
 _BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"  # of what is no model
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
