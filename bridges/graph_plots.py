@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
 from bridges import plots
 from bridges.graph import communities, layout, undirected
@@ -141,7 +139,7 @@ def _curves(axes: Axes, series: Sequence[Series], quantity: str, label: str) -> 
             )
         axes.set_yscale("log")
         axes.set_ylim(0.8, 1.3 * max(one.curves[quantity][1].max(initial=1) for one in series))
-        _plain_ticks(axes.yaxis)
+        plots.plain_ticks(axes.yaxis)
     else:
         axes.set_ylim(-0.03, 1.05)
     references = [one.reference for one in series if one.reference is not None]
@@ -154,16 +152,9 @@ def _curves(axes: Axes, series: Sequence[Series], quantity: str, label: str) -> 
         )
     axes.set_xscale("log")
     levels = np.unique(np.concatenate([one.curves[quantity][0] for one in series]).round(3))
-    _plain_ticks(axes.xaxis, levels if len(levels) <= _TICKS else None)
+    plots.plain_ticks(axes.xaxis, levels if len(levels) <= _TICKS else None)
     axes.set_xlabel(r"noise level of the cues $\sigma$")
     axes.set_ylabel(label)
-
-
-def _plain_ticks(axis: Axis, at: np.ndarray | None = None) -> None:
-    """Numbers without powers on a logarithmic axis, at some places or at 1, 2, 5, 10 …"""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if at is None else FixedLocator(at.tolist()))
-    axis.set_major_formatter("{x:.3g}")
-    axis.set_minor_formatter(NullFormatter())
 
 
 def _number(pictures: Sequence[Picture]) -> int | None:

@@ -16,9 +16,17 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    Locator,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+)
 
 from bridges.comparison import Curve, Report
 from bridges.models import MODELS
@@ -50,6 +58,7 @@ SERIES: tuple[tuple[str, str], ...] = (
     ("#56B4E9", "P"),
 )
 """Colours and markers of what is no model: loads, cues, kinds of noise."""
+_WIDE = 500  # ends of a logarithmic axis, from which it has powers of ten alone
 _LETTERS = 14  # of a headline to the inch
 _BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"  # of what is no model
 _STYLE: dict[Any, Any] = {
@@ -208,18 +217,27 @@ def headline(figure: Figure, text: str) -> None:
 
 
 def log_axis(axes: Axes) -> None:
-    """A logarithmic x axis for what has been drawn, with ticks that are told apart."""
+    """A logarithmic x axis for what has been drawn."""
     axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    between = (1.0, 2.0, 5.0) if high < 100 * low else (1.0,)
-    locator: Locator = LogLocator(subs=between)
+    plain_ticks(axes.xaxis)
+
+
+def plain_ticks(axis: Axis, at: np.ndarray | None = None) -> None:
+    """Numbers that are told apart on a logarithmic axis: at some places, or at 1, 2, 5, 10 …
+
+    A wide axis has powers of ten alone, a narrow one even steps.
+    """
+    low, high = axis.get_view_interval()
+    locator: Locator = LogLocator(subs=(1.0, 2.0, 5.0) if high < _WIDE * low else (1.0,))
     ticks = np.asarray(locator.tick_values(low, high))
-    if ((low <= ticks) & (ticks <= high)).sum() < 2:
+    if at is not None:
+        locator = FixedLocator(at.tolist())
+    elif ((low <= ticks) & (ticks <= high)).sum() < 2:
         locator = MaxNLocator(5)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_locator(locator)
+    axis.set_minor_formatter(NullFormatter())
     if low >= 1e-3 and high < 1e5:
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.4g}"))
 
 
 def mark(axes: Axes, x: float, label: str, style: str) -> None:

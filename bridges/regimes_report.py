@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import entr, expit
 
 from bridges.crossing import crossing
-from bridges.results import mean_and_sem
+from bridges.results import mean_of
 from bridges.study import Findings
 from bridges.tables import table, uncertain
 from diffusion import OU
@@ -89,11 +89,11 @@ class RegimesReport:
     def collapse(self, data: str) -> tuple[float, float]:
         """Time at which Y = ½, and its standard error between samples."""
         Y, times = self.curves[data, "return"], np.array(self.times[data])
-        return _mean([float(np.interp(-0.5, -one, times)) for one in Y])
+        return mean_of([float(np.interp(-0.5, -one, times)) for one in Y])
 
     def at(self, data: str, quantity: str, time: float) -> tuple[float, float]:
         """A curve at one of its times, and its standard error."""
-        return _mean(self.curves[data, quantity][:, self.times[data].index(time)].tolist())
+        return mean_of(self.curves[data, quantity][:, self.times[data].index(time)].tolist())
 
     @cached_property
     def edges(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class RegimesReport:
             rows = []
             for t, successes in zip(self.noises, tables, strict=True):
                 each = [half(one[None]) for one in successes.T]
-                error = _mean(each)[1] if np.isfinite(each).all() else math.nan
+                error = mean_of(each)[1] if np.isfinite(each).all() else math.nan
                 rows.append((t, half(successes.T), error))
             found[criterion] = np.array(rows).T
         return found
@@ -259,12 +259,6 @@ class RegimesReport:
             f"The class is chosen {apart:.2f} before the datum in a mixture, {digits:.2f} in "
             "digits; the collapse is the edge of a dense memory's basins"
         )
-
-
-def _mean(values: list[float]) -> tuple[float, float]:
-    """Mean and standard error, NaN for a single value."""
-    mean, sem = mean_and_sem(np.array(values))
-    return float(mean), float(sem)
 
 
 def _plain(pair: tuple[float, float]) -> dict[str, float]:

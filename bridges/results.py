@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,6 +163,14 @@ def mean_and_sem(by_sample: ndarray) -> tuple[ndarray, ndarray]:
         mean = np.where(known, by_sample, 0).sum(0) / np.where(n > 0, n, np.nan)
         squares = np.where(known, by_sample - mean, 0) ** 2
         return mean, np.sqrt(squares.sum(0) / np.where(n > 1, (n - 1) * n, np.nan))
+
+
+def mean_of(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard error of a number known by samples, NaN for a single one."""
+    import numpy as np
+
+    mean, sem = mean_and_sem(np.array(values))
+    return float(mean), float(sem)
 
 
 def estimate(by_sample: ndarray) -> dict[str, float]:

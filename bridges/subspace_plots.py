@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bridges import plots
-from bridges.subspace_report import CRITERIA, SubspaceReport, mean_of
+from bridges.results import mean_of
+from bridges.subspace_report import CRITERIA, SubspaceReport
 from diffusion.theory import (
     collapse_sigma,
     critical_size_jacobian,

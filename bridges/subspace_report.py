@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from bridges.record import Point
-from bridges.results import Study, mean_and_sem
+from bridges.results import Study, mean_of
 from bridges.study import Findings
 from bridges.subspaces import spectrum_of
 from bridges.tables import table, uncertain
@@ -326,12 +326,6 @@ def last_rise(x: Sequence[float], excess: Sequence[float]) -> float:
             part = excess[k - 1] / (excess[k - 1] - excess[k])
             return x[k - 1] * (x[k] / x[k - 1]) ** part
     return math.nan
-
-
-def mean_of(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and standard error, NaN for a single value."""
-    mean, sem = mean_and_sem(np.array(values))
-    return float(mean), float(sem)
 
 
 def _plain(pair: tuple[float, float]) -> dict[str, float]:

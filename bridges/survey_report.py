@@ -82,9 +82,14 @@ class SurveyReport:
         return excess, max(self.value("excess_sem", criterion=criterion)[0], sem or 0.0)
 
     @property
+    def judgement(self) -> tuple[str, str]:
+        """One of VERDICTS on the samples, and the criterion that it comes from."""
+        return clearest({name: self.excess(name) for name in CRITERIA})
+
+    @property
     def verdict(self) -> str:
-        """Whether the samples are copies, and by which criterion."""
-        verdict, criterion = clearest({name: self.excess(name) for name in CRITERIA})
+        """The judgement, with the excess that it rests on."""
+        verdict, criterion = self.judgement
         found = uncertain(*self.excess(criterion))
         return f"{verdict}: an excess of {found} over false alarms ({_MEASURES[criterion]})"
 
@@ -109,7 +114,7 @@ class SurveyReport:
         """The result in a line, the title of the figure."""
         data, t = Path(self.survey.data).stem, self.value("collapse_sigma")[0]
         line = f"{data}, $P$ = {self.patterns}: half of the U-turns return at $\\sigma$ = {t:.2f}"
-        return f"{line}; samples: {self.verdict.partition(':')[0]}" if self.judged else line
+        return f"{line}; samples: {self.judgement[0]}" if self.judged else line
 
     def errors(self) -> str:
         """What the errors are between."""
@@ -182,8 +187,10 @@ class SweepReport:
         line = f"{Path(self.survey.data).stem}: half of the U-turns return at {first}, {last}"
         if not self.cases[0].judged:
             return line
-        held = ", ".join(str(c.patterns) for c in self.cases if c.verdict.startswith(VERDICTS[2]))
-        return f"{line}; {VERDICTS[2] if held else VERDICTS[0]}" + f" at $P$ = {held}" * bool(held)
+        verdicts = {case.patterns: case.judgement[0] for case in self.cases}
+        clearest_one = max(verdicts.values(), key=VERDICTS.index)
+        loads = ", ".join(str(P) for P, verdict in verdicts.items() if verdict == clearest_one)
+        return f"{line}; samples: {clearest_one}, at $P$ = {loads}"
 
     def text(self) -> str:
         """Tables for a person."""

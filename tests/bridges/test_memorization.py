@@ -100,6 +100,23 @@ def test_the_clearest_of_two_criteria_decides_and_not_the_local_distance():
     assert clearest(none | {"ratio": (-0.1, 0.0)})[0] == VERDICTS[0]
 
 
+def test_the_title_of_a_sweep_has_the_clearest_verdict_of_all_loads(monkeypatch):
+    from bridges.results import Study
+    from bridges.survey import Survey
+    from bridges.survey_report import SurveyReport, SweepReport
+
+    study = Study({"samples": 1}, [{"patterns": P} for P in (10, 20, 40)], [[[]]] * 3)
+    told = dict(zip((10, 20, 40), (VERDICTS[0], VERDICTS[1], VERDICTS[1]), strict=True))
+    monkeypatch.setattr(
+        SurveyReport, "judgement", property(lambda it: (told[it.patterns], "ratio"))
+    )
+    monkeypatch.setattr(SurveyReport, "value", lambda *_, **__: (1.0, 0.1))
+    report = SweepReport(study, Survey("digits", samples_file="samples.npy"))
+    assert report.finding().endswith("samples: not decided, at $P$ = 20, 40")
+    told[40] = VERDICTS[2]
+    assert report.finding().endswith("samples: copies beyond chance, at $P$ = 40")
+
+
 def test_in_a_plane_a_third_of_the_distance_is_no_proof():
     data, fresh = gaussian(500, 1, 0), gaussian(500, 1, 1)
     report = memorization_report(fresh, data, gaussian(1000, 1, 2), seed=0)
