@@ -16,8 +16,8 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
+from bridges._checks import Seed, generator_from, normal_like
 from diffusion import OU, GaussianMixtureDenoiser, noise_to, sample
-from diffusion.checks import Seed, generator_from, normal_like
 
 _TIMES = 1e-4, 12.0  # between which a class appears
 _FORGOTTEN = 40.0  # what is left of the signal, e⁻ᵗ, is below rounding; e²ᵗ is a number yet

@@ -27,12 +27,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bridges.clusters import are_spins, groups, rms_distance
+from bridges import _checks
+from bridges._checks import Seed
+from bridges._clusters import are_spins, groups, rms_distance
 from bridges.memory import Memory, recall, recall_near, stored_patterns
 from bridges.starts import Starts
 from bridges.statistics import effective_number
-from hopfield import checks
-from hopfield.checks import Seed
 
 KINDS = ("memory", "inverse", "prototype", "global", "mixture", "spurious")
 _ROWS = 2**14  # starts retrieved at once
@@ -82,7 +82,7 @@ class Attractors:
 
     def count(self, kind: str) -> int:
         """Starts that ended in an attractor of this kind. Raises ValueError for no kind."""
-        checks.choice("kind", kind, KINDS)
+        _checks.choice("kind", kind, KINDS)
         return int(self.counts[[k == kind for k in self.kind]].sum())
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,16 +151,16 @@ def find_attractors(
     patterns = stored_patterns(memory)
     given = starts if isinstance(starts, Starts) else Starts(starts, "given starts")
     states = torch.as_tensor(given.states).to(patterns)  # before: it may make them infinite
-    states = checks.matrix("starts", states, columns=patterns.shape[1])
+    states = _checks.matrix("starts", states, columns=patterns.shape[1])
     if len(states) == 0:
         raise ValueError(f"starts must hold at least one state, got shape {tuple(states.shape)}")
     unit = _unit(patterns)
-    tolerance = unit * checks.positive("tolerance", tolerance)
-    kick = unit * checks.positive("kick", kick)
-    delta = unit * checks.number("delta", delta, low=0)
-    threshold = checks.number("threshold", threshold, low=0, high=1, open_low=True)
+    tolerance = unit * _checks.positive("tolerance", tolerance)
+    kick = unit * _checks.positive("kick", kick)
+    delta = unit * _checks.number("delta", delta, low=0)
+    threshold = _checks.number("threshold", threshold, low=0, high=1, open_low=True)
     classes = None if labels is None else _classes(labels, len(patterns))
-    generator = checks.generator_from(seed, "find_attractors")
+    generator = _checks.generator_from(seed, "find_attractors")
 
     parts = [recall(memory, rows, given.overlap, generator) for rows in states.split(_ROWS)]
     ends = torch.cat([part.states for part in parts]).to(patterns)

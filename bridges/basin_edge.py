@@ -22,11 +22,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from bridges import _checks
+from bridges._checks import Seed
 from bridges.equivalence import dense_memory_of
 from diffusion import EmpiricalDenoiser
 from diffusion.theory import basin_edge
-from hopfield import checks
-from hopfield.checks import Seed
 
 Array = np.ndarray
 _SWEEPS, _SETTLED = 50, 1e-3  # enough to tell a pattern from the middle of the cloud
@@ -87,12 +87,12 @@ def basin_edge_map(
     grid = np.asarray(ratios, dtype=np.float64).reshape(-1)
     if len(grid) == 0 or not (grid >= 0).all():
         raise ValueError(f"ratios must be numbers that are not negative, got {ratios}")
-    edge = float(basin_edge(checks.whole("P", P, low=2), variances, sigma))
-    generator = checks.generator_from(seed, "basin_edge_map")
+    edge = float(basin_edge(_checks.whole("P", P, low=2), variances, sigma))
+    generator = _checks.generator_from(seed, "basin_edge_map")
     scales = torch.as_tensor(np.asarray(variances, dtype=np.float64)).sqrt()
     m = len(scales)
     patterns = torch.randn(P, m, generator=generator, dtype=torch.float64) * scales
-    own = torch.arange(checks.whole("trials", trials)) % P
+    own = torch.arange(_checks.whole("trials", trials)) % P
     directions = torch.randn(trials, m, generator=generator, dtype=torch.float64)
     directions *= m**0.5 / directions.norm(dim=1, keepdim=True)
     denoiser = EmpiricalDenoiser(patterns)

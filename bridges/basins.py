@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from bridges import _checks
 from bridges.attractors import Attractors, find_attractors
 from bridges.memory import Memory
 from bridges.starts import Starts
 from bridges.statistics import binomial_sem
-from hopfield import checks
 
 _BOXES = 10  # along a side of a picture, unless told otherwise
 
@@ -137,7 +137,7 @@ def basin_entropy(labels: ArrayLike | Tensor, box: int | None = None) -> BasinEn
     (1.0, False)
     """
     grid = _whole(labels)
-    side = max(1, min(grid.shape) // _BOXES) if box is None else checks.whole("box", box)
+    side = max(1, min(grid.shape) // _BOXES) if box is None else _checks.whole("box", box)
     if any(length % side for length in grid.shape):
         raise ValueError(f"box must divide the sides of the grid {grid.shape}, got {side}")
     split = [part for length in grid.shape for part in (length // side, side)]
@@ -173,11 +173,11 @@ def basin_entropy_sampled(
     """
     from sklearn.neighbors import NearestNeighbors
 
-    rows = checks.matrix("points", points).numpy(force=True)
+    rows = _checks.matrix("points", points).numpy(force=True)
     found = _whole(labels)
     if found.shape != (len(rows),):
         raise ValueError(f"labels must have shape ({len(rows)},), got {found.shape}")
-    k = checks.whole("neighbours", neighbours, low=2)
+    k = _checks.whole("neighbours", neighbours, low=2)
     if k > len(rows):
         raise ValueError(f"neighbours must be at most the {len(rows)} points, got {k}")
     near = NearestNeighbors(n_neighbors=k).fit(rows).kneighbors(return_distance=False, X=rows)

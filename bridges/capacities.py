@@ -27,12 +27,12 @@ from typing import Any
 
 import numpy as np
 
+from bridges import _checks
+from bridges._checks import Seed
 from bridges.crossing import FITS, Crossings, crossings, isotonic_crossing, middle
+from bridges.estimates import mean_and_sem
 from bridges.memory import Memory
-from bridges.results import mean_and_sem
 from bridges.retrieval import check_level, positive_grid, retrieval_map, whole_seed
-from hopfield import checks
-from hopfield.checks import Seed
 
 SCALES = ("log", "linear")
 Array = np.ndarray
@@ -167,10 +167,10 @@ def capacity(
     """
     grid = _increasing("loads", positive_grid("loads", loads))
     check_level(success)
-    checks.choice("fit", fit, FITS)
-    checks.choice("scale", scale, SCALES)
+    _checks.choice("fit", fit, FITS)
+    _checks.choice("scale", scale, SCALES)
     seeds = np.random.SeedSequence(whole_seed(seed)).generate_state(
-        checks.whole("samples", samples)
+        _checks.whole("samples", samples)
     )
 
     def column(load: float) -> Array:
@@ -182,7 +182,7 @@ def capacity(
         return np.array([[one.overlap_out[0], one.success[0]] for one in found])
 
     table = np.stack([column(load) for load in grid.tolist()], 1)  # (samples, loads, 2)
-    for _ in range(checks.whole("bisections", bisections, low=0)):
+    for _ in range(_checks.whole("bisections", bisections, low=0)):
         x = _abscissa(grid, scale)
         value = isotonic_crossing(x, table[:, :, 1].mean(0), success, rising=False)
         if not np.isfinite(value):
@@ -252,7 +252,7 @@ def capacity_scaling(
     (True, True)
     """
     grid = _sizes(sizes)
-    checks.whole("samples", samples, low=2)  # errors are between samples
+    _checks.whole("samples", samples, low=2)  # errors are between samples
     base = whole_seed(seed)
     seeds = np.random.SeedSequence(base).generate_state(len(grid)).tolist()
     measured = tuple(
@@ -321,7 +321,7 @@ def extrapolate(
     0.138
     """
     grid = _sizes(sizes)
-    x = checks.positive("exponent", exponent)
+    x = _checks.positive("exponent", exponent)
     z = grid**-x
     if not (np.isfinite(load).all() and np.isfinite(draws).all()):
         return Extrapolation(np.nan, np.nan, (np.nan, np.nan), np.nan, x, np.nan)

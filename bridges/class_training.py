@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from bridges._checks import generator_from, normal_like, points, rows_of_classes, whole
 from bridges.statistics import binomial_sem
 from diffusion import OU, denoising_error, sample, train_denoiser
-from diffusion.checks import generator_from, normal_like, points, rows_of_classes, whole
 from diffusion.neighbours import nearest
 from diffusion.networks import NetworkDenoiser
 

@@ -5,24 +5,24 @@ Heavy imports are inside the commands, so that help answers at once.
 
 from __future__ import annotations
 
-import sys
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
 from bridges.models import MODELS, SIDE_BY_SIDE
-from bridges.record import finite
+from bridges.study import options
+from bridges.study.command import Command
+from bridges.study.files import finite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    from bridges.engine import Measure
-    from bridges.record import Point
-    from bridges.results import Study
-    from bridges.study import Findings
+    from _typeshed import DataclassInstance
+
+    from bridges.study.record import Point
+    from bridges.study.results import Study
 
 
 _SETTING = (
@@ -35,7 +35,13 @@ _FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
 _RUN = ("device", *options.RUN)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Verbs(click.Group):
+    """The verbs, which remember the words they were given."""
+
+    command_class = Command
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hopfield-diffusion")
 def main() -> None:
     """What a network remembers, and how far a cue may be from a memory and still come home.
@@ -106,27 +112,15 @@ def basins(
     **shared: Any,
 ) -> None:
     """Attractors and their basins: where many starts end, and what that is."""
-    from dataclasses import asdict, fields
+    from bridges.verbs.basins import BasinSurvey
+    from bridges.verbs.setting import Setting
 
-    from bridges.basin_survey import BasinSurvey, conclude
-    from bridges.comparison import Setting
-    from bridges.data import fingerprint, place
-
-    content = fingerprint(data)
-    names = [f.name for f in fields(Setting) if f.name in shared]
-    setting = Setting(place(data), **{name: shared.pop(name) for name in names})
-    survey = BasinSurvey(setting, measure, overlap, starts)
+    setting = Setting.taken_from(data, shared)
     loads = patterns or [_stored(data, 10)]
     setting.check(model, loads)
-    _conduct(
-        "basins",
-        data,
-        survey.measurement(),
-        [{"model": name, "patterns": P} for name in model for P in loads],
-        asdict(survey) | {"data": data, "content": content},
-        conclude,
-        **shared,
-    )
+    points = [{"model": name, "patterns": P} for name in model for P in loads]
+    survey = BasinSurvey(setting, measure, overlap, starts)
+    _conduct("basins", data, "basins", survey, points, **shared)
 
 
 @main.command()
@@ -168,25 +162,16 @@ def compare(
 @options.plain_errors
 def memorization(patterns: list[int] | None, **shared: Any) -> None:
     """Data as memories, samples as copies: when each datum is held, what a distance proves."""
-    from dataclasses import asdict, fields
+    from dataclasses import fields
 
-    from bridges.data import fingerprint, place
-    from bridges.survey import Survey
-    from bridges.survey_report import conclude
+    from bridges.data import place
+    from bridges.verbs.memorization import FILES, Survey
 
-    setting = {f.name: shared.pop(f.name) for f in fields(Survey)}
-    files = {k: setting[k] for k in ("data", "samples_file", "held_out") if setting[k]}
-    contents = {f"content of {k}": fingerprint(file) for k, file in files.items()}
-    survey = Survey(**(setting | {k: place(file) for k, file in files.items()}))
-    _conduct(
-        "memorization",
-        setting["data"],
-        survey.measure(),
-        survey.points(patterns),
-        asdict(survey) | files | contents,
-        conclude,
-        **shared,
-    )
+    given = {f.name: shared.pop(f.name) for f in fields(Survey)}
+    files = {name: given[name] for name in FILES if given[name]}
+    survey = Survey(**(given | {name: place(file) for name, file in files.items()}))
+    points = survey.points(patterns)
+    _conduct("memorization", given["data"], "memorization", survey, points, files, **shared)
 
 
 @main.command()
@@ -222,29 +207,16 @@ def graph(
     **shared: Any,
 ) -> None:
     """Which memories are confused: the graph of U-turns, its communities, what returns."""
-    from dataclasses import asdict, fields
-
-    from bridges.comparison import Setting
-    from bridges.data import fingerprint, place
     from bridges.equivalence import overlap_of_noise
-    from bridges.graph_report import EXACT, GraphSurvey, conclude
+    from bridges.verbs.graph import EXACT, GraphSurvey
+    from bridges.verbs.setting import Setting
 
     if sigmas and overlaps:
         raise ValueError("sigmas and overlaps say the same; give one of them")
     levels = overlaps or [overlap_of_noise(s) for s in sigmas or options.SIGMAS]
-    content = fingerprint(data)
-    names = [f.name for f in fields(Setting) if f.name in shared]
-    setting = Setting(place(data), trials=draws, **{name: shared.pop(name) for name in names})
-    survey = GraphSurvey(setting, edge)
-    _conduct(
-        "graph",
-        data,
-        survey.measure(),
-        survey.points(model or [EXACT], patterns or _stored(data, 200), levels),
-        asdict(survey) | {"data": data, "content": content},
-        conclude,
-        **shared,
-    )
+    survey = GraphSurvey(Setting.taken_from(data, shared, trials=draws), edge)
+    points = survey.points(model or [EXACT], patterns or _stored(data, 200), levels)
+    _conduct("graph", data, "graph", survey, points, **shared)
 
 
 @main.command()
@@ -265,7 +237,7 @@ def convert(
     given: tuple[str, float], rule: str, size: int | None, patterns: int | None, as_json: bool
 ) -> None:
     """One measure of a cue's noise in all others: σ, overlap, time, β, flips, load."""
-    from bridges.conversion import convert as converted
+    from bridges.verbs.convert import convert as converted
 
     found = converted(given[1], given[0], rule, size, patterns)
     click.echo(dumps(finite(found.to_dict()), indent=2) if as_json else found.table())
@@ -277,9 +249,9 @@ def convert(
 @options.plain_errors
 def show(folder: Path, **wanted: bool) -> None:
     """Tell again what a run found, and redraw its figure; nothing is measured."""
-    from bridges.runs import load
+    from bridges.study.folders import load_run
 
-    _tell(load(folder), **wanted)
+    _show(load_run(folder), **wanted)
 
 
 @main.command()
@@ -289,25 +261,22 @@ def show(folder: Path, **wanted: bool) -> None:
 @options.plain_errors
 def merge(folders: tuple[Path, ...], out: Path, overwrite: bool, **wanted: bool) -> None:
     """Join the shards of a run into one, and tell what it found."""
-    from bridges import runs
+    from bridges.study.folders import merge as join
 
-    _tell(runs.merge(folders, out, overwrite), **wanted)
+    _show(join(folders, out, overwrite), **wanted)
 
 
-def _tell(study: Study, json: bool, quiet: bool, show: bool) -> None:
-    """What a run on disk found; its bare results where there is nothing to conclude."""
-    from bridges.runs import conclude
-    from bridges.study import Unfinished
-    from bridges.tables import results_table
+def _show(study: Study, json: bool, quiet: bool, show: bool) -> None:
+    """What a run on disk found; its bare results where it is not whole, or of a script."""
+    from bridges import verbs
+    from bridges.study import plain
+    from bridges.study.command import Unfinished
 
-    findings = None if study.missing else conclude(study)
-    if findings is not None and study.out is not None:
-        findings.publish(study.out, json=json, quiet=quiet, show=show)
+    report = None if study.missing else verbs.report(study)
+    if report is not None:
+        report.publish(json=json, quiet=quiet, show=show)
         return
-    if json:
-        click.echo(dumps(finite(study.results()), indent=2))
-    elif not quiet:
-        click.echo(results_table(study.results()))
+    plain.show(study, json=json, quiet=quiet, open_figure=show)
     if study.missing:
         raise Unfinished(study.lacks())
 
@@ -331,51 +300,51 @@ def _run(
     **shared: Any,
 ) -> None:
     """Measure the axes that are asked for."""
-    from dataclasses import asdict, fields
+    from bridges.verbs import compare
+    from bridges.verbs.setting import Setting
 
-    from bridges import comparison
-    from bridges.data import fingerprint, place
-
-    content = fingerprint(data)
-    names = [f.name for f in fields(comparison.Setting) if f.name in shared]
-    setting = comparison.Setting(place(data), **{name: shared.pop(name) for name in names})
+    setting = Setting.taken_from(data, shared)
     points: list[Point] = []
     if overlap is not None:
-        points += comparison.load_points(models, loads or setting.loads(), overlap)
+        points += compare.load_points(models, loads or setting.loads(), overlap)
     if patterns is not None and overlaps is not None:
-        points += comparison.corruption_points(models, patterns, overlaps)
+        points += compare.corruption_points(models, patterns, overlaps)
     setting.check(models, sorted({point["patterns"] for point in points}))
-    _conduct(
-        verb,
-        data,
-        setting.measure(),
-        points,
-        asdict(setting) | {"data": data, "content": content},
-        comparison.conclude,
-        **shared,
-    )
+    _conduct(verb, data, "compare", setting, points, **shared)
 
 
 def _conduct(
     verb: str,
     data: str,
-    measure: Measure,
+    home: str,
+    asked: DataclassInstance,
     points: list[Point],
-    parameters: Point,
-    conclude: Callable[[Study], Findings],
+    files: Mapping[str, str] | None = None,
     **shared: Any,
 ) -> None:
-    """Measure, conclude, record and print."""
-    from bridges.study import Conduct
+    """Measure, report, record and print. home : the module of `bridges.verbs`.
 
+    files : data sets by the option that names them, `data` alone unless it is said.
+    """
+    from dataclasses import asdict
+    from functools import partial
+    from importlib import import_module
+
+    from bridges.data import fingerprint
+    from bridges.study.command import Conduct
+
+    module = import_module(f"bridges.verbs.{home}")
+    files = files or {"data": data}
+    contents = {f"content of {name}": fingerprint(file) for name, file in files.items()}
     samples = shared["samples"]
     conduct = Conduct.taken_from(shared)
-    folder = conduct.folder(f"{verb}-{Path(data).stem}")
     study = conduct.run(
-        verb, measure, points, parameters=parameters, samples=samples, folder=folder
+        verb,
+        partial(module.measure, asked),
+        points,
+        parameters=asdict(asked) | dict(files) | contents,
+        samples=samples,
+        folder=conduct.folder(f"{verb}-{Path(data).stem}"),
+        started=f"bridges {verb}",
     )
-    conduct.publish(conclude(study), folder)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    conduct.publish(module.Report(study))

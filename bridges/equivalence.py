@@ -32,8 +32,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf, erfinv
 from torch import Tensor
 
+from bridges import _checks
 from diffusion import EmpiricalDenoiser
-from hopfield import DenseMemory, checks
+from hopfield import DenseMemory
 from hopfield.theory import flip_information, spins_of_information
 
 Array = NDArray[np.float64]
@@ -65,7 +66,7 @@ def noise_of_overlap(overlap: ArrayLike, rule: str = "cosine") -> Any:
     >>> round(noise_of_overlap(0.8, "hard"), 4), round(noise_of_overlap(1.0, "information"), 4)
     (0.7803, 0.5774)
     """
-    checks.choice("rule", rule, MAPS)
+    _checks.choice("rule", rule, MAPS)
     m = _inside("overlap", overlap, 0, 1, open_low=True)
     with np.errstate(over="ignore", divide="ignore"):
         if rule == "cosine":
@@ -94,7 +95,7 @@ def overlap_of_noise(noise: ArrayLike, rule: str = "cosine") -> Any:
     >>> round(overlap_of_noise(0.75), 12)
     0.8
     """
-    checks.choice("rule", rule, MAPS)
+    _checks.choice("rule", rule, MAPS)
     low = _LEAST_NOISE * (1 - 1e-12) if rule == "information" else 0
     s = _inside("noise", noise, low, math.inf)
     if rule == "cosine":
@@ -130,9 +131,9 @@ def translate(value: ArrayLike, source: str, target: str, rule: str = "cosine") 
     >>> translate([1.0, 4.0], "beta", "sigma").tolist()
     [1.0, 0.5]
     """
-    checks.choice("source", source, tuple(_WORDS))
-    checks.choice("target", target, tuple(_WORDS))
-    checks.choice("rule", rule, MAPS)
+    _checks.choice("source", source, tuple(_WORDS))
+    _checks.choice("target", target, tuple(_WORDS))
+    _checks.choice("rule", rule, MAPS)
     given = np.asarray(value, dtype=float)
     return _plain(np.asarray(_WORDS[target].of(_WORDS[source].noise(given, rule), rule)))
 
@@ -205,8 +206,8 @@ def beta_elsewhere(beta: ArrayLike, convention: str, size: int) -> Any:
     (32.0, 4.0)
     """
     factors = {"unit-norm": size, "pham": 0.5, "ramsauer": 1.0, "attention": math.sqrt(size)}
-    checks.choice("convention", convention, tuple(factors))
-    checks.whole("size", size)
+    _checks.choice("convention", convention, tuple(factors))
+    _checks.whole("size", size)
     given = _inside("beta", beta, 0, math.inf, open_low=True)
     with np.errstate(over="ignore"):
         return _plain(_told("beta", given, factors[convention] * given))
@@ -231,11 +232,11 @@ def energy_elsewhere(energy: Tensor, convention: str, beta: float, patterns: Ten
     >>> energy_elsewhere(torch.tensor([1.5]), "pham", 1.0, torch.ones(1, 1))
     tensor([3.])
     """
-    checks.choice("convention", convention, ("pham", "ramsauer"))
+    _checks.choice("convention", convention, ("pham", "ramsauer"))
     if convention == "pham":
         return 2 * energy
-    stored = checks.stored("patterns", patterns, binary=False)
-    constant = math.log(len(stored)) / checks.positive("beta", beta)
+    stored = _checks.stored("patterns", patterns, binary=False)
+    constant = math.log(len(stored)) / _checks.positive("beta", beta)
     return energy + constant + float(stored.square().sum(1).max()) / 2
 
 
@@ -274,7 +275,7 @@ def energy_of_log_density(log_density: Tensor, sigma: float, patterns: int, size
     tensor(-1.8379)
     """
     sigma = _squarable(sigma)
-    patterns, size = checks.whole("patterns", patterns), checks.whole("size", size)
+    patterns, size = _checks.whole("patterns", patterns), _checks.whole("size", size)
     constant = math.log(patterns) + size / 2 * math.log(2 * math.pi * sigma**2)
     return -(sigma**2) * (log_density + constant)
 
@@ -371,4 +372,4 @@ def _plain(array: Array) -> Any:
 def _power(kind: str) -> int:
     """n − 1 of P/N^{n−1}; 0 for ln P/N."""
     powers = {"exponential": 0, "linear": 1, "quadratic": 2, "cubic": 3}
-    return powers[checks.choice("kind", kind, tuple(powers))]
+    return powers[_checks.choice("kind", kind, tuple(powers))]

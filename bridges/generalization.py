@@ -24,6 +24,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
+from bridges import _checks
+from bridges._checks import Seed
 from bridges.attractors import Attractors, find_attractors
 from bridges.data import load, standardised, subset
 from bridges.memorization import memorization_fractions
@@ -40,8 +42,6 @@ from diffusion import (
     sample,
     uturn,
 )
-from hopfield import checks
-from hopfield.checks import Seed
 
 RETURNED = 0.2  # rms distance, in units of the data's, within which a U-turn came back
 _FIRST = 10.0  # noise level samples start from, in the same units, where the training is unknown
@@ -118,9 +118,9 @@ def halves(data: str, patterns: int, held_out: int, seed: int) -> Halves:
     >>> found.first.shape, round(float(found.second.square().mean()), 5)
     (torch.Size([4, 8]), 1.0)
     """
-    patterns, held_out = checks.whole("patterns", patterns), checks.whole("held_out", held_out)
+    patterns, held_out = _checks.whole("patterns", patterns), _checks.whole("held_out", held_out)
     if data == "sphere":
-        generator = checks.generator_from(seed, "halves")
+        generator = _checks.generator_from(seed, "halves")
         rows = torch.randn(2 * patterns + held_out, 8, generator=generator)
         rows = rows * (8**0.5 / rows.norm(dim=1, keepdim=True))
         first, second, rest = rows.split([patterns, patterns, held_out])
@@ -186,11 +186,11 @@ def generalization_report(
     >>> found.memorized, found.flow_return > 0.9
     (1.0, True)
     """
-    train = checks.matrix("train", train)
-    held_out = checks.matrix("held_out", held_out, columns=train.shape[1]).to(train)
-    sigma, turn = checks.positive("sigma", sigma), checks.positive("turn", turn)
-    count = checks.whole("count", count, low=2)
-    generator = checks.generator_from(seed, "generalization", train.device)
+    train = _checks.matrix("train", train)
+    held_out = _checks.matrix("held_out", held_out, columns=train.shape[1]).to(train)
+    sigma, turn = _checks.positive("sigma", sigma), _checks.positive("turn", turn)
+    count = _checks.whole("count", count, low=2)
+    generator = _checks.generator_from(seed, "generalization", train.device)
     unit = _unit("train", train)
     samples = draw(denoiser, train, count, steps, generator)
     classes = memorization_fractions(samples, train, held_out, seed=generator)
@@ -264,10 +264,10 @@ def two_halves(
     >>> round(alike.samples, 4), alike.disagreement
     (1.0, 0.0)
     """
-    held_out = checks.matrix("held_out", held_out)
+    held_out = _checks.matrix("held_out", held_out)
     _unit("held_out", held_out)
-    sigma = checks.positive("sigma", sigma)
-    generator = checks.generator_from(seed, "two_halves", held_out.device)
+    sigma = _checks.positive("sigma", sigma)
+    generator = _checks.generator_from(seed, "two_halves", held_out.device)
     mean = held_out.mean(0)
     state = generator.get_state()
     own = draw(one, held_out, count, steps, generator) - mean
@@ -299,11 +299,11 @@ def draw(
     ------
     ValueError : a number out of range, or data that are all alike.
     """
-    unit = _unit("data", checks.matrix("data", data))
+    unit = _unit("data", _checks.matrix("data", data))
     levels = getattr(denoiser, "levels", None)
     start = _FIRST * unit if levels is None else levels[1]
-    shape = data.new_empty(checks.whole("count", count), data.shape[1])
-    generator = checks.generator_from(seed, "draw", data.device)
+    shape = data.new_empty(_checks.whole("count", count), data.shape[1])
+    generator = _checks.generator_from(seed, "draw", data.device)
     noise = data.mean(0) + (start**2 + unit**2) ** 0.5 * _normal(shape, generator)
     return sample(denoiser, noise, VE(), "heun", steps, start=start)
 

@@ -17,10 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridges._checks import Seed, generator_from, points
 from bridges.data import standardised
 from bridges.memorization import distinct
 from diffusion import (
     OU,
+    DenoiserLike,
     EmpiricalDenoiser,
     likelihood_dimension,
     local_pca_dimension,
@@ -30,8 +32,6 @@ from diffusion import (
     planted_posterior,
     two_nn_dimension,
 )
-from diffusion.checks import Seed, generator_from, points
-from diffusion.jacobians import DenoiserLike
 from diffusion.theory import area_law, speciation_time
 
 _STEP = 0.25  # of the noise grid, in log σ²

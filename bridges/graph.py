@@ -25,10 +25,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridges import _checks
+from bridges._checks import Level
 from bridges.transitions import Transitions
 from diffusion import EmpiricalDenoiser
-from diffusion.checks import Level
-from hopfield import checks
 
 _ROUNDING = 1e-5  # of a row's sum in single precision
 Array = np.ndarray
@@ -126,8 +126,8 @@ def communities(
     graph = nx.from_numpy_array(weights / largest if largest > 0 else weights)
     found = nx.community.louvain_communities(
         graph,
-        resolution=checks.positive("resolution", resolution),
-        seed=checks.whole("seed", seed, low=0),
+        resolution=_checks.positive("resolution", resolution),
+        seed=_checks.whole("seed", seed, low=0),
     )
     labels = np.empty(len(graph), dtype=int)
     for label, members in enumerate(sorted(found, key=min)):
@@ -358,7 +358,7 @@ def _without_diagonal(chain: Array) -> Array:
 
 
 def _below_one(threshold: float) -> float:
-    value = checks.number("threshold", threshold, low=0)
+    value = _checks.number("threshold", threshold, low=0)
     if value >= 1:
         raise ValueError(f"threshold must lie in [0, 1), got {threshold}")
     return value

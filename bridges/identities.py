@@ -18,9 +18,10 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
+from bridges import _checks
 from bridges.equivalence import dense_memory_of, energy_of_log_density
 from diffusion import VE, EmpiricalDenoiser, sample
-from hopfield import DenseMemory, checks
+from hopfield import DenseMemory
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def identities(patterns: Tensor, states: Tensor, sigma: float) -> Identities:
     denoiser = EmpiricalDenoiser(patterns)
     memory = dense_memory_of(denoiser, sigma)
     count, size = denoiser.data.shape
-    states = checks.matrix("states", states, columns=size).to(denoiser.data)
+    states = _checks.matrix("states", states, columns=size).to(denoiser.data)
     update, denoised = memory.step(states), denoiser(states, sigma)
 
     log_density = denoiser.log_density(states, sigma)

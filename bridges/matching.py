@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridges import _checks
+from bridges._checks import Seed
 from bridges.attractors import Attractors, find_attractors
 from bridges.memory import Memory
 from bridges.starts import Starts
-from hopfield import checks
-from hopfield.checks import Seed
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ def match(one: Attractors | Tensor, other: Attractors | Tensor, threshold: float
     from scipy.optimize import linear_sum_assignment
 
     first, second = (
-        checks.matrix(name, value.states if isinstance(value, Attractors) else value).double()
+        _checks.matrix(name, value.states if isinstance(value, Attractors) else value).double()
         for name, value in (("one", one), ("other", other))
     )
     if first.shape[1] != second.shape[1]:
         raise ValueError(f"other must have shape (B, {first.shape[1]}), got {tuple(second.shape)}")
-    threshold = checks.number("threshold", threshold, low=0)
+    threshold = _checks.number("threshold", threshold, low=0)
     distance = torch.cdist(
         first, second.to(first.device), compute_mode="donot_use_mm_for_euclid_dist"
     ).numpy(force=True) / np.sqrt(first.shape[1])
@@ -154,7 +154,7 @@ def continuation(
     """
     if len(values) == 0:
         raise ValueError("values must hold at least one value, got none")
-    generator = checks.generator_from(seed, "continuation")
+    generator = _checks.generator_from(seed, "continuation")
     found: list[Attractors] = []
     identity: list[np.ndarray] = []
     shares: list[np.ndarray] = []

@@ -35,11 +35,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridges import _checks
+from bridges._checks import Seed, generator_from, points
 from bridges.statistics import binomial_sem, effective_number
-from diffusion import CopyFraction, chance_ratio, neighbour_distances, two_nn_dimension
-from diffusion.checks import Seed, generator_from, points
-from diffusion.jacobians import DenoiserLike
-from hopfield import checks
+from diffusion import (
+    CopyFraction,
+    DenoiserLike,
+    chance_ratio,
+    neighbour_distances,
+    two_nn_dimension,
+)
 
 CRITERIA = ("ratio", "local", "calibrated")
 CLASSES = ("memorized", "spurious", "generalized")
@@ -337,8 +342,8 @@ def memorization_fractions(
         fallback = _thresholds(held_out, train, compared, level, generator)
     given = (delta_memorized, delta_spurious)
     close, twin = (b if a is None else a for a, b in zip(given, fallback, strict=True))
-    close = checks.number("delta_memorized", close, low=0)
-    twin = checks.number("delta_spurious", twin, low=0)
+    close = _checks.number("delta_memorized", close, low=0)
+    twin = _checks.number("delta_spurious", twin, low=0)
     memorized = _rms(neighbour_distances(samples, train, 1)[:, 0], train) <= close
     in_play = None
     if weights is not None:

@@ -23,9 +23,10 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from bridges import _checks
 from bridges.equivalence import energy_of_log_density, noise_of_overlap
 from diffusion import VE, NetworkDenoiser, sample
-from hopfield import DenseMemory, HopfieldNetwork, checks, flip_spins
+from hopfield import DenseMemory, HopfieldNetwork, flip_spins
 from hopfield.relaxation import Relaxation, fixed_point
 
 Denoiser = Callable[[Tensor, Any], Tensor]
@@ -70,7 +71,7 @@ class SpinMemory:
         self, source: HopfieldNetwork | DenseMemory, patterns: Tensor, dynamics: str, sweeps: int
     ) -> None:
         self.source, self.dynamics, self.sweeps = source, dynamics, sweeps
-        self.patterns = checks.stored("patterns", patterns, binary=True)
+        self.patterns = _checks.stored("patterns", patterns, binary=True)
         if self.patterns.shape[1] != source.size:
             raise ValueError(
                 f"patterns must have shape (P, {source.size}), got {tuple(self.patterns.shape)}"
@@ -101,7 +102,7 @@ class _RealMemory:
     """Real states; corruption adds Gaussian noise."""
 
     def __init__(self, patterns: Tensor) -> None:
-        self.patterns = checks.stored("patterns", patterns, binary=False)
+        self.patterns = _checks.stored("patterns", patterns, binary=False)
         self._rms = float(self.patterns.square().mean().sqrt())
 
     def noise_level(self, overlap: float) -> float:
@@ -285,7 +286,7 @@ def as_memory(
     >>> bool(memory.retrieve(xi, 1.0).converged.all())
     True
     """
-    max_sweeps = checks.whole("max_sweeps", max_sweeps)
+    max_sweeps = _checks.whole("max_sweeps", max_sweeps)
     if isinstance(source, HopfieldNetwork | DenseMemory):
         return _adapt_hopfield(source, patterns, dynamics, max_sweeps)
     if isinstance(source, Memory):
@@ -301,11 +302,11 @@ def as_memory(
     if isinstance(source, NetworkDenoiser):  # finer states than it resolves never come to rest
         stored = torch.as_tensor(stored).to(source.mean)
     words = ("fixed-noise", "flow", "sde")
-    dynamics = checks.choice("dynamics", dynamics or words[0], words)
-    sigma = None if sigma is None else checks.positive("sigma", sigma)
+    dynamics = _checks.choice("dynamics", dynamics or words[0], words)
+    sigma = None if sigma is None else _checks.positive("sigma", sigma)
     if dynamics == "fixed-noise":
         return FixedNoiseMemory(source, stored, sigma, max_sweeps)
-    return ReverseMemory(source, stored, dynamics, sigma, checks.whole("steps", steps))
+    return ReverseMemory(source, stored, dynamics, sigma, _checks.whole("steps", steps))
 
 
 def stored_patterns(memory: Memory) -> Tensor:
@@ -315,7 +316,7 @@ def stored_patterns(memory: Memory) -> Tensor:
     ------
     ValueError : patterns that are not.
     """
-    return checks.stored("memory.patterns", memory.patterns, binary=False)
+    return _checks.stored("memory.patterns", memory.patterns, binary=False)
 
 
 @torch.no_grad()
@@ -418,11 +419,11 @@ def _adapt_hopfield(
     if patterns is None:
         raise ValueError("patterns must be given for a HopfieldNetwork, got None")
     if isinstance(source, DenseMemory) and source.states == "real":
-        checks.choice("dynamics", dynamics or "synchronous", ("synchronous",))
+        _checks.choice("dynamics", dynamics or "synchronous", ("synchronous",))
         return RealDenseMemory(source, patterns, sweeps)
     words = ("asynchronous", "synchronous")
     return SpinMemory(
-        source, patterns, checks.choice("dynamics", dynamics or words[0], words), sweeps
+        source, patterns, _checks.choice("dynamics", dynamics or words[0], words), sweeps
     )
 
 

@@ -22,10 +22,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bridges import _checks
 from bridges.memory import Retrieval, ReverseMemory
 from diffusion import GaussianMixtureDenoiser, GuidedDenoiser
 from diffusion.guidance import Weight, most_probable
-from hopfield import DenseMemory, checks
+from hopfield import DenseMemory
 
 
 class PromptedMemory(ReverseMemory):
@@ -95,8 +96,8 @@ def class_memories(
     False
     True
     """
-    checks.choice("dynamics", dynamics, ("flow", "sde"))
-    steps = checks.whole("steps", steps)
+    _checks.choice("dynamics", dynamics, ("flow", "sde"))
+    steps = _checks.whole("steps", steps)
     asked = range(len(mixture)) if labels is None else labels
     return [PromptedMemory(mixture, label, w, dynamics, steps) for label in asked]
 
@@ -116,7 +117,7 @@ def memory_of_classes(mixture: GaussianMixtureDenoiser, sigma: float) -> DenseMe
     >>> memory_of_classes(classes, sigma=0.5).step(torch.tensor([[0.5]]))  # tanh(0.5)
     tensor([[0.4621]])
     """
-    sigma = checks.number("sigma", sigma, low=0, high=1e150)  # its square is a number
+    sigma = _checks.number("sigma", sigma, low=0, high=1e150)  # its square is a number
     spread, basis = mixture.spectra
     alike = basis is None and bool((spread == spread[0, 0]).all())
     if not alike or not bool((mixture.weights == mixture.weights[0]).all()):

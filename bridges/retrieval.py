@@ -24,11 +24,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridges import _checks
+from bridges._checks import Seed
 from bridges.crossing import crossing
+from bridges.estimates import mean_and_sem
 from bridges.memory import Memory, cue, one_step, recall, stored_patterns
-from bridges.results import mean_and_sem
-from hopfield import checks
-from hopfield.checks import Seed
 
 _ROUNDING = 1e-6  # of a cosine of single-precision states
 CRITERIA = ("fixed-point", "one-step")
@@ -115,9 +115,9 @@ def retrieval_map(
     True
     """
     grid = positive_grid("overlaps", overlaps, high=1.0)
-    trials = checks.whole("trials", trials)
-    checks.choice("criterion", criterion, CRITERIA)
-    checks.number("threshold", threshold, low=0, high=1, open_low=True)
+    trials = _checks.whole("trials", trials)
+    _checks.choice("criterion", criterion, CRITERIA)
+    _checks.number("threshold", threshold, low=0, high=1, open_low=True)
     memories = list(memory) if isinstance(memory, Sequence) else [memory]
     if not memories:
         raise ValueError("memory must be at least one memory, got an empty sequence")
@@ -249,5 +249,5 @@ def check_level(success: float) -> None:
 def whole_seed(seed: Seed) -> int:
     """One whole number from an int, a generator or fresh entropy."""
     if seed is not None and not isinstance(seed, torch.Generator):
-        return checks.whole("seed", seed, low=0)
-    return int(torch.randint(2**62, (1,), generator=checks.generator_from(seed, "retrieval_map")))
+        return _checks.whole("seed", seed, low=0)
+    return int(torch.randint(2**62, (1,), generator=_checks.generator_from(seed, "retrieval_map")))

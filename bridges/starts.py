@@ -20,9 +20,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bridges import _checks
+from bridges._checks import Seed
 from bridges.memory import Memory, cue, stored_patterns
-from hopfield import checks, random_patterns
-from hopfield.checks import Seed
+from hopfield import random_patterns
 
 _LEAST_OVERLAP = 1e-300  # of starts that are all noise: an overlap is above 0
 
@@ -63,9 +64,9 @@ def noised(patterns: Tensor, sigma: float, count: int, seed: Seed = None) -> Sta
     >>> noised(torch.eye(3), 0.5, 10, seed=0).measure
     'p_σ, σ = 0.5'
     """
-    stored = checks.stored("patterns", patterns, binary=False)
-    sigma = checks.number("sigma", sigma, low=0)
-    generator = checks.generator_from(seed, "noised", stored.device)
+    stored = _checks.stored("patterns", patterns, binary=False)
+    sigma = _checks.number("sigma", sigma, low=0)
+    generator = _checks.generator_from(seed, "noised", stored.device)
     rows = stored[_drawn(len(stored), count, generator)]
     rms = float(stored.square().mean().sqrt())
     states = _within("sigma", sigma, rows + sigma * _normal(rows, generator))
@@ -85,9 +86,9 @@ def gaussian(count: int, size: int, sigma: float, seed: Seed = None) -> Starts:
     >>> gaussian(10, 3, 2.0, seed=0).measure
     'N(0, σ²), σ = 2'
     """
-    shape = checks.whole("count", count), checks.whole("size", size)
-    sigma = checks.number("sigma", sigma, low=0)
-    generator = checks.generator_from(seed, "gaussian")
+    shape = _checks.whole("count", count), _checks.whole("size", size)
+    sigma = _checks.number("sigma", sigma, low=0)
+    generator = _checks.generator_from(seed, "gaussian")
     states = sigma * torch.randn(shape, generator=generator, dtype=torch.float64)
     return Starts(_within("sigma", sigma, states), f"N(0, σ²), σ = {sigma:g}")
 
@@ -105,8 +106,8 @@ def box(low: Sequence[float], high: Sequence[float], count: int, seed: Seed = No
     'box [-3, 3]²'
     """
     corners = _corners(low, high)
-    generator = checks.generator_from(seed, "box")
-    shape = checks.whole("count", count), corners.shape[1]
+    generator = _checks.generator_from(seed, "box")
+    shape = _checks.whole("count", count), corners.shape[1]
     unit = torch.rand(shape, generator=generator, dtype=torch.float64)
     return Starts(corners[0] + (corners[1] - corners[0]) * unit, _box_name(corners))
 
@@ -126,7 +127,7 @@ def grid(low: Sequence[float], high: Sequence[float], points: int) -> Starts:
     [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
     """
     corners = _corners(low, high)
-    count = checks.whole("points", points, low=2)
+    count = _checks.whole("points", points, low=2)
     axes = [
         torch.linspace(float(a), float(b), count, dtype=torch.float64)
         for a, b in zip(*corners, strict=True)
@@ -164,15 +165,15 @@ def cues(memory: Memory, overlap: float, count: int, seed: Seed = None) -> Start
     >>> cues(as_memory(EmpiricalDenoiser(torch.eye(3))), 0.5, 10, seed=0).measure
     'cues at overlap 0.5'
     """
-    overlap = checks.number("overlap", overlap, low=0, high=1, open_low=True)
+    overlap = _checks.number("overlap", overlap, low=0, high=1, open_low=True)
     patterns = stored_patterns(memory)
-    generator = checks.generator_from(seed, "cues")
+    generator = _checks.generator_from(seed, "cues")
     rows = patterns[_drawn(len(patterns), count, generator).to(patterns.device)]
     return Starts(cue(memory, rows, overlap, generator), f"cues at overlap {overlap:g}", overlap)
 
 
 def _drawn(patterns: int, count: int, generator: torch.Generator) -> Tensor:
-    shape = (checks.whole("count", count),)
+    shape = (_checks.whole("count", count),)
     return torch.randint(patterns, shape, generator=generator, device=generator.device)
 
 

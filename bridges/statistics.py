@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from hopfield import checks
+from bridges import _checks
 
 _SUM = 1e-3  # allowed error of a sum of weights, for single precision
 
@@ -31,8 +31,8 @@ def binomial_sem(fraction: float, trials: int) -> float:
     >>> binomial_sem(0.5, 100), binomial_sem(0.0, 99)
     (0.05, 0.01)
     """
-    f = checks.number("fraction", fraction, low=0, high=1)
-    n = checks.whole("trials", trials)
+    f = _checks.number("fraction", fraction, low=0, high=1)
+    n = _checks.whole("trials", trials)
     return math.sqrt(f * (1 - f) / n) if 0 < f < 1 else 1 / (n + 1)
 
 
@@ -58,7 +58,7 @@ def effective_number(
     >>> effective_number(torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
     tensor([1., 2.], dtype=torch.float64)
     """
-    w = checks.matrix("weights", weights, columns=columns).double()
+    w = _checks.matrix("weights", weights, columns=columns).double()
     if rows not in (None, len(w)):
         raise ValueError(f"weights must have {rows} rows, got {len(w)}")
     if not (w >= 0).all() or not ((w.sum(1) - 1).abs() <= _SUM).all():

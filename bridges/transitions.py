@@ -26,12 +26,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridges import _checks
+from bridges._checks import Seed
 from bridges.equivalence import overlap_of_noise
 from bridges.memory import Memory, cue, one_step, recall, stored_patterns
 from bridges.retrieval import CRITERIA
 from diffusion import EmpiricalDenoiser
-from hopfield import checks
-from hopfield.checks import Seed
 
 _NUMBERS = 2**22  # weights, overlaps or coordinates of a block held at once
 _ROUNDING = 1e-6  # of a cosine of single-precision states
@@ -196,9 +196,9 @@ def transition_matrix(
     >>> round(T.effective_number, 1), T.shape  # 1.908 by quadrature
     (1.9, torch.Size([3, 3]))
     """
-    draws, trials = checks.whole("draws", draws), checks.whole("trials", trials)
-    checks.choice("criterion", criterion, CRITERIA)
-    checks.number("threshold", threshold, low=-1, high=1)
+    draws, trials = _checks.whole("draws", draws), _checks.whole("trials", trials)
+    _checks.choice("criterion", criterion, CRITERIA)
+    _checks.number("threshold", threshold, low=-1, high=1)
     _measurable(source)
     if isinstance(source, EmpiricalDenoiser):
         if sigma is None or overlap is not None:
@@ -206,12 +206,12 @@ def transition_matrix(
                 "an EmpiricalDenoiser needs sigma and no overlap, "
                 f"got sigma = {sigma}, overlap = {overlap}"
             )
-        return _posterior(source, checks.positive("sigma", sigma), draws, seed)
+        return _posterior(source, _checks.positive("sigma", sigma), draws, seed)
     if overlap is None or sigma is not None:
         raise ValueError(
             f"a Memory needs overlap and no sigma, got overlap = {overlap}, sigma = {sigma}"
         )
-    m = checks.number("overlap", overlap, low=0, high=1, open_low=True)
+    m = _checks.number("overlap", overlap, low=0, high=1, open_low=True)
     return _counted(source, m, trials, criterion, threshold, seed)
 
 
@@ -250,7 +250,7 @@ def return_curve(
     array([8., 1.])
     """
     _measurable(source)
-    grid = [checks.positive("sigmas", one) for one in np.asarray(sigmas, dtype=float).reshape(-1)]
+    grid = [_checks.positive("sigmas", one) for one in np.asarray(sigmas, dtype=float).reshape(-1)]
     if not grid:
         raise ValueError("sigmas must be positive numbers, got none")
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
@@ -287,7 +287,7 @@ def _posterior(denoiser: EmpiricalDenoiser, sigma: float, draws: int, seed: Seed
     is then shared too, and the error of tr T grows by more than the saving.
     """
     data = denoiser.data
-    generator = checks.generator_from(seed, "transition_matrix", data.device)
+    generator = _checks.generator_from(seed, "transition_matrix", data.device)
     total = data.new_zeros(len(data), len(data), dtype=torch.float64)
     squares = torch.zeros_like(total)
     for rows, count in _blocks(len(data), draws, max(data.shape)):
@@ -317,7 +317,7 @@ def _counted(
 ) -> Transitions:
     """How often the cues of each memory come home to which, and how often to none."""
     patterns = stored_patterns(memory)
-    generator = checks.generator_from(seed, "transition_matrix")
+    generator = _checks.generator_from(seed, "transition_matrix")
     P = len(patterns)
     counts = torch.zeros(P, P + 1, dtype=torch.float64)
     converged = 0.0

@@ -3,7 +3,7 @@
 from diffusion import guidance
 from diffusion.checkpoints import load_denoiser, save_denoiser
 from diffusion.class_times import ClassTimes, class_times, spectral_times
-from diffusion.denoisers import Denoiser, EmpiricalDenoiser, ExactDenoiser
+from diffusion.denoisers import Denoiser, DenoiserLike, EmpiricalDenoiser, ExactDenoiser
 from diffusion.geometry import (
     ManifoldDimension,
     SignalToNoise,
@@ -20,7 +20,7 @@ from diffusion.intrinsic import (
     participation_ratio,
     two_nn_dimension,
 )
-from diffusion.manifold import LinearManifoldDenoiser, manifold_factors
+from diffusion.linear_manifold import LinearManifoldDenoiser, manifold_factors
 from diffusion.mixture import GaussianMixtureDenoiser
 from diffusion.neighbours import (
     CopyFraction,
@@ -31,8 +31,8 @@ from diffusion.neighbours import (
     neighbour_ratio,
 )
 from diffusion.networks import NetworkDenoiser, ResidualMLP, UNet
+from diffusion.planted import PlantedPosterior, planted_posterior
 from diffusion.random_features import FeatureFlow, RandomFeatureScore
-from diffusion.regimes import PlantedPosterior, planted_posterior
 from diffusion.samplers import noise_levels, noise_to, sample, uturn
 from diffusion.schedules import OU, VE, Cosine, Schedule
 from diffusion.trainer import History, Training
@@ -46,6 +46,7 @@ __all__ = [
     "CopyFraction",
     "Cosine",
     "Denoiser",
+    "DenoiserLike",
     "DiffusersDenoiser",
     "EmpiricalDenoiser",
     "ExactDenoiser",

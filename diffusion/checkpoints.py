@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from diffusion.files import write_whole
 from diffusion.networks import ARCHITECTURES, NetworkDenoiser
 
 _FORMAT = "hopfield-diffusion denoiser 1"
@@ -146,18 +145,7 @@ def write(path: str | Path, tensors: dict[str, Tensor], record: Record) -> None:
     held = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     text = json.dumps(record, sort_keys=True)
     about = {"format": _FORMAT, "record": text, "digest": _digest(held, text)}
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(save(held, about))
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, save(held, about))
 
 
 def read(path: str | Path) -> tuple[dict[str, Tensor], Record]:

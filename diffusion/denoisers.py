@@ -17,14 +17,15 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from diffusion import checks
-from diffusion.attention import Keys
-from diffusion.checks import Level, Seed
+from diffusion import _checks
+from diffusion._attention import Keys
+from diffusion._checks import Level, Seed
 
 _NUMBERS = 2**22  # numbers of a block held at once
 _NEGLIGIBLE = 1e-20  # weight below which a point adds nothing to a covariance
@@ -32,6 +33,10 @@ _TABLE = 6  # from this many near points a datum, one table of products is the f
 _PRODUCTS = 2**18  # numbers of the table held at once: they should stay in the cache
 _STRIP = 8  # its width in coordinates
 _ROUNDING = 1e-4  # error that E ξξᵀ − DDᵀ may leave in a Jacobian
+
+
+DenoiserLike = Callable[[Tensor, Any], Tensor]
+"""Anything that is called as a denoiser is: D(x, σ) → (B, d), σ a number or one per row."""
 
 
 class Denoiser(ABC):
@@ -49,8 +54,8 @@ class Denoiser(ABC):
 
     def score(self, x: Tensor, sigma: Level) -> Tensor:
         """Score ∇ log p_σ(x) = (D(x, σ) − x)/σ² of the noised density, (B, d)."""
-        x = checks.points("x", x, dimension=self.dimension)
-        return (self(x, sigma) - x) / checks.noise_level(sigma, x).square().to(x)
+        x = _checks.points("x", x, dimension=self.dimension)
+        return (self(x, sigma) - x) / _checks.noise_level(sigma, x).square().to(x)
 
 
 class ExactDenoiser(Denoiser):
@@ -77,7 +82,7 @@ class ExactDenoiser(Denoiser):
 
     def jacobian_along(self, x: Tensor, sigma: Level, directions: Tensor) -> Tensor:
         """q·(∂D/∂x)q for each column q of `directions` (d, m), (B, m); errors as for a call."""
-        directions = checks.directions("directions", directions, self.dimension)
+        directions = _checks.directions("directions", directions, self.dimension)
         jacobian = self.jacobian(x, sigma)
         return torch.einsum(
             "dm,bde,em->bm", directions.to(jacobian), jacobian, directions.to(jacobian)
@@ -107,7 +112,7 @@ class EmpiricalDenoiser(ExactDenoiser):
     """
 
     def __init__(self, data: Tensor) -> None:
-        self.data = checks.points("data", data).detach()
+        self.data = _checks.points("data", data).detach()
         if len(self.data) == 0:
             raise ValueError(f"data must hold at least one point, got {tuple(self.data.shape)}")
         self.dimension = self.data.shape[1]
@@ -193,7 +198,7 @@ class EmpiricalDenoiser(ExactDenoiser):
     def jacobian_along(self, x: Tensor, sigma: Level, directions: Tensor) -> Tensor:
         """q·(∂D/∂x)q for each column q of `directions` (d, m), (B, m); errors as for a call."""
         x, beta = self._query(x, sigma)
-        directions = checks.directions("directions", directions, self.dimension)
+        directions = _checks.directions("directions", directions, self.dimension)
         points = self._keys.array[:, :-1].split(max(1, _NUMBERS // self.dimension))
         along = torch.cat([block.double() @ directions.to(x).double() for block in points])
         result = x.new_empty(len(x), along.shape[1])
@@ -211,13 +216,13 @@ class EmpiricalDenoiser(ExactDenoiser):
         """
         x, beta = self._query(x, sigma)
         return self.data[
-            self._keys.draw(x, beta, checks.generator_from(seed, "posterior_sample", x.device))
+            self._keys.draw(x, beta, _checks.generator_from(seed, "posterior_sample", x.device))
         ]
 
     def _query(self, x: Tensor, sigma: Level) -> tuple[Tensor, Tensor]:
         """x about the centre of the data, and β = 1/σ² as a (B, 1) column in float64."""
-        x = checks.points("x", x, dimension=self.dimension).to(self.data)
-        return x - self._keys.centre, checks.noise_level(sigma, x) ** -2
+        x = _checks.points("x", x, dimension=self.dimension).to(self.data)
+        return x - self._keys.centre, _checks.noise_level(sigma, x) ** -2
 
     def _blocks(self, rows: int) -> Iterator[slice]:
         """Slices of the batch whose weights fit into memory together."""

@@ -16,7 +16,7 @@ Its singular values s_k count dimensions: near 1 across the data manifold, near 
     flipd          d + ∂ log p_σ/∂ log σ = D_eff + σ²|∇ log p_σ|² at a clean point
                    (Kamkari et al., arXiv 2406.03537)
 
-A trained network's tJ is not symmetric: see `diffusion.jacobians` for its spectrum.
+A trained network's tJ is not symmetric: see `diffusion._jacobians` for its spectrum.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffusion import checks, jacobians
-from diffusion.checks import Level, Seed
-from diffusion.jacobians import DenoiserLike
+from diffusion import _checks, _jacobians
+from diffusion._checks import Level, Seed
+from diffusion.denoisers import DenoiserLike
 
 METHODS = ("gap", "half-count", "effective", "normal-bundle", "flipd")
 PHASES = ("trivial", "coverage", "consolidation", "collapsed")
@@ -83,7 +83,7 @@ def jacobian_spectrum(denoiser: DenoiserLike, x: Tensor, sigma: Level) -> Tensor
     -------
     (B, d), ascending, so that the directions across the manifold, near −1, come first:
     eigenvalues where tJ is symmetric, otherwise signed singular values, as told at the head
-    of `diffusion.jacobians`.
+    of `diffusion._jacobians`.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def jacobian_spectrum(denoiser: DenoiserLike, x: Tensor, sigma: Level) -> Tensor
     tensor([[-1.0000, -0.2000]])
     """
     x = _points(denoiser, x)
-    return jacobians.spectrum(denoiser, x, _level(sigma, x))
+    return _jacobians.spectrum(denoiser, x, _level(sigma, x))
 
 
 def manifold_dimension(
@@ -148,7 +148,7 @@ def manifold_dimension(
     >>> manifold_dimension(plane, torch.zeros(1, 50), sigma=10.0).phase
     ('trivial',)
     """
-    checks.choice("method", method, METHODS)
+    _checks.choice("method", method, METHODS)
     if not 0 < floor < 1:
         raise ValueError(f"floor must lie in (0, 1), got {floor}")
     x = _points(denoiser, x)
@@ -156,7 +156,9 @@ def manifold_dimension(
     if method in ("effective", "flipd"):
         return _from_trace(denoiser, x, level, floor, with_score=method == "flipd")
     if method == "normal-bundle":
-        s = _bundle(denoiser, x, level, checks.generator_from(seed, "manifold_dimension", x.device))
+        s = _bundle(
+            denoiser, x, level, _checks.generator_from(seed, "manifold_dimension", x.device)
+        )
     else:
         s = -jacobian_spectrum(denoiser, x, level)
     if method == "half-count":
@@ -206,7 +208,7 @@ def subspace_dimension(
     """
     x = _points(denoiser, x)
     bases = _bases(subspaces, x.shape[1])
-    along = jacobians.along(denoiser, x, _level(sigma, x), torch.cat(bases, 1))
+    along = _jacobians.along(denoiser, x, _level(sigma, x), torch.cat(bases, 1))
     return _per_subspace(along, bases)
 
 
@@ -250,19 +252,19 @@ def subspace_signal_to_noise(
     level = _level(sigma, x)
     bases = _bases(subspaces, x.shape[1])
     directions = torch.cat(bases, 1)
-    kept = torch.stack([jacobians.along(each, x, level, directions) for each in denoisers])
+    kept = torch.stack([_jacobians.along(each, x, level, directions) for each in denoisers])
     means = torch.stack([each(x, level).detach() for each in denoisers])
     pulls = (means - x.to(means)) @ directions.to(means)
     return SignalToNoise(_ratio(kept - 1, bases), _ratio(pulls, bases))
 
 
 def _points(denoiser: DenoiserLike, x: Tensor) -> Tensor:
-    return checks.points("x", x, dimension=getattr(denoiser, "dimension", None))
+    return _checks.points("x", x, dimension=getattr(denoiser, "dimension", None))
 
 
 def _level(sigma: Level, x: Tensor) -> Tensor:
     """σ as (B,) in the precision of `x`: a network need not take another."""
-    return checks.noise_level(sigma, x).squeeze(1).to(x.dtype)
+    return _checks.noise_level(sigma, x).squeeze(1).to(x.dtype)
 
 
 def _known(denoiser: DenoiserLike, level: Tensor) -> Tensor:
@@ -274,7 +276,7 @@ def _bases(subspaces: Sequence[Tensor], dimension: int) -> list[Tensor]:
     """Orthonormal bases (d, m_A), in one dtype."""
     if len(subspaces) == 0:
         raise ValueError("subspaces must hold at least one basis, got none")
-    bases = [checks.directions("subspaces", basis, dimension).double() for basis in subspaces]
+    bases = [_checks.directions("subspaces", basis, dimension).double() for basis in subspaces]
     for basis in bases:
         gram = basis.T @ basis
         error = float((gram - torch.eye(len(gram)).to(gram)).abs().max())
@@ -317,9 +319,9 @@ def _from_trace(
     denoiser: DenoiserLike, x: Tensor, level: Tensor, floor: float, *, with_score: bool
 ) -> ManifoldDimension:
     """The two estimators that need D_eff alone."""
-    value = jacobians.trace(denoiser, x, level)
+    value = _jacobians.trace(denoiser, x, level)
     below, above = (
-        jacobians.trace(denoiser, x, _known(denoiser, level * factor)) for factor in (0.5, 2)
+        _jacobians.trace(denoiser, x, _known(denoiser, level * factor)) for factor in (0.5, 2)
     )
     phase = _phases(denoiser, x, level, value >= floor, (above - below).abs() < floor)
     if with_score:
@@ -336,9 +338,9 @@ def _phases(
     if len(lost):
         x, level = x[lost], level[lost]
         larger = torch.stack(
-            [jacobians.trace(denoiser, x, _known(denoiser, level * 4**k)) for k in _LADDER]
+            [_jacobians.trace(denoiser, x, _known(denoiser, level * 4**k)) for k in _LADDER]
         )
-        trivial[lost] = jacobians.trace(denoiser, x, level) > larger.max(0).values
+        trivial[lost] = _jacobians.trace(denoiser, x, level) > larger.max(0).values
     seen = torch.where(sharp, 2, 1)
     return tuple(PHASES[i] for i in torch.where(found, seen, torch.where(trivial, 0, 3)).tolist())
 
@@ -349,7 +351,7 @@ def _bundle(denoiser: DenoiserLike, x: Tensor, level: Tensor, generator: torch.G
     values = []
     for centre, sigma in zip(x, level, strict=True):
         y = centre.expand(count, -1)
-        y = y + sigma * checks.normal_like(y, generator)
+        y = y + sigma * _checks.normal_like(y, generator)
         scores = (denoiser(y, sigma.expand(count)) - y).detach() / sigma
         values.append(torch.linalg.svdvals(scores / count**0.5))
     return torch.stack(values) if values else x.new_empty(x.shape)

@@ -32,8 +32,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusion import checks
-from diffusion.checks import Level
+from diffusion import _checks
+from diffusion._checks import Level
 from diffusion.denoisers import Denoiser
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
@@ -52,7 +52,7 @@ class _ForeignDenoiser(Denoiser):
         inputs: dict[str, Any],
     ) -> None:
         self.model, self.inputs = model, inputs
-        self.shape = tuple(checks.whole("shape", size) for size in shape)
+        self.shape = tuple(_checks.whole("shape", size) for size in shape)
         if not self.shape:
             raise ValueError("shape must have at least one axis, got ()")
         self.dimension = math.prod(self.shape)
@@ -81,8 +81,8 @@ class _ForeignDenoiser(Denoiser):
         ValueError : x not (B, d) or not finite; sigma outside the range; a model that returns
             another shape, or numbers that are not finite.
         """
-        x = checks.points("x", x, dimension=self.dimension)
-        level = self._within(checks.noise_level(sigma, x))
+        x = _checks.points("x", x, dimension=self.dimension)
+        level = self._within(_checks.noise_level(sigma, x))
         with torch.set_grad_enabled(torch.is_grad_enabled() and x.requires_grad):
             images = x.to(self._dtype(x)).reshape(-1, *self.shape)
             mean = self._mean(images, level.squeeze(1))
@@ -208,10 +208,10 @@ class DiffusersDenoiser(_ForeignDenoiser):
         config = scheduler.config if hasattr(scheduler, "config") else None
         prediction = getattr(config, "prediction_type", None)
         if self._own:
-            checks.choice("prediction_type", prediction, PREDICTIONS[:2])  # type: ignore[arg-type]
+            _checks.choice("prediction_type", prediction, PREDICTIONS[:2])  # type: ignore[arg-type]
             noise_range = (float(config.sigma_min), float(config.sigma_max))  # type: ignore[union-attr]
         elif hasattr(scheduler, "alphas_cumprod"):
-            self._prediction = checks.choice("prediction_type", prediction, PREDICTIONS)  # type: ignore[arg-type]
+            self._prediction = _checks.choice("prediction_type", prediction, PREDICTIONS)  # type: ignore[arg-type]
             self._log_levels = _log_levels(scheduler.alphas_cumprod)
             noise_range = (float(self._log_levels[0].exp()), float(self._log_levels[-1].exp()))
         else:

@@ -21,7 +21,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from diffusion import checks
+from diffusion import _checks
 from diffusion.neighbours import nearest
 
 
@@ -49,7 +49,7 @@ def likelihood_dimension(data: Tensor, neighbours: int = 20) -> float:
     >>> round(likelihood_dimension(plane))
     2
     """
-    distances, _ = _around(data, checks.whole("neighbours", neighbours, low=3))
+    distances, _ = _around(data, _checks.whole("neighbours", neighbours, low=3))
     logs = np.log(distances[:, -1:] / distances[:, :-1])
     return float(1 / logs.mean()) if logs.any() else math.inf
 
@@ -80,7 +80,7 @@ def two_nn_dimension(data: Tensor, method: str = "fit", discard: float = 0.1) ->
     >>> round(two_nn_dimension(plane))
     2
     """
-    checks.choice("method", method, ("fit", "likelihood"))
+    _checks.choice("method", method, ("fit", "likelihood"))
     if not 0 <= discard < 1:
         raise ValueError(f"discard must lie in [0, 1), got {discard}")
     distances, _ = _around(data, 2)
@@ -121,7 +121,7 @@ def local_pca_dimension(data: Tensor, neighbours: int = 30, explained: float = 0
     """
     if not 0 < explained < 1:
         raise ValueError(f"explained must lie in (0, 1), got {explained}")
-    _, indices = _around(data, checks.whole("neighbours", neighbours, low=2))
+    _, indices = _around(data, _checks.whole("neighbours", neighbours, low=2))
     points = torch.as_tensor(data).numpy(force=True).astype(np.float64)
     counts = np.empty(len(points))
     for i, around in enumerate(indices):
@@ -149,7 +149,7 @@ def participation_ratio(data: Tensor) -> float:
     >>> participation_ratio([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     2.0
     """
-    points = checks.points("data", data).numpy(force=True).astype(np.float64)
+    points = _checks.points("data", data).numpy(force=True).astype(np.float64)
     if len(points) < 2 or not np.ptp(points, axis=0).any():
         raise ValueError(f"data must hold at least 2 different points, got {points.shape}")
     # tr² / |·|² of the covariance is that of the smaller Gram matrix: no spectrum is needed
@@ -162,7 +162,7 @@ def participation_ratio(data: Tensor) -> float:
 
 def _around(data: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Distances and indices (n, count) of the nearest other points."""
-    points = checks.points("data", data)
+    points = _checks.points("data", data)
     if len(points) <= count:
         raise ValueError(f"data must hold more than {count} points, got {len(points)}")
     array = points.numpy(force=True)

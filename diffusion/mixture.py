@@ -10,7 +10,7 @@ Mixture, weights π_k: with the responsibilities p_k = softmax(log π_k + log p_
 
     D = Σ_k p_k D_k,      ∂D/∂x = Σ_k p_k [∂D_k/∂x + (D_k − D)(D_k − D)ᵀ/σ²].
 
-Classes of one covariance are denoised by two matrix products (`diffusion.classes`).
+Classes of one covariance are denoised by two matrix products (`diffusion._class_means`).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import overload
 import torch
 from torch import Tensor
 
-from diffusion import checks
-from diffusion.checks import Level, Seed
-from diffusion.classes import ClassOfRow, SharedCovariance
+from diffusion import _checks
+from diffusion._checks import Level, Seed
+from diffusion._class_means import ClassOfRow, SharedCovariance
 from diffusion.denoisers import Denoiser, ExactDenoiser
 
 _NUMBERS = 2**22  # numbers of a block held at once
@@ -61,7 +61,7 @@ class GaussianMixtureDenoiser(ExactDenoiser):
     def __init__(
         self, means: Tensor, variances: float | Tensor, weights: Tensor | None = None
     ) -> None:
-        self.means = checks.points("means", means)
+        self.means = _checks.points("means", means)
         classes, self.dimension = self.means.shape
         if classes == 0:
             raise ValueError(f"means must hold at least one class, got {(0, self.dimension)}")
@@ -91,8 +91,8 @@ class GaussianMixtureDenoiser(ExactDenoiser):
         ValueError : x not (B, d) or not finite; sigma not positive or of another length.
         """
         if self._shared is not None:
-            x = checks.points("x", x, dimension=self.dimension).to(self.means)
-            return self._shared.mean(x, checks.noise_level(sigma, x).square())
+            x = _checks.points("x", x, dimension=self.dimension).to(self.means)
+            return self._shared.mean(x, _checks.noise_level(sigma, x).square())
         return torch.cat([(p.mass[:, :, None] * p.mean).sum(1) for p in self._posteriors(x, sigma)])
 
     def score(self, x: Tensor, sigma: Level) -> Tensor:
@@ -192,13 +192,13 @@ class GaussianMixtureDenoiser(ExactDenoiser):
         >>> bool(((points[:, 0] > 0) == (labels == 1)).all())
         True
         """
-        generator = checks.generator_from(seed, "draw", self.means.device)
-        count = checks.whole("count", count)
+        generator = _checks.generator_from(seed, "draw", self.means.device)
+        count = _checks.whole("count", count)
         shape = self.means.new_empty(count, self.dimension)
         labels = torch.multinomial(
             self.weights.to(generator.device), count, replacement=True, generator=generator
         ).to(self.means.device)
-        noise = checks.normal_like(shape, generator) * self._eigenvalues[labels].sqrt()
+        noise = _checks.normal_like(shape, generator) * self._eigenvalues[labels].sqrt()
         if self._basis is not None:
             for label in labels.unique():
                 noise[labels == label] = noise[labels == label] @ self._basis[label].mT
@@ -215,8 +215,8 @@ class GaussianMixtureDenoiser(ExactDenoiser):
 
     def _posteriors(self, x: Tensor, sigma: Level) -> Iterator[_Posterior]:
         """What is known of the clean point and its class, block of rows by block."""
-        x = checks.points("x", x, dimension=self.dimension).to(self.means)
-        variance = checks.noise_level(sigma, x).square()
+        x = _checks.points("x", x, dimension=self.dimension).to(self.means)
+        variance = _checks.noise_level(sigma, x).square()
         full = self._basis is not None
         size = max(1, _NUMBERS // (self.means.numel() * (self.dimension if full else 1)))
         for rows, v in zip(x.split(size), variance.split(size), strict=True):

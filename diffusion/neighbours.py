@@ -24,7 +24,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from diffusion import checks
+from diffusion import _checks
 
 _TREE = 20  # up to this dimension a tree finds neighbours faster than brute force
 
@@ -64,7 +64,7 @@ def neighbour_ratio(samples: Tensor, data: Tensor) -> Tensor:
     >>> neighbour_ratio(torch.tensor([[1.0]]), torch.tensor([[0.0], [0.0], [5.0]]))
     tensor([0.2500], dtype=torch.float64)
     """
-    data = checks.points("data", data).unique(dim=0)
+    data = _checks.points("data", data).unique(dim=0)
     near = neighbour_distances(samples, data, 2)
     return near[:, 0] / near[:, 1]
 
@@ -123,7 +123,7 @@ def calibrated_distance(
     """
     if not scale > 0:
         raise ValueError(f"scale must be positive, got {scale}")
-    near = neighbour_distances(samples, data, checks.whole("neighbours", neighbours, low=2))
+    near = neighbour_distances(samples, data, _checks.whole("neighbours", neighbours, low=2))
     usual = scale * near.mean(1)
     return torch.where(usual > 0, near[:, 0] / usual, 0.0)  # a copy of points that are repeated
 
@@ -164,7 +164,7 @@ def copy_fraction(
         raise ValueError("threshold must be a number, got NaN")
     rates, errors = [], []
     for name, value in (("samples", samples), ("held_out", held_out)):
-        value = checks.points(name, value)
+        value = _checks.points(name, value)
         if len(value) == 0:
             raise ValueError(f"{name} must hold at least one point, got {tuple(value.shape)}")
         rate = float((measure(value, data) < threshold).double().mean())
@@ -189,9 +189,9 @@ def neighbour_distances(samples: Tensor, data: Tensor, count: int) -> Tensor:
     >>> neighbour_distances(torch.zeros(1, 1), torch.tensor([[3.0], [-1.0]]), 2)
     tensor([[1., 3.]], dtype=torch.float64)
     """
-    data = checks.points("data", data)
-    samples = checks.points("samples", samples, dimension=data.shape[1])
-    if len(data) < checks.whole("count", count):
+    data = _checks.points("data", data)
+    samples = _checks.points("samples", samples, dimension=data.shape[1])
+    if len(data) < _checks.whole("count", count):
         raise ValueError(f"data must hold at least {count} different points, got {len(data)}")
     distances, _ = nearest(samples.numpy(force=True), data.numpy(force=True), count)
     return torch.from_numpy(distances)

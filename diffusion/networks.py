@@ -26,8 +26,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffusion import checks
-from diffusion.checks import Level
+from diffusion import _checks
+from diffusion._checks import Level
 from diffusion.denoisers import Denoiser
 
 _WAVES = 8  # sines and cosines of the noise level
@@ -85,9 +85,9 @@ class ResidualMLP(Network):
         seed: int | None = None,
     ) -> None:
         super().__init__()
-        self.dimension = checks.whole("dimension", dimension)
-        self.classes = checks.whole("classes", classes, low=0)
-        width, depth = checks.whole("width", width), checks.whole("depth", depth)
+        self.dimension = _checks.whole("dimension", dimension)
+        self.classes = _checks.whole("classes", classes, low=0)
+        width, depth = _checks.whole("width", width), _checks.whole("depth", depth)
         self.config = {
             "dimension": dimension,
             "width": width,
@@ -145,9 +145,9 @@ class UNet(Network):
         super().__init__()
         self.shape = _image_shape(shape)
         self.dimension = math.prod(self.shape)
-        self.classes = checks.whole("classes", classes, low=0)
-        levels = checks.whole("levels", levels)
-        if checks.whole("channels", channels) % 8:
+        self.classes = _checks.whole("classes", classes, low=0)
+        levels = _checks.whole("levels", levels)
+        if _checks.whole("channels", channels) % 8:
             raise ValueError(f"channels must be a multiple of 8, got {channels}")
         if min(self.shape[1:]) < 2**levels:
             raise ValueError(
@@ -239,12 +239,12 @@ class NetworkDenoiser(Denoiser):
             if dimension is None:
                 raise ValueError("mean must be given for a network without a dimension, got None")
             mean = torch.zeros(dimension)
-        row = checks.points("mean", torch.as_tensor(mean)[None], dimension=dimension)
+        row = _checks.points("mean", torch.as_tensor(mean)[None], dimension=dimension)
         self.dimension = row.shape[1]
         self.network, self.scale, self.levels, self.label = network, float(scale), levels, label
         self.mean = row[0].to(weight)
         self.classes = int(getattr(network, "classes", 0))
-        if label is not None and checks.whole("label", label, low=0) >= self.classes:
+        if label is not None and _checks.whole("label", label, low=0) >= self.classes:
             known = f"0 to {self.classes - 1}" if self.classes else "of a network that has them"
             raise ValueError(f"label must be a class {known}, got {label}")
 
@@ -277,8 +277,8 @@ class NetworkDenoiser(Denoiser):
 
     def _asked(self, x: Tensor, sigma: Level, labels: Tensor | None) -> Tensor:
         """The call; `labels`, one a row, come before the denoiser's own label."""
-        x = checks.points("x", x, dimension=self.dimension).to(self.mean)
-        column = checks.noise_level(sigma, x)
+        x = _checks.points("x", x, dimension=self.dimension).to(self.mean)
+        column = _checks.noise_level(sigma, x)
         level = float(sigma) if isinstance(sigma, int | float) else column.to(x)
         skip, out, into = preconditioning(level, self.scale)
         y = x - self.mean
@@ -406,7 +406,7 @@ class _ConvBlock(nn.Module):
 @contextmanager
 def _first_weights(seed: int | None) -> Iterator[None]:
     """The block in which weights are drawn: from `seed`, leaving torch's own stream alone."""
-    own = checks.generator_from(seed, "first weights").initial_seed()
+    own = _checks.generator_from(seed, "first weights").initial_seed()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(own)
         yield
@@ -419,7 +419,7 @@ def _zero(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
 
 
 def _image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    sizes = [checks.whole("shape", size) for size in shape]
+    sizes = [_checks.whole("shape", size) for size in shape]
     if len(sizes) not in (2, 3):
         raise ValueError(f"shape must be (height, width) or (channels, height, width), got {shape}")
     channels, height, width = [1, *sizes][-3:]

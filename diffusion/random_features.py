@@ -30,9 +30,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffusion import checks
-from diffusion.checks import Seed
-from diffusion.hermite import Activation, activation_from, coefficients
+from diffusion import _checks
+from diffusion._checks import Seed
+from diffusion._hermite import Activation, activation_from, coefficients
 from diffusion.mixture import GaussianMixtureDenoiser
 
 _ORDER, _NODES = 12, 40  # of the Hermite series and of its integrals
@@ -77,14 +77,14 @@ class RandomFeatureScore:
         activation: Activation = "tanh",
         seed: Seed = None,
     ) -> None:
-        self.features, self.dimension = checks.whole("p", p), checks.whole("d", d)
+        self.features, self.dimension = _checks.whole("p", p), _checks.whole("d", d)
         if not (math.isfinite(time) and time > 0):
             raise ValueError(f"time must be positive and finite, got {time}")
         self.time = float(time)
         self.activation = activation_from(activation)
-        self._generator = checks.generator_from(seed, "random_features")
+        self._generator = _checks.generator_from(seed, "random_features")
         empty = torch.empty(self.features, self.dimension, dtype=torch.float64)
-        self.first_layer = checks.normal_like(empty, self._generator)
+        self.first_layer = _checks.normal_like(empty, self._generator)
 
     @property
     def noise(self) -> float:
@@ -122,7 +122,7 @@ class RandomFeatureScore:
         if draws is None:
             averages = [self.average_over(data[rows]) for rows in classes]
         else:
-            count = checks.whole("draws", draws)
+            count = _checks.whole("draws", draws)
             averages = [self._finite(data[rows].repeat(count, 1)) for rows in classes]
         fractions = torch.tensor([len(rows) for rows in classes]).to(data) / len(data)
         U = sum(rho * u for rho, (u, _) in zip(fractions, averages, strict=True))
@@ -142,7 +142,7 @@ class RandomFeatureScore:
 
     def score(self, x: Tensor, readout: Tensor) -> Tensor:
         """s_A(x) of noised points x (B, d), with A/√p given, (d, p)."""
-        x = checks.points("x", x, dimension=self.dimension).to(self.first_layer)
+        x = _checks.points("x", x, dimension=self.dimension).to(self.first_layer)
         return self.activation(x @ self.first_layer.mT / self.dimension**0.5) @ readout.mT
 
     def average_over(self, data: Tensor) -> Averages:
@@ -195,7 +195,7 @@ class RandomFeatureScore:
         U = W.new_zeros(self.features, self.features)
         V = torch.zeros_like(W)
         for block in data.split(max(1, _NUMBERS // self.features)):
-            noise = checks.normal_like(block, self._generator)
+            noise = _checks.normal_like(block, self._generator)
             x = self.signal * block + self.noise**0.5 * noise
             sigma = self.activation(x @ W.mT / root)
             U.addmm_(sigma.mT, sigma)
@@ -358,12 +358,12 @@ class FeatureFlow:
 
 def _labelled(data: Tensor, labels: Tensor | None, dimension: int) -> tuple[Tensor, list[Tensor]]:
     """Points in float64, and the rows of each class."""
-    data = checks.points("data", data, dimension=dimension).detach().double()
+    data = _checks.points("data", data, dimension=dimension).detach().double()
     if len(data) == 0:
         raise ValueError(f"data must hold at least one point, got {tuple(data.shape)}")
     if labels is None:
         return data, [torch.arange(len(data))]
-    return data, checks.rows_of_classes(labels, len(data))
+    return data, _checks.rows_of_classes(labels, len(data))
 
 
 def _covariances(mixture: GaussianMixtureDenoiser) -> Tensor:

@@ -18,15 +18,16 @@ Hopfield update y ← (1 − η) y + η D(y).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from diffusion import checks
-from diffusion.checks import Seed
+from diffusion import _checks
+from diffusion._checks import Seed
+from diffusion.denoisers import DenoiserLike
 from diffusion.schedules import Schedule
 
 METHODS = ("euler", "heun", "sde", "stochastic-heun", "ancestral")
@@ -34,8 +35,6 @@ _LAST = 1e-3  # last positive noise level of a run to 0, in units of the first,
 _FINEST = 1e-2  # or this, if that is less
 _JUMPED = 1 + 1e-9  # the upper side of a jump of the denoiser
 _BELOW_WIDTH = 1e-3  # last positive level of `noise_levels`, in widths of the data
-
-DenoiserLike = Callable[[Tensor, Any], Tensor]
 
 
 @torch.no_grad()
@@ -87,9 +86,9 @@ def sample(
     >>> sample(EmpiricalDenoiser(data), torch.tensor([[0.3, 0.2]]), OU(), start=1.0)
     tensor([[1., 0.]])
     """
-    x = checks.points("x", x)
-    checks.choice("method", method, METHODS)
-    steps = checks.whole("steps", steps)
+    x = _checks.points("x", x)
+    _checks.choice("method", method, METHODS)
+    steps = _checks.whole("steps", steps)
     if levels is not None:
         if start is not None:
             raise ValueError(f"start must be left out where levels are given, got {start}")
@@ -107,7 +106,7 @@ def sample(
             "method 'ancestral' needs a denoiser with posterior_sample, "
             f"got {type(denoiser).__name__}; use method 'sde'"
         )
-    generator = checks.generator_from(seed, "sample", x.device)
+    generator = _checks.generator_from(seed, "sample", x.device)
     y = x / float(schedule.alpha(start))
     advance = _STEPS[method]
     for a, b in pairwise(path):
@@ -148,7 +147,7 @@ def noise_levels(
     for name, value in (("start", start), ("width", width)):
         if not 0 < value < math.inf:
             raise ValueError(f"{name} must be positive and finite, got {value}")
-    top, count = math.asinh(start / width), checks.whole("steps", steps, low=2) - 1
+    top, count = math.asinh(start / width), _checks.whole("steps", steps, low=2) - 1
     if any(math.isnan(jump) for jump in jumps):
         raise ValueError("jumps must be noise levels, got NaN")
     inner = [width * math.sinh(top * (1 - k / count)) for k in range(1, count)]
@@ -179,8 +178,8 @@ def noise_to(x: Tensor, schedule: Schedule, time: float, seed: Seed = None) -> T
     >>> noise_to(torch.zeros(1, 2), VE(), 0.0)
     tensor([[0., 0.]])
     """
-    x = checks.points("x", x)
-    noise = checks.normal_like(x, checks.generator_from(seed, "noise_to", x.device))
+    x = _checks.points("x", x)
+    noise = _checks.normal_like(x, _checks.generator_from(seed, "noise_to", x.device))
     return float(schedule.alpha(time)) * x + float(schedule.sigma(time)) * noise
 
 
@@ -218,8 +217,8 @@ def uturn(
     >>> uturn(EmpiricalDenoiser(data), data, VE(), time=0.1, seed=0)[:, 0]
     tensor([-1.,  1.])
     """
-    x = checks.points("x", x)
-    generator = checks.generator_from(seed, "uturn", x.device)
+    x = _checks.points("x", x)
+    generator = _checks.generator_from(seed, "uturn", x.device)
     noised = noise_to(x, schedule, time, generator)
     if not time > 0:
         raise ValueError(f"time must be above 0, got {time}")
@@ -275,7 +274,7 @@ def _stochastic_heun(
     if b == 0:
         return mean
     span = a**2 - b**2
-    noise = span**0.5 * checks.normal_like(y, generator)
+    noise = span**0.5 * _checks.normal_like(y, generator)
     drift = (mean - y) / a**2
     ahead = y + span * drift + noise
     return y + span * (drift + (denoiser(ahead, b) - ahead) / b**2) / 2 + noise
@@ -290,7 +289,7 @@ def _bridge(y: Tensor, clean: Tensor, a: float, b: float, generator: torch.Gener
     ratio = (b / a) ** 2
     if b == 0:
         return clean
-    return clean + ratio * (y - clean) + b * (1 - ratio) ** 0.5 * checks.normal_like(y, generator)
+    return clean + ratio * (y - clean) + b * (1 - ratio) ** 0.5 * _checks.normal_like(y, generator)
 
 
 _STEPS = {

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from diffusion import checkpoints, checks
+from diffusion import _checks, checkpoints
 from diffusion.networks import Network, NetworkDenoiser
 
 _ROWS = 128  # noised points of a step by default
@@ -103,7 +103,7 @@ class Trainer:
         self.levels = (options.levels[0] * self.scale, options.levels[1] * self.scale)
         self.validation = self._validation(held_out)
         self.optimizer = torch.optim.Adam(network.parameters(), options.rate, fused=True)
-        self.generator = checks.generator_from(options.seed, "train_denoiser", device)
+        self.generator = _checks.generator_from(options.seed, "train_denoiser", device)
         self.forward: Callable[..., Tensor] = torch.compile(network) if compile else network
         self.step, self.entries = 0, list[list[float]]()
         self.snapshots: dict[int, NetworkDenoiser] = {}
@@ -232,11 +232,11 @@ class Trainer:
         """Held-out points, noise levels and noise, the same at every mark."""
         if held_out is None:
             return None
-        x = checks.points("held_out", held_out, dimension=self.data.shape[1])
+        x = _checks.points("held_out", held_out, dimension=self.data.shape[1])
         if len(x) == 0:
             raise ValueError("held_out must hold at least one point, got none")
         x = ((x.to(self.data) - self.mean) / self.scale).repeat(_HELD_OUT_NOISE, 1)
-        generator = checks.generator_from(self.options.seed or 0, "held out")
+        generator = _checks.generator_from(self.options.seed or 0, "held out")
         place = torch.rand(len(x), 1, generator=generator, dtype=torch.float64)
         low, high = (math.log(level) for level in self.options.levels)
         noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)

@@ -24,9 +24,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from diffusion import checkpoints, checks
-from diffusion.checks import Level, Seed
-from diffusion.jacobians import DenoiserLike
+from diffusion import _checks, checkpoints
+from diffusion._checks import Level, Seed
+from diffusion.denoisers import DenoiserLike
 from diffusion.networks import ResidualMLP, UNet
 from diffusion.trainer import History, Options, Trainer, Training
 
@@ -102,11 +102,11 @@ def train_denoiser(
     >>> training.denoiser(data, sigma=0.5).shape, sorted(training.snapshots)
     (torch.Size([100, 2]), [10])
     """
-    data = checks.points("data", data)
-    checks.choice("weighting", weighting, WEIGHTINGS)
+    data = _checks.points("data", data)
+    _checks.choice("weighting", weighting, WEIGHTINGS)
     place = _device(device)
-    steps = checks.whole("steps", steps)
-    if batch is not None and checks.whole("batch", batch) > len(data):
+    steps = _checks.whole("steps", steps)
+    if batch is not None and _checks.whole("batch", batch) > len(data):
         raise ValueError(
             f"batch must be at most the {len(data)} points of data, got {batch}; leave it out "
             "to see each more than once a step"
@@ -122,7 +122,7 @@ def train_denoiser(
     if wrong:
         raise ValueError(f"snapshots must be steps 0 to {steps}, got {wrong}")
     if seed is not None:
-        checks.whole("seed", seed, low=0)
+        _checks.whole("seed", seed, low=0)
     marks = {round(steps * k / _MARKS) for k in range(1, _MARKS + 1)} - {0}
     options = Options(
         steps=steps,
@@ -179,13 +179,13 @@ def denoising_error(
     >>> bool(abs(error.mean() - 0.5) < 0.02)
     True
     """
-    points = checks.points("points", points)
-    level = checks.noise_level(sigma, points)
-    generator = checks.generator_from(seed, "denoising_error", points.device)
+    points = _checks.points("points", points)
+    level = _checks.noise_level(sigma, points)
+    generator = _checks.generator_from(seed, "denoising_error", points.device)
     total = points.new_zeros(len(points))
-    draws = checks.whole("draws", draws)
+    draws = _checks.whole("draws", draws)
     for _ in range(draws):
-        noised = points + level.to(points) * checks.normal_like(points, generator)
+        noised = points + level.to(points) * _checks.normal_like(points, generator)
         found = denoiser(noised, level.squeeze(1).to(points.dtype)).to(points)
         total += (found - points).square().mean(1)
     return total / draws
@@ -194,7 +194,7 @@ def denoising_error(
 def _device(device: str) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    checks.choice("device", str(device).split(":")[0], DEVICES)
+    _checks.choice("device", str(device).split(":")[0], DEVICES)
     if str(device).startswith("cuda") and not torch.cuda.is_available():
         raise ValueError(f"device must be 'cpu' or 'auto' where there is no GPU, got {device!r}")
     return torch.device(device)
@@ -219,7 +219,7 @@ def _network(
     wanted = 0 if labels is None else int(labels.max()) + 1
     d = data.shape[1]
     if isinstance(network, str):
-        checks.choice("network", network, ("mlp", "unet"))
+        _checks.choice("network", network, ("mlp", "unet"))
         if network == "mlp":
             return ResidualMLP(d, classes=wanted, seed=seed)
         side = math.isqrt(d)

@@ -11,6 +11,7 @@ from hopfield.couplings import (
 )
 from hopfield.dense import DenseMemory
 from hopfield.dreams import daydream, unlearn
+from hopfield.history import History, TrainingResult
 from hopfield.network import HopfieldNetwork, stabilities
 from hopfield.noise import FixedPoint, Kawasaki, NoiseStructure, Thermal, Uniform, noise_structure
 from hopfield.patterns import (
@@ -20,7 +21,6 @@ from hopfield.patterns import (
     overlap,
     random_patterns,
 )
-from hopfield.record import History, TrainingResult
 from hopfield.relaxation import Relaxation
 from hopfield.training import symmetric_perceptron, train_with_noise
 

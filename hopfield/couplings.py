@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hopfield import checks
+from hopfield import _checks
 
 _GAP = 1e-8  # relative distance of a margin from its upper bound, at which it is maximal
 _SWEEPS = 20_000  # of the dual ascent; random patterns at 1.5N need about 3000
@@ -40,7 +40,7 @@ def hebbian(patterns: Tensor) -> Tensor:
     tensor([[ 0.0000, -0.5000],
             [-0.5000,  0.0000]])
     """
-    patterns = checks.stored("patterns", patterns, binary=True)
+    patterns = _checks.stored("patterns", patterns, binary=True)
     couplings = patterns.T @ patterns / patterns.shape[1]
     return couplings.fill_diagonal_(0.0)
 
@@ -73,7 +73,7 @@ def pseudo_inverse(patterns: Tensor) -> Tensor:
     >>> bool((stabilities(pseudo_inverse(xi), xi) > 0).all())
     True
     """
-    patterns = checks.stored("patterns", patterns, binary=True)
+    patterns = _checks.stored("patterns", patterns, binary=True)
     _, basis = _span(patterns)
     projector = basis.T @ basis
     # Σ_{j≠i} 𝒫_ij² = 𝒫_ii(1 − 𝒫_ii): where 𝒫_ii = 1 the row is rounding noise, which
@@ -110,7 +110,7 @@ def storkey(patterns: Tensor) -> Tensor:
     >>> bool((stabilities(storkey(xi), xi) > 0).all())
     True
     """
-    patterns = checks.stored("patterns", patterns, binary=True)
+    patterns = _checks.stored("patterns", patterns, binary=True)
     size = patterns.shape[1]
     couplings = patterns.new_zeros(size, size)
     for x in patterns:
@@ -148,8 +148,8 @@ def dreaming_kernel(patterns: Tensor, time: float) -> Tensor:
     >>> bool(torch.equal(dreaming_kernel(xi, 0.0), hebbian(xi)))
     True
     """
-    patterns = checks.stored("patterns", patterns, binary=True)
-    time = checks.number("time", time, low=0)
+    patterns = _checks.stored("patterns", patterns, binary=True)
+    time = _checks.number("time", time, low=0)
     epsilon = torch.finfo(patterns.dtype).eps
     if time * epsilon > 1:  # the two differ by 1/t
         return pseudo_inverse(patterns)
@@ -197,15 +197,15 @@ def max_margin(patterns: Tensor) -> Tensor:
     >>> bool((gain > -1e-7).all())
     True
     """
-    from hopfield import training_kernels  # numba is needed, and loaded, only here
+    from hopfield import _training_kernels  # numba is needed, and loaded, only here
 
-    patterns = checks.stored("patterns", patterns, binary=True)
+    patterns = _checks.stored("patterns", patterns, binary=True)
     rows = patterns.to("cpu", torch.float64).contiguous()
     count, size = rows.shape
     multipliers = torch.zeros(size, count, dtype=torch.float64)
     lower, upper = torch.zeros(2, size, dtype=torch.float64)
     if size > 1:  # a single spin has no couplings, and a margin of zero
-        training_kernels.ascend(
+        _training_kernels.ascend(
             rows.numpy(),
             (rows @ rows.T).numpy(),
             _GAP,
@@ -254,8 +254,8 @@ def paramagnetic_unlearning(couplings: Tensor, rate: float, beta: float) -> Tens
     >>> bool(stabilities(unlearned, xi).min() > stabilities(hebbian(xi), xi).min())
     True
     """
-    couplings = checks.symmetric("couplings", couplings)
-    rate, beta = checks.positive("rate", rate), checks.positive("beta", beta)
+    couplings = _checks.symmetric("couplings", couplings)
+    rate, beta = _checks.positive("rate", rate), _checks.positive("beta", beta)
     largest = float(torch.linalg.eigvalsh(couplings)[-1])
     if beta * largest >= 1:
         raise ValueError(f"beta must lie below 1/λ_max = {1 / largest:g}, got {beta}")

@@ -35,8 +35,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hopfield import checks
-from hopfield.checks import Seed
+from hopfield import _checks
+from hopfield._checks import Seed
 from hopfield.relaxation import Relaxation, fixed_point, synchronous
 
 _ROWS = 1024  # states worked on at once
@@ -81,12 +81,12 @@ class DenseMemory:
         states: str = "real",
         norm_correction: bool = True,
     ) -> None:
-        self.states = checks.choice("states", states, ("real", "binary"))
-        self.interaction = checks.choice("interaction", interaction, ("exponential", "polynomial"))
-        self.patterns = checks.stored("patterns", patterns, binary=states == "binary")
+        self.states = _checks.choice("states", states, ("real", "binary"))
+        self.interaction = _checks.choice("interaction", interaction, ("exponential", "polynomial"))
+        self.patterns = _checks.stored("patterns", patterns, binary=states == "binary")
         self.patterns = self.patterns.detach()
-        self.beta = checks.positive("beta", beta)
-        self.degree = checks.whole("degree", degree, low=2)
+        self.beta = _checks.positive("beta", beta)
+        self.degree = _checks.whole("degree", degree, low=2)
         if not math.isfinite(2 * self.beta * max(self._largest_norm, 1)):
             raise ValueError(f"beta must leave β|ξ|² finite, got {beta:g}")
         if self.degree > _LARGEST_DEGREE:
@@ -177,20 +177,20 @@ class DenseMemory:
         """
         given = self._states(states)
         allowed = ("synchronous",) if self.states == "real" else ("asynchronous", "synchronous")
-        dynamics = checks.choice("dynamics", dynamics or allowed[0], allowed)
-        max_sweeps = checks.whole("max_sweeps", max_sweeps, low=0)
-        tolerance = checks.number("tolerance", tolerance, low=0)
+        dynamics = _checks.choice("dynamics", dynamics or allowed[0], allowed)
+        max_sweeps = _checks.whole("max_sweeps", max_sweeps, low=0)
+        tolerance = _checks.number("tolerance", tolerance, low=0)
         with torch.no_grad():
             if self.states == "real":
                 return fixed_point(self.step, given, max_sweeps, tolerance)
             if dynamics == "synchronous":
                 return synchronous(self.step, given, max_sweeps)
-            return self._compiled(given, max_sweeps, checks.generator_from(seed, "relax"))
+            return self._compiled(given, max_sweeps, _checks.generator_from(seed, "relax"))
 
     # ---------------------------------------------------------------- inside
 
     def _states(self, states: Tensor) -> Tensor:
-        check = checks.spins if self.states == "binary" else checks.matrix
+        check = _checks.spins if self.states == "binary" else _checks.matrix
         return check("states", states, columns=self.size).to(self.patterns)
 
     @property
@@ -307,7 +307,7 @@ class DenseMemory:
 
     def _compiled(self, states: Tensor, sweeps: int, generator: torch.Generator) -> Relaxation:
         """Asynchronous relaxation in compiled loops, on the CPU."""
-        from hopfield import kernels  # numba is needed, and loaded, only here
+        from hopfield import _kernels  # numba is needed, and loaded, only here
 
         spins = states.to("cpu", torch.int64)
         patterns = self.patterns.to("cpu", torch.int64)
@@ -324,7 +324,7 @@ class DenseMemory:
         made = torch.zeros(len(spins), dtype=torch.int64)
         converged = torch.zeros(len(spins), dtype=torch.bool)
         seeds = torch.randint(2**62, (len(spins),), generator=generator).numpy()
-        kernels.relax_dense(
+        _kernels.relax_dense(
             sites.numpy(),
             table,
             exponential,

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hopfield import checks, record
-from hopfield.checks import Seed
+from hopfield import _checks, history
+from hopfield._checks import Seed
 from hopfield.couplings import hebbian
-from hopfield.record import Run, TrainingResult
+from hopfield.history import Run, TrainingResult
 
 _MAX_SWEEPS = 100  # of a dream; symmetric couplings settle in about ten
 
@@ -76,29 +76,29 @@ def unlearn(
     >>> float(result.history.satisfied_patterns[-1])
     1.0
     """
-    from hopfield import training_kernels  # numba is needed, and loaded, only here
+    from hopfield import _training_kernels  # numba is needed, and loaded, only here
 
-    steps = checks.whole("steps", steps, low=0)
-    rate = checks.positive("rate", rate)
-    batch = checks.whole("batch", batch)
-    max_sweeps = checks.whole("max_sweeps", max_sweeps)
-    couplings = checks.square("couplings", couplings)
+    steps = _checks.whole("steps", steps, low=0)
+    rate = _checks.positive("rate", rate)
+    batch = _checks.whole("batch", batch)
+    max_sweeps = _checks.whole("max_sweeps", max_sweeps)
+    couplings = _checks.square("couplings", couplings)
     if patterns is not None:
-        patterns = checks.stored("patterns", patterns, binary=True, columns=len(couplings))
+        patterns = _checks.stored("patterns", patterns, binary=True, columns=len(couplings))
     run = Run(couplings, rate, patterns, retrieval, seed, replicas=batch)
     nothing = np.empty((0, len(couplings)))
 
     def advance(first: int, last: int) -> int:
         dreams = last - first
         if batch == 1:
-            return training_kernels.dream(
+            return _training_kernels.dream(
                 run.columns, nothing, dreams, rate, run.tie, max_sweeps, run.orders[0], run.streams
             )
-        return training_kernels.dream_together(
+        return _training_kernels.dream_together(
             run.columns, dreams, rate, run.tie, max_sweeps, run.orders, run.streams
         )
 
-    return run.follow(advance, record.checkpoints(steps, checkpoints, batch))
+    return run.follow(advance, history.checkpoints(steps, checkpoints, batch))
 
 
 def daydream(
@@ -140,17 +140,17 @@ def daydream(
     >>> float(daydream(xi, steps=10_000, seed=0).history.satisfied_patterns[-1])
     1.0
     """
-    from hopfield import training_kernels  # numba is needed, and loaded, only here
+    from hopfield import _training_kernels  # numba is needed, and loaded, only here
 
-    patterns = checks.stored("patterns", patterns, binary=True)
-    steps = checks.whole("steps", steps, low=0)
-    rate = checks.positive("rate", rate)
+    patterns = _checks.stored("patterns", patterns, binary=True)
+    steps = _checks.whole("steps", steps, low=0)
+    rate = _checks.positive("rate", rate)
     start = hebbian(patterns) if couplings is None else couplings
     run = Run(start, rate, patterns, retrieval, seed)
     known = patterns.to("cpu", torch.float64).contiguous().numpy()
 
     def advance(first: int, last: int) -> int:
-        return training_kernels.dream(
+        return _training_kernels.dream(
             run.columns,
             known,
             last - first,
@@ -161,4 +161,4 @@ def daydream(
             run.streams,
         )
 
-    return run.follow(advance, record.checkpoints(steps, checkpoints))
+    return run.follow(advance, history.checkpoints(steps, checkpoints))

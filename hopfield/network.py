@@ -14,8 +14,8 @@ import math
 import torch
 from torch import Tensor
 
-from hopfield import checks
-from hopfield.checks import Seed
+from hopfield import _checks
+from hopfield._checks import Seed
 from hopfield.relaxation import Relaxation, synchronous
 
 
@@ -45,8 +45,8 @@ def stabilities(couplings: Tensor, patterns: Tensor) -> Tensor:
     >>> bool((stabilities(pseudo_inverse(xi), xi) > 0).all())
     True
     """
-    couplings = checks.square("couplings", couplings)
-    patterns = checks.spins("patterns", patterns, columns=len(couplings)).to(couplings.dtype)
+    couplings = _checks.square("couplings", couplings)
+    patterns = _checks.spins("patterns", patterns, columns=len(couplings)).to(couplings.dtype)
     norms = row_norms(couplings)
     scale = torch.where(norms > 0, norms, torch.ones_like(norms))
     return patterns * (patterns @ couplings.T) / scale
@@ -86,7 +86,7 @@ class HopfieldNetwork:
     """
 
     def __init__(self, couplings: Tensor) -> None:
-        self.couplings = checks.square("couplings", couplings).detach()
+        self.couplings = _checks.square("couplings", couplings).detach()
 
     @property
     def size(self) -> int:
@@ -108,7 +108,7 @@ class HopfieldNetwork:
 
     def step(self, states: Tensor) -> Tensor:
         """One synchronous update S_i ← sign(h_i), ties keep the spin; (B, N)."""
-        given = checks.spins("states", states, columns=self.size)
+        given = _checks.spins("states", states, columns=self.size)
         return self._step(given.to(self.couplings), self._tie(self.couplings)).to(given)
 
     def relax(
@@ -140,11 +140,11 @@ class HopfieldNetwork:
         ValueError : states that are not (B, N) spins, a negative temperature, an unknown
             dynamics.
         """
-        given = checks.spins("states", states, columns=self.size).detach()
-        checks.choice("dynamics", dynamics, ("asynchronous", "synchronous"))
-        checks.number("temperature", temperature, low=0)
-        max_sweeps = checks.whole("max_sweeps", max_sweeps, low=0)
-        generator = checks.generator_from(seed, "relax", given.device)
+        given = _checks.spins("states", states, columns=self.size).detach()
+        _checks.choice("dynamics", dynamics, ("asynchronous", "synchronous"))
+        _checks.number("temperature", temperature, low=0)
+        max_sweeps = _checks.whole("max_sweeps", max_sweeps, low=0)
+        generator = _checks.generator_from(seed, "relax", given.device)
         if dynamics == "synchronous":
             result = self._synchronous(given, temperature, max_sweeps, generator)
         elif given.device.type == "cpu":
@@ -154,7 +154,7 @@ class HopfieldNetwork:
         return Relaxation(result.states.to(given), result.converged, result.sweeps, result.cycles)
 
     def _spins(self, states: Tensor) -> Tensor:
-        return checks.spins("states", states, columns=self.size).to(self.couplings)
+        return _checks.spins("states", states, columns=self.size).to(self.couplings)
 
     @staticmethod
     def _tie(couplings: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ class HopfieldNetwork:
         self, states: Tensor, temperature: float, sweeps: int, generator: torch.Generator
     ) -> Relaxation:
         """One replica a thread, incremental fields, in float64."""
-        from hopfield import kernels  # numba is needed, and loaded, only here
+        from hopfield import _kernels  # numba is needed, and loaded, only here
 
         couplings = self.couplings.to("cpu", torch.float64)
         spins = states.to(torch.float64, copy=True).contiguous()
@@ -190,13 +190,13 @@ class HopfieldNetwork:
         columns = couplings.T.contiguous().numpy()
         seeds = torch.randint(2**62, (len(spins),), generator=generator).numpy()
         if temperature > 0:
-            kernels.glauber(
+            _kernels.glauber(
                 columns, spins.numpy(), fields.numpy(), seeds, float(temperature), sweeps
             )
             return _thermal(spins, sweeps)
         made = torch.zeros(len(spins), dtype=torch.int64)
         converged = torch.zeros(len(spins), dtype=torch.bool)
-        kernels.relax(
+        _kernels.relax(
             columns,
             self._tie(self.couplings).to(couplings).numpy(),
             spins.numpy(),

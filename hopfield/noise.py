@@ -23,8 +23,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hopfield import checks
-from hopfield.checks import Seed
+from hopfield import _checks
+from hopfield._checks import Seed
 from hopfield.network import HopfieldNetwork, row_norms, stabilities
 from hopfield.patterns import flip_spins
 
@@ -49,9 +49,9 @@ class Uniform:
         self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
     ) -> Tensor:
         """States (B, N) around `targets` (B, N) at mean `overlap`, in [0, 1]."""
-        targets = checks.spins("targets", targets, columns=len(couplings))
-        checks.number("overlap", overlap, low=0, high=1)
-        generator = checks.generator_from(seed, "training noise", targets.device)
+        targets = _checks.spins("targets", targets, columns=len(couplings))
+        _checks.number("overlap", overlap, low=0, high=1)
+        generator = _checks.generator_from(seed, "training noise", targets.device)
         kept = torch.rand(targets.shape, generator=generator, device=generator.device)
         return torch.where(kept.to(targets.device) < (1 + overlap) / 2, targets, -targets)
 
@@ -84,13 +84,13 @@ class FixedPoint:
 
     def __post_init__(self) -> None:
         _check_landscape(self.landscape)
-        checks.whole("max_sweeps", self.max_sweeps)
+        _checks.whole("max_sweeps", self.max_sweeps)
 
     def __call__(
         self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
     ) -> Tensor:
         """States (B, N) reached from `overlap`, in [0, 1], with `targets` (B, N)."""
-        generator = checks.generator_from(seed, "training noise")
+        generator = _checks.generator_from(seed, "training noise")
         network = HopfieldNetwork(_landscape(couplings, self.landscape))
         start = Uniform()(network.couplings, targets, overlap, generator)
         return network.relax(start, max_sweeps=self.max_sweeps, seed=generator).states
@@ -125,14 +125,14 @@ class Thermal:
 
     def __post_init__(self) -> None:
         _check_landscape(self.landscape)
-        checks.positive("temperature", self.temperature)
-        checks.whole("sweeps", self.sweeps)
+        _checks.positive("temperature", self.temperature)
+        _checks.whole("sweeps", self.sweeps)
 
     def __call__(
         self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
     ) -> Tensor:
         """States (B, N) started at `overlap`, in [0, 1], with `targets` (B, N)."""
-        generator = checks.generator_from(seed, "training noise")
+        generator = _checks.generator_from(seed, "training noise")
         network = HopfieldNetwork(_landscape(couplings, self.landscape))
         start = Uniform()(network.couplings, targets, overlap, generator)
         return network.relax(
@@ -170,21 +170,21 @@ class Kawasaki:
 
     def __post_init__(self) -> None:
         _check_landscape(self.landscape)
-        checks.positive("temperature", self.temperature)
-        checks.whole("sweeps", self.sweeps)
+        _checks.positive("temperature", self.temperature)
+        _checks.whole("sweeps", self.sweeps)
 
     def __call__(
         self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
     ) -> Tensor:
         """States (B, N) at exactly `overlap`, in [0, 1], with `targets` (B, N)."""
-        from hopfield import kernels  # numba is needed, and loaded, only here
+        from hopfield import _kernels  # numba is needed, and loaded, only here
 
         landscape = _landscape(couplings, self.landscape).to("cpu", torch.float64)
-        targets = checks.spins("targets", targets, columns=len(landscape))
-        checks.number("overlap", overlap, low=0, high=1)
-        generator = checks.generator_from(seed, "training noise")
+        targets = _checks.spins("targets", targets, columns=len(landscape))
+        _checks.number("overlap", overlap, low=0, high=1)
+        generator = _checks.generator_from(seed, "training noise")
         spins = flip_spins(targets.to("cpu", torch.float64), overlap, generator).contiguous()
-        kernels.kawasaki(
+        _kernels.kawasaki(
             landscape.T.contiguous().numpy(),
             targets.to("cpu", torch.float64).contiguous().numpy(),
             spins.numpy(),
@@ -199,13 +199,13 @@ class Kawasaki:
 def _landscape(couplings: Tensor, frozen: Tensor | None) -> Tensor:
     """The couplings (N, N) that states move in: the frozen ones if there are some."""
     if frozen is None:
-        return checks.square("couplings", couplings)
-    return checks.square("landscape", frozen)
+        return _checks.square("couplings", couplings)
+    return _checks.square("landscape", frozen)
 
 
 def _check_landscape(landscape: Tensor | None) -> None:
     if landscape is not None:
-        checks.square("landscape", landscape)
+        _checks.square("landscape", landscape)
 
 
 @dataclass(frozen=True)
@@ -270,15 +270,15 @@ def noise_structure(
     True
     """
     network = HopfieldNetwork(couplings)
-    patterns = checks.stored("patterns", patterns, binary=True).to(network.couplings)
+    patterns = _checks.stored("patterns", patterns, binary=True).to(network.couplings)
     delta = stabilities(network.couplings, patterns)
-    states = checks.spins("states", states, columns=network.size).to(network.couplings)
+    states = _checks.spins("states", states, columns=network.size).to(network.couplings)
     norms = row_norms(network.couplings)
     if not (norms > 0).all():
         raise ValueError(
             f"couplings must have no empty row, got {int((norms == 0).sum())} rows of norm 0"
         )
-    near = delta.abs() < checks.positive("window", window)
+    near = delta.abs() < _checks.positive("window", window)
     count = int(near.sum())
     if count < 2 or delta[near].min() == delta[near].max():
         raise ValueError(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hopfield import checks
-from hopfield.checks import Seed
+from hopfield import _checks
+from hopfield._checks import Seed
 
 
 def random_patterns(
@@ -41,8 +41,8 @@ def random_patterns(
     >>> random_patterns(2, 5, seed=0).shape
     torch.Size([2, 5])
     """
-    P, N = checks.whole("P", P), checks.whole("N", N)
-    generator = checks.generator_from(seed, "random_patterns", device)
+    P, N = _checks.whole("P", P), _checks.whole("N", N)
+    generator = _checks.generator_from(seed, "random_patterns", device)
     bits = torch.randint(2, (P, N), generator=generator, device=generator.device)
     return (2 * bits - 1).to(dtype=dtype, device=device)
 
@@ -80,9 +80,9 @@ def clustered_patterns(
     >>> bool((xi[0] * xi[1]).mean() > 0.7)
     True
     """
-    per_cluster = checks.whole("per_cluster", per_cluster)
-    checks.number("overlap", overlap, low=0, high=1)
-    generator = checks.generator_from(seed, "clustered_patterns")
+    per_cluster = _checks.whole("per_cluster", per_cluster)
+    _checks.number("overlap", overlap, low=0, high=1)
+    generator = _checks.generator_from(seed, "clustered_patterns")
     centres = random_patterns(clusters, N, generator, dtype=dtype)
     members = centres.repeat_interleave(per_cluster, dim=0)
     flips = torch.rand(members.shape, generator=generator) < (1 - overlap) / 2
@@ -112,7 +112,7 @@ def binarize(data: Tensor, threshold: float | Tensor | None = None) -> Tensor:
     tensor([[-1.,  1.],
             [ 1., -1.]])
     """
-    values = checks.stored("data", data, binary=False)
+    values = _checks.stored("data", data, binary=False)
     cut = values.mean(0) if threshold is None else torch.as_tensor(threshold).to(values)
     if cut.ndim > 1 or cut.numel() not in (1, values.shape[1]):
         raise ValueError(
@@ -182,9 +182,9 @@ def flip_spins(patterns: Tensor, overlap: float, seed: Seed = None) -> Tensor:
     >>> overlap(flip_spins(xi, 0.6, seed=1), xi)
     tensor([0.6000, 0.6000, 0.6000], dtype=torch.float64)
     """
-    patterns = checks.spins("patterns", patterns)
-    checks.number("overlap", overlap, low=-1, high=1)
-    generator = checks.generator_from(seed, "flip_spins", patterns.device)
+    patterns = _checks.spins("patterns", patterns)
+    _checks.number("overlap", overlap, low=-1, high=1)
+    generator = _checks.generator_from(seed, "flip_spins", patterns.device)
     flips = round((1 - overlap) * patterns.shape[1] / 2)
     if flips == 0:
         return patterns.clone()

@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hopfield import checks, record
-from hopfield.checks import Seed
+from hopfield import _checks, history
+from hopfield._checks import Seed
 from hopfield.couplings import hebbian
+from hopfield.history import Advance, Array, Run, TrainingResult
 from hopfield.noise import FixedPoint, Kawasaki, Noise, Thermal, Uniform
-from hopfield.record import Advance, Array, Run, TrainingResult
 
 _WORDS: dict[str, Noise] = {
     "uniform": Uniform(),
@@ -95,9 +95,9 @@ def train_with_noise(
     >>> bool(result.history.satisfied_sites[-1] > result.history.satisfied_sites[0])
     True
     """
-    patterns = checks.stored("patterns", patterns, binary=True)
-    overlap = checks.number("overlap", overlap, low=0, high=1)
-    steps = checks.whole("steps", steps, low=0)
+    patterns = _checks.stored("patterns", patterns, binary=True)
+    overlap = _checks.number("overlap", overlap, low=0, high=1)
+    steps = _checks.whole("steps", steps, low=0)
     rates = _rates(rate, steps)
     if symmetric and normalize:
         raise ValueError(
@@ -117,7 +117,7 @@ def train_with_noise(
     ours = isinstance(source, Uniform | FixedPoint | Thermal | Kawasaki)
     make = _compiled if ours else _interpreted
     advance = make(run, known, source, overlap, rates, (bool(symmetric), bool(normalize)))
-    return run.follow(advance, record.checkpoints(steps, checkpoints))
+    return run.follow(advance, history.checkpoints(steps, checkpoints))
 
 
 def symmetric_perceptron(
@@ -161,14 +161,14 @@ def symmetric_perceptron(
     >>> bool(result.history.min_stability[-1] >= 1.0)
     True
     """
-    patterns = checks.stored("patterns", patterns, binary=True)
-    margin = checks.number("margin", margin, low=0)
-    steps = checks.whole("steps", steps, low=0)
-    rate = checks.positive("rate", rate)
+    patterns = _checks.stored("patterns", patterns, binary=True)
+    margin = _checks.number("margin", margin, low=0)
+    steps = _checks.whole("steps", steps, low=0)
+    rate = _checks.positive("rate", rate)
     start = hebbian(patterns) if couplings is None else couplings
     run = Run(start, rate, patterns, retrieval, seed=0)
     known, rows = patterns.to("cpu", torch.float64), run.couplings
-    marks = record.checkpoints(steps, checkpoints)
+    marks = history.checkpoints(steps, checkpoints)
     for step in range(steps + 1):
         norms = rows.norm(dim=1)
         # An empty row has no stability at all: it is learned like one that is wrong.
@@ -188,14 +188,16 @@ def _compiled(
     run: Run, patterns: Tensor, source: Any, overlap: float, rates: Array, flags: tuple[bool, bool]
 ) -> Advance:
     """Training on one of our own sources, whole chunks of steps at a time."""
-    from hopfield import training_kernels as kernels  # numba is needed, and loaded, only here
+    from hopfield import _training_kernels  # numba is needed and loaded, only here
 
-    kind, temperature, sweeps = kernels.UNIFORM, 0.0, 0
+    kind, temperature, sweeps = _training_kernels.UNIFORM, 0.0, 0
     landscape = None if isinstance(source, Uniform) else source.landscape
     if isinstance(source, FixedPoint):
-        kind, sweeps = kernels.FIXED_POINT, source.max_sweeps
+        kind, sweeps = _training_kernels.FIXED_POINT, source.max_sweeps
     elif isinstance(source, Thermal | Kawasaki):
-        kind = kernels.THERMAL if isinstance(source, Thermal) else kernels.KAWASAKI
+        kind = (
+            _training_kernels.THERMAL if isinstance(source, Thermal) else _training_kernels.KAWASAKI
+        )
         temperature, sweeps = float(source.temperature), source.sweeps
     norm2 = np.full(2, (run.columns**2).sum())
     if landscape is None and temperature > 0 and norm2[1] == 0:
@@ -205,11 +207,11 @@ def _compiled(
         )
     tie, frozen = run.tie, np.empty((0, 0))
     if landscape is not None:
-        rows = record.zero_diagonal("landscape", landscape, len(tie))
-        tie, frozen = np.maximum(tie, record.tie(rows, 0.0)), rows.T.contiguous().numpy()
+        rows = history.zero_diagonal("landscape", landscape, len(tie))
+        tie, frozen = np.maximum(tie, history.tie(rows, 0.0)), rows.T.contiguous().numpy()
 
     def advance(first: int, last: int) -> int:
-        return kernels.train(
+        return _training_kernels.train(
             run.columns,
             patterns.numpy(),
             frozen,
@@ -237,7 +239,7 @@ def _interpreted(
     flags: tuple[bool, bool],
 ) -> Advance:
     """Training on a user's source, one call a step."""
-    from hopfield import training_kernels as kernels  # numba is needed, and loaded, only here
+    from hopfield import _training_kernels  # numba is needed and loaded, only here
 
     size, norm2 = len(run.columns), np.zeros(2)
 
@@ -245,12 +247,14 @@ def _interpreted(
         for rate in rates[first:last]:
             target = patterns[torch.randint(len(patterns), (1,), generator=run.generator)]
             made = source(run.couplings, target, overlap, run.generator)
-            state = checks.spins("noise(…)", made, columns=size).to("cpu", torch.float64)
+            state = _checks.spins("noise(…)", made, columns=size).to("cpu", torch.float64)
             if len(state) != 1:
                 raise ValueError(f"noise(…) must have shape (1, {size}), got {tuple(state.shape)}")
             fields = (run.couplings @ state[0]).numpy()
             s, amount = state[0].numpy(), rate / size
-            kernels.learn(run.columns, target[0].numpy(), s, fields, run.tie, amount, *flags, norm2)
+            _training_kernels.learn(
+                run.columns, target[0].numpy(), s, fields, run.tie, amount, *flags, norm2
+            )
         return 0
 
     return advance
@@ -258,7 +262,7 @@ def _interpreted(
 
 def _source(noise: str | Noise) -> Noise:
     if isinstance(noise, str):
-        return _WORDS[checks.choice("noise", noise, tuple(_WORDS))]
+        return _WORDS[_checks.choice("noise", noise, tuple(_WORDS))]
     if not callable(noise):
         words = ", ".join(repr(word) for word in _WORDS)
         raise ValueError(f"noise must be one of {words} or a callable, got {noise!r}")
@@ -270,5 +274,5 @@ def _rates(rate: float | Sequence[float], steps: int) -> Array:
     given = list(np.atleast_1d(np.asarray(rate, dtype=float)))
     if not given:
         raise ValueError("rate must be a number or a sequence of at least one, got an empty one")
-    shares = np.array([checks.positive("rate", value) for value in given])
+    shares = np.array([_checks.positive("rate", value) for value in given])
     return shares[np.arange(steps) * len(shares) // max(steps, 1)]

@@ -22,17 +22,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.results import Study, estimate
-from bridges.study import Findings, Run, study_command
+from bridges.estimates import estimate
+from bridges.study import figures, options
+from bridges.study.command import Run, study_command
+from bridges.study.report import Findings
+from bridges.study.results import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy import ndarray
     from torch import Tensor
 
-    from bridges.graph_report import Picture
-    from bridges.record import Point, Row
+    from bridges.study.record import Point, Row
+    from bridges.verbs.graph import Picture
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -102,8 +104,8 @@ def memories(point: Point, seed: int) -> tuple[Tensor, Tensor]:
     """The memories (P, d) of a sample and their classes (P,)."""
     import torch
 
+    from bridges._checks import generator_from
     from bridges.data import pattern_classes, pattern_set
-    from hopfield.checks import generator_from
 
     if point["data"] == DIGITS:
         labels = pattern_classes("digits", point["patterns"], seed)
@@ -119,7 +121,7 @@ def memories(point: Point, seed: int) -> tuple[Tensor, Tensor]:
 
 def measure(point: Point, seed: int) -> list[Row]:
     """The graph of one set of memories at one noise level, or their classes by k-means."""
-    from bridges.graph_report import summary_rows
+    from bridges.verbs.graph import summary_rows
 
     xi, classes = memories(point, seed)
     if point.get("method") == K_MEANS:
@@ -178,8 +180,8 @@ class Report:
     @cached_property
     def pictures(self) -> list[Picture]:
         """The graph of the first digits at half the best noise, at the best, at double."""
-        from bridges.graph_report import Picture
-        from bridges.study import sample_seeds
+        from bridges.study.run import sample_seeds
+        from bridges.verbs.graph import Picture
 
         levels = [p for p in self.study.points if p["data"] == DIGITS and "sigma" in p]
         chosen = {
@@ -217,8 +219,8 @@ class Report:
         }
 
     def text(self) -> str:
-        from bridges.graph_report import levels_table
-        from bridges.tables import of_samples
+        from bridges.study.tables import of_samples
+        from bridges.verbs.graph import levels_table
 
         s = self.setting
         sizes = {
@@ -235,7 +237,7 @@ class Report:
         return "\n".join(lines)
 
     def figure(self) -> Figure:
-        from bridges import graph_plots, plots
+        from bridges.verbs import graph_plots
 
         series = [
             graph_plots.Series(
@@ -246,8 +248,8 @@ class Report:
                 reference,
             )
             for data, style, classes, reference in (
-                (DIGITS, plots.SERIES[0], 10, ("k-means, digits", self.k_means)),
-                (CLUSTERS, plots.SERIES[1], self.setting["clusters"], None),
+                (DIGITS, figures.SERIES[0], 10, ("k-means, digits", self.k_means)),
+                (CLUSTERS, figures.SERIES[1], self.setting["clusters"], None),
             )
         ]
         agreement, returned = (self.at_best(n)["mean"] for n in ("agreement", "return_probability"))
@@ -255,7 +257,7 @@ class Report:
             f"{self.setting['patterns']} digits at $\\sigma$ = {self.best_sigma:.2g}: communities "
             f"agree with the classes (ARI {agreement:.2f}) while {returned:.0%} of U-turns return"
         )
-        with plots.look():
+        with figures.look():
             return graph_plots.figure(self.pictures, series, title, self.setting["edge"])
 
 

@@ -30,10 +30,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.record import Point, Row
-from bridges.results import Study, estimate
-from bridges.study import Findings, Run, study_command
+from bridges.estimates import estimate
+from bridges.study import figures, options
+from bridges.study.command import Run, study_command
+from bridges.study.record import Point, Row
+from bridges.study.report import Findings
+from bridges.study.results import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -224,7 +226,7 @@ class Report:
         return found
 
     def text(self) -> str:
-        from bridges.tables import of_samples, table
+        from bridges.study.tables import of_samples, table
 
         s, P = self.setting, len(MEMORIES)
         lines = [
@@ -256,9 +258,7 @@ class Report:
     def figure(self) -> Figure:
         from matplotlib.figure import Figure
 
-        from bridges import plots
-
-        with plots.look():
+        with figures.look():
             figure = Figure(figsize=(10.4, 5.6), layout="constrained")
             above, below = figure.subfigures(2, 1, height_ratios=[1, 1.35])
             self._pictures(list(above.subplots(1, 5, sharey=True)))
@@ -266,7 +266,7 @@ class Report:
             self._fractions(fractions)
             self._agreement(agreement)
             self._entropy(entropy)
-            plots.headline(figure, self._finding())
+            figures.headline(figure, self._finding())
         return figure
 
     def _finding(self) -> str:
@@ -282,8 +282,6 @@ class Report:
         import numpy as np
         from matplotlib.colors import to_rgb
 
-        from bridges import plots
-
         def nearest(dynamics: str, wanted: float) -> tuple[str, float] | None:
             there = self.sigmas(dynamics)
             return (
@@ -292,7 +290,7 @@ class Report:
 
         fixed = nearest("fixed-noise", SHOWN[0])
         wanted = [None, fixed, *(nearest("flow", sigma) for sigma in SHOWN)]
-        colours = [to_rgb(colour) for colour, _ in plots.SERIES]
+        colours = [to_rgb(colour) for colour, _ in figures.SERIES]
         xi = np.array(MEMORIES)
         for axes, which in zip(panels, wanted, strict=True):
             dynamics, sigma = which or ("flow", self.sigmas("flow")[0])
@@ -316,7 +314,6 @@ class Report:
 
     def _fractions(self, axes: Axes) -> None:
         """Of the flow, under p_σ as points, of the box as lines."""
-        from bridges import plots
 
         for k in range(len(MEMORIES)):
             for measure in ("noised", "box"):
@@ -326,10 +323,12 @@ class Report:
                 if measure == "noised":
                     aside = x * 1.07 ** (k - 2)  # lest the points hide each other
                     label = f"$\\xi^{k + 1}$"
-                    plots.points(axes, aside, by_sample, plots.SERIES[k], ls="", ms=4, label=label)
+                    figures.points(
+                        axes, aside, by_sample, figures.SERIES[k], ls="", ms=4, label=label
+                    )
                 else:
-                    axes.plot(x, by_sample.mean(0), color=plots.SERIES[k][0], lw=1, ls=":")
-        axes.axhline(1 / len(MEMORIES), **plots.THEORY[0], label="exact")
+                    axes.plot(x, by_sample.mean(0), color=figures.SERIES[k][0], lw=1, ls=":")
+        axes.axhline(1 / len(MEMORIES), **figures.THEORY[0], label="exact")
         axes.plot([], [], color="0.4", lw=1, ls=":", label="box")
         axes.set_xscale("log")
         axes.set_xlabel(r"noise level $\sigma$ of the start")
@@ -338,14 +337,13 @@ class Report:
         axes.legend(fontsize=8, ncols=2, loc="upper left")
 
     def _entropy(self, axes: Axes) -> None:
-        from bridges import plots
 
-        for (name, label), series in zip(MODELS.items(), plots.SERIES, strict=False):
+        for (name, label), series in zip(MODELS.items(), figures.SERIES, strict=False):
             for quantity, style, word in (("boundary", "-", "$S_{bb}$"), ("entropy", ":", "$S_b$")):
                 x, y = self.number(quantity, name)
                 text = f"{word}, {label}".replace("σ", "$\\sigma$")
                 axes.plot(x, y, color=series[0], marker=series[1], ms=4, ls=style, label=text)
-        axes.axhline(math.log(2), **plots.THEORY[0], label=r"$\log\,2$: fractal above")
+        axes.axhline(math.log(2), **figures.THEORY[0], label=r"$\log\,2$: fractal above")
         axes.set_xscale("log")
         axes.set_ylim(0, 0.78)
         axes.set_xlabel(r"noise level $\sigma$")
@@ -354,9 +352,8 @@ class Report:
         axes.legend(fontsize=8, loc="upper right", bbox_to_anchor=(1.0, 0.6))
 
     def _agreement(self, axes: Axes) -> None:
-        from bridges import plots
 
-        for (name, label), series in zip(MODELS.items(), plots.SERIES, strict=False):
+        for (name, label), series in zip(MODELS.items(), figures.SERIES, strict=False):
             for quantity, style, word in (
                 ("agreement", "-", "as the cells"),
                 ("spurious", ":", "in no memory"),

@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.study import Findings, Run, study_command
+from bridges.study import options
+from bridges.study.command import Run, study_command
+from bridges.study.report import Findings
 
 if TYPE_CHECKING:
-    from bridges.record import Point, Row
+    from bridges.study.record import Point, Row
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -81,7 +82,7 @@ SPECTRUM_TIME, BINS = 0.01, 60
 @click.option("--subspace-fractions", type=options.OVERLAPS, help="ρ₁ of classes in subspaces.")
 def main(run: Run, **chosen: Any) -> Findings:
     """Which class is learnt and memorized first: variance, centres, imbalance, digits, spectrum."""
-    from bridges.dynamics_report import DynamicsReport
+    from reports.class_dynamics import DynamicsReport
 
     n = round(chosen["points"] * chosen["dimension"])
     for name in ("fractions", "subspace_fractions"):
@@ -164,7 +165,7 @@ def _trained(point: Point, seed: int) -> tuple[Any, Any]:
     """The flow on one data set of exactly the wanted shares, and its mixture."""
     import torch
 
-    from bridges.classes import draw_classes
+    from bridges.class_basins import draw_classes
     from diffusion import GaussianMixtureDenoiser, RandomFeatureScore
 
     d, rho = point["dimension"], point["fraction"]
@@ -191,9 +192,9 @@ def _digits(point: Point, seed: int) -> tuple[Any, Any, Any]:
     """The flow on some images of two digits, and others of both that were held out."""
     import torch
 
+    from bridges._checks import generator_from
     from bridges.data import class_labels, raw_vectors, standardised
     from diffusion import RandomFeatureScore
-    from diffusion.checks import generator_from
 
     pixels, target = standardised(raw_vectors("digits"))[0], class_labels("digits")
     assert target is not None
@@ -227,8 +228,7 @@ def _rows(times: Any) -> list[Row]:
 def _histogram(flow: Any, point: Point) -> list[Row]:
     """Share of the p eigenvalues in each of equally wide bins of log λ, per unit of log λ."""
     import numpy as np
-
-    from bridges.dynamics_report import spectrum_edges
+    from reports.class_dynamics import spectrum_edges
 
     edges = spectrum_edges(point, BINS)
     counts, _ = np.histogram(np.log(np.maximum(flow.eigenvalues.numpy(), 1e-300)), np.log(edges))

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.study import Findings, Run, study_command
+from bridges.study import options
+from bridges.study.command import Run, study_command
+from bridges.study.report import Findings
 
 if TYPE_CHECKING:
-    from bridges.record import Point, Row
+    from bridges.study.record import Point, Row
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -82,7 +83,7 @@ NOISES = (0.7, 0.85, 1.0, 1.2)  # σ of the capacities
 @click.option("--steps", type=click.IntRange(2), help="Steps of a U-turn.")
 def main(run: Run, **chosen: Any) -> Findings:
     """Speciation and memorization of a minority: every definition, theory and simulation."""
-    from bridges.speciation_report import SpeciationReport
+    from reports.class_speciation import SpeciationReport
 
     d, P, rho = chosen["dimension"], chosen["patterns"], chosen["minority"]
     if round(rho * P) < 2:
@@ -131,8 +132,9 @@ def measure(point: Point, seed: int) -> list[Row]:
 
 def _speciation(point: Point, seed: int) -> list[Row]:
     """φ of each class, by the posterior of noised points and by U-turns."""
+    from reports.class_speciation import CLASSES
+
     from bridges import class_appearance, class_uturns
-    from bridges.speciation_report import CLASSES
 
     # directions across the line of the centres tell nothing of the class: one is kept
     mixture = _mixture(point["weight"], point["distance2"], [point["variance"]] * 2, 2)
@@ -167,9 +169,10 @@ def _unequal(point: Point, seed: int) -> list[Row]:
 
 def _basins(point: Point, seed: int) -> list[Row]:
     """Return to the datum and to the class, of each class of one data set."""
+    from reports.class_speciation import CLASSES
+
     from bridges import class_basins
-    from bridges.classes import draw_classes
-    from bridges.speciation_report import CLASSES
+    from bridges.class_basins import draw_classes
     from diffusion import OU, EmpiricalDenoiser
 
     few = round(point["weight"] * point["patterns"])

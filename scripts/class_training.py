@@ -22,17 +22,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.results import estimate
-from bridges.study import Findings, Run, study_command
+from bridges.estimates import estimate
+from bridges.study import figures, options
+from bridges.study.command import Run, study_command
+from bridges.study.report import Findings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy import ndarray
 
-    from bridges.record import Point, Row
-    from bridges.results import Study
+    from bridges.study.record import Point, Row
+    from bridges.study.results import Study
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -113,9 +114,9 @@ def measure(point: Point, seed: int) -> list[Row]:
     """One training, on images of its own."""
     import torch
 
+    from bridges._checks import generator_from
     from bridges.class_training import class_training
     from bridges.data import load, standardised
-    from diffusion.checks import generator_from
 
     images = standardised(load(point["data"])[0])[0].float()
     generator = generator_from(seed, "class_training")
@@ -225,7 +226,7 @@ class Report:
 
     def text(self) -> str:
         """A table for a person."""
-        from bridges.tables import of_samples, table
+        from bridges.study.tables import of_samples, table
 
         one, two = self.labels
         rows = []
@@ -276,9 +277,7 @@ class Report:
         """Losses by class in each proportion, and copies."""
         from matplotlib.figure import Figure
 
-        from bridges import plots
-
-        with plots.look():
+        with figures.look():
             figure = Figure(figsize=(12.4, 3.8), layout="constrained")
             panels = figure.subplots(1, len(SHARES) + 1)
             for axes, share in zip(panels, SHARES, strict=False):
@@ -286,14 +285,13 @@ class Report:
             panels[0].set_ylabel("loss, in units of the noise")
             panels[0].legend(fontsize=8)
             self._copies(panels[-1])
-            plots.headline(figure, self.finding())
+            figures.headline(figure, self.finding())
         return figure
 
     def _losses(self, axes: Axes, share: float) -> None:
-        from bridges import plots
-        from bridges.results import mean_and_sem
+        from bridges.estimates import mean_and_sem
 
-        for c, (color, _) in zip((1, 2), plots.SERIES, strict=False):
+        for c, (color, _) in zip((1, 2), figures.SERIES, strict=False):
             for quantity, style in (("test", "-"), ("train", ":")):
                 x, by_sample = self.curve("losses", share, quantity, c)
                 mean, sem = mean_and_sem(by_sample)
@@ -308,11 +306,10 @@ class Report:
         axes.set_title(f"{self.counts('losses', share)} images; dashed: gap opens", fontsize=9.5)
 
     def _copies(self, axes: Axes) -> None:
-        from bridges import plots
 
-        for c, series in zip((1, 2), plots.SERIES, strict=False):
+        for c, series in zip((1, 2), figures.SERIES, strict=False):
             x, by_sample = self.curve("copies", 0.5, "copies", c)
-            plots.points(axes, x, by_sample, series, label=f"class {self.labels[c - 1]}")
+            figures.points(axes, x, by_sample, series, label=f"class {self.labels[c - 1]}")
         axes.set_ylim(-0.03, 1.05)
         axes.set_xlabel("gradient steps")
         axes.set_ylabel("samples that are copies")

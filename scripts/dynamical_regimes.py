@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.study import Findings, Run, study_command
+from bridges.study import options
+from bridges.study.command import Run, study_command
+from bridges.study.report import Findings
 
 if TYPE_CHECKING:
-    from bridges.record import Point, Row
+    from bridges.study.record import Point, Row
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -92,8 +93,9 @@ def measure(point: Point, seed: int) -> list[Row]:
 
 
 def _basin(point: Point, seed: int) -> list[Row]:
+    from reports.dynamical_regimes import RATIOS
+
     from bridges.basin_edge import basin_edge_map
-    from bridges.regimes_report import RATIOS
 
     found = basin_edge_map(
         point["patterns"],
@@ -120,7 +122,8 @@ def _basin(point: Point, seed: int) -> list[Row]:
 @options.shared("draws", default=None)
 def main(run: Run, **chosen: Any) -> Findings:
     """Speciation into classes and collapse onto data: mixtures, digits, dense memories."""
-    from bridges.regimes_report import Mixture, RegimesReport
+    from reports.dynamical_regimes import Mixture, RegimesReport
+
     from diffusion.theory import collapse_sigma, onset_sigma
 
     P, d, levels = chosen["patterns"], chosen["dimension"], chosen["levels"]

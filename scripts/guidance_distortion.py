@@ -22,16 +22,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.results import Study, estimate, mean_and_sem
-from bridges.study import Findings, Run, study_command
+from bridges.estimates import estimate, mean_and_sem
+from bridges.study import figures, options
+from bridges.study.command import Run, study_command
+from bridges.study.report import Findings
+from bridges.study.results import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy import ndarray
 
-    from bridges.record import Point, Row
+    from bridges.study.record import Point, Row
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -233,7 +235,7 @@ class Report:
         }
 
     def text(self) -> str:
-        from bridges.tables import of_samples, table
+        from bridges.study.tables import of_samples, table
 
         s = self.study.config["samples"]
         lines = [
@@ -283,9 +285,7 @@ class Report:
     def figure(self) -> Figure:
         from matplotlib.figure import Figure
 
-        from bridges import plots
-
-        with plots.look():
+        with figures.look():
             figure = Figure(figsize=(11.2, 6.4), layout="constrained")
             panels = figure.subplots(2, 3)
             for row, (method, name) in enumerate((("flow", "flow"), ("sde", "SDE"))):
@@ -294,29 +294,27 @@ class Report:
                 self._counter_example(panels[row][2], method, name)
             handles, labels = panels[0][0].get_legend_handles_labels()
             figure.legend(handles, labels, loc="outside lower left", ncols=6, fontsize=8.5)
-            plots.headline(figure, self.finding())
+            figures.headline(figure, self.finding())
         return figure
 
     def _panel(self, axes: Axes, method: str, which: int, label: str) -> None:
         import numpy as np
 
-        from bridges import plots
-
         quantity = MEASURES[which]
         sizes = {"number": f"$K$ = {self.classes}", "density": rf"$\alpha$ = {self.density:g}"}
-        for ensemble, series in zip(ENSEMBLES, plots.SERIES, strict=False):
+        for ensemble, series in zip(ENSEMBLES, figures.SERIES, strict=False):
             d, by_sample = self.curve(quantity, ensemble, method, self.weight)
             control = self.curve(quantity, ensemble, method, 0.0)
             if which == 1:  # what the steps do to the variance by themselves is divided out
                 by_sample = by_sample / control[1]
-            plots.points(axes, d, by_sample, series, ls="", label=sizes[ensemble])
+            figures.points(axes, d, by_sample, series, ls="", label=sizes[ensemble])
             fine = np.geomspace(d[0], d[-1], 25)
             values = self.theory(ensemble, method, fine)[which]
             label_of_line = f"{sizes[ensemble]}, theory"
             axes.plot(fine, values, color=series[0], lw=1.3, zorder=1, label=label_of_line)
             if which == 0:
                 look = {"ls": "", "mfc": "white", "ms": 4, "label": f"{sizes[ensemble]}, $w$ = 0"}
-                plots.points(axes, *control, series, **look)
+                figures.points(axes, *control, series, **look)
         axes.axhline(1, color="0.8", lw=0.8, zorder=0)
         axes.set_xscale("log", base=2)
         ticks = self.curve(quantity, "number", method, 0.0)[0]
@@ -326,11 +324,10 @@ class Report:
         axes.set_ylabel(label)
 
     def _counter_example(self, axes: Axes, method: str, name: str) -> None:
-        from bridges import plots
 
-        for (kind, label), series in zip(_DIGITS.items(), plots.SERIES[2:], strict=False):
+        for (kind, label), series in zip(_DIGITS.items(), figures.SERIES[2:], strict=False):
             w, by_sample = self.digits("variance_ratio", kind, method)
-            plots.points(axes, w, by_sample, series, label=label)
+            figures.points(axes, w, by_sample, series, label=label)
         axes.axhline(1, color="0.8", lw=0.8, zorder=0)
         axes.set_xlabel("extra weight $w$")
         axes.set_ylabel(f"variance ratio $R$ ({name})")
@@ -339,7 +336,7 @@ class Report:
 
     def finding(self) -> str:
         """The result in a line, the title of the figure."""
-        from bridges.tables import uncertain
+        from bridges.study.tables import uncertain
 
         words = []
         for ensemble in ENSEMBLES:

@@ -25,16 +25,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.results import Study, estimate, mean_and_sem
-from bridges.study import Findings, Run, study_command
+from bridges.estimates import estimate, mean_and_sem
+from bridges.study import figures, options
+from bridges.study.command import Run, study_command
+from bridges.study.report import Findings
+from bridges.study.results import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from bridges.record import Point, Row
+    from bridges.study.record import Point, Row
     from diffusion.guidance import Weight
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -278,7 +280,7 @@ class Report:
         return found
 
     def text(self) -> str:
-        from bridges.tables import of_samples, table
+        from bridges.study.tables import of_samples, table
 
         lines = [
             "along the flow; R, a, J and Vendi relative to the same model at w = 0; errors: s.e. "
@@ -300,9 +302,7 @@ class Report:
     def figure(self) -> Figure:
         from matplotlib.figure import Figure
 
-        from bridges import plots
-
-        with plots.look():
+        with figures.look():
             figure = Figure(figsize=(11.4, 7.6), layout="constrained")
             upper, middle, lower = figure.subfigures(3, 1, height_ratios=[3.0, 2.6, 1.9])
             for axes, model in zip(upper.subplots(1, 3), MODELS, strict=True):
@@ -312,7 +312,7 @@ class Report:
             handles, labels = upper.axes[0].get_legend_handles_labels()
             upper.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8.5)
             self._gallery(lower)
-            plots.headline(figure, self.finding())
+            figures.headline(figure, self.finding())
         return figure
 
     def _series(self, family: str) -> list[str]:
@@ -320,7 +320,6 @@ class Report:
 
     def _plane(self, axes: Axes, model: str) -> None:
         """Diversity against separability."""
-        from bridges import plots
 
         self._draw(axes, model, "fisher_ratio", "vendi")
         axes.set_xscale("log", base=2)
@@ -328,28 +327,26 @@ class Report:
         axes.set_xlabel("separability $J$, relative to $w$ = 0")
         axes.set_ylabel("diversity (Vendi), relative")
         axes.set_title(MODELS[model] + " (flow)", fontsize=9.5)
-        axes.axhline(1, **plots.THEORY[1])
+        axes.axhline(1, **figures.THEORY[1])
 
     def _trade(self, axes: Axes, model: str) -> None:
         """Retention against the variance ratio."""
-        from bridges import plots
 
         self._draw(axes, model, "variance_ratio", "retention")
         if axes.get_xlim()[1] > 100:  # a network that was guided off its data
-            plots.log_axis(axes)
-        axes.axvline(1, **plots.THEORY[1])
+            figures.log_axis(axes)
+        axes.axvline(1, **figures.THEORY[1])
         axes.set_xlabel("variance ratio $R$, relative to $w$ = 0")
         axes.set_ylabel("retention")
 
     def _draw(self, axes: Axes, model: str, along: str, up: str) -> None:
-        from bridges import plots
 
         labels = {
             "constant": "constant $w$",
             "window": f"$w$ = {self.window:g}, −1 below $\\sigma_s$",
             "schedule": "other schedules",
         }
-        for (family, label), (color, marker) in zip(labels.items(), plots.SERIES, strict=False):
+        for (family, label), (color, marker) in zip(labels.items(), figures.SERIES, strict=False):
             names = [n for n in self.families if self.families[n] == family]
             x, y = ([mean_and_sem(self.relative(model, n, q)) for n in names] for q in (along, up))
             axes.errorbar(
@@ -415,7 +412,7 @@ class Report:
 
     def finding(self) -> str:
         """The result in a line, the title of the figure."""
-        from bridges.tables import of_samples
+        from bridges.study.tables import of_samples
 
         model = "cells, trained"
         best = self.best(model)

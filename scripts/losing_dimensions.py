@@ -7,7 +7,7 @@ distribution keeps λ/(λ + t) of a direction, D_eff = Σ λ/(λ + t) in all; �
 values t/(t + λ), between which the gap is the intermediate one down to t = λ₁λ₂/(λ₁ − 2λ₂)
 and the final one below. The exact score of P points loses them as the noise falls, a network
 trained on P points as the points dwindle. "Lost" has meanings that need not agree, told apart
-in `bridges.subspace_report`; each is measured, and the order that is printed is what came out.
+in `reports.losing_dimensions`; each is measured, and the order that is printed is what came out.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.study import Findings, Run, study_command
+from bridges.study import options
+from bridges.study.command import Run, study_command
+from bridges.study.report import Findings
 
 if TYPE_CHECKING:
-    from bridges.record import Point
+    from bridges.study.record import Point
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -71,9 +72,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 def main(run: Run, **chosen: Any) -> Findings:
     """Dimension against noise level and data-set size, and the order in which it is lost."""
     import numpy as np
-
-    from bridges.subspace_report import SubspaceReport
-    from bridges.subspaces import measure
+    from reports.losing_dimensions import SubspaceReport
+    from reports.subspaces import measure
 
     manifold = {k: chosen[k] for k in ("dimension", "subspaces", "variances")}
     manifold |= {k: list(manifold[k]) for k in ("subspaces", "variances")}

@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.record import Point, Row
-from bridges.results import Study, estimate
-from bridges.study import Findings, Run, study_command
+from bridges.estimates import estimate
+from bridges.study import figures, options
+from bridges.study.command import Run, study_command
+from bridges.study.record import Point, Row
+from bridges.study.report import Findings
+from bridges.study.results import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -207,8 +209,9 @@ class Report:
         }
 
     def text(self) -> str:
-        from bridges.tables import of_samples, table
-        from bridges.training_plots import shown_name
+        from reports.panels import shown_name
+
+        from bridges.study.tables import of_samples, table
 
         s = self.setting
         lines = [
@@ -254,7 +257,7 @@ class Report:
 
     def headline(self, data: str) -> str:
         """The finding in a line."""
-        from bridges.training_plots import shown_name
+        from reports.panels import shown_name
 
         peak = self.passage(data)["spurious_peak"]
         if peak["mean"] < 0.05:
@@ -266,27 +269,25 @@ class Report:
     def figure(self) -> Figure:
         from matplotlib.figure import Figure
 
-        from bridges import plots
-
-        with plots.look():
+        with figures.look():
             figure = Figure(figsize=(10.2, 3.1 * len(self.sets) + 0.5), layout="constrained")
             grid = figure.subplots(len(self.sets), 3, squeeze=False)
             for row, data in zip(grid, self.sets, strict=True):
                 self._classes(row[0], data)
                 self._memory(row[1], data)
                 self._dimension(row[2], data)
-            plots.headline(figure, "; ".join(self.headline(data) for data in self.sets))
+            figures.headline(figure, "; ".join(self.headline(data) for data in self.sets))
         return figure
 
     def _classes(self, axes: Axes, data: str) -> None:
-        from bridges.training_plots import fractions_panel, shown_name
+        from reports.panels import fractions_panel, shown_name
 
         curves = {name: self.curve(data, name) for name in CLASSES}
         title = f"{shown_name(data)}: samples"
         fractions_panel(axes, curves, AXIS, "fraction of the samples", title)
 
     def _memory(self, axes: Axes, data: str) -> None:
-        from bridges.training_plots import fractions_panel
+        from reports.panels import fractions_panel
 
         shown = {
             "U-turn, flow": "flow_return",
@@ -300,15 +301,15 @@ class Report:
         fractions_panel(axes, curves, AXIS, "fraction returned or caught, cosine", title)
 
     def _dimension(self, axes: Axes, data: str) -> None:
-        from bridges import plots
+        from reports.panels import dress
+
         from bridges.generalization import sphere_dimension
-        from bridges.training_plots import dress
 
         dimension = self.curve(data, "dimension")
-        plots.points(axes, *dimension, plots.SERIES[0], label="of the trained denoiser")
+        figures.points(axes, *dimension, figures.SERIES[0], label="of the trained denoiser")
         if data == "sphere":
             exact = sphere_dimension(self.setting["sigma"])
-            axes.axhline(exact, **plots.THEORY[0], label="of the exact denoiser")
+            axes.axhline(exact, **figures.THEORY[0], label="of the exact denoiser")
         title = f"dimension seen at $\\sigma$ = {self.setting['sigma']:g}"
         dress(axes, AXIS, r"effective dimension $D_{\mathrm{eff}}$", title)
         axes.set_ylim(0, 1.3 * axes.get_ylim()[1])

@@ -26,10 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.record import Point, Row
-from bridges.results import Study, estimate
-from bridges.study import Findings, Run, study_command
+from bridges.estimates import estimate
+from bridges.study import figures, options
+from bridges.study.command import Run, study_command
+from bridges.study.record import Point, Row
+from bridges.study.report import Findings
+from bridges.study.results import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -178,7 +180,7 @@ class Report:
         }
 
     def text(self) -> str:
-        from bridges.tables import of_samples, table
+        from bridges.study.tables import of_samples, table
 
         s, rows = self.setting, []
         for noise, T in self.noises:
@@ -200,19 +202,18 @@ class Report:
     def figure(self) -> Figure:
         from matplotlib.figure import Figure
 
-        from bridges import plots
-        from bridges.tables import of_samples
+        from bridges.study.tables import of_samples
 
         fixed, random = (
             of_samples(self.values("intercept", *noise), 2).replace("-", "−")
             for noise in (("fixed-point", 0.0), ("random", None))
         )
-        with plots.look():
+        with figures.look():
             figure = Figure(figsize=(8.2, 4.2), layout="constrained")
             left, right = figure.subplots(1, 2)
             self._structure(left)
             self._temperatures(right)
-            plots.headline(
+            figures.headline(
                 figure,
                 f"Weak spins ($\\Delta$ = 0): $N\\omega$ = {fixed} for fixed points, {random} for "
                 "random states; negative helps",
@@ -222,14 +223,12 @@ class Report:
     def _structure(self, axes: Axes) -> None:
         import numpy as np
 
-        from bridges import plots
-
         window = np.array([-1.0, 1.0])
-        for (label, (noise, T)), series in zip(self.shown.items(), plots.SERIES, strict=False):
+        for (label, (noise, T)), series in zip(self.shown.items(), figures.SERIES, strict=False):
             setting = {"noise": noise, "temperature": T}
             x, by_sample = self.study.curve("omega", "stability", **setting)
             whole = ~np.isnan(by_sample).any(0)
-            plots.points(axes, x[whole], by_sample[:, whole], series, ms=4, ls="", label=label)
+            figures.points(axes, x[whole], by_sample[:, whole], series, ms=4, ls="", label=label)
             slope, intercept = (self.values(n, noise, T).mean() for n in ("slope", "intercept"))
             axes.plot(window, intercept + slope * window, color=series[0], lw=1.5)
         axes.axhline(0, color="0.85", lw=0.8, zorder=0)
@@ -240,18 +239,17 @@ class Report:
         axes.legend(loc="upper left", fontsize=8)
 
     def _temperatures(self, axes: Axes) -> None:
-        from bridges import plots
 
-        for (color, marker), name in zip(plots.SERIES[3:5], ("slope", "intercept"), strict=True):
+        for (color, marker), name in zip(figures.SERIES[3:5], ("slope", "intercept"), strict=True):
             style = (color, marker)
             x, by_sample = self.study.curve(name, "temperature", noise="thermal")
-            plots.points(axes, x, by_sample, style, label=f"$N$ × {name}, thermal")
+            figures.points(axes, x, by_sample, style, label=f"$N$ × {name}, thermal")
             x, by_sample = self.study.curve(name, "temperature", noise="fixed-point")
             label = f"$N$ × {name}, fixed points"
-            plots.points(axes, x, by_sample, style, ms=7, mfc="white", ls="", label=label)
+            figures.points(axes, x, by_sample, style, ms=7, mfc="white", ls="", label=label)
         axes.axhline(0, color="0.85", lw=0.8, zorder=0)
         label = rf"$T_g = 1 + \sqrt{{\alpha}}$ = {1 + math.sqrt(self.load):.2f}"
-        axes.axvline(1 + math.sqrt(self.load), **plots.THEORY[1], label=label)
+        axes.axvline(1 + math.sqrt(self.load), **figures.THEORY[1], label=label)
         axes.set_xlabel("temperature $T$ of the training states")
         axes.set_ylabel(r"fit of $N\omega$ against $\Delta$")
         axes.set_title(f"(b) structure melts, $\\alpha$ = {self.load:g}", fontsize=9.5)

@@ -25,11 +25,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from bridges import options
 from bridges.models import MODELS
-from bridges.record import Point
-from bridges.results import Study
-from bridges.study import Findings, Run, study_command
+from bridges.study import figures, options
+from bridges.study.command import Run, study_command
+from bridges.study.record import Point
+from bridges.study.report import Findings
+from bridges.study.results import Study
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +39,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy import ndarray
 
-    from bridges.comparison import Report as Comparison
-    from bridges.comparison import Setting
+    from bridges.verbs.compare import Report as Comparison, Setting
 
 SEVEN = ["hebb", "unlearned", "polynomial", "exponential", "exponential-real", "flow", "sde"]
 PRESETS: dict[str, dict[str, Any]] = {
@@ -84,7 +84,7 @@ def main(run: Run, **asked: Any) -> Findings:
     Random patterns: spins for networks, the sphere for real states; cues of the same cosine.
     Lines are exact at this N: what the best decoder, and a draw from the posterior, retrieve.
     """
-    from bridges.comparison import Setting, corruption_points
+    from bridges.verbs.compare import Setting, corruption_points
 
     models, loads, overlaps = (asked.pop(name) for name in ("model", "loads", "overlaps"))
     overlap, patterns = asked.pop("overlap"), asked.pop("patterns")
@@ -100,7 +100,7 @@ def worth_measuring(
     models: Sequence[str], loads: Sequence[int], overlap: float, size: int, degree: int
 ) -> list[Point]:
     """Points of the load axis; a model has none far beyond where it can hold anything."""
-    from bridges.comparison import load_points
+    from bridges.verbs.compare import load_points
 
     power = {"polynomial": degree - 1, "exponential": math.inf}
     kept = []
@@ -121,7 +121,7 @@ class Axis:
 
     @cached_property
     def report(self) -> Comparison:
-        from bridges.comparison import Report
+        from bridges.verbs.compare import Report
 
         return Report(self.study, self.setting, self.overlap, self.patterns)
 
@@ -218,7 +218,7 @@ class Axis:
         }
 
     def text(self) -> str:
-        from bridges.tables import table
+        from bridges.study.tables import table
 
         lines = [self.report.text()]
         for axis, name, heading in (
@@ -238,9 +238,7 @@ class Axis:
     def figure(self) -> Figure:
         from matplotlib.figure import Figure
 
-        from bridges import plots
-
-        with plots.look():
+        with figures.look():
             figure = Figure(figsize=(9.2, 4.3), layout="constrained")
             load, corruption = figure.subplots(1, 2, sharey=True)
             self._load(load)
@@ -249,7 +247,7 @@ class Axis:
             figure.legend(handles, labels, loc="outside right center", fontsize=8)
             load.set_ylim(-0.03, 1.14)
             load.set_ylabel("probability of retrieval (end of the dynamics)")
-            plots.headline(figure, self.finding())
+            figures.headline(figure, self.finding())
         return figure
 
     def finding(self) -> str:
@@ -333,11 +331,10 @@ def _lines(axes: Axes, x: ndarray, laws: dict[str, ndarray]) -> None:
 
 
 def _points(axes: Axes, curve: Any) -> None:
-    from bridges import plots
 
-    series = plots.LOOKS.get(curve.model, ("0.6", "."))
+    series = figures.LOOKS.get(curve.model, ("0.6", "."))
     label = MODELS[curve.model].label
-    plots.points(axes, curve.x, curve.by_sample, series, label=label, lw=0.6)
+    figures.points(axes, curve.x, curve.by_sample, series, label=label, lw=0.6)
 
 
 if __name__ == "__main__":

@@ -29,10 +29,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.record import Point, Row
-from bridges.results import Study, estimate, mean_and_sem
-from bridges.study import Findings, Run, study_command
+from bridges.estimates import estimate, mean_and_sem
+from bridges.study import figures, options
+from bridges.study.command import Run, study_command
+from bridges.study.record import Point, Row
+from bridges.study.report import Findings
+from bridges.study.results import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -252,7 +254,7 @@ class Report:
         }
 
     def text(self) -> str:
-        from bridges.tables import of_samples, table
+        from bridges.study.tables import of_samples, table
 
         s, n = self.study.config["parameters"], self.study.config["samples"]
         lines = [
@@ -294,14 +296,13 @@ class Report:
     def figure(self) -> Figure:
         from matplotlib.figure import Figure
 
-        from bridges import plots
-        from bridges.tables import of_samples
+        from bridges.study.tables import of_samples
 
         name = f"m_f({self.overlap:g})"
         structured, uniform = (
             of_samples(self.maximal[s][name], 2) for s in ("structured", "uniform")
         )
-        with plots.look():
+        with figures.look():
             figure = Figure(figsize=(9.6, 4.3), layout="constrained")
             left, middle, right = figure.subplots(1, 3)
             self._against_noise(left, "satisfied_patterns")
@@ -315,7 +316,7 @@ class Report:
                 setting = {"scheme": scheme, "training_overlap": m}
                 x, by_sample = self.study.curve("overlap", "cue_overlap", **setting)
                 style = {"ls": LIMITS.get(scheme, "-")}
-                plots.points(right, x, by_sample, plots.LOOKS[LOOKS[scheme]], **style)
+                figures.points(right, x, by_sample, figures.LOOKS[LOOKS[scheme]], **style)
             right.plot([0, 1], [0, 1], color="0.85", lw=0.8, zorder=0)
             right.set_xlabel("overlap of the cue $m_0$")
             right.set_ylabel("retrieved overlap $m_f$")
@@ -326,7 +327,7 @@ class Report:
             labels = [label for label in LABELS.values() if label in known]
             handles = [known[label] for label in labels]
             figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8.5)
-            plots.headline(
+            figures.headline(
                 figure,
                 f"Trained on maximal noise, cues at $m_0$ = {self.overlap:g} end at $m_f$ = "
                 f"{structured} if it is structured, {uniform} if uniform",
@@ -335,17 +336,16 @@ class Report:
 
     def _against_noise(self, axes: Axes, quantity: str, **labels: Any) -> None:
         """Both noises against m_t, between the limits, with the average rule as theory."""
-        from bridges import plots
 
         for scheme in ("structured", "uniform"):
             x, by_sample = self.against_noise(scheme, quantity, **labels)
-            plots.points(axes, x, by_sample, plots.LOOKS[LOOKS[scheme]], label=LABELS[scheme])
+            figures.points(axes, x, by_sample, figures.LOOKS[LOOKS[scheme]], label=LABELS[scheme])
         x, by_sample = self.against_noise("minimum", quantity, **labels)
-        axes.plot(x, mean_and_sem(by_sample)[0], **plots.THEORY[0], label=LABELS["minimum"])
+        axes.plot(x, mean_and_sem(by_sample)[0], **figures.THEORY[0], label=LABELS["minimum"])
         for scheme, style in LIMITS.items():
             _, limit = self.study.curve(quantity, "patterns", scheme=scheme, **labels)
             if limit.size:
-                color = plots.LOOKS[LOOKS[scheme]][0]
+                color = figures.LOOKS[LOOKS[scheme]][0]
                 mean = float(mean_and_sem(limit)[0][0])
                 axes.axhline(mean, color=color, ls=style, lw=1.2, label=LABELS[scheme], zorder=1)
         axes.set_xlabel(r"training overlap $m_t$ ($\leftarrow$ noisier)")

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.record import Point, Row
-from bridges.results import Study, estimate
-from bridges.study import Findings, Run, study_command
+from bridges.estimates import estimate
+from bridges.study import figures, options
+from bridges.study.command import Run, study_command
+from bridges.study.record import Point, Row
+from bridges.study.report import Findings
+from bridges.study.results import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -191,8 +193,9 @@ class Report:
         }
 
     def text(self) -> str:
-        from bridges.tables import of_samples, table
-        from bridges.training_plots import shown_name
+        from reports.panels import shown_name
+
+        from bridges.study.tables import of_samples, table
 
         s = self.setting
         lines = [
@@ -214,12 +217,11 @@ class Report:
 
     def figure(self) -> Figure:
         from matplotlib.figure import Figure
+        from reports.panels import shown_name
 
-        from bridges import plots
-        from bridges.tables import of_samples
-        from bridges.training_plots import shown_name
+        from bridges.study.tables import of_samples
 
-        with plots.look():
+        with figures.look():
             figure = Figure(figsize=(10.2, 3.1 * len(self.sets) + 0.5), layout="constrained")
             grid = figure.subplots(len(self.sets), 3, squeeze=False)
             for row, data in zip(grid, self.sets, strict=True):
@@ -231,7 +233,7 @@ class Report:
                 f"({shown_name(data)})"
                 for data in self.sets
             )
-            plots.headline(
+            figures.headline(
                 figure,
                 f"$P$ = {self.setting['patterns']}: after {self.setting['steps']} steps the "
                 f"memorized fraction is {words}",
@@ -239,20 +241,20 @@ class Report:
         return figure
 
     def _classes(self, axes: Axes, data: str) -> None:
-        from bridges.training_plots import fractions_panel, shown_name
+        from reports.panels import fractions_panel, shown_name
 
         curves = {name: self.curve(data, name) for name in CLASSES}
         title = f"{shown_name(data)}: samples"
         fractions_panel(axes, curves, AXIS, "fraction of the samples", title)
 
     def _losses(self, axes: Axes, data: str) -> None:
-        from bridges import plots
-        from bridges.results import mean_and_sem
-        from bridges.training_plots import dress
+        from reports.panels import dress
+
+        from bridges.estimates import mean_and_sem
 
         for name, label, (color, _) in (
-            ("loss", "its own data", plots.SERIES[0]),
-            ("held_out_loss", "held-out data", plots.SERIES[1]),
+            ("loss", "its own data", figures.SERIES[0]),
+            ("held_out_loss", "held-out data", figures.SERIES[1]),
         ):
             step, by_sample = self.losses(data, name)
             middle, sem = mean_and_sem(by_sample)
@@ -263,7 +265,7 @@ class Report:
         axes.legend(fontsize=7.5)
 
     def _attractors(self, axes: Axes, data: str) -> None:
-        from bridges.training_plots import fractions_panel
+        from reports.panels import fractions_panel
 
         shown = {
             "U-turn, flow": "flow_return",

@@ -20,17 +20,17 @@ load; (d) dreams in batches at frozen couplings, as good as serial ones while B�
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.record import Point, Row
-from bridges.results import Study, estimate, mean_and_sem
-from bridges.study import Findings, Run, study_command
+from bridges.estimates import estimate, mean_and_sem
+from bridges.study import figures, options, report as base
+from bridges.study.command import Run, study_command
+from bridges.study.record import Point, Row
+from bridges.study.tables import of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +74,7 @@ BATCHED = 5 / 6  # dreams of the comparison of batches, in αN/ε: about D_top
 @options.shared("overlaps", "trials", default=None)
 @options.shared("rate", default=None, help="Learning rate of a dream, ε.")
 @click.option("--time", type=click.FloatRange(0, min_open=True), help="Dreams made, in αN/ε = P/ε.")
-def main(run: Run, loads: list[int], batches: list[int], time: float, **setting: Any) -> Findings:
+def main(run: Run, loads: list[int], batches: list[int], time: float, **setting: Any) -> Report:
     """Hebbian unlearning: stability and basins along the dreams, and when to stop.
 
     The least of the loads is shown along the dreams and dreamt in batches; the times D_in,
@@ -89,7 +89,7 @@ def main(run: Run, loads: list[int], batches: list[int], time: float, **setting:
         | {"batch": B}
         for B in batches
     ]
-    return Report(run(measure, points), loads).findings()
+    return Report(run(measure, points))
 
 
 def measure(point: Point, seed: int) -> list[Row]:
@@ -164,16 +164,14 @@ def _times(point: Point, path: dict[int, dict[str, float]]) -> list[Row]:
     return [*rows, {"quantity": "top_stability", "value": low[top]}]
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was measured; `loads` are the numbers of patterns, the least in full."""
+class Report(base.Report):
+    """What was measured along the dreams, and what they come to."""
 
-    study: Study
-    loads: Sequence[int]
-
-    @cached_property
-    def setting(self) -> Point:
-        return self.study.config["parameters"]
+    @property
+    def loads(self) -> list[int]:
+        """The numbers of patterns; the least is shown in full."""
+        loads: list[int] = self.setting["loads"]
+        return loads
 
     @property
     def load(self) -> float:
@@ -209,119 +207,96 @@ class Report:
         found = self.study.curve(name, "patterns", kind="path", patterns=P)[1]
         return found[:, 0] if found.size else found.mean(1)
 
-    def findings(self) -> Findings:
-        return Findings(self.text(), self.summary(), self.figure())
+    def finding(self) -> str:
+        """When basins are widest, stabilities highest, and all is lost."""
+        top, end = (of_samples(self.time(name, self.loads[0])) for name in ("D_top", "D_fin"))
+        last = "not all patterns ever are stable" if end == "never" else f"beyond {end} all is lost"
+        return (
+            f"$\\alpha$ = {self.load:g}: basins are widest after $D$ = {of_samples(self.widest)} "
+            f"$N/\\epsilon$, stabilities at {top}; {last}"
+        )
 
-    def summary(self) -> Point:
-        size, labels = self.setting["size"], {"cue_overlap": self.cue}
-        B, low = self.batches("min_stability")
-        retrieved = self.batches("overlap", **labels)[1]
+    def conclusions(self) -> Point:
+        """The dreams after which basins are widest, and those without a fixed point."""
+        widest = {"load": self.load, "cue_overlap": self.cue, "D": estimate(self.widest)}
         return {
-            **self.setting,
-            "samples": self.study.config["samples"],
-            "seed": self.study.config["seed"],
-            "times": {
-                f"{P / size:g}": {name: estimate(self.time(name, P)) for name in NAMES}
-                for P in self.loads
-            },
-            "widest_basins": {
-                "load": self.load,
-                "cue_overlap": self.cue,
-                "D": estimate(self.widest),
-            },
-            "batches": {
-                f"{b:g}": {
-                    "min_stability": estimate(low[:, k]),
-                    "overlap": estimate(retrieved[:, k]),
-                }
-                for k, b in enumerate(B)
-            },
+            "widest_basins": widest,
             "unsettled": round(self.study.total("unsettled")),
         }
 
-    def text(self) -> str:
-        from bridges.tables import of_samples, table
-
+    def heading(self) -> str:
+        """The network and its dreams."""
         s = self.setting
-        lines = [
-            f"N = {s['size']}, ε = {s['rate']:g}; {self.study.config['samples']} pattern sets, "
-            f"{s['trials']} cues each; dreams D in N/ε; errors: s.e. between pattern sets",
-            f"{self.study.total('unsettled'):.0f} dreams without a fixed point",
-        ]
+        return (
+            f"N = {s['size']}, ε = {s['rate']:g}; {s['trials']} cues per pattern set; dreams D in "
+            f"N/ε, {self.study.total('unsettled'):.0f} of them without a fixed point"
+        )
+
+    def tables(self) -> Iterator[str]:
+        """The times by load, the path of the least load, and batches."""
+        yield self._times_table()
+        yield self._path_table()
+        yield self._batch_table()
+
+    def _times_table(self) -> str:
         rows = [
             [
-                f"{P / s['size']:g}",
+                f"{P / self.setting['size']:g}",
                 *(of_samples(self.time(name, P)) for name in NAMES),
-                of_samples(self.time("D_fin", P) * s["size"] / P),
+                of_samples(self.time("D_fin", P) * self.setting["size"] / P),
             ]
             for P in self.loads
         ]
-        lines += ["", table(["α", *TIMES, "Δ_min(D_top)", "D_fin/α"], rows)]
-        D, edge = self.along("basin_edge")
+        return table(["α", *TIMES, "Δ_min(D_top)", "D_fin/α"], rows)
+
+    def _path_table(self) -> str:
+        followed = self.along("overlap", cue_overlap=self.cue)
         columns = [
             self.along("min_stability"),
             self.along("satisfied_patterns"),
-            self.along("overlap", cue_overlap=self.cue),
-            (D, edge),
+            followed,
+            self.along("basin_edge"),
         ]
         rows = []
-        for mark in self.along("overlap", cue_overlap=self.cue)[0][::2]:
+        for mark in followed[0][::2]:
             cells = [values[:, x == mark] for x, values in columns]
             rows.append([f"{mark:.3f}", *(of_samples(c[:, 0]) if c.size else "—" for c in cells)])
         heading = f"α = {self.load:g}, D ="
-        lines += ["", table([heading, "Δ_min", "n_SAT", f"m_f({self.cue:g})", "m0 at 1/2"], rows)]
+        return table([heading, "Δ_min", "n_SAT", f"m_f({self.cue:g})", "m0 at 1/2"], rows)
+
+    def _batch_table(self) -> str:
         B, low = self.batches("min_stability")
-        retrieved = self.batches("overlap", cue_overlap=self.cue)[1]
+        retrieved, rate = self.batches("overlap", cue_overlap=self.cue)[1], self.setting["rate"]
         rows = [
-            [f"{b:g}", f"{b * s['rate']:g}", of_samples(low[:, k]), of_samples(retrieved[:, k])]
+            [f"{b:g}", f"{b * rate:g}", of_samples(low[:, k]), of_samples(retrieved[:, k])]
             for k, b in enumerate(B)
         ]
         heading = f"at D = {BATCHED * self.load:.3f}, B ="
-        lines += ["", table([heading, "Bε", "Δ_min", f"m_f({self.cue:g})"], rows)]
-        return "\n".join(lines)
+        return table([heading, "Bε", "Δ_min", f"m_f({self.cue:g})"], rows)
 
-    def figure(self) -> Figure:
-        from matplotlib.figure import Figure
-
-        from bridges import plots
-        from bridges.tables import of_samples
-
-        with plots.look():
-            figure = Figure(figsize=(8.2, 7.2), layout="constrained")
-            (a, b), (c, d) = figure.subplots(2, 2)
-            self._stability(a)
-            self._basins(b)
-            self._times(c)
-            self._batches(d)
-            top, end = (of_samples(self.time(name, self.loads[0])) for name in ("D_top", "D_fin"))
-            plots.headline(
-                figure,
-                f"$\\alpha$ = {self.load:g}: basins are widest after $D$ = "
-                f"{of_samples(self.widest)} $N/\\epsilon$, stabilities at {top}; "
-                + (
-                    "not all patterns ever are stable"
-                    if end == "never"
-                    else f"beyond {end} all is lost"
-                ),
-            )
-        return figure
+    def draw(self, figure: Figure) -> None:
+        """Stabilities and basins along the dreams, the three times, batches."""
+        (a, b), (c, d) = figure.subplots(2, 2)
+        self._stability(a)
+        self._basins(b)
+        self._times(c)
+        self._batches(d)
 
     def _stability(self, axes: Axes) -> None:
-        from bridges import plots
         from hopfield.theory import gardner_kappa
 
         x, low = self.along("min_stability")
         mean = self.along("mean_stability")[1]
         for by_sample, (color, _), label in (
-            (mean, plots.SERIES[0], r"mean stability $\langle\Delta\rangle$"),
-            (low, plots.SERIES[1], r"least stability $\Delta_\mathrm{min}$"),
+            (mean, figures.SERIES[0], r"mean stability $\langle\Delta\rangle$"),
+            (low, figures.SERIES[1], r"least stability $\Delta_\mathrm{min}$"),
         ):
             middle, sem = mean_and_sem(by_sample)
             axes.plot(x, middle, color=color, label=label)
             axes.fill_between(x, middle - sem, middle + sem, color=color, alpha=0.3, lw=0)
         if self.load <= 2:
             label = r"largest possible $\Delta_\mathrm{min}$ (Gardner)"
-            axes.axhline(gardner_kappa(self.load), **plots.THEORY[1], label=label)
+            axes.axhline(gardner_kappa(self.load), **figures.THEORY[1], label=label)
         axes.axhline(0, color="0.85", lw=0.8, zorder=0)
         self._mark_times(axes)
         axes.set_ylim(-3, 2.6)
@@ -331,15 +306,15 @@ class Report:
         axes.legend(loc="lower center", fontsize=8)
 
     def _basins(self, axes: Axes) -> None:
-        from bridges import plots
-
         cues = sorted({self.cue, *(m for m in self.setting["overlaps"] if m in (0.4, 0.8))})
-        for m, series in zip(cues[::-1], plots.SERIES, strict=False):
+        for m, series in zip(cues[::-1], figures.SERIES, strict=False):
             x, by_sample = self.along("overlap", cue_overlap=m)
-            plots.points(axes, x, by_sample, series, ms=4, label=f"$m_f$ of cues at $m_0$ = {m:g}")
+            figures.points(
+                axes, x, by_sample, series, ms=4, label=f"$m_f$ of cues at $m_0$ = {m:g}"
+            )
         x, by_sample = self.along("basin_edge")
         whole = ~(by_sample != by_sample).any(0)  # where every sample has one
-        plots.points(
+        figures.points(
             axes,
             x[whole],
             by_sample[:, whole],
@@ -366,14 +341,12 @@ class Report:
                 )
 
     def _times(self, axes: Axes) -> None:
-        from bridges import plots
-
-        for (name, label), series in zip(TIMES.items(), plots.SERIES, strict=False):
+        for (name, label), series in zip(TIMES.items(), figures.SERIES, strict=False):
             x, by_sample = self.against_load(name)
             if by_sample.size:
-                plots.points(axes, x, by_sample, series, label=label)
+                figures.points(axes, x, by_sample, series, label=label)
         ends = [0, 1.1 * max(self.loads) / self.setting["size"]]
-        axes.plot(ends, ends, **plots.THEORY[0], label=r"trace argument, $D = \alpha$")
+        axes.plot(ends, ends, **figures.THEORY[0], label=r"trace argument, $D = \alpha$")
         axes.set_xlim(*ends)
         axes.set_ylim(*ends)
         axes.set_xlabel(r"load $\alpha = P/N$")
@@ -382,14 +355,12 @@ class Report:
         axes.legend(loc="upper left", fontsize=8)
 
     def _batches(self, axes: Axes) -> None:
-        from bridges import plots
-
         B, low = self.batches("min_stability")
         x = B * self.setting["rate"]
-        plots.points(axes, x, low, plots.SERIES[1], label=r"$\Delta_\mathrm{min}$")
+        figures.points(axes, x, low, figures.SERIES[1], label=r"$\Delta_\mathrm{min}$")
         _, retrieved = self.batches("overlap", cue_overlap=self.cue)
         label = f"$m_f$ of cues at $m_0$ = {self.cue:g}"
-        plots.points(axes, x, retrieved, plots.SERIES[0], label=label)
+        figures.points(axes, x, retrieved, figures.SERIES[0], label=label)
         axes.set_xscale("log")
         mean, sem = mean_and_sem(low)
         axes.set_ylim(min(0.0, float((mean - sem).min())) - 0.03, 1.05)

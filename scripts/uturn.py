@@ -27,16 +27,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges import options
-from bridges.results import Study, estimate, mean_and_sem
-from bridges.study import Findings, Run, study_command
+from bridges.estimates import estimate, mean_and_sem
+from bridges.study import figures, options
+from bridges.study.command import Run, study_command
+from bridges.study.report import Findings
+from bridges.study.results import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy import ndarray
 
-    from bridges.record import Point, Row
+    from bridges.study.record import Point, Row
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -196,7 +198,7 @@ class Report:
         }
 
     def text(self) -> str:
-        from bridges.tables import of_samples, table
+        from bridges.study.tables import of_samples, table
 
         s = self.setting
         lines = [
@@ -239,9 +241,7 @@ class Report:
     def figure(self) -> Figure:
         from matplotlib.figure import Figure
 
-        from bridges import plots
-
-        with plots.look():
+        with figures.look():
             figure = Figure(figsize=(10.2, 4.2), layout="constrained")
             sampling, decoding, halves = figure.subplots(1, 3)
             self._returns(sampling, SDE, "(a) reverse SDE: a draw from the posterior")
@@ -249,7 +249,7 @@ class Report:
             self._halves(halves)
             P = self.loads[len(self.loads) // 2]
             flow, sde = (self.half(name, P)[0] for name in (FLOW, SDE))
-            plots.headline(
+            figures.headline(
                 figure,
                 f"$N$ = {self.size}, $P$ = {P}: half of the U-turns return up to $t$ = "
                 f"{_number(sde, 2)} by the SDE, up to {_number(flow, 2)} by the flow; "
@@ -258,10 +258,9 @@ class Report:
         return figure
 
     def _returns(self, axes: Axes, dynamics: str, title: str) -> None:
-        from bridges import plots
 
         shown = [self.loads[k] for k in _three(len(self.loads))]
-        for P, series in zip(shown, plots.SERIES, strict=False):
+        for P, series in zip(shown, figures.SERIES, strict=False):
             sigma, by_sample = self.curve(dynamics, P)
             t = time_of(sigma)
             if dynamics == SDE:
@@ -274,9 +273,11 @@ class Report:
                 own = law[inside, all_P.index(P)]
                 axes.plot(time_of(fine[inside]), own, color=series[0], lw=1, zorder=2)
                 iterated = self.curve(FIXED, P)[1]
-                plots.points(axes, t, iterated, series, ls=":", ms=3, mfc="white", lw=0.8, zorder=2)
+                figures.points(
+                    axes, t, iterated, series, ls=":", ms=3, mfc="white", lw=0.8, zorder=2
+                )
             label = f"$P$ = {P}" if dynamics == SDE else None
-            plots.points(axes, t, by_sample, series, ls="", ms=4.5, label=label)
+            figures.points(axes, t, by_sample, series, ls="", ms=4.5, label=label)
             at = time_of(self.collapse(P))
             if at < t[-1]:
                 axes.plot([at, at], [-0.03, 1.05], color=series[0], lw=0.8, ls="--", zorder=0)
@@ -296,18 +297,19 @@ class Report:
     def _halves(self, axes: Axes) -> None:
         import numpy as np
 
-        from bridges import plots
-
         P = self.fine[0]
         axes.plot(
-            P, [time_of(self.collapse(p)) for p in P], **plots.THEORY[0], label="collapse $t_C$"
+            P, [time_of(self.collapse(p)) for p in P], **figures.THEORY[0], label="collapse $t_C$"
         )
         axes.plot(
-            P, list(self.law_halves.values()), **plots.THEORY[1], label="nearest pattern, exact law"
+            P,
+            list(self.law_halves.values()),
+            **figures.THEORY[1],
+            label="nearest pattern, exact law",
         )
         shift = {SDE: 1.03, FLOW: 0.97}  # where both would lie on each other
         for name in (FLOW, SDE):
-            color, marker = plots.LOOKS[name]
+            color, marker = figures.LOOKS[name]
             halves = [self.half(name, p) for p in self.loads]
             known = [k for k, (value, _) in enumerate(halves) if math.isfinite(value)]
             x = np.array([self.loads[k] for k in known]) * shift[name]

@@ -28,7 +28,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from diffusion import checks
+from diffusion import _checks
 from diffusion.mixture import GaussianMixtureDenoiser
 
 _CLEAN = 1e-3  # noise level at which classes are told, in standard deviations of a class
@@ -112,7 +112,7 @@ def distortion(
     >>> bool(abs(found.means()["variance_ratio"] - 1) < 0.1), found.retention.tolist()
     (True, [1.0, 1.0])
     """
-    x = checks.points("samples", samples, dimension=mixture.dimension).double()
+    x = _checks.points("samples", samples, dimension=mixture.dimension).double()
     if len(x) == 0:
         raise ValueError(f"samples must hold at least two points, got {tuple(x.shape)}")
     wanted = torch.as_tensor(labels, device=x.device)
@@ -134,7 +134,7 @@ def distortion(
         given = torch.as_tensor(centre)
         if given.ndim != 1:
             raise ValueError(f"centre must have shape ({x.shape[1]},), got {tuple(given.shape)}")
-        origin = checks.points("centre", given[None], dimension=x.shape[1])[0].to(x)
+        origin = _checks.points("centre", given[None], dimension=x.shape[1])[0].to(x)
     told = classify(samples) if classify is not None else most_probable(samples, mixture)
     hit = (torch.as_tensor(told, device=x.device) == wanted).double()
     covariances = mixture.covariances().double()
@@ -197,7 +197,7 @@ def vendi_score(samples: Tensor, width: float) -> float:
     >>> round(vendi_score(far, width=1.0), 4)  # λ = ¼, ¼, ½
     2.8284
     """
-    x = checks.points("samples", samples).double()
+    x = _checks.points("samples", samples).double()
     if not 0 < width < float("inf"):
         raise ValueError(f"width must be positive and finite, got {width}")
     if len(x) == 0:

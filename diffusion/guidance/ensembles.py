@@ -18,8 +18,8 @@ import math
 import torch
 from torch import Tensor
 
-from diffusion import checks
-from diffusion.checks import Seed
+from diffusion import _checks
+from diffusion._checks import Seed
 from diffusion.guidance.guided import GuidedDenoiser
 from diffusion.guidance.schedules import Weight
 from diffusion.mixture import GaussianMixtureDenoiser
@@ -54,9 +54,9 @@ def random_classes(
     >>> random_classes(10, 16, seed=0).means.shape
     torch.Size([10, 16])
     """
-    count, dimension = checks.whole("count", count), checks.whole("dimension", dimension)
+    count, dimension = _checks.whole("count", count), _checks.whole("dimension", dimension)
     _positive(within=within, between=between)
-    generator = checks.generator_from(seed, "random_classes")
+    generator = _checks.generator_from(seed, "random_classes")
     centres = torch.randn(count, dimension, generator=generator, dtype=torch.float64)
     return GaussianMixtureDenoiser(between**0.5 * centres.to(generator.device), within)
 
@@ -89,14 +89,14 @@ def planted_classes(
     >>> bool(planted.weights[0] < 1e-44)  # e^{−102}
     True
     """
-    dimension = checks.whole("dimension", dimension)
+    dimension = _checks.whole("dimension", dimension)
     _positive(within=within, between=between)
     if not math.log(2) <= alpha * dimension <= _MOST:
         raise ValueError(
             f"alpha must give log K = alpha·d between log 2 and {_MOST:g}, got {alpha} at "
             f"d = {dimension}"
         )
-    generator = checks.generator_from(seed, "random_classes")
+    generator = _checks.generator_from(seed, "random_classes")
     own = torch.randn(1, dimension, generator=generator, dtype=torch.float64)
     means = torch.cat([between**0.5 * own, torch.zeros_like(own)])
     odds = torch.tensor([-alpha * dimension], dtype=torch.float64)
@@ -136,10 +136,10 @@ def fitted_classes(
     tensor([[ 1.],
             [10.]], dtype=torch.float64)
     """
-    x = checks.points("data", data).double()
-    checks.choice("covariance", covariance, ("own", "shared", "isotropic"))
+    x = _checks.points("data", data).double()
+    _checks.choice("covariance", covariance, ("own", "shared", "isotropic"))
     _positive(ridge=ridge)
-    groups = [x[rows.to(x.device)] for rows in checks.rows_of_classes(labels, len(x))]
+    groups = [x[rows.to(x.device)] for rows in _checks.rows_of_classes(labels, len(x))]
     counts = torch.tensor([len(group) for group in groups])
     if counts.min() < 2:
         raise ValueError(f"labels must give two points a class or more, got {counts.tolist()}")
@@ -199,8 +199,8 @@ def generate(
     scale = float((mixture.means.square().mean() + spread.mean()).sqrt())
     jumps = getattr(w, "breaks", ())
     levels = noise_levels(_START * scale, steps, float(spread.min()) ** 0.5, jumps)
-    generator = checks.generator_from(seed, "generate", mixture.means.device)
-    noise = checks.normal_like(mixture.means.new_empty(len(labels), mixture.dimension), generator)
+    generator = _checks.generator_from(seed, "generate", mixture.means.device)
+    noise = _checks.normal_like(mixture.means.new_empty(len(labels), mixture.dimension), generator)
     start = math.hypot(levels[0], scale) * noise
     return sample(guided, start, VE(), method, levels=levels, seed=generator)
 

@@ -22,11 +22,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusion import checks
-from diffusion.checks import Level
-from diffusion.denoisers import Denoiser
+from diffusion import _checks
+from diffusion._checks import Level
+from diffusion.denoisers import Denoiser, DenoiserLike
 from diffusion.guidance.schedules import Weight, as_schedule, extra_weight, weight_at
-from diffusion.samplers import DenoiserLike
 
 
 class _Pair(Denoiser):
@@ -79,7 +78,7 @@ class GuidedDenoiser(_Pair):
 
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
         """Guided posterior mean, (B, d). Arguments and errors as for the two denoisers."""
-        x = checks.points("x", x)
+        x = _checks.points("x", x)
         weight = self._weights(x, sigma)
         if isinstance(weight, Tensor):
             return (1 + weight) * self.conditional(x, sigma) - weight * self.unconditional(x, sigma)
@@ -92,7 +91,7 @@ class GuidedDenoiser(_Pair):
 
     def _weights(self, x: Tensor, sigma: Level) -> float | Tensor:
         """w, one number where the batch has one noise level, else (B, 1)."""
-        level = checks.noise_level(sigma, x)
+        level = _checks.noise_level(sigma, x)
         if not isinstance(sigma, Tensor) or sigma.numel() == 1:
             return weight_at(self.w, float(sigma))
         levels, where = level.squeeze(1).unique(return_inverse=True)
@@ -159,7 +158,7 @@ class PowerLawGuidance(_Pair):
         """Guided posterior mean, (B, d). Arguments and errors as for the two denoisers."""
         conditional = self.conditional(x, sigma)
         apart = conditional - self.unconditional(x, sigma)
-        variance = checks.noise_level(sigma, apart).square().to(apart)
+        variance = _checks.noise_level(sigma, apart).square().to(apart)
         strength = torch.linalg.vector_norm(apart, dim=1, keepdim=True) / variance
         return conditional + self.omega * strength**self.exponent * apart
 
@@ -214,7 +213,7 @@ class ProjectedGuidance(_Pair):
         conditional = self.conditional(x, sigma)
         pull = conditional - self.unconditional(x, sigma)
         if self.momentum:
-            level = float(checks.noise_level(sigma, x).max())
+            level = float(_checks.noise_level(sigma, x).max())
             if self._last and self._last[0] >= level and self._last[1].shape == pull.shape:
                 pull = pull + self.momentum * self._last[1]
             self._last = level, pull

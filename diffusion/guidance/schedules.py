@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-from diffusion import checks
+from diffusion import _checks
 
 GuidanceSchedule = Callable[[float], float]
 Weight = float | GuidanceSchedule
@@ -244,7 +244,7 @@ class Progressive:
     breaks: ClassVar[tuple[float, ...]] = ()
 
     def __post_init__(self) -> None:
-        checks.choice("shape", self.shape, SHAPES)
+        _checks.choice("shape", self.shape, SHAPES)
         _finite("w", self.w)
         for name in ("start", "width", "exponent"):
             if not 0 < getattr(self, name) < math.inf:

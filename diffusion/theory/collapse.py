@@ -23,9 +23,9 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from diffusion.checks import whole
-from diffusion.theory import checks
-from diffusion.theory.checks import Array
+from diffusion._checks import whole
+from diffusion.theory import _checks
+from diffusion.theory._checks import Array
 
 _REACH = 300.0  # logarithms of t searched, about the scale of the data
 
@@ -51,7 +51,7 @@ def mutual_information(variances: ArrayLike, sigma: ArrayLike) -> Array:
     >>> round(float(mutual_information([3.0, 3.0], 1.0)), 4)  # log 4
     1.3863
     """
-    return _information(checks.spectrum(variances), checks.noise_variance(sigma))
+    return _information(_checks.spectrum(variances), _checks.noise_variance(sigma))
 
 
 def collapse_sigma(P: ArrayLike, variances: ArrayLike) -> Array:
@@ -77,8 +77,8 @@ def collapse_sigma(P: ArrayLike, variances: ArrayLike) -> Array:
     >>> round(float(collapse_sigma(100, [1.0] * 4)) ** 2, 5)  # 1/9
     0.11111
     """
-    lam = checks.spectrum(variances)
-    return _solve(lambda t: _information(lam, t), np.log(checks.size(P)), lam)
+    lam = _checks.spectrum(variances)
+    return _solve(lambda t: _information(lam, t), np.log(_checks.size(P)), lam)
 
 
 def onset_sigma(P: ArrayLike, variances: ArrayLike) -> Array:
@@ -92,8 +92,8 @@ def onset_sigma(P: ArrayLike, variances: ArrayLike) -> Array:
     >>> round(float(onset_sigma(100, [1.0] * 4)) ** 2, 5)
     0.27956
     """
-    lam = checks.spectrum(variances)
-    return _solve(lambda t: _information(lam, t) + _kept(lam, t) / 2, np.log(checks.size(P)), lam)
+    lam = _checks.spectrum(variances)
+    return _solve(lambda t: _information(lam, t) + _kept(lam, t) / 2, np.log(_checks.size(P)), lam)
 
 
 def basin_edge(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) -> Array:
@@ -120,8 +120,8 @@ def basin_edge(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) -> Array:
     >>> round(float(basin_edge(1000, variances, collapse_sigma(1000, variances))), 6)
     1.0
     """
-    lam, t = checks.spectrum(variances), checks.noise_variance(sigma)
-    excess = 2 * np.log(checks.size(P)) - 2 * _information(lam, t)
+    lam, t = _checks.spectrum(variances), _checks.noise_variance(sigma)
+    excess = 2 * np.log(_checks.size(P)) - 2 * _information(lam, t)
     return np.maximum(1 - excess / _kept(lam, t), 0)
 
 
@@ -152,14 +152,14 @@ def condensation_sigma(P: ArrayLike, variances: ArrayLike, x: ArrayLike = 0.0) -
     >>> round(float(condensation_sigma(1000, spectrum)) ** 2, 4)
     0.3707
     """
-    lam = checks.spectrum(variances)
-    squared = checks.query(x, lam) ** 2
+    lam = _checks.spectrum(variances)
+    squared = _checks.query(x, lam) ** 2
 
     def divergence(t: float) -> Array:
         bend = (lam * squared / (t + lam) ** 2).sum()
         return _information(lam, t) + (bend - _kept(lam, t)) / 2
 
-    return _solve(divergence, np.log(checks.size(P)), lam + squared)
+    return _solve(divergence, np.log(_checks.size(P)), lam + squared)
 
 
 def participation_ratio(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) -> Array:
@@ -187,8 +187,8 @@ def participation_ratio(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) ->
     >>> bool(participation_ratio(1000, [1.0] * 20, 0.1) > 0.999)
     True
     """
-    lam, t = checks.spectrum(variances), checks.noise_variance(sigma)
-    bias = _information(lam, t) - np.log(checks.size(P) - 1)
+    lam, t = _checks.spectrum(variances), _checks.noise_variance(sigma)
+    bias = _information(lam, t) - np.log(_checks.size(P) - 1)
     g = np.linspace(-8, 8, 801)
     density = np.exp(-(g**2) / 2)
     spread = np.sqrt(_kept(lam, t))
@@ -231,9 +231,9 @@ def excess_entropy(
     >>> bool(excess_entropy(1000, [1.0] * 20, 2.0) > 0)
     True
     """
-    lam, t = checks.spectrum(variances), checks.noise_variance(sigma)
+    lam, t = _checks.spectrum(variances), _checks.noise_variance(sigma)
     d = np.count_nonzero(lam) if dimension is None else whole("dimension", dimension)
-    return (np.log(checks.size(P)) - _information(lam, t)) / d
+    return (np.log(_checks.size(P)) - _information(lam, t)) / d
 
 
 def area_law(P: ArrayLike) -> Array:
@@ -255,7 +255,7 @@ def area_law(P: ArrayLike) -> Array:
     >>> round(float(area_law(1797)), 2)  # the digits of scikit-learn
     14.99
     """
-    return 2 * np.log(checks.size(P))
+    return 2 * np.log(_checks.size(P))
 
 
 def _information(lam: Array, t: ArrayLike) -> Array:

@@ -30,9 +30,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from diffusion.hermite import Activation, activation_from, nodes_and_weights
-from diffusion.theory import checks
-from diffusion.theory.checks import Array
+from diffusion._hermite import Activation, activation_from, nodes_and_weights
+from diffusion.theory import _checks
+from diffusion.theory._checks import Array
 
 _NODES = 80
 _DAMPED, _POLISH = 30, 8  # damped iterations, and Newton steps, a round
@@ -79,7 +79,7 @@ def feature_coefficients(
     [0.60571, 0.25788, 0.01384, 0.01357]
     """
     function = activation_from(activation)
-    given = checks.positive("time", time), checks.positive("chi2", chi2)
+    given = _checks.positive("time", time), _checks.positive("chi2", chi2)
     t, second = (torch.from_numpy(np.array(one)) for one in np.broadcast_arrays(*given))
     z, w = nodes_and_weights(_NODES)
     D, kept = -torch.expm1(-2 * t), torch.exp(-2 * t) * second
@@ -135,12 +135,12 @@ class FeatureSpectrum:
 
     def density(self, x: ArrayLike) -> Array:
         """ρ(x) = Im q(x + iη)/π at x > 0, η a ten-millionth of x. Raises ValueError."""
-        x = checks.positive("x", x)
+        x = _checks.positive("x", x)
         return self.resolvents(x * (1 + 1j * _HEIGHT))[0].imag / np.pi
 
     def class_density(self, x: ArrayLike) -> Array:
         """Im e_c/(1 + e_c)/π at x > 0, (…, K): what points of each class have at x."""
-        x = checks.positive("x", x)
+        x = _checks.positive("x", x)
         e = self.resolvents(x * (1 + 1j * _HEIGHT))[1]
         return (e / (1 + e)).imag / np.pi
 
@@ -275,8 +275,8 @@ def spectrum_of(
     [0.093, 0.36] 0.109
     [9.9, 45] 0.016
     """
-    p, n = (float(checks.positive(k, v)) for k, v in (("psi_p", psi_p), ("psi_n", psi_n)))
-    rho, spectra = checks.class_weights(weights), np.asarray(variances, dtype=np.float64)
+    p, n = (float(_checks.positive(k, v)) for k, v in (("psi_p", psi_p), ("psi_n", psi_n)))
+    rho, spectra = _checks.class_weights(weights), np.asarray(variances, dtype=np.float64)
     if spectra.ndim == 1:
         spectra = spectra[:, None]
     if spectra.ndim != 2 or len(spectra) != len(rho) or spectra.size == 0:
@@ -409,8 +409,8 @@ def inversion_fraction(
     >>> round(inversion_fraction(wide, 0.1, chi2=wide * 1.05 / 2), 4)
     0.4124
     """
-    lam = checks.positive("variances", variances)
-    second = lam if chi2 is None else checks.positive("chi2", chi2)
+    lam = _checks.positive("variances", variances)
+    second = lam if chi2 is None else _checks.positive("chi2", chi2)
     if lam.shape != (2,) or second.shape != (2,):
         raise ValueError(
             f"variances and chi2 must have shape (2,), got {lam.shape}, {second.shape}"

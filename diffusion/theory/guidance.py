@@ -31,8 +31,8 @@ from scipy.optimize import brentq
 from scipy.special import exprel, hyp2f1
 
 from diffusion.guidance.schedules import Constant, GuidanceSchedule, Weight, weight_at
-from diffusion.theory import checks
-from diffusion.theory.checks import Array
+from diffusion.theory import _checks
+from diffusion.theory._checks import Array
 
 METHODS = ("flow", "sde")
 _NEAR, _FAR = 40.0, 200.0  # e-folds of v above g² taken in fine and in coarse panels
@@ -87,20 +87,20 @@ def guided_moments(
     >>> round(float(a), 2), round(float(R), 2)
     (1.78, 1.0)
     """
-    r = checks.positive("ratio", ratio)
-    checks.choice("method", method, METHODS)
+    r = _checks.positive("ratio", ratio)
+    _checks.choice("method", method, METHODS)
     if callable(w) or start != math.inf:
-        unit = float(checks.positive("between", between))
-        highest = math.inf if start == math.inf else float(checks.positive("start", start))
+        unit = float(_checks.positive("between", between))
+        highest = math.inf if start == math.inf else float(_checks.positive("start", start))
         if callable(w):
             pairs = [(one, w) for one in r.ravel().tolist()]
         else:
-            r, weight = np.broadcast_arrays(r, checks.finite("w", w))
+            r, weight = np.broadcast_arrays(r, _checks.finite("w", w))
             pairs = [(one, Constant(v)) for one, v in zip(r.flat, weight.flat, strict=True)]
         ends = [_integrated(float(one), v, method, unit, highest) for one, v in pairs]
         a, R = np.array(ends).reshape(-1, 2).T.reshape(2, *r.shape)
         return a[()], R[()]
-    weight, log = checks.finite("w", w), np.log(r)
+    weight, log = _checks.finite("w", w), np.log(r)
     with np.errstate(over="ignore"):  # r > 1 and a large w: R is beyond all numbers
         if method == "flow":
             a = (1 + weight) * hyp2f1(1, -weight / 2, 1.5, 1 - r)
@@ -125,9 +125,9 @@ def mean_weight(ratio: float, w: Weight, between: float = 1.0) -> float:
     >>> round(mean_weight(0.2, lambda sigma: 3.0), 6)
     3.0
     """
-    r = float(checks.positive("ratio", ratio))
+    r = float(_checks.positive("ratio", ratio))
     schedule = w if callable(w) else Constant(w)
-    unit = float(checks.positive("between", between))
+    unit = float(_checks.positive("between", between))
     R = _integrated(r, schedule, "flow", unit, math.inf)[1]
     if not 0 < R < math.inf:
         raise ValueError(f"w must leave R = r^w̄ a number, got {R:g} at r = {r:g}")
@@ -160,9 +160,9 @@ def window_switch(
     >>> round(window_switch(0.2, 3.0) ** 2, 4)
     1.7688
     """
-    r = float(checks.positive("ratio", ratio))
-    checks.choice("method", method, METHODS)
-    unit = float(checks.positive("between", between))
+    r = float(_checks.positive("ratio", ratio))
+    _checks.choice("method", method, METHODS)
+    unit = float(_checks.positive("between", between))
     if not (r < 1 and w > 0 and -1 <= inside < 0):
         raise ValueError(
             "ratio must lie in (0, 1), w be positive and inside lie in [−1, 0), "
@@ -204,7 +204,7 @@ def class_condensation(alpha: ArrayLike, within: ArrayLike, between: ArrayLike) 
     [4.267, 0.566, 0.0]
     """
     a, inner, outer = (
-        checks.positive(name, value)
+        _checks.positive(name, value)
         for name, value in (("alpha", alpha), ("within", within), ("between", between))
     )
     with np.errstate(over="ignore"):

@@ -34,8 +34,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from diffusion.theory import checks
-from diffusion.theory.checks import Array, class_weights
+from diffusion.theory import _checks
+from diffusion.theory._checks import Array, class_weights
 
 _Z = np.linspace(-10, 10, 2001)
 _MASS = np.exp(-(_Z**2) / 2) / np.exp(-(_Z**2) / 2).sum()
@@ -101,7 +101,7 @@ def class_divergence(distance2: ArrayLike, variance: ArrayLike, time: ArrayLike)
     """
     gap, t = _not_negative("distance2", distance2), _not_negative("time", time)
     fading = np.exp(-2 * t)
-    return fading * gap / (2 * (1 + (checks.positive("variance", variance) - 1) * fading))
+    return fading * gap / (2 * (1 + (_checks.positive("variance", variance) - 1) * fading))
 
 
 def minority_speciation_time(weight: ArrayLike, distance2: ArrayLike, variance: ArrayLike) -> Array:
@@ -129,7 +129,7 @@ def minority_speciation_time(weight: ArrayLike, distance2: ArrayLike, variance: 
     rho = np.asarray(weight, dtype=np.float64)
     if not ((rho > 0) & (rho < 0.5)).all():
         raise ValueError(f"weight must be that of a minority, in (0, 0.5), got {weight!r}")
-    gap, s2 = checks.positive("distance2", distance2), checks.positive("variance", variance)
+    gap, s2 = _checks.positive("distance2", distance2), _checks.positive("variance", variance)
     return _time_of(np.log((1 - rho) / rho), gap, s2)
 
 
@@ -156,7 +156,7 @@ def speciation_times(weight: float, distance2: float, variance: float) -> Specia
     """
     rho = float(_weight(weight))
     gap, s2 = (
-        float(checks.positive(k, v)) for k, v in (("distance2", distance2), ("variance", variance))
+        float(_checks.positive(k, v)) for k, v in (("distance2", distance2), ("variance", variance))
     )
     needed = needed_divergences(rho)
     return SpeciationTimes(**{k: float(_time_of(D, gap, s2)) for k, D in needed.items()})
@@ -216,10 +216,10 @@ def gaussian_divergence(
     1.1931
     """
     t, gap = _not_negative("time", time), _not_negative("distance2", distance2)
-    d = checks.positive("dimension", dimension)
+    d = _checks.positive("dimension", dimension)
     fading = np.exp(-2 * t)
     own, others = (
-        1 + (checks.positive(k, v) - 1) * fading
+        1 + (_checks.positive(k, v) - 1) * fading
         for k, v in (("variance", variance), ("other", other))
     )
     ratio = own / others
@@ -255,7 +255,7 @@ def divergence_speciation_time(
     0.7265
     """
     rho, rest = (
-        float(checks.positive(k, v))
+        float(_checks.positive(k, v))
         for k, v in (("weight", weight), ("other_weight", other_weight))
     )
     if not rho < rest or rho + rest > 1 + 1e-9:
@@ -296,7 +296,7 @@ def median_speciation_times(weights: ArrayLike, means: ArrayLike, variances: Arr
     array([nan, 2.6, 2.2])
     """
     rho, mu = class_weights(weights), np.asarray(means, dtype=np.float64)
-    s2 = checks.positive("variances", variances)
+    s2 = _checks.positive("variances", variances)
     if mu.ndim != 2 or len(mu) != len(rho) or s2.shape != rho.shape or not np.isfinite(mu).all():
         raise ValueError(
             f"means must be finite, of shape ({len(rho)}, d), and variances ({len(rho)},), "
@@ -334,9 +334,9 @@ def class_collapse_time(points: ArrayLike, variance: ArrayLike, dimension: int) 
     >>> class_collapse_time([20, 2000], 0.4, 100).round(3)
     array([1.006, 0.617])
     """
-    n, d = checks.size(points, "points"), checks.positive("dimension", dimension)
+    n, d = _checks.size(points, "points"), _checks.positive("dimension", dimension)
     with np.errstate(over="ignore"):
-        return np.log1p(checks.positive("variance", variance) / np.expm1(2 / d * np.log(n))) / 2
+        return np.log1p(_checks.positive("variance", variance) / np.expm1(2 / d * np.log(n))) / 2
 
 
 def class_collapse_points(variance: ArrayLike, sigma: ArrayLike, dimension: int) -> Array:
@@ -356,9 +356,9 @@ def class_collapse_points(variance: ArrayLike, sigma: ArrayLike, dimension: int)
     >>> float(class_collapse_points(3.0, 1.0, 4).round(9))
     16.0
     """
-    t, d = checks.noise_variance(sigma), checks.positive("dimension", dimension)
+    t, d = _checks.noise_variance(sigma), _checks.positive("dimension", dimension)
     with np.errstate(over="ignore"):  # more than can be counted
-        return np.exp(d / 2 * np.log1p(checks.positive("variance", variance) / t))
+        return np.exp(d / 2 * np.log1p(_checks.positive("variance", variance) / t))
 
 
 def _time_of(divergence: ArrayLike, distance2: ArrayLike, variance: ArrayLike) -> Array:

@@ -33,7 +33,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from diffusion.guidance.schedules import GuidanceSchedule, Weight, as_schedule, weight_at
-from diffusion.theory import checks
+from diffusion.theory import _checks
 from diffusion.theory.guidance import METHODS, guided_moments
 
 _LIMIT = 1e5  # dimension that stands for infinitely many
@@ -119,8 +119,8 @@ def mean_field_path(
     (5.31, False)
     """
     model = _model(alpha, ratio, between, annealed)
-    checks.choice("method", method, METHODS)
-    d = _LIMIT if dimension is None else float(checks.positive("dimension", dimension))
+    _checks.choice("method", method, METHODS)
+    d = _LIMIT if dimension is None else float(_checks.positive("dimension", dimension))
     schedule, sde = as_schedule(w), float(method == "sde")
     kappa = (1 + sde) / 2
 
@@ -175,7 +175,7 @@ def guided_condensation(
     5.315
     """
     model = _model(alpha, ratio, between)
-    checks.choice("method", method, METHODS)
+    _checks.choice("method", method, METHODS)
     if not 0 <= w < math.inf:
         raise ValueError(f"w must be a number from 0, got {w}")
 
@@ -215,7 +215,7 @@ def guided_power_law(
     (1.166, 0.359)
     """
     model = _model(1.0, ratio, 1.0)
-    checks.choice("method", method, METHODS)
+    _checks.choice("method", method, METHODS)
     for name, value in (("omega", omega), ("exponent", exponent)):
         if not 0 <= value < math.inf:
             raise ValueError(f"{name} must be a number from 0, got {value}")
@@ -270,10 +270,10 @@ class _Classes:
 
 
 def _model(alpha: float, ratio: float, between: float, annealed: bool = False) -> _Classes:
-    load, r = float(checks.positive("alpha", alpha)), float(checks.positive("ratio", ratio))
+    load, r = float(_checks.positive("alpha", alpha)), float(_checks.positive("ratio", ratio))
     if r >= 1:
         raise ValueError(f"ratio must lie in (0, 1), got {r:g}")
-    unit = float(checks.positive("between", between))
+    unit = float(_checks.positive("between", between))
     return _Classes(load, unit * r / (1 - r), unit, annealed)
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
-from diffusion.theory import checks
-from diffusion.theory.checks import Array
+from diffusion.theory import _checks
+from diffusion.theory._checks import Array
 
 
 def speciation_time(covariance: ArrayLike) -> float:
@@ -76,7 +76,7 @@ def clone_probability(distance: ArrayLike, variance: ArrayLike, time: ArrayLike)
     >>> round(float(clone_probability(10.0, 1.0, np.log(10.0))), 4)  # |m|e^{−t} = 1
     0.7752
     """
-    t = checks.positive("time", time)
+    t = _checks.positive("time", time)
     for name, value in (("distance", distance), ("variance", variance)):
         if not (np.isfinite(value) & (np.asarray(value) >= 0)).all():
             raise ValueError(f"{name} must not be negative, got {np.min(value):g}")

@@ -23,8 +23,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from diffusion.theory import checks
-from diffusion.theory.checks import Array
+from diffusion.theory import _checks
+from diffusion.theory._checks import Array
 
 
 def marchenko_pastur_edges(rows: int, columns: int, entry_variance: float) -> tuple[float, float]:
@@ -49,8 +49,8 @@ def marchenko_pastur_edges(rows: int, columns: int, entry_variance: float) -> tu
     >>> round(low, 4), round(high, 4)
     (0.3377, 6.6623)
     """
-    d, m = checks.positive("rows", rows), checks.positive("columns", columns)
-    variance = float(checks.positive("entry_variance", entry_variance))
+    d, m = _checks.positive("rows", rows), _checks.positive("columns", columns)
+    variance = float(_checks.positive("entry_variance", entry_variance))
     low, high = np.abs(np.sqrt(d) - np.sqrt(m)), np.sqrt(d) + np.sqrt(m)
     return float(variance * low**2), float(variance * high**2)
 
@@ -71,7 +71,7 @@ def final_gap(lowest: ArrayLike, sigma: ArrayLike) -> Array:
     >>> float(final_gap(1.0, 1.0))
     0.5
     """
-    a, t = checks.positive("lowest", lowest), checks.noise_variance(sigma)
+    a, t = _checks.positive("lowest", lowest), _checks.noise_variance(sigma)
     return a / (t + a)
 
 
@@ -93,8 +93,8 @@ def intermediate_gap(lowest: ArrayLike, highest: ArrayLike, sigma: ArrayLike) ->
     >>> round(float(intermediate_gap(1.0, 0.25, widest_gap_sigma(1.0, 0.25))), 4)
     0.3333
     """
-    a, b = checks.positive("lowest", lowest), checks.positive("highest", highest)
-    t = checks.noise_variance(sigma)
+    a, b = _checks.positive("lowest", lowest), _checks.positive("highest", highest)
+    t = _checks.noise_variance(sigma)
     return t / (t + b) - t / (t + a)
 
 
@@ -108,7 +108,7 @@ def widest_gap_sigma(lowest: ArrayLike, highest: ArrayLike) -> Array:
     >>> round(float(widest_gap_sigma(1.0, 0.0001)), 6)
     0.1
     """
-    return (checks.positive("lowest", lowest) * checks.positive("highest", highest)) ** 0.25
+    return (_checks.positive("lowest", lowest) * _checks.positive("highest", highest)) ** 0.25
 
 
 def switch_sigma(large: ArrayLike, small: ArrayLike) -> Array:
@@ -130,7 +130,7 @@ def switch_sigma(large: ArrayLike, small: ArrayLike) -> Array:
     >>> round(float(switch_sigma(1.0, 0.01)) ** 2, 6)
     0.010204
     """
-    first, second = checks.positive("large", large), checks.positive("small", small)
+    first, second = _checks.positive("large", large), _checks.positive("small", small)
     if (first < second).any():
         raise ValueError(f"large must be at least small, got {first.min():g} and {second.max():g}")
     excess = np.maximum(first - 2 * second, 0)
@@ -163,7 +163,7 @@ def effective_number(
     True
     """
     _, _, divergence = _terms(variances, sigma, x)
-    return checks.size(P) * np.exp(-divergence)
+    return _checks.size(P) * np.exp(-divergence)
 
 
 def snr_jacobian(
@@ -255,15 +255,15 @@ def _grown(divergence: Array, ratio: Array) -> Array:
 def _ratio(P: ArrayLike, critical: Array) -> Array:
     """Signal over noise: its square is linear in P, and 1 at the critical size."""
     with np.errstate(divide="ignore"):
-        return np.sqrt(checks.size(P)[..., None] / critical)
+        return np.sqrt(_checks.size(P)[..., None] / critical)
 
 
 def _terms(
     variances: ArrayLike, sigma: ArrayLike, x: ArrayLike | None
 ) -> tuple[Array, Array, Array]:
     """λ (m,), t = σ² (…, 1) and D₂ (…)."""
-    lam = checks.spectrum(variances)
-    t = checks.noise_variance(sigma)[..., None]
+    lam = _checks.spectrum(variances)
+    t = _checks.noise_variance(sigma)[..., None]
     logs = np.log1p(lam / t) - np.log1p(2 * lam / t) / 2
     bend = lam / ((lam + t) * (2 * lam + t))
     return lam, t, (logs + _squared(lam, t, x) * bend).sum(-1)
@@ -271,7 +271,7 @@ def _terms(
 
 def _squared(lam: Array, t: Array, x: ArrayLike | None) -> Array:
     """x_k² (…, m)."""
-    return lam + t if x is None else np.broadcast_to(checks.query(x, lam) ** 2, (lam + t).shape)
+    return lam + t if x is None else np.broadcast_to(_checks.query(x, lam) ** 2, (lam + t).shape)
 
 
 def _moments(lam: Array, t: Array, x: ArrayLike | None) -> tuple[Array, Array, Array]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 from scipy.optimize import brentq
 
-from hopfield import checks
+from hopfield import _checks
 
 _NODES = 200
 _LARGEST_EXPONENT = 700  # e^x is finite
@@ -49,8 +49,8 @@ def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> NDArray[np
     0.81
     """
     counts = pattern_counts(patterns)
-    size = checks.whole("size", size, low=2)
-    s = checks.number("noise", noise, low=0, high=_LARGEST_NOISE)
+    size = _checks.whole("size", size, low=2)
+    s = _checks.number("noise", noise, low=0, high=_LARGEST_NOISE)
     z, across, weights = cue_nodes(size)
     along = np.sqrt(size) + s * z[:, None]
     cosine = along / np.sqrt(along**2 + s**2 * across)
@@ -88,7 +88,7 @@ def argmax_retrieval_normal(patterns: ArrayLike, size: int, noise: float) -> NDA
     0.81
     """
     counts = pattern_counts(patterns)
-    size, snr = checks.whole("size", size, low=2), noise_level(noise) ** -2
+    size, snr = _checks.whole("size", size, low=2), noise_level(noise) ** -2
     dispersion = snr * (snr + 2) / (2 * (snr + 1) ** 2)
     margin = size * np.log1p(snr) / 2 - np.log(counts) + np.log(size) / 2
     return special.ndtr(margin / np.sqrt(size * dispersion))
@@ -124,7 +124,7 @@ def argmax_capacity(size: int, noise: float, success: float = 0.5) -> float:
     def excess(load: float) -> float:
         return float(argmax_retrieval(np.exp(load * size), size, noise)) - success
 
-    upper = limit + 10 / np.sqrt(checks.whole("size", size, low=2))
+    upper = limit + 10 / np.sqrt(_checks.whole("size", size, low=2))
     if size * upper > _LARGEST_EXPONENT:
         raise ValueError(f"size must leave P = e^(αN) finite, got {size} at noise {noise:g}")
     return float(brentq(excess, 0, upper, xtol=1e-12))
@@ -157,8 +157,8 @@ def argmax_retrieval_spins(patterns: ArrayLike, size: int, overlap: float) -> ND
     1.0
     """
     counts = pattern_counts(patterns)
-    size = checks.whole("size", size)
-    m = checks.number("overlap", overlap, low=-1, high=1)
+    size = _checks.whole("size", size)
+    m = _checks.number("overlap", overlap, low=-1, high=1)
     agree = size - round((1 - m) * size / 2)
     binomial = stats.binom(size, 0.5)
     below, upto = binomial.cdf(agree - 1), binomial.cdf(agree)
@@ -190,5 +190,5 @@ def pattern_counts(patterns: ArrayLike) -> NDArray[np.float64]:
 
 def noise_level(noise: float) -> float:
     """s whose square, and that of 1/s, is a number. Raises ValueError."""
-    s = checks.positive("noise", noise)
-    return checks.number("noise", s, low=1 / _LARGEST_NOISE, high=_LARGEST_NOISE)
+    s = _checks.positive("noise", noise)
+    return _checks.number("noise", s, low=1 / _LARGEST_NOISE, high=_LARGEST_NOISE)

@@ -32,9 +32,9 @@ from numpy.typing import ArrayLike
 from scipy import special
 from scipy.optimize import brentq
 
-from hopfield.checks import choice
-from hopfield.theory import checks
-from hopfield.theory.checks import Array
+from hopfield._checks import choice
+from hopfield.theory import _checks
+from hopfield.theory._checks import Array
 
 _SERIES = 0.005  # overlap below which the information is taken from its series
 ENSEMBLES = ("spherical", "gaussian", "gaussian-uncorrected", "spins")
@@ -68,7 +68,7 @@ def dense_load(beta: ArrayLike, noise: ArrayLike = 0.0, ensemble: str = "spheric
     0.34657
     """
     choice("ensemble", ensemble, ENSEMBLES)
-    lam, s = np.broadcast_arrays(checks.above("beta", beta), checks.noise(noise))
+    lam, s = np.broadcast_arrays(_checks.above("beta", beta), _checks.noise(noise))
     if ensemble == "gaussian-uncorrected":
         lam = np.minimum(lam, 1 / (1 + s**2))
         return (lam - lam**2 * (1 + s**2) / 2)[()]
@@ -110,7 +110,7 @@ def dense_load_at_overlap(beta: ArrayLike, overlap: ArrayLike, ensemble: str = "
     0.51083
     """
     choice("ensemble", ensemble, ("spherical", "spins"))
-    lam, m = np.broadcast_arrays(checks.above("beta", beta), checks.within("overlap", overlap))
+    lam, m = np.broadcast_arrays(_checks.above("beta", beta), _checks.within("overlap", overlap))
     with np.errstate(divide="ignore"):
         matched = m / (1 - m**2) if ensemble == "spherical" else np.arctanh(m)
     lam = np.minimum(lam, matched)
@@ -154,7 +154,7 @@ def dense_load_of_all(beta: ArrayLike, ensemble: str = "spherical") -> Any:
         rho = brentq(lambda r: r * (1 - lam) ** 2 - 1 - math.log(r), math.exp(-1), 1, xtol=1e-14)
         return (rho - 1 - math.log(rho)) / 2
 
-    return np.vectorize(one, otypes=[np.float64])(checks.above("beta", beta))[()]
+    return np.vectorize(one, otypes=[np.float64])(_checks.above("beta", beta))[()]
 
 
 def least_overlap(load: ArrayLike, beta: float = math.inf, ensemble: str = "spherical") -> Any:
@@ -182,7 +182,7 @@ def least_overlap(load: ArrayLike, beta: float = math.inf, ensemble: str = "sphe
     0.762
     """
     choice("ensemble", ensemble, ("spherical", "spins"))
-    alpha = checks.above("load", load)
+    alpha = _checks.above("load", load)
     if not beta > 0:
         raise ValueError(f"beta must be a number above 0, got {beta}")
     if ensemble == "spherical":
@@ -225,7 +225,7 @@ def critical_noise(load: ArrayLike, ensemble: str = "spherical") -> Any:
     [1.10289, 1.08785]
     """
     choice("ensemble", ensemble, ("spherical", "gaussian", "spins"))
-    alpha = checks.above("load", load)
+    alpha = _checks.above("load", load)
     if ensemble != "spins":
         return (np.exp(-alpha) / np.sqrt(-np.expm1(-2 * alpha)))[()]
 
@@ -265,7 +265,7 @@ def query_gain(beta: ArrayLike, noise: ArrayLike) -> Any:
     >>> float(query_gain(4.0, 0.5))
     1.0
     """
-    lam, s = checks.above("beta", beta), checks.noise(noise)
+    lam, s = _checks.above("beta", beta), _checks.noise(noise)
     return ((1 + 1 / lam) / (1 + s**2))[()]
 
 
@@ -301,7 +301,7 @@ def flip_information(overlap: ArrayLike) -> Any:
     >>> round(float(flip_information(0.8)), 4)
     0.3681
     """
-    m = checks.within("overlap", overlap)
+    m = _checks.within("overlap", overlap)
     exact = (special.xlog1py(1 + m, m) + special.xlogy(1 - m, 1 - m)) / 2
     # the two terms are ±m and leave m²/2, of which small m have no digits left
     return np.where(m < _SERIES, m**2 * (1 / 2 + m**2 * (1 / 12 + m**2 / 30)), exact)[()]
@@ -342,5 +342,5 @@ def spins_of_information(information: ArrayLike) -> Any:
         edges = low * (1 - 1e-9), min(high * (1 + 1e-9), 1)
         return brentq(lambda m: float(flip_information(m)) - target, *edges, xtol=1e-300)
 
-    given = checks.at_least("information", information)
+    given = _checks.at_least("information", information)
     return np.vectorize(one, otypes=[np.float64])(given)[()]

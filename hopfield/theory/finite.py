@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 from scipy.optimize import brentq, minimize_scalar
 
-from hopfield import checks
+from hopfield import _checks
 from hopfield.theory.decoding import cue_nodes, noise_level, pattern_counts
 
 Array = NDArray[np.float64]
@@ -54,7 +54,7 @@ def sphere_average(k: ArrayLike, size: int) -> Any:
     >>> round(float(sphere_average(2.0, 3)), 6)  # (1/3) log(sinh 6/6)
     1.171696
     """
-    size = checks.whole("size", size, low=2)
+    size = _checks.whole("size", size, low=2)
     x = np.asarray(k, dtype=float) * size
     if not ((x >= 0) & (x < np.inf)).all():
         raise ValueError(f"k must be finite and not negative, got {k!r}")
@@ -85,8 +85,8 @@ def posterior_weight_bound(patterns: ArrayLike, size: int, noise: float, beta: f
     0.63
     """
     counts = pattern_counts(patterns)
-    size, s = checks.whole("size", size, low=2), noise_level(noise)
-    lam = checks.number("beta", beta, low=0, high=_HOTTEST) or s**-2
+    size, s = _checks.whole("size", size, low=2), noise_level(noise)
+    lam = _checks.number("beta", beta, low=0, high=_HOTTEST) or s**-2
     z, across, weights = cue_nodes(size)
     along = math.sqrt(size) + s * z[:, None]
     norm = np.sqrt(along**2 + s**2 * across)  # |x|; x·ξ = √N along
@@ -120,7 +120,7 @@ def fixed_point_load(beta: ArrayLike, size: int) -> Any:
     >>> [round(float(fixed_point_load(1.0, N)), 4) for N in (20, 100)]
     [0.5298, 0.5855]
     """
-    size = checks.whole("size", size, low=2)
+    size = _checks.whole("size", size, low=2)
     lam = np.asarray(beta, dtype=float)
     if not ((lam > 0) & (lam < np.inf)).all():
         raise ValueError(f"beta must be finite and above 0, got {beta!r}")

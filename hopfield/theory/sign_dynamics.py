@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from hopfield.checks import whole
-from hopfield.theory import checks
-from hopfield.theory.checks import Array
+from hopfield._checks import whole
+from hopfield.theory import _checks
+from hopfield.theory._checks import Array
 from hopfield.theory.dense import dense_load_at_overlap, flip_information
 
 
@@ -43,7 +43,7 @@ def polynomial_error(patterns: ArrayLike, size: ArrayLike, degree: int) -> Any:
     >>> round(float(polynomial_error(400, 60, 3)), 4)
     0.0416
     """
-    P, N = checks.at_least("patterns", patterns, 1), checks.at_least("size", size, 2)
+    P, N = _checks.at_least("patterns", patterns, 1), _checks.at_least("size", size, 2)
     n = whole("degree", degree, low=2)
     return (special.erfc(np.exp((_log_signal(N, n) - np.log(2 * P)) / 2)) / 2)[()]
 
@@ -66,7 +66,7 @@ def polynomial_capacity(size: ArrayLike, degree: int) -> Any:
     >>> round(float(polynomial_capacity(100, 3)))
     362
     """
-    N, n = checks.at_least("size", size, 2), whole("degree", degree, low=2)
+    N, n = _checks.at_least("size", size, 2), whole("degree", degree, low=2)
     with np.errstate(over="ignore"):  # more than can be counted
         return (np.exp(_log_signal(N, n)) / (2 * np.log(N)))[()]
 
@@ -111,7 +111,7 @@ def sign_dynamics_load(overlap: ArrayLike, beta: ArrayLike = 1.0) -> Any:
     >>> [round(float(sign_dynamics_load(m)), 3) for m in (1.0, 0.9, 0.8, 0.75, 0.6)]
     [0.675, 0.495, 0.368, 0.316, 0.193]
     """
-    return dense_load_at_overlap(2 * checks.above("beta", beta), overlap, "spins")
+    return dense_load_at_overlap(2 * _checks.above("beta", beta), overlap, "spins")
 
 
 def _log_signal(size: Array, degree: int) -> Array:

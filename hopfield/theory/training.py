@@ -28,7 +28,7 @@ from scipy.optimize import minimize
 from scipy.special import erfcx, log_ndtr, ndtr
 from torch import Tensor
 
-from hopfield import checks
+from hopfield import _checks
 from hopfield.couplings import hebbian
 
 _LOG_2PI = np.log(2 * np.pi)
@@ -106,7 +106,7 @@ def noise_norm(stabilities: ArrayLike, overlap: float, rate: float) -> Any:
     >>> noise_norm([[1.0, 0.5]], overlap=0.0, rate=1.0).round(4)
     array([0.6267, 0.6267])
     """
-    checks.positive("rate", rate)
+    _checks.positive("rate", rate)
     a = _scaled(stabilities, overlap)
     errors = np.exp(log_ndtr(-a) - _log_depth(a).max(0))
     depths = np.exp(_log_depth(a) - _log_depth(a).max(0))
@@ -144,8 +144,8 @@ def noise_minimum(patterns: Tensor, overlap: float, loss: str = "perceptron") ->
     >>> bool((stabilities(noise_minimum(xi, 0.7), xi) > 0).all())
     True
     """
-    patterns = checks.stored("patterns", patterns, binary=True)
-    checks.choice("loss", loss, ("perceptron", "retrieval"))
+    patterns = _checks.stored("patterns", patterns, binary=True)
+    _checks.choice("loss", loss, ("perceptron", "retrieval"))
     if not 0 < overlap < 1:
         raise ValueError(f"overlap must lie in (0, 1), got {overlap}")
     xi = patterns.to("cpu", torch.float64)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from bridges import as_memory, continuation, find_attractors, match
+from bridges._clusters import groups
 from bridges.attractors import KINDS
-from bridges.clusters import groups
 from bridges.starts import Starts, box, cues, gaussian, grid, noised, spins
 from diffusion import EmpiricalDenoiser
 from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns

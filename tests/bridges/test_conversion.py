@@ -9,7 +9,6 @@ import torch
 from click.testing import CliRunner
 
 from bridges.cli import main
-from bridges.conversion import convert
 from bridges.equivalence import (
     MAPS,
     QUANTITIES,
@@ -21,6 +20,7 @@ from bridges.equivalence import (
     patterns_of_load,
     translate,
 )
+from bridges.verbs.convert import convert
 from diffusion import OU, EmpiricalDenoiser
 from hopfield import DenseMemory, random_patterns
 from hopfield.theory import argmax_retrieval, critical_noise

@@ -166,7 +166,7 @@ def test_sets_of_openml_are_fetched_once(openml, name, title, fresh):
 @pytest.fixture
 def fresh():
     """Forget what was read, as another process would."""
-    from bridges import data
+    from bridges.data import sets as data
 
     def forget():
         data._stored.cache_clear()

@@ -101,9 +101,9 @@ def test_the_clearest_of_two_criteria_decides_and_not_the_local_distance():
 
 
 def test_the_title_of_a_sweep_has_the_clearest_verdict_of_all_loads(monkeypatch):
-    from bridges.results import Study
-    from bridges.survey import Survey
-    from bridges.survey_report import SurveyReport, SweepReport
+    from bridges.study.results import Study
+    from bridges.verbs.memorization import SurveyReport, SweepReport
+    from bridges.verbs.survey import Survey
 
     study = Study({"samples": 1}, [{"patterns": P} for P in (10, 20, 40)], [[[]]] * 3)
     told = dict(zip((10, 20, 40), (VERDICTS[0], VERDICTS[1], VERDICTS[1]), strict=True))

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bridges import run_study
-from bridges.runs import load, merge
+from bridges.study.folders import load, merge
 
 POINTS = [{"x": x} for x in range(5)]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bridges import run_study
-from bridges.results import mean_and_sem
+from bridges.estimates import mean_and_sem
 
 CALLS = []
 POINTS = [{"x": 1}, {"x": 2, "tags": [1, 2]}, {"x": 3}]

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from reports import subspaces
+from reports.losing_dimensions import SubspaceReport, last_rise
 
-from bridges import subspaces
-from bridges.results import Study
-from bridges.subspace_report import SubspaceReport, last_rise
+from bridges.study.results import Study
 from diffusion import EmpiricalDenoiser, LinearManifoldDenoiser, manifold_factors
 
 MANIFOLD = {"dimension": 20, "subspaces": [3, 3], "variances": [1.0, 0.05]}

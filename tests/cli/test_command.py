@@ -270,8 +270,8 @@ def test_a_tampered_record_is_refused_by_file_and_line(line):
 
 
 def test_the_figure_and_the_table_have_the_errors_of_the_record():
-    from bridges.comparison import Setting, curves, load_points
-    from bridges.study import run_study
+    from bridges.study.run import run_study
+    from bridges.verbs.compare import Setting, curves, load_points
     from hopfield.theory import argmax_retrieval, argmax_retrieval_spins
 
     setting = Setting("random", size=20, trials=10)
@@ -285,7 +285,7 @@ def test_the_figure_and_the_table_have_the_errors_of_the_record():
             row = recorded[curve.model, int(x)]
             assert (mean, sem) == pytest.approx((row["value"], row["sem"]))
 
-    from bridges.comparison import Report
+    from bridges.verbs.compare import Report
 
     laws = list(Report(study, setting, 0.7, None).theory.values())
     noise = (1 / 0.7**2 - 1) ** 0.5

@@ -112,7 +112,7 @@ def test_a_folder_that_cannot_be_written_is_named():
 
 
 def test_failed_points_exit_1_and_are_told_by_show(monkeypatch):
-    import bridges.comparison as comparison
+    import bridges.verbs.compare as comparison
 
     real = comparison.retrieval_map
 
@@ -159,7 +159,7 @@ def test_show_tells_a_run_again_without_measuring(monkeypatch):
     before = {file: Path("run", file).read_bytes() for file in os.listdir("run")}
     for file in ("summary.json", "figure.png"):
         Path("run", file).unlink()
-    monkeypatch.setattr("bridges.comparison.retrieval_map", None)
+    monkeypatch.setattr("bridges.verbs.compare.retrieval_map", None)
     assert call("show", "run").splitlines()[:3] == text.splitlines()[:3]
     after = {file: Path("run", file).read_bytes() for file in os.listdir("run")}
     assert after == before

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from bridges import run_study
 from bridges.cli import main
-from bridges.runs import load, merge
+from bridges.study.folders import load, merge
 from diffusion import ResidualMLP, UNet, checkpoints
 from diffusion.checkpoints import load_denoiser, save_denoiser
 from diffusion.networks import NetworkDenoiser
@@ -330,7 +330,7 @@ def test_the_table_of_results_needs_no_options():
 HOLDS = """
 import sys, time
 from pathlib import Path
-from bridges.record import Record
+from bridges.study.record import Record
 with Record(Path("run"), {"study": "s"}, False):
     print("held", flush=True)
     sys.stdin.readline()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reports.dynamical_regimes import edge_in_words
 from terminal import ENVIRONMENT, FILES, ROOT, call, run
 
 from bridges.cli import main
-from bridges.regimes_report import edge_in_words
 from diffusion.theory import collapse_sigma, onset_sigma, switch_sigma
 
 TINY = {

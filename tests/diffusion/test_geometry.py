@@ -123,7 +123,7 @@ def test_blocks_of_backward_passes_add_up(monkeypatch):
     denoiser, _ = scaled_network(7)
     x = randn(3, 7)
     whole = [jacobian_spectrum(denoiser, x, 1.0), manifold_dimension(denoiser, x, 1.0).value]
-    monkeypatch.setattr("diffusion.jacobians._NUMBERS", 50)  # two rows at a time
+    monkeypatch.setattr("diffusion._jacobians._NUMBERS", 50)  # two rows at a time
     parts = [jacobian_spectrum(denoiser, x, 1.0), manifold_dimension(denoiser, x, 1.0).value]
     torch.testing.assert_close(parts, whole)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from diffusion import OU, VE, GaussianMixtureDenoiser, GuidedDenoiser, noise_levels, sample
-from diffusion.checks import generator_from
+from diffusion._checks import generator_from
 from diffusion.guidance import (
     Constant,
     Interval,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diffusion import OU, VE, Cosine, EmpiricalDenoiser, noise_levels, noise_to, sample, uturn
-from diffusion.checks import generator_from
+from diffusion._checks import generator_from
 
 PAIR = EmpiricalDenoiser(torch.tensor([[-1.0], [1.0]], dtype=torch.float64))
 

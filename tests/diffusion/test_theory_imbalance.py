@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from diffusion import OU, GaussianMixtureDenoiser, noise_to, uturn
 from diffusion.theory import (

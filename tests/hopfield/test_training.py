@@ -13,6 +13,7 @@ from hopfield import (
     Kawasaki,
     Thermal,
     Uniform,
+    _training_kernels,
     daydream,
     flip_spins,
     hebbian,
@@ -21,7 +22,6 @@ from hopfield import (
     stabilities,
     symmetric_perceptron,
     train_with_noise,
-    training_kernels,
     unlearn,
 )
 from hopfield.theory import noise_norm
@@ -179,11 +179,11 @@ def test_norm_carried_along_is_the_norm():
     for symmetric in (False, True):
         columns = hebbian(XI).numpy().copy()
         norm2 = np.full(2, (columns**2).sum())
-        training_kernels.train(
+        _training_kernels.train(
             columns,
             XI.numpy(),
             np.empty((0, 0)),
-            training_kernels.FIXED_POINT,
+            _training_kernels.FIXED_POINT,
             0.3,
             0.0,
             100,

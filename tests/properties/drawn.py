@@ -5,8 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 
 few = settings(max_examples=15, deadline=None, derandomize=True)
 fewer = settings(max_examples=6, deadline=None, derandomize=True)

@@ -6,8 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from bridges import (
     Capacity,
@@ -24,7 +23,7 @@ from bridges import (
     summarise,
     transition_matrix,
 )
-from bridges.clusters import are_spins, groups, rms_distance
+from bridges._clusters import are_spins, groups, rms_distance
 from bridges.crossing import crossing, crossings, isotonic_crossing, middle, probit
 from bridges.graph import layout, undirected
 from bridges.memory import NearestPattern, Retrieval

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
+from reports.subspaces import measure, spectrum_of, train
 from sklearn.metrics import roc_auc_score
 
 import bridges
@@ -33,13 +33,12 @@ from bridges import (
     run_study,
     two_halves,
 )
-from bridges.conversion import convert
 from bridges.generalization import draw, halves, perceptron, sphere_dimension
 from bridges.geometry import noise_grid
 from bridges.identities import identities
-from bridges.results import estimate, mean_and_sem
 from bridges.statistics import binomial_sem, effective_number
-from bridges.subspaces import measure, spectrum_of, train
+from bridges.study.results import estimate, mean_and_sem
+from bridges.verbs.convert import convert
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, manifold_dimension
 
 few = settings(max_examples=10, deadline=None, derandomize=True)

@@ -7,8 +7,7 @@ import pytest
 
 import diffusion
 import hopfield
-from diffusion import guidance
-from diffusion import theory as of_noise
+from diffusion import guidance, theory as of_noise
 from hopfield import theory as of_memory
 
 HERE = Path(__file__)

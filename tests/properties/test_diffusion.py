@@ -20,8 +20,7 @@ from drawn import (
     seeds,
     shuffled,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from diffusion import (
     OU,

@@ -17,8 +17,7 @@ from drawn import (
     seeds,
     shuffled,
 )
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from diffusion import (
     CopyFraction,

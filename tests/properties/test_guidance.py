@@ -16,8 +16,7 @@ from drawn import (
     rotation,
     seeds,
 )
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from diffusion import GaussianMixtureDenoiser, GuidedDenoiser, guidance
 

@@ -22,8 +22,7 @@ from drawn import (
     signs,
     spins,
 )
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 from scipy.optimize import linprog
 
 from hopfield import (

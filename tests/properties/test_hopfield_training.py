@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 from drawn import SPINS_REFUSED, close, few, fewer, refused, seeds, shuffled, signs, spins
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from hopfield import (
     FixedPoint,

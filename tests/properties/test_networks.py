@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 from drawn import POINTS_REFUSED, close, fewer, levels, normal_like, points, refused, seeds
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from diffusion import (
     AzulaDenoiser,

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 from drawn import falls, few, fewer, levels, refused, rises
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from diffusion import theory as noise
 from hopfield import theory as memory

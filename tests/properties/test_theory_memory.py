@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 from drawn import falls, few, fewer, levels, rises
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from hopfield import theory as memory
 

@@ -1,0 +1,99 @@
+from . import (
+    equivalence as equivalence,
+)
+from .appearance import (
+    class_appearance as class_appearance,
+    class_uturns as class_uturns,
+    median_appearance as median_appearance,
+)
+from .attractors import (
+    Attractors as Attractors,
+    find_attractors as find_attractors,
+)
+from .basins import (
+    BasinEntropy as BasinEntropy,
+    BasinFractions as BasinFractions,
+    basin_entropy as basin_entropy,
+    basin_entropy_sampled as basin_entropy_sampled,
+    basin_fractions as basin_fractions,
+)
+from .capacities import (
+    Capacity as Capacity,
+    CapacityScaling as CapacityScaling,
+    capacity as capacity,
+    capacity_scaling as capacity_scaling,
+)
+from .class_basins import (
+    ClassBasins as ClassBasins,
+    ClassCapacity as ClassCapacity,
+    class_basins as class_basins,
+    class_capacity as class_capacity,
+)
+from .generalization import (
+    Generalization as Generalization,
+    TwoHalves as TwoHalves,
+    generalization_report as generalization_report,
+    two_halves as two_halves,
+)
+from .geometry import (
+    DimensionContrast as DimensionContrast,
+    MemoryGeometry as MemoryGeometry,
+    dimension_contrast as dimension_contrast,
+    memory_geometry as memory_geometry,
+)
+from .graph import (
+    GraphSummary as GraphSummary,
+    attractor_graph as attractor_graph,
+    chain_committor as chain_committor,
+    committors as committors,
+    communities as communities,
+    summarise as summarise,
+)
+from .matching import (
+    Continuation as Continuation,
+    Matching as Matching,
+    continuation as continuation,
+    match as match,
+)
+from .memorization import (
+    Calibration as Calibration,
+    MemorizationFractions as MemorizationFractions,
+    MemorizationReport as MemorizationReport,
+    calibrate as calibrate,
+    memorization_fractions as memorization_fractions,
+    memorization_report as memorization_report,
+)
+from .memory import (
+    Memory as Memory,
+    Retrieval as Retrieval,
+    as_memory as as_memory,
+)
+from .prompts import (
+    PromptedMemory as PromptedMemory,
+    class_memories as class_memories,
+    memory_of_classes as memory_of_classes,
+)
+from .retrieval import (
+    BasinRadius as BasinRadius,
+    RetrievalMap as RetrievalMap,
+    basin_radius as basin_radius,
+    retrieval_map as retrieval_map,
+)
+from .starts import (
+    Starts as Starts,
+)
+from .study.folders import (
+    load_run as load_run,
+)
+from .study.results import (
+    Study as Study,
+)
+from .study.run import (
+    run_study as run_study,
+)
+from .transitions import (
+    ReturnCurve as ReturnCurve,
+    Transitions as Transitions,
+    return_curve as return_curve,
+    transition_matrix as transition_matrix,
+)

@@ -1,0 +1,132 @@
+"""The vectors of a data set by its name, as they are stored and as patterns of either kind."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bridges.data.sources import NAMED, read, state
+from hopfield import binarize
+
+_ALMOST_SPINS = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)
+_BLOCK = 4096  # vectors looked at together
+
+
+def load(data: str) -> tuple[Tensor, Tensor | None]:
+    """All vectors of a data set as they are stored, and their classes.
+
+    Parameters
+    ----------
+    data : "digits" (scikit-learn's 1797 real images, 8×8), "mnist" or "fashion" (70000, 28×28,
+        from openml.org by scikit-learn, which keeps them), a .npy or .npz file of shape
+        (n, …), or a folder of PNG or JPEG images of one size, taken in grey. Classes are
+        those of the set, the array `labels` of a .npz, or the sub-folders of the images.
+
+    Returns
+    -------
+    (n, N), float64, and (n,), int64, or None where no classes are known.
+
+    Raises
+    ------
+    ValueError : an unknown name or file, a wrong shape, NaN, labels that do not fit; MNIST
+        asked for where it is neither stored nor to be fetched.
+
+    Examples
+    --------
+    >>> rows, labels = load("digits")
+    >>> rows.shape, labels.unique().tolist()
+    (torch.Size([1797, 64]), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    """
+    rows, labels = stored(data, state(data))
+    copied = rows.to(torch.float64, copy=True)
+    return copied, None if labels is None else labels.clone()
+
+
+def vectors(data: str, kind: str) -> Tensor:
+    """All n vectors of a data set, binarised or on the sphere, (n, N). Raises ValueError."""
+    content = state(data)
+    return patterns_of(stored(data, content)[0], kind, centre_of(data, content, kind))
+
+
+def count(data: str) -> int:
+    """Number n of the vectors of a data set. Raises ValueError."""
+    return len(stored(data, state(data))[0])
+
+
+def place(data: str) -> str:
+    """A data set by a name that holds in any folder: workers may stand in another."""
+    return data if data in NAMED else str(Path(data).resolve())
+
+
+def raw_vectors(data: str) -> Tensor:
+    """All n vectors of a data set as they are stored, (n, N). Raises ValueError."""
+    return load(data)[0]
+
+
+def class_labels(data: str) -> Tensor | None:
+    """The class of each vector of `raw_vectors(data)`, (n,), where it is known."""
+    return load(data)[1]
+
+
+def standardised(rows: Tensor) -> tuple[Tensor, float]:
+    """Rows (n, N) about their mean and of mean variance 1, and the unit they were divided by.
+
+    Raises
+    ------
+    ValueError : rows that are all alike.
+
+    Examples
+    --------
+    >>> rows, unit = standardised(torch.tensor([[3.0], [7.0]]))
+    >>> rows.squeeze(1).tolist(), unit
+    ([-1.0, 1.0], 2.0)
+    """
+    centred = rows - rows.mean(0)
+    unit = float(centred.square().mean().sqrt())
+    if not unit > 0:
+        raise ValueError(f"data must hold at least 2 different vectors, got {len(rows)} alike")
+    return centred / unit, unit
+
+
+def on_sphere(rows: Tensor) -> Tensor:
+    return rows * (rows.shape[1] ** 0.5 / rows.norm(dim=1, keepdim=True))
+
+
+@lru_cache(maxsize=4)
+def stored(data: str, _: str) -> tuple[Tensor, Tensor | None]:
+    """Vectors as they are stored, images as bytes, and classes."""
+    rows, labels = read(data)
+    return torch.from_numpy(rows), None if labels is None else torch.from_numpy(labels).long()
+
+
+@lru_cache(maxsize=8)
+def centre_of(data: str, content: str, kind: str) -> Tensor | None:
+    """The mean that patterns are taken about; None for spins, which are patterns already.
+
+    Raises ValueError if some vector would be no pattern; a block of them is made at a time.
+    """
+    rows = stored(data, content)[0]
+    blocks = rows.split(_BLOCK)
+    if all(bool((block.double().abs() == 1).all()) for block in blocks):
+        return None
+    almost = all(bool(torch.isin(block.double(), _ALMOST_SPINS).all()) for block in blocks)
+    if almost and bool(rows.min() < 0):
+        raise ValueError(f"data: {data} must have spins ±1, got {int((rows == 0).sum())} zeros")
+    mean = rows.mean(0, dtype=torch.float64)
+    if kind == "real":
+        norms = torch.cat([(block.double() - mean).norm(dim=1) for block in blocks])
+        if not (norms > 0).all():
+            raise ValueError(f"data: {data} has vectors equal to its mean, which have no direction")
+        if not torch.isfinite(norms).all():
+            raise ValueError(f"data: {data} has vectors of infinite norm; scale them down")
+    return mean
+
+
+def patterns_of(rows: Tensor, kind: str, mean: Tensor | None) -> Tensor:
+    rows = rows.to(torch.float64, copy=True)
+    if mean is None:
+        return rows
+    return binarize(rows, mean) if kind == "binary" else on_sphere(rows - mean)

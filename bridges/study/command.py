@@ -1,0 +1,181 @@
+"""A run at the command line: its options, its folder, and a study's own command."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridges.study import options
+from bridges.study.engine import Measure
+from bridges.study.record import Point
+from bridges.study.results import Study
+from bridges.study.run import run_study
+
+if TYPE_CHECKING:
+    from bridges.study.report import Report
+
+_WORDS = f"{__name__}.words"  # where a context keeps the words that were typed
+
+
+class Unfinished(click.ClickException):
+    """Points are missing, so that there is nothing to conclude from."""
+
+
+class Command(click.Command):
+    """A command that remembers the words it was given."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words, then parse them."""
+        ctx.meta[_WORDS] = list(args)
+        return super().parse_args(ctx, args)
+
+
+def words_given(started: str) -> str:
+    """The line that started the running command, without the folder and how it is shown."""
+    words, kept = iter(click.get_current_context().meta[_WORDS]), [*started.split()]
+    for word in words:
+        name = word.split("=")[0].removeprefix("--")
+        if name == "out" and "=" not in word:
+            next(words, None)
+        elif name != "out" and name not in options.FLAGS:
+            kept.append(word)
+    return shlex.join(kept)
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """How a run at the command line goes: the options of `options.RUN`."""
+
+    samples: int | None
+    seed: int
+    jobs: int
+    cluster: str | None
+    shard: tuple[int, int] | None
+    out: Path | None
+    json: bool
+    quiet: bool
+    overwrite: bool
+    show: bool
+
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> Conduct:
+        """Take its own out of the options of a command."""
+        return cls(**{f.name: given.pop(f.name) for f in fields(cls)})
+
+    def folder(self, usual: str) -> Path:
+        """Where the run goes: `results/usual` unless asked for, a shard beside the others."""
+        part = "" if self.shard is None else f"-shard-{self.shard[0]}-of-{self.shard[1]}"
+        return self.out or Path("results") / f"{usual}{part}"
+
+    def run(
+        self,
+        name: str,
+        measure: Measure,
+        points: Sequence[Point],
+        *,
+        parameters: Point,
+        samples: int,
+        folder: Path,
+        started: str,
+    ) -> Study:
+        """`run_study`, of which only a whole is returned.
+
+        Raises Unfinished, exit code 1, if measurements failed; leaves, with 0, after a shard.
+        """
+        study = run_study(
+            name,
+            measure,
+            points,
+            parameters=parameters,
+            samples=samples,
+            seed=self.seed,
+            jobs=self.jobs,
+            cluster=self.cluster,
+            shard=self.shard,
+            out=folder,
+            overwrite=self.overwrite,
+            quiet=self.quiet or self.json,
+            command=words_given(started),
+        )
+        if study.failed:
+            raise Unfinished(study.lacks())
+        if self.shard is not None:
+            if not self.quiet:
+                click.echo(f"written to {folder}; `bridges merge` joins it with the others")
+            raise click.exceptions.Exit(0)
+        return study
+
+    def publish(self, report: Report) -> None:
+        """Write what was found beside the record, and print what is wanted."""
+        report.publish(json=self.json, quiet=self.quiet, show=self.show)
+
+
+def study_command(
+    presets: Mapping[str, Mapping[str, Any]],
+) -> Callable[[Callable[..., Report]], click.Command]:
+    """Make a command of a study, with the options that all studies share.
+
+    The decorated function takes `run(measure, points)`, to call once, and its options by
+    name; it returns the Report of the study that `run` returns.
+
+    Parameters
+    ----------
+    presets : "quick" and "paper", each a value for every option of the study and for
+        `samples`; an option that is given wins over its preset.
+    """
+
+    def decorate(function: Callable[..., Report]) -> click.Command:
+        name = Path(inspect.getfile(function)).stem
+
+        @options.plain_errors
+        def command(preset: str, **given: Any) -> None:
+            conduct = Conduct.taken_from(given)
+            chosen = dict(presets[preset]) | {k: v for k, v in given.items() if v is not None}
+            usual = chosen.pop("samples")
+            run = partial(
+                conduct.run,
+                name,
+                parameters=chosen,
+                samples=conduct.samples or usual,
+                folder=conduct.folder(f"{name}-{preset}"),
+                started=f"python scripts/{name}.py",
+            )
+            conduct.publish(function(run, **chosen))
+
+        command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        for option in reversed(options.RUN):
+            command = options.shared(option, default=None if option == "samples" else ...)(command)
+        command = click.option(
+            "--preset",
+            type=click.Choice(list(presets)),
+            default="quick",
+            show_default=True,
+            help="quick: under a minute on 2 cores; paper: the full figure.",
+        )(command)
+        help_, epilog = function.__doc__, _in_words(presets)
+        return click.command(name, cls=Command, help=help_, epilog=epilog)(command)
+
+    return decorate
+
+
+Run = Callable[[Measure, Sequence[Point]], Study]
+
+
+def _in_words(presets: Mapping[str, Mapping[str, Any]]) -> str:
+    """The presets as options, a paragraph each."""
+
+    def word(value: Any) -> str:
+        return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+    return "\n\n".join(
+        f"{preset}: "
+        + " ".join(f"--{name.replace('_', '-')} {word(value)}" for name, value in values.items())
+        for preset, values in presets.items()
+    )

@@ -1,0 +1,161 @@
+"""The figures, one look for all: data as points with error bars, theory as lines.
+
+A model has the same colour and marker everywhere (Okabe & Ito's colours, told apart by
+colour-blind readers, and by their markers in print). Matplotlib is loaded when something is drawn.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridges.estimates import mean_and_sem
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import Locator
+
+LOOKS: dict[str, tuple[str, str]] = {
+    "hebb": ("#000000", "o"),
+    "pseudo-inverse": ("#E69F00", "s"),
+    "polynomial": ("#009E73", "^"),
+    "exponential": ("#CC79A7", "v"),
+    "exponential-real": ("#56B4E9", "D"),
+    "denoiser": ("#0072B2", "x"),
+    "flow": ("#D55E00", "P"),
+    "sde": ("#8C6D1F", "*"),
+    "storkey": ("#999933", "h"),
+    "max-margin": ("#332288", "d"),
+    "unlearned": ("#882255", "<"),
+    "daydream": ("#44AA99", ">"),
+    "twn": ("#AA4466", "p"),
+    "twn-structured": ("#117733", "X"),
+}
+SERIES: tuple[tuple[str, str], ...] = (
+    ("#0072B2", "o"),
+    ("#D55E00", "s"),
+    ("#009E73", "^"),
+    ("#CC79A7", "D"),
+    ("#E69F00", "v"),
+    ("#56B4E9", "P"),
+)
+"""Colours and markers of what is no model: loads, cues, kinds of noise."""
+_WIDE = 500  # ends of a logarithmic axis, from which it has powers of ten alone
+_LETTERS = 14  # of a headline to the inch
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.labelsize": 10,
+    "legend.frameon": False,
+    "savefig.dpi": 200,
+}
+THEORY: tuple[dict[str, Any], ...] = (
+    {"color": "0.35", "lw": 1.2, "ls": "-", "zorder": 1},
+    {"color": "0.35", "lw": 1.2, "ls": ":", "zorder": 1},
+)
+
+
+def look() -> AbstractContextManager[None]:
+    """The one look; figures are made, and drawn on, inside it."""
+    import matplotlib
+
+    return matplotlib.rc_context(_STYLE)
+
+
+def points(
+    axes: Axes, x: np.ndarray, by_sample: np.ndarray, series: tuple[str, str], **settings: Any
+) -> None:
+    """Data: means over the samples (S, K) at x (K,), with their standard errors."""
+    import numpy as np
+
+    mean, sem = mean_and_sem(by_sample)
+    color, marker = series
+    usual: dict[str, Any] = {
+        "color": color,
+        "marker": marker,
+        "ms": 5,
+        "lw": 1,
+        "capsize": 2,
+        "zorder": 3,
+    }
+    axes.errorbar(x, mean, yerr=np.nan_to_num(sem), **(usual | settings))
+
+
+def shades() -> Colormap:
+    """The colours of maps, light enough for lines and points to be seen on them."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("shades", ["white", "0.45"])
+
+
+def headline(figure: Figure, text: str) -> None:
+    """The finding as the title of a figure, on as many lines as its width asks for."""
+    width = int(_LETTERS * figure.get_figwidth())
+    lines = [textwrap.fill(line, width) for line in text.splitlines()]
+    figure.suptitle("\n".join(lines), fontsize=10.5)
+
+
+def log_axis(axes: Axes) -> None:
+    """A logarithmic x axis for what has been drawn."""
+    axes.set_xscale("log")
+    plain_ticks(axes.xaxis)
+
+
+def plain_ticks(axis: Axis, at: np.ndarray | None = None) -> None:
+    """Numbers that are told apart on a logarithmic axis: at some places, or at 1, 2, 5, 10 …
+
+    A wide axis has powers of ten alone, a narrow one even steps.
+    """
+    import numpy as np
+    from matplotlib.ticker import (
+        FixedLocator,
+        FuncFormatter,
+        LogLocator,
+        MaxNLocator,
+        NullFormatter,
+    )
+
+    low, high = axis.get_view_interval()
+    locator: Locator = LogLocator(subs=(1.0, 2.0, 5.0) if high < _WIDE * low else (1.0,))
+    ticks = np.asarray(locator.tick_values(low, high))
+    if at is not None:
+        locator = FixedLocator(at.tolist())
+    elif ((low <= ticks) & (ticks <= high)).sum() < 2:
+        locator = MaxNLocator(5)
+    axis.set_major_locator(locator)
+    axis.set_minor_formatter(NullFormatter())
+    if low >= 1e-3 and high < 1e5:
+        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.4g}"))
+
+
+def mark(axes: Axes, x: float, label: str, style: str) -> None:
+    """A vertical line with its name at the top, inside."""
+    axes.axvline(x, color="0.35", lw=1, ls=style, zorder=0)
+    axes.annotate(
+        label,
+        (x, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(2, -2),
+        textcoords="offset points",
+        va="top",
+        fontsize=8,
+        color="0.25",
+    )
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    from diffusion.files import write_whole
+
+    content = io.BytesIO()
+    with look():
+        figure.savefig(content, format="png")
+    write_whole(path, content.getvalue())

@@ -1,0 +1,100 @@
+"""The bare results of any run, where the study that measured them is not at hand."""
+
+from __future__ import annotations
+
+import shlex
+from json import dumps
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from bridges.study import figures
+from bridges.study.files import finite
+from bridges.study.results import Study
+from bridges.study.tables import results_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST = 9  # panels of a figure
+_LAST = ("quantity", "value", "sem", "n")
+
+
+def show(study: Study, *, json: bool, quiet: bool, open_figure: bool) -> None:
+    """Print the tidy table of a run in a folder, draw it, and name the command it is of."""
+    assert study.out is not None
+    rows = study.results()
+    drawn = study.out / "results.png"
+    if not study.missing:
+        figures.save(figure(study), drawn)
+    if json:
+        click.echo(dumps(finite(rows), indent=2))
+    elif not quiet:
+        click.echo(results_table(rows))
+        if not study.missing:
+            click.echo(f"drawn plainly in {drawn}")
+        if command := study.config.get("command"):
+            folder = shlex.quote(str(study.out))
+            click.echo(f"its own report, nothing measured again: {command} --out {folder}")
+    if open_figure and not study.missing:
+        click.launch(str(drawn))
+
+
+def figure(study: Study) -> Any:
+    """A panel per quantity: its means against the setting that varies most, with errors."""
+    from matplotlib.figure import Figure
+
+    rows = study.results()
+    quantities = list(dict.fromkeys(row["quantity"] for row in rows))[:_MOST]
+    columns = min(3, len(quantities)) or 1
+    lines = -(-len(quantities) // columns) or 1
+    with figures.look():
+        drawn = Figure(figsize=(3.6 * columns, 2.8 * lines), layout="constrained")
+        panels = drawn.subplots(lines, columns, squeeze=False).ravel()
+        for axes, quantity in zip(panels, quantities, strict=False):
+            _panel(axes, [row for row in rows if row["quantity"] == quantity])
+            axes.set_title(quantity, fontsize=9.5)
+        for axes in panels[len(quantities) :]:
+            axes.remove()
+        figures.headline(drawn, f"{study.config['study']}: the results as measured")
+    return drawn
+
+
+def _panel(axes: Axes, rows: list[dict[str, Any]]) -> None:
+    """A quantity against the number that varies most; a line per group of the others."""
+    values: dict[str, set[Any]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if name not in _LAST:
+                values.setdefault(name, set()).add(value)
+    numeric = [
+        name
+        for name, found in values.items()
+        if all(isinstance(v, int | float) and not isinstance(v, bool) for v in found)
+        and all(name in row for row in rows)
+    ]
+    along = max(numeric, key=lambda name: len(values[name]), default=None)
+    labels = [name for name, found in values.items() if name != along and len(found) > 1]
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(", ".join(str(row[k]) for k in labels if k in row), []).append(row)
+    several = 1 < len(groups) <= len(figures.SERIES)
+    for k, (label, group) in enumerate(groups.items()):
+        x = [row[along] for row in group] if along else list(range(len(group)))
+        order = np.argsort(x, kind="stable")
+        color, marker = figures.SERIES[k % len(figures.SERIES)]
+        axes.errorbar(
+            np.array(x)[order],
+            np.array([row["value"] for row in group])[order],
+            yerr=np.array([row["sem"] or 0.0 for row in group])[order],
+            color=color,
+            marker=marker,
+            ms=3,
+            lw=0.8,
+            capsize=2,
+            label=label if several else None,
+        )
+    axes.set_xlabel(along or "row")
+    if several:
+        axes.legend(fontsize=7)

@@ -1,0 +1,117 @@
+"""A report is made of a study alone: the finding, a text, a summary, a figure.
+
+A study writes a subclass that says what is its own (`finding`, `heading`, `tables`,
+`conclusions`, `draw`); what all reports share stands here once: the samples and the seed, what
+the errors are between, how much was found on disk, the look of the figure and its headline.
+A folder that is finished can be shown again from what is in it, by `Report(load_run(folder))`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from json import dumps
+from typing import TYPE_CHECKING, ClassVar
+
+import click
+
+from bridges.study.files import finite, write_json
+from bridges.study.record import Point
+from bridges.study.results import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Report(ABC):
+    """What a study found.
+
+    between : what the independent samples are, in the plural; errors are between them.
+    """
+
+    between: ClassVar[str] = "pattern sets"
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+
+    @property
+    def setting(self) -> Point:
+        """The parameters of the run."""
+        parameters: Point = self.study.config["parameters"]
+        return parameters
+
+    @property
+    def samples(self) -> int:
+        """The number of independent samples."""
+        return int(self.study.config["samples"])
+
+    @property
+    def figsize(self) -> tuple[float, float]:
+        """Width and height of the figure, inches."""
+        return 8.2, 7.2
+
+    @abstractmethod
+    def finding(self) -> str:
+        """The result in a line, the title of the figure."""
+
+    @abstractmethod
+    def heading(self) -> str:
+        """What was measured, for the first line of the text."""
+
+    @abstractmethod
+    def tables(self) -> Iterable[str]:
+        """The tables of the text, and notes on them, one block each."""
+
+    def conclusions(self) -> Point:
+        """What does not follow from `study.results()` by reading a row of it."""
+        return {}
+
+    @abstractmethod
+    def draw(self, figure: Figure) -> None:
+        """Draw all panels on an empty figure."""
+
+    def errors(self) -> str:
+        """What the errors are."""
+        if self.samples == 1:
+            return f"1 of the {self.between}: no errors"
+        return f"errors: s.e. between {self.samples} {self.between}"
+
+    def text(self) -> str:
+        """Tables for a person."""
+        blocks = [f"{self.heading()}; {self.errors()}", *self.tables()]
+        if self.study.reused:
+            blocks.append(f"({self.study.reused} measurements found there, not repeated)")
+        return "\n\n".join(blocks)
+
+    def summary(self) -> Point:
+        """Settings and conclusions, for a program; every measured number has a mean, sem, n."""
+        asked = {"samples": self.samples, "seed": self.study.config["seed"]}
+        return self.setting | asked | self.conclusions()
+
+    def figure(self) -> Figure:
+        """The figure, in the one look, with the finding as its title."""
+        from matplotlib.figure import Figure
+
+        from bridges.study import figures
+
+        with figures.look():
+            figure = Figure(figsize=self.figsize, layout="constrained")
+            self.draw(figure)
+            figures.headline(figure, self.finding())
+        return figure
+
+    def publish(self, *, json: bool, quiet: bool, show: bool) -> None:
+        """Write summary and figure into the folder of the run, and print what is wanted."""
+        from bridges.study import figures
+
+        folder = self.study.out
+        assert folder is not None
+        figures.save(self.figure(), folder / "figure.png")
+        write_json(folder / "summary.json", self.summary())
+        if json:
+            click.echo(dumps(finite(self.summary()), indent=2))
+        elif not quiet:
+            click.echo(self.text())
+            click.echo(f"written to {folder}: results.csv, summary.json, figure.png")
+        if show:
+            click.launch(str(folder / "figure.png"))

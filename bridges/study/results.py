@@ -1,0 +1,146 @@
+"""What a study measured, and its reductions: means with errors, curves, a table for a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridges.estimates import mean_and_sem
+from bridges.study.record import Point, Row
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+_LAST = ("quantity", "value", "sem", "n")  # columns that every table ends with
+
+
+@dataclass(frozen=True)
+class Study:
+    """config : what was asked. points, and for each of them the rows of every sample; rows
+    carry a "quantity", a "value" and whatever else tells them apart. out : the folder, if
+    any. reused : how many point × samples were read from an earlier run. missing : how many
+    have no rows, as they failed or belong to another shard; failed : the errors of those that
+    did, by point and sample."""
+
+    config: Point
+    points: list[Point]
+    samples: list[list[list[Row]]]
+    out: Path | None = None
+    reused: int = 0
+    missing: int = 0
+    failed: Mapping[tuple[int, int], str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        config: Point,
+        done: Mapping[tuple[int, int], list[Row]],
+        failed: Mapping[tuple[int, int], str],
+        out: Path | None,
+        reused: int,
+    ) -> Study:
+        """The study of a run, from the rows of each point × sample that is done."""
+        points, samples = config["points"], range(config["samples"])
+        rows = [[done.get((p, s), []) for s in samples] for p in range(len(points))]
+        missing = len(points) * len(samples) - len(done)
+        return cls(config, points, rows, out, reused, missing, dict(failed))
+
+    def lacks(self) -> str:
+        """How many measurements are missing, why, and what to do about it."""
+        total = len(self.points) * self.config["samples"]
+        if not self.failed:
+            return f"{self.missing} of {total} measurements are missing in {self.out}"
+        (p, s), error = next(iter(self.failed.items()))
+        return (
+            f"{len(self.failed)} of {total} measurements failed, point {p} on sample {s} with "
+            f"{error}\nThe others are kept in {self.out}, the errors in its points.jsonl; "
+            "run again to measure what failed"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was asked and what was found."""
+        return {"config": self.config, "results": self.results()}
+
+    def to_csv(self) -> str:
+        """The results, one row a measured value, under a header."""
+        rows = self.results()
+        columns = dict.fromkeys(column for row in rows for column in row)
+        settings = [c for c in columns if c not in _LAST]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, [*settings, *_LAST], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
+
+    def results(self) -> list[Row]:
+        """One row a measured value: the point's settings, the mean, `sem` and `n`."""
+        import numpy as np
+
+        table = []
+        for point, samples in zip(self.points, self.samples, strict=True):
+            grouped: dict[tuple[Any, ...], list[float]] = {}
+            for rows in samples:
+                for row in rows:
+                    key = tuple((k, v) for k, v in row.items() if k != "value")
+                    grouped.setdefault(key, []).append(row["value"])
+            settings = {k: v for k, v in point.items() if not isinstance(v, list)}
+            for key, values in grouped.items():
+                mean, sem = (float(one) for one in mean_and_sem(np.array(values)))
+                found = {"value": mean, "sem": sem if len(values) > 1 else None, "n": len(values)}
+                table.append(settings | dict(key) | found)
+        return table
+
+    def total(self, quantity: str) -> float:
+        """Sum of a quantity over all points and samples."""
+        rows = (row for samples in self.samples for rows in samples for row in rows)
+        return math.fsum(row["value"] for row in rows if row["quantity"] == quantity)
+
+    def curve(self, quantity: str, along: str, **labels: Any) -> tuple[ndarray, ndarray]:
+        """A quantity of every sample along one setting or label.
+
+        along : name of a setting of the points or of a label of the rows, numbers. labels :
+        settings and labels that select what is meant.
+
+        Returns x (K,), increasing, and the values (samples, K), NaN where a sample has none.
+        Raises ValueError if the labels leave more than one value.
+        """
+        import numpy as np
+
+        wanted = labels | {"quantity": quantity}
+        found: dict[float, list[float]] = {}
+        for point, samples in zip(self.points, self.samples, strict=True):
+            if any(point.get(k, v) != v for k, v in wanted.items()):
+                continue
+            for s, rows in enumerate(samples):
+                for row in rows:
+                    both = point | row
+                    if along not in both or any(both.get(k) != v for k, v in wanted.items()):
+                        continue
+                    values = found.setdefault(both[along], [math.nan] * len(samples))
+                    if not math.isnan(values[s]):
+                        raise ValueError(
+                            f"{quantity} at {along} = {both[along]} is not unique; add labels"
+                        )
+                    values[s] = row["value"]
+        x = sorted(found)
+        table = np.array([found[one] for one in x]).reshape(len(x), self.config["samples"])
+        return np.array(x, dtype=float), table.T
+
+    def by_sample(self, *names: str) -> dict[tuple[Any, ...], list[float]]:
+        """Values grouped by these settings and labels, in the order of the samples.
+
+        A group that has one row a sample lines up with every other such group: samples are
+        shared by all points, so that differences between groups are paired.
+        """
+        grouped: dict[tuple[Any, ...], list[float]] = {}
+        for point, samples in zip(self.points, self.samples, strict=True):
+            for rows in samples:
+                for row in rows:
+                    key = tuple(row.get(name, point.get(name)) for name in names)
+                    grouped.setdefault(key, []).append(row["value"])
+        return grouped

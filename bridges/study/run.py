@@ -1,0 +1,166 @@
+r"""The one way to run a study: parameters → points × samples → results on disk.
+
+A study measures every point (a dictionary of settings) on several independent samples. The
+seed of sample k is spawned from the root seed and k alone: a result depends neither on
+where nor in what order it was computed, and all points see the same samples, so that
+comparisons between them are paired.
+
+A run writes into its folder
+
+    config.json    every parameter, the seed, the versions
+    points.jsonl   one line a finished point × sample, the record that resuming reads
+    results.csv    one row a measured value: mean, `sem` between samples, `n` samples
+    summary.json   written by the caller, last: a run that has it is finished
+
+A run started again with the same parameters measures only what is missing, and again what
+failed. Another run in its folder is refused unless overwriting is asked for. A run can be
+spread: over processes, over a Dask cluster, or as shards of which each has a folder of its
+own, joined afterwards by `merge`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+from bridges.study.engine import Measure, Task, compute
+from bridges.study.record import Point, Record
+from bridges.study.results import Study
+
+_REFUSED = "ValueError: "  # how an error that is the user's to mend begins
+
+
+def run_study(
+    name: str,
+    measure: Measure,
+    points: Sequence[Point],
+    *,
+    parameters: Point | None = None,
+    samples: int = 8,
+    seed: int = 0,
+    jobs: int = 1,
+    cluster: str | None = None,
+    shard: tuple[int, int] | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    quiet: bool = True,
+    command: str | None = None,
+) -> Study:
+    """Measure every point on every sample; resume, record and reduce.
+
+    Parameters
+    ----------
+    name : of the study, part of its record.
+    measure : measure(point, seed) → rows, dictionaries with "quantity", "value" and any
+        labels; importable by name when jobs > 1.
+    points : settings, JSON values only.
+    parameters : further settings that the results depend on, JSON values only.
+    samples : independent samples a point, at least 1. seed : root seed, at least 0.
+    jobs : processes; each computes with one thread, so that the result is the same for any
+        number of them.
+    cluster : "tcp://host:port" of a running Dask scheduler, whose workers compute instead.
+    shard : (i, n), 1 ≤ i ≤ n: measure every n-th point × sample only, from the i-th.
+    out : folder of the record, made if missing; None keeps everything in memory.
+    overwrite : replace another run found there.
+    quiet : no progress bar on standard error (there is none off a terminal).
+    command : the line that started the run, kept in its record.
+
+    Returns
+    -------
+    Study. Where `measure` raised, the error is kept in `failed` and in the record, and the
+    others go on.
+
+    Raises
+    ------
+    ValueError : samples or jobs below 1, a negative seed, a shard out of range, a folder that
+        another process is writing, or that holds another run and `overwrite` was not asked
+        for, no scheduler; or the one ValueError that every point was refused with.
+
+    Examples
+    --------
+    >>> def measure(point, seed):
+    ...     return [{"quantity": "square", "value": point["x"] ** 2 + 0 * seed}]
+    >>> run_study("squares", measure, [{"x": 3}], samples=2).results()
+    [{'x': 3, 'quantity': 'square', 'value': 9.0, 'sem': 0.0, 'n': 2}]
+    """
+    for label, number, least in (("samples", samples, 1), ("jobs", jobs, 1), ("seed", seed, 0)):
+        if not number >= least:
+            raise ValueError(f"{label} must be at least {least}, got {number}")
+        if not isinstance(number, Integral):
+            raise ValueError(f"{label} must be a whole number, got {number}")
+    config = {
+        "study": name,
+        "parameters": parameters or {},
+        "seed": seed,
+        "samples": samples,
+        "points": list(points),
+    }
+    asked = [(p, s) for p in range(len(points)) for s in range(samples)]
+    if shard is not None:
+        k, n = shard
+        if not 1 <= k <= n:
+            raise ValueError(f"shard must be i/n with 1 ≤ i ≤ n, got {k}/{n}")
+        asked, config = asked[k - 1 :: n], config | {"shard": f"{k}/{n}"}
+    if out is None:
+        return _measured(config, measure, asked, None, jobs, cluster, quiet)
+    with Record(Path(out), config, overwrite, command) as record:
+        study = _measured(config, measure, asked, record, jobs, cluster, quiet)
+        record.finish(study.to_csv())
+        return study
+
+
+def _measured(
+    config: Point,
+    measure: Measure,
+    asked: list[tuple[int, int]],
+    record: Record | None,
+    jobs: int,
+    cluster: str | None,
+    quiet: bool,
+) -> Study:
+    """The study, after what the record does not have has been measured."""
+    done = {} if record is None else record.read(set(asked))[0]
+    reused, failed = len(done), {}
+    seeds = sample_seeds(config["seed"], config["samples"])
+    tasks = [Task(p, s, config["points"][p], seeds[s]) for p, s in asked if (p, s) not in done]
+    with _progress(config["study"], len(asked), reused, quiet) as bar:
+        for outcome in compute(measure, tasks, jobs, cluster):
+            if record is not None:
+                record.append(outcome)
+            key = outcome.p, outcome.s
+            if outcome.error:
+                failed[key] = outcome.error
+            else:
+                done[key] = outcome.rows
+            bar.update()
+    errors = set(failed.values())
+    if len(failed) == len(asked) and len(errors) == 1:
+        (error,) = errors
+        if error.startswith(_REFUSED):
+            raise ValueError(error.removeprefix(_REFUSED))
+    return Study.of(config, done, failed, None if record is None else record.folder, reused)
+
+
+def sample_seeds(root: int, samples: int) -> list[int]:
+    """The seeds of the samples of a study; a sample's does not depend on their number.
+
+    Examples
+    --------
+    >>> sample_seeds(0, 3)[:2] == sample_seeds(0, 2)
+    True
+    """
+    import numpy as np
+
+    return [
+        int(np.random.SeedSequence(root, spawn_key=(k,)).generate_state(1)[0])
+        for k in range(samples)
+    ]
+
+
+def _progress(name: str, total: int, done: int, quiet: bool) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(total=total, initial=done, desc=name, disable=quiet or None, file=sys.stderr)

@@ -1,0 +1,84 @@
+"""Tables for a person: aligned columns, values with the error of their last digits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bridges.estimates import mean_and_sem
+from bridges.study.record import Row
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+
+def uncertain(mean: float, sem: float | None, digits: int = 2) -> str:
+    """`0.93(2)`: a mean and the standard error of its last digits, if there is one.
+
+    Examples
+    --------
+    >>> uncertain(0.931, 0.018), uncertain(1.0, 0.0), uncertain(0.998, 0.002)
+    ('0.93(2)', '1.00', '1.00(<1)')
+    """
+    if sem is None or math.isnan(sem) or sem == 0:
+        return f"{mean:.{digits}f}"
+    error = round(sem * 10**digits)
+    return f"{mean:.{digits}f}({error or '<1'})"
+
+
+def of_samples(by_sample: ndarray, digits: int = 3) -> str:
+    """The mean of a number known by samples, with its error; `never` if no sample has it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> of_samples(np.array([0.9, 1.0, 1.1]), digits=2), of_samples(np.array([]))
+    ('1.00(6)', 'never')
+    """
+    mean, sem = (float(one) for one in mean_and_sem(by_sample))
+    return "never" if math.isnan(mean) else uncertain(mean, sem, digits)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns aligned, the first to the left and the others to the right.
+
+    Examples
+    --------
+    >>> print(table(["rule", "overlap"], [["Hebb", "0.5(1)"]]))
+    rule   overlap
+    Hebb    0.5(1)
+    """
+    lines = [header, *rows]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            [line[0].ljust(widths[0])]
+            + [" " + cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True)]
+        ).rstrip()
+        for line in lines
+    )
+
+
+def results_table(rows: Sequence[Row]) -> str:
+    """The results of any study: settings and labels, the value with its error, n.
+
+    Examples
+    --------
+    >>> print(results_table([{"P": 2, "quantity": "overlap", "value": 0.5, "sem": 0.1, "n": 3}]))
+    P  quantity   value  n
+    2   overlap  0.5(1)  3
+    """
+    settings = list(dict.fromkeys(k for row in rows for k in row if k not in ("value", "sem", "n")))
+    lines = [
+        [*(str(row.get(k, "")) for k in settings), _digits(row["value"], row["sem"]), str(row["n"])]
+        for row in rows
+    ]
+    return table([*settings, "value", "n"], lines)
+
+
+def _digits(mean: float, sem: float | None) -> str:
+    """As many digits as the error leaves, or four."""
+    if sem is None or not sem > 0 or not math.isfinite(mean):
+        return f"{mean:.4g}"
+    return uncertain(mean, sem, max(0, -math.floor(math.log10(sem))))

@@ -1,0 +1,328 @@
+"""The attractors of models and their basins, side by side: `bridges basins`.
+
+Every sample stores its own patterns. Starts are the patterns corrupted to an overlap m
+("noised"), or states without any pattern in them that are as large ("random": random spins;
+N(0, rms²/m²) for real states, which models that start at the cue's noise are told to be at m).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from bridges import _checks
+from bridges.attractors import KINDS
+from bridges.basins import BasinFractions, basin_fractions
+from bridges.data import pattern_classes
+from bridges.estimates import estimate, mean_and_sem
+from bridges.memory import Memory
+from bridges.models import MODELS
+from bridges.starts import Starts, cues, gaussian, spins
+from bridges.study import figures, report as base
+from bridges.study.record import Point, Row
+from bridges.study.results import Study
+from bridges.study.tables import of_samples, table
+from bridges.verbs.setting import Setting
+from hopfield import NotSeparableError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ENDS = (*KINDS, "none")
+_RANKS = 40  # basins whose sizes are recorded, of the largest to the least
+_NUMBERS = {
+    "attractors": ("attractors found", 1),
+    "held": ("patterns with a basin", 3),
+    "effective": ("effective attractors", 1),
+}
+
+
+@dataclass(frozen=True)
+class BasinSurvey:
+    """What to survey: a setting of the models, the measure of the starts ("noised" or
+    "random"), the overlap m of the noise, and how many starts."""
+
+    setting: Setting
+    measure: str
+    overlap: float
+    starts: int
+
+    @classmethod
+    def of(cls, study: Study) -> BasinSurvey:
+        """The survey of a run; its data by a name that holds in any folder."""
+        asked = study.config["parameters"]
+        return cls(Setting.of(study), asked["measure"], asked["overlap"], asked["starts"])
+
+    def drawn(self, memory: Memory, kind: str, seed: int) -> Starts:
+        """Starts for a memory of states of this kind."""
+        if self.measure == "noised":
+            return cues(memory, self.overlap, self.starts, seed)
+        size = memory.patterns.shape[1]
+        if kind == "binary":
+            return spins(self.starts, size, seed)
+        rms = float(memory.patterns.square().mean().sqrt())
+        found = gaussian(self.starts, size, rms / self.overlap, seed)
+        return Starts(found.states, found.measure, self.overlap)
+
+
+def measure(survey: BasinSurvey, point: Point, seed: int) -> list[Row]:
+    """Where the starts of one model end, for `run_study`."""
+    model, P, setting = MODELS[point["model"]], point["patterns"], survey.setting
+    patterns = setting.pattern_set(model.kind, P, seed)
+    try:
+        memory = model.build(patterns, setting.options, seed)
+    except NotSeparableError:
+        return []  # a load at which there is nothing to measure
+    found = basin_fractions(
+        memory,
+        survey.drawn(memory, model.kind, seed),
+        labels=pattern_classes(setting.data, P, seed),
+        threshold=setting.threshold,
+        seed=_checks.generator_from(seed, "basins"),
+    )
+    return _rows(found, P)
+
+
+def _rows(found: BasinFractions, patterns: int) -> list[Row]:
+    total = len(found.labels)
+    fraction = {kind: found.attractors.count(kind) / total for kind in KINDS}
+    fraction["none"] = found.none
+    share = np.sort(found.by_pattern(patterns))[::-1]
+    p = found.fractions[found.fractions > 0] / max(1 - found.none, 1e-300)
+    numbers = {
+        "attractors": float(len(found.attractors)),
+        "held": float((share > 0).mean()),
+        "effective": float(np.exp(-(p * np.log(p)).sum())) if len(p) else 0.0,
+    }
+    rows: list[Row] = [{"quantity": name, "value": value} for name, value in numbers.items()]
+    rows += [{"end": end, "quantity": "fraction", "value": f} for end, f in fraction.items()]
+    ranks = np.unique(np.linspace(1, patterns, min(patterns, _RANKS)).round().astype(int))
+    return rows + [
+        {"rank": int(rank), "quantity": "basin", "value": float(share[rank - 1])} for rank in ranks
+    ]
+
+
+_REPEATS = 200  # of a count, for its mean to be a line
+COLOURS: dict[str, str] = {
+    "memory": "#0072B2",
+    "inverse": "#56B4E9",
+    "prototype": "#009E73",
+    "global": "#CC79A7",
+    "mixture": "#E69F00",
+    "spurious": "#D55E00",
+    "none": "0.8",
+}
+"""Of the kinds of attractors: what is stored blue, what is not warm."""
+
+
+class Case(NamedTuple):
+    """A model and the number of patterns that it stores."""
+
+    model: str
+    patterns: int
+
+
+class Report(base.Report):
+    """What the survey found."""
+
+    def __init__(self, study: Study) -> None:
+        super().__init__(study)
+        self.survey = BasinSurvey.of(study)
+        if not self.cases:
+            raise ValueError(f"model stores the patterns in no case: {'; '.join(self.left_out)}")
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """Models and numbers of patterns, as asked for; those that have a measurement."""
+        pairs = zip(self.study.points, self.study.samples, strict=True)
+        return [Case(point["model"], point["patterns"]) for point, rows in pairs if any(rows)]
+
+    @property
+    def left_out(self) -> list[str]:
+        """Names of the other cases, whose patterns no couplings store."""
+        asked = [Case(point["model"], point["patterns"]) for point in self.study.points]
+        return [f"{MODELS[m].label}, P = {P}" for m, P in asked if (m, P) not in self.cases]
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, as asked for."""
+        return list(dict.fromkeys(case.model for case in self.cases))
+
+    @property
+    def loads(self) -> list[int]:
+        """Numbers of patterns P, as asked for."""
+        return list(dict.fromkeys(case.patterns for case in self.cases))
+
+    @property
+    def ends(self) -> list[str]:
+        """Kinds of ends that any model has."""
+        return [end for end in ENDS if any(self.fraction(c, end).any() for c in self.cases)]
+
+    def name(self, case: Case) -> str:
+        """The label of a case: of its model, and of its load where there are several."""
+        label = MODELS[case.model].label
+        return label if len(self.loads) == 1 else f"{label}, P = {case.patterns}"
+
+    def fraction(self, case: Case, end: str) -> np.ndarray:
+        """Fraction of starts that end so, (samples,), fewer where some stored no patterns."""
+        return self._by_sample("fraction", case, end)
+
+    def number(self, case: Case, quantity: str) -> np.ndarray:
+        """ "attractors", "held" or "effective", (samples,)."""
+        return self._by_sample(quantity, case, None)
+
+    def _by_sample(self, quantity: str, case: Case, end: str | None) -> np.ndarray:
+        return np.array(self._grouped[quantity, *case, end])
+
+    @cached_property
+    def _grouped(self) -> dict[tuple[Any, ...], list[float]]:
+        return self.study.by_sample("quantity", "model", "patterns", "end")
+
+    def ranked(self, case: Case) -> tuple[np.ndarray, np.ndarray]:
+        """Ranks (K,) of patterns by their basins, and these (samples, K)."""
+        return self.study.curve("basin", "rank", **case._asdict())
+
+    def held(self, model: str) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of patterns P (K,), and the fraction that ends in a memory (samples, K)."""
+        return self.study.curve("fraction", "patterns", model=model, end="memory")
+
+    def conclusions(self) -> Point:
+        """By case what was found."""
+        cases = [
+            case._asdict()
+            | {name: estimate(self.number(case, name)) for name in _NUMBERS}
+            | {"ends": {end: estimate(self.fraction(case, end)) for end in ENDS}}
+            for case in self.cases
+        ]
+        return {"cases": cases}
+
+    def finding(self) -> str:
+        """The result in a line, the title of the figure."""
+        data, P = Path(self.survey.setting.data).stem, max(self.loads)
+        full = [case for case in self.cases if case.patterns == P]
+        shares = {c.model: float(self.fraction(c, "memory").mean()) for c in full}
+        best, worst = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
+        words = f"{data}, $P$ = {P}: {shares[best]:.0%} of the starts end in a memory"
+        if best == worst:
+            return f"{words} ({MODELS[best].label})"
+        return f"{words} ({MODELS[best].label}), {shares[worst]:.0%} ({MODELS[worst].label})"
+
+    def describe(self) -> str:
+        """The measure in words."""
+        noise = f"overlap {self.survey.overlap:g}"
+        if self.survey.measure == "noised":
+            return f"patterns corrupted to {noise}"
+        return f"random spins, or N(0, σ²) of the size of patterns at {noise}"
+
+    def heading(self) -> str:
+        """The data and the starts."""
+        s, loads = self.survey.setting, ", ".join(map(str, self.loads))
+        return (
+            f"{Path(s.data).name}, N = {s.dimension}, P = {loads}; {self.survey.starts} starts "
+            f"per pattern set: {self.describe()}"
+        )
+
+    def tables(self) -> Iterator[str]:
+        """A row per case."""
+        rows = [
+            [
+                self.name(case),
+                *(of_samples(self.number(case, name), d) for name, (_, d) in _NUMBERS.items()),
+                *(of_samples(self.fraction(case, end)) for end in self.ends),
+            ]
+            for case in self.cases
+        ]
+        yield table(["model", *(label for label, _ in _NUMBERS.values()), *self.ends], rows)
+        notes = [
+            "(effective attractors: exp of the entropy of their basins; none: not converged, or "
+            "a saddle)"
+        ]
+        if self.left_out:
+            left_out = "; ".join(self.left_out)
+            notes.append(f"(left out, as no couplings store the patterns: {left_out})")
+        yield "\n".join(notes)
+
+    @property
+    def figsize(self) -> tuple[float, float]:
+        """A line per case."""
+        least = 3.2 if len(self.loads) == 1 else 4.0
+        return 10.2, max(least, 1.4 + 0.33 * len(self.cases))
+
+    def draw(self, figure: Figure) -> None:
+        """Where the starts end; how even the basins are at one load, or what loads change."""
+        ends, beside = figure.subplots(1, 2)
+        _draw_ends(ends, self)
+        (_draw_sizes if len(self.loads) == 1 else _draw_loads)(beside, self)
+
+
+def _draw_ends(axes: Axes, report: Report) -> None:
+    """A bar a case, a piece a kind of end; errors between pattern sets at the pieces' ends."""
+    place = np.arange(len(report.cases))[::-1]
+    left = np.zeros(len(place))
+    for end in report.ends:
+        last = end == report.ends[-1]
+        found = [mean_and_sem(report.fraction(case, end)) for case in report.cases]
+        mean, sem = np.array(found).T
+        axes.barh(place, mean, left=left, height=0.62, color=COLOURS[end], label=end)
+        left += mean
+        shown = (mean > 0.005) & (left < 0.995) & (not last)
+        axes.errorbar(
+            left[shown],
+            place[shown],
+            xerr=np.nan_to_num(sem)[shown],
+            ls="",
+            color="black",
+            lw=1,
+            capsize=2,
+        )
+    axes.set_yticks(place, [report.name(case).replace("P =", "$P$ =") for case in report.cases])
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("fraction of the starts that end in …")
+    columns = min(4, len(report.ends))
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=columns, fontsize=8, columnspacing=1
+    )
+
+
+def _draw_sizes(axes: Axes, report: Report) -> None:
+    """Basins of the patterns, the largest first, against equal ones, counted and sorted alike."""
+    for case in report.cases:
+        rank, by_sample = report.ranked(case)
+        figures.points(axes, rank, by_sample, _look(case.model), ms=4, label=report.name(case))
+    (P,) = report.loads
+    rank, even = _equal_shares(P, report.survey.starts)
+    axes.plot(rank, even, **figures.THEORY[0], label="equal basins, sorted too")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("pattern, by the size of its basin")
+    axes.set_ylabel("fraction of the starts that end in it")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+
+
+def _draw_loads(axes: Axes, report: Report) -> None:
+    """What ends in a memory, against load."""
+    for model in report.models:
+        figures.points(axes, *report.held(model), _look(model), ms=4, label=MODELS[model].label)
+    figures.log_axis(axes)
+    axes.set_ylim(-0.03, 1.05)
+    axes.set_xlabel("number of patterns $P$")
+    axes.set_ylabel("fraction of the starts that end in a memory")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+
+
+def _equal_shares(patterns: int, starts: int) -> tuple[np.ndarray, np.ndarray]:
+    """Ranks, and the mean shares of equal basins once the starts are counted and sorted."""
+    rng = np.random.default_rng(0)
+    drawn = rng.multinomial(starts, np.full(patterns, 1 / patterns), size=_REPEATS) / starts
+    return np.arange(1, patterns + 1), np.sort(drawn, 1)[:, ::-1].mean(0)
+
+
+def _look(model: str) -> tuple[str, str]:
+    return figures.LOOKS.get(model, ("0.5", "+"))

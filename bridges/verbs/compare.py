@@ -1,0 +1,326 @@
+"""Models side by side on the two axes that every memory has: load and corruption.
+
+The load axis varies the number of patterns at one overlap of the cue, the corruption axis
+the overlap at one number of patterns. Pattern sets and seeds are shared by all models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bridges.crossing import crossing
+from bridges.equivalence import noise_of_overlap
+from bridges.estimates import mean_and_sem
+from bridges.models import MODELS
+from bridges.retrieval import retrieval_map
+from bridges.study import figures, report as base
+from bridges.study.record import Point, Row
+from bridges.study.results import Study
+from bridges.study.tables import table, uncertain
+from bridges.verbs.setting import Setting
+from hopfield import NotSeparableError
+from hopfield.theory import argmax_retrieval, argmax_retrieval_spins
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Law = Callable[[Any, float], Any]  # f(P, overlap) → probability of retrieval
+
+
+def load_points(models: Sequence[str], loads: Sequence[int], overlap: float) -> list[Point]:
+    """Points of the load axis, P in `loads`."""
+    return [
+        {"axis": "load", "model": model, "patterns": P, "overlaps": [overlap]}
+        for model in models
+        for P in loads
+    ]
+
+
+def corruption_points(
+    models: Sequence[str], patterns: int, overlaps: Sequence[float]
+) -> list[Point]:
+    """Points of the corruption axis, all overlaps of a model at once."""
+    return [
+        {"axis": "corruption", "model": m, "patterns": patterns, "overlaps": list(overlaps)}
+        for m in models
+    ]
+
+
+def measure(setting: Setting, point: Point, seed: int) -> list[Row]:
+    """Retrieval of one model, for `run_study`."""
+    model = MODELS[point["model"]]
+    patterns = setting.pattern_set(model.kind, point["patterns"], seed)
+    try:
+        memory = model.build(patterns, setting.options, seed)
+    except NotSeparableError:
+        return []  # a load at which there is nothing to measure
+    found = retrieval_map(
+        memory, point["overlaps"], setting.trials, setting.criterion, setting.threshold, seed
+    )
+    named = {"success": found.success, "overlap": found.overlap_out, "converged": found.converged}
+    return [
+        {"cue_overlap": m, "quantity": name, "value": float(values[k])}
+        for k, m in enumerate(point["overlaps"])
+        for name, values in named.items()
+        if np.isfinite(values[k])
+    ]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Retrieval of one model along one axis. x : (K,), P or cue overlap. by_sample :
+    (samples, K) success. mean, sem : (K,), the latter between samples, NaN for one."""
+
+    model: str
+    x: np.ndarray
+    by_sample: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        return mean_and_sem(self.by_sample)[0]
+
+    @property
+    def sem(self) -> np.ndarray:
+        return mean_and_sem(self.by_sample)[1]
+
+
+def curves(study: Study, axis: str) -> list[Curve]:
+    """The success curves of an axis, one a model, in the order of the points."""
+    along = "patterns" if axis == "load" else "cue_overlap"
+    result = []
+    for model in dict.fromkeys(p["model"] for p in study.points if p["axis"] == axis):
+        x, by_sample = study.curve("success", along, axis=axis, model=model)
+        whole = ~np.isnan(by_sample).any(0)  # else some samples could not be stored
+        if whole.any():
+            result.append(Curve(model, x[whole], by_sample[:, whole]))
+    return result
+
+
+class Report(base.Report):
+    """What a comparison found, on the axes that were measured.
+
+    overlap : of the cues on the load axis, None without it. patterns : P on the corruption
+    axis, None without it.
+    """
+
+    level = 0.5
+
+    def __init__(self, study: Study) -> None:
+        super().__init__(study)
+        self.asked = Setting.of(study)
+        axes = {point["axis"]: point for point in study.points}
+        self.overlap: float | None = axes["load"]["overlaps"][0] if "load" in axes else None
+        self.patterns: int | None = axes["corruption"]["patterns"] if "corruption" in axes else None
+
+    @cached_property
+    def load(self) -> list[Curve]:
+        """The curves against load."""
+        return curves(self.study, "load")
+
+    @cached_property
+    def corruption(self) -> list[Curve]:
+        """The curves against the overlap of the cue."""
+        return curves(self.study, "corruption")
+
+    @cached_property
+    def capacities(self) -> dict[str, dict[str, Any]]:
+        """By model, the number of patterns at which retrieval falls to the level.
+
+        crossed : "here"; "beyond" the largest load measured; or "never", below the level
+        throughout.
+        """
+        found = {}
+        for curve in self.load:
+            value, interval = crossing(np.log(curve.x), curve.by_sample, self.level, rising=False)
+            found[curve.model] = {
+                "crossed": {np.inf: "beyond", -np.inf: "never"}.get(value, "here"),
+                "patterns": float(np.exp(value)),
+                "interval": [float(np.exp(end)) for end in interval],
+                "measured_up_to": int(curve.x[-1]),
+            }
+        return found
+
+    @cached_property
+    def basins(self) -> dict[str, dict[str, Any]]:
+        """By model, the least overlap of a cue that is retrieved at the level.
+
+        crossed : "here"; "beyond" the least overlap measured; or "never".
+        """
+        found = {}
+        for curve in self.corruption:
+            value, interval = crossing(curve.x, curve.by_sample, self.level, rising=True)
+            found[curve.model] = {
+                "crossed": {-np.inf: "beyond", np.inf: "never"}.get(value, "here"),
+                "overlap": value,
+                "interval": list(interval),
+                "measured_down_to": float(curve.x[0]),
+            }
+        return found
+
+    @property
+    def theory(self) -> dict[str, Law]:
+        """Exact finite-N laws where the patterns are random: the limit of any decoder.
+
+        A state close to two patterns at once, or to none, is not what they describe.
+        """
+        if self.asked.data != "random" or self.asked.threshold < 0.9:
+            return {}
+        N = self.asked.dimension
+        laws: dict[str, tuple[str, Law]] = {
+            "real": (
+                "best decoder (theory, real)",
+                lambda P, m: argmax_retrieval(P, N, noise_of_overlap(m)),
+            ),
+            "binary": (
+                "best decoder (theory, spins)",
+                lambda P, m: argmax_retrieval_spins(P, N, m),
+            ),
+        }
+        kinds = {MODELS[point["model"]].kind for point in self.study.points}
+        return {label: law for kind, (label, law) in laws.items() if kind in kinds}
+
+    def conclusions(self) -> Point:
+        """By model capacity and basin with 95 % intervals."""
+        found: Point = {"level": self.level}
+        if self.overlap is not None:
+            found |= {"overlap": self.overlap, "capacity": self.capacities}
+        if self.patterns is not None:
+            found |= {"patterns": self.patterns, "basin": self.basins}
+        return found
+
+    def finding(self) -> str:
+        """The result in a line, the title of the figure: the weakest and the best memory."""
+        data = Path(self.asked.data).stem
+        curves = self.load or self.corruption
+        memories = [c for c in curves if c.model != "nearest"] or curves
+        ranked = sorted(memories, key=lambda c: float(c.by_sample.mean()))
+        ends = dict.fromkeys([ranked[0].model, ranked[-1].model])
+        edge, what = (
+            (self._held, f"cues at $m_0$ = {self.overlap:g} come home up to $P$ =")
+            if self.load
+            else (self._edge, f"cues of {self.patterns} patterns come home from $m_0$ =")
+        )
+        return f"{data}: half of the {what} " + ", ".join(f"{edge(m)} ({_label(m)})" for m in ends)
+
+    def heading(self) -> str:
+        """The data, the cues and the criterion."""
+        s = self.asked
+        return (
+            f"{Path(s.data).name}, N = {s.dimension}; {s.trials} cues per pattern set; "
+            f"{s.criterion}, retrieved: cosine ≥ {s.threshold:g}"
+        )
+
+    def tables(self) -> Iterator[str]:
+        """A table per axis."""
+        if self.load:
+            ends = [self._held(curve.model) for curve in self.load]
+            yield _table(self.load, f"retrieval at m0 = {self.overlap:g}, P =", "P at 1/2", ends)
+        if self.corruption:
+            ends = [self._edge(curve.model) for curve in self.corruption]
+            heading = f"retrieval at P = {self.patterns}, m0 ="
+            yield _table(self.corruption, heading, "m0 at 1/2", ends)
+
+    @property
+    def figsize(self) -> tuple[float, float]:
+        """A panel per axis."""
+        return 3.4 + 3.1 * (bool(self.load) + bool(self.corruption)), 4.2
+
+    def draw(self, figure: Figure) -> None:
+        """Retrieval against load and against corruption."""
+        panels = [
+            draw
+            for draw, measured in ((_load, self.load), (_corruption, self.corruption))
+            if measured
+        ]
+        drawn = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for draw, axes in zip(panels, drawn, strict=True):
+            draw(axes, self)
+            axes.set_ylim(-0.03, 1.05)
+            axes.axhline(self.level, color="0.85", lw=0.8, zorder=0)
+        when = {"fixed-point": "end of the dynamics", "one-step": "one step"}
+        drawn[0].set_ylabel(f"probability of retrieval ({when[self.asked.criterion]})")
+        handles, labels = drawn[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right center", fontsize=8.5)
+
+    def _held(self, model: str) -> str:
+        found = self.capacities[model]
+        if found["crossed"] != "here":
+            return f"> {found['measured_up_to']}" if found["crossed"] == "beyond" else "none"
+        return f"{found['patterns']:{'.2g' if found['patterns'] < 100 else '.0f'}}"
+
+    def _edge(self, model: str) -> str:
+        found = self.basins[model]
+        if found["crossed"] != "here":
+            return f"< {found['measured_down_to']:g}" if found["crossed"] == "beyond" else "never"
+        return f"{found['overlap']:.2f}"
+
+
+def _table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]) -> str:
+    """A row a model, a column an x, and a `last` column."""
+    columns = sorted({float(x) for curve in curves for x in curve.x})
+    rows = []
+    for curve, end in zip(curves, ends, strict=True):
+        cells = {
+            float(x): uncertain(mean, sem)
+            for x, mean, sem in zip(curve.x, curve.mean, curve.sem, strict=True)
+        }
+        rows.append([_label(curve.model), *(cells.get(x, "—") for x in columns), end])
+    return table([heading, *(f"{x:g}" for x in columns), last], rows)
+
+
+def _label(model: str) -> str:
+    return MODELS[model].label
+
+
+def _load(axes: Axes, report: Report) -> None:
+    overlap = report.overlap
+    assert overlap is not None
+    for curve in report.load:
+        _draw(axes, curve)
+    P = np.geomspace(report.load[0].x[0], report.load[0].x[-1], 200)
+    for style, (label, law) in zip(figures.THEORY, report.theory.items(), strict=False):
+        axes.plot(P, law(P, overlap), **style, label=label)
+    figures.log_axis(axes)
+    axes.set_xlabel("number of patterns $P$")
+    axes.set_title(f"against load, cues at overlap $m_0$ = {overlap:g}", fontsize=9.5)
+
+
+def _corruption(axes: Axes, report: Report) -> None:
+    patterns = report.patterns
+    assert patterns is not None
+    for curve in report.corruption:
+        _draw(axes, curve)
+    x = report.corruption[0].x
+    m = np.linspace(x[0], min(0.999, x[-1]), 100)
+    for style, (label, law) in zip(figures.THEORY, report.theory.items(), strict=False):
+        axes.plot(m, [law(patterns, float(one)) for one in m], **style, label=label)
+    axes.invert_xaxis()
+    axes.set_xlabel("overlap of the cue $m_0$ (harder to the right)")
+    load = patterns / report.asked.dimension
+    axes.set_title(f"against corruption, $P$ = {patterns}, $P/N$ = {load:.2g}", fontsize=9.5)
+
+
+def _draw(axes: Axes, curve: Curve) -> None:
+    label = MODELS[curve.model].label
+    if curve.model not in figures.LOOKS:
+        axes.plot(curve.x, curve.mean, color="0.2", ls="--", lw=1.2, label=label, zorder=4)
+        return
+    color, marker = figures.LOOKS[curve.model]
+    hollow = curve.model == "exponential-real"  # lies under the denoiser's crosses
+    figures.points(
+        axes,
+        curve.x,
+        curve.by_sample,
+        (color, marker),
+        label=label,
+        ms=8 if hollow else 5,
+        mfc="none" if hollow else color,
+        zorder=2 if hollow else 3,
+    )

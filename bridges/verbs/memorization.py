@@ -1,0 +1,340 @@
+"""What a survey of a data set found: `bridges memorization`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bridges.data import raw_vectors
+from bridges.memorization import CRITERIA, VERDICTS, clearest
+from bridges.study import figures, report as base
+from bridges.study.record import Point
+from bridges.study.results import Study
+from bridges.study.tables import table, uncertain
+from bridges.verbs.survey import FILES, FRACTIONS, NUMBERS, Survey, measure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["FILES", "Report", "Survey", "measure"]
+_BLUE, _ORANGE, _GREEN = (color for color, _ in figures.SERIES[:3])
+_MEASURES = {
+    "ratio": "d₁/d₂ < 1/3",
+    "local": "local distance < 1",
+    "calibrated": "local distance < its quantile",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a survey found of P memories."""
+
+    study: Study
+    survey: Survey
+    patterns: int
+
+    @cached_property
+    def found(self) -> dict[tuple[Any, ...], tuple[float, float | None]]:
+        """Mean and standard error by (quantity, sigma, criterion, points, ratio)."""
+        names = ("quantity", "sigma", "criterion", "points", "ratio")
+        return {
+            tuple(row.get(name) for name in names): (row["value"], row["sem"])
+            for row in self.study.results()
+            if row["patterns"] == self.patterns
+        }
+
+    def value(self, quantity: str, **labels: Any) -> tuple[float, float | None]:
+        """Mean and standard error between samples of one quantity."""
+        names = ("sigma", "criterion", "points", "ratio")
+        return self.found[(quantity, *(labels.get(name) for name in names))]
+
+    @property
+    def sigma(self) -> list[float]:
+        """The noise levels of the curves."""
+        (point,) = (one for one in self.study.points if one["patterns"] == self.patterns)
+        return list(point["sigma"])
+
+    def curve(self, quantity: str) -> np.ndarray | None:
+        """Means and standard errors of a curve, (2, K); None if it was not measured."""
+        if (quantity, self.sigma[0], None, None, None) not in self.found:
+            return None
+        pairs = [self.value(quantity, sigma=s) for s in self.sigma]
+        return np.array([(mean, sem or 0.0) for mean, sem in pairs]).T
+
+    def below(self, points: str) -> np.ndarray | None:
+        """c, means and standard errors of P(d₁/d₂ < c) among "held-out" or "samples", (3, C)."""
+        if ("below", None, None, points, FRACTIONS[0]) not in self.found:
+            return None
+        pairs = [(c, *self.value("below", points=points, ratio=c)) for c in FRACTIONS]
+        return np.array([(c, mean, sem or 0.0) for c, mean, sem in pairs]).T
+
+    @property
+    def judged(self) -> bool:
+        """Whether samples were judged."""
+        return self.survey.samples_file is not None
+
+    @property
+    def independent(self) -> bool:
+        """Whether the samples of the survey are different sets of memories."""
+        return self.survey.data == "random" or self.patterns < len(raw_vectors(self.survey.data))
+
+    def excess(self, criterion: str) -> tuple[float, float]:
+        """A criterion's copies in excess of its false alarms, and the larger of both errors."""
+        excess, sem = self.value("excess", criterion=criterion)
+        return excess, max(self.value("excess_sem", criterion=criterion)[0], sem or 0.0)
+
+    @property
+    def judgement(self) -> tuple[str, str]:
+        """One of VERDICTS on the samples, and the criterion that it comes from."""
+        return clearest({name: self.excess(name) for name in CRITERIA})
+
+    @property
+    def verdict(self) -> str:
+        """The judgement, with the excess that it rests on."""
+        verdict, criterion = self.judgement
+        found = uncertain(*self.excess(criterion))
+        return f"{verdict}: an excess of {found} over false alarms ({_MEASURES[criterion]})"
+
+    def conclusions(self) -> Point:
+        """The number of memories, what the errors are between, and the verdict on samples."""
+        found: Point = {"patterns": self.patterns, "errors": self.errors()}
+        return found | ({"verdict": self.verdict} if self.judged else {})
+
+    def finding(self) -> str:
+        """The result in a line, the title of the figure."""
+        data, t = Path(self.survey.data).stem, self.value("collapse_sigma")[0]
+        line = f"{data}, $P$ = {self.patterns}: half of the U-turns return at $\\sigma$ = {t:.2f}"
+        return f"{line}; samples: {self.judgement[0]}" if self.judged else line
+
+    def errors(self) -> str:
+        """What the errors are between."""
+        kind = "sets of memories" if self.independent else "noises of the one data set"
+        return f"between {self.study.config['samples']} {kind}"
+
+    def columns(self) -> list[str]:
+        """What `criteria` tells of each criterion."""
+        return [
+            "threshold",
+            "by chance",
+            "false alarms",
+            *(["samples", "excess"] if self.judged else []),
+        ]
+
+    def criteria(self) -> list[list[str]]:
+        """A row a criterion of a copy."""
+        rows = []
+        for name, label in _MEASURES.items():
+            chance = self.value("chance") if name == "ratio" else None
+            row = [
+                label,
+                f"{self.value('threshold', criterion=name)[0]:.3f}",
+                "" if chance is None else uncertain(*chance, 4),
+                uncertain(*self.value("false_alarms", criterion=name), 4),
+            ]
+            if self.judged:
+                own = self.value("excess_sem", criterion=name)[0]
+                row.append(uncertain(*self.value("flagged", criterion=name), 4))
+                row.append(uncertain(self.value("excess", criterion=name)[0], own, 4))
+            rows.append(row)
+        return rows
+
+
+class Report(base.Report):
+    """What a survey found, at one number of memories or at several."""
+
+    def __init__(self, study: Study) -> None:
+        super().__init__(study)
+        self.survey = Survey.of(study)
+
+    @property
+    def figsize(self) -> tuple[float, float]:
+        """Three panels."""
+        return 10.2, 3.9
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """What was found at each number of memories."""
+        loads = [int(point["patterns"]) for point in self.study.points]
+        return [Case(self.study, self.survey, P) for P in loads]
+
+    def conclusions(self) -> Point:
+        """By number of memories what was concluded."""
+        return {"cases": [case.conclusions() for case in self.cases]}
+
+    def draw(self, figure: Figure) -> None:
+        """One data set as memories, or data sets that grow."""
+        (_draw_case if len(self.cases) == 1 else _draw_sweep)(figure, self)
+
+    def finding(self) -> str:
+        """The result in a line, the title of a figure of several numbers of memories."""
+        if len(self.cases) == 1:
+            return self.cases[0].finding()
+        first, *_, last = (
+            f"$\\sigma$ = {case.value('collapse_sigma')[0]:.2f} at $P$ = {case.patterns}"
+            for case in self.cases
+        )
+        line = f"{Path(self.survey.data).stem}: half of the U-turns return at {first}, {last}"
+        if not self.cases[0].judged:
+            return line
+        verdicts = {case.patterns: case.judgement[0] for case in self.cases}
+        clearest_one = max(verdicts.values(), key=VERDICTS.index)
+        loads = ", ".join(str(P) for P, verdict in verdicts.items() if verdict == clearest_one)
+        return f"{line}; samples: {clearest_one}, at $P$ = {loads}"
+
+    def heading(self) -> str:
+        """The data and the unit of noise."""
+        loads = ", ".join(str(case.patterns) for case in self.cases)
+        return (
+            f"{Path(self.survey.data).name}, P = {loads} memories; σ in units of the data's rms "
+            "deviation"
+        )
+
+    def errors(self) -> str:
+        """What the errors are between, which the largest number of memories may change."""
+        errors = first = self.cases[0].errors()
+        for case in self.cases[1:]:
+            if case.errors() != first:
+                errors += f"; at P = {case.patterns} {case.errors()}"
+        return f"errors: s.e. {errors}"
+
+    def tables(self) -> Iterator[str]:
+        """The survey, the criteria of a copy, and the verdicts."""
+        yield table(*self._numbers())
+        yield table(*self._criteria())
+        if self.cases[0].judged:
+            yield "\n".join(self._verdict(case) for case in self.cases)
+        yield "(a short distance alone is no proof: what counts is the excess over false alarms)"
+
+    def _numbers(self) -> tuple[list[str], list[list[str]]]:
+        """Heading and rows: a column a number of memories."""
+        one = len(self.cases) == 1
+        heads = ["value"] if one else [f"P = {case.patterns}" for case in self.cases]
+        rows = [
+            [label, *(uncertain(*case.value(name), digits) for case in self.cases)]
+            for name, (label, digits) in NUMBERS.items()
+        ]
+        unit = ["rms deviation of the data", *(f"{c.value('unit')[0]:.4g}" for c in self.cases)]
+        return ["as memories", *heads], [unit, *rows]
+
+    def _criteria(self) -> tuple[list[str], list[list[str]]]:
+        heading = ["criterion of a copy", *self.cases[0].columns()]
+        if len(self.cases) == 1:
+            return heading, self.cases[0].criteria()
+        rows = [[row[0], str(c.patterns), *row[1:]] for c in self.cases for row in c.criteria()]
+        return [heading[0], "P", *heading[1:]], rows
+
+    def _verdict(self, case: Case) -> str:
+        return case.verdict if len(self.cases) == 1 else f"P = {case.patterns}: {case.verdict}"
+
+
+def _draw_case(figure: Figure, report: Report) -> None:
+    """A data set as memories: its posterior, its dimension, and what distances prove."""
+    posterior, dimension, distance = figure.subplots(1, 3)
+    (case,) = report.cases
+    _posterior(posterior, case)
+    _dimension(dimension, case)
+    _distance(distance, case)
+
+
+def _draw_sweep(figure: Figure, report: Report) -> None:
+    """Posterior and dimension of growing data sets, and the noise up to which they are held."""
+    posterior, dimension, collapse = figure.subplots(1, 3)
+    for case, (color, marker) in zip(report.cases, cycle(figures.SERIES), strict=False):
+        look = (f"$P$ = {case.patterns}", color, marker)
+        _errorbars(posterior, case.sigma, case.curve("return_probability"), *look)
+        _errorbars(dimension, case.sigma, case.curve("dimension"), *look)
+    posterior.set_ylabel("return to the datum $Y$")
+    posterior.set_ylim(-0.03, 1.05)
+    posterior.legend(fontsize=8)
+    dimension.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
+    dimension.set_ylim(bottom=0)
+    for axes in (posterior, dimension):
+        _noise_axis(axes)
+    _collapse(collapse, report)
+
+
+def _collapse(axes: Axes, report: Report) -> None:
+    P = [case.patterns for case in report.cases]
+    found = np.array([(m, s or 0.0) for m, s in (c.value("collapse_sigma") for c in report.cases)])
+    _errorbars(axes, P, found.T, "", _BLUE, "o")
+    figures.log_axis(axes)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("number of memories $P$")
+    axes.set_ylabel(r"noise level $\sigma$ of the collapse, $Y=1/2$")
+
+
+def _posterior(axes: Axes, report: Case) -> None:
+    shown = (
+        ("return_probability", "return $Y$", _BLUE, "o"),
+        ("entropy", r"entropy $H/\log P$", _ORANGE, "s"),
+        ("agreement", r"same class $\varphi$", _GREEN, "^"),
+    )
+    for name, label, color, marker in shown:
+        _errorbars(axes, report.sigma, report.curve(name), label, color, marker)
+    marks = (
+        (report.value("collapse_sigma")[0], "$Y=1/2$", "-"),
+        (float(np.sqrt(np.expm1(2 * report.value("speciation_time")[0]))), "$t_S$", "--"),
+    )
+    for sigma, label, style in marks:
+        figures.mark(axes, sigma, label, style)
+    axes.set_ylim(-0.03, 1.05)
+    axes.set_ylabel("posterior weights of the data")
+    axes.legend(fontsize=8, loc="center left")
+    _noise_axis(axes)
+    axes.set_title("which datum, which class", fontsize=9.5)
+
+
+def _dimension(axes: Axes, report: Case) -> None:
+    _errorbars(axes, report.sigma, report.curve("dimension"), "", _BLUE, "o")
+    figures.mark(axes, report.value("collapse_sigma")[0], "$Y=1/2$", "-")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
+    _noise_axis(axes)
+    area = report.value("area")[0]
+    axes.set_title(rf"area under the curve: {area:.3f} of $2\,\log P$", fontsize=9.5)
+
+
+def _distance(axes: Axes, report: Case) -> None:
+    chance, _ = report.value("chance")
+    for who, color, marker in (("held-out points", _BLUE, "o"), ("samples", _ORANGE, "s")):
+        found = report.below(who.removesuffix(" points"))
+        if found is not None:
+            _errorbars(axes, found[0], found[1:], who, color, marker)
+    c = np.linspace(0, 1, 100)
+    exponent = np.log(chance) / np.log(1 / 3)
+    axes.plot(c, c**exponent, color="0.35", lw=1.2, label=f"chance $c^D$, $D$ = {exponent:.1f}")
+    axes.axvline(1 / 3, color="0.35", lw=1, ls=":", zorder=0, label="threshold 1/3")
+    axes.set_ylim(-0.03, 1.05)
+    axes.set_xlabel("$c$")
+    axes.set_ylabel("probability of $d_1/d_2 < c$")
+    axes.legend(fontsize=8, loc="upper left", frameon=True, edgecolor="none", framealpha=1)
+    axes.set_title("nearest neighbours and chance", fontsize=9.5)
+
+
+def _noise_axis(axes: Axes) -> None:
+    figures.log_axis(axes)
+    axes.set_xlabel(r"noise level $\sigma$ (rms deviations of the data)")
+
+
+def _errorbars(
+    axes: Axes, x: Any, found: np.ndarray | None, label: str, color: str, marker: str
+) -> None:
+    """Data with error bars: `found` (2, K) holds means and standard errors, None nothing."""
+    if found is not None:
+        axes.errorbar(
+            *(x, found[0]),
+            yerr=np.nan_to_num(found[1]),
+            color=color,
+            marker=marker,
+            ms=4,
+            lw=0.7,
+            capsize=2,
+            label=label,
+        )

@@ -1,0 +1,96 @@
+"""What the verbs that measure named models share: the data, what models are told, the criterion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bridges import _checks
+from bridges.data import count, pattern_set, place
+from bridges.models import MODELS, Options
+from bridges.retrieval import retrieval_map
+from bridges.study.results import Study
+
+_LARGEST = 1024  # largest load measured unless asked for
+_MOST = 10**7  # patterns that a measurement may ask for
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all points of a comparison share."""
+
+    data: str
+    size: int | None = None
+    trials: int = 64
+    criterion: str = "fixed-point"
+    threshold: float = 0.95
+    beta: float = 1.0
+    degree: int = 3
+    steps: int = 50
+    rate: float = Options.rate
+    training_overlap: float | None = None
+    training_steps: int | None = None
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        try:
+            torch.zeros(1, device=self.device).item()
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"device {self.device!r} cannot be used here: {reason}") from error
+
+    @classmethod
+    def taken_from(cls, data: str, given: dict[str, Any], **own: Any) -> Setting:
+        """Take its own out of the options of a command; `own` are under another name there."""
+        names = [f.name for f in fields(cls) if f.name in given]
+        return cls(place(data), **{name: given.pop(name) for name in names}, **own)
+
+    @classmethod
+    def of(cls, study: Study) -> Setting:
+        """The setting of a run; its data by a name that holds in any folder."""
+        parameters = study.config["parameters"]
+        asked = parameters.get("setting", parameters)
+        setting = {f.name: asked[f.name] for f in fields(cls)}
+        return cls(**setting | {"data": place(parameters["data"])})
+
+    @property
+    def options(self) -> Options:
+        """What the models are told."""
+        return Options(**{f.name: getattr(self, f.name) for f in fields(Options)})
+
+    def pattern_set(self, kind: str, patterns: int, seed: int) -> Tensor:
+        """The pattern set of a sample."""
+        return pattern_set(self.data, kind, patterns, self.size, seed).to(self.device)
+
+    def check(self, models: Sequence[str], patterns: Sequence[int]) -> None:
+        """Refuse what could not be measured, before anything is. Raises ValueError."""
+        for P in patterns:
+            if self.data == "random":
+                _checks.number("patterns", P, low=1, high=_MOST)
+            else:
+                self.pattern_set("binary", P, 0)
+        for name in models:
+            model = MODELS[name]
+            memory = model.build(self.pattern_set(model.kind, 1, 0), self._untrained, 0)
+            if self.criterion == "one-step" and not hasattr(memory, "step"):
+                raise ValueError(f"criterion 'one-step' is not for {name}: it has no single step")
+            retrieval_map(memory, [0.5], 1, self.criterion, self.threshold, seed=0)
+
+    @property
+    def _untrained(self) -> Options:
+        return replace(self.options, training_steps=0)
+
+    def loads(self) -> list[int]:
+        """Powers of two that the data allow."""
+        available = _LARGEST if self.data == "random" else count(self.data)
+        largest = min(available, _LARGEST)
+        return [2**k for k in range(1, largest.bit_length()) if 2**k <= largest] or [1]
+
+    @property
+    def dimension(self) -> int:
+        """N."""
+        return self.pattern_set("binary", 1, 0).shape[1]

@@ -1,0 +1,155 @@
+"""A data set surveyed as memories, and samples judged against it: `bridges memorization`.
+
+Every sample of the survey takes its own P points of the data for memories and holds the rest
+out; where nothing is left to hold out, each memory is left out in turn instead, and samples
+differ in their noise alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bridges import _checks
+from bridges.data import class_labels, pattern_set, place, raw_vectors, standardised
+from bridges.geometry import memory_geometry, noise_grid
+from bridges.memorization import calibrate
+from bridges.study.record import Point, Row
+from bridges.study.results import Study
+
+FILES = ("data", "samples_file", "held_out")  # of a survey, by the option that names them
+_LEAST = 4  # memories that have a geometry
+_RANDOM = 200  # points of random data unless told otherwise
+FRACTIONS = tuple(k / 20 for k in range(1, 21))  # d₁/d₂ at which its distribution is recorded
+CURVES = ("return_probability", "entropy", "dimension", "agreement")
+NUMBERS = {  # quantity: (label, digits)
+    "collapse_sigma": ("noise level σ of the collapse, Y = 1/2", 3),
+    "collapse_time": ("its Ornstein–Uhlenbeck time t_C", 3),
+    "speciation_time": ("speciation time t_S = ½ log Λ", 3),
+    "in_play": ("data in play at t_S, exp H", 1),
+    "peak_dimension": ("largest effective dimension", 2),
+    "peak_sigma": ("its noise level σ", 2),
+    "area": ("area law, ∫ D_eff d log σ² / 2 log P", 3),
+    "likelihood_dimension": ("intrinsic dimension, maximum likelihood", 2),
+    "two_nn_dimension": ("intrinsic dimension, TwoNN", 2),
+    "local_pca_dimension": ("intrinsic dimension, local PCA", 2),
+    "participation_ratio": ("participation ratio of the covariance", 2),
+}
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What to survey. size : N of random data. samples_file, held_out : .npy or .npz files of
+    vectors like the data, or None."""
+
+    data: str
+    size: int | None = None
+    draws: int = 500
+    samples_file: str | None = None
+    held_out: str | None = None
+
+    @classmethod
+    def of(cls, study: Study) -> Survey:
+        """The survey of a run; its files by names that hold in any folder."""
+        asked = study.config["parameters"]
+        setting = {f.name: asked[f.name] for f in fields(cls)}
+        return cls(**setting | {k: place(setting[k]) for k in FILES if setting[k]})
+
+    def points(self, patterns: Sequence[int] | None) -> list[Point]:
+        """A point a number of memories P, None for all data, once all files are known to be good.
+
+        Raises ValueError.
+        """
+        points: list[Point] = []
+        asked: Sequence[int | None] = patterns or [None]
+        for P in asked:
+            memories = self.split(P, 0)[0]
+            if len(memories) < _LEAST:
+                raise ValueError(f"patterns must be at least {_LEAST}, got {len(memories)}")
+            sigma = noise_grid(standardised(memories)[0])
+            points.append({"patterns": len(memories), "sigma": [float(s) for s in sigma]})
+        self.judged(memories.shape[1])
+        return points
+
+    def split(self, P: int | None, seed: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """P memories (P, N), held-out points if there are any, and classes of the memories."""
+        if self.data == "random":
+            P = P or _RANDOM
+            drawn = pattern_set("random", "real", 2 * P, self.size, seed)
+            rows, labels = drawn, None
+        else:
+            rows, labels = raw_vectors(self.data), class_labels(self.data)
+            P = P or len(rows)
+            if self.size not in (None, rows.shape[1]):
+                raise ValueError(
+                    f"size is for random data; {self.data} has size {rows.shape[1]}, "
+                    f"got {self.size}"
+                )
+            if len(rows) < P:
+                raise ValueError(f"patterns must lie in [1, {len(rows)}] for {self.data}, got {P}")
+        order = torch.arange(len(rows))
+        if len(rows) > P:
+            order = torch.randperm(len(rows), generator=_checks.generator_from(seed, "survey"))
+        memories, rest = rows[order[:P]], rows[order[P:]]
+        held_out: Tensor | None = rest if len(rest) > 1 else None
+        if self.held_out is not None:
+            held_out = _like("held-out", self.held_out, rows.shape[1])
+        return memories, held_out, None if labels is None else labels[order[:P]]
+
+    def judged(self, size: int) -> Tensor | None:
+        """The samples to judge (B, N), if any. Raises ValueError."""
+        if self.samples_file is None:
+            return None
+        return _like("samples-file", self.samples_file, size)
+
+
+def _like(option: str, path: str, size: int) -> Tensor:
+    rows = raw_vectors(path)
+    if rows.shape[1] != size:
+        raise ValueError(f"{option} must hold vectors of size {size}, got {tuple(rows.shape)}")
+    return rows
+
+
+def measure(survey: Survey, point: Point, seed: int) -> list[Row]:
+    """Geometry and criteria of one set of memories, for `run_study`."""
+    memories, held_out, labels = survey.split(point["patterns"], seed)
+    geometry = memory_geometry(memories, labels, np.array(point["sigma"]), survey.draws, seed)
+    rows: list[Row] = [
+        {"quantity": name, "value": float(getattr(geometry, name))} for name in ("unit", *NUMBERS)
+    ]
+    for name in CURVES:
+        values = getattr(geometry, name).tolist()
+        if not np.isnan(values).any():
+            rows += [
+                {"sigma": s, "quantity": name, "value": value}
+                for s, value in zip(point["sigma"], values, strict=True)
+            ]
+    calibration = calibrate(memories, held_out, seed=seed)
+    found = {"held-out": calibration.held_out["ratio"]}
+    samples = survey.judged(memories.shape[1])
+    if samples is not None:
+        report = calibration.judge(samples)
+        found["samples"] = calibration.measures(samples)["ratio"]
+    for name, criterion in calibration.criteria.items():
+        rows += [
+            {"criterion": name, "quantity": "threshold", "value": criterion.threshold},
+            {"criterion": name, "quantity": "false_alarms", "value": criterion.false_alarms},
+        ]
+        if samples is not None:
+            copies = report.copies[name]
+            rows += [
+                {"criterion": name, "quantity": "flagged", "value": copies.fraction},
+                {"criterion": name, "quantity": "excess", "value": copies.excess},
+                {"criterion": name, "quantity": "excess_sem", "value": copies.sem},
+            ]
+    rows.append({"quantity": "chance", "value": calibration.criteria["ratio"].chance})
+    rows += [
+        {"points": who, "ratio": c, "quantity": "below", "value": float((r < c).double().mean())}
+        for who, r in found.items()
+        for c in FRACTIONS
+    ]
+    return rows

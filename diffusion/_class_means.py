@@ -1,0 +1,115 @@
+r"""Class-conditional means of a Gaussian mixture in two special forms that need no (B, K, d).
+
+Classes of one covariance U diag(λ) Uᵀ: in its eigenbasis, with v = λ + σ² a direction,
+
+    p_k = softmax_k(log π_k + Σ_e (x_e m_ke − m_ke²/2)/v_e),
+    D_e = [λ_e x_e + σ² Σ_k p_k m_ke]/v_e,
+
+two matrix products for the whole batch. And the class of each row alone, where every row has
+been told its own: D = m + U [λ/v] Uᵀ(x − m).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from diffusion import _checks
+from diffusion._checks import Level
+from diffusion.denoisers import Denoiser
+
+if TYPE_CHECKING:
+    from diffusion.mixture import GaussianMixtureDenoiser
+
+_LOGITS = 2**20  # of a block: they should stay in the cache
+_SHORT = 32  # classes, up to which a softmax is quicker across the rows
+_LOSS = 1e-2  # largest error of a logit that single precision may cause
+
+
+class SharedCovariance:
+    """Posterior means of K classes of one covariance.
+
+    means : (K, d). log_weights : (K,). spread : λ (d,). basis : U (d, d), None for the axes.
+    """
+
+    def __init__(
+        self, means: Tensor, log_weights: Tensor, spread: Tensor, basis: Tensor | None
+    ) -> None:
+        self.centre = means.mean(0)  # smaller vectors, smaller logits, fewer lost digits
+        self.basis, self.spread, self.log_weights = basis, spread, log_weights
+        self.means = self._turned(means - self.centre)
+        self._reach = float(torch.linalg.vector_norm(self.means, dim=1).max())
+
+    def mean(self, x: Tensor, variance: Tensor) -> Tensor:
+        """D for x (B, d) at σ² (B, 1), like x."""
+        work = self._turned(x - self.centre).to(self._precision(x, variance))
+        noise = variance.to(work)
+        if (noise == noise[:1]).all():
+            noise = noise[:1]  # one noise level: what follows from it is one row for all
+        means, spread = self.means.to(work), self.spread.to(work)
+        squares, offset = means.square().T / 2, self.log_weights.to(work)
+        gain = 1 / (spread + noise)  # 1/v
+        common = offset - gain @ squares if len(gain) == 1 else None
+        pulled, rows = torch.empty_like(work), max(1, _LOGITS // len(means))
+        for block in (slice(low, low + rows) for low in range(0, len(x), rows)):
+            own = gain[block] if common is None else gain
+            bias = offset - own @ squares if common is None else common
+            logits = torch.addmm(bias, work[block] * own, means.T)
+            pulled[block] = _softmax(logits) @ means
+        mean = gain * torch.addcmul(spread * work, noise, pulled)
+        return (mean if self.basis is None else mean @ self.basis.to(work).mT).to(x) + self.centre
+
+    def _turned(self, vectors: Tensor) -> Tensor:
+        return vectors if self.basis is None else vectors @ self.basis
+
+    def _precision(self, x: Tensor, variance: Tensor) -> torch.dtype:
+        """float64 where single precision would cost the logits their digits."""
+        if len(x) == 0 or x.dtype == torch.float64:
+            return x.dtype
+        longest = float(torch.linalg.vector_norm(x.detach() - self.centre, dim=1).max())
+        narrowest = float(variance.min() + self.spread.min())
+        error = torch.finfo(x.dtype).eps * self._reach * (longest + self._reach) / narrowest
+        return torch.float64 if error > _LOSS else x.dtype
+
+
+def _softmax(logits: Tensor) -> Tensor:
+    """Softmax of each row (b, K); across the rows where they are short, ten times as fast."""
+    if logits.shape[1] > _SHORT:
+        return torch.softmax(logits, 1)
+    return torch.softmax(logits.T.contiguous(), 0).T
+
+
+class ClassOfRow(Denoiser):
+    """D of the class that each row of the batch was told, for batches of exactly B rows."""
+
+    def __init__(self, mixture: GaussianMixtureDenoiser, labels: Tensor) -> None:
+        self.dimension = mixture.dimension
+        self._means = mixture.means[labels]
+        self._spread, self._basis = mixture.spectra
+        self._labels = labels
+        self._groups = [] if self._basis is None else [(k, labels == k) for k in labels.unique()]
+
+    def __call__(self, x: Tensor, sigma: Level) -> Tensor:
+        """Posterior mean of each row's own class, (B, d).
+
+        Raises
+        ------
+        ValueError : x not (B, d) with a row a label, or not finite; sigma not positive.
+        """
+        x = _checks.points("x", x, dimension=self.dimension).to(self._means)
+        if len(x) != len(self._labels):
+            raise ValueError(
+                f"x must have a row for each of the {len(self._labels)} labels, got {len(x)}"
+            )
+        variance = _checks.noise_level(sigma, x).square().to(x)
+        spread, away = self._spread[self._labels], x - self._means
+        gain = spread / (spread + variance)
+        if self._basis is None:
+            return self._means + gain * away
+        result = torch.empty_like(x)
+        for label, rows in self._groups:
+            basis = self._basis[label]
+            result[rows] = self._means[rows] + (gain[rows] * (away[rows] @ basis)) @ basis.mT
+        return result

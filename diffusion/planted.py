@@ -1,0 +1,111 @@
+r"""The regimes of the empirical score, read off its exact posterior weights.
+
+At a planted point x = ξ^ν + σz, ν uniform, no dynamics has to be run:
+
+    Y = Σ w_μ²       probability that the reverse process, or a clone, ends on the same datum;
+                     on average the weight w_ν of the own datum (Nishimori)
+    H = −Σ w log w   entropy, log n at large noise, 0 after the collapse. It decays to 0 and
+                     never crosses it: the collapse is read off Y = ½
+    D_eff            Σ_μ w_μ|ξ^μ − D|²/σ²; its mean over x obeys ∫ D_eff d log σ² = 2 log n
+    φ = Σ_c p_c²     probability that two clones end in the same class, p_c = Σ_{μ in c} w_μ
+
+(Biroli et al., arXiv 2402.18491; Achilli et al., arXiv 2502.09578.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from diffusion import _checks
+from diffusion._checks import Seed
+from diffusion.denoisers import EmpiricalDenoiser
+
+_NUMBERS = 2**22  # weights of a block held at once
+
+
+@dataclass(frozen=True)
+class PlantedPosterior:
+    """One entry a planted point, (draws,): average them, with their standard error."""
+
+    participation: Tensor  # Y, 0 to 1
+    own_weight: Tensor  # w_ν, 0 to 1
+    entropy: Tensor  # H in nats, 0 to log n
+    dimension: Tensor  # D_eff
+    agreement: Tensor  # φ, 0 to 1; NaN without labels
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Plain lists, for a result file."""
+        return {field.name: getattr(self, field.name).tolist() for field in fields(self)}
+
+
+def planted_posterior(
+    denoiser: EmpiricalDenoiser,
+    sigma: float,
+    draws: int = 1000,
+    labels: Tensor | None = None,
+    seed: Seed = None,
+) -> PlantedPosterior:
+    """Posterior statistics at noised points of the data itself.
+
+    Parameters
+    ----------
+    denoiser : the exact denoiser of n data points.
+    sigma : noise level, positive, in signal units.
+    draws : number of planted points; the data is used evenly.
+    labels : class of each data point (n,), whole numbers from 0; None: no agreement.
+    seed : int, torch.Generator or None.
+
+    Returns
+    -------
+    PlantedPosterior of (draws,) tensors, like the data.
+
+    Raises
+    ------
+    ValueError : sigma or draws not positive, or labels of another length or kind.
+
+    Examples
+    --------
+    >>> denoiser = EmpiricalDenoiser(torch.tensor([[-1.0], [1.0]]))
+    >>> planted_posterior(denoiser, sigma=0.05, draws=4, seed=0).participation
+    tensor([1., 1., 1., 1.])
+    """
+    data, n, draws = denoiser.data, len(denoiser), _checks.whole("draws", draws)
+    classes = _one_hot(labels, data)
+    generator = _checks.generator_from(seed, "planted_posterior", data.device)
+    order = torch.randperm(n, generator=generator, device=generator.device).to(data.device)
+    own = order[torch.arange(draws, device=data.device) % n]
+    _checks.noise_level(sigma, data)
+    noise = _checks.normal_like(data.new_empty(draws, data.shape[1]), generator)
+    x = data[own] + sigma * noise
+    parts = []
+    for rows, planted in zip(*(v.split(max(1, _NUMBERS // n)) for v in (x, own)), strict=True):
+        weights = denoiser.weights(rows, sigma)
+        agreement = (weights @ classes).square().sum(1)
+        parts.append(
+            torch.stack(
+                [
+                    weights.square().sum(1),
+                    weights.gather(1, planted[:, None]).squeeze(1),
+                    -torch.xlogy(weights, weights).sum(1),
+                    denoiser.jacobian_trace(rows, sigma),
+                    torch.full_like(agreement, torch.nan) if labels is None else agreement,
+                ]
+            )
+        )
+    return PlantedPosterior(*torch.cat(parts, 1))
+
+
+def _one_hot(labels: Tensor | None, data: Tensor) -> Tensor:
+    """Membership (n, classes) of each data point, one column without labels."""
+    if labels is None:
+        return data.new_ones(len(data), 1)
+    given = torch.as_tensor(labels)
+    if given.shape != data.shape[:1] or given.is_floating_point() or (given < 0).any():
+        raise ValueError(
+            f"labels must be whole numbers from 0, of shape ({len(data)},), "
+            f"got {given.dtype} of shape {tuple(given.shape)}"
+        )
+    return torch.nn.functional.one_hot(given.long().to(data.device)).to(data)
