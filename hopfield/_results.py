@@ -1,0 +1,69 @@
+"""What every result shares: a plain dictionary for a file, and a short `repr` for a person."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+_WIDE = 400  # letters of a repr
+_FEW = 4  # entries of a list that is shown
+
+
+class Result:
+    """Base of the dataclasses that hold results; they are declared with `repr=False`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON: arrays as lists, NaN and infinities, which it lacks, as None.
+
+        Returns
+        -------
+        dict, accepted by `json.dumps(…, allow_nan=False)`.
+        """
+        return {name: _plain(value) for name, value in self._parts()}
+
+    def __repr__(self) -> str:
+        """The fields: numbers with four digits, arrays by their shape."""
+        parts = [f"{name}={_short(value)}" for name, value in self._parts()]
+        line = f"{type(self).__name__}({', '.join(parts)})"
+        return line if len(line) <= _WIDE else line[: _WIDE - 2] + "…)"
+
+    def _parts(self) -> list[tuple[str, Any]]:
+        names = [f.name for f in fields(self)]  # type: ignore[arg-type]  # dataclasses inherit
+        return [(name, getattr(self, name)) for name in names]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Result):
+        return value.to_dict()
+    if isinstance(value, Tensor):
+        value = value.detach().to_dense().cpu().numpy()
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, complex):
+        return [_plain(value.real), _plain(value.imag)]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Tensor | np.ndarray):
+        return f"{float(value):.4g}" if value.ndim == 0 else f"({', '.join(map(str, value.shape))})"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple) and len(value) > _FEW:
+        return f"[{len(value)} entries]"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_short, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(map(str, value))}}}"
+    return repr(value)
