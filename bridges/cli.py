@@ -13,7 +13,7 @@ import click
 
 from bridges.models import MODELS, SIDE_BY_SIDE
 from bridges.study import options
-from bridges.study.command import Command
+from bridges.study.command import HELP, Command
 from bridges.study.files import finite
 
 if TYPE_CHECKING:
@@ -41,19 +41,23 @@ class Verbs(click.Group):
     command_class = Command
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Verbs, context_settings=HELP)
 @click.version_option(package_name="hopfield-diffusion")
 def main() -> None:
     """What a network remembers, and how far a cue may be from a memory and still come home.
 
     Hopfield networks, dense memories and diffusion models, measured by the same tools.
+
+    Words: a sample is one independent set of patterns (errors are standard errors between
+    samples); a trial is one cue; a draw is one noised data point; a start is one state from
+    which a survey of basins begins.
     """
 
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def models(as_json: bool) -> None:
-    """List the models."""
+    """List the models that --model takes."""
     if as_json:
         listed = {
             name: {"label": model.label, "kind": model.kind, "about": model.about}
@@ -73,7 +77,7 @@ def models(as_json: bool) -> None:
 def retrieve(
     model: list[str], data: str, patterns: int | None, overlaps: list[float], **shared: Any
 ) -> None:
-    """Retrieval against corruption: cue stored patterns at several overlaps."""
+    """Retrieval against corruption: from how far cues come home."""
     P = patterns or _stored(data, 10)
     _run("retrieve", model, None, None, P, overlaps, data=data, **shared)
 
@@ -82,7 +86,7 @@ def retrieve(
 @options.shared("model", "data", "loads", "overlap", *_SETTING, *_RUN)
 @options.plain_errors
 def capacity(model: list[str], loads: list[int] | None, overlap: float, **shared: Any) -> None:
-    """Retrieval against load: how many patterns, until half of the cues are lost."""
+    """Retrieval against load: how many patterns are held."""
     _run("capacity", model, loads, overlap, None, None, **shared)
 
 
@@ -97,7 +101,11 @@ def capacity(model: list[str], loads: list[int] | None, overlap: float, **shared
     help="Starts: patterns corrupted to --overlap, or random states as large.",
 )
 @click.option(
-    "--starts", type=click.IntRange(1), default=2000, show_default=True, help="Starts a memory."
+    "--starts",
+    type=click.IntRange(1),
+    default=2000,
+    show_default=True,
+    help="Starts per pattern set.",
 )
 @options.shared("overlap", *(name for name in _SETTING if name not in ("criterion", "trials")))
 @options.shared(*_RUN)
@@ -111,7 +119,7 @@ def basins(
     overlap: float,
     **shared: Any,
 ) -> None:
-    """Attractors and their basins: where many starts end, and what that is."""
+    """Attractors and their basins: where many starts end."""
     from bridges.verbs.basins import BasinSurvey
     from bridges.verbs.setting import Setting
 
@@ -138,7 +146,7 @@ def compare(
     overlaps: list[float],
     **shared: Any,
 ) -> None:
-    """Every memory on two axes: retrieval against load and against corruption."""
+    """Memories side by side, against load and against corruption."""
     P = patterns or _stored(data, 10)
     _run("compare", model, loads, overlap, P, overlaps, data=data, **shared)
 
@@ -148,9 +156,9 @@ def compare(
 @options.shared(
     "patterns",
     **options.SEVERAL,
-    help="Memories of a sample, P.  [default: all; 200 random]",
+    help="Memories per sample, P.  [default: all; 200 random]",
 )
-@click.option("--samples-file", type=_FILE, help="Samples of a model to judge, .npy or .npz.")
+@click.option("--generated", type=_FILE, help="What a model generated, to be judged: .npy or .npz.")
 @click.option(
     "--held-out",
     type=_FILE,
@@ -161,7 +169,10 @@ def compare(
 @options.shared(*options.RUN[1:])
 @options.plain_errors
 def memorization(patterns: list[int] | None, **shared: Any) -> None:
-    """Data as memories, samples as copies: when each datum is held, what a distance proves."""
+    """Data as memories: up to which noise they return, what is a copy.
+
+    With --generated, whether what a model generated are copies of the data beyond chance.
+    """
     from dataclasses import fields
 
     from bridges.data import place
@@ -191,7 +202,7 @@ def memorization(patterns: list[int] | None, **shared: Any) -> None:
     show_default=True,
     help="Least probability that joins two memories.",
 )
-@options.shared("draws", default=50, help="Noised points, or cues, a memory.")
+@options.shared("draws", default=50, help="Noised points, or cues, per memory.")
 @options.shared(*(name for name in _SETTING if name not in ("size", "trials")))
 @options.shared("samples", default=4)
 @options.shared("device", *options.RUN[1:])
@@ -206,7 +217,11 @@ def graph(
     draws: int,
     **shared: Any,
 ) -> None:
-    """Which memories are confused: the graph of U-turns, its communities, what returns."""
+    """Which memories are taken for which: the graph of U-turns.
+
+    A memory is noised, retrieved, and seen as the memory that it ends on; the graph has
+    communities, and a memory returns to itself or not.
+    """
     from bridges.equivalence import overlap_of_noise
     from bridges.verbs.graph import EXACT, GraphSurvey
     from bridges.verbs.setting import Setting
@@ -236,7 +251,7 @@ def graph(
 def convert(
     given: tuple[str, float], rule: str, size: int | None, patterns: int | None, as_json: bool
 ) -> None:
-    """One measure of a cue's noise in all others: σ, overlap, time, β, flips, load."""
+    """The noise of a cue in all units: σ, overlap, time, β, flips."""
     from bridges.verbs.convert import convert as converted
 
     found = converted(given[1], given[0], rule, size, patterns)
@@ -248,7 +263,7 @@ def convert(
 @options.shared("json", "quiet", "show")
 @options.plain_errors
 def show(folder: Path, **wanted: bool) -> None:
-    """Tell again what a run found, and redraw its figure; nothing is measured."""
+    """Show a run again and redraw its figure; nothing is measured."""
     from bridges.study.folders import load_run
 
     _show(load_run(folder), **wanted)
@@ -260,7 +275,7 @@ def show(folder: Path, **wanted: bool) -> None:
 @options.shared(*options.FLAGS)
 @options.plain_errors
 def merge(folders: tuple[Path, ...], out: Path, overwrite: bool, **wanted: bool) -> None:
-    """Join the shards of a run into one, and tell what it found."""
+    """Join the shards of a run into one, and show it."""
     from bridges.study.folders import merge as join
 
     _show(join(folders, out, overwrite), **wanted)

@@ -47,7 +47,7 @@ def read(data: str) -> Stored:
 
 
 def fingerprint(data: str) -> str:
-    """What tells one content of a file or folder from another; the name of what has a name."""
+    """A digest of the content of a file or folder; the name of a data set that has one."""
     if data in NAMED:
         return data
     path = _existing(data)
@@ -162,7 +162,7 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _folder(folder: Path) -> Stored:
-    """Images of one size in grey, a row each; a sub-folder is a class, by its name."""
+    """Images of one size in grey, one per row; a sub-folder is a class, by its name."""
     files = _images(folder)
     images = [_image(path) for path in files]
     for path, image in zip(files, images, strict=True):
@@ -178,7 +178,7 @@ def _folder(folder: Path) -> Stored:
         return rows, None
     if not all(nested):
         raise ValueError(
-            f"data: images of {folder} must lie in it, or all in sub-folders, one a class; "
+            f"data: images of {folder} must lie in it, or all in sub-folders, one per class; "
             f"got {sum(nested)} of {len(nested)} in sub-folders"
         )
     return rows, np.unique([path.parent.name for path in files], return_inverse=True)[1]

@@ -39,7 +39,8 @@ def subset(
 
     Parameters
     ----------
-    rows : (n, N). labels : (n,), their classes; needed for `counts`.
+    rows : (n, N).
+    labels : (n,), their classes; needed for `counts`.
     size : vectors to train on; None: all that are left.
     counts : how many of each class, {class: count}, in place of `size`.
     held_out : vectors to hold out.

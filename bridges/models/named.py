@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What a model may be told.
+    """The options of models; each model reads those that it has.
 
-    beta : β of the exponential models and, as σ = 1/√β, of the iterated denoiser. degree : of
-    the polynomial. steps : of the reverse flow. rate : ε of a dream, λ of structured noise.
-    training_overlap : m_t of training with noise, None for the rule's own. training_steps :
-    dreams, or steps of a learning rule, None for the rule's own number.
+    Attributes
+    ----------
+    beta : β of the exponential models and, as σ = 1/√β, of the iterated denoiser.
+    degree : of the polynomial.
+    steps : of the reverse flow.
+    rate : ε of a dream, λ of structured noise.
+    training_overlap : m_t of training with noise, None for the rule's own.
+    training_steps : dreams, or steps of a learning rule, None for the rule's own number.
     """
 
     beta: float = 1.0
@@ -35,7 +39,15 @@ Build = Callable[["Tensor", Options, int], "Memory"]  # (patterns, options, seed
 
 @dataclass(frozen=True)
 class Model:
-    """label : for tables and figures. kind : of its states and patterns. about : a line."""
+    """A model that the command knows.
+
+    Attributes
+    ----------
+    label : for tables and figures.
+    kind : of its states and patterns, "binary" or "real".
+    about : one line.
+    build : (patterns, options, seed) → the memory.
+    """
 
     label: str
     kind: str
@@ -229,4 +241,4 @@ SIDE_BY_SIDE = (
     *("hebb", "pseudo-inverse", "polynomial", "exponential", "exponential-real"),
     *("denoiser", "flow", "sde", "nearest"),
 )
-"""What `compare` compares unless told otherwise."""
+"""The models that `compare` compares by default."""

@@ -14,6 +14,7 @@ import click
 
 from bridges.study import options
 from bridges.study.engine import Measure
+from bridges.study.folders import load_run
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.run import run_study
@@ -21,11 +22,26 @@ from bridges.study.run import run_study
 if TYPE_CHECKING:
     from bridges.study.report import Report
 
+HELP = {"help_option_names": ["-h", "--help"]}
 _WORDS = f"{__name__}.words"  # where a context keeps the words that were typed
 
 
 class Unfinished(click.ClickException):
     """Points are missing, so that there is nothing to conclude from."""
+
+
+class Interrupted(click.ClickException):
+    """The user stopped a run; what was measured is kept."""
+
+    exit_code = 130  # as a shell has it for a process that Ctrl-C ended
+
+    def __init__(self, folder: Path) -> None:
+        study = load_run(folder)
+        total = len(study.points) * study.config["samples"]
+        super().__init__(
+            f"stopped: {total - study.missing} of {total} measurements are saved in {folder}; "
+            "the same command goes on from there"
+        )
 
 
 class Command(click.Command):
@@ -84,26 +100,32 @@ class Conduct:
         samples: int,
         folder: Path,
         started: str,
+        complete: bool = False,
     ) -> Study:
         """`run_study`, of which only a whole is returned.
 
-        Raises Unfinished, exit code 1, if measurements failed; leaves, with 0, after a shard.
+        Raises Unfinished, exit code 1, if measurements failed or were interrupted; leaves, with
+        0, after a shard.
         """
-        study = run_study(
-            name,
-            measure,
-            points,
-            parameters=parameters,
-            samples=samples,
-            seed=self.seed,
-            jobs=self.jobs,
-            cluster=self.cluster,
-            shard=self.shard,
-            out=folder,
-            overwrite=self.overwrite,
-            quiet=self.quiet or self.json,
-            command=words_given(started),
-        )
+        try:
+            study = run_study(
+                name,
+                measure,
+                points,
+                parameters=parameters,
+                samples=samples,
+                seed=self.seed,
+                jobs=self.jobs,
+                cluster=self.cluster,
+                shard=self.shard,
+                out=folder,
+                overwrite=self.overwrite,
+                quiet=self.quiet or self.json,
+                complete=complete,
+                command=words_given(started),
+            )
+        except KeyboardInterrupt:
+            raise Interrupted(folder) from None
         if study.failed:
             raise Unfinished(study.lacks())
         if self.shard is not None:
@@ -146,6 +168,7 @@ def study_command(
                 samples=conduct.samples or usual,
                 folder=conduct.folder(f"{name}-{preset}"),
                 started=f"python scripts/{name}.py",
+                complete=True,  # the measure of a study is given its point alone
             )
             conduct.publish(function(run, **chosen))
 
@@ -159,8 +182,8 @@ def study_command(
             show_default=True,
             help="quick: under a minute on 2 cores; paper: the full figure.",
         )(command)
-        help_, epilog = function.__doc__, _in_words(presets)
-        return click.command(name, cls=Command, help=help_, epilog=epilog)(command)
+        about = {"help": function.__doc__, "epilog": _in_words(presets)}
+        return click.command(name, cls=Command, context_settings=HELP, **about)(command)
 
     return decorate
 
@@ -169,7 +192,7 @@ Run = Callable[[Measure, Sequence[Point]], Study]
 
 
 def _in_words(presets: Mapping[str, Mapping[str, Any]]) -> str:
-    """The presets as options, a paragraph each."""
+    """The presets as options, one paragraph each."""
 
     def word(value: Any) -> str:
         return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

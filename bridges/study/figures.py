@@ -1,7 +1,8 @@
 """The figures, one look for all: data as points with error bars, theory as lines.
 
-A model has the same colour and marker everywhere (Okabe & Ito's colours, told apart by
-colour-blind readers, and by their markers in print). Matplotlib is loaded when something is drawn.
+A model has the same colour and marker everywhere. The colours are Okabe and Ito's, which
+colour-blind readers can distinguish; the markers serve in print. Matplotlib is loaded when
+something is drawn.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def log_axis(axes: Axes) -> None:
 
 
 def plain_ticks(axis: Axis, at: np.ndarray | None = None) -> None:
-    """Numbers that are told apart on a logarithmic axis: at some places, or at 1, 2, 5, 10 …
+    """Legible numbers on a logarithmic axis: at some places, or at 1, 2, 5, 10 …
 
     A wide axis has powers of ten alone, a narrow one even steps.
     """

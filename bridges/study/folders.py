@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bridges.study.record import Key, Point, Record, Row, parse, read_config, same
+from bridges.study.record import Key, Point, Record, Row, ids_of, parse, read_config, same
 from bridges.study.results import Study
 
 
@@ -33,7 +33,7 @@ def merge(folders: Sequence[Path], out: Path, overwrite: bool = False) -> Study:
             raise ValueError(
                 f"{folder} is no part of the run of {folders[0]}: {', '.join(different)} differ"
             )
-        for key, rows in _lines(folder, config)[0].items():
+        for key, rows in _lines(folder, read_config(folder))[0].items():
             if not same(done.setdefault(key, rows), rows):
                 raise ValueError(
                     f"{folder} and {origin[key]} disagree about point {key[0]}, sample {key[1]}"
@@ -52,8 +52,8 @@ def _lines(folder: Path, config: Point) -> tuple[dict[Key, list[Row]], dict[Key,
     file = folder / "points.jsonl"
     text = file.read_text(errors="replace") if file.exists() else ""
     asked = {(p, s) for p in range(len(config["points"])) for s in range(config["samples"])}
-    return parse(text[: text.rfind("\n") + 1], asked, file)
+    return parse(text[: text.rfind("\n") + 1], ids_of(config), asked, file)
 
 
 def _whole(config: Point) -> Point:
-    return {k: v for k, v in config.items() if k not in ("shard", "version", "versions")}
+    return {k: v for k, v in config.items() if k not in ("shard", "ids", "version", "versions")}

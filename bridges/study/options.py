@@ -122,7 +122,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": 0.95,
         "help": "Cosine with the pattern that counts as retrieval.",
     },
-    "trials": {"type": click.IntRange(1), "default": 64, "help": "Cues a pattern set."},
+    "trials": {"type": click.IntRange(1), "default": 64, "help": "Cues per pattern set."},
     "beta": {
         "type": click.FloatRange(0, min_open=True),
         "default": 1.0,
@@ -142,7 +142,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": click.IntRange(0),
         "help": "Dreams, or steps of a learning rule.  [default: the rule's own]",
     },
-    "draws": {"type": click.IntRange(2), "default": 500, "help": "Noised points a noise level."},
+    "draws": {"type": click.IntRange(2), "default": 500, "help": "Noised points per noise level."},
     "samples": {"type": click.IntRange(1), "default": 8, "help": "Independent pattern sets."},
     "seed": {"type": click.IntRange(0), "default": 0, "help": "Root of all randomness."},
     "jobs": {"type": click.IntRange(1), "default": _CORES, "help": "Processes."},

@@ -8,6 +8,7 @@ A folder that is finished can be shown again from what is in it, by `Report(load
 
 from __future__ import annotations
 
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from json import dumps
@@ -18,6 +19,7 @@ import click
 from bridges.study.files import finite, write_json
 from bridges.study.record import Point
 from bridges.study.results import Study
+from bridges.study.tables import WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,7 +80,8 @@ class Report(ABC):
 
     def text(self) -> str:
         """Tables for a person."""
-        blocks = [f"{self.heading()}; {self.errors()}", *self.tables()]
+        heading = textwrap.fill(f"{self.heading()}; {self.errors()}", WIDTH)
+        blocks = [heading, *self.tables()]
         if self.study.reused:
             blocks.append(f"({self.study.reused} measurements found there, not repeated)")
         return "\n\n".join(blocks)

@@ -21,11 +21,18 @@ _LAST = ("quantity", "value", "sem", "n")  # columns that every table ends with
 
 @dataclass(frozen=True)
 class Study:
-    """config : what was asked. points, and for each of them the rows of every sample; rows
-    carry a "quantity", a "value" and whatever else tells them apart. out : the folder, if
-    any. reused : how many point × samples were read from an earlier run. missing : how many
-    have no rows, as they failed or belong to another shard; failed : the errors of those that
-    did, by point and sample."""
+    """What was asked of a run, and what every sample of every point gave.
+
+    Attributes
+    ----------
+    config : the study's name, parameters, points, samples and seed.
+    points : settings, one dictionary per point.
+    samples : rows by point and sample; a row has a "quantity", a "value" and further labels.
+    out : the folder, if there is one.
+    reused : how many point × samples were read from an earlier run.
+    missing : how many have no rows: they failed, or belong to another shard.
+    failed : errors by point and sample.
+    """
 
     config: Point
     points: list[Point]
@@ -67,7 +74,7 @@ class Study:
         return {"config": self.config, "results": self.results()}
 
     def to_csv(self) -> str:
-        """The results, one row a measured value, under a header."""
+        """The results, one row per measured value, under a header."""
         rows = self.results()
         columns = dict.fromkeys(column for row in rows for column in row)
         settings = [c for c in columns if c not in _LAST]
@@ -78,7 +85,7 @@ class Study:
         return text.getvalue()
 
     def results(self) -> list[Row]:
-        """One row a measured value: the point's settings, the mean, `sem` and `n`."""
+        """One row per measured value: the settings of the point, the mean, `sem` and `n`."""
         import numpy as np
 
         table = []
@@ -103,11 +110,19 @@ class Study:
     def curve(self, quantity: str, along: str, **labels: Any) -> tuple[ndarray, ndarray]:
         """A quantity of every sample along one setting or label.
 
-        along : name of a setting of the points or of a label of the rows, numbers. labels :
-        settings and labels that select what is meant.
+        Parameters
+        ----------
+        quantity : name of what was measured.
+        along : name of a setting of the points, or of a label of the rows, that is a number.
+        **labels : settings and labels that select what is meant.
 
-        Returns x (K,), increasing, and the values (samples, K), NaN where a sample has none.
-        Raises ValueError if the labels leave more than one value.
+        Returns
+        -------
+        x (K,), increasing, and the values (samples, K), NaN where a sample has none.
+
+        Raises
+        ------
+        ValueError : the labels leave more than one value.
         """
         import numpy as np
 
@@ -134,8 +149,8 @@ class Study:
     def by_sample(self, *names: str) -> dict[tuple[Any, ...], list[float]]:
         """Values grouped by these settings and labels, in the order of the samples.
 
-        A group that has one row a sample lines up with every other such group: samples are
-        shared by all points, so that differences between groups are paired.
+        Samples are shared by all points. Differences between two groups that both have one row
+        per sample are therefore paired.
         """
         grouped: dict[tuple[Any, ...], list[float]] = {}
         for point, samples in zip(self.points, self.samples, strict=True):

@@ -8,12 +8,13 @@ comparisons between them are paired.
 A run writes into its folder
 
     config.json    every parameter, the seed, the versions
-    points.jsonl   one line a finished point × sample, the record that resuming reads
-    results.csv    one row a measured value: mean, `sem` between samples, `n` samples
+    points.jsonl   one line per finished point × sample, the record that resuming reads
+    results.csv    one row per measured value: mean, `sem` between samples, `n` samples
     summary.json   written by the caller, last: a run that has it is finished
 
 A run started again with the same parameters measures only what is missing, and again what
-failed. Another run in its folder is refused unless overwriting is asked for. A run can be
+failed; with more samples or further points it measures what is new. Another run in its folder
+is refused unless overwriting is asked for. A run can be
 spread: over processes, over a Dask cluster, or as shards of which each has a folder of its
 own, joined afterwards by `merge`.
 """
@@ -47,6 +48,7 @@ def run_study(
     out: str | Path | None = None,
     overwrite: bool = False,
     quiet: bool = True,
+    complete: bool = False,
     command: str | None = None,
 ) -> Study:
     """Measure every point on every sample; resume, record and reduce.
@@ -58,7 +60,8 @@ def run_study(
         labels; importable by name when jobs > 1.
     points : settings, JSON values only.
     parameters : further settings that the results depend on, JSON values only.
-    samples : independent samples a point, at least 1. seed : root seed, at least 0.
+    samples : independent samples per point, at least 1.
+    seed : root seed, at least 0.
     jobs : processes; each computes with one thread, so that the result is the same for any
         number of them.
     cluster : "tcp://host:port" of a running Dask scheduler, whose workers compute instead.
@@ -66,6 +69,8 @@ def run_study(
     out : folder of the record, made if missing; None keeps everything in memory.
     overwrite : replace another run found there.
     quiet : no progress bar on standard error (there is none off a terminal).
+    complete : points hold all that the results depend on, so that a folder of which every point
+        is asked for again is added to even if other parameters differ.
     command : the line that started the run, kept in its record.
 
     Returns
@@ -106,7 +111,7 @@ def run_study(
         asked, config = asked[k - 1 :: n], config | {"shard": f"{k}/{n}"}
     if out is None:
         return _measured(config, measure, asked, None, jobs, cluster, quiet)
-    with Record(Path(out), config, overwrite, command) as record:
+    with Record(Path(out), config, overwrite, complete, command) as record:
         study = _measured(config, measure, asked, record, jobs, cluster, quiet)
         record.finish(study.to_csv())
         return study
@@ -145,7 +150,7 @@ def _measured(
 
 
 def sample_seeds(root: int, samples: int) -> list[int]:
-    """The seeds of the samples of a study; a sample's does not depend on their number.
+    """Seeds of the samples of a study; the seed of a sample does not depend on their number.
 
     Examples
     --------

@@ -12,6 +12,9 @@ from bridges.study.record import Row
 if TYPE_CHECKING:
     from numpy import ndarray
 
+WIDTH = 100  # letters of a line
+_GAP = 3  # letters between columns
+
 
 def uncertain(mean: float, sem: float | None, digits: int = 2) -> str:
     """`0.93(2)`: a mean and the standard error of its last digits, if there is one.
@@ -43,6 +46,8 @@ def of_samples(by_sample: ndarray, digits: int = 3) -> str:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns aligned, the first to the left and the others to the right.
 
+    A table wider than 100 letters goes on below itself, its first column again.
+
     Examples
     --------
     >>> print(table(["rule", "overlap"], [["Hebb", "0.5(1)"]]))
@@ -51,12 +56,19 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """
     lines = [header, *rows]
     widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            [line[0].ljust(widths[0])]
-            + [" " + cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True)]
-        ).rstrip()
-        for line in lines
+    blocks: list[list[int]] = [[]]
+    for k in range(1, len(header)):
+        if blocks[-1] and sum(widths[c] + _GAP for c in [*blocks[-1], k]) + widths[0] > WIDTH:
+            blocks.append([])
+        blocks[-1].append(k)
+    return "\n\n".join(
+        "\n".join(
+            "".join(
+                [line[0].ljust(widths[0]), *(line[k].rjust(widths[k] + _GAP) for k in block)]
+            ).rstrip()
+            for line in lines
+        )
+        for block in blocks
     )
 
 

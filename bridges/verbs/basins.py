@@ -2,7 +2,7 @@
 
 Every sample stores its own patterns. Starts are the patterns corrupted to an overlap m
 ("noised"), or states without any pattern in them that are as large ("random": random spins;
-N(0, rms²/m²) for real states, which models that start at the cue's noise are told to be at m).
+N(0, rms²/m²) for real states, which a model that starts at the noise of its cue takes to be at m).
 """
 
 from __future__ import annotations
@@ -263,7 +263,7 @@ class Report(base.Report):
 
 
 def _draw_ends(axes: Axes, report: Report) -> None:
-    """A bar a case, a piece a kind of end; errors between pattern sets at the pieces' ends."""
+    """A bar per case, a piece per kind of end, with its error at the end of the piece."""
     place = np.arange(len(report.cases))[::-1]
     left = np.zeros(len(place))
     for end in report.ends:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bridges.crossing import crossing
+from bridges.crossing import crossings
 from bridges.equivalence import noise_of_overlap
 from bridges.estimates import mean_and_sem
 from bridges.models import MODELS
@@ -92,7 +92,7 @@ class Curve:
 
 
 def curves(study: Study, axis: str) -> list[Curve]:
-    """The success curves of an axis, one a model, in the order of the points."""
+    """The success curves of an axis, one per model, in the order of the points."""
     along = "patterns" if axis == "load" else "cue_overlap"
     result = []
     for model in dict.fromkeys(p["model"] for p in study.points if p["axis"] == axis):
@@ -101,6 +101,51 @@ def curves(study: Study, axis: str) -> list[Curve]:
         if whole.any():
             result.append(Curve(model, x[whole], by_sample[:, whole]))
     return result
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Where a curve of retrieval crosses the level.
+
+    Attributes
+    ----------
+    crossed : "here"; "beyond" what was measured, on its hard side; or "never", below the level
+        throughout.
+    value : of P or of the overlap, ±∞ where it is not crossed.
+    sem : standard deviation of the bootstrap over pattern sets.
+    interval : of 95 %.
+    beyond : the hardest x that was measured.
+    samples : number of pattern sets.
+    """
+
+    crossed: str
+    value: float
+    sem: float
+    interval: tuple[float, float]
+    beyond: float
+    samples: int
+
+    @classmethod
+    def of(cls, curve: Curve, level: float, *, rising: bool, beyond: float) -> Edge:
+        """The edge of a curve; of a falling one, against load, on a logarithmic axis."""
+        x, back = (curve.x, float) if rising else (np.log(curve.x), np.exp)
+        found = crossings(x, curve.by_sample, level, rising)
+        hard = -np.inf if rising else np.inf
+        crossed = {hard: "beyond", -hard: "never"}.get(found.value, "here")
+        low, high = (float(back(end)) for end in found.interval)
+        inside = [float(back(v)) for v in found.values if np.isfinite(v)]
+        sem = float(np.std(inside, ddof=1)) if len(inside) > 1 else float("nan")
+        value = float(back(found.value))
+        return cls(crossed, value, sem, (low, high), float(beyond), len(curve.by_sample))
+
+    def summary(self, name: str) -> Point:
+        """What a summary holds of it."""
+        number = {"mean": self.value, "sem": self.sem, "n": self.samples}
+        return {
+            "crossed": self.crossed,
+            name: number | {"interval": list(self.interval)},
+            "measured_to": self.beyond,
+        }
 
 
 class Report(base.Report):
@@ -130,39 +175,20 @@ class Report(base.Report):
         return curves(self.study, "corruption")
 
     @cached_property
-    def capacities(self) -> dict[str, dict[str, Any]]:
-        """By model, the number of patterns at which retrieval falls to the level.
-
-        crossed : "here"; "beyond" the largest load measured; or "never", below the level
-        throughout.
-        """
-        found = {}
-        for curve in self.load:
-            value, interval = crossing(np.log(curve.x), curve.by_sample, self.level, rising=False)
-            found[curve.model] = {
-                "crossed": {np.inf: "beyond", -np.inf: "never"}.get(value, "here"),
-                "patterns": float(np.exp(value)),
-                "interval": [float(np.exp(end)) for end in interval],
-                "measured_up_to": int(curve.x[-1]),
-            }
-        return found
+    def capacities(self) -> dict[str, Edge]:
+        """By model, the number of patterns at which retrieval falls to the level."""
+        return {
+            curve.model: Edge.of(curve, self.level, rising=False, beyond=curve.x[-1])
+            for curve in self.load
+        }
 
     @cached_property
-    def basins(self) -> dict[str, dict[str, Any]]:
-        """By model, the least overlap of a cue that is retrieved at the level.
-
-        crossed : "here"; "beyond" the least overlap measured; or "never".
-        """
-        found = {}
-        for curve in self.corruption:
-            value, interval = crossing(curve.x, curve.by_sample, self.level, rising=True)
-            found[curve.model] = {
-                "crossed": {-np.inf: "beyond", np.inf: "never"}.get(value, "here"),
-                "overlap": value,
-                "interval": list(interval),
-                "measured_down_to": float(curve.x[0]),
-            }
-        return found
+    def basins(self) -> dict[str, Edge]:
+        """By model, the least overlap of a cue that is retrieved at the level."""
+        return {
+            curve.model: Edge.of(curve, self.level, rising=True, beyond=curve.x[0])
+            for curve in self.corruption
+        }
 
     @property
     def theory(self) -> dict[str, Law]:
@@ -190,9 +216,11 @@ class Report(base.Report):
         """By model capacity and basin with 95 % intervals."""
         found: Point = {"level": self.level}
         if self.overlap is not None:
-            found |= {"overlap": self.overlap, "capacity": self.capacities}
+            capacities = {m: edge.summary("patterns") for m, edge in self.capacities.items()}
+            found |= {"overlap": self.overlap, "capacity": capacities}
         if self.patterns is not None:
-            found |= {"patterns": self.patterns, "basin": self.basins}
+            basins = {m: edge.summary("overlap") for m, edge in self.basins.items()}
+            found |= {"patterns": self.patterns, "basin": basins}
         return found
 
     def finding(self) -> str:
@@ -250,20 +278,20 @@ class Report(base.Report):
         figure.legend(handles, labels, loc="outside right center", fontsize=8.5)
 
     def _held(self, model: str) -> str:
-        found = self.capacities[model]
-        if found["crossed"] != "here":
-            return f"> {found['measured_up_to']}" if found["crossed"] == "beyond" else "none"
-        return f"{found['patterns']:{'.2g' if found['patterns'] < 100 else '.0f'}}"
+        edge = self.capacities[model]
+        if edge.crossed != "here":
+            return f"> {edge.beyond:.0f}" if edge.crossed == "beyond" else "none"
+        return f"{edge.value:{'.2g' if edge.value < 100 else '.0f'}}"
 
     def _edge(self, model: str) -> str:
-        found = self.basins[model]
-        if found["crossed"] != "here":
-            return f"< {found['measured_down_to']:g}" if found["crossed"] == "beyond" else "never"
-        return f"{found['overlap']:.2f}"
+        edge = self.basins[model]
+        if edge.crossed != "here":
+            return f"< {edge.beyond:g}" if edge.crossed == "beyond" else "never"
+        return f"{edge.value:.2f}"
 
 
 def _table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]) -> str:
-    """A row a model, a column an x, and a `last` column."""
+    """A row per model, a column per x, and a `last` column."""
     columns = sorted({float(x) for curve in curves for x in curve.x})
     rows = []
     for curve, end in zip(curves, ends, strict=True):

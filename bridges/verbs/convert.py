@@ -11,7 +11,7 @@ from bridges.equivalence import MAPS, beta_elsewhere, load_of_patterns, translat
 from bridges.study.tables import table
 from hopfield.theory import argmax_retrieval, critical_noise, least_overlap
 
-_DEAF = 1e100  # σ of a cue that tells nothing; its square is a number
+_DEAF = 1e100  # σ of a cue without any information; its square is a number
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _information(sigma: float) -> float:
 def _spins(sigma: float, rule: str) -> dict[str, float] | None:
     try:
         return {name: translate(sigma, "sigma", name, rule) for name in ("overlap", "flips")}
-    except ValueError:  # more than spins can tell
+    except ValueError:  # more than spins can carry
         return None
 
 

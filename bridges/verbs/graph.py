@@ -69,8 +69,13 @@ _PANELS = (
 
 @dataclass(frozen=True)
 class GraphSurvey:
-    """What to survey. setting : of the models; its trials are cues a memory. edge : the least
-    probability that joins two memories."""
+    """What to survey.
+
+    Attributes
+    ----------
+    setting : of the models; its trials are cues per memory.
+    edge : least probability that joins two memories.
+    """
 
     setting: Setting
     edge: float = 1e-3
@@ -83,7 +88,7 @@ class GraphSurvey:
     def points(
         self, models: Sequence[str], patterns: int, overlaps: Sequence[float]
     ) -> list[Point]:
-        """One point a model and overlap, the noisier the later. Raises ValueError."""
+        """One point per model and overlap, the noisier the later. Raises ValueError."""
         self.setting.check([name for name in models if name != EXACT], [patterns])
         _checks.number("edge", self.edge, low=0, high=1)
         if EXACT in models:
@@ -125,7 +130,7 @@ def summary_rows(T: Transitions, classes: Any, edge: float) -> list[Row]:
 
 
 def levels_table(label: str, curve: Callable[[str], tuple[np.ndarray, np.ndarray]]) -> str:
-    """What `summary_rows` recorded, a line a noise level; curve(quantity) → σ, (samples, σ)."""
+    """What `summary_rows` recorded, a line per noise level; curve(quantity) → σ, (samples, σ)."""
     found = {quantity: curve(quantity) for quantity in _COLUMNS}
     known = [q for q, (x, values) in found.items() if x.size and (q != "lost" or values.any())]
     sigma = found["return_probability"][0]

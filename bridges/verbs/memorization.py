@@ -78,7 +78,7 @@ class Case:
     @property
     def judged(self) -> bool:
         """Whether samples were judged."""
-        return self.survey.samples_file is not None
+        return self.survey.generated is not None
 
     @property
     def independent(self) -> bool:
@@ -119,7 +119,7 @@ class Case:
         return f"between {self.study.config['samples']} {kind}"
 
     def columns(self) -> list[str]:
-        """What `criteria` tells of each criterion."""
+        """The columns of `criteria`."""
         return [
             "threshold",
             "by chance",
@@ -128,7 +128,7 @@ class Case:
         ]
 
     def criteria(self) -> list[list[str]]:
-        """A row a criterion of a copy."""
+        """A row per criterion of a copy."""
         rows = []
         for name, label in _MEASURES.items():
             chance = self.value("chance") if name == "ratio" else None
@@ -213,7 +213,7 @@ class Report(base.Report):
         yield "(a short distance alone is no proof: what counts is the excess over false alarms)"
 
     def _numbers(self) -> tuple[list[str], list[list[str]]]:
-        """Heading and rows: a column a number of memories."""
+        """Heading and rows, a column per number of memories."""
         one = len(self.cases) == 1
         heads = ["value"] if one else [f"P = {case.patterns}" for case in self.cases]
         rows = [

@@ -1,4 +1,4 @@
-"""What the verbs that measure named models share: the data, what models are told, the criterion."""
+"""What the verbs that measure models share: the data, the options of models, the criterion."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Setting:
 
     @property
     def options(self) -> Options:
-        """What the models are told."""
+        """The options of the models."""
         return Options(**{f.name: getattr(self, f.name) for f in fields(Options)})
 
     def pattern_set(self, kind: str, patterns: int, seed: int) -> Tensor:

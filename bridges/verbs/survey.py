@@ -21,9 +21,9 @@ from bridges.memorization import calibrate
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 
-FILES = ("data", "samples_file", "held_out")  # of a survey, by the option that names them
+FILES = ("data", "generated", "held_out")  # of a survey, by the option that names them
 _LEAST = 4  # memories that have a geometry
-_RANDOM = 200  # points of random data unless told otherwise
+_RANDOM = 200  # points of random data unless --patterns is given
 FRACTIONS = tuple(k / 20 for k in range(1, 21))  # d₁/d₂ at which its distribution is recorded
 CURVES = ("return_probability", "entropy", "dimension", "agreement")
 NUMBERS = {  # quantity: (label, digits)
@@ -43,13 +43,13 @@ NUMBERS = {  # quantity: (label, digits)
 
 @dataclass(frozen=True)
 class Survey:
-    """What to survey. size : N of random data. samples_file, held_out : .npy or .npz files of
+    """What to survey. size : N of random data. generated, held_out : .npy or .npz files of
     vectors like the data, or None."""
 
     data: str
     size: int | None = None
     draws: int = 500
-    samples_file: str | None = None
+    generated: str | None = None
     held_out: str | None = None
 
     @classmethod
@@ -102,9 +102,9 @@ class Survey:
 
     def judged(self, size: int) -> Tensor | None:
         """The samples to judge (B, N), if any. Raises ValueError."""
-        if self.samples_file is None:
+        if self.generated is None:
             return None
-        return _like("samples-file", self.samples_file, size)
+        return _like("generated", self.generated, size)
 
 
 def _like(option: str, path: str, size: int) -> Tensor:
