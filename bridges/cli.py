@@ -19,8 +19,6 @@ from bridges.study.files import finite
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from _typeshed import DataclassInstance
-
     from bridges.study.record import Point
     from bridges.study.results import Study
 
@@ -332,7 +330,7 @@ def _conduct(
     verb: str,
     data: str,
     home: str,
-    asked: DataclassInstance,
+    asked: Any,
     points: list[Point],
     files: Mapping[str, str] | None = None,
     **shared: Any,
@@ -356,7 +354,7 @@ def _conduct(
     study = conduct.run(
         verb,
         partial(module.measure, asked),
-        points,
+        [asked.columns() | point for point in points],
         parameters=asdict(asked) | dict(files) | contents,
         samples=samples,
         folder=conduct.folder(f"{verb}-{Path(data).stem}"),

@@ -237,6 +237,8 @@ MODELS: dict[str, Model] = {
     ),
 }
 
+FIRST = ("hebb", "pseudo-inverse", "exponential", "flow")
+"""Memories that differ, for a first look."""
 SIDE_BY_SIDE = (
     *("hebb", "pseudo-inverse", "polynomial", "exponential", "exponential-real"),
     *("denoiser", "flow", "sde", "nearest"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from bridges.models import MODELS, Options
+from bridges.models import FIRST, MODELS, Options
 
 Command = Callable[..., Any]
 _LONGEST = 10_000  # numbers in a range
@@ -91,7 +91,7 @@ class Shard(click.ParamType):  # type: ignore[type-arg]
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "model": {"type": Names(), "default": "hebb", "help": "Models, or 'all'."},
+    "model": {"type": Names(), "default": ",".join(FIRST), "help": "Models, or 'all'."},
     "data": {
         "default": "digits",
         "help": "digits, mnist, fashion, random, a .npy or .npz file (n, N) or a folder of images.",

@@ -85,7 +85,10 @@ class Study:
         return text.getvalue()
 
     def results(self) -> list[Row]:
-        """One row per measured value: the settings of the point, the mean, `sem` and `n`."""
+        """One row per measured value: the settings of the point, the mean, `sem` and `n`.
+
+        A point of P `patterns` of `size` N has the load `alpha` = P/N too.
+        """
         import numpy as np
 
         table = []
@@ -96,6 +99,8 @@ class Study:
                     key = tuple((k, v) for k, v in row.items() if k != "value")
                     grouped.setdefault(key, []).append(row["value"])
             settings = {k: v for k, v in point.items() if not isinstance(v, list)}
+            if settings.keys() >= {"patterns", "size"}:
+                settings.setdefault("alpha", settings["patterns"] / settings["size"])
             for key, values in grouped.items():
                 mean, sem = (float(one) for one in mean_and_sem(np.array(values)))
                 found = {"value": mean, "sem": sem if len(values) > 1 else None, "n": len(values)}

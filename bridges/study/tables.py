@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -73,20 +74,28 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def results_table(rows: Sequence[Row]) -> str:
-    """The results of any study: settings and labels, the value with its error, n.
+    """The results of any study: what all rows share, then what differs, the value, n.
 
     Examples
     --------
-    >>> print(results_table([{"P": 2, "quantity": "overlap", "value": 0.5, "sem": 0.1, "n": 3}]))
-    P  quantity   value  n
-    2   overlap  0.5(1)  3
+    >>> found = [{"N": 9, "P": P, "quantity": "m", "value": 0.5, "sem": 0.1, "n": 3} for P in (2, 4)]
+    >>> print(results_table(found))
+    N = 9, quantity = m
+    <BLANKLINE>
+    P    value  n
+    2   0.5(1)  3
+    4   0.5(1)  3
     """
-    settings = list(dict.fromkeys(k for row in rows for k in row if k not in ("value", "sem", "n")))
+    names = dict.fromkeys(k for row in rows for k in row if k not in ("value", "sem", "n"))
+    values = {name: list(dict.fromkeys(str(row.get(name, "")) for row in rows)) for name in names}
+    shared = [f"{name} = {only[0]}" for name, only in values.items() if len(only) == 1]
+    differ = [name for name, found in values.items() if len(found) > 1]
     lines = [
-        [*(str(row.get(k, "")) for k in settings), _digits(row["value"], row["sem"]), str(row["n"])]
+        [*(str(row.get(k, "")) for k in differ), _digits(row["value"], row["sem"]), str(row["n"])]
         for row in rows
     ]
-    return table([*settings, "value", "n"], lines)
+    head = textwrap.fill(", ".join(shared), WIDTH)
+    return "\n\n".join(part for part in (head, table([*differ, "value", "n"], lines)) if part)
 
 
 def _digits(mean: float, sem: float | None) -> str:

@@ -54,6 +54,14 @@ class BasinSurvey:
     overlap: float
     starts: int
 
+    def columns(self) -> Point:
+        """What all points of the run share, for the rows of its table."""
+        return self.setting.columns() | {
+            "starts": self.starts,
+            "measure": self.measure,
+            "overlap": self.overlap,
+        }
+
     @classmethod
     def of(cls, study: Study) -> BasinSurvey:
         """The survey of a run; its data by a name that holds in any folder."""
@@ -224,9 +232,10 @@ class Report(base.Report):
     def heading(self) -> str:
         """The data and the starts."""
         s, loads = self.survey.setting, ", ".join(map(str, self.loads))
+        size, starts = self.study.points[0]["size"], self.survey.starts
         return (
-            f"{Path(s.data).name}, N = {s.dimension}, P = {loads}; {self.survey.starts} starts "
-            f"per pattern set: {self.describe()}"
+            f"{Path(s.data).name}, N = {size}, P = {loads}; {starts} starts per pattern set: "
+            f"{self.describe()}"
         )
 
     def tables(self) -> Iterator[str]:

@@ -161,6 +161,7 @@ class Report(base.Report):
         super().__init__(study)
         self.asked = Setting.of(study)
         axes = {point["axis"]: point for point in study.points}
+        self.size: int = study.points[0]["size"]
         self.overlap: float | None = axes["load"]["overlaps"][0] if "load" in axes else None
         self.patterns: int | None = axes["corruption"]["patterns"] if "corruption" in axes else None
 
@@ -198,7 +199,7 @@ class Report(base.Report):
         """
         if self.asked.data != "random" or self.asked.threshold < 0.9:
             return {}
-        N = self.asked.dimension
+        N = self.size
         laws: dict[str, tuple[str, Law]] = {
             "real": (
                 "best decoder (theory, real)",
@@ -241,7 +242,7 @@ class Report(base.Report):
         """The data, the cues and the criterion."""
         s = self.asked
         return (
-            f"{Path(s.data).name}, N = {s.dimension}; {s.trials} cues per pattern set; "
+            f"{Path(s.data).name}, N = {self.size}; {s.trials} cues per pattern set; "
             f"{s.criterion}, retrieved: cosine ≥ {s.threshold:g}"
         )
 
@@ -331,7 +332,7 @@ def _corruption(axes: Axes, report: Report) -> None:
         axes.plot(m, [law(patterns, float(one)) for one in m], **style, label=label)
     axes.invert_xaxis()
     axes.set_xlabel("overlap of the cue $m_0$ (harder to the right)")
-    load = patterns / report.asked.dimension
+    load = patterns / report.size
     axes.set_title(f"against corruption, $P$ = {patterns}, $P/N$ = {load:.2g}", fontsize=9.5)
 
 

@@ -18,7 +18,7 @@ from matplotlib.collections import LineCollection
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import pattern_classes
+from bridges.data import fingerprint, pattern_classes
 from bridges.equivalence import noise_of_overlap
 from bridges.estimates import mean_and_sem
 from bridges.graph import communities, layout, summarise, undirected
@@ -79,6 +79,10 @@ class GraphSurvey:
 
     setting: Setting
     edge: float = 1e-3
+
+    def columns(self) -> Point:
+        """What all points of the run share, for the rows of its table."""
+        return self.setting.columns() | {"edge": self.edge}
 
     @classmethod
     def of(cls, study: Study) -> GraphSurvey:
@@ -192,6 +196,8 @@ class Report(base.Report):
         count = min(_PICTURES, len(points))
         chosen = [points[round(k)] for k in np.linspace(0, len(points) - 1, count)]
         seed = sample_seeds(self.study.config["seed"], 1)[0]
+        if not self.at_hand:
+            return []
         try:
             return [
                 Picture(self.survey.transitions(p, seed), self.survey.classes(p, seed), p["sigma"])
@@ -199,6 +205,14 @@ class Report(base.Report):
             ]
         except NotSeparableError:
             return []
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the data of the run can still be read, and are the same; graphs need them."""
+        try:
+            return fingerprint(self.survey.setting.data) == self.setting["content of data"]
+        except (OSError, ValueError):
+            return False
 
     def label(self, model: str) -> str:
         """A model for tables and figures."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bridges.data import raw_vectors
 from bridges.memorization import CRITERIA, VERDICTS, clearest
 from bridges.study import figures, report as base
 from bridges.study.record import Point
@@ -83,7 +82,7 @@ class Case:
     @property
     def independent(self) -> bool:
         """Whether the samples of the survey are different sets of memories."""
-        return self.survey.data == "random" or self.patterns < len(raw_vectors(self.survey.data))
+        return self.patterns < self.study.points[0].get("vectors", np.inf)
 
     def excess(self, criterion: str) -> tuple[float, float]:
         """A criterion's copies in excess of its false alarms, and the larger of both errors."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from bridges import _checks
 from bridges.data import count, pattern_set, place
 from bridges.models import MODELS, Options
 from bridges.retrieval import retrieval_map
+from bridges.study.record import Point
 from bridges.study.results import Study
 
 _LARGEST = 1024  # largest load measured unless asked for
@@ -90,7 +92,8 @@ class Setting:
         largest = min(available, _LARGEST)
         return [2**k for k in range(1, largest.bit_length()) if 2**k <= largest] or [1]
 
-    @property
-    def dimension(self) -> int:
-        """N."""
-        return self.pattern_set("binary", 1, 0).shape[1]
+    def columns(self) -> Point:
+        """What all points of the run share, for the rows of its table; N is the `size`."""
+        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        named |= {"data": Path(self.data).name, "size": self.pattern_set("binary", 1, 0).shape[1]}
+        return {name: value for name, value in named.items() if value is not None}

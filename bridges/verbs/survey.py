@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import class_labels, pattern_set, place, raw_vectors, standardised
+from bridges.data import class_labels, count, pattern_set, place, raw_vectors, standardised
 from bridges.geometry import memory_geometry, noise_grid
 from bridges.memorization import calibrate
 from bridges.study.record import Point, Row
@@ -51,6 +52,12 @@ class Survey:
     draws: int = 500
     generated: str | None = None
     held_out: str | None = None
+
+    def columns(self) -> Point:
+        """What all points of the run share, for the rows of its table; N is the `size`."""
+        rows = self.split(_LEAST, 0)[0]
+        shared = {"data": Path(self.data).name, "size": rows.shape[1], "draws": self.draws}
+        return shared | ({} if self.data == "random" else {"vectors": count(self.data)})
 
     @classmethod
     def of(cls, study: Study) -> Survey:
