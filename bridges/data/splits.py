@@ -57,6 +57,7 @@ def subset(
 
     Examples
     --------
+    >>> from bridges.data import load
     >>> rows, labels = load("digits")
     >>> split = subset(rows, labels, counts={3: 90, 8: 10}, held_out=200)
     >>> split.train.shape, split.train_labels.bincount().tolist()

@@ -7,10 +7,10 @@ from json import dumps
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from bridges.study import figures
 from bridges.study.files import finite
+from bridges.study.record import Row
 from bridges.study.results import Study
 from bridges.study.tables import results_table
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST = 9  # panels of a figure
+_LINES = 6  # that a legend names
+_ROW = "row of the table"
 _LAST = ("quantity", "value", "sem", "n")
 
 
@@ -61,40 +63,42 @@ def figure(study: Study) -> Any:
     return drawn
 
 
-def _panel(axes: Axes, rows: list[dict[str, Any]]) -> None:
-    """A quantity against the number that varies most; a line per group of the others."""
+def _panel(axes: Axes, rows: list[Row]) -> None:
+    """A quantity against the number that varies most, one line per group of the others."""
     values: dict[str, set[Any]] = {}
     for row in rows:
         for name, value in row.items():
             if name not in _LAST:
                 values.setdefault(name, set()).add(value)
-    numeric = [
-        name
-        for name, found in values.items()
-        if all(isinstance(v, int | float) and not isinstance(v, bool) for v in found)
-        and all(name in row for row in rows)
-    ]
-    along = max(numeric, key=lambda name: len(values[name]), default=None)
+    along = max(
+        (n for n, found in values.items() if len(found) > 1 and all(map(_is_number, found))),
+        key=lambda name: len(values[name]),
+        default=None,
+    )
     labels = [name for name, found in values.items() if name != along and len(found) > 1]
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(", ".join(str(row[k]) for k in labels if k in row), []).append(row)
-    several = 1 < len(groups) <= len(figures.SERIES)
+    groups: dict[str, list[Row]] = {}
+    for k, row in enumerate(rows):
+        if along is None or along in row:
+            label = ", ".join(f"{row[name]}" for name in labels if name in row)
+            groups.setdefault(label, []).append({_ROW: k} | row)
     for k, (label, group) in enumerate(groups.items()):
-        x = [row[along] for row in group] if along else list(range(len(group)))
-        order = np.argsort(x, kind="stable")
+        found = sorted(group, key=lambda row: row[along or _ROW])
         color, marker = figures.SERIES[k % len(figures.SERIES)]
         axes.errorbar(
-            np.array(x)[order],
-            np.array([row["value"] for row in group])[order],
-            yerr=np.array([row["sem"] or 0.0 for row in group])[order],
+            [row[along or _ROW] for row in found],
+            [row["value"] for row in found],
+            yerr=[row["sem"] or 0.0 for row in found],
             color=color,
             marker=marker,
             ms=3,
             lw=0.8,
             capsize=2,
-            label=label if several else None,
+            label=label,
         )
-    axes.set_xlabel(along or "row")
-    if several:
+    axes.set_xlabel(along or _ROW)
+    if 1 < len(groups) <= _LINES:
         axes.legend(fontsize=7)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

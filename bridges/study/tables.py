@@ -78,7 +78,8 @@ def results_table(rows: Sequence[Row]) -> str:
 
     Examples
     --------
-    >>> found = [{"N": 9, "P": P, "quantity": "m", "value": 0.5, "sem": 0.1, "n": 3} for P in (2, 4)]
+    >>> same = {"N": 9, "quantity": "m", "value": 0.5, "sem": 0.1, "n": 3}
+    >>> found = [same | {"P": 2}, same | {"P": 4}]
     >>> print(results_table(found))
     N = 9, quantity = m
     <BLANKLINE>
