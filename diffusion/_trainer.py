@@ -240,6 +240,7 @@ class Trainer:
         return x, torch.exp(low + (high - low) * place).to(x), noise.to(x)
 
     def history(self) -> History:
+        """The course so far."""
         table = torch.tensor(self.entries, dtype=torch.float64).reshape(-1, 4)
         return History(table[:, 0].long(), table[:, 1], table[:, 2], table[:, 3])
 
@@ -254,6 +255,7 @@ class Trainer:
         return network
 
     def result(self) -> Training:
+        """The averaged denoiser and what led to it."""
         return Training(self.denoiser(), self.history(), self.snapshots, self.step)
 
     def save(self, path: str | Path) -> None:

@@ -255,7 +255,16 @@ class FeatureFlow:
         return self.eigenvalues @ along / W.square().sum(0)
 
     def readout(self, time: float) -> Tensor:
-        """A(τ)/√p, (d, p), for `model.score`. Raises ValueError for a negative time."""
+        """A(τ)/√p, (d, p), for `model.score`.
+
+        Parameters
+        ----------
+        time : τ, not negative and finite.
+
+        Raises
+        ------
+        ValueError : a time that is negative or not finite.
+        """
         g = self._filter(time)[0]
         return -(self.basis.projected.mT * g) @ self.basis.vectors.mT / self.model.noise**0.5
 

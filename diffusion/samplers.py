@@ -162,6 +162,7 @@ def noise_to(x: Tensor, schedule: Schedule, time: float, seed: Seed = None) -> T
     Parameters
     ----------
     x : (B, d) clean points.
+    schedule : VE(), OU(), Cosine() or another Schedule.
     time : t in [0, schedule.end).
     seed : int, torch.Generator or None.
 
@@ -200,9 +201,11 @@ def uturn(
 
     Parameters
     ----------
-    denoiser, schedule, method, steps, seed : as for `sample`.
+    denoiser : as for `sample`.
     x : (B, d) clean points.
+    schedule : VE(), OU(), Cosine() or another Schedule.
     time : turning time, above 0.
+    method, steps, seed : as for `sample`.
 
     Returns
     -------

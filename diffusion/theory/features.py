@@ -141,7 +141,16 @@ class FeatureSpectrum(Result):
         return state[:, 0].reshape(given.shape), state[:, 1:].reshape(*given.shape, -1)
 
     def density(self, x: ArrayLike) -> Array:
-        """ρ(x) = Im q(x + iη)/π at x > 0, η a ten-millionth of x. Raises ValueError."""
+        """ρ(x) = Im q(x + iη)/π, η a ten-millionth of x.
+
+        Parameters
+        ----------
+        x : positive, of any shape.
+
+        Raises
+        ------
+        ValueError : x not positive.
+        """
         x = _checks.positive("x", x)
         return self.resolvents(x * (1 + 1j * _HEIGHT))[0].imag / np.pi
 

@@ -155,8 +155,9 @@ def guided_condensation(
 
     Parameters
     ----------
-    alpha, ratio, method, between : as for `guided_mean_field`.
+    alpha : log K/d, positive.
     w : a number, at least 0.
+    ratio, method, between : as for `guided_mean_field`.
 
     Returns
     -------

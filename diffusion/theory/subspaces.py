@@ -3,8 +3,8 @@ r"""Which dimension is lost: spectral gaps, and signal over noise of each direct
 Gaps. For data x₀ = F z the eigenvalues of σ²∇∇ log p_σ are −t/(t + λ), t = σ². Let a be the
 smallest eigenvalue of a subspace of large variance, b the largest of one of small variance.
 Between them opens an intermediate gap t/(t + b) − t/(t + a), widest at t = sqrt(ab); below the
-smallest eigenvalue a of all opens the final gap a/(t + a) (Achilli et al., arXiv 2410.08727; Ventura
-et al., arXiv 2410.05898). If F has entries of variance s², its eigenvalues fill the
+smallest eigenvalue a of all opens the final gap a/(t + a) (Achilli et al., arXiv 2410.08727;
+Ventura et al., arXiv 2410.05898). If F has entries of variance s², its eigenvalues fill the
 Marchenko–Pastur interval s²(√d ± √m)².
 
 Noise between data sets. The score of P independent points fluctuates with the data set as if

@@ -9,11 +9,11 @@ import torch
 from diffusion import GaussianMixtureDenoiser, RandomFeatureScore
 from diffusion.theory import (
     feature_coefficients,
+    feature_spectrum,
     feature_stieltjes,
     generalization_times,
     inversion_fraction,
     memorization_times,
-    feature_spectrum,
 )
 
 COEFFICIENTS = [  # activation, t, χ²: a, b, v², s²
@@ -42,7 +42,8 @@ TRANSFORMS = [  # ψ_p, ψ_n, ρ, variances, z, q; tanh at t = 0.01
 @pytest.mark.parametrize(("activation", "t", "chi2", "expected"), COEFFICIENTS)
 def test_coefficients(activation, t, chi2, expected):
     found = feature_coefficients(activation, t, chi2)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    parts = [found.a, found.b, found.v2, found.s2]
+    np.testing.assert_allclose(parts, expected, atol=1e-5)
     assert found.b == pytest.approx(math.sqrt(-math.expm1(-2 * t)) * found.a, rel=1e-12)
 
 
@@ -56,7 +57,7 @@ def test_coefficients_of_erf_are_closed_forms():
     found = feature_coefficients("erf", t, chi2)
     np.testing.assert_allclose(found.a, a, rtol=1e-9)
     np.testing.assert_allclose(found.v2, v2, rtol=1e-7)
-    np.testing.assert_allclose(sum(found[2:]) + found.b**2 + a**2 * kept, whole, rtol=1e-9)
+    np.testing.assert_allclose(found.v2 + found.s2 + found.b**2 + a**2 * kept, whole, rtol=1e-9)
 
 
 def test_a_linear_activation_has_nothing_but_a_and_b():
@@ -79,7 +80,8 @@ def test_transforms(psi_p, psi_n, rho, variances, z, expected):
 def test_one_class_obeys_the_three_equations_of_the_saddle_point():
     psi_p, psi_n, t, z = 12.0, 3.0, 0.05, 0.3 + 0.02j
     lam = np.repeat([0.4, 1.6], 20)
-    a, b, v2, s2 = feature_coefficients("tanh", t, lam.mean())
+    found = feature_coefficients("tanh", t, lam.mean())
+    a, b, v2, s2 = found.a, found.b, found.v2, found.s2
     spectrum = feature_spectrum(psi_p, psi_n, [1.0], [lam], t)
     q, e = spectrum.resolvents(z)
     # Bonnaire et al.: q̂, r̂, ŝ conjugate to q, r = tr(WΣWᵀ …), s = tr(WWᵀ …)
@@ -119,14 +121,15 @@ def mean_of_memorization(psi_p, psi_n):
 
 def test_the_memorization_bulk_halves_as_the_data_double():
     found = np.array([mean_of_memorization(64, n) for n in (2, 4, 8, 16)])
-    _, _, v2, s2 = feature_coefficients("tanh", 0.01, 1.0)
-    np.testing.assert_allclose(found, s2 + v2 * 64 / np.array([2, 4, 8, 16]), rtol=0.03)
+    parts = feature_coefficients("tanh", 0.01, 1.0)
+    np.testing.assert_allclose(found, parts.s2 + parts.v2 * 64 / np.array([2, 4, 8, 16]), rtol=0.03)
     ratios = found[:-1] / found[1:]
     assert ((ratios > 1.85) & (ratios < 2.25)).all()
 
 
 def test_its_mean_is_that_of_gaussian_features_and_of_nonlinear_ones_in_high_dimension():
-    a, b, v2, s2 = feature_coefficients("tanh", 0.01, 1.0)
+    parts = feature_coefficients("tanh", 0.01, 1.0)
+    a, b, v2, s2 = parts.a, parts.b, parts.v2, parts.s2
     mean, off = mean_of_memorization(16, 2), []
     for d in (20, 80):
         rng, p, n = np.random.default_rng(0), 16 * d, 2 * d

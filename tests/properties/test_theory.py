@@ -187,7 +187,7 @@ def test_class_collapse_is_told_by_time_and_by_points(points, variance, dimensio
 def test_feature_coefficients_are_parts_of_the_second_moment(activation, time, chi2):
     found = noise.feature_coefficients(activation, time, chi2)
     assert isinstance(found, noise.FeatureCoefficients)
-    a, b, v2, s2 = (float(one) for one in found)
+    a, b, v2, s2 = (float(one) for one in (found.a, found.b, found.v2, found.s2))
     kept = math.exp(-2 * time) * chi2
     assert min(v2, s2) >= 0
     assert a**2 * kept + b**2 + v2 + s2 <= 1  # E σ², |σ| ≤ 1
