@@ -62,10 +62,10 @@ class ClassTimes(Result):
     bayes: Array  # (C,) L*
 
     def __repr__(self) -> str:
-        names = ("opt", "gap", "spectral", "quality")
-        short = {
-            name: [float(f"{one:.3g}") for one in getattr(self, name)[:_FEW]] for name in names
-        }
+        short = {}
+        for name in ("opt", "gap", "spectral", "quality"):
+            values = ", ".join(f"{one:.3g}" for one in getattr(self, name)[:_FEW])
+            short[name] = f"[{values}]"
         return self._shown(f"{len(self.opt)} classes", short)
 
 

@@ -50,7 +50,7 @@ class ManifoldDimension(Result):
     phase: tuple[str, ...]  # (B,) of PHASES
 
     def __repr__(self) -> str:
-        phases = " and ".join(f"{n} {phase}" for phase, n in Counter(self.phase).items())
+        phases = " + ".join(f"{n} {phase}" for phase, n in Counter(self.phase).items())
         parts = {"value": self.value, "gap": self.gap, "phase": phases or "none"}
         return self._shown(f"{len(self.phase)} points", parts)
 

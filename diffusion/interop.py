@@ -166,8 +166,7 @@ class ImageDenoiser(_ForeignDenoiser):
         super().__init__(model, shape, noise_range, inputs)
 
     def _mean(self, images: Tensor, sigma: Tensor) -> Tensor:
-        mean: Tensor = self.model(images, sigma.to(images), **self.inputs)
-        return mean
+        return self.model(images, sigma.to(images), **self.inputs)
 
 
 class DiffusersDenoiser(_ForeignDenoiser):
@@ -271,8 +270,7 @@ class DiffusersDenoiser(_ForeignDenoiser):
             scaled = self.scheduler.precondition_inputs(images, level)
             noise = self.scheduler.precondition_noise(sigma.to(images))
             answer = self._answer(scaled, noise)
-            mean: Tensor = self.scheduler.precondition_outputs(images, answer, level)
-            return mean
+            return self.scheduler.precondition_outputs(images, answer, level)
         alpha = self._column(1 / (1 + sigma.square()).sqrt(), images)
         answer = self._answer(alpha * images, self._timestep(sigma).to(images))
         if self._prediction == "epsilon":
@@ -287,8 +285,7 @@ class DiffusersDenoiser(_ForeignDenoiser):
         channels = images.shape[1]
         if self._learned and found.shape[1] == 2 * channels:
             found = found[:, :channels]
-        answer: Tensor = found
-        return answer
+        return found
 
     def _timestep(self, sigma: Tensor) -> Tensor:
         """The timestep of each σ (B,), log σ linear between the whole ones."""
@@ -344,13 +341,11 @@ class AzulaDenoiser(_ForeignDenoiser):
             sigma = sigma[0]  # all that azula's analytical denoisers take
         t = self._time(sigma)
         alpha = self._column(self._schedule(t)[0], images)
-        mean: Tensor = self.model(alpha * images, t, **self.inputs).mean
-        return mean
+        return self.model(alpha * images, t, **self.inputs).mean
 
     def _log_level(self, t: Tensor) -> Tensor:
         alpha, sigma = self._schedule(t)
-        level: Tensor = (sigma / alpha).log()
-        return level
+        return (sigma / alpha).log()
 
     def _time(self, sigma: Tensor) -> Tensor:
         wanted, low, width = sigma.log(), torch.zeros_like(sigma), 1.0

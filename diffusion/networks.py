@@ -1,7 +1,7 @@
 r"""Trained denoisers: a residual MLP and a small U-Net, preconditioned.
 
-A network F is asked for what is of order one at every noise level (Karras et al. 2022,
-table 1). With the mean μ and the rms deviation s of the data, y = x − μ,
+A network F returns numbers of order one at every noise level (Karras et al. 2022, table 1). With
+the mean μ and the rms deviation s of the data, y = x − μ,
 
     D(x, σ) = μ + c_skip y + c_out F(c_in y, ¼ log(σ/s)),
     c_skip = s²/(σ² + s²),   c_out = σs/sqrt(σ² + s²),   c_in = 1/sqrt(σ² + s²),

@@ -306,18 +306,8 @@ def feature_spectrum(
         raise ValueError(f"distance2 must not be negative, a number or of shape {rho.shape}")
     found = feature_coefficients(activation, time, spectra.mean(1) + centres)
     different, counts = np.unique(spectra, axis=1, return_counts=True)
-    return FeatureSpectrum(
-        psi_p=p,
-        psi_n=n,
-        time=float(time),
-        weights=rho,
-        spectra=different,
-        shares=counts / counts.sum(),
-        a=found.a,
-        b=found.b,
-        v2=found.v2,
-        s2=found.s2,
-    )
+    shares = counts / counts.sum()
+    return FeatureSpectrum(p, n, float(time), rho, different, shares, **vars(found))
 
 
 def feature_stieltjes(

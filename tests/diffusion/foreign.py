@@ -37,7 +37,7 @@ def schedule_of(kind, prediction):
 
 
 class Network(torch.nn.Module):
-    """What a perfectly trained network of this prediction type would say."""
+    """The output of a perfectly trained network of this prediction type."""
 
     def __init__(self, denoiser, scheduler):
         super().__init__()
@@ -59,7 +59,7 @@ class Network(torch.nn.Module):
 
 
 class Posterior(torch.nn.Module):
-    """An exact denoiser in the form that azula's have."""
+    """An exact denoiser in the form of azula's."""
 
     def __init__(self, denoiser, schedule):
         super().__init__()

@@ -40,7 +40,7 @@ def test_known_moments_are_found():
 
 
 def test_without_distortion_nothing_is_found():
-    """Squared means are rid of their noise, so that few samples do not look distorted."""
+    """Squared means are corrected for their noise, so that few samples do not look distorted."""
     a, ratio, J = [], [], []
     mixture = random_classes(4, 6, seed=0)
     labels = torch.arange(4).repeat_interleave(10)

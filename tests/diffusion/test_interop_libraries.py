@@ -1,4 +1,4 @@
-"""Tiny models of the libraries themselves, asked as the library asks them."""
+"""Tiny models of the libraries themselves, called as the library calls them."""
 
 import math
 

@@ -32,7 +32,7 @@ DEVICES = [
 
 
 def shaken(network, seed=1):
-    """Weights away from their start, at which F = 0 whatever it is asked."""
+    """Weights away from their start, at which F = 0 for any input."""
     generator = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         noise = torch.randn(parameter.shape, generator=generator)
@@ -55,7 +55,7 @@ def test_an_untrained_network_is_the_exact_denoiser_of_a_gaussian(kind):
 
 
 def test_the_preconditioning_is_that_of_karras():
-    """D = μ + c_skip y + c_out F(c_in y, ¼ log σ/s), written out anew."""
+    """D = μ + c_skip y + c_out F(c_in y, ¼ log σ/s), written out again."""
     asked = []
 
     class Recorder(nn.Module):

@@ -67,7 +67,7 @@ OTHERS = [
 
 
 def plain(value):
-    """Whether nothing but what JSON has is in a value."""
+    """Whether a value holds only what JSON has."""
     if isinstance(value, dict):
         return all(isinstance(k, str) and plain(v) for k, v in value.items())
     if isinstance(value, list):

@@ -56,7 +56,7 @@ def test_levels_are_what_the_times_say(method):
 
 @pytest.mark.parametrize("method", ["euler", "heun", "sde", "stochastic-heun", "ancestral"])
 def test_schedules_are_relabellings(method):
-    """The same noise levels give the same path, whatever the clock."""
+    """The same noise levels give the same path for any clock."""
     y = 2.0 * randn(50, 1)
     paths = []
     for schedule in (VE(), OU(), Cosine()):
@@ -112,7 +112,7 @@ def test_seed_reproduces_and_input_is_untouched():
 
 
 def variance(levels, method, v):
-    """What one run makes of the variance of Gaussian data, from its steps alone: all linear."""
+    """The variance of Gaussian data after one run, from its steps alone: all are linear."""
     ends = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
     for level in pairwise(levels):
         y0, y1 = sample(gaussian_denoiser, ends, VE(), method, levels=level, seed=1).squeeze(1)
