@@ -18,7 +18,7 @@ from bridges.estimates import estimate, mean_and_sem
 from bridges.study.report import Findings
 from bridges.study.tables import of_samples, table, uncertain
 from diffusion.class_times import MEASURES
-from diffusion.theory import FeatureSpectrum, inversion_fraction, feature_spectrum
+from diffusion.theory import FeatureSpectrum, feature_spectrum, inversion_fraction
 
 if TYPE_CHECKING:
     from numpy import ndarray
