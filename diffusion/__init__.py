@@ -1,6 +1,7 @@
 """Score models: schedules, exact denoisers, samplers, and the geometry of what they keep."""
 
 from diffusion import guidance
+from diffusion._trainer import History, Training
 from diffusion.checkpoints import load_denoiser, save_denoiser
 from diffusion.class_times import ClassTimes, class_times, spectral_times
 from diffusion.denoisers import Denoiser, DenoiserLike, EmpiricalDenoiser, ExactDenoiser
@@ -35,7 +36,6 @@ from diffusion.planted import PlantedPosterior, planted_posterior
 from diffusion.random_features import FeatureFlow, RandomFeatureScore
 from diffusion.samplers import noise_levels, noise_to, sample, uturn
 from diffusion.schedules import OU, VE, Cosine, Schedule
-from diffusion.trainer import History, Training
 from diffusion.training import denoising_error, train_denoiser
 
 __all__ = [

@@ -1,10 +1,10 @@
 r"""The softmax over a data set that every empirical score needs, in bounded memory.
 
-Logits L_μ(x) = β(x·ξ^μ − |ξ^μ|²/2), with one β a row; |x|² cancels in the softmax. As
+Logits L_μ(x) = β(x·ξ^μ − |ξ^μ|²/2), with one β per row; |x|² cancels in the softmax. As
 attention they need no mask: query β[x, 1], key [ξ, −|ξ|²/2], value the key itself, whose
 last column is dropped. On the CPU the mean is then one fused kernel; elsewhere, and where
-single precision would lose the logits, blocks of keys are folded in one after the other
-with a running maximum (online softmax, Milakov & Gimelshein 2018).
+single precision would cost the logits their digits, blocks of keys are added one by one with a
+running maximum (online softmax, Milakov & Gimelshein 2018).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Keys:
         return torch.softmax(logits, 1).to(x)
 
     def draw(self, x: Tensor, beta: Tensor, generator: torch.Generator) -> Tensor:
-        """One index a row, drawn from the weights: first a block of keys, then inside it."""
+        """One index per row, drawn from the weights: first a block of keys, then a key in it."""
         uniform = torch.rand(
             len(x), 2, generator=generator, device=generator.device, dtype=torch.float64
         ).to(x.device)
@@ -114,8 +114,8 @@ class Keys:
 
     def _fold(self, queries: Tensor, work: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         """logsumexp, mean ξ and mean −|ξ|²/2 of one block of queries, key block by key block."""
-        # Logits of 10¹² know a sum of exponentials to 10⁻⁴: it is kept apart from the maximum,
-        # which has no rounding, lest the weights sum to something else than 1.
+        # Added to a logit of 10¹² a sum of exponentials is rounded to 10⁻⁴, and the weights
+        # would not sum to 1: it is kept apart from the maximum, which has no rounding.
         top = torch.full((len(queries), 1), -math.inf, dtype=work, device=queries.device)
         mass = torch.zeros_like(top)
         mean = torch.zeros(len(queries), self.array.shape[1], dtype=work, device=queries.device)
@@ -131,7 +131,7 @@ class Keys:
 
 
 def _at(keys: Tensor, work: torch.dtype) -> Tensor:
-    """Augmented keys in the precision of the work, where their norms are taken afresh."""
+    """Augmented keys in the precision of the work, where their norms are computed again."""
     if keys.dtype == work:
         return keys
     keys = keys.to(work)
@@ -140,7 +140,7 @@ def _at(keys: Tensor, work: torch.dtype) -> Tensor:
 
 
 def _categorical(logits: Tensor, uniform: Tensor) -> Tensor:
-    """One index a row of softmax(logits), by inverting the cumulative weights."""
+    """One index per row of softmax(logits), by inverting the cumulative weights."""
     cumulative = torch.softmax(logits.double(), 1).cumsum(1)
     index = torch.searchsorted(cumulative, (uniform * cumulative[:, -1])[:, None], right=True)
     return index.squeeze(1).clamp(max=logits.shape[1] - 1)

@@ -18,7 +18,7 @@ from torch import Tensor
 _LEVELS = {torch.float64: (1e-150, 1e150)}  # σ whose σ² and 1/σ² are numbers of the precision
 _SINGLE = (1e-18, 1e18)
 Seed = int | torch.Generator | None
-Level = float | Tensor  # a noise level σ: one for the batch, or one a row
+Level = float | Tensor  # a noise level σ: one per batch or one per row
 
 
 def points(name: str, value: Any, *, dimension: int | None = None) -> Tensor:
@@ -53,7 +53,7 @@ def noise_level(sigma: Level, x: Tensor) -> Tensor:
 
 
 def directions(name: str, value: Any, dimension: int) -> Tensor:
-    """`value` as a finite floating tensor of `dimension` rows, a direction a column."""
+    """`value` as a finite floating tensor of `dimension` rows, one direction per column."""
     tensor = torch.as_tensor(value)
     if tensor.ndim != 2 or tensor.shape[0] != dimension:
         raise ValueError(
@@ -62,14 +62,25 @@ def directions(name: str, value: Any, dimension: int) -> Tensor:
     return points(name, tensor)
 
 
-def rows_of_classes(labels: Any, points: int) -> list[Tensor]:
-    """The rows of each class 0, 1, … among `points` labels, none of them empty, on the CPU."""
-    given = torch.as_tensor(labels).cpu()
-    if given.shape != (points,) or given.is_floating_point() or (given < 0).any():
+def classes(labels: Any, points: int) -> Tensor:
+    """`labels` as one class 0, 1, … per point, (points,)."""
+    given = torch.as_tensor(labels)
+    if (
+        given.shape != (points,)
+        or given.is_floating_point()
+        or given.is_complex()
+        or (given < 0).any()
+    ):
         raise ValueError(
             f"labels must be whole numbers from 0, of shape ({points},), "
             f"got {given.dtype} of shape {tuple(given.shape)}"
         )
+    return given
+
+
+def rows_of_classes(labels: Any, points: int) -> list[Tensor]:
+    """The rows of each class 0, 1, … among `points` labels, none of them empty, on the CPU."""
+    given = classes(labels, points).cpu()
     if points == 0:
         raise ValueError("labels must be those of at least one point, got none")
     rows = [(given == c).nonzero().squeeze(1) for c in range(int(given.max()) + 1)]
@@ -77,6 +88,26 @@ def rows_of_classes(labels: Any, points: int) -> list[Tensor]:
         if len(own) == 0:
             raise ValueError(f"labels must use every class 0 to {len(rows) - 1}, got none of {c}")
     return rows
+
+
+def one_per_label(x: Tensor, labels: Tensor) -> None:
+    """Raise a ValueError unless `x` has one row per label."""
+    if len(x) != len(labels):
+        raise ValueError(f"x must have a row for each of the {len(labels)} labels, got {len(x)}")
+
+
+def all_positive(**values: float) -> None:
+    """Raise a ValueError for the first number that is not positive and finite."""
+    for name, value in values.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be positive and finite, got {value}")
+
+
+def rising(name: str, low: float, high: float) -> tuple[float, float]:
+    """The two ends of a range of noise levels, as floats."""
+    if not 0 < low < high < math.inf:
+        raise ValueError(f"{name} must increase from above 0, got {(low, high)}")
+    return float(low), float(high)
 
 
 def whole(name: str, value: int, *, low: int = 1) -> int:
@@ -97,8 +128,12 @@ def choice(name: str, value: str, allowed: Sequence[str]) -> str:
 def generator_from(seed: Seed, stream: str, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator: `seed` itself, one seeded by it, or (None) one from fresh entropy.
 
-    stream : what the numbers are for. The same whole number given to two functions, for
-    patterns and for the noise on them, say, must not give them the same numbers.
+    Parameters
+    ----------
+    seed : int, torch.Generator or None.
+    stream : what the numbers are for. One whole number may seed two functions, such as those
+        for patterns and for the noise on them: they then still draw different numbers.
+    device : where a new generator lives.
     """
     if isinstance(seed, torch.Generator):
         return seed
@@ -109,6 +144,13 @@ def generator_from(seed: Seed, stream: str, device: torch.device | str = "cpu") 
         words = [whole("seed", seed, low=0), zlib.crc32(stream.encode())]
         generator.manual_seed(int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0]))
     return generator
+
+
+def whole_seed(seed: Seed) -> int | None:
+    """`seed` as a whole number, which can be written down; a generator draws one."""
+    if isinstance(seed, torch.Generator):
+        return int(torch.randint(2**63 - 1, (1,), generator=seed, device=seed.device))
+    return None if seed is None else whole("seed", seed, low=0)
 
 
 def normal_like(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,17 +1,15 @@
 r"""Class-conditional means of a Gaussian mixture in two special forms that need no (B, K, d).
 
-Classes of one covariance U diag(λ) Uᵀ: in its eigenbasis, with v = λ + σ² a direction,
+Classes of one covariance U diag(λ) Uᵀ: in its eigenbasis, with v = λ + σ² per direction,
 
     p_k = softmax_k(log π_k + Σ_e (x_e m_ke − m_ke²/2)/v_e),
     D_e = [λ_e x_e + σ² Σ_k p_k m_ke]/v_e,
 
-two matrix products for the whole batch. And the class of each row alone, where every row has
-been told its own: D = m + U [λ/v] Uᵀ(x − m).
+two matrix products for the whole batch. Where the class of each row is given, that class
+alone counts: D = m + U [λ/v] Uᵀ(x − m).
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -19,9 +17,6 @@ from torch import Tensor
 from diffusion import _checks
 from diffusion._checks import Level
 from diffusion.denoisers import Denoiser
-
-if TYPE_CHECKING:
-    from diffusion.mixture import GaussianMixtureDenoiser
 
 _LOGITS = 2**20  # of a block: they should stay in the cache
 _SHORT = 32  # classes, up to which a softmax is quicker across the rows
@@ -31,7 +26,12 @@ _LOSS = 1e-2  # largest error of a logit that single precision may cause
 class SharedCovariance:
     """Posterior means of K classes of one covariance.
 
-    means : (K, d). log_weights : (K,). spread : λ (d,). basis : U (d, d), None for the axes.
+    Parameters
+    ----------
+    means : (K, d).
+    log_weights : (K,).
+    spread : λ (d,).
+    basis : U (d, d); None: the axes.
     """
 
     def __init__(
@@ -82,12 +82,19 @@ def _softmax(logits: Tensor) -> Tensor:
 
 
 class ClassOfRow(Denoiser):
-    """D of the class that each row of the batch was told, for batches of exactly B rows."""
+    """D of the class that is given for each row, for batches of exactly B rows.
 
-    def __init__(self, mixture: GaussianMixtureDenoiser, labels: Tensor) -> None:
-        self.dimension = mixture.dimension
-        self._means = mixture.means[labels]
-        self._spread, self._basis = mixture.spectra
+    Parameters
+    ----------
+    means : (K, d).
+    spread : λ of each class (K, d).
+    basis : U of each class (K, d, d); None: the axes.
+    labels : class of each row (B,).
+    """
+
+    def __init__(self, means: Tensor, spread: Tensor, basis: Tensor | None, labels: Tensor) -> None:
+        self.dimension = means.shape[1]
+        self._means, self._spread, self._basis = means[labels], spread, basis
         self._labels = labels
         self._groups = [] if self._basis is None else [(k, labels == k) for k in labels.unique()]
 
@@ -96,13 +103,10 @@ class ClassOfRow(Denoiser):
 
         Raises
         ------
-        ValueError : x not (B, d) with a row a label, or not finite; sigma not positive.
+        ValueError : x not (B, d) with one row per label, or not finite; sigma not positive.
         """
         x = _checks.points("x", x, dimension=self.dimension).to(self._means)
-        if len(x) != len(self._labels):
-            raise ValueError(
-                f"x must have a row for each of the {len(self._labels)} labels, got {len(x)}"
-            )
+        _checks.one_per_label(x, self._labels)
         variance = _checks.noise_level(sigma, x).square().to(x)
         spread, away = self._spread[self._labels], x - self._means
         gain = spread / (spread + variance)

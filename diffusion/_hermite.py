@@ -35,8 +35,8 @@ def activation_from(activation: Activation) -> Callable[[Tensor], Tensor]:
 
     Raises
     ------
-    ValueError : an unknown name, or a function that does not return finite numbers of the
-        shape it was given, or only zeros.
+    ValueError : an unknown name, or a function that returns another shape, numbers that are
+        not finite, or only zeros.
 
     Examples
     --------
@@ -64,8 +64,8 @@ def activation_from(activation: Activation) -> Callable[[Tensor], Tensor]:
         warnings.warn(
             f"activation is not odd, max |σ(x) + σ(−x)| = {even:.3g}: features then have a mean, "
             "which adds a spike of the size of p to the spectrum for every class and hides the "
-            "bulks that theory describes; of an even one no score of a centred class is learnt "
-            "at all. Use tanh, erf or another odd function",
+            "bulks that theory describes; with an even one no score of a centred class is "
+            "learnt at all. Use tanh, erf or another odd function",
             stacklevel=3,
         )
     return activation
@@ -100,12 +100,14 @@ def coefficients(
     Parameters
     ----------
     activation : an elementwise function of a tensor.
-    mean, scale : m and r ≥ 0, of shapes that broadcast, float64.
-    order : the largest k. nodes : of the Gauss–Hermite sum.
+    mean : m, float64.
+    scale : r ≥ 0, float64, of a shape that broadcasts with that of `mean`.
+    order : the largest k.
+    nodes : of the Gauss–Hermite sum.
 
     Returns
     -------
-    c : (order + 1, …) and E σ² : (…).
+    c (order + 1, …), and E σ² (…).
 
     Examples
     --------

@@ -1,6 +1,6 @@
 r"""Jacobians of any denoiser: closed forms where there are some, otherwise by differentiation.
 
-With tJ = ∂D/∂x − I. D of a trained network is not a gradient and tJ not symmetric. Its
+Let tJ = ∂D/∂x − I. D of a trained network is not a gradient and tJ not symmetric. Its
 singular values then carry the sign of u_k·v_k (left and right vector), which gives the
 eigenvalues where tJ is symmetric. This is an inner module; `diffusion.geometry` is its door.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from diffusion.denoisers import DenoiserLike, ExactDenoiser
 
-_NUMBERS = 2**22  # numbers of a block of Jacobian rows held at once
+_NUMBERS = 2**22  # numbers held at once, in a block of Jacobian rows
 
 
 def spectrum(denoiser: DenoiserLike, x: Tensor, level: Tensor) -> Tensor:
@@ -62,8 +62,8 @@ def _rows(
     """Rows qᵀ ∂D/∂x for the columns q of `directions` (all axes), in blocks (B, rows, d).
 
     The forward pass runs once, as it is; only its backward passes are batched, where its
-    layers allow it. So nothing is asked of the denoiser but that the rows of a batch do not
-    speak to each other.
+    layers allow it. The denoiser needs one property only: the rows of a batch do not
+    influence each other.
     """
     with torch.enable_grad():
         inputs = x.detach().clone().requires_grad_()

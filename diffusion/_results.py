@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 
 _WIDE = 400  # letters of a repr
 _FEW = 4  # entries of a list that is shown
+_EXACT = 1e-6  # relative error below which a number is shown without it
 
 
 class Result:
@@ -35,6 +37,44 @@ class Result:
     def _parts(self) -> list[tuple[str, Any]]:
         names = [f.name for f in fields(self)]  # type: ignore[arg-type]  # dataclasses inherit
         return [(name, getattr(self, name)) for name in names]
+
+    def _shown(self, head: str, parts: Mapping[str, Any]) -> str:
+        """A repr of few lines: what was measured, then each part, tensors by their mean."""
+        text = ", ".join(
+            f"{name} {about(one) if isinstance(one, Tensor) else one}"
+            for name, one in parts.items()
+        )
+        line = f"{type(self).__name__}({head}: {text})"
+        return textwrap.fill(line, 100, subsequent_indent="    ", break_on_hyphens=False)
+
+
+def about(values: Tensor) -> str:
+    """Mean of the finite entries, with its standard error where there are several.
+
+    Examples
+    --------
+    >>> import torch
+    >>> about(torch.tensor([1.0, 2.0, 3.0, math.nan]))
+    '2.00 ± 0.58'
+    """
+    known = values.detach().double().flatten()
+    known = known[known.isfinite()]
+    sem = float(known.std()) / len(known) ** 0.5 if len(known) > 1 else 0.0
+    return with_error(float(known.mean()), sem)
+
+
+def with_error(mean: float, sem: float) -> str:
+    """A number with its standard error, with as many digits as the error deserves.
+
+    Examples
+    --------
+    >>> with_error(0.12345, 0.00678)
+    '0.1235 ± 0.0068'
+    """
+    if not sem > _EXACT * abs(mean):
+        return f"{mean:.4g}"
+    digits = max(0, 1 - math.floor(math.log10(sem)))
+    return f"{mean:.{digits}f} ± {sem:.{digits}f}"
 
 
 def _plain(value: Any) -> Any:

@@ -1,9 +1,9 @@
 r"""Denoisers and unfinished trainings on disk, as safetensors: tensors, and a record in JSON.
 
 The record of a denoiser names its architecture, the arguments that make it again, and the
-numbers of its preconditioning. A file carries a digest of all that is in it, so that one
-that was cut short, changed, or made by something else is told from a sound one; nothing in
-it is ever executed. Files are written whole or not at all.
+numbers of its preconditioning. A file carries a digest of all its content: a file that was
+cut short, changed, or made by something else is recognised. Nothing in it is ever executed.
+Files are written whole or not at all.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ def save_denoiser(denoiser: NetworkDenoiser, path: str | Path) -> None:
 
     Parameters
     ----------
-    denoiser : of one of our networks. path : a file, replaced if it is there.
+    denoiser : of one of our networks.
+    path : a file, replaced if it is there.
 
     Raises
     ------
-    ValueError : a network that is none of ours, so that its file could not be read again.
-    OSError : the disk refuses.
+    ValueError : a network that is not one of ours: its file could not be read again.
+    OSError : the file cannot be written.
 
     Examples
     --------
@@ -57,8 +58,9 @@ def load_denoiser(path: str | Path, device: torch.device | str = "cpu") -> Netwo
 
     Parameters
     ----------
-    path : a file of `save_denoiser`, or a checkpoint of `train_denoiser`, of which it takes
-        the running average. device : where it shall live.
+    path : a file of `save_denoiser`, or a checkpoint of `train_denoiser`, from which the
+        running average of the weights is taken.
+    device : where its weights are put.
 
     Returns
     -------
@@ -67,6 +69,15 @@ def load_denoiser(path: str | Path, device: torch.device | str = "cpu") -> Netwo
     Raises
     ------
     ValueError : no such file, or one that is cut short, changed, or not ours.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from diffusion import ResidualMLP
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_denoiser(NetworkDenoiser(ResidualMLP(2, seed=0)), f"{folder}/mine.safetensors")
+    ...     load_denoiser(f"{folder}/mine.safetensors").dimension
+    2
     """
     tensors, record = read(path)
     try:
@@ -93,8 +104,8 @@ def load_denoiser(path: str | Path, device: torch.device | str = "cpu") -> Netwo
 def _built(found: Record, weights: dict[str, Tensor], mean: Tensor) -> Any:
     """The network of a record, made only where the weights of the file are those it needs.
 
-    A record is a few words, and may ask for any amount of memory: so the network is first made
-    without any, on torch's device "meta", of numbers no larger than there are numbers at all.
+    A record is a few words, and may ask for any amount of memory. So the network is first made
+    without memory, on torch's device "meta", and no size may exceed the count of all weights.
     """
     kind, config = ARCHITECTURES[found["architecture"]], found["config"]
     most = mean.numel() + sum(value.numel() for value in weights.values())

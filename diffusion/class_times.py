@@ -7,67 +7,70 @@ Along a gradient flow, with the losses L^c on class c and the least loss L*_c, i
 
     gen63       progress reaches 1 − 1/e of its own maximum
     gen         progress reaches a level that is the same for all: NaN if it never does
-    opt         the least L_test: afterwards the class is overfit (a narrow class may have two
-                minima of nearly one depth, when the first is an overshoot of a wider one)
+    opt         the least L_test: afterwards the class is overfit. (A narrow class may have two
+                minima of nearly one depth; the first is then an overshoot of a wider class)
     gap         the gap reaches a level: memorization begins
     mem50       the gap reaches half of its final value
     train50     L_train has fallen through half of its final depth below L*
-    spectral    ψ/(2Dλ_c), λ_c the mean eigenvalue of the memorization bulk as class c sees it
+    spectral    ψ/(2Dλ_c), λ_c the mean eigenvalue of the memorization bulk, weighted by the part
+                of class c in it
 
-These are definitions of ours and DISAGREE in places: a class that is never learnt well has a
-small maximum and so an early `gen63`; the gap of a wide class ends higher, so that half of it
-comes late. The quality reached stands beside the times; claims about an order should rest on
+These definitions are ours and DISAGREE in places. A class that is never learnt well has a
+small maximum and so an early `gen63`. The gap of a wide class ends higher, so that half of it
+comes late. The quality reached is given beside the times. Claims about an order should rest on
 `spectral`, `gap` and `opt`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from diffusion._results import Result
 from diffusion.mixture import GaussianMixtureDenoiser
 from diffusion.random_features import FeatureFlow
 
 MEASURES = ("gen63", "gen", "opt", "gap", "mem50", "train50", "spectral")
-_RANGE, _DECADE = (-2, 9), 24  # of flow times, and points a decade
+_RANGE, _DECADE = (-2, 9), 24  # of flow times, and points per decade
+_FEW = 8  # classes that a repr shows
 Array = np.ndarray
 
 
-@dataclass(frozen=True)
-class ClassTimes:
-    """Flow times of each class, (C,); NaN where one never comes or is not defined.
+@dataclass(frozen=True, repr=False)
+class ClassTimes(Result):
+    """Flow times of each class; NaN where one never comes or is not defined.
 
-    quality : largest progress. least_loss : least test loss. final_gap : at the last time.
-    times (T,), train, test (T, C), bayes (C,) : what the times were read from; bayes, gen,
-    train50 and quality are NaN where the least loss is not known.
+    bayes, gen, train50 and quality are NaN where the least loss is not known.
     """
 
-    gen63: Array
+    gen63: Array  # (C,), as all down to `final_gap`
     gen: Array
     opt: Array
     gap: Array
     mem50: Array
     train50: Array
     spectral: Array
-    quality: Array
-    least_loss: Array
-    final_gap: Array
-    times: Array
-    train: Array
-    test: Array
-    bayes: Array
+    quality: Array  # largest progress
+    least_loss: Array  # least test loss
+    final_gap: Array  # gap at the last time
+    times: Array  # (T,), at which the losses were taken
+    train: Array  # (T, C) losses
+    test: Array  # (T, C)
+    bayes: Array  # (C,) L*
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain lists, for a result file."""
-        return {k: v.tolist() for k, v in asdict(self).items()}
+    def __repr__(self) -> str:
+        short = {}
+        for name in ("opt", "gap", "spectral", "quality"):
+            values = ", ".join(f"{one:.3g}" for one in getattr(self, name)[:_FEW])
+            short[name] = f"[{values}]"
+        return self._shown(f"{len(self.opt)} classes", short)
 
 
 def time_grid() -> Array:
-    """Flow times from 0.01 to 10⁹, 24 a decade: from before learning to after memorization."""
+    """Flow times from 0.01 to 10⁹, 24 per decade: from before learning to after memorization."""
     low, high = _RANGE
     return np.logspace(low, high, (high - low) * _DECADE + 1)
 
@@ -86,9 +89,10 @@ def class_times(
     ----------
     flow : a trained RandomFeatureScore.
     source : the mixture its data came from, classes in the same order, or held-out points
-        (n, d); labels : their classes (n,).
-    level : progress that `gen` asks for, in (0, 1).
-    gap : difference of test and train loss that `gap` asks for, positive.
+        (n, d).
+    labels : classes (n,) of held-out points.
+    level : progress that defines `gen`, in (0, 1).
+    gap : difference of test and train loss that defines `gap`, positive.
 
     Returns
     -------
@@ -148,9 +152,13 @@ def class_times(
 
 
 def spectral_times(flow: FeatureFlow) -> Array:
-    """ψ/(2Dλ_c): when the memorization bulk is learnt, weighed by each class's part in it.
+    """ψ/(2Dλ_c): when the memorization bulk is learnt, weighted by the part of each class in it.
 
     λ_c = Σ w_i λ_i/Σ w_i over the eigenvalues of ranks d to n − 1, w_i = ρ_c u_i·U_c u_i/λ_i.
+
+    Parameters
+    ----------
+    flow : a trained RandomFeatureScore.
 
     Returns
     -------
@@ -194,8 +202,11 @@ def first_time(times: Array, curve: Array, level: float) -> float:
 
 
 def _least(times: Array, curve: Array) -> float:
-    """Where a curve is least: the vertex of the parabola through the least point and its two
-    neighbours, in the logarithm of the time."""
+    """Where a curve is least.
+
+    The vertex of the parabola through the least point and its two neighbours, in the logarithm
+    of the time.
+    """
     k = int(curve.argmin())
     if not 0 < k < len(times) - 1:
         return float(times[k])

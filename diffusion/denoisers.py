@@ -29,20 +29,23 @@ from diffusion._checks import Level, Seed
 
 _NUMBERS = 2**22  # numbers of a block held at once
 _NEGLIGIBLE = 1e-20  # weight below which a point adds nothing to a covariance
-_TABLE = 6  # from this many near points a datum, one table of products is the faster way
+_TABLE = 6  # from this many near points per datum, one table of products is faster
 _PRODUCTS = 2**18  # numbers of the table held at once: they should stay in the cache
 _STRIP = 8  # its width in coordinates
 _ROUNDING = 1e-4  # error that E ξξᵀ − DDᵀ may leave in a Jacobian
 
 
 DenoiserLike = Callable[[Tensor, Any], Tensor]
-"""Anything that is called as a denoiser is: D(x, σ) → (B, d), σ a number or one per row."""
+"""Anything that is called like a denoiser: D(x, σ) → (B, d), σ a number or one per row."""
 
 
 class Denoiser(ABC):
     """D(x, σ), the posterior mean of clean data; the one door by which models enter.
 
-    `noise_range` is that of the σ it answers for.
+    Attributes
+    ----------
+    dimension : d of the data.
+    noise_range : least and largest σ that it answers for.
     """
 
     dimension: int
@@ -57,11 +60,18 @@ class Denoiser(ABC):
         x = _checks.points("x", x, dimension=self.dimension)
         return (self(x, sigma) - x) / _checks.noise_level(sigma, x).square().to(x)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._about()})"
+
+    def _about(self) -> str:
+        """What a repr says of it, on one line."""
+        return f"d={self.dimension}"
+
 
 class ExactDenoiser(Denoiser):
     """A denoiser whose noised density is known in closed form.
 
-    Kinds that can do better than through the full Jacobian override the last three.
+    A kind that needs no full Jacobian for one of the last three methods overrides it.
     """
 
     @abstractmethod
@@ -93,8 +103,8 @@ class EmpiricalDenoiser(ExactDenoiser):
     """The exact denoiser of a finite data set, each point of weight 1/n.
 
     The mean is fused attention over the data, so that memory does not grow with
-    (batch × n). Single-precision data is worked on in double precision at noise levels
-    so small that its logits would lose their digits.
+    (batch × n). At noise levels so small that single-precision logits would lose their
+    digits, single-precision data is computed in double precision.
 
     Parameters
     ----------
@@ -121,6 +131,9 @@ class EmpiricalDenoiser(ExactDenoiser):
     def __len__(self) -> int:
         """Number of data points n."""
         return len(self.data)
+
+    def _about(self) -> str:
+        return f"n={len(self)}, d={self.dimension}"
 
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
         """Posterior mean Σ_μ w_μ ξ^μ.
@@ -157,8 +170,8 @@ class EmpiricalDenoiser(ExactDenoiser):
     def jacobian(self, x: Tensor, sigma: Level) -> Tensor:
         """∂D/∂x = Cov_w(ξ)/σ², (B, d, d): symmetric, positive, dimensionless.
 
-        Points of weight below 10⁻²⁰ are left out, so that a row costs as many outer
-        products as points matter. Arguments and errors as for a call.
+        Points of weight below 10⁻²⁰ are left out, so that a row costs one outer
+        product per point that matters. Arguments and errors as for a call.
         """
         x, beta = self._query(x, sigma)
         result = x.new_empty(len(x), self.dimension, self.dimension)
@@ -210,9 +223,17 @@ class EmpiricalDenoiser(ExactDenoiser):
         return result
 
     def posterior_sample(self, x: Tensor, sigma: Level, seed: Seed = None) -> Tensor:
-        """One data point a row, drawn from the posterior weights, (B, d).
+        """One data point per row, drawn from the posterior weights, (B, d).
 
-        Arguments and errors as for a call; `seed` is an int, a generator or None.
+        Parameters
+        ----------
+        x : (B, d), finite.
+        sigma : noise level, a number or (B,), positive, in signal units.
+        seed : int, torch.Generator or None.
+
+        Raises
+        ------
+        ValueError : as for a call.
         """
         x, beta = self._query(x, sigma)
         return self.data[

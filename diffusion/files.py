@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever ends the process that writes them."""
+"""Files that are whole or absent, even if the process that writes them is ended."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def write_whole(path: str | Path, content: bytes) -> None:
     Parameters
     ----------
     path : of the file; its folder must exist.
-    content : what it shall hold.
+    content : all of its bytes.
 
     Raises
     ------
-    OSError : the disk refuses; what was there before is still there.
+    OSError : the file cannot be written; what was there before is still there.
 
     Examples
     --------

@@ -22,6 +22,7 @@ A trained network's tJ is not symmetric: see `diffusion._jacobians` for its spec
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ from torch import Tensor
 
 from diffusion import _checks, _jacobians
 from diffusion._checks import Level, Seed
+from diffusion._results import Result
 from diffusion.denoisers import DenoiserLike
 
 METHODS = ("gap", "half-count", "effective", "normal-bundle", "flipd")
@@ -39,33 +41,30 @@ _BUNDLE = 4  # scores of a normal bundle, in units of d
 _LADDER = range(1, 11)  # noise levels 4^k σ at which lost structure may show again
 
 
-@dataclass(frozen=True)
-class ManifoldDimension:
-    """Dimensions of B points, with what supports them."""
+@dataclass(frozen=True, repr=False)
+class ManifoldDimension(Result):
+    """Dimensions at B points, with the evidence for them."""
 
     value: Tensor  # (B,) the estimate
     gap: Tensor  # (B,) the gap it rests on, 0 to 1; NaN where the method sees no spectrum
     phase: tuple[str, ...]  # (B,) of PHASES
 
-    def to_dict(self) -> dict[str, list[float] | list[str]]:
-        """Plain lists, for a result file."""
-        return {
-            "value": self.value.tolist(),
-            "gap": self.gap.tolist(),
-            "phase": list(self.phase),
-        }
+    def __repr__(self) -> str:
+        phases = " + ".join(f"{n} {phase}" for phase, n in Counter(self.phase).items())
+        parts = {"value": self.value, "gap": self.gap, "phase": phases or "none"}
+        return self._shown(f"{len(self.phase)} points", parts)
 
 
-@dataclass(frozen=True)
-class SignalToNoise:
+@dataclass(frozen=True, repr=False)
+class SignalToNoise(Result):
     """Signal over noise of each of A subspaces at each of B points, between data sets."""
 
     jacobian: Tensor  # (B, A) of tJ along the subspace
     score: Tensor  # (B, A) of the score along the subspace
 
-    def to_dict(self) -> dict[str, list[list[float]]]:
-        """Plain lists, for a result file."""
-        return {"jacobian": self.jacobian.tolist(), "score": self.score.tolist()}
+    def __repr__(self) -> str:
+        points, subspaces = self.score.shape
+        return self._shown(f"{points} points, {subspaces} subspaces", dict(self._parts()))
 
 
 def jacobian_spectrum(denoiser: DenoiserLike, x: Tensor, sigma: Level) -> Tensor:
@@ -81,9 +80,9 @@ def jacobian_spectrum(denoiser: DenoiserLike, x: Tensor, sigma: Level) -> Tensor
 
     Returns
     -------
-    (B, d), ascending, so that the directions across the manifold, near −1, come first:
-    eigenvalues where tJ is symmetric, otherwise signed singular values, as told at the head
-    of `diffusion._jacobians`.
+    (B, d), ascending, so that the directions across the manifold, near −1, come first. These
+    are eigenvalues where tJ is symmetric, otherwise signed singular values (see the head of
+    `diffusion._jacobians`).
 
     Raises
     ------
@@ -110,9 +109,9 @@ def manifold_dimension(
 ) -> ManifoldDimension:
     """Local dimension of the data as the denoiser sees it at noise level `sigma`.
 
-    Phases: "trivial", noise drowns all structure, and "collapsed", a single data point is
-    all that is left, both where no direction stands out; "coverage", some directions are
-    half kept, and "consolidation", each is kept or removed (all s within 0.05 of 0 or 1; for
+    Phases where no direction stands out: "trivial", noise hides all structure; "collapsed",
+    a single data point is left. Phases where some do: "coverage", some directions are half
+    kept; "consolidation", each is kept or removed (all s within 0.05 of 0 or 1; for
     "effective" and "flipd": D_eff changes by less than `floor` from σ/2 to 2σ). Trivial and
     collapsed points look alike at one noise level: a point is trivial if its D_eff only
     falls at larger ones (4σ to 10⁶σ, as far as the denoiser's `noise_range` goes).
@@ -121,12 +120,12 @@ def manifold_dimension(
     ----------
     denoiser : as for `jacobian_spectrum`.
     x : (B, d): noised points x₀ + σz for "gap", "half-count" and "effective"; clean points
-        for "normal-bundle" and "flipd" (the mean of FLIPD over noised points is d always).
+        for "normal-bundle" and "flipd" (over noised points the mean of FLIPD is always d).
     sigma : noise level, a number or (B,), positive, in signal units.
     method : one of the five at the head of the module.
     floor : smallest gap that counts ("gap", "normal-bundle"), or dimension ("effective",
-        "flipd"): below it the phase is "trivial" or "collapsed", and an estimate that reads
-        the largest gap answers 0 rather than the place of some gap in the noise.
+        "flipd"). Below it the phase is "trivial" or "collapsed", and an estimate that reads
+        the largest gap is 0: that gap would be noise.
     seed : int, torch.Generator or None, for the noise of "normal-bundle".
 
     Returns
@@ -217,21 +216,23 @@ def subspace_signal_to_noise(
 ) -> SignalToNoise:
     """Signal over noise of each subspace between denoisers of independent data sets.
 
-    Over the denoisers, the norm of the mean of (tJ_kk)_{k in A} over the root of their total
-    variance, and the same of the score (Q_Aᵀ∇ log p_σ). A subspace is lost where it falls
-    below 1: which data set was drawn then matters more than the distribution. The closed
-    form of independent data is in `diffusion.theory`.
+    Mean and variance are those over the denoisers. The ratio is the norm of the mean of
+    (tJ_kk)_{k in A} over the root of their total variance; the second one is the same of the
+    score (Q_Aᵀ∇ log p_σ). A subspace is lost where the ratio falls below 1: the choice of the
+    data set then matters more than the distribution. `diffusion.theory` has the closed form
+    for independent data.
 
     Parameters
     ----------
     denoisers : at least 2, made or trained on independent data sets of one size.
-    x : (B, d), the same points for all. sigma : noise level, a number or (B,).
+    x : (B, d), the same points for all.
+    sigma : noise level, a number or (B,).
     subspaces : A bases (d, m_A) with orthonormal columns.
 
     Returns
     -------
     SignalToNoise(jacobian, score). With n denoisers the relative error is about
-    1/sqrt(2 n m_A) where the ratio is large; below 1/sqrt(n) it is all bias.
+    1/sqrt(2 n m_A) where the ratio is large; a ratio below 1/sqrt(n) is nothing but bias.
 
     Raises
     ------
@@ -292,8 +293,10 @@ def _per_subspace(values: Tensor, bases: Sequence[Tensor]) -> Tensor:
 
 
 def _ratio(values: Tensor, bases: Sequence[Tensor]) -> Tensor:
-    """|mean| over root total variance of values (denoisers, B, Σ m_A), a subspace; 0 without
-    a signal, also where there is no noise either."""
+    """|mean| over root total variance of values (denoisers, B, Σ m_A), per subspace.
+
+    It is 0 without a signal, also where there is no noise either.
+    """
     signal = _per_subspace(values.mean(0).square(), bases)
     ratio = (signal / _per_subspace(values.var(0), bases)).sqrt()
     return torch.where(signal > 0, ratio, 0.0)

@@ -1,7 +1,7 @@
 r"""Other people's models as denoisers D(x, σ) of flat rows.
 
-A model of images (B, channels, height, width), or of any `shape`, is asked at x₀ + σz in
-signal units and answers as its library does; the adapter returns the posterior mean, flat:
+A model of images (B, channels, height, width), or of any `shape`, has the conventions of its
+library. The adapter takes x₀ + σz in signal units and returns the posterior mean, flat:
 
     ImageDenoiser      any callable D(images, sigma), sigma of (B,): the style of k-diffusion
                        and of the EDM networks (Karras et al., arXiv 2206.00364)
@@ -10,16 +10,16 @@ signal units and answers as its library does; the adapter returns the posterior 
 
                            epsilon        D = x − σ ε          (Ho et al., arXiv 2006.11239)
                            v_prediction   D = α² x − α σ v     (Salimans & Ho, arXiv 2202.00512)
-                           sample         D as it stands
+                           sample         D itself
 
-                       at the continuous timestep at which log σ, linear between the whole
-                       ones, is right. EDM schedulers bring their own preconditioning.
+                       at a continuous timestep, found from log σ by linear interpolation
+                       between the whole ones. EDM schedulers bring their own preconditioning.
     AzulaDenoiser      an azula denoiser: the mean of its posterior at α_t x, at the time t in
                        [0, 1] where σ_t/α_t of its schedule is σ
 
-Each knows the range of its noise levels, `noise_range`, and refuses σ outside it: samplers
-take their last step from its lower end. None of the libraries is imported unless
-`DiffusersDenoiser.from_pretrained` is asked to read a model.
+Each has a range of noise levels, `noise_range`, and refuses σ outside it: samplers take
+their last step from its lower end. None of the libraries is imported, except by
+`DiffusersDenoiser.from_pretrained`.
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ from diffusion.denoisers import Denoiser
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 _ROUNDING = 1e-6  # relative, by which σ may leave the range: times in single precision
-_PARTS = 64  # that an interval of times is divided into at once, until it has no digits left
+_PARTS = (
+    64  # into which an interval of times is divided, again and again until it has no digits left
+)
 
 
 class _ForeignDenoiser(Denoiser):
-    """What all share: shapes, the range of noise levels, dtype, device and gradients."""
+    """Base of the adapters: shapes, the range of noise levels, dtype, device and gradients."""
 
     def __init__(
         self,
@@ -63,12 +65,17 @@ class _ForeignDenoiser(Denoiser):
         if isinstance(model, torch.nn.Module):
             model.eval()
 
+    def _about(self) -> str:
+        low, high = self.noise_range
+        kind = type(self.model).__name__
+        return f"{kind}, shape={self.shape}, noise_range=({low:.4g}, {high:.4g})"
+
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
-        """Posterior mean E[x₀ | x₀ + σz = x] as the model has it.
+        """Posterior mean E[x₀ | x₀ + σz = x] by the model.
 
         Parameters
         ----------
-        x : (B, d), finite; d is the product of `shape`. Handed on in the precision of the
+        x : (B, d), finite; d is the product of `shape`. It is converted to the precision of the
             model's weights.
         sigma : noise level, a number or (B,), in signal units, within `noise_range`.
 
@@ -111,7 +118,7 @@ class _ForeignDenoiser(Denoiser):
         return level.clamp(low, high)
 
     def _dtype(self, x: Tensor) -> torch.dtype:
-        """Of the model's weights, or of x where it has none."""
+        """The precision of the model's weights, or of x where it has none."""
         weights = self.model.parameters() if isinstance(self.model, torch.nn.Module) else ()
         return next((w.dtype for w in weights if w.is_floating_point()), x.dtype)
 
@@ -129,7 +136,7 @@ class ImageDenoiser(_ForeignDenoiser):
         sigma (B,), both in the precision of its weights; returns the denoised images. A
         torch module is put into evaluation mode.
     shape : of one image, such as (channels, height, width); any number of axes.
-    noise_range : least and largest σ the model knows; None: its own `sigma_min` and
+    noise_range : least and largest σ of the model; None: its own `sigma_min` and
         `sigma_max` if it has them, otherwise all.
     inputs : further keyword arguments of the model, such as a class.
 
@@ -159,8 +166,7 @@ class ImageDenoiser(_ForeignDenoiser):
         super().__init__(model, shape, noise_range, inputs)
 
     def _mean(self, images: Tensor, sigma: Tensor) -> Tensor:
-        mean: Tensor = self.model(images, sigma.to(images), **self.inputs)
-        return mean
+        return self.model(images, sigma.to(images), **self.inputs)
 
 
 class DiffusersDenoiser(_ForeignDenoiser):
@@ -168,19 +174,19 @@ class DiffusersDenoiser(_ForeignDenoiser):
 
     Parameters
     ----------
-    model : UNet2DModel or what is called like it: model(images, timestep, **inputs), with a
-        `sample` of the images' shape in its answer, or twice their channels where the
+    model : UNet2DModel or a model that is called like it: model(images, timestep, **inputs).
+        Its result has a `sample` of the images' shape, or of twice their channels where the
         scheduler's variance is learned (the variance is not used). It is put into evaluation
-        mode. Timesteps are floats, those of training at its noise levels.
+        mode. Timesteps are floats; at the noise levels of training they are whole.
     scheduler : with `alphas_cumprod` and a `prediction_type` (DDPMScheduler, DDIMScheduler
-        and their kin), or an EDM scheduler. Clipping of samples is left out: it is no part of
+        and similar ones), or an EDM scheduler. Samples are not clipped: clipping is no part of
         the model. A last level without signal (zero terminal SNR) is outside the range.
-    shape : of one image; None: what the model's configuration says.
+    shape : of one image; None: by the model's configuration.
     inputs : further keyword arguments of the model, such as class_labels=torch.tensor([3]).
 
     Raises
     ------
-    ValueError : an unknown prediction type, a scheduler that is neither, or no shape.
+    ValueError : an unknown prediction type, another kind of scheduler, or no shape.
 
     Examples
     --------
@@ -224,9 +230,14 @@ class DiffusersDenoiser(_ForeignDenoiser):
 
     @classmethod
     def from_pretrained(cls, path: str, **inputs: Any) -> DiffusersDenoiser:
-        """The denoiser of an unconditional diffusers pipeline: a folder, or a name of the hub.
+        """The denoiser of an unconditional diffusers pipeline.
 
         Weights are read from safetensors alone, never from a pickle.
+
+        Parameters
+        ----------
+        path : a folder, or a name of the hub.
+        inputs : further keyword arguments of the model.
 
         Raises
         ------
@@ -259,8 +270,7 @@ class DiffusersDenoiser(_ForeignDenoiser):
             scaled = self.scheduler.precondition_inputs(images, level)
             noise = self.scheduler.precondition_noise(sigma.to(images))
             answer = self._answer(scaled, noise)
-            mean: Tensor = self.scheduler.precondition_outputs(images, answer, level)
-            return mean
+            return self.scheduler.precondition_outputs(images, answer, level)
         alpha = self._column(1 / (1 + sigma.square()).sqrt(), images)
         answer = self._answer(alpha * images, self._timestep(sigma).to(images))
         if self._prediction == "epsilon":
@@ -275,8 +285,7 @@ class DiffusersDenoiser(_ForeignDenoiser):
         channels = images.shape[1]
         if self._learned and found.shape[1] == 2 * channels:
             found = found[:, :channels]
-        answer: Tensor = found
-        return answer
+        return found
 
     def _timestep(self, sigma: Tensor) -> Tensor:
         """The timestep of each σ (B,), log σ linear between the whole ones."""
@@ -287,11 +296,11 @@ class DiffusersDenoiser(_ForeignDenoiser):
 
 
 class AzulaDenoiser(_ForeignDenoiser):
-    """A denoiser of azula (Rozet et al.): its posterior mean, whatever its schedule.
+    """A denoiser of azula (Rozet et al.): its posterior mean, for any of its schedules.
 
     Parameters
     ----------
-    model : azula.denoise.Denoiser, or what is called like it: model(x_t, t, **inputs) returns
+    model : azula.denoise.Denoiser, or a model called like it: model(x_t, t, **inputs) returns
         a posterior with its `mean`; `model.schedule(t)` returns (α_t, σ_t), with σ_t/α_t
         increasing for t in [0, 1]. Times are found by sectioning and passed in double
         precision, (B,), or () where all rows have one noise level. It is put into evaluation
@@ -332,13 +341,11 @@ class AzulaDenoiser(_ForeignDenoiser):
             sigma = sigma[0]  # all that azula's analytical denoisers take
         t = self._time(sigma)
         alpha = self._column(self._schedule(t)[0], images)
-        mean: Tensor = self.model(alpha * images, t, **self.inputs).mean
-        return mean
+        return self.model(alpha * images, t, **self.inputs).mean
 
     def _log_level(self, t: Tensor) -> Tensor:
         alpha, sigma = self._schedule(t)
-        level: Tensor = (sigma / alpha).log()
-        return level
+        return (sigma / alpha).log()
 
     def _time(self, sigma: Tensor) -> Tensor:
         wanted, low, width = sigma.log(), torch.zeros_like(sigma), 1.0
@@ -351,7 +358,7 @@ class AzulaDenoiser(_ForeignDenoiser):
 
 
 def _log_levels(alphas_cumprod: Any) -> Tensor:
-    """log σ of each timestep, but for those without signal. Raises ValueError."""
+    """log σ of each timestep that has signal. Raises ValueError."""
     signal = torch.as_tensor(alphas_cumprod).detach().cpu().double()
     signal = signal[: int((signal > 0).sum())]
     levels = ((1 - signal) / signal).log() / 2

@@ -1,4 +1,4 @@
-r"""Intrinsic dimension of data, from its points alone: what a score should find.
+r"""Intrinsic dimension of data, from its points alone: the value that a score should find.
 
 Neighbour distances r₁ ≤ r₂ ≤ … of a point of a D-dimensional manifold:
 
@@ -8,8 +8,8 @@ Neighbour distances r₁ ≤ r₂ ≤ … of a point of a D-dimensional manifold
     local PCA            principal directions that hold 95 % of a neighbourhood's variance
     participation ratio  (Σ λ)²/Σ λ² of the covariance's spectrum, a count of directions
 
-All but the last look at one scale, that of the neighbour distances, and fall short in high
-dimensions, where that scale is not small.
+All but the last look at one scale, that of the neighbour distances. In high dimensions that
+scale is not small, and their values are too low.
 """
 
 from __future__ import annotations

@@ -102,6 +102,9 @@ class LinearManifoldDenoiser(ExactDenoiser):
         """Σ λ/(λ + σ²), (B,). Arguments and errors as for a call."""
         return self._gain(self._query(x, sigma)[1]).sum(1)
 
+    def _about(self) -> str:
+        return f"d={self.dimension}, m={self.F.shape[1]}"
+
     def draw(self, count: int, seed: Seed = None) -> Tensor:
         """Points F z of the manifold, (count, d).
 
@@ -169,7 +172,7 @@ def manifold_factors(
     dimension = _checks.whole("dimension", dimension)
     if len(subspaces) != len(variances) or len(subspaces) == 0:
         raise ValueError(
-            f"variances must be one a subspace, got {len(variances)} for {len(subspaces)} subspaces"
+            f"variances must be one per subspace, got {len(variances)} for {len(subspaces)}"
         )
     wrong = [one for one in variances if not 0 < one < math.inf]
     if wrong:

@@ -39,9 +39,8 @@ class GaussianMixtureDenoiser(ExactDenoiser):
     Parameters
     ----------
     means : (K, d), finite; dtype and device of the results.
-    variances : what spreads a class, positive: a number (all alike), (K,) (isotropic),
-        (K, d) (diagonal) or (K, d, d) (symmetric, positive definite). Variances of shape
-        (K, d) with d = 1 and (K,) are the same thing.
+    variances : variances of each class, positive: a number (all alike), (K,) (isotropic),
+        (K, d) (diagonal) or (K, d, d) (symmetric, positive definite).
     weights : (K,), not negative, of sum 1; None: equal.
 
     Raises
@@ -73,6 +72,9 @@ class GaussianMixtureDenoiser(ExactDenoiser):
     def __len__(self) -> int:
         """Number of classes K."""
         return len(self.means)
+
+    def _about(self) -> str:
+        return f"K={len(self)}, d={self.dimension}"
 
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
         """Posterior mean Σ_k p_k D_k.
@@ -129,11 +131,11 @@ class GaussianMixtureDenoiser(ExactDenoiser):
     def condition(self, label: Tensor) -> Denoiser: ...
 
     def condition(self, label: int | Tensor) -> Denoiser:
-        """The denoiser of one class alone, or of the class that each row is told.
+        """The denoiser of one class alone, or of the class that is given for each row.
 
         Parameters
         ----------
-        label : class, 0 to K − 1; or (B,) whole numbers, a class a row.
+        label : class, 0 to K − 1; or (B,) whole numbers, one class per row.
 
         Returns
         -------
@@ -155,10 +157,10 @@ class GaussianMixtureDenoiser(ExactDenoiser):
         if not whole or labels.ndim > 1 or ((labels < 0) | (labels >= len(self))).any():
             given = label if labels.ndim == 0 else f"{labels.dtype}, {tuple(labels.shape)}"
             raise ValueError(
-                f"label must be a class 0 to {len(self) - 1}, or one a row, got {given}"
+                f"label must be a class 0 to {len(self) - 1}, or one per row, got {given}"
             )
         if labels.ndim == 1:
-            return ClassOfRow(self, labels.long())
+            return ClassOfRow(self.means, self._eigenvalues, self._basis, labels.long())
         one = int(labels)
         spread = self._eigenvalues[one] if self._basis is None else self.covariances()[one]
         return GaussianMixtureDenoiser(self.means[one][None], spread[None])
@@ -242,7 +244,7 @@ class GaussianMixtureDenoiser(ExactDenoiser):
 
     @staticmethod
     def _precise(logits: Tensor) -> bool:
-        """Whether logits of single precision have their digits; not so if they overflowed."""
+        """Whether logits of single precision kept their digits; overflow loses them."""
         if len(logits) == 0:
             return True
         largest = torch.where(logits == -math.inf, 0.0, logits.detach()).abs().max()
@@ -271,7 +273,7 @@ class GaussianMixtureDenoiser(ExactDenoiser):
 
 @dataclass(frozen=True)
 class _Posterior:
-    """Of B noised points: what each class says, and how probable it is."""
+    """Posterior mean and probability of each class at B noised points."""
 
     logits: Tensor  # (B, K) log π_k p_σ^k(x)
     mass: Tensor  # (B, K) responsibilities
@@ -325,6 +327,6 @@ def _spectra(variances: float | Tensor, means: Tensor) -> tuple[Tensor, Tensor |
     if not (values > floor).all():
         raise ValueError(
             f"variances must be positive definite, got an eigenvalue {float(values.min()):g}; "
-            "data without width is EmpiricalDenoiser's, flat data LinearManifoldDenoiser's"
+            "use EmpiricalDenoiser for data without width, LinearManifoldDenoiser for flat data"
         )
     return values, basis

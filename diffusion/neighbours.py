@@ -7,9 +7,9 @@ d₁ ≤ d₂ the distances to the two nearest data points,
                  manifold fall below c with probability c^D (the law behind TwoNN, Facco et
                  al. 2017): 3^{−D} by chance, so that it says nothing for D ≤ 3
     calibrated   d₁/(a · mean of the n smallest distances) < 1 (Carlini et al. 2023); in few
-                 dimensions it too flags nearly everything
+                 dimensions this one too flags nearly everything
 
-so that a fraction of copies is only worth its excess over that of held-out data. Samples
+so that a fraction of copies only counts by its excess over that of held-out data. Samples
 stopped at a noise level σ carry noise √(d − D)σ across the manifold: denoise them first.
 """
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,12 +25,13 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from diffusion import _checks
+from diffusion._results import Result, with_error
 
 _TREE = 20  # up to this dimension a tree finds neighbours faster than brute force
 
 
-@dataclass(frozen=True)
-class CopyFraction:
+@dataclass(frozen=True, repr=False)
+class CopyFraction(Result):
     """Fraction of samples flagged as copies, against that of held-out data."""
 
     fraction: float  # of the samples
@@ -38,9 +39,9 @@ class CopyFraction:
     excess: float  # the difference
     sem: float  # standard error of the excess
 
-    def to_dict(self) -> dict[str, float]:
-        """Plain numbers, for a result file."""
-        return asdict(self)
+    def __repr__(self) -> str:
+        excess = with_error(self.excess, self.sem)
+        return f"CopyFraction({self.fraction:.4g}, baseline {self.baseline:.4g}, excess {excess})"
 
 
 def neighbour_ratio(samples: Tensor, data: Tensor) -> Tensor:
@@ -74,7 +75,8 @@ def chance_ratio(dimension: float, threshold: float = 1 / 3) -> float:
 
     Parameters
     ----------
-    dimension : D ≥ 0 of the manifold. threshold : 0 to 1.
+    dimension : D ≥ 0 of the manifold.
+    threshold : 0 to 1.
 
     Returns
     -------
@@ -103,7 +105,8 @@ def calibrated_distance(
 
     Parameters
     ----------
-    samples : (B, d). data : (n, d).
+    samples : (B, d).
+    data : (n, d).
     neighbours : how many of the nearest data points make the mean, at least 2, at most n.
     scale : a, positive.
 
@@ -139,8 +142,9 @@ def copy_fraction(
 
     Parameters
     ----------
-    samples : (B, d), denoised. data : (n, d), what the model was made from.
-    held_out : (H, d), data of the same kind that it was not made from.
+    samples : (B, d), denoised.
+    data : (n, d), from which the model was made.
+    held_out : (H, d), data of the same kind that the model was not made from.
     measure : measure(samples, data) → (B,), small for copies: `neighbour_ratio` or
         `calibrated_distance`.
     threshold : flag below it: 1/3 for the ratio, 1 for the calibrated distance, or a
@@ -178,7 +182,9 @@ def neighbour_distances(samples: Tensor, data: Tensor, count: int) -> Tensor:
 
     Parameters
     ----------
-    samples : (B, d). data : (n, d). count : 1 to n.
+    samples : (B, d).
+    data : (n, d).
+    count : 1 to n.
 
     Raises
     ------
@@ -198,10 +204,10 @@ def neighbour_distances(samples: Tensor, data: Tensor, count: int) -> Tensor:
 
 
 def nearest(samples: np.ndarray, data: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distances and indices (B, count) of the nearest data points; inner door, no checks.
+    """Distances and indices (B, count) of the nearest data points, without checks.
 
-    Brute force finds them by |x|² − 2x·y + |y|², whose rounding would drown the distance
-    of a copy: the distances are taken afresh.
+    Brute force finds them by |x|² − 2x·y + |y|², whose rounding would hide the distance
+    of a copy: so the distances are computed again.
     """
     samples, data = samples.astype(np.float64), data.astype(np.float64)
     if len(samples) == 0:

@@ -1,16 +1,16 @@
 r"""Trained denoisers: a residual MLP and a small U-Net, preconditioned.
 
-A network F is asked for what is of order one at every noise level (Karras et al. 2022,
-table 1). With the mean μ and the rms deviation s of the data, y = x − μ,
+A network F returns numbers of order one at every noise level (Karras et al. 2022, table 1). With
+the mean μ and the rms deviation s of the data, y = x − μ,
 
     D(x, σ) = μ + c_skip y + c_out F(c_in y, ¼ log(σ/s)),
     c_skip = s²/(σ² + s²),   c_out = σs/sqrt(σ² + s²),   c_in = 1/sqrt(σ² + s²),
 
 so that F = 0 is the exact denoiser of a Gaussian of variance s², D → x as σ → 0, and
 D → μ + sF as σ → ∞, where F should vanish. Outside the noise levels a network was trained
-at it is asked about the nearest of them: the coefficients alone then follow σ.
+at, it is evaluated at the nearest of them: the coefficients alone then follow σ.
 
-A network with classes also takes a label a row; one more label, "none", stands for the
+A network with classes also takes one label per row; one more label, "none", stands for the
 mixture of all. D is not a gradient in general, and its Jacobian not symmetric.
 """
 
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diffusion import _checks
-from diffusion._checks import Level
+from diffusion._checks import Level, Seed
 from diffusion.denoisers import Denoiser
 
 _WAVES = 8  # sines and cosines of the noise level
@@ -35,11 +35,16 @@ _SLOWEST, _FASTEST = 0.125, 8.0  # their periods of ¼ log σ
 
 
 class Network(nn.Module):
-    """F(y, level, labels), (B, d) → (B, d): what the preconditioning is put around.
+    """F(y, level, labels), (B, d) → (B, d): the network inside the preconditioning.
 
-    dimension : d. classes : K, 0 for a network without. config : the arguments that make
-    it again, JSON values. `level` is ¼ log(σ/s), (1,) or (B,); `labels` (B,) or (1,) are
-    classes 0 to K − 1, or K for none.
+    `level` is ¼ log(σ/s), (1,) or (B,); `labels` (B,) or (1,) are classes 0 to K − 1, or K
+    for none.
+
+    Attributes
+    ----------
+    dimension : d.
+    classes : K; 0 for a network without classes.
+    config : the arguments that make it again, JSON values.
     """
 
     dimension: int
@@ -52,17 +57,18 @@ class ResidualMLP(Network):
 
     h = W y, then `depth` times h ← h + V a(U h + E e), all with biases, with a = SiLU and e an
     embedding of noise level and class; F = R[(1 + G e) ∘ a(h)], and R and G start at zero. The
-    gate is for directions across the data, along which F must be −c_in y s/σ: a gain that only
-    the noise level knows.
+    gate is for directions across the data, along which F must be −c_in y s/σ: a gain that
+    depends on the noise level alone.
 
     Parameters
     ----------
     dimension : d of the data.
-    width : units of each layer. depth : blocks, at least 1.
+    width : units of each layer.
+    depth : blocks, at least 1.
     classes : K, 0 for a network without classes.
-    gate : whether the read-out has its gate; without, G = 0, and what lies across the data
-        is learnt late.
-    seed : whole number or None, for the first weights.
+    gate : whether the read-out has its gate; without it G = 0, and directions across the
+        data are learnt late.
+    seed : int, torch.Generator or None, for the first weights.
 
     Raises
     ------
@@ -82,7 +88,7 @@ class ResidualMLP(Network):
         depth: int = 3,
         classes: int = 0,
         gate: bool = True,
-        seed: int | None = None,
+        seed: Seed = None,
     ) -> None:
         super().__init__()
         self.dimension = _checks.whole("dimension", dimension)
@@ -116,15 +122,15 @@ class UNet(Network):
 
     Parameters
     ----------
-    shape : (height, width) or (channels, height, width) of the images that a row of the
-        data is, row-major.
+    shape : (height, width) or (channels, height, width) of an image; a row of the data is one
+        image, row-major.
     channels : of the first resolution, a multiple of 8; each further one has twice as many.
-    levels : resolutions, at least 1; the smallest image must have at least 2 pixels a side.
+    levels : resolutions, at least 1; the smallest image must have at least 2 pixels per side.
     classes, seed : as for `ResidualMLP`.
 
     Raises
     ------
-    ValueError : a shape that is none, too many levels for it, or channels not a multiple
+    ValueError : a shape of another form, too many levels for it, or channels not a multiple
         of 8.
 
     Examples
@@ -140,7 +146,7 @@ class UNet(Network):
         channels: int = 32,
         levels: int = 2,
         classes: int = 0,
-        seed: int | None = None,
+        seed: Seed = None,
     ) -> None:
         super().__init__()
         self.shape = _image_shape(shape)
@@ -151,7 +157,7 @@ class UNet(Network):
             raise ValueError(f"channels must be a multiple of 8, got {channels}")
         if min(self.shape[1:]) < 2**levels:
             raise ValueError(
-                f"levels must leave at least 2 pixels a side of {self.shape[1]}×{self.shape[2]} "
+                f"levels must leave at least 2 pixels per side of {self.shape[1]}×{self.shape[2]} "
                 f"images, got {levels}"
             )
         self.config = {
@@ -192,7 +198,7 @@ class UNet(Network):
 
 
 ARCHITECTURES: dict[str, type[Network]] = {"mlp": ResidualMLP, "unet": UNet}
-"""By the names that a checkpoint calls them."""
+"""Our networks, by their names in a checkpoint."""
 
 
 class NetworkDenoiser(Denoiser):
@@ -205,7 +211,7 @@ class NetworkDenoiser(Denoiser):
     scale : rms deviation s of the data, positive.
     mean : (d,), the mean μ of the data; None: 0.
     levels : noise levels, lowest and highest, that the network was trained at; None: all.
-    label : the class it is asked about; None: the mixture of all.
+    label : the class to denoise; None: the mixture of all.
 
     Raises
     ------
@@ -215,7 +221,7 @@ class NetworkDenoiser(Denoiser):
     Examples
     --------
     >>> denoiser = NetworkDenoiser(ResidualMLP(2, classes=3, seed=0), scale=1.0)
-    >>> denoiser(torch.ones(1, 2), sigma=1.0)  # an untrained network says F = 0
+    >>> denoiser(torch.ones(1, 2), sigma=1.0)  # an untrained network returns F = 0
     tensor([[0.5000, 0.5000]], grad_fn=...)
     >>> denoiser.condition(2).label
     2
@@ -229,10 +235,9 @@ class NetworkDenoiser(Denoiser):
         levels: tuple[float, float] | None = None,
         label: int | None = None,
     ) -> None:
-        if not (scale > 0 and math.isfinite(scale)):
-            raise ValueError(f"scale must be positive and finite, got {scale}")
-        if levels is not None and not 0 < levels[0] < levels[1] < math.inf:
-            raise ValueError(f"levels must increase from above 0, got {levels}")
+        _checks.all_positive(scale=scale)
+        if levels is not None:
+            _checks.rising("levels", *levels)
         weight = next(network.parameters(), torch.zeros(()))
         dimension = getattr(network, "dimension", None)
         if mean is None:
@@ -247,6 +252,12 @@ class NetworkDenoiser(Denoiser):
         if label is not None and _checks.whole("label", label, low=0) >= self.classes:
             known = f"0 to {self.classes - 1}" if self.classes else "of a network that has them"
             raise ValueError(f"label must be a class {known}, got {label}")
+
+    def _about(self) -> str:
+        weights = sum(p.numel() for p in self.network.parameters())
+        label = "" if self.label is None else f", label={self.label}"
+        kind = type(self.network).__name__
+        return f"{kind} of {weights} weights, d={self.dimension}, scale={self.scale:.4g}{label}"
 
     @property
     def dtype(self) -> torch.dtype:
@@ -263,7 +274,8 @@ class NetworkDenoiser(Denoiser):
 
         Parameters
         ----------
-        x : (B, d), finite. sigma : noise level, a number or (B,), positive, in signal units.
+        x : (B, d), finite.
+        sigma : noise level, a number or (B,), positive, in signal units.
 
         Returns
         -------
@@ -276,7 +288,7 @@ class NetworkDenoiser(Denoiser):
         return self._asked(x, sigma, None)
 
     def _asked(self, x: Tensor, sigma: Level, labels: Tensor | None) -> Tensor:
-        """The call; `labels`, one a row, come before the denoiser's own label."""
+        """The call; `labels`, one per row, replace the denoiser's own label."""
         x = _checks.points("x", x, dimension=self.dimension).to(self.mean)
         column = _checks.noise_level(sigma, x)
         level = float(sigma) if isinstance(sigma, int | float) else column.to(x)
@@ -292,11 +304,11 @@ class NetworkDenoiser(Denoiser):
     def condition(self, label: Tensor) -> Denoiser: ...
 
     def condition(self, label: int | Tensor) -> Denoiser:
-        """The denoiser of one class alone, by the same network, or of a class a row.
+        """The denoiser of one class alone, by the same network, or of one class per row.
 
         Parameters
         ----------
-        label : class, 0 to K − 1; or (B,) whole numbers, a class a row.
+        label : class, 0 to K − 1; or (B,) whole numbers, one class per row.
 
         Returns
         -------
@@ -305,6 +317,12 @@ class NetworkDenoiser(Denoiser):
         Raises
         ------
         ValueError : no such class.
+
+        Examples
+        --------
+        >>> denoiser = NetworkDenoiser(ResidualMLP(2, classes=3, seed=0))
+        >>> denoiser.condition(torch.tensor([0, 2]))(torch.ones(2, 2), sigma=1.0).shape
+        torch.Size([2, 2])
         """
         if isinstance(label, Tensor) and label.ndim == 1:
             return _ClassOfRow(self, label)
@@ -330,7 +348,7 @@ class NetworkDenoiser(Denoiser):
 
 
 class _ClassOfRow(Denoiser):
-    """The network asked about a class a row, for batches of exactly B rows."""
+    """The network conditioned on one class per row, for batches of exactly B rows."""
 
     def __init__(self, denoiser: NetworkDenoiser, labels: Tensor) -> None:
         if labels.is_floating_point() or not ((labels >= 0) & (labels < denoiser.classes)).all():
@@ -341,10 +359,7 @@ class _ClassOfRow(Denoiser):
 
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
         """Posterior mean of each row's class. Raises ValueError for another number of rows."""
-        if len(x) != len(self._labels):
-            raise ValueError(
-                f"x must have a row for each of the {len(self._labels)} labels, got {len(x)}"
-            )
+        _checks.one_per_label(x, self._labels)
         return self._denoiser._asked(x, sigma, self._labels)
 
 
@@ -404,9 +419,9 @@ class _ConvBlock(nn.Module):
 
 
 @contextmanager
-def _first_weights(seed: int | None) -> Iterator[None]:
+def _first_weights(seed: Seed) -> Iterator[None]:
     """The block in which weights are drawn: from `seed`, leaving torch's own stream alone."""
-    own = _checks.generator_from(seed, "first weights").initial_seed()
+    own = _checks.generator_from(_checks.whole_seed(seed), "first weights").initial_seed()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(own)
         yield

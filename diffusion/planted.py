@@ -1,11 +1,11 @@
 r"""The regimes of the empirical score, read off its exact posterior weights.
 
-At a planted point x = ξ^ν + σz, ν uniform, no dynamics has to be run:
+At a planted point x = ξ^ν + σz, ν uniform, they follow without running any dynamics:
 
     Y = Σ w_μ²       probability that the reverse process, or a clone, ends on the same datum;
                      on average the weight w_ν of the own datum (Nishimori)
     H = −Σ w log w   entropy, log n at large noise, 0 after the collapse. It decays to 0 and
-                     never crosses it: the collapse is read off Y = ½
+                     never crosses 0: so the collapse is read off Y = ½
     D_eff            Σ_μ w_μ|ξ^μ − D|²/σ²; its mean over x obeys ∫ D_eff d log σ² = 2 log n
     φ = Σ_c p_c²     probability that two clones end in the same class, p_c = Σ_{μ in c} w_μ
 
@@ -14,21 +14,22 @@ At a planted point x = ξ^ν + σz, ν uniform, no dynamics has to be run:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from diffusion import _checks
 from diffusion._checks import Seed
+from diffusion._results import Result
 from diffusion.denoisers import EmpiricalDenoiser
 
-_NUMBERS = 2**22  # weights of a block held at once
+_NUMBERS = 2**22  # weights held at once, in a block
 
 
-@dataclass(frozen=True)
-class PlantedPosterior:
-    """One entry a planted point, (draws,): average them, with their standard error."""
+@dataclass(frozen=True, repr=False)
+class PlantedPosterior(Result):
+    """Statistics of each planted point, (draws,): average them, with their standard error."""
 
     participation: Tensor  # Y, 0 to 1
     own_weight: Tensor  # w_ν, 0 to 1
@@ -36,9 +37,8 @@ class PlantedPosterior:
     dimension: Tensor  # D_eff
     agreement: Tensor  # φ, 0 to 1; NaN without labels
 
-    def to_dict(self) -> dict[str, list[float]]:
-        """Plain lists, for a result file."""
-        return {field.name: getattr(self, field.name).tolist() for field in fields(self)}
+    def __repr__(self) -> str:
+        return self._shown(f"{len(self.entropy)} draws", dict(self._parts()))
 
 
 def planted_posterior(
@@ -102,10 +102,5 @@ def _one_hot(labels: Tensor | None, data: Tensor) -> Tensor:
     """Membership (n, classes) of each data point, one column without labels."""
     if labels is None:
         return data.new_ones(len(data), 1)
-    given = torch.as_tensor(labels)
-    if given.shape != data.shape[:1] or given.is_floating_point() or (given < 0).any():
-        raise ValueError(
-            f"labels must be whole numbers from 0, of shape ({len(data)},), "
-            f"got {given.dtype} of shape {tuple(given.shape)}"
-        )
+    given = _checks.classes(labels, len(data))
     return torch.nn.functional.one_hot(given.long().to(data.device)).to(data)

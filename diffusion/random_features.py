@@ -15,11 +15,10 @@ at rate η is a time ηψ/d. On any points S, with P = OᵀV and ∘ the product
 
     L_S(τ) = 1 + gᵀ[(PPᵀ) ∘ (OᵀU_S O)]g/d − 2 g·rowsum(P ∘ OᵀV_S)/d.
 
-One eigendecomposition, two products a set of points, and then p² operations a time.
-Averages over ξ go by Hermite series: given x the fields h = Wx_t/√d are Gaussian of means
-m and covariance DWWᵀ/d. So are those of a Gaussian class, all of whose points are averaged
-over as well. (Bonnaire, Urfin, Biroli & Mézard, arXiv 2505.17638; George, Veiga & Macris,
-arXiv 2502.00336.)
+This costs one eigendecomposition, two products per set of points, and p² operations per time.
+Averages over ξ are Hermite series: given x the fields h = Wx_t/√d are Gaussian of mean m and
+covariance DWWᵀ/d. So are those of a Gaussian class, averaged over its points as well.
+(Bonnaire, Urfin, Biroli & Mézard, arXiv 2505.17638; George, Veiga & Macris, arXiv 2502.00336.)
 """
 
 from __future__ import annotations
@@ -37,8 +36,8 @@ from diffusion.mixture import GaussianMixtureDenoiser
 
 _ORDER, _NODES = 12, 40  # of the Hermite series and of its integrals
 _NEGLIGIBLE = 1e-6  # what may be left of the series, of the mean of σ²
-_NUMBERS = 2**22  # activations of a block held at once
-_BLOCK = 512  # fewest points of a block, lest products of entries outweigh those of matrices
+_NUMBERS = 2**22  # activations held at once, in a block
+_BLOCK = 512  # fewest points of a block: with fewer, products of entries take most of the time
 
 Averages = tuple[Tensor, Tensor]  # U (p, p) and V (p, d)
 
@@ -48,15 +47,16 @@ class RandomFeatureScore:
 
     Parameters
     ----------
-    p, d : numbers of features and of dimensions, at least 1.
+    p : number of features, at least 1.
+    d : number of dimensions, at least 1.
     time : Ornstein–Uhlenbeck time t, positive.
     activation : "tanh", "erf", or an elementwise function of a float64 tensor; it should be
-        odd (and smooth: averages are quadratures), and there is a warning if it is not.
-    seed : int, torch.Generator or None, of the frozen layer and of finite noise draws.
+        smooth, because averages are quadratures, and odd: there is a warning if it is not odd.
+    seed : int, torch.Generator or None, for the frozen layer and for finite noise draws.
 
     Raises
     ------
-    ValueError : p, d or time not positive, or an activation that is none.
+    ValueError : p, d or time not positive, or something else than an activation.
 
     Examples
     --------
@@ -78,13 +78,15 @@ class RandomFeatureScore:
         seed: Seed = None,
     ) -> None:
         self.features, self.dimension = _checks.whole("p", p), _checks.whole("d", d)
-        if not (math.isfinite(time) and time > 0):
-            raise ValueError(f"time must be positive and finite, got {time}")
+        _checks.all_positive(time=time)
         self.time = float(time)
         self.activation = activation_from(activation)
         self._generator = _checks.generator_from(seed, "random_features")
         empty = torch.empty(self.features, self.dimension, dtype=torch.float64)
         self.first_layer = _checks.normal_like(empty, self._generator)
+
+    def __repr__(self) -> str:
+        return f"RandomFeatureScore(p={self.features}, d={self.dimension}, time={self.time:.4g})"
 
     @property
     def noise(self) -> float:
@@ -104,10 +106,10 @@ class RandomFeatureScore:
         Parameters
         ----------
         data : (n, d), finite.
-        labels : class of each point (n,), whole numbers from 0, none of them without points;
+        labels : class of each point (n,), whole numbers from 0, each with at least one point;
             None: one class.
-        draws : noise draws a point, kept for ever; None: infinitely many. Few of them are
-            memorized instead of the data.
+        draws : noise draws per point, the same at all times; None: infinitely many. Few draws
+            are memorized instead of the data.
 
         Returns
         -------
@@ -225,22 +227,20 @@ class _Basis:
         return _Form(rotated.mul_(self.projected @ self.projected.mT), linear, diagonal)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FeatureFlow:
-    """The gradient flow of a random-features model, at any time τ ≥ 0.
-
-    eigenvalues : (p,) of U, descending, not negative. points : n, all classes together.
-    fractions : (C,) ρ_c = n_c/n. class_shares : (C, p), the part ρ_c u_i·U_c u_i of each
-    eigenvalue that is class c's.
-    """
+    """The gradient flow of a random-features model, at any time τ ≥ 0."""
 
     model: RandomFeatureScore
-    eigenvalues: Tensor
-    points: int
-    fractions: Tensor
-    class_shares: Tensor
+    eigenvalues: Tensor  # (p,) of U, descending, not negative
+    points: int  # n, all classes together
+    fractions: Tensor  # (C,) ρ_c = n_c/n
+    class_shares: Tensor  # (C, p), the part ρ_c u_i·U_c u_i of class c in each eigenvalue
     basis: _Basis
     train: list[_Form]
+
+    def __repr__(self) -> str:
+        return f"FeatureFlow({self.model!r}, n={self.points}, {len(self.fractions)} classes)"
 
     @property
     def mode_times(self) -> Tensor:
@@ -255,12 +255,21 @@ class FeatureFlow:
         return self.eigenvalues @ along / W.square().sum(0)
 
     def readout(self, time: float) -> Tensor:
-        """A(τ)/√p, (d, p), for `model.score`. Raises ValueError for a negative time."""
+        """A(τ)/√p, (d, p), for `model.score`.
+
+        Parameters
+        ----------
+        time : τ, not negative and finite.
+
+        Raises
+        ------
+        ValueError : a time that is negative or not finite.
+        """
         g = self._filter(time)[0]
         return -(self.basis.projected.mT * g) @ self.basis.vectors.mT / self.model.noise**0.5
 
     def train_loss(self, times: Tensor) -> Tensor:
-        """Loss on the training points of each class, with the noise that was learnt from.
+        """Loss on the training points of each class, with the noise draws of the training.
 
         Parameters
         ----------
@@ -268,7 +277,7 @@ class FeatureFlow:
 
         Returns
         -------
-        (T, C). `train_loss(times) @ fractions` is the loss that is descended on.
+        (T, C). `train_loss(times) @ fractions` is the loss that the flow descends.
 
         Raises
         ------
@@ -282,7 +291,7 @@ class FeatureFlow:
         source: GaussianMixtureDenoiser | Tensor,
         labels: Tensor | None = None,
     ) -> Tensor:
-        """Loss on the classes of a mixture, all their points averaged over, or on given points.
+        """Loss on given points, or on the classes of a mixture, averaged over all their points.
 
         Parameters
         ----------
@@ -316,7 +325,13 @@ class FeatureFlow:
     def bayes_loss(self, mixture: GaussianMixtureDenoiser) -> Tensor:
         """Least loss on each class, that of its own score: 1 − (D/d) Σ_k 1/(e^{−2t}λ_k + D).
 
-        Returns (C,). Raises ValueError for a mixture of another dimension.
+        Returns
+        -------
+        (C,).
+
+        Raises
+        ------
+        ValueError : a mixture of another dimension.
         """
         self._same_dimension(mixture)
         D = self.model.noise

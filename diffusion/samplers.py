@@ -61,10 +61,11 @@ def sample(
     method : "euler" (DDIM), "heun", "sde", "stochastic-heun" or "ancestral"; see the head
         of the module.
     steps : number of steps, at least 1.
-    start, stop : times, start > stop ≥ 0. With stop = 0 the last of several steps goes to
+    start : time of `x`, above `stop`.
+    stop : time of the result, at least 0. With stop = 0 the last of several steps goes to
         clean data from 10⁻³ of the first noise level, or from 0.01 if that is less: fine
-        enough for data with entries of order one. A denoiser whose `noise_range` ends above
-        that takes it from there.
+        enough for data with entries of order one. If the denoiser's `noise_range` ends above
+        that level, the last step starts from that end.
     seed : int, torch.Generator or None; used by all but "euler" and "heun".
     levels : noise levels σ to step through, falling, the last may be 0; instead of `steps`,
         `start` and `stop`. x is then at the time of the first. See `noise_levels`.
@@ -76,8 +77,8 @@ def sample(
     Raises
     ------
     ValueError : a wrong shape, an unknown method, start ≤ stop, neither or both of `start`
-        and `levels`, levels that do not fall, or a denoiser without the posterior draws that
-        "ancestral" needs.
+        and `levels`, levels that do not fall, or "ancestral" with a denoiser that has no
+        `posterior_sample`.
 
     Examples
     --------
@@ -119,21 +120,22 @@ def noise_levels(
 ) -> list[float]:
     """Noise levels for data of a known width: σ_k = width·sinh z_k with z_k evenly spaced.
 
-    Far above the width they are geometric, below it even, so that the path of smooth data is
-    smooth in k down to σ = 0 and the samplers keep their order. For the `levels` of `sample`.
+    Far above the width they are geometric, below it evenly spaced. So the path of smooth data
+    is smooth in k down to σ = 0, and the samplers keep their order. They are meant for the
+    argument `levels` of `sample`.
 
     Parameters
     ----------
     start : largest noise level, positive.
-    steps : number of steps, at least 2; the last, from 10⁻³ widths, or half of the level before
-        it if that is less, to 0, is no more than the denoiser.
+    steps : number of steps, at least 2. The last one goes to 0 from 10⁻³ widths, or from half
+        of the level before if that is less: it is the denoiser alone.
     width : standard deviation of the narrowest structure that must be resolved, positive.
-    jumps : noise levels at which the denoiser is discontinuous, as under guidance that is
-        switched: a level is added on either side, so that no step crosses them.
+    jumps : noise levels at which the denoiser is discontinuous, such as those at which
+        guidance is switched: a level is added on either side, so that no step crosses them.
 
     Returns
     -------
-    `steps` + 1 levels and two for each jump below `start`, falling from `start` to 0.
+    `steps` + 1 levels, and two more per jump below `start`, falling from `start` to 0.
 
     Raises
     ------
@@ -144,9 +146,7 @@ def noise_levels(
     >>> [round(level, 4) for level in noise_levels(100.0, 4, width=0.5)]
     [100.0, 13.5675, 1.8081, 0.0005, 0.0]
     """
-    for name, value in (("start", start), ("width", width)):
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be positive and finite, got {value}")
+    _checks.all_positive(start=start, width=width)
     top, count = math.asinh(start / width), _checks.whole("steps", steps, low=2) - 1
     if any(math.isnan(jump) for jump in jumps):
         raise ValueError("jumps must be noise levels, got NaN")
@@ -161,7 +161,9 @@ def noise_to(x: Tensor, schedule: Schedule, time: float, seed: Seed = None) -> T
 
     Parameters
     ----------
-    x : (B, d) clean points. time : t in [0, schedule.end).
+    x : (B, d) clean points.
+    schedule : VE(), OU(), Cosine() or another Schedule.
+    time : t in [0, schedule.end).
     seed : int, torch.Generator or None.
 
     Returns
@@ -194,13 +196,16 @@ def uturn(
 ) -> Tensor:
     """Noise clean points up to `time` and run back to clean data.
 
-    A flow ("euler", "heun") returns what decoding the noised point would; "sde" and
-    "ancestral" draw from its posterior, and return less often to where they came from.
+    A flow ("euler", "heun") decodes the noised point; "sde" and "ancestral" draw from its
+    posterior, and return to the starting point less often.
 
     Parameters
     ----------
-    denoiser, schedule, method, steps, seed : as for `sample`.
-    x : (B, d) clean points. time : turning time, above 0.
+    denoiser : as for `sample`.
+    x : (B, d) clean points.
+    schedule : VE(), OU(), Cosine() or another Schedule.
+    time : turning time, above 0.
+    method, steps, seed : as for `sample`.
 
     Returns
     -------
@@ -237,9 +242,9 @@ def _falling(levels: Sequence[float] | Tensor) -> list[float]:
 
 
 def _levels(first: float, last: float, steps: int, least: float) -> list[float]:
-    """`steps` + 1 noise levels from `first` to `last`, geometric but for a last step to 0.
+    """`steps` + 1 noise levels from `first` to `last`, geometric except for a last step to 0.
 
-    That step starts from no level below the `least` that the denoiser knows.
+    That step starts at the `least` level of the denoiser, or above.
     """
     if last > 0:
         return [first * (last / first) ** (k / steps) for k in range(steps + 1)]

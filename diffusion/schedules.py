@@ -33,20 +33,56 @@ class Schedule(ABC):
     end: ClassVar[float] = math.inf  # times lie in [0, end)
 
     def alpha(self, time: float | Tensor) -> Tensor:
-        """Signal scale α_t. Raises ValueError for a time outside [0, end)."""
+        """Signal scale α_t.
+
+        Parameters
+        ----------
+        time : number or tensor, in [0, end).
+
+        Raises
+        ------
+        ValueError : a time outside [0, end).
+        """
         return self._alpha(self._time(time))
 
     def sigma(self, time: float | Tensor) -> Tensor:
-        """Noise scale σ_t. Raises ValueError for a time outside [0, end)."""
+        """Noise scale σ_t.
+
+        Parameters
+        ----------
+        time : number or tensor, in [0, end).
+
+        Raises
+        ------
+        ValueError : a time outside [0, end).
+        """
         return self._sigma(self._time(time))
 
     def noise_level(self, time: float | Tensor) -> Tensor:
-        """Noise level σ_t/α_t in signal units. Raises ValueError as `alpha` does."""
+        """Noise level σ_t/α_t in signal units.
+
+        Parameters
+        ----------
+        time : number or tensor, in [0, end).
+
+        Raises
+        ------
+        ValueError : a time outside [0, end).
+        """
         t = self._time(time)
         return self._sigma(t) / self._alpha(t)
 
     def time(self, noise_level: float | Tensor) -> Tensor:
-        """The time at which the noise level is `noise_level` ≥ 0."""
+        """The time at which the noise level has a given value.
+
+        Parameters
+        ----------
+        noise_level : number or tensor, at least 0 and finite.
+
+        Raises
+        ------
+        ValueError : a noise level outside its range.
+        """
         level = torch.as_tensor(noise_level, dtype=torch.float64)
         if not ((level >= 0) & torch.isfinite(level)).all():
             worst = float(level.min() if bool((level < 0).any()) else level.max())

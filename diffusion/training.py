@@ -1,4 +1,4 @@
-r"""Training of a denoiser: denoising score matching, and a checkpoint to go on from.
+r"""Training of a denoiser: denoising score matching, which may continue from a checkpoint.
 
 A step draws points x₀ of the data, noise levels σ = s·(log-uniform in `levels`) spread
 evenly over the batch, noise z, and descends
@@ -6,7 +6,7 @@ evenly over the batch, noise z, and descends
     w(σ) |D(x₀ + σz, σ) − x₀|²/d,
     "edm"         w = (σ² + s²)/(σs)²   the network's own output has variance one
                                         at every σ (Karras et al. 2022)
-    "likelihood"  w = 1/σ²              what bounds −log p (Song et al. 2021)
+    "likelihood"  w = 1/σ²              this loss bounds −log p (Song et al. 2021)
 
 by Adam, with clipped gradients, a rate that rises to its value and falls to 0 as a cosine,
 and returns a running average of the weights. Its floor is not 0 but the posterior variance
@@ -26,9 +26,9 @@ from torch import Tensor, nn
 
 from diffusion import _checks, checkpoints
 from diffusion._checks import Level, Seed
+from diffusion._trainer import History, Options, Trainer, Training
 from diffusion.denoisers import DenoiserLike
 from diffusion.networks import ResidualMLP, UNet
-from diffusion.trainer import History, Options, Trainer, Training
 
 WEIGHTINGS = ("edm", "likelihood")
 DEVICES = ("auto", "cpu", "cuda")
@@ -53,8 +53,8 @@ def train_denoiser(
     checkpoint: str | Path | None = None,
     device: str = "auto",
     compile: bool = False,
-    seed: int | None = None,
     quiet: bool = False,
+    seed: Seed = None,
 ) -> Training:
     """Train a network to denoise the data.
 
@@ -62,27 +62,29 @@ def train_denoiser(
     ----------
     data : (n, d), finite, not all alike.
     labels : (n,) whole numbers, the classes of the data; a tenth of them is left out in
-        training, so that the denoiser knows the mixture too. None: no classes.
+        training, so that the denoiser learns the mixture too. None: no classes.
     network : "mlp" (`ResidualMLP`), "unet" (`UNet`, for square images of one channel), or a
         network, of which a copy is trained. With `labels` it must have their classes.
-    steps : gradient steps. batch : points of the data a step, at most n; None: 128 of them,
-        or however few there are as often as that takes.
+    steps : gradient steps.
+    batch : points of the data per step, at most n; None: 128, drawn repeatedly if there are
+        fewer.
     rate : learning rate, reached after a tenth of the steps (at most 500), then falling as a
         cosine to 0.
     average : decay of the running average of the weights, in [0, 1); less at first.
     weighting : "edm" or "likelihood"; see the head of the module.
     levels : lowest and highest noise level, in units of the rms deviation of the data.
-    held_out : (n', d), points the loss is also measured on, with noise of their own.
+    held_out : (n', d), points on which the loss is measured too, with noise of their own.
     snapshots : steps at which the averaged denoiser is kept, 0 to `steps`.
-    stop : asked at each of 50 marks whether to stop early, given the history so far.
-    checkpoint : a safetensors file, written at each mark; if it is there, training goes on
-        from it, to the same weights as in one go.
+    stop : called with the history so far at each of 50 marks; if it returns True, training
+        stops.
+    checkpoint : a safetensors file, written at each mark. If it exists, training continues
+        from it, to the same weights as without the interruption.
     device : "auto" (a GPU if there is one), "cpu" or "cuda". On a GPU the network is
         evaluated in mixed precision.
     compile : compile the network first (torch.compile): worth it for long trainings.
-    seed : whole number or None. With the same seed, threads and device the weights are the
-        same bit for bit; nothing depends on torch's own random stream.
-    quiet : no progress bar on standard error (there is none off a terminal).
+    quiet : no progress bar on standard error; without a terminal there is never one.
+    seed : int, torch.Generator or None. With the same seed, threads and device the weights are
+        the same bit for bit; nothing depends on torch's own random stream.
 
     Returns
     -------
@@ -109,20 +111,18 @@ def train_denoiser(
     if batch is not None and _checks.whole("batch", batch) > len(data):
         raise ValueError(
             f"batch must be at most the {len(data)} points of data, got {batch}; leave it out "
-            "to see each more than once a step"
+            "to see each more than once per step"
         )
     for name, value, top in (("rate", rate, math.inf), ("average", average, 1.0)):
         if not 0 <= value < top or (name == "rate" and value == 0):
             raise ValueError(
                 f"{name} must lie in {'(0, ∞)' if name == 'rate' else '[0, 1)'}, got {value}"
             )
-    if not 0 < levels[0] < levels[1] < math.inf:
-        raise ValueError(f"levels must increase from above 0, got {tuple(levels)}")
+    levels = _checks.rising("levels", *levels)
     wrong = [s for s in snapshots if int(s) != s or not 0 <= s <= steps]
     if wrong:
         raise ValueError(f"snapshots must be steps 0 to {steps}, got {wrong}")
-    if seed is not None:
-        _checks.whole("seed", seed, low=0)
+    seed = _checks.whole_seed(seed)
     marks = {round(steps * k / _MARKS) for k in range(1, _MARKS + 1)} - {0}
     options = Options(
         steps=steps,
@@ -131,13 +131,13 @@ def train_denoiser(
         warm_up=min(500, max(1, steps // 10)),
         average=float(average),
         weighting=weighting,
-        levels=(float(levels[0]), float(levels[1])),
+        levels=levels,
         seed=seed,
         snapshots=tuple(sorted({int(s) for s in snapshots})),
         marks=tuple(sorted(marks)),
         device=place.type,
     )
-    classes = _labels(labels, data)
+    classes = None if labels is None else _checks.classes(labels, len(data)).long()
     own = _network(network, data, classes, seed)
     trainer = Trainer(data, classes, held_out, own, options, place, compile)
     if checkpoint is not None:
@@ -154,13 +154,16 @@ def denoising_error(
 ) -> Tensor:
     """Squared error of a denoiser at each point, |D(x₀ + σz, σ) − x₀|²/d.
 
-    Its mean is least for the exact denoiser of the points' distribution: it is then their
-    posterior variance, σ² D_eff/d.
+    The mean is least for the exact denoiser of the points' distribution. It is then the
+    posterior variance of the points, σ² D_eff/d.
 
     Parameters
     ----------
-    denoiser : D(x, sigma). points : (n, d), clean. sigma : noise level, a number or (n,).
-    draws : noised copies of each point. seed : int, torch.Generator or None.
+    denoiser : D(x, sigma).
+    points : (n, d), clean.
+    sigma : noise level, a number or (n,).
+    draws : noised copies of each point.
+    seed : int, torch.Generator or None.
 
     Returns
     -------
@@ -200,22 +203,10 @@ def _device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def _labels(labels: Tensor | None, data: Tensor) -> Tensor | None:
-    """Classes (n,) as whole numbers from 0."""
-    if labels is None:
-        return None
-    given = torch.as_tensor(labels)
-    if given.shape != data.shape[:1]:
-        raise ValueError(f"labels must have shape ({len(data)},), got {tuple(given.shape)}")
-    if given.is_floating_point() or given.is_complex() or int(given.min()) < 0:
-        raise ValueError(f"labels must be whole numbers from 0, got {given.dtype}")
-    return given.long()
-
-
 def _network(
     network: str | nn.Module, data: Tensor, labels: Tensor | None, seed: int | None
 ) -> Any:
-    """The network that is trained: of a name, or a copy of the one that is given."""
+    """The network to train: made by its name, or a copy of the given one."""
     wanted = 0 if labels is None else int(labels.max()) + 1
     d = data.shape[1]
     if isinstance(network, str):

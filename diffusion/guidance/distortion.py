@@ -1,4 +1,4 @@
-r"""How far guided samples are from the classes they were asked for.
+r"""Measures of how far guided samples are from the classes that they should be of.
 
 For n samples x of class c, of centre μ_c and covariance Σ_c, with x̄ the mean and C the
 covariance of the samples, positions taken about the centre of the data:
@@ -6,7 +6,7 @@ covariance of the samples, positions taken about the centre of the data:
     overlap a            x̄·μ_c/|μ_c|²                                          1 is right
     mean shift           |x̄ − μ_c|/√tr Σ_c                                     0
     variance ratio R     tr C/tr Σ_c, and along μ_c alone                      1
-    W2                   distance of the Gaussians N(x̄, C), N(μ_c, Σ_c), a dimension   0
+    W2                   distance of the Gaussians N(x̄, C), N(μ_c, Σ_c), per dimension  0
     separability d'      a |μ_c|/√tr C                                         |μ_c|/√tr Σ_c
     Fisher ratio J       mean |x̄_c − x̄|² over mean tr C_c
     Vendi score          exp of the entropy of the eigenvalues of k/n (Friedman & Dieng 2023), k
@@ -14,53 +14,55 @@ covariance of the samples, positions taken about the centre of the data:
                          different samples there are of c; it depends on n
     retention            fraction that the exact posterior, or a classifier, gives to c
 
-A large d' or J may be no more than a small R; and an R that negative guidance has restored
-may be samples that left their class: none of them is to be read without the retention.
-Samplers of few steps shrink the variance by themselves: compare with the same sampler at
-w = 0 (`relative_to`).
+A large d' or J may come from a small R alone. Where negative guidance has restored R, samples
+may have left their class. So read each of these together with the retention. Samplers of few
+steps shrink the variance by themselves: compare with the same sampler at w = 0 (`relative_to`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from diffusion import _checks
+from diffusion._results import Result
 from diffusion.mixture import GaussianMixtureDenoiser
 
-_CLEAN = 1e-3  # noise level at which classes are told, in standard deviations of a class
+_CLEAN = 1e-3  # noise level at which samples are classified, in standard deviations of a class
 
 
-@dataclass(frozen=True)
-class Distortion:
-    """Per class (C,): overlap, mean_shift, variance_ratio, parallel_ratio, wasserstein,
-    separability, retention, vendi; overlap, parallel ratio and separability are NaN for a
-    class at the centre of the data, vendi where it was not asked for. One number:
-    fisher_ratio, NaN for one class."""
+@dataclass(frozen=True, repr=False)
+class Distortion(Result):
+    """Measures of each of C classes, as at the head of the module.
 
-    overlap: Tensor
+    Overlap, parallel ratio and separability are NaN for a class at the centre of the data.
+    """
+
+    overlap: Tensor  # (C,), as all but the last
     mean_shift: Tensor
     variance_ratio: Tensor
     parallel_ratio: Tensor
     wasserstein: Tensor
     separability: Tensor
     retention: Tensor
-    vendi: Tensor
-    fisher_ratio: float
+    vendi: Tensor  # NaN where it was not measured
+    fisher_ratio: float  # of all classes; NaN for one class
+
+    def __repr__(self) -> str:
+        return self._shown(f"{len(self.overlap)} classes", dict(self._parts()[:-1]))
 
     def means(self) -> dict[str, float]:
         """Every measure as one number, the mean over classes."""
-        return {f.name: float(torch.as_tensor(getattr(self, f.name)).mean()) for f in fields(self)}
+        return {name: float(torch.as_tensor(value).mean()) for name, value in self._parts()}
 
     def errors(self) -> dict[str, float]:
         """Standard errors between classes, of the measures that each class has."""
-        found = {f.name: getattr(self, f.name) for f in fields(self)}
         return {
             name: float(value.std() / len(value) ** 0.5)
-            for name, value in found.items()
+            for name, value in self._parts()
             if isinstance(value, Tensor) and len(value) > 1
         }
 
@@ -68,11 +70,6 @@ class Distortion:
         """Ratios to the same sampler at w = 0, of all measures but W2 and the mean shift."""
         own, other = self.means(), control.means()
         return {k: own[k] / other[k] for k in own if k not in ("wasserstein", "mean_shift")}
-
-    def to_dict(self) -> dict[str, object]:
-        """Plain lists and numbers, for a result file."""
-        found = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {k: v.tolist() if isinstance(v, Tensor) else v for k, v in found.items()}
 
 
 def distortion(
@@ -83,21 +80,21 @@ def distortion(
     centre: Tensor | None = None,
     diversity: bool = True,
 ) -> Distortion:
-    """Measure samples of known wanted classes against the classes of a mixture.
+    """Measure guided samples against the classes of a mixture.
 
     Parameters
     ----------
-    samples : (n, d), finite. labels : (n,) class wanted of each, at least two of each class.
+    samples : (n, d), finite.
+    labels : (n,) class that each should be of, at least two of each class.
     mixture : the true classes, or a Gaussian fit of them.
     classify : samples → classes (n,); None: the largest posterior of the mixture.
     centre : (d,) of the data; None: the origin, as for centred data and `random_classes`.
-
-    diversity : whether to take the Vendi score, cubic in the samples of a class; NaN without.
+    diversity : whether to measure the Vendi score, at a cost cubic in the samples per class.
 
     Returns
     -------
-    Distortion, one entry a class that occurs, in increasing order. Squared means are rid of
-    their noise 1/n; covariances, in W2, and the Vendi score are not.
+    Distortion, one entry per class that occurs, in increasing order. Squared means are
+    corrected for their noise 1/n; covariances in W2 and the Vendi score are not.
 
     Raises
     ------
@@ -135,8 +132,8 @@ def distortion(
         if given.ndim != 1:
             raise ValueError(f"centre must have shape ({x.shape[1]},), got {tuple(given.shape)}")
         origin = _checks.points("centre", given[None], dimension=x.shape[1])[0].to(x)
-    told = classify(samples) if classify is not None else most_probable(samples, mixture)
-    hit = (torch.as_tensor(told, device=x.device) == wanted).double()
+    found = classify(samples) if classify is not None else most_probable(samples, mixture)
+    hit = (torch.as_tensor(found, device=x.device) == wanted).double()
     covariances = mixture.covariances().double()
     rows = [
         _of_class(
@@ -185,7 +182,8 @@ def vendi_score(samples: Tensor, width: float) -> float:
 
     Parameters
     ----------
-    samples : (n, d), finite. width : of the kernel, positive.
+    samples : (n, d), finite.
+    width : of the kernel, positive.
 
     Raises
     ------
@@ -198,8 +196,7 @@ def vendi_score(samples: Tensor, width: float) -> float:
     2.8284
     """
     x = _checks.points("samples", samples).double()
-    if not 0 < width < float("inf"):
-        raise ValueError(f"width must be positive and finite, got {width}")
+    _checks.all_positive(width=width)
     if len(x) == 0:
         raise ValueError(f"samples must hold at least one point, got {tuple(x.shape)}")
     kernel = torch.exp((torch.cdist(x, x) / width).square() / -2) / len(x)
@@ -253,5 +250,5 @@ def _fisher(x: Tensor, labels: Tensor, classes: Tensor) -> float:
     noise = torch.stack([w / len(g) for w, g in zip(within, groups, strict=True)]).mean()
     means = torch.stack([g.mean(0) for g in groups])
     between = (means - means.mean(0)).square().sum(1).mean()
-    share = 1 - 1 / len(classes)  # of the noise of the means that their scatter holds
+    share = 1 - 1 / len(classes)  # part of the noise of the means that is in their scatter
     return float((between - share * noise) / within.mean())

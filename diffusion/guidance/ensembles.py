@@ -1,14 +1,15 @@
-r"""Gaussian classes to guide: all of them kept, or one of too many to enumerate.
+r"""Gaussian classes to guide: all of them, or one of more than can be enumerated.
 
 K classes N(μ_k, within·1), their centres μ_k ~ N(0, between·1) in d dimensions;
 α = log K/d, r = within/(within + between). Where K = e^{αd} is too large, only the own class
-is kept: as long as no other class stands out, the others together are N(0, within + between),
+is kept. As long as no other class stands out, the others together are N(0, within + between),
 so that the mixture is (arXiv 2602.00716; annealed average of the random energy model)
 
     p = (1/K) N(μ, within) + (1 − 1/K) N(0, within + between),
 
-right for w ≥ 0 and not much above 3. Where negative guidance loses the class others stand out,
-and at larger w the average brings others back that are not there (`diffusion.theory.mean_field`).
+right for w from 0 to not much above 3. Under negative guidance that loses the class, others
+stand out; at larger w the average brings back others that are not there
+(`diffusion.theory.mean_field`).
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ def random_classes(
 
     Parameters
     ----------
-    count : K. dimension : d, at least 1.
-    within, between : variance of a class and of the centres, per coordinate, positive.
+    count : K.
+    dimension : d, at least 1.
+    within : variance of a class, per coordinate, positive.
+    between : variance of the centres, per coordinate, positive.
     seed : int, torch.Generator or None.
 
     Returns
@@ -55,7 +58,7 @@ def random_classes(
     torch.Size([10, 16])
     """
     count, dimension = _checks.whole("count", count), _checks.whole("dimension", dimension)
-    _positive(within=within, between=between)
+    _checks.all_positive(within=within, between=between)
     generator = _checks.generator_from(seed, "random_classes")
     centres = torch.randn(count, dimension, generator=generator, dtype=torch.float64)
     return GaussianMixtureDenoiser(between**0.5 * centres.to(generator.device), within)
@@ -68,11 +71,12 @@ def planted_classes(
     between: float = 1.0,
     seed: Seed = None,
 ) -> GaussianMixtureDenoiser:
-    """One class with a random centre among e^{αd} that are averaged over; it is class 0.
+    """One class with a random centre, class 0, among e^{αd} others that are averaged over.
 
     Parameters
     ----------
-    dimension : d. alpha : log K/d, positive, with K at least 2 and log K at most 700.
+    dimension : d.
+    alpha : log K/d, positive, with K at least 2 and log K at most 700.
     within, between, seed : as for `random_classes`.
 
     Returns
@@ -90,7 +94,7 @@ def planted_classes(
     True
     """
     dimension = _checks.whole("dimension", dimension)
-    _positive(within=within, between=between)
+    _checks.all_positive(within=within, between=between)
     if not math.log(2) <= alpha * dimension <= _MOST:
         raise ValueError(
             f"alpha must give log K = alpha·d between log 2 and {_MOST:g}, got {alpha} at "
@@ -110,15 +114,16 @@ def planted_classes(
 def fitted_classes(
     data: Tensor, labels: Tensor, covariance: str = "own", ridge: float = 1e-2
 ) -> GaussianMixtureDenoiser:
-    """A Gaussian for each class of a data set, with the class's share as its weight.
+    """A Gaussian per class of a data set, weighted by the share of the class.
 
     Parameters
     ----------
-    data : (n, d). labels : (n,) classes 0 to K − 1, at least two points of each.
+    data : (n, d).
+    labels : (n,) classes 0 to K − 1, at least two points of each.
     covariance : "own" of each class, "shared" by all (their mean within the classes), or
         "isotropic", the shared trace alone.
     ridge : variance added along all directions, in units of the mean variance of the data,
-        positive: data without width have no Gaussian.
+        positive: data without width fit no Gaussian.
 
     Returns
     -------
@@ -138,11 +143,11 @@ def fitted_classes(
     """
     x = _checks.points("data", data).double()
     _checks.choice("covariance", covariance, ("own", "shared", "isotropic"))
-    _positive(ridge=ridge)
+    _checks.all_positive(ridge=ridge)
     groups = [x[rows.to(x.device)] for rows in _checks.rows_of_classes(labels, len(x))]
     counts = torch.tensor([len(group) for group in groups])
     if counts.min() < 2:
-        raise ValueError(f"labels must give two points a class or more, got {counts.tolist()}")
+        raise ValueError(f"labels must give two points per class or more, got {counts.tolist()}")
     if (x == x[:1]).all():
         raise ValueError(f"data must hold different points, got {len(x)} alike")
     d = x.shape[1]
@@ -169,14 +174,16 @@ def generate(
 ) -> Tensor:
     """Guided samples of a mixture from pure noise, with its exact scores.
 
-    The flow ("heun") and the SDE ("stochastic-heun") of the same guidance end differently:
-    their numbers are not to be compared. With one seed all w start from the same noise.
+    The flow ("heun") and the SDE ("stochastic-heun") of the same guidance end differently: do
+    not compare their numbers. With one seed all w start from the same noise.
 
     Parameters
     ----------
-    mixture : the classes. labels : (B,) class wanted of each sample.
+    mixture : the classes.
+    labels : (B,) class that each sample should be of.
     w : extra weight, a number or a schedule of σ.
-    method : of `sample`. steps : at least 2.
+    method : of `sample`.
+    steps : at least 2.
     seed : int, torch.Generator or None.
 
     Returns
@@ -203,9 +210,3 @@ def generate(
     noise = _checks.normal_like(mixture.means.new_empty(len(labels), mixture.dimension), generator)
     start = math.hypot(levels[0], scale) * noise
     return sample(guided, start, VE(), method, levels=levels, seed=generator)
-
-
-def _positive(**values: float) -> None:
-    for name, value in values.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be positive and finite, got {value}")

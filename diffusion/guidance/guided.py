@@ -1,4 +1,4 @@
-r"""Guided denoisers: a conditional and an unconditional denoiser made into one.
+r"""Guided denoisers: a conditional and an unconditional denoiser, combined into one.
 
     D = (1 + w) D_c − w D_u,   w = 0 conditional, w = −1 unconditional,
 
@@ -8,10 +8,10 @@ d = D_c − D_u:
     power law     D_c + ω|s_c − s_u|^k d,  s the scores              (arXiv 2502.07849)
     autoguidance  D_u a weaker model of the same condition           (Karras et al., 2406.02507)
     projected     momentum and a bound on d, its part along D_c cut  (APG; Sadat et al., 2410.02416)
-    CFG++         a schedule of the constant kind, `guidance.cfg_plus_plus`
+    CFG++         the constant kind with a schedule, `guidance.cfg_plus_plus`
 
-Guidance does not sample the power p_c^{1+w} p_u^{−w}: the flow does something else, the SDE
-something else again.
+Guidance does not sample the power p_c^{1+w} p_u^{−w}. The flow and the SDE sample neither that
+nor the same density as each other.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Pair(Denoiser):
             if not callable(model):
                 raise ValueError(
                     f"{name} must be a denoiser D(x, sigma), got {type(model).__name__}; "
-                    "`.condition(label)` makes one of a denoiser that knows classes"
+                    "`.condition(label)` of a denoiser with classes returns one"
                 )
             sizes.append(getattr(model, "dimension", None))
         if None not in sizes and sizes[0] != sizes[1]:
@@ -48,15 +48,20 @@ class _Pair(Denoiser):
         self.conditional, self.unconditional = conditional, unconditional
         self.dimension: Any = sizes[1] if sizes[0] is None else sizes[0]
 
+    def _about(self) -> str:
+        kind = type(self.conditional).__name__
+        return f"conditional {kind}, d={self.dimension}, w={getattr(self, 'w', None)}"
+
 
 class GuidedDenoiser(_Pair):
     """D = (1 + w)·conditional − w·unconditional.
 
     Parameters
     ----------
-    conditional, unconditional : denoisers D(x, sigma) of the same space.
+    conditional : denoiser D(x, sigma) of the wanted condition.
+    unconditional : denoiser of the same space without it.
     w : extra weight, a number or a schedule w(σ) of the noise level (`diffusion.guidance`);
-        for a scale s = 1 + w see `extra_weight`.
+        `extra_weight` gives it from a scale s = 1 + w.
 
     Raises
     ------
@@ -104,7 +109,9 @@ def autoguided(model: DenoiserLike, weaker: DenoiserLike, scale: float) -> Guide
 
     Parameters
     ----------
-    model : D₁. weaker : D₀, smaller or less trained. scale : s, finite; 1 is the model alone.
+    model : D₁.
+    weaker : D₀, smaller or less trained.
+    scale : s, finite; 1 is the model alone.
 
     Raises
     ------
@@ -124,7 +131,7 @@ class PowerLawGuidance(_Pair):
     Parameters
     ----------
     conditional, unconditional : as for `GuidedDenoiser`.
-    omega : ω, finite; |s_c − s_u| grows like √d, so that ω has to be chosen for each d.
+    omega : ω, finite. |s_c − s_u| grows like √d: choose ω for each d.
     exponent : k, at least 0; 0 is constant guidance of w = ω.
 
     Raises
@@ -167,14 +174,17 @@ class ProjectedGuidance(_Pair):
     """Adaptive projected guidance: D_c + w(g_⊥ + η g_∥), with momentum and a bound on g.
 
     g ← d + β g_before, shortened to |g| ≤ ρ; g_∥ is its part along D_c. With ρ = ∞, β = 0
-    and η = 1 it is `GuidedDenoiser`. The momentum remembers the last call and is forgotten
-    when the noise level rises or the batch changes: one run at a time, and methods of one
-    call a step ("euler", "sde").
+    and η = 1 it is `GuidedDenoiser`. The momentum is that of the last call. It is dropped when
+    the noise level rises or the batch changes. So use it for one run at a time, with methods
+    of one call per step ("euler", "sde").
 
     Parameters
     ----------
     conditional, unconditional : as for `GuidedDenoiser`.
-    w : extra weight, finite. radius : ρ, positive. parallel : η. momentum : β, |β| < 1.
+    w : extra weight, finite.
+    radius : ρ, positive.
+    parallel : η, finite.
+    momentum : β, |β| < 1.
 
     Raises
     ------

@@ -8,12 +8,12 @@ model, w = −1 the unconditional one; scales written s or "guidance_scale" are 
     Interval         w for low < σ ≤ high, else 0             (Kynkäänniemi et al., 2404.07724)
     Progressive      a shape of the progress p, of mean w     (Wang et al., 2404.13040)
     Clamped          max(least, another schedule)
-    Window           w outside, −1 ≤ inside < 0 for low < σ ≤ high; with low = 0 a step
+    Window           w outside, `inside` ≥ −1 for low < σ ≤ high; with low = 0 a step
     LinearWindow     w0 + ωσ², −1 ≤ w0, ω > 0                 (arXiv 2602.00716)
 
 Progress runs from 0 at the largest noise level to 1 at the data, evenly in log(width² + σ²).
-Every schedule that is nowhere negative shrinks the variance of exact Gaussian classes of one
-isotropic covariance; a negative window late on the way restores it
+For exact Gaussian classes of one isotropic covariance, every schedule that is nowhere negative
+shrinks the variance; a negative window near the data restores it
 (`diffusion.theory.guided_moments`).
 """
 
@@ -43,7 +43,11 @@ SHAPES = tuple(_SHAPES)
 
 
 def extra_weight(scale: float) -> float:
-    """w = s − 1 of a guidance scale s, as Stable Diffusion, Imagen and EDM write it.
+    """w = s − 1 of a guidance scale s, the convention of Stable Diffusion, Imagen and EDM.
+
+    Parameters
+    ----------
+    scale : s, finite; 1 is the conditional model.
 
     Raises
     ------
@@ -59,7 +63,15 @@ def extra_weight(scale: float) -> float:
 
 @dataclass(frozen=True)
 class Constant:
-    """The same w at all noise levels. Raises ValueError for a w that is not finite.
+    """The same w at all noise levels.
+
+    Parameters
+    ----------
+    w : extra weight, finite.
+
+    Raises
+    ------
+    ValueError : a w that is not finite.
 
     Examples
     --------
@@ -81,7 +93,15 @@ class Constant:
 class Interval:
     """w for low < σ ≤ high, else 0.
 
-    Raises ValueError for a w that is not finite, or not 0 ≤ low < high.
+    Parameters
+    ----------
+    w : extra weight inside, finite.
+    low : its lower end, at least 0.
+    high : its upper end, above `low` and finite.
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
 
     Examples
     --------
@@ -113,8 +133,11 @@ class Window:
 
     Parameters
     ----------
-    w : guidance outside of the window. high, low : its ends, 0 ≤ low < high.
-    inside : −1 ≤ inside; below −1 one would extrapolate beyond the unconditional model.
+    w : extra weight outside of the window, finite.
+    high : its upper end, above `low` and finite.
+    inside : extra weight in the window, at least −1: less would extrapolate beyond the
+        unconditional model.
+    low : its lower end, at least 0.
 
     Raises
     ------
@@ -148,14 +171,16 @@ class Window:
 
 @dataclass(frozen=True)
 class LinearWindow:
-    """w0 + ωσ², at most `largest`: positive early on the way, negative late if w0 < 0.
+    """w0 + ωσ², at most `largest`: positive at large noise, negative near the data if w0 < 0.
 
-    Under the flow from ever larger noise the variance goes to 0 like σ_T^{−2ω s²} (s²: the
-    variance of the class centres): bound it by `largest`, or use the SDE.
+    Under the flow the variance goes to 0 like σ_T^{−2ω s²} as the first noise level σ_T grows
+    (s²: the variance of the class centres). Bound w by `largest`, or use the SDE.
 
     Parameters
     ----------
-    w0 : at least −1. omega : ω, positive. largest : bound of w, above w0.
+    w0 : at least −1.
+    omega : ω, positive.
+    largest : bound of w, above w0.
 
     Raises
     ------
@@ -189,9 +214,9 @@ class LinearWindow:
 
 
 def variance_preserving(within: float) -> LinearWindow:
-    """w = −½ + σ²/(2·within): R = 1 exactly under the SDE, whatever the class centres.
+    """w = −½ + σ²/(2·within): R = 1 exactly under the SDE, for any class centres.
 
-    Its overlap 1/(1 − r) is the largest that any w ≥ −1 reaches under the SDE.
+    The overlap 1/(1 − r) is the largest that any w ≥ −1 reaches under the SDE.
 
     Parameters
     ----------
@@ -206,8 +231,7 @@ def variance_preserving(within: float) -> LinearWindow:
     >>> variance_preserving(0.25)
     LinearWindow(w0=-0.5, omega=2.0, largest=inf)
     """
-    if not 0 < within < math.inf:
-        raise ValueError(f"within must be positive and finite, got {within}")
+    _checks.all_positive(within=within)
     return LinearWindow(-0.5, 1 / (2 * within))
 
 
@@ -215,14 +239,16 @@ def variance_preserving(within: float) -> LinearWindow:
 class Progressive:
     """w times a shape of the progress p from the largest noise level to the data.
 
-    Shapes, of mean 1 but for the last: "power" (1 + k)p^k (k = 1: linear), "inverse-linear"
+    Shapes, all but the last of mean 1: "power" (1 + k)p^k (k = 1: linear), "inverse-linear"
     2(1 − p), "cosine" 1 − cos πp, "sine" 1 + cos πp, "v" 2|1 − 2p|, "lambda"
     2(1 − |1 − 2p|), "powered-cosine" (1 − cos πp^k)/2.
 
     Parameters
     ----------
-    shape : one of `SHAPES`. w : its mean, finite.
-    start : largest noise level, positive. width : see the head of the module, positive.
+    shape : one of `SHAPES`.
+    w : its mean, finite.
+    start : largest noise level, positive.
+    width : see the head of the module, positive.
     exponent : k, positive.
 
     Raises
@@ -246,9 +272,7 @@ class Progressive:
     def __post_init__(self) -> None:
         _checks.choice("shape", self.shape, SHAPES)
         _finite("w", self.w)
-        for name in ("start", "width", "exponent"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
+        _checks.all_positive(start=self.start, width=self.width, exponent=self.exponent)
 
     def progress(self, sigma: float) -> float:
         """p at a noise level, 0 from `start` upwards, 1 at the data."""
@@ -261,7 +285,16 @@ class Progressive:
 
 @dataclass(frozen=True)
 class Clamped:
-    """max(least, schedule). Raises ValueError for a bound that is not finite.
+    """max(least, schedule).
+
+    Parameters
+    ----------
+    schedule : another schedule w(σ).
+    least : its lower bound, finite.
+
+    Raises
+    ------
+    ValueError : a bound that is not finite.
 
     Examples
     --------
@@ -287,18 +320,18 @@ class Clamped:
 def cfg_plus_plus(levels: Sequence[float], strength: float) -> GuidanceSchedule:
     """CFG++ as a schedule for method "euler" on exactly these noise levels.
 
-    Denoising to D_u + λ(D_c − D_u) and noising anew with the unconditional noise is a DDIM
-    step of scale λσ_n/(σ_n − σ_{n+1}) (Chung et al., 2406.08070): the guidance grows with the
-    number of steps, and is never negative as a scale.
+    CFG++ denoises to D_u + λ(D_c − D_u) and adds the unconditional noise again. That is a DDIM
+    step of scale λσ_n/(σ_n − σ_{n+1}) (Chung et al., 2406.08070). So guidance grows with the
+    number of steps, and the scale is never negative.
 
     Parameters
     ----------
-    levels : noise levels of the sampler, falling. strength : λ, not negative.
+    levels : noise levels of the sampler, falling.
+    strength : λ, not negative.
 
     Raises
     ------
-    ValueError : λ negative, levels that do not fall; the schedule, when asked for a level that
-        is none of them.
+    ValueError : λ negative, levels that do not fall; from the schedule: another noise level.
 
     Examples
     --------
@@ -321,7 +354,11 @@ def cfg_plus_plus(levels: Sequence[float], strength: float) -> GuidanceSchedule:
 
 
 def as_schedule(w: Weight) -> GuidanceSchedule:
-    """A schedule as it is; a number as the constant one.
+    """The schedule itself, or a number as the constant one.
+
+    Parameters
+    ----------
+    w : a number, or a function w(σ) of the noise level.
 
     Raises
     ------
@@ -337,6 +374,11 @@ def as_schedule(w: Weight) -> GuidanceSchedule:
 
 def weight_at(schedule: GuidanceSchedule, sigma: float) -> float:
     """The weight at a noise level, checked.
+
+    Parameters
+    ----------
+    schedule : a function w(σ).
+    sigma : noise level.
 
     Raises
     ------

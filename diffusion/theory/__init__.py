@@ -1,4 +1,4 @@
-"""Closed forms: plain functions of plain numbers, floats or arrays."""
+"""Closed forms: functions of floats or arrays."""
 
 from diffusion.theory.collapse import (
     area_law,
@@ -16,11 +16,11 @@ from diffusion.theory.features import (
     FeatureCoefficients,
     FeatureSpectrum,
     feature_coefficients,
+    feature_spectrum,
     feature_stieltjes,
     generalization_times,
     inversion_fraction,
     memorization_times,
-    spectrum_of,
 )
 from diffusion.theory.guidance import class_condensation, guided_moments, mean_weight, window_switch
 from diffusion.theory.imbalance import (
@@ -57,6 +57,8 @@ from diffusion.theory.subspaces import (
     widest_gap_sigma,
 )
 
+spectrum_of = feature_spectrum  # its earlier name
+
 __all__ = [
     "Bulk",
     "FeatureCoefficients",
@@ -78,6 +80,7 @@ __all__ = [
     "effective_number",
     "excess_entropy",
     "feature_coefficients",
+    "feature_spectrum",
     "feature_stieltjes",
     "final_gap",
     "gaussian_divergence",
@@ -104,7 +107,6 @@ __all__ = [
     "snr_score",
     "speciation_time",
     "speciation_times",
-    "spectrum_of",
     "switch_sigma",
     "widest_gap_sigma",
     "window_switch",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,16 +34,16 @@ def finite(name: str, value: Any) -> Array:
     return array
 
 
-def choice(name: str, value: str, allowed: Sequence[str]) -> str:
-    """`value`, one of the `allowed` words."""
-    if value not in allowed:
-        words = ", ".join(repr(word) for word in allowed)
-        raise ValueError(f"{name} must be one of {words}, got {value!r}")
-    return value
+def not_negative(name: str, value: Any) -> Array:
+    """`value` as a float64 array of finite numbers from 0, of any shape."""
+    array = np.asarray(value, dtype=np.float64)
+    if not (np.isfinite(array) & (array >= 0)).all():
+        raise ValueError(f"{name} must not be negative, got {np.min(array):g}")
+    return array
 
 
 def spectrum(variances: ArrayLike) -> Array:
-    """The variances of a spectrum, (m,): zeros are allowed, but not alone."""
+    """The variances of a spectrum, (m,): none negative, and not all of them zero."""
     array = np.atleast_1d(np.asarray(variances, dtype=np.float64))
     if array.ndim != 1 or not (np.isfinite(array) & (array >= 0)).all() or not array.any():
         raise ValueError(

@@ -6,12 +6,12 @@ are those of a random energy model (Lucibello & Mézard, arXiv 2304.14964; Birol
 arXiv 2402.18491; Achilli et al., arXiv 2502.09578):
 
     I(σ) = ½ Σ log(1 + λ/t)                               information of a noised point, in nats
-    collapse      log P = I                               the own point takes over at planted x
+    collapse      log P = I                               at planted x the own point takes over
     onset         log P = ½ Σ [log(1 + λ/t) + λ/(t + λ)]  it first holds a basin of attraction
     basin edge    ρ* = 1 − (2 log P − Σ log(1 + λ/t)) / Σ λ/(λ + t)
     condensation  log P = ½ Σ [log(1 + λ/t) − λ/(t + λ) + λx²/(t + λ)²]    at a fixed query x
 
-Directions without variance do not count: what enters is the intrinsic dimension.
+Directions without variance do not count: only the intrinsic dimension matters.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _REACH = 300.0  # logarithms of t searched, about the scale of the data
 
 
 def mutual_information(variances: ArrayLike, sigma: ArrayLike) -> Array:
-    """I = ½ Σ log(1 + λ/σ²), what a noised point tells of the clean one, in nats.
+    """I = ½ Σ log(1 + λ/σ²), the information in a noised point about the clean one, in nats.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def mutual_information(variances: ArrayLike, sigma: ArrayLike) -> Array:
 
 
 def collapse_sigma(P: ArrayLike, variances: ArrayLike) -> Array:
-    """Noise level below which a planted point's own datum holds the posterior.
+    """Noise level below which the posterior at a planted point rests on its own datum.
 
     log P = I(σ). For m equal variances σ² = λ/(P^{2/m} − 1).
 
@@ -84,8 +84,8 @@ def collapse_sigma(P: ArrayLike, variances: ArrayLike) -> Array:
 def onset_sigma(P: ArrayLike, variances: ArrayLike) -> Array:
     """Noise level below which data points first hold basins of attraction.
 
-    log P = ½ Σ [log(1 + λ/σ²) + λ/(σ² + λ)]; above the collapse. Arguments and errors as
-    for `collapse_sigma`.
+    log P = ½ Σ [log(1 + λ/σ²) + λ/(σ² + λ)]; above the collapse. Arguments and errors are
+    those of `collapse_sigma`.
 
     Examples
     --------
@@ -97,13 +97,14 @@ def onset_sigma(P: ArrayLike, variances: ArrayLike) -> Array:
 
 
 def basin_edge(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) -> Array:
-    """ρ*: a query at squared distance ρσ²m from a datum, along the manifold, finds it iff ρ < ρ*.
+    """Edge ρ* of the basin of a datum: a query closer than sqrt(ρ*σ²m) along the manifold finds it.
 
-    1 at the collapse, 0 from the onset upwards; below the collapse above 1.
+    ρ* is 1 at the collapse, larger at smaller noise, and 0 from the onset upwards.
 
     Parameters
     ----------
-    P : number of data points above 1. variances : (m,), not negative.
+    P : number of data points above 1.
+    variances : (m,), not negative.
     sigma : noise level, positive. P and sigma broadcast.
 
     Returns
@@ -129,8 +130,8 @@ def condensation_sigma(P: ArrayLike, variances: ArrayLike, x: ArrayLike = 0.0) -
     """Noise level below which the posterior at a fixed query x rests on few data points.
 
     log P = KL(p(x₀|x, σ) ‖ p(x₀)), where the posterior's entropy vanishes. Below it the
-    mean of Σ w² over data sets is 1 − σ²/σ_c² (random energy model). The query is not tied
-    to any datum; the collapse is the planted case.
+    mean of Σ w² over data sets is 1 − σ²/σ_c² (random energy model). The query here is
+    independent of the data; the collapse is the planted case.
 
     Parameters
     ----------
@@ -166,12 +167,13 @@ def participation_ratio(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) ->
     """Finite-size law of Y = E Σ_μ w_μ², the mean of the planted weight.
 
     Y ≈ E_g sigmoid(I + sqrt(V) g − log(P − 1)), g standard normal, V = Σ λ/(λ + σ²): the
-    planted energy fluctuates, the others are averaged. By Jensen's inequality too small, by
-    at most about 0.13; the measured Y = ½ lies at a σ² 10 to 40 % above the law's collapse.
+    planted energy fluctuates, the others are averaged. By Jensen's inequality it is too small,
+    by at most about 0.13; the measured Y = ½ lies at a σ² 10 to 40 % above the law's collapse.
 
     Parameters
     ----------
-    P : number of data points above 1. variances : (m,), not negative.
+    P : number of data points above 1.
+    variances : (m,), not negative.
     sigma : noise level, positive. P and sigma broadcast.
 
     Returns
@@ -198,8 +200,9 @@ def participation_ratio(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) ->
 def return_probability(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) -> Array:
     """Probability that a U-turn through noise level `sigma` ends on the datum it left.
 
-    The reverse process draws from the posterior weights, so that this, and the probability
-    that two clones agree, is Y of `participation_ratio`, whose arguments and errors it has.
+    The reverse process draws from the posterior weights. So this is Y of
+    `participation_ratio`, as is the probability that two clones agree. Arguments and errors
+    are those of `participation_ratio`.
 
     Examples
     --------
@@ -214,11 +217,12 @@ def excess_entropy(
 ) -> Array:
     """f = (log P − I)/d of the distribution; crosses zero at the collapse (Biroli et al.).
 
-    That of the empirical score, E H(w)/d, is never negative and has no zero to search for.
+    The excess entropy of the empirical score, E H(w)/d, is never negative and has no zero.
 
     Parameters
     ----------
-    P : number of data points above 1. variances : (m,), not negative.
+    P : number of data points above 1.
+    variances : (m,), not negative.
     sigma : noise level, positive. P and sigma broadcast.
     dimension : d; None: the number of positive variances.
 
@@ -237,10 +241,10 @@ def excess_entropy(
 
 
 def area_law(P: ArrayLike) -> Array:
-    """∫ D_eff d log σ² = 2 log P for any P distinct points: what P points can hold.
+    """∫ D_eff d log σ² = 2 log P for any P distinct points: the capacity of P points.
 
-    By dI/d log σ² = −D_eff/2, I running from log P to 0: forty dimensions over one decade
-    of σ² need log P = 46.
+    It follows from dI/d log σ² = −D_eff/2, as I runs from log P to 0: forty dimensions over
+    one decade of σ² need log P = 46.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-r"""The spectrum of random features on noised data of several classes, and the times it sets.
+r"""The spectrum of random features on noised data of classes, and the times that follow from it.
 
 Ornstein–Uhlenbeck time t, D = 1 − e^{−2t}; p features in d dimensions, n points, ψ_p = p/d,
 ψ_n = n/d; class c has a share ρ_c of the points, covariance eigenvalues λ_ck and second
@@ -13,44 +13,45 @@ solves, with b̄² = Σ ρ_c b_c², s̄² = Σ ρ_c s²_c, m_k = b̄² + e^{−2
     1/q = s̄² − z + Σ_c ρ_c v²_c/(1 + e_c) + (1/d) Σ_k m_k/(1 + ψ_p m_k q)
     e_c = (ψ_p/ψ_n)[a²_c e^{−2t} (1/d) Σ_k λ_ck q/(1 + ψ_p m_k q) + v²_c q],
 
-classes of commuting covariances; one class alone obeys Bonnaire, Urfin, Biroli & Mézard
+for classes of commuting covariances; one class alone obeys Bonnaire, Urfin, Biroli & Mézard
 (arXiv 2505.17638). The density has a population bulk (mass 1/ψ_p, at ψ_p: what can be
-generalized), a memorization bulk (mass (ψ_n − 1)/ψ_p, at s̄² + v²ψ_p/ψ_n), one that is left of
-the noise (1/ψ_p) and an atom at s̄² (the rest). A mode of eigenvalue λ is learnt at the flow
-time ψ_p/(2Dλ). Centres of classes away from 0 change the bulks by χ alone, and add as many
-spikes above.
+generalized), a memorization bulk (mass (ψ_n − 1)/ψ_p, at s̄² + v²ψ_p/ψ_n), a bulk of the noise
+(mass 1/ψ_p) and an atom at s̄² (the rest). A mode of eigenvalue λ is learnt at the flow time
+ψ_p/(2Dλ). Centres of classes away from 0 change the bulks by χ alone, and add one spike each
+above them.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from diffusion._hermite import Activation, activation_from, nodes_and_weights
+from diffusion._results import Result
 from diffusion.theory import _checks
 from diffusion.theory._checks import Array
 
 _NODES = 80
-_DAMPED, _POLISH = 30, 8  # damped iterations, and Newton steps, a round
+_DAMPED, _POLISH = 30, 8  # damped iterations, and Newton steps, per round
 _ROUNDS = 300
 _SOLVED = 1e-11  # relative residual
 _HEIGHT = 1e-7  # imaginary part of z, in units of z, at which a density is read
-_GRID = 120  # points a decade in which supports are looked for
-_EMPTY = 3.0  # a density this many times that of what η alone leaks is not empty
+_GRID = 120  # points per decade, among which bulks are found
+_EMPTY = 3.0  # a density above this many times the leak of η alone is not empty
 Complex = NDArray[np.complex128]
 
 
-class FeatureCoefficients(NamedTuple):
-    """a: linear in the field; b: in its noise; v2, s2: what is nonlinear in data, in noise."""
+@dataclass(frozen=True, repr=False)
+class FeatureCoefficients(Result):
+    """What an activation keeps of its fields, of the shape of time and χ² together."""
 
-    a: Array
-    b: Array
-    v2: Array
-    s2: Array
+    a: Array  # linear in the field
+    b: Array  # linear in its noise
+    v2: Array  # nonlinear in the data
+    s2: Array  # nonlinear in the noise
 
 
 def feature_coefficients(
@@ -66,7 +67,7 @@ def feature_coefficients(
 
     Returns
     -------
-    a, b, v2, s2, of the shape of the arguments together.
+    FeatureCoefficients(a, b, v2, s2), of the shape of the arguments together.
 
     Raises
     ------
@@ -74,9 +75,8 @@ def feature_coefficients(
 
     Examples
     --------
-    >>> a, b, v2, s2 = feature_coefficients("tanh", 0.1, 1.0)
-    >>> [round(float(one), 5) for one in (a, b, v2, s2)]
-    [0.60571, 0.25788, 0.01384, 0.01357]
+    >>> feature_coefficients("tanh", 0.1, 1.0)
+    FeatureCoefficients(a=0.6057, b=0.2579, v2=0.01384, s2=0.01357)
     """
     function = activation_from(activation)
     given = _checks.positive("time", time), _checks.positive("chi2", chi2)
@@ -87,7 +87,7 @@ def feature_coefficients(
     whole = function(gamma[..., None] * z)
     a = (whole * z) @ w / gamma  # Stein
     fields = kept.sqrt()[..., None, None] * z[:, None] + D.sqrt()[..., None, None] * z
-    signal = function(fields) @ w  # averaged over the noise, one a point
+    signal = function(fields) @ w  # averaged over the noise, one per point
     v2 = signal.square() @ w - a.square() * kept
     b = D.sqrt() * a
     s2 = whole.square() @ w - a.square() * kept - v2 - b.square()
@@ -95,21 +95,20 @@ def feature_coefficients(
     return FeatureCoefficients(*(one.numpy() for one in (a, b, v2.clamp(min=0), s2.clamp(min=0))))
 
 
-@dataclass(frozen=True)
-class FeatureSpectrum:
-    """The features' covariance of K classes: parameters of its transform. Made by `spectrum_of`.
+@dataclass(frozen=True, repr=False)
+class FeatureSpectrum(Result):
+    """The covariance of the features on K classes, by the parameters of its transform.
 
-    spectra : (K, m) covariance eigenvalues that occur, shares : (m,) how often. The other
-    arrays are (K,).
+    It is made by `feature_spectrum`.
     """
 
     psi_p: float
     psi_n: float
     time: float
-    weights: Array
-    spectra: Array
-    shares: Array
-    a: Array
+    weights: Array  # (K,) ρ_c
+    spectra: Array  # (K, m) covariance eigenvalues that occur
+    shares: Array  # (m,) how often they occur
+    a: Array  # (K,), as are the next three
     b: Array
     v2: Array
     s2: Array
@@ -122,9 +121,17 @@ class FeatureSpectrum:
     def resolvents(self, z: ArrayLike) -> tuple[Complex, Complex]:
         """q(z), shaped like z, and e_c(z), (…, K), for z in the upper half plane.
 
-        e_c/(1 + e_c) is the transform of the part that points of class c have in the
-        spectrum, Σ_ν g·(U − z)⁻¹g/(n n_c). Raises ValueError for z not above the real axis,
-        RuntimeError where no solution is found.
+        e_c/(1 + e_c) is the transform of the part of the spectrum that comes from points of
+        class c, Σ_ν g·(U − z)⁻¹g/(n n_c).
+
+        Parameters
+        ----------
+        z : complex, of any shape, above the real axis.
+
+        Raises
+        ------
+        ValueError : z not above the real axis.
+        RuntimeError : no solution found.
         """
         given = np.asarray(z, dtype=np.complex128)
         if not (np.isfinite(given) & (given.imag > 0)).all():
@@ -134,18 +141,27 @@ class FeatureSpectrum:
         return state[:, 0].reshape(given.shape), state[:, 1:].reshape(*given.shape, -1)
 
     def density(self, x: ArrayLike) -> Array:
-        """ρ(x) = Im q(x + iη)/π at x > 0, η a ten-millionth of x. Raises ValueError."""
+        """ρ(x) = Im q(x + iη)/π, η a ten-millionth of x.
+
+        Parameters
+        ----------
+        x : positive, of any shape.
+
+        Raises
+        ------
+        ValueError : x not positive.
+        """
         x = _checks.positive("x", x)
         return self.resolvents(x * (1 + 1j * _HEIGHT))[0].imag / np.pi
 
     def class_density(self, x: ArrayLike) -> Array:
-        """Im e_c/(1 + e_c)/π at x > 0, (…, K): what points of each class have at x."""
+        """Im e_c/(1 + e_c)/π at x > 0, (…, K): the part of each class in the density."""
         x = _checks.positive("x", x)
         e = self.resolvents(x * (1 + 1j * _HEIGHT))[1]
         return (e / (1 + e)).imag / np.pi
 
     def bulks(self) -> list[Bulk]:
-        """Where there is a density besides the atom, ascending, edges to about a percent."""
+        """The bulks of the density besides the atom, ascending, edges to about a percent."""
         top = self.psi_p * float(
             self.weights @ (self.a**2 * self.spectra.max(1) + self.b**2 + self.v2)
         )
@@ -168,7 +184,7 @@ class FeatureSpectrum:
         return found
 
     def _solve(self, z: Complex) -> Complex:
-        """(Z, 1 + K): q and e_c, by damped iteration and, where that has come near, Newton."""
+        """(Z, 1 + K): q and e_c, by damped iteration, then Newton steps from close to them."""
         state = np.concatenate([-1 / z[:, None], self._ratio * self.v2 * (-1 / z[:, None])], 1)
         left = np.arange(len(z))
         for _ in range(_ROUNDS):
@@ -176,7 +192,7 @@ class FeatureSpectrum:
             for _ in range(_DAMPED):
                 now = (now + self._image(now, at)) / 2
             state[left] = now
-            with np.errstate(all="ignore"):  # a step that goes astray is not taken
+            with np.errstate(all="ignore"):  # a step that diverges is not kept
                 for _ in range(_POLISH):
                     now = now - self._newton(now, at)
                 gap = np.abs(now - self._image(now, at)).max(1) / np.abs(now).max(1)
@@ -229,20 +245,16 @@ class FeatureSpectrum:
         return np.asarray(np.linalg.solve(J, (state - image)[:, :, None])[:, :, 0])
 
 
-@dataclass(frozen=True)
-class Bulk:
+@dataclass(frozen=True, repr=False)
+class Bulk(Result):
     """A connected part of a spectrum: its edges and its mass."""
 
     low: float
     high: float
     mass: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
 
-
-def spectrum_of(
+def feature_spectrum(
     psi_p: float,
     psi_n: float,
     weights: ArrayLike,
@@ -255,7 +267,8 @@ def spectrum_of(
 
     Parameters
     ----------
-    psi_p, psi_n : p/d and n/d, positive.
+    psi_p : p/d, positive.
+    psi_n : n/d, positive.
     weights : (K,) ρ_c, positive, of sum 1.
     variances : (K,) of isotropic classes, or (K, d) eigenvalues along common axes; not
         negative, and positive somewhere in each class.
@@ -269,7 +282,7 @@ def spectrum_of(
 
     Examples
     --------
-    >>> for bulk in spectrum_of(64, 8, [1.0], [1.0], 0.01).bulks():
+    >>> for bulk in feature_spectrum(64, 8, [1.0], [1.0], 0.01).bulks():
     ...     print(f"[{bulk.low:.2g}, {bulk.high:.2g}] {bulk.mass:.3f}")
     [0.0037, 0.01] 0.016
     [0.093, 0.36] 0.109
@@ -293,7 +306,8 @@ def spectrum_of(
         raise ValueError(f"distance2 must not be negative, a number or of shape {rho.shape}")
     found = feature_coefficients(activation, time, spectra.mean(1) + centres)
     different, counts = np.unique(spectra, axis=1, return_counts=True)
-    return FeatureSpectrum(*(p, n, float(time), rho, different, counts / counts.sum()), *found)
+    shares = counts / counts.sum()
+    return FeatureSpectrum(p, n, float(time), rho, different, shares, **vars(found))
 
 
 def feature_stieltjes(
@@ -310,7 +324,7 @@ def feature_stieltjes(
     Parameters
     ----------
     z : complex, of any shape, above the real axis.
-    psi_p, psi_n, weights, variances, time, activation : as for `spectrum_of`.
+    psi_p, psi_n, weights, variances, time, activation : as for `feature_spectrum`.
 
     Returns
     -------
@@ -318,7 +332,7 @@ def feature_stieltjes(
 
     Raises
     ------
-    ValueError : z not above the real axis, or as for `spectrum_of`.
+    ValueError : z not above the real axis, or as for `feature_spectrum`.
     RuntimeError : no solution found.
 
     Examples
@@ -327,7 +341,7 @@ def feature_stieltjes(
     >>> print(f"{q:.4f}")
     -0.4110+0.1813j
     """
-    return spectrum_of(psi_p, psi_n, weights, variances, time, activation).resolvents(z)[0][()]
+    return feature_spectrum(psi_p, psi_n, weights, variances, time, activation).resolvents(z)[0][()]
 
 
 def memorization_times(
@@ -338,18 +352,19 @@ def memorization_times(
     time: float,
     activation: Activation = "tanh",
 ) -> Array:
-    """When each class is memorized, were its part of the bulk apart: ψ_p/(2D(s̄² + v²_c ψ_p/ψ_n)).
+    """Flow time ψ_p/(2D(s̄² + v²_c ψ_p/ψ_n)) at which each class is memorized.
 
-    A flow time for each class, (K,), of the order of the number of points; the wider class has
-    the larger v² and comes first. Real bulks overlap: expect some 20 % for the wider class.
-    Arguments and errors as for `spectrum_of`.
+    It is (K,) times of the order of the number of points; the wider class has the larger v²
+    and comes first. The formula holds for parts of the bulk that are separate. Real ones
+    overlap: expect an error of some 20 % for the wider class. Arguments and errors are those
+    of `feature_spectrum`.
 
     Examples
     --------
     >>> memorization_times(32, 4, [0.5, 0.5], [4 / 3, 2 / 3], 0.01).round()
     array([2750., 6944.])
     """
-    s = spectrum_of(psi_p, psi_n, weights, variances, time, activation)
+    s = feature_spectrum(psi_p, psi_n, weights, variances, time, activation)
     D = -np.expm1(-2 * s.time)
     return s.psi_p / (2 * D * (s.floor + s.v2 * s.psi_p / s.psi_n))
 
@@ -357,24 +372,25 @@ def memorization_times(
 def generalization_times(
     weights: ArrayLike, variances: ArrayLike, time: float, activation: Activation = "tanh"
 ) -> Array:
-    """When the population learns direction k: 1/(2D m_k), m_k = b̄² + e^{−2t} Σ ρ_c a²_c λ_ck.
+    """Flow time 1/(2D m_k) at which the population learns direction k.
 
-    A flow time for each direction, (d,), independent of the number of points and features.
+    m_k = b̄² + e^{−2t} Σ ρ_c a²_c λ_ck. The (d,) times do not depend on the number of points or
+    of features.
 
     Parameters
     ----------
-    weights, variances, time, activation : as for `spectrum_of`, variances of shape (K, d).
+    weights, variances, time, activation : as for `feature_spectrum`, variances of shape (K, d).
 
     Raises
     ------
-    ValueError : as for `spectrum_of`.
+    ValueError : as for `feature_spectrum`.
 
     Examples
     --------
     >>> generalization_times([0.9, 0.1], [[2.0, 0.1], [0.1, 2.0]], 0.1).round(2)
     array([ 4.63, 18.4 ])
     """
-    s = spectrum_of(2.0, 2.0, weights, variances, time, activation)
+    s = feature_spectrum(2.0, 2.0, weights, variances, time, activation)
     rows = np.atleast_2d(np.asarray(variances, dtype=np.float64))
     rows = rows if np.ndim(variances) == 2 else rows.T
     m = s.weights @ s.b**2 + np.exp(-2 * s.time) * (s.weights * s.a**2) @ rows
@@ -389,13 +405,13 @@ def inversion_fraction(
 ) -> float:
     """Share ρ*_1 of class 1 at which two classes, each wide in its own directions, tie.
 
-    The population learns the directions of both at one time at ρ_1 a²_1 λ_1 = ρ_2 a²_2 λ_2:
-    above ρ*_1 those of class 1 come first, below it those of class 2.
+    The population learns the directions of both at the same time if ρ_1 a²_1 λ_1 = ρ_2 a²_2 λ_2.
+    Above ρ*_1 those of class 1 come first, below it those of class 2.
 
     Parameters
     ----------
-    variances : (2,) λ of each class in its directions, positive; the other class has there the
-        same fraction of its own.
+    variances : (2,) λ of each class in its own directions, positive. In the directions of the
+        other class each has the same fraction of its own λ.
     time, activation : as for `feature_coefficients`.
     chi2 : (2,) second moments of the classes, positive; None: `variances`, isotropic.
 

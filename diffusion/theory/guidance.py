@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import exprel, hyp2f1
 
+from diffusion._checks import choice
 from diffusion.guidance.schedules import Constant, GuidanceSchedule, Weight, weight_at
 from diffusion.theory import _checks
 from diffusion.theory._checks import Array
@@ -61,13 +62,13 @@ def guided_moments(
 
     Parameters
     ----------
-    ratio : r, variance of a class over that of the whole, positive. It may exceed 1 along a
-        direction in which the class is the wider.
+    ratio : r, variance of a class over that of the whole, positive. It exceeds 1 along a
+        direction in which the class is wider than the whole.
     w : extra weight; a number, an array (broadcast with `ratio`), or a schedule w(σ).
-    method : "flow" or "sde"; their results differ and are not to be compared.
-    between : s², positive, the unit of σ²; for schedules alone. For r > 1 the class is wider
-        than the whole by it.
-    start : noise level from which to sample, starting at mean 0; infinite: the limit.
+    method : "flow" or "sde"; do not compare their results, which differ.
+    between : s², positive, the unit of σ²; for schedules alone. For r > 1 it is the excess of
+        the variance of the class over that of the whole.
+    start : noise level from which to sample, from mean 0; infinite: the limit.
 
     Returns
     -------
@@ -76,7 +77,7 @@ def guided_moments(
     Raises
     ------
     ValueError : ratio, between or start not positive, an unknown method, a w that is not
-        finite, r = 1 with a schedule (which then has no unit).
+        finite, or r = 1 with a schedule (σ then has no unit).
 
     Examples
     --------
@@ -88,7 +89,7 @@ def guided_moments(
     (1.78, 1.0)
     """
     r = _checks.positive("ratio", ratio)
-    _checks.choice("method", method, METHODS)
+    choice("method", method, METHODS)
     if callable(w) or start != math.inf:
         unit = float(_checks.positive("between", between))
         highest = math.inf if start == math.inf else float(_checks.positive("start", start))
@@ -114,7 +115,8 @@ def mean_weight(ratio: float, w: Weight, between: float = 1.0) -> float:
 
     Parameters
     ----------
-    ratio : r, positive, not 1. w, between : as for `guided_moments`.
+    ratio : r, positive, not 1.
+    w, between : as for `guided_moments`.
 
     Raises
     ------
@@ -139,13 +141,17 @@ def window_switch(
 ) -> float:
     """Noise level below which guidance must turn from w to `inside` for R = 1.
 
-    Flow: u_s = r^{|inside|/(w + |inside|)}, σ_s² = [u_s(g² + s²) − g²]/(1 − u_s). The SDE's is
-    solved for. Infinitely many classes: with finitely many the switch must come earlier.
+    Flow: u_s = r^{|inside|/(w + |inside|)}, σ_s² = [u_s(g² + s²) − g²]/(1 − u_s). For the SDE
+    an equation is solved. This is for infinitely many classes: with finitely many the switch
+    must come earlier.
 
     Parameters
     ----------
-    ratio : r, in (0, 1). w : positive. inside : in [−1, 0).
-    method : "flow" or "sde". between : s², positive.
+    ratio : r, in (0, 1).
+    w : positive.
+    inside : in [−1, 0).
+    method : "flow" or "sde".
+    between : s², positive.
 
     Returns
     -------
@@ -161,7 +167,7 @@ def window_switch(
     1.7688
     """
     r = float(_checks.positive("ratio", ratio))
-    _checks.choice("method", method, METHODS)
+    choice("method", method, METHODS)
     unit = float(_checks.positive("between", between))
     if not (r < 1 and w > 0 and -1 <= inside < 0):
         raise ValueError(
@@ -177,22 +183,22 @@ def window_switch(
 
 
 def class_condensation(alpha: ArrayLike, within: ArrayLike, between: ArrayLike) -> Array:
-    """Noise variance t_C below which a noised point's own class holds the posterior.
+    """Noise variance t_C below which the posterior at a noised point rests on its own class.
 
     α = log K/d = ½ log[1 + between/(within + t_C)]: the condensation of a random energy model
-    of K patterns μ_k at noise within + t_C, the collapse of `collapse_sigma` with classes for
-    data. An Ornstein–Uhlenbeck time is ½ log(1 + t_C).
+    of K patterns μ_k at noise within + t_C. It is the collapse of `collapse_sigma`, with
+    classes in place of data. An Ornstein–Uhlenbeck time is ½ log(1 + t_C).
 
     Parameters
     ----------
     alpha : log K/d, positive.
-    within, between : variances of a class and of the centres, a coordinate, positive. All
-        broadcast.
+    within : variance of a class, per coordinate, positive.
+    between : variance of the centres, per coordinate, positive. All broadcast.
 
     Returns
     -------
     t_C, of the shape of the arguments together; 0 above α = ½ log(1 + between/within), where
-    classes overlap and none ever holds it.
+    classes overlap and the posterior never rests on one.
 
     Raises
     ------
@@ -224,7 +230,7 @@ def _integrated(
 ) -> tuple[float, float]:
     """a and R of any schedule, by collocation in y = log(v/g²)."""
     if r == 1:
-        raise ValueError("ratio must differ from 1 with a schedule, which it gives no unit, got 1")
+        raise ValueError("ratio must differ from 1 with a schedule, got 1, which gives σ no unit")
     within, excess = between * r / abs(1 - r), math.copysign(between, 1 - r)
     kappa = 0.5 if method == "flow" else 1.0
     top = min(_FAR, math.log1p(start**2 / within)) if start < math.inf else _FAR

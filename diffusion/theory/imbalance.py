@@ -2,14 +2,13 @@ r"""When a class of few points appears, and when its points are memorized.
 
 Ornstein–Uhlenbeck time t, x_t = e^{−t}x + sqrt(1 − e^{−2t}) z; the reverse process runs from
 large t to 0. Class c of weight ρ_c against another, o, both of variance s² in every direction,
-Γ² = 1 + (s² − 1)e^{−2t}: on x_t of class c the log-odds of its own class are
+Γ² = 1 + (s² − 1)e^{−2t}: on x_t of class c the log-odds of class c are
 
     log(ρ_c/ρ_o) + D + sqrt(2D) z,      D = e^{−2t}|μ_c − μ_o|²/(2Γ²),
 
 D the divergence KL(c‖o) of the noised classes. A U-turn from class c at t lands in it with
-probability φ_c = E sigmoid(log-odds), and ρ_1(1 − φ_1) = ρ_2(1 − φ_2) exactly: what leaves one
-class comes back from the other. Definitions of the time at which class c has appeared, of which
-none is the definition:
+probability φ_c = E sigmoid(log-odds), and ρ_1(1 − φ_1) = ρ_2(1 − φ_2) exactly: the flows from
+one class to the other balance. The time at which class c has appeared has several definitions:
 
     median      log-odds are positive for half of the points,   D = log(ρ_o/ρ_c); minorities
     threshold   φ_c = ¾                                          recommended
@@ -18,22 +17,22 @@ none is the definition:
                 |log(ρ_1/ρ_2)| = 2 log(a − sqrt(a² − 1)) + 2a sqrt(a² − 1)
 
 For other Gaussians the median time solves KL_t(c‖o) = log(ρ_o/ρ_c), up to the skew of the
-log-odds. Memorization: the n_c points of class c are told apart below t_C (a random energy
-model of them alone), so that a minority speciates later but collapses earlier on the way back.
+log-odds. Memorization: the n_c points of class c are distinguished below t_C (a random energy
+model of them alone). So on the way back a minority speciates later but collapses earlier.
 (Balanced classes: Biroli, Bonnaire, de Bortoli & Mézard, arXiv 2402.18491.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import expit
 
+from diffusion._results import Result
 from diffusion.theory import _checks
 from diffusion.theory._checks import Array, class_weights
 
@@ -43,27 +42,28 @@ _THRESHOLD = 0.75
 _REACH = 60.0  # times searched, and logarithms of D
 
 
-@dataclass(frozen=True)
-class SpeciationTimes:
-    """Ornstein–Uhlenbeck times by definition; NaN where one does not exist, 0 where the class
-    has not appeared even in clean data."""
+@dataclass(frozen=True, repr=False)
+class SpeciationTimes(Result):
+    """Ornstein–Uhlenbeck times, one per definition at the head of the module.
+
+    A time is NaN where it does not exist, 0 where even in clean data the class has not appeared.
+    """
 
     median: float
     threshold: float
     halfway: float
     bimodal: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
-
 
 def own_class_probability(weight: ArrayLike, divergence: ArrayLike) -> Array:
-    """φ_c = E sigmoid(log(ρ_c/(1 − ρ_c)) + D + sqrt(2D) z): a U-turn returns to its class.
+    """Probability φ_c that a U-turn returns to its class.
+
+    φ_c = E sigmoid(log(ρ_c/(1 − ρ_c)) + D + sqrt(2D) z).
 
     Parameters
     ----------
-    weight : ρ_c, in (0, 1). divergence : D, not negative. They broadcast.
+    weight : ρ_c, in (0, 1).
+    divergence : D, not negative. They broadcast.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def own_class_probability(weight: ArrayLike, divergence: ArrayLike) -> Array:
     >>> own_class_probability([0.5, 0.1], [1.7017, 4.5538]).round(4)
     array([0.75, 0.75])
     """
-    rho, D = _weight(weight), _not_negative("divergence", divergence)
+    rho, D = _weight(weight), _checks.not_negative("divergence", divergence)
     odds = np.log(rho / (1 - rho))
     return expit((odds + D)[..., None] + np.sqrt(2 * D)[..., None] * _Z) @ _MASS
 
@@ -88,7 +88,9 @@ def class_divergence(distance2: ArrayLike, variance: ArrayLike, time: ArrayLike)
 
     Parameters
     ----------
-    distance2 : |μ_c − μ_o|², not negative. variance : s², positive. time : not negative.
+    distance2 : |μ_c − μ_o|², not negative.
+    variance : s², positive.
+    time : not negative.
 
     Raises
     ------
@@ -99,7 +101,7 @@ def class_divergence(distance2: ArrayLike, variance: ArrayLike, time: ArrayLike)
     >>> float(class_divergence(400.0, 1.0, np.log(10.0)).round(9))
     2.0
     """
-    gap, t = _not_negative("distance2", distance2), _not_negative("time", time)
+    gap, t = _checks.not_negative("distance2", distance2), _checks.not_negative("time", time)
     fading = np.exp(-2 * t)
     return fading * gap / (2 * (1 + (_checks.positive("variance", variance) - 1) * fading))
 
@@ -109,13 +111,13 @@ def minority_speciation_time(weight: ArrayLike, distance2: ArrayLike, variance: 
 
     Parameters
     ----------
-    weight : ρ_c, in (0, ½): a majority has no such time, its posterior is above ½ all along.
+    weight : ρ_c, in (0, ½); for a majority the posterior is always above ½, without a time.
     distance2 : |μ_c − μ_o|² between the centres, positive.
     variance : s² of both classes in every direction, positive. All broadcast.
 
     Returns
     -------
-    Ornstein–Uhlenbeck times; 0 where half of the clean points are still taken for the others.
+    Ornstein–Uhlenbeck times; 0 where half of the clean points still have log-odds below 0.
 
     Raises
     ------
@@ -134,15 +136,16 @@ def minority_speciation_time(weight: ArrayLike, distance2: ArrayLike, variance: 
 
 
 def speciation_times(weight: float, distance2: float, variance: float) -> SpeciationTimes:
-    """When a class of two appears, by every definition.
+    """Times at which one of two classes appears, by every definition.
 
     Parameters
     ----------
-    weight : ρ_c, in (0, 1). distance2, variance : as for `minority_speciation_time`.
+    weight : ρ_c, in (0, 1).
+    distance2, variance : as for `minority_speciation_time`.
 
     Returns
     -------
-    SpeciationTimes; the median is NaN unless ρ_c < ½, the threshold is unless ρ_c < ¾.
+    SpeciationTimes; the median is NaN unless ρ_c < ½, the threshold unless ρ_c < ¾.
 
     Raises
     ------
@@ -163,9 +166,15 @@ def speciation_times(weight: float, distance2: float, variance: float) -> Specia
 
 
 def needed_divergences(weight: float) -> dict[str, float]:
-    """D at which a class of this weight in (0, 1) appears, by definition; NaN: it has none.
+    """D at which a class appears, for each definition; NaN where it has no such time.
 
-    Raises ValueError for a weight outside (0, 1).
+    Parameters
+    ----------
+    weight : ρ_c, in (0, 1).
+
+    Raises
+    ------
+    ValueError : a weight outside (0, 1).
 
     Examples
     --------
@@ -204,7 +213,9 @@ def gaussian_divergence(
     ----------
     time : Ornstein–Uhlenbeck times, not negative.
     distance2 : |μ_c − μ_o|², not negative.
-    variance, other : s² of the class and of the other, positive. dimension : d, at least 1.
+    variance : s² of the class, positive.
+    other : s² of the other class, positive.
+    dimension : d, at least 1.
 
     Raises
     ------
@@ -215,7 +226,7 @@ def gaussian_divergence(
     >>> float(gaussian_divergence(0.0, 4.0, 1.0, 2.0, 2).round(4))  # log 2 − ½ + 1
     1.1931
     """
-    t, gap = _not_negative("time", time), _not_negative("distance2", distance2)
+    t, gap = _checks.not_negative("time", time), _checks.not_negative("distance2", distance2)
     d = _checks.positive("dimension", dimension)
     fading = np.exp(-2 * t)
     own, others = (
@@ -238,12 +249,13 @@ def divergence_speciation_time(
 
     Parameters
     ----------
-    weight, other_weight : ρ_c < ρ_o, positive, of sum at most 1.
+    weight : ρ_c, positive and below ρ_o.
+    other_weight : ρ_o; ρ_c + ρ_o is at most 1.
     distance2, variance, other, dimension : as for `gaussian_divergence`.
 
     Returns
     -------
-    An Ornstein–Uhlenbeck time; 0 where clean data is not told apart.
+    An Ornstein–Uhlenbeck time; 0 where even clean data is not distinguished.
 
     Raises
     ------
@@ -273,17 +285,19 @@ def divergence_speciation_time(
 def median_speciation_times(weights: ArrayLike, means: ArrayLike, variances: ArrayLike) -> Array:
     """Median time of each of K isotropic classes: when it stands out from every larger one.
 
-    The last larger class to be told from counts, the least of `divergence_speciation_time`;
-    that several of them together outweigh it too is neglected, so that it is an upper bound.
+    It is the least `divergence_speciation_time` from a larger class. Several larger classes
+    together also outweigh it; this is neglected, so that the time is an upper bound.
 
     Parameters
     ----------
-    weights : (K,) positive, of sum 1. means : (K, d). variances : (K,) s², positive.
+    weights : (K,) positive, of sum 1.
+    means : (K, d).
+    variances : (K,) s², positive.
 
     Returns
     -------
-    (K,) Ornstein–Uhlenbeck times; NaN for a class that no other outweighs, 0 where clean data
-    is not told apart.
+    (K,) Ornstein–Uhlenbeck times; NaN for a class that no other outweighs, 0 where even
+    clean data is not distinguished.
 
     Raises
     ------
@@ -319,11 +333,14 @@ def median_speciation_times(weights: ArrayLike, means: ArrayLike, variances: Arr
 def class_collapse_time(points: ArrayLike, variance: ArrayLike, dimension: int) -> Array:
     """t_C = ½ log(1 + s²/(n_c^{2/d} − 1)): below it the n_c points of a class are memorized.
 
-    That of `collapse_sigma` with the class alone: it holds once the class is told apart.
+    It is the collapse of `collapse_sigma` for the class alone: it holds once the class has
+    appeared.
 
     Parameters
     ----------
-    points : n_c, above 1. variance : s², positive. They broadcast. dimension : d, at least 1.
+    points : n_c, above 1.
+    variance : s², positive. They broadcast.
+    dimension : d, at least 1.
 
     Raises
     ------
@@ -340,12 +357,13 @@ def class_collapse_time(points: ArrayLike, variance: ArrayLike, dimension: int) 
 
 
 def class_collapse_points(variance: ArrayLike, sigma: ArrayLike, dimension: int) -> Array:
-    """(1 + s²/σ²)^{d/2}: as many points of a class are told apart at noise level σ.
+    """Number of points of a class that noise level σ still distinguishes, (1 + s²/σ²)^{d/2}.
 
     Parameters
     ----------
-    variance : s², positive. sigma : noise level, positive. They broadcast. dimension : d, at
-        least 1.
+    variance : s², positive.
+    sigma : noise level, positive. They broadcast.
+    dimension : d, at least 1.
 
     Raises
     ------
@@ -378,10 +396,3 @@ def _weight(weight: ArrayLike) -> Array:
     if not ((rho > 0) & (rho < 1)).all():
         raise ValueError(f"weight must lie in (0, 1), got {weight!r}")
     return rho
-
-
-def _not_negative(name: str, value: ArrayLike) -> Array:
-    array = np.asarray(value, dtype=np.float64)
-    if not (np.isfinite(array) & (array >= 0)).all():
-        raise ValueError(f"{name} must not be negative, got {np.min(array):g}")
-    return array

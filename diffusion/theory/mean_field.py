@@ -15,16 +15,16 @@ the SDE)
     da/dx = κ{−(1 + w)(a − 1) + w[p₁(a − 1) + (1 − p₁) a v/(v + s²)]}
     dlog V/dx = −2κ{1 + w − w[p₁ + (1 − p₁) v/(v + s²)]} + λv/V
 
-Once the own class dominates, guidance is inert; before, it is that of infinitely many classes
-(`guided_moments`). Guidance moves this transition to earlier noise, σ*² ~ s²(1 + 2w)/2α for
-α → 0, where all distortions vanish. Valid while the others, where they dominate, are not
-frozen. (Model and question: arXiv 2602.00716; see `diffusion.theory.guidance`.)
+Once the own class dominates, guidance has no effect; before, it acts as with infinitely many
+classes (`guided_moments`). Guidance moves this transition to larger noise, σ*² ~ s²(1 + 2w)/2α
+for α → 0, where all distortions vanish. The theory is valid unless the others are frozen while
+they dominate. (Model and question: arXiv 2602.00716; see `diffusion.theory.guidance`.)
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -32,6 +32,8 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 from scipy.special import expit
 
+from diffusion._checks import choice
+from diffusion._results import Result
 from diffusion.guidance.schedules import GuidanceSchedule, Weight, as_schedule, weight_at
 from diffusion.theory import _checks
 from diffusion.theory.guidance import METHODS, guided_moments
@@ -41,21 +43,15 @@ _START = 1e8  # σ² of the start, in units of s² and of the time of condensati
 _TOLERANCE = 1e-8
 
 
-@dataclass(frozen=True)
-class MeanField:
-    """overlap, ratio : a and R at the data. dominance : p₁ there. condensation : noise
-    variance at which the own class first took over, 0 if it never did. frozen : whether the
-    others stood out of their average while they dominated, where this theory does not hold."""
+@dataclass(frozen=True, repr=False)
+class MeanField(Result):
+    """The end of a guided path, and what happened on the way."""
 
-    overlap: float
-    ratio: float
-    dominance: float
-    condensation: float
-    frozen: bool
-
-    def to_dict(self) -> dict[str, float | bool]:
-        """The fields by name."""
-        return asdict(self)
+    overlap: float  # a at the data
+    ratio: float  # R at the data
+    dominance: float  # p₁ at the data
+    condensation: float  # noise variance at which the own class first took over; 0: never
+    frozen: bool  # whether others froze while they dominated: then this theory does not hold
 
 
 def guided_mean_field(
@@ -75,17 +71,17 @@ def guided_mean_field(
         still makes the own class stand out, later.
     w : extra weight, a number or a schedule w(σ).
     ratio : r, variance of a class over that of the whole, in (0, 1).
-    method : "flow" or "sde"; their results differ and are not to be compared.
+    method : "flow" or "sde"; do not compare their results, which differ.
     dimension : d of a finite-size prediction; None: the limit.
     between : s², positive, the unit of σ²; for schedules alone.
-    annealed : never let the others freeze, as in `guidance.planted_classes`, for which this
-        then is the theory. They differ where the others come back after the own class took
-        over, along the flow at large w (w = 7, α from 0.5 to 0.7 at r = 0.2): real classes,
-        being frozen, do not.
+    annealed : never let the others freeze; this is the theory of `guidance.planted_classes`.
+        It differs where the others come back after the own class took over, along the flow at
+        large w (w = 7, α from 0.5 to 0.7 at r = 0.2). Real classes are frozen there and do not
+        come back.
 
     Returns
     -------
-    a, R. See `mean_field_path` for whether theory holds along the way.
+    a, R. `mean_field_path` says whether the theory holds along the way.
 
     Raises
     ------
@@ -110,7 +106,7 @@ def mean_field_path(
     between: float = 1.0,
     annealed: bool = False,
 ) -> MeanField:
-    """`guided_mean_field` with what happened along the way; arguments and errors as there.
+    """`guided_mean_field` with what happened on the way; the same arguments and errors.
 
     Examples
     --------
@@ -119,7 +115,7 @@ def mean_field_path(
     (5.31, False)
     """
     model = _model(alpha, ratio, between, annealed)
-    _checks.choice("method", method, METHODS)
+    choice("method", method, METHODS)
     d = _LIMIT if dimension is None else float(_checks.positive("dimension", dimension))
     schedule, sde = as_schedule(w), float(method == "sde")
     kappa = (1 + sde) / 2
@@ -154,12 +150,14 @@ def guided_condensation(
 ) -> float:
     """Noise variance t* at which the own class takes over under guidance of constant w.
 
-    The first zero of f_own − f_oth on the way of infinitely many classes; t_C of
-    `class_condensation` at w = 0, about s²(1 + 2w)/2α for α → 0.
+    It is the first zero of f_own − f_oth on the path of infinitely many classes: at w = 0 t_C
+    of `class_condensation`, for α → 0 about s²(1 + 2w)/2α.
 
     Parameters
     ----------
-    alpha, ratio, method, between : as for `guided_mean_field`. w : a number, at least 0.
+    alpha : log K/d, positive.
+    w : a number, at least 0.
+    ratio, method, between : as for `guided_mean_field`.
 
     Returns
     -------
@@ -175,7 +173,7 @@ def guided_condensation(
     5.315
     """
     model = _model(alpha, ratio, between)
-    _checks.choice("method", method, METHODS)
+    choice("method", method, METHODS)
     if not 0 <= w < math.inf:
         raise ValueError(f"w must be a number from 0, got {w}")
 
@@ -201,8 +199,10 @@ def guided_power_law(
 
     Parameters
     ----------
-    ratio : r, in (0, 1). omega : ω d^{k/2} in units of s² = 1, not negative.
-    exponent : k, not negative. method : "flow" or "sde".
+    ratio : r, in (0, 1).
+    omega : ω d^{k/2} in units of s² = 1, not negative.
+    exponent : k, not negative.
+    method : "flow" or "sde".
 
     Raises
     ------
@@ -215,7 +215,7 @@ def guided_power_law(
     (1.166, 0.359)
     """
     model = _model(1.0, ratio, 1.0)
-    _checks.choice("method", method, METHODS)
+    choice("method", method, METHODS)
     for name, value in (("omega", omega), ("exponent", exponent)):
         if not 0 <= value < math.inf:
             raise ValueError(f"{name} must be a number from 0, got {value}")
@@ -278,7 +278,7 @@ def _model(alpha: float, ratio: float, between: float, annealed: bool = False) -
 
 
 def _stretches(schedule: GuidanceSchedule, within: float, first: float) -> list[float]:
-    """Ends of what can be integrated at once, in −log v: w may jump between them."""
+    """Ends of the stretches to integrate, in −log v: w may jump between them."""
     last = -math.log(within)
     jumps = (-math.log(within + sigma**2) for sigma in getattr(schedule, "breaks", ()))
     low = -math.log(first)
@@ -286,7 +286,7 @@ def _stretches(schedule: GuidanceSchedule, within: float, first: float) -> list[
 
 
 def _summary(model: _Classes, path: np.ndarray, d: float) -> MeanField:
-    """What a path (x, a, log V/v) amounts to."""
+    """The result of a path (x, a, log V/v)."""
     x, a, log_ratio = path
     v = np.exp(-x)
     V = np.exp(log_ratio) * v

@@ -77,12 +77,13 @@ def clone_probability(distance: ArrayLike, variance: ArrayLike, time: ArrayLike)
     0.7752
     """
     t = _checks.positive("time", time)
-    for name, value in (("distance", distance), ("variance", variance)):
-        if not (np.isfinite(value) & (np.asarray(value) >= 0)).all():
-            raise ValueError(f"{name} must not be negative, got {np.min(value):g}")
+    gap, s2 = (
+        _checks.not_negative(name, value)
+        for name, value in (("distance", distance), ("variance", variance))
+    )
     fading = np.exp(-2 * t)
-    total = -np.expm1(-2 * t) + np.asarray(variance) * fading
-    ratio = np.asarray(distance) ** 2 * fading / total  # a²/G, all that matters
+    total = -np.expm1(-2 * t) + s2 * fading
+    ratio = gap**2 * fading / total  # a²/G, all that matters
     g = np.linspace(-9, 9, 1801)
     density = np.exp(-(g**2) / 2)
     plus = expit(2 * (ratio[..., None] + np.sqrt(ratio)[..., None] * g))

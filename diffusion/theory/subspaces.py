@@ -1,10 +1,10 @@
 r"""Which dimension is lost: spectral gaps, and signal over noise of each direction.
 
-Gaps. For data x₀ = F z the eigenvalues of σ²∇∇ log p_σ are −t/(t + λ), t = σ². Between the
-smallest eigenvalue a of a subspace of large variance and the largest b of one of small
-variance opens an intermediate gap t/(t + b) − t/(t + a), widest at t = sqrt(ab); below the
-smallest eigenvalue of all the final gap a/(t + a) (Achilli et al., arXiv 2410.08727; Ventura
-et al., arXiv 2410.05898). If F has entries of variance s², its eigenvalues fill the
+Gaps. For data x₀ = F z the eigenvalues of σ²∇∇ log p_σ are −t/(t + λ), t = σ². Let a be the
+smallest eigenvalue of a subspace of large variance, b the largest of one of small variance.
+Between them opens an intermediate gap t/(t + b) − t/(t + a), widest at t = sqrt(ab); below the
+smallest eigenvalue a of all opens the final gap a/(t + a) (Achilli et al., arXiv 2410.08727;
+Ventura et al., arXiv 2410.05898). If F has entries of variance s², its eigenvalues fill the
 Marchenko–Pastur interval s²(√d ± √m)².
 
 Noise between data sets. The score of P independent points fluctuates with the data set as if
@@ -30,12 +30,13 @@ from diffusion.theory._checks import Array
 def marchenko_pastur_edges(rows: int, columns: int, entry_variance: float) -> tuple[float, float]:
     """Smallest and largest non-zero eigenvalue of F Fᵀ, F of independent entries.
 
-    s²(√d − √m)² and s²(√d + √m)². Beside a subspace of m₁ columns of much larger variance
-    the second one only sees d − m₁ rows.
+    They are s²(√d − √m)² and s²(√d + √m)². For a second subspace beside one of m₁ columns of
+    much larger variance, put d − m₁ in the place of d.
 
     Parameters
     ----------
-    rows, columns : d and m of F, positive.
+    rows : d of F, positive.
+    columns : m of F, positive.
     entry_variance : s², positive; σ²/m for a subspace of variance σ² in the convention of
         `diffusion.manifold_factors`.
 
@@ -60,7 +61,8 @@ def final_gap(lowest: ArrayLike, sigma: ArrayLike) -> Array:
 
     Parameters
     ----------
-    lowest : a, positive. sigma : noise level, positive. They broadcast.
+    lowest : a, positive.
+    sigma : noise level, positive. They broadcast.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def intermediate_gap(lowest: ArrayLike, highest: ArrayLike, sigma: ArrayLike) ->
     Parameters
     ----------
     lowest : a, smallest variance of the subspace of large variance, positive.
-    highest : b, largest variance of the one of small variance, positive.
+    highest : b, largest variance of the subspace of small variance, positive.
     sigma : noise level, positive. They broadcast.
 
     Raises
@@ -115,11 +117,12 @@ def switch_sigma(large: ArrayLike, small: ArrayLike) -> Array:
     """Noise level below which the final gap is wider than the intermediate one.
 
     σ² = λ₁λ₂/(λ₁ − 2λ₂); infinite for λ₁ ≤ 2λ₂, where the final gap is always the wider.
-    The largest gap then counts both subspaces instead of the first alone.
+    Below it the largest gap counts both subspaces instead of the first alone.
 
     Parameters
     ----------
-    large, small : variances λ₁ > λ₂ of two isotropic subspaces, positive. They broadcast.
+    large : variance λ₁ of an isotropic subspace, positive.
+    small : variance λ₂ of another, positive, at most λ₁. They broadcast.
 
     Raises
     ------
@@ -141,17 +144,18 @@ def switch_sigma(large: ArrayLike, small: ArrayLike) -> Array:
 def effective_number(
     P: ArrayLike, variances: ArrayLike, sigma: ArrayLike, x: ArrayLike | None = None
 ) -> Array:
-    """Rényi-2 effective number N₂ of points that the posterior at x rests on.
+    """Effective number N₂ (Rényi-2) of points on which the posterior at x rests.
 
     Parameters
     ----------
-    P : number of data points above 1. variances : (m,), not negative.
+    P : number of data points above 1.
+    variances : (m,), not negative.
     sigma : noise level, positive. P and sigma broadcast.
     x : query, (m,) or a number; None: a typical one, x_k² = λ_k + σ².
 
     Returns
     -------
-    Shaped like P and sigma together; below 1 the estimate says no more than "collapsed".
+    Shaped like P and sigma together; a value below 1 only means "collapsed".
 
     Raises
     ------
@@ -208,7 +212,8 @@ def critical_size_jacobian(
 
     Parameters
     ----------
-    variances : (m,), not negative. sigma : noise level, positive, a number or an array.
+    variances : (m,), not negative.
+    sigma : noise level, positive, a number or an array.
     x : query, (m,) or a number; None: a typical one, x_k² = λ_k + σ².
 
     Raises
@@ -231,7 +236,7 @@ def critical_size_score(
 ) -> Array:
     """P* at which the signal over noise of the score is 1, as `critical_size_jacobian`.
 
-    Infinite where x_k = 0, for want of a signal.
+    It is infinite where x_k = 0: there is no signal.
 
     Examples
     --------

@@ -18,7 +18,7 @@ from bridges.estimates import estimate, mean_and_sem
 from bridges.study.report import Findings
 from bridges.study.tables import of_samples, table, uncertain
 from diffusion.class_times import MEASURES
-from diffusion.theory import FeatureSpectrum, inversion_fraction, spectrum_of
+from diffusion.theory import FeatureSpectrum, feature_spectrum, inversion_fraction
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -48,7 +48,7 @@ def spectrum_edges(point: Point, bins: int) -> ndarray:
 def spectrum_at(point: Point) -> FeatureSpectrum:
     """Theory of the features' covariance at a point of the study."""
     rho = point["fraction"]
-    return spectrum_of(
+    return feature_spectrum(
         point["features"],
         point["points"],
         [rho, 1 - rho],

@@ -10,7 +10,7 @@ from clock import row, timed
 
 from diffusion import GaussianMixtureDenoiser, RandomFeatureScore
 from diffusion.class_times import time_grid
-from diffusion.theory import spectrum_of
+from diffusion.theory import feature_spectrum
 
 _STEPS = 20  # of gradient descent, timed
 
@@ -65,7 +65,7 @@ def density() -> None:
     spectra = np.random.default_rng(0).uniform(0.1, 2, (3, 100))
 
     def three(variances: object) -> object:
-        return spectrum_of(16, 4, [0.5, 0.3, 0.2], variances, 0.01).density(x)
+        return feature_spectrum(16, 4, [0.5, 0.3, 0.2], variances, 0.01).density(x)
 
     for what, variances in (("isotropic", [1.6, 0.4, 0.8]), ("100 eigenvalues each", spectra)):
         (seconds,) = timed(lambda v=variances: three(v), repeats=3)

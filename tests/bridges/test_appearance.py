@@ -73,7 +73,7 @@ def test_the_median_time_of_a_minority():
         (lambda m: class_appearance(m, 1.0, draws=0), "count must be a whole number"),
         (lambda m: class_uturns(m, 0.0), "start must be a time above stop"),
         (lambda m: class_uturns(m, 1.0, steps=0), "steps must be a whole number"),
-        (lambda m: median_appearance(m, 2), "label must be a class 0 to 1, or one a row, got 2"),
+        (lambda m: median_appearance(m, 2), "label must be a class 0 to 1, or one per row, got 2"),
     ],
 )
 def test_bad_arguments_are_refused(call, message):

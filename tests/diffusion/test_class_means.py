@@ -1,14 +1,10 @@
-"""Mixtures of one covariance, and a class a row, against the general mixture."""
+"""Mixtures of one covariance, and one class per row, against the general mixture."""
 
 import pytest
 import torch
+from gaussian import randn
 
 from diffusion import GaussianMixtureDenoiser
-
-
-def randn(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
 
 D, K = 4, 6
 MEANS, X = 2 * randn(K, D), 3 * randn(50, D, seed=1)
@@ -72,9 +68,9 @@ def test_each_row_has_its_own_class(name):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m: m.condition(K), "label must be a class 0 to 5, or one a row, got 6"),
+        (lambda m: m.condition(K), "label must be a class 0 to 5, or one per row, got 6"),
         (lambda m: m.condition(-1), "label must be a class 0 to 5"),
-        (lambda m: m.condition(1.5), "label must be a class 0 to 5, or one a row, got 1.5"),
+        (lambda m: m.condition(1.5), "label must be a class 0 to 5, or one per row, got 1.5"),
         (lambda m: m.condition(torch.tensor([0, 6])), r"got torch.int64, \(2,\)"),
         (lambda m: m.condition(torch.tensor([0.0])), "got torch.float32"),
         (lambda m: m.condition(torch.tensor([0, 1]))(X, 1.0), "a row for each of the 2 labels"),

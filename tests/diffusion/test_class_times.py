@@ -116,7 +116,7 @@ def test_the_class_of_higher_variance_comes_first_in_every_measure(t, variances,
 
 
 def spectral(d, psi_p, psi_n, variances, seeds):
-    """Spectral times at t = 0.01, (seeds, 2), and the mean eigenvalue they are of, (seeds,)."""
+    """Spectral times at t = 0.01, (seeds, 2), and their mean eigenvalue, (seeds,)."""
     times, bulk = [], []
     for seed in range(seeds):
         flow = RandomFeatureScore(psi_p * d, d, time=0.01, seed=seed)

@@ -7,13 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gaussian import randn
 
 from diffusion import EmpiricalDenoiser
-
-
-def gaussian(rows, d, seed, dtype=torch.float64):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(rows, d, dtype=dtype, generator=generator)
 
 
 def log_weights(data, x, sigma):
@@ -23,7 +19,7 @@ def log_weights(data, x, sigma):
 
 @pytest.mark.parametrize("sigma", [0.05, 0.7, 4.0])
 def test_against_explicit_distances(sigma):
-    data, x = 3 + gaussian(40, 6, 0), 3 + gaussian(11, 6, 1)
+    data, x = 3 + randn(40, 6), 3 + randn(11, 6, seed=1)
     denoiser = EmpiricalDenoiser(data)
     logits = log_weights(data, x, sigma)
     weights = torch.softmax(logits, 1)
@@ -39,7 +35,7 @@ def test_against_explicit_distances(sigma):
 
 
 def test_score_and_jacobian_are_derivatives():
-    data, x = gaussian(30, 4, 0), gaussian(5, 4, 1).requires_grad_()
+    data, x = randn(30, 4), randn(5, 4, seed=1).requires_grad_()
     denoiser = EmpiricalDenoiser(data)
     (score,) = torch.autograd.grad(denoiser.log_density(x, 0.6).sum(), x)
     assert (denoiser.score(x.detach(), 0.6) - score).abs().max() < 1e-11
@@ -55,7 +51,7 @@ def test_log_density_is_normalised():
 
 
 def test_one_noise_level_a_row():
-    denoiser, x = EmpiricalDenoiser(gaussian(20, 3, 0)), gaussian(4, 3, 1)
+    denoiser, x = EmpiricalDenoiser(randn(20, 3)), randn(4, 3, seed=1)
     sigma = torch.tensor([0.1, 0.5, 1.0, 3.0])
     for method in (denoiser, denoiser.log_density, denoiser.weights, denoiser.jacobian):
         rows = torch.cat([method(x[k : k + 1], float(sigma[k])) for k in range(4)])
@@ -63,7 +59,7 @@ def test_one_noise_level_a_row():
 
 
 def test_blocks_do_not_change_the_result(monkeypatch):
-    data, x = gaussian(300, 5, 0), gaussian(9, 5, 1)
+    data, x = randn(300, 5), randn(9, 5, seed=1)
     denoiser = EmpiricalDenoiser(data)
     fused, density = denoiser(x, 0.5), denoiser.log_density(x, 0.5)
     monkeypatch.setattr("diffusion._attention._ROWS", 4)
@@ -78,7 +74,7 @@ def test_blocks_do_not_change_the_result(monkeypatch):
 @pytest.mark.parametrize("sigma", [1e-3, 1e-2, 0.3, 2.0])
 def test_single_precision_stays_accurate(sigma):
     """Logits of size |ξ|²/σ² would lose all their digits at the smallest of these."""
-    data, x = 5 * gaussian(200, 50, 0), 5 * gaussian(20, 50, 1)
+    data, x = 5 * randn(200, 50), 5 * randn(20, 50, seed=1)
     x = data[:20] + sigma * x / 5
     exact = EmpiricalDenoiser(data)
     single = EmpiricalDenoiser(data.float())
@@ -89,8 +85,8 @@ def test_single_precision_stays_accurate(sigma):
 
 
 def test_extreme_noise_levels_stay_finite():
-    denoiser = EmpiricalDenoiser(gaussian(50, 8, 0))
-    x = 1e3 * gaussian(5, 8, 1)
+    denoiser = EmpiricalDenoiser(randn(50, 8))
+    x = 1e3 * randn(5, 8, seed=1)
     for sigma in (1e-8, 1e-3, 1e8):
         for method in (denoiser, denoiser.score, denoiser.log_density, denoiser.jacobian):
             assert torch.isfinite(method(x, sigma)).all()
@@ -100,8 +96,8 @@ def test_extreme_noise_levels_stay_finite():
 
 
 def test_posterior_draws_have_the_posterior_law():
-    data = gaussian(30, 2, 0)
-    denoiser, x = EmpiricalDenoiser(data), gaussian(2, 2, 1)
+    data = randn(30, 2)
+    denoiser, x = EmpiricalDenoiser(data), randn(2, 2, seed=1)
     draws = denoiser.posterior_sample(x.repeat_interleave(40000, 0), 0.7, seed=0)
     for k in range(2):
         drawn = (draws[k * 40000 : (k + 1) * 40000, None] == data).all(2).double().mean(0)

@@ -5,14 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from gaussian import randn
 from scipy.linalg import sqrtm
 
 from diffusion import GaussianMixtureDenoiser
 from diffusion.guidance import distortion, most_probable, random_classes, vendi_score
-
-
-def randn(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def distorted(d=12, classes=4, n=4000, a=1.3, V=0.1, seed=0):
@@ -43,7 +40,7 @@ def test_known_moments_are_found():
 
 
 def test_without_distortion_nothing_is_found():
-    """Squared means are rid of their noise, so that few samples do not look distorted."""
+    """Squared means are corrected for their noise, so that few samples do not look distorted."""
     a, ratio, J = [], [], []
     mixture = random_classes(4, 6, seed=0)
     labels = torch.arange(4).repeat_interleave(10)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from gaussian import randn
 from torch.autograd.functional import hessian, jacobian
 
 from diffusion import (
@@ -17,10 +18,6 @@ from diffusion import (
 
 D = 6
 SIGMAS = (1.0, 0.1**0.5, 0.1)  # σ² = 1, 0.1, 0.01
-
-
-def randn(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 def covariances(classes=3, d=D):
@@ -251,7 +248,7 @@ def test_gaussian_factors_have_the_marchenko_pastur_scale():
         (lambda: LinearManifoldDenoiser(MEANS[0]), "F must have shape"),
         (lambda: LinearManifoldDenoiser(MEANS)(MEANS, 1.0), r"x must have shape \(rows, 3\)"),
         (lambda: manifold_factors(3, [2, 2], [1.0, 1.0]), "subspaces must fit into 3 dimensions"),
-        (lambda: manifold_factors(9, [2, 2], [1.0]), "variances must be one a subspace"),
+        (lambda: manifold_factors(9, [2, 2], [1.0]), "variances must be one per subspace"),
         (lambda: manifold_factors(9, [2], [0.0]), "variances must be positive"),
         (lambda: manifold_factors(9, [2], [1.0], kind="flat"), "kind must be one of"),
         (

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from gaussian import randn
 
 from diffusion import OU, VE, GaussianMixtureDenoiser, GuidedDenoiser, noise_levels, sample
 from diffusion._checks import generator_from
@@ -25,10 +26,6 @@ from diffusion.guidance import (
 from diffusion.theory import guided_moments, guided_power_law
 
 R, WITHIN = 0.2, 0.25
-
-
-def randn(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 MIXTURE = GaussianMixtureDenoiser(randn(5, 3), 0.4)

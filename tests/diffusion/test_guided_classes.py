@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from gaussian import randn
 
 from diffusion import GaussianMixtureDenoiser
 from diffusion.guidance import (
@@ -19,10 +20,6 @@ from diffusion.guidance import (
 from diffusion.theory import guided_mean_field
 
 METHODS = {"flow": "heun", "sde": "stochastic-heun"}
-
-
-def randn(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def measured(build, w, method, draws, classes=8, paths=60, steps=200):

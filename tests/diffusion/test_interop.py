@@ -1,4 +1,4 @@
-"""Models of other libraries: exact ones in their parametrisations, and tiny ones of their own."""
+"""Models of other libraries: exact ones in their parametrisations."""
 
 import ast
 import math
@@ -6,16 +6,27 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
+from foreign import (
+    DATA,
+    LEVELS,
+    MIXTURE,
+    SHAPE,
+    D,
+    Posterior,
+    each_kind,
+    each_library,
+    schedule_of,
+    straight,
+    wrapped,
+)
+from gaussian import randn
 
 from diffusion import (
     VE,
     AzulaDenoiser,
     DiffusersDenoiser,
-    EmpiricalDenoiser,
-    GaussianMixtureDenoiser,
     ImageDenoiser,
     jacobian_spectrum,
     manifold_dimension,
@@ -24,115 +35,11 @@ from diffusion import (
     uturn,
 )
 
-SHAPE = (2, 3, 4)
-D = math.prod(SHAPE)
-PREDICTIONS = ("epsilon", "v_prediction", "sample")
-LEVELS = (0.02, 0.3, 1.0, 7.0, 100.0)
-
-
-def normal(rows, seed, d=D):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(rows, d, dtype=torch.float64, generator=generator)
-
-
-MIXTURE = GaussianMixtureDenoiser(normal(3, 0), 0.3, [0.2, 0.3, 0.5])
-DATA = EmpiricalDenoiser(normal(5, 1))
-
-
-def schedule_of(kind, prediction):
-    """ᾱ falling from 0.9999 to about 4e-5, by hand or as diffusers makes it."""
-    if kind == "by hand":
-        signal = np.exp(-(np.linspace(1e-2, math.sqrt(10.05), 1000) ** 2))
-        config = SimpleNamespace(prediction_type=prediction)
-        return SimpleNamespace(alphas_cumprod=torch.from_numpy(signal), config=config)
-    schedulers = pytest.importorskip("diffusers.schedulers")
-    return getattr(schedulers, kind)(prediction_type=prediction)
-
-
-class Network(torch.nn.Module):
-    """What a perfectly trained network of this prediction type would say."""
-
-    def __init__(self, denoiser, scheduler):
-        super().__init__()
-        self.denoiser, self.prediction = denoiser, scheduler.config.prediction_type
-        signal = scheduler.alphas_cumprod.double().numpy()
-        self.log_level = np.log((1 - signal) / signal) / 2
-
-    def forward(self, images, timestep):
-        clock = np.arange(len(self.log_level))
-        level = np.exp(np.interp(timestep.numpy(), clock, self.log_level))
-        level = torch.from_numpy(level)[:, None]
-        alpha = 1 / (1 + level**2).sqrt()
-        x_t = images.flatten(1)
-        clean = self.denoiser(x_t / alpha, level.squeeze(1))
-        noise = (x_t - alpha * clean) / (alpha * level)
-        velocity = alpha * noise - alpha * level * clean
-        found = {"epsilon": noise, "v_prediction": velocity, "sample": clean}[self.prediction]
-        return SimpleNamespace(sample=found.reshape(images.shape))
-
-
-class Posterior(torch.nn.Module):
-    """An exact denoiser in the form that azula's have."""
-
-    def __init__(self, denoiser, schedule):
-        super().__init__()
-        self.denoiser, self.schedule = denoiser, schedule
-
-    def forward(self, x_t, t):
-        alpha, sigma = (each.reshape(-1) for each in self.schedule(t))
-        mean = self.denoiser(x_t.flatten(1) / alpha[:, None], (sigma / alpha).expand(len(x_t)))
-        return SimpleNamespace(mean=mean.reshape(x_t.shape))
-
-
-def straight(t):
-    """A schedule by hand: σ/α from 0.001 to 1000."""
-    return 1e-3 * t + 1 - t, t + 1e-3 * (1 - t)
-
-
-def diffusers_denoiser(exact, kind="by hand", prediction="epsilon"):
-    scheduler = schedule_of(kind, prediction)
-    return DiffusersDenoiser(Network(exact, scheduler), scheduler, SHAPE)
-
-
-def azula_denoiser(exact, kind="by hand"):
-    if kind == "by hand":
-        return AzulaDenoiser(Posterior(exact, straight), SHAPE)
-    noise = pytest.importorskip("azula.noise")
-    return AzulaDenoiser(Posterior(exact, getattr(noise, kind)()), SHAPE)
-
-
-def image_denoiser(exact):
-    def call(images, sigma):
-        assert images.shape[1:] == SHAPE
-        assert sigma.shape == (len(images),)
-        return exact(images.flatten(1), sigma).reshape(images.shape)
-
-    return ImageDenoiser(call, SHAPE)
-
-
-KINDS = [
-    *(("diffusers", kind, p) for kind in ("by hand", "DDPMScheduler") for p in PREDICTIONS),
-    ("diffusers", "DDIMScheduler", "v_prediction"),
-    *(("azula", kind) for kind in ("by hand", "VESchedule", "VPSchedule", "CosineSchedule")),
-    ("azula", "RectifiedSchedule"),
-    ("image",),
-]
-MAKERS = {"diffusers": diffusers_denoiser, "azula": azula_denoiser, "image": image_denoiser}
-each_kind = pytest.mark.parametrize("kind", KINDS, ids="-".join)
-each_library = pytest.mark.parametrize(
-    "kind", [("diffusers", "by hand"), ("azula", "by hand"), ("image",)], ids=lambda kind: kind[0]
-)
-
-
-def wrapped(kind, exact):
-    library, *words = kind
-    return MAKERS[library](exact, *words)
-
 
 @each_kind
 def test_the_exact_posterior_mean_comes_back(kind):
     model = wrapped(kind, MIXTURE)
-    x = normal(len(LEVELS), 2) * 3
+    x = randn(len(LEVELS), D, seed=2) * 3
     found = [model(x, sigma) for sigma in LEVELS]
     expected = [MIXTURE(x, sigma) for sigma in LEVELS]
     # ε and v divide and multiply by σ: rounding grows with it
@@ -148,7 +55,7 @@ def test_the_exact_posterior_mean_comes_back(kind):
 @pytest.mark.parametrize("method", ["euler", "heun", "sde"])
 def test_sampling_is_that_of_the_exact_denoiser(kind, method):
     model = wrapped(kind, MIXTURE)
-    x = 5 * normal(20, 3)
+    x = 5 * randn(20, D, seed=3)
     ends = [sample(d, x, VE(), method, 15, start=5.0, stop=0.1, seed=4) for d in (model, MIXTURE)]
     torch.testing.assert_close(*ends, rtol=0, atol=1e-9)
 
@@ -172,7 +79,7 @@ class Sheet(torch.nn.Module):
 @each_library
 def test_geometry_is_that_of_the_data(kind):
     model = wrapped(kind, Sheet())
-    x = normal(4, 5)
+    x = randn(4, D, seed=5)
     s = Sheet.variances / (Sheet.variances + 0.1**2) - 1
     spectrum = jacobian_spectrum(model, x, 0.1)
     torch.testing.assert_close(spectrum, s.sort().values.expand(4, -1), rtol=0, atol=1e-7)
@@ -222,7 +129,7 @@ def test_dtype_follows_the_input_and_the_model_has_its_own(kind):
     else:
         model = ImageDenoiser(network, SHAPE)
     assert not network.training
-    x = normal(2, 6)
+    x = randn(2, D, seed=6)
     kept = x.clone()
     found = model(x, 0.5)
     assert found.dtype == torch.float64
@@ -327,181 +234,3 @@ def test_reading_a_model_without_diffusers_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "diffusers", None)
     with pytest.raises(ImportError, match=r"pip install 'hopfield-diffusion\[interop\]'"):
         DiffusersDenoiser.from_pretrained("anything")
-
-
-# -- the libraries' own tiny networks ---------------------------------------------------------
-
-
-def unet(channels=1, out=None, **settings):
-    diffusers = pytest.importorskip("diffusers")
-    try:
-        kind = diffusers.UNet2DModel
-    except RuntimeError as error:  # its own imports failed, as with a torchvision of another torch
-        pytest.skip(str(error).splitlines()[-1])
-    torch.manual_seed(0)
-    return kind(
-        sample_size=8,
-        in_channels=channels,
-        out_channels=out or channels,
-        layers_per_block=1,
-        block_out_channels=(8, 8),
-        norm_num_groups=4,
-        attention_head_dim=4,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
-        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
-        **settings,
-    )
-
-
-@pytest.mark.parametrize("prediction", PREDICTIONS)
-@pytest.mark.parametrize("beta", ["linear", "squaredcos_cap_v2"])
-def test_a_diffusers_unet_is_denoised_as_its_scheduler_does(prediction, beta):
-    network = unet().eval()
-    from diffusers import DDPMScheduler
-
-    scheduler = DDPMScheduler(prediction_type=prediction, beta_schedule=beta, clip_sample=False)
-    model = DiffusersDenoiser(network, scheduler)
-    assert (model.shape, model.dimension) == ((1, 8, 8), 64)
-    for t in (0, 10, 500, 990):
-        signal = float(scheduler.alphas_cumprod[t])
-        x_t = normal(3, t, 64).float()
-        with torch.no_grad():
-            output = network(x_t.reshape(-1, 1, 8, 8), t).sample
-        expected = scheduler.step(output, t, x_t.reshape(-1, 1, 8, 8)).pred_original_sample
-        found = model(x_t / signal**0.5, math.sqrt((1 - signal) / signal))
-        scale = max(1.0, float(expected.abs().max()))
-        torch.testing.assert_close(found, expected.flatten(1), rtol=0, atol=2e-5 * scale)
-
-
-def test_a_learned_variance_is_left_out():
-    network = unet(out=2).eval()
-    from diffusers import DDPMScheduler
-
-    model = DiffusersDenoiser(network, DDPMScheduler(variance_type="learned_range"))
-    x = normal(2, 0, 64).float()
-    alpha = 0.5**0.5
-    t = model._timestep(torch.tensor([1.0, 1.0], dtype=torch.float64)).float()
-    with torch.no_grad():
-        noise = network(alpha * x.reshape(-1, 1, 8, 8), t).sample[:, :1]
-    torch.testing.assert_close(model(x, 1.0), x - noise.flatten(1), rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
-def test_an_edm_scheduler_brings_its_preconditioning(prediction):
-    """Karras et al. 2022, table 1."""
-    network = unet().eval()
-    from diffusers import EDMEulerScheduler
-
-    scheduler = EDMEulerScheduler(prediction_type=prediction, sigma_data=0.5)
-    model = DiffusersDenoiser(network, scheduler)
-    assert model.noise_range == (0.002, 80.0)
-    x = normal(3, 0, 64).float()
-    sigma = torch.tensor([0.01, 1.0, 50.0])
-    s = sigma[:, None, None, None]
-    with torch.no_grad():
-        images = x.reshape(-1, 1, 8, 8)
-        output = network(images / (s**2 + 0.25).sqrt(), sigma.log() / 4).sample
-    out = s * 0.5 / (s**2 + 0.25).sqrt() * (1 if prediction == "epsilon" else -1)
-    expected = 0.25 / (s**2 + 0.25) * images + out * output
-    torch.testing.assert_close(model(x, sigma), expected.flatten(1), rtol=0, atol=1e-5)
-
-
-def test_classes_are_handed_on():
-    network = unet(num_class_embeds=4).eval()
-    from diffusers import DDIMScheduler
-
-    x = normal(3, 0, 64).float()
-    found = [
-        DiffusersDenoiser(network, DDIMScheduler(), class_labels=torch.tensor([k]))(x, 1.0)
-        for k in (1, 2)
-    ]
-    assert not torch.allclose(*found, atol=1e-4)
-
-
-def test_a_diffusers_unet_has_a_spectrum_and_is_a_sampler():
-    model = DiffusersDenoiser(unet(), schedule_of("DDPMScheduler", "epsilon"))
-    x = normal(2, 0, 64).float()
-    spectrum = jacobian_spectrum(model, x, 1.0)
-    y = x.double()[:1].clone()
-    h = 1e-2  # central differences in single precision
-    columns = [
-        (model((y + h * e).float(), 1.0) - model((y - h * e).float(), 1.0)).double() / (2 * h)
-        for e in torch.eye(64, dtype=torch.float64)
-    ]
-    jacobian = torch.cat(columns).T - torch.eye(64)
-    expected = torch.linalg.svdvals(jacobian)
-    found = spectrum[0].abs().sort(descending=True).values.double()
-    assert float((found - expected).abs().max()) < 5e-3
-    assert torch.isfinite(uturn(model, x, VE(), 1.0, steps=4, seed=0)).all()
-
-
-def test_a_pipeline_is_read_from_its_folder(tmp_path):
-    network = unet()
-    from diffusers import DDPMPipeline, DDPMScheduler
-
-    DDPMPipeline(network, DDPMScheduler()).save_pretrained(tmp_path / "tiny")
-    model = DiffusersDenoiser.from_pretrained(str(tmp_path / "tiny"))
-    x = normal(2, 0, 64).float()
-    assert torch.equal(model(x, 1.0), DiffusersDenoiser(network, DDPMScheduler())(x, 1.0))
-    with pytest.raises(ValueError, match="no diffusers pipeline could be read from"):
-        DiffusersDenoiser.from_pretrained(str(tmp_path))
-
-
-@pytest.mark.parametrize("schedule", ["VESchedule", "VPSchedule", "CosineSchedule"])
-def test_azula_networks_are_asked_at_their_own_times(schedule):
-    denoise, noise = pytest.importorskip("azula.denoise"), pytest.importorskip("azula.noise")
-
-    class Backbone(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            torch.manual_seed(0)
-            self.layer = torch.nn.Linear(D + 1, D)
-
-        def forward(self, x, t):
-            t = t.expand(len(x))[:, None]
-            return self.layer(torch.cat([x.flatten(1), t], 1)).reshape(x.shape)
-
-    network = denoise.KarrasDenoiser(Backbone(), getattr(noise, schedule)()).eval()
-    model = AzulaDenoiser(network, SHAPE)
-    for t in torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64):
-        alpha, sigma = network.schedule(t)
-        x = normal(3, 7).float()
-        with torch.no_grad():
-            expected = network((alpha * x).float().reshape(-1, *SHAPE), t).mean
-        found = model(x, float(sigma / alpha))
-        torch.testing.assert_close(found, expected.flatten(1).float(), rtol=1e-5, atol=1e-5)
-
-
-def test_azulas_own_gaussian_is_ours():
-    """Its closed form and ours are two programs."""
-    denoise, noise = pytest.importorskip("azula.denoise"), pytest.importorskip("azula.noise")
-    from azula.linalg.covariance import DiagonalCovariance
-
-    mean, variances = normal(1, 0)[0], normal(1, 1)[0].square() + 0.1
-    theirs = denoise.GaussianDenoiser(
-        mean.reshape(SHAPE), DiagonalCovariance(variances.reshape(SHAPE)), noise.VPSchedule()
-    )
-    ours = GaussianMixtureDenoiser(mean[None], variances[None])
-    model = AzulaDenoiser(theirs, SHAPE)
-    x = 3 * normal(6, 2)
-    for sigma in (0.02, 0.5, 20.0):
-        torch.testing.assert_close(model(x, sigma), ours(x, sigma), rtol=0, atol=1e-10)
-
-
-def test_k_diffusion_wrappers_are_called_as_they_are():
-    external = pytest.importorskip("k_diffusion.external")
-    x = normal(3, 0)
-    velocity = external.VDenoiser(lambda x_t, t: torch.sin(x_t) * t[:, None, None, None])
-    sigma = torch.tensor([0.3, 1.0, 4.0], dtype=torch.float64)
-    alpha, noise = 1 / (1 + sigma**2).sqrt(), sigma / (1 + sigma**2).sqrt()
-    x_t = alpha[:, None] * x
-    v = torch.sin(x_t) * (2 / math.pi * torch.atan(sigma))[:, None]
-    expected = alpha[:, None] * x_t - noise[:, None] * v
-    torch.testing.assert_close(ImageDenoiser(velocity, SHAPE)(x, sigma), expected)
-    signal = torch.exp(-(torch.linspace(1e-2, 3, 100, dtype=torch.float64) ** 2))
-    discrete = external.DiscreteEpsDDPMDenoiser(lambda x_t, t: x_t, signal, quantize=False)
-    model = ImageDenoiser(discrete, SHAPE)
-    ends = [math.sqrt((1 - s) / s) for s in (float(signal[0]), float(signal[-1]))]
-    assert model.noise_range == pytest.approx(ends)
-    expected = x * (1 - sigma / (1 + sigma**2).sqrt())[:, None]  # D = x − σε, ε = αx
-    torch.testing.assert_close(model(x, sigma), expected)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from gaussian import randn
 from sklearn.datasets import load_digits
 
 from diffusion import (
@@ -21,11 +22,6 @@ from diffusion import (
     sample,
     two_nn_dimension,
 )
-
-
-def randn(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
 
 ESTIMATORS = {
     "likelihood": likelihood_dimension,

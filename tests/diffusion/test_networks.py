@@ -32,7 +32,7 @@ DEVICES = [
 
 
 def shaken(network, seed=1):
-    """Weights away from their start, at which F = 0 whatever it is asked."""
+    """Weights away from their start, at which F = 0 for any input."""
     generator = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         noise = torch.randn(parameter.shape, generator=generator)
@@ -55,7 +55,7 @@ def test_an_untrained_network_is_the_exact_denoiser_of_a_gaussian(kind):
 
 
 def test_the_preconditioning_is_that_of_karras():
-    """D = μ + c_skip y + c_out F(c_in y, ¼ log σ/s), written out anew."""
+    """D = μ + c_skip y + c_out F(c_in y, ¼ log σ/s), written out again."""
     asked = []
 
     class Recorder(nn.Module):
@@ -132,7 +132,7 @@ def test_classes_are_told_apart_and_the_mixture_is_one_more(kind):
     for k, one in enumerate(answers):
         for other in answers[:k]:
             assert (one - other).abs().max() > 1e-3
-    labels = torch.tensor([0, 2, 1, 3])  # one a row; 3 is none
+    labels = torch.tensor([0, 2, 1, 3])  # one per row; 3 is none
     level = torch.tensor([math.log(0.5 / 0.8) / 4])
     total = math.hypot(0.5, 0.8)
     rows = 0.64 / total**2 * x + 0.4 / total * denoiser.network(x / total, level, labels)
@@ -178,7 +178,7 @@ def test_a_file_gives_the_same_denoiser_back(kind, tmp_path):
         (lambda: ResidualMLP(4, classes=-1), "classes must be a whole number"),
         (lambda: UNet((8,)), r"shape must be \(height, width\)"),
         (lambda: UNet((8, 8), channels=12), "channels must be a multiple of 8, got 12"),
-        (lambda: UNet((8, 8), levels=4), "levels must leave at least 2 pixels a side of 8×8"),
+        (lambda: UNet((8, 8), levels=4), "levels must leave at least 2 pixels per side of 8×8"),
         (lambda: NetworkDenoiser(NETWORKS["mlp"](), scale=0.0), "scale must be positive"),
         (lambda: NetworkDenoiser(NETWORKS["mlp"](), 1.0, torch.zeros(3)), r"mean must have shape"),
         (lambda: NetworkDenoiser(NETWORKS["mlp"](), levels=(2.0, 1.0)), "levels must increase"),

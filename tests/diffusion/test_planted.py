@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from gaussian import mean_sem
 from sklearn.datasets import load_digits
 
 from diffusion import (
@@ -29,11 +30,6 @@ def spectrum(sizes, variances):
 def gaussian_data(P, lam, seed):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(P, len(lam), generator=generator, dtype=torch.float64) * lam.sqrt()
-
-
-def mean_sem(values):
-    values = torch.as_tensor(values, dtype=torch.float64)
-    return float(values.mean()), float(values.std() / len(values) ** 0.5)
 
 
 def measured(lam, P, t, field="participation", sets=12, draws=200):

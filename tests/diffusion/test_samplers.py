@@ -4,6 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from gaussian import randn
 
 from diffusion import OU, VE, Cosine, EmpiricalDenoiser, noise_levels, noise_to, sample, uturn
 from diffusion._checks import generator_from
@@ -14,11 +15,6 @@ PAIR = EmpiricalDenoiser(torch.tensor([[-1.0], [1.0]], dtype=torch.float64))
 def gaussian_denoiser(x, sigma):
     """Exact for data N(0, 1): every step of a sampler is linear."""
     return x / (1 + sigma**2)
-
-
-def normal(rows, d, seed):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(rows, d, dtype=torch.float64, generator=generator)
 
 
 @pytest.mark.parametrize(("method", "order"), [("euler", 1), ("heun", 2)])
@@ -36,7 +32,7 @@ def test_order_of_convergence(method, order):
 
 def test_sde_has_the_exact_variance_in_the_limit():
     """Gaussian data: the recursion of the variance, and its limit 1 + σ²."""
-    x = 3.0 * normal(200000, 1, 0) * math.sqrt(1 + 1 / 9)
+    x = 3.0 * randn(200000, 1) * math.sqrt(1 + 1 / 9)
     variance, levels = x.var().item(), np.geomspace(3.0, 0.5, 21)
     for a, b in pairwise(levels):
         shrink = 1 / (1 + a**2) + (b / a) ** 2 * (1 - 1 / (1 + a**2))
@@ -49,7 +45,7 @@ def test_sde_has_the_exact_variance_in_the_limit():
 @pytest.mark.parametrize("method", ["euler", "heun", "sde", "stochastic-heun", "ancestral"])
 def test_levels_are_what_the_times_say(method):
     """Given levels replace start, stop and steps; the same ones give the same path."""
-    x = normal(20, 1, 0)
+    x = randn(20, 1)
     for schedule in (VE(), OU(), Cosine()):
         start, stop = float(schedule.time(2.0)), float(schedule.time(0.3))
         usual = sample(PAIR, x, schedule, method, 10, start=start, stop=stop, seed=3)
@@ -60,8 +56,8 @@ def test_levels_are_what_the_times_say(method):
 
 @pytest.mark.parametrize("method", ["euler", "heun", "sde", "stochastic-heun", "ancestral"])
 def test_schedules_are_relabellings(method):
-    """The same noise levels give the same path, whatever the clock."""
-    y = 2.0 * normal(50, 1, 0)
+    """The same noise levels give the same path for any clock."""
+    y = 2.0 * randn(50, 1)
     paths = []
     for schedule in (VE(), OU(), Cosine()):
         start, stop = float(schedule.time(2.0)), float(schedule.time(0.3))
@@ -105,7 +101,7 @@ def test_forward_noise_has_its_moments():
 
 
 def test_seed_reproduces_and_input_is_untouched():
-    x = normal(5, 1, 0)
+    x = randn(5, 1)
     before = x.clone()
     for method in ("sde", "stochastic-heun", "ancestral"):
         one = sample(PAIR, x, VE(), method, 4, start=1.0, stop=0.2, seed=9)
@@ -116,7 +112,7 @@ def test_seed_reproduces_and_input_is_untouched():
 
 
 def variance(levels, method, v):
-    """What one run makes of the variance of Gaussian data, from its steps alone: all linear."""
+    """The variance of Gaussian data after one run, from its steps alone: all are linear."""
     ends = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
     for level in pairwise(levels):
         y0, y1 = sample(gaussian_denoiser, ends, VE(), method, levels=level, seed=1).squeeze(1)
@@ -142,7 +138,7 @@ def test_order_of_the_variance(method, order):
 @pytest.mark.parametrize("method", ["heun", "stochastic-heun"])
 def test_both_stages_share_their_noise(method):
     """One step, by hand."""
-    x, a, b = normal(4, 1, 0), 1.3, 0.8
+    x, a, b = randn(4, 1), 1.3, 0.8
     z = torch.randn(4, 1, dtype=torch.float64, generator=generator_from(5, "sample"))
     if method == "heun":
         first = x + (b - a) * (x / a) * (1 - 1 / (1 + a**2))
@@ -175,10 +171,10 @@ def test_noise_levels_are_even_below_the_width_and_geometric_above():
 
 @pytest.mark.parametrize("method", ["heun", "sde", "ancestral"])
 def test_the_end_is_data_however_large_the_first_noise(method):
-    data = normal(50, 20, 0)
+    data = randn(50, 20)
     denoiser = EmpiricalDenoiser(data)
     for time in (1.0, 5.0, 10.0):  # noise levels 2.5, 148, 22026
-        ends = sample(denoiser, normal(40, 20, 1), OU(), method, 50, start=time, seed=2)
+        ends = sample(denoiser, randn(40, 20, seed=1), OU(), method, 50, start=time, seed=2)
         assert torch.cdist(ends, data).min(1).values.max() < 1e-4
 
 

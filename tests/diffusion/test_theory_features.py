@@ -9,11 +9,11 @@ import torch
 from diffusion import GaussianMixtureDenoiser, RandomFeatureScore
 from diffusion.theory import (
     feature_coefficients,
+    feature_spectrum,
     feature_stieltjes,
     generalization_times,
     inversion_fraction,
     memorization_times,
-    spectrum_of,
 )
 
 COEFFICIENTS = [  # activation, t, χ²: a, b, v², s²
@@ -42,7 +42,8 @@ TRANSFORMS = [  # ψ_p, ψ_n, ρ, variances, z, q; tanh at t = 0.01
 @pytest.mark.parametrize(("activation", "t", "chi2", "expected"), COEFFICIENTS)
 def test_coefficients(activation, t, chi2, expected):
     found = feature_coefficients(activation, t, chi2)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    parts = [found.a, found.b, found.v2, found.s2]
+    np.testing.assert_allclose(parts, expected, atol=1e-5)
     assert found.b == pytest.approx(math.sqrt(-math.expm1(-2 * t)) * found.a, rel=1e-12)
 
 
@@ -56,7 +57,7 @@ def test_coefficients_of_erf_are_closed_forms():
     found = feature_coefficients("erf", t, chi2)
     np.testing.assert_allclose(found.a, a, rtol=1e-9)
     np.testing.assert_allclose(found.v2, v2, rtol=1e-7)
-    np.testing.assert_allclose(sum(found[2:]) + found.b**2 + a**2 * kept, whole, rtol=1e-9)
+    np.testing.assert_allclose(found.v2 + found.s2 + found.b**2 + a**2 * kept, whole, rtol=1e-9)
 
 
 def test_a_linear_activation_has_nothing_but_a_and_b():
@@ -79,8 +80,9 @@ def test_transforms(psi_p, psi_n, rho, variances, z, expected):
 def test_one_class_obeys_the_three_equations_of_the_saddle_point():
     psi_p, psi_n, t, z = 12.0, 3.0, 0.05, 0.3 + 0.02j
     lam = np.repeat([0.4, 1.6], 20)
-    a, b, v2, s2 = feature_coefficients("tanh", t, lam.mean())
-    spectrum = spectrum_of(psi_p, psi_n, [1.0], [lam], t)
+    found = feature_coefficients("tanh", t, lam.mean())
+    a, b, v2, s2 = found.a, found.b, found.v2, found.s2
+    spectrum = feature_spectrum(psi_p, psi_n, [1.0], [lam], t)
     q, e = spectrum.resolvents(z)
     # Bonnaire et al.: q̂, r̂, ŝ conjugate to q, r = tr(WΣWᵀ …), s = tr(WWᵀ …)
     r_hat = psi_p * a**2 * math.exp(-2 * t) / (1 + e[0])
@@ -102,7 +104,7 @@ def test_one_class_obeys_the_three_equations_of_the_saddle_point():
     ],
 )
 def test_bulks_and_their_masses(psi_n, t, edges):
-    found = spectrum_of(64, psi_n, [1.0], [1.0], t).bulks()
+    found = feature_spectrum(64, psi_n, [1.0], [1.0], t).bulks()
     np.testing.assert_allclose([(b.low, b.high) for b in found], edges, rtol=0.02)
     masses = [1 / 64, (psi_n - 1) / 64, 1 / 64]  # noise left over, memorization, population
     np.testing.assert_allclose([b.mass for b in found], masses, rtol=0.02)
@@ -110,7 +112,7 @@ def test_bulks_and_their_masses(psi_n, t, edges):
 
 def mean_of_memorization(psi_p, psi_n):
     """Mean of the bulk below the population's, t = 0.01."""
-    spectrum = spectrum_of(psi_p, psi_n, [1.0], [1.0], 0.01)
+    spectrum = feature_spectrum(psi_p, psi_n, [1.0], [1.0], 0.01)
     bulk = spectrum.bulks()[-2]
     x = np.geomspace(bulk.low * 0.98, bulk.high * 1.02, 800)
     rho = spectrum.density(x)
@@ -119,14 +121,15 @@ def mean_of_memorization(psi_p, psi_n):
 
 def test_the_memorization_bulk_halves_as_the_data_double():
     found = np.array([mean_of_memorization(64, n) for n in (2, 4, 8, 16)])
-    _, _, v2, s2 = feature_coefficients("tanh", 0.01, 1.0)
-    np.testing.assert_allclose(found, s2 + v2 * 64 / np.array([2, 4, 8, 16]), rtol=0.03)
+    parts = feature_coefficients("tanh", 0.01, 1.0)
+    np.testing.assert_allclose(found, parts.s2 + parts.v2 * 64 / np.array([2, 4, 8, 16]), rtol=0.03)
     ratios = found[:-1] / found[1:]
     assert ((ratios > 1.85) & (ratios < 2.25)).all()
 
 
 def test_its_mean_is_that_of_gaussian_features_and_of_nonlinear_ones_in_high_dimension():
-    a, b, v2, s2 = feature_coefficients("tanh", 0.01, 1.0)
+    parts = feature_coefficients("tanh", 0.01, 1.0)
+    a, b, v2, s2 = parts.a, parts.b, parts.v2, parts.s2
     mean, off = mean_of_memorization(16, 2), []
     for d in (20, 80):
         rng, p, n = np.random.default_rng(0), 16 * d, 2 * d
@@ -148,7 +151,7 @@ def test_classes_of_equal_law_are_one_class():
     one = feature_stieltjes(z, 8, 4, [1.0], [0.7], 0.1, "erf")
     three = feature_stieltjes(z, 8, 4, [0.2, 0.5, 0.3], [0.7, 0.7, 0.7], 0.1, "erf")
     np.testing.assert_allclose(one, three, rtol=1e-9)
-    _, e = spectrum_of(8, 4, [0.2, 0.8], [0.7, 0.7], 0.1).resolvents(z)
+    _, e = feature_spectrum(8, 4, [0.2, 0.8], [0.7, 0.7], 0.1).resolvents(z)
     np.testing.assert_allclose(e[:, 0], e[:, 1], rtol=1e-9)
 
 
@@ -169,7 +172,7 @@ def test_the_transform_is_that_of_actual_features():  # beyond Gaussian equivale
 def test_the_class_resolved_measure_is_that_of_gaussian_features():
     d, psi_p, psi_n, t, z = 60, 8, 4, 0.01, 0.3 + 0.05j
     variances, expected = [1.6, 0.4], (0.14791 + 0.07076j, 0.16147 + 0.02162j)
-    spectrum = spectrum_of(psi_p, psi_n, [0.5, 0.5], variances, t)
+    spectrum = feature_spectrum(psi_p, psi_n, [0.5, 0.5], variances, t)
     e = spectrum.resolvents(z)[1]
     np.testing.assert_allclose(e / (1 + e), expected, atol=1e-4)
     rng = np.random.default_rng(0)
@@ -192,7 +195,7 @@ def test_the_class_resolved_measure_is_that_of_gaussian_features():
 
 
 def test_class_densities_count_the_points_of_each_class():
-    spectrum = spectrum_of(16, 4, [0.7, 0.3], [1.6, 0.4], 0.01)
+    spectrum = feature_spectrum(16, 4, [0.7, 0.3], [1.6, 0.4], 0.01)
     x = np.geomspace(spectrum.floor * 1.002, 200, 3000)
     ours = np.trapezoid(spectrum.class_density(x) * x[:, None], np.log(x), axis=0)
     # Σ_c ρ_c Σ_ν g·(U − z)⁻¹g/(n n_c) = tr (GGᵀ/n)(U − z)⁻¹/n, whose mass is tr GGᵀ/n²
@@ -244,7 +247,7 @@ def test_bad_arguments_are_refused(change, message):
 
 def test_other_bad_arguments():
     with pytest.raises(ValueError, match="distance2 must not be negative"):
-        spectrum_of(8, 4, [1.0], [1.0], 0.1, distance2=-1.0)
+        feature_spectrum(8, 4, [1.0], [1.0], 0.1, distance2=-1.0)
     with pytest.raises(ValueError, match=r"must have shape \(2,\)"):
         inversion_fraction([1.0, 2.0, 3.0], 0.1)
     with pytest.warns(UserWarning, match="activation is not odd"):

@@ -1,4 +1,4 @@
-"""Guided Gaussian classes, infinitely many: tables, ODEs integrated anew, limits."""
+"""Guided Gaussian classes, infinitely many: tables, ODEs integrated again, limits."""
 
 import math
 from itertools import pairwise
@@ -130,7 +130,7 @@ def test_the_variance_of_the_flow_depends_on_the_mean_weight_alone(name):
     ],
 )
 def test_published_schedules_have_their_moments(name, flow, sde):
-    """At T = 10³, but from mean μ, which adds to the overlap what is left of it."""
+    """At T = 10³, but from mean μ, the rest of which adds to the overlap."""
     for method, expected in (("flow", flow), ("sde", sde)):
         a, ratio = guided_moments(R, SCHEDULES[name], method, start=1e3**0.5)
         left = (WITHIN / 1e3 * R ** mean_weight(R, SCHEDULES[name])) ** (

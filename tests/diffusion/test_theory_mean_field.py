@@ -40,7 +40,7 @@ TIMES = {
 
 @pytest.mark.parametrize("alpha", TABLE)
 def test_the_table_of_the_limit(alpha):
-    """With the others averaged throughout; see below for where they would come back."""
+    """The others averaged at all noise levels; the next test is where they come back."""
     numbers = [float(word) for word in TABLE[alpha].split()]
     for (method, w), expected in zip(CASES, np.reshape(numbers, (6, 2)), strict=True):
         found = guided_mean_field(alpha, w, R, method, annealed=True)
@@ -50,7 +50,7 @@ def test_the_table_of_the_limit(alpha):
 
 
 def test_frozen_classes_do_not_come_back():
-    """α = 0.5 and 0.6, w = 7: averaged others would; frozen as they are, the own class stays.
+    """α = 0.5 and 0.6, w = 7: averaged others come back; frozen ones do not.
 
     Then a = 1 + (a* − 1)√(g²/v*), R = u*^w in closed form, and no class is confused.
     """

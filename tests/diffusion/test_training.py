@@ -359,7 +359,10 @@ def test_on_a_gpu_it_learns_the_same():
         ({"network": "unet"}, "needs square images of one channel, got 2 pixels"),
         ({"network": ResidualMLP(3)}, "network must have the dimension 2 of data, got 3"),
         ({"labels": torch.zeros(50)}, "labels must be whole numbers from 0"),
-        ({"labels": torch.zeros(49, dtype=torch.int64)}, r"labels must have shape \(50,\)"),
+        (
+            {"labels": torch.zeros(49, dtype=torch.int64)},
+            r"labels must be whole numbers from 0, of shape \(50,\)",
+        ),
         ({"labels": torch.arange(50), "network": ResidualMLP(2)}, "network must have 50 classes"),
         ({"network": ResidualMLP(2, classes=2)}, "labels must be given for a network of 2"),
         ({"held_out": torch.zeros(0, 2)}, "held_out must hold at least one point"),

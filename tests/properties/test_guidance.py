@@ -114,8 +114,8 @@ def test_distortions_turn_with_their_classes(K, d, within, seed):
     one = guidance.distortion(x, labels, mixture)
     other = guidance.distortion(x @ turn, labels, turned)
     assert isinstance(one, guidance.Distortion)
-    for name, value in one.to_dict().items():
-        assert value == pytest.approx(other.to_dict()[name], rel=1e-6, abs=1e-6, nan_ok=True)
+    for name, value in vars(one).items():
+        assert value == pytest.approx(vars(other)[name], rel=1e-6, abs=1e-6, nan_ok=True)
     told = guidance.most_probable(x, mixture)
     assert bool(((one.retention >= 0) & (one.retention <= 1)).all())
     assert close(one.retention.mean(), (told == labels).double().mean())

@@ -187,7 +187,7 @@ def test_class_collapse_is_told_by_time_and_by_points(points, variance, dimensio
 def test_feature_coefficients_are_parts_of_the_second_moment(activation, time, chi2):
     found = noise.feature_coefficients(activation, time, chi2)
     assert isinstance(found, noise.FeatureCoefficients)
-    a, b, v2, s2 = (float(one) for one in found)
+    a, b, v2, s2 = (float(one) for one in (found.a, found.b, found.v2, found.s2))
     kept = math.exp(-2 * time) * chi2
     assert min(v2, s2) >= 0
     assert a**2 * kept + b**2 + v2 + s2 <= 1  # E σ², |σ| ≤ 1
@@ -221,7 +221,7 @@ def test_the_transform_of_features_is_one_of_a_density(p, n, rho, time, height):
 
 
 def test_bulks_hold_their_mass():
-    spectrum = noise.spectrum_of(64, 8, [1.0], [1.0], 0.01)
+    spectrum = noise.feature_spectrum(64, 8, [1.0], [1.0], 0.01)
     assert isinstance(spectrum, noise.FeatureSpectrum)
     bulks = spectrum.bulks()
     assert all(isinstance(one, noise.Bulk) and one.low < one.high for one in bulks)
@@ -283,7 +283,7 @@ REFUSED = [
     (lambda x: noise.class_collapse_time(x, 1.0, 2), "points"),
     (lambda x: noise.class_collapse_points(1.0, x, 2), "sigma"),
     (lambda x: noise.feature_coefficients("tanh", x, 1.0), "time"),
-    (lambda x: noise.spectrum_of(x, 1.0, [1.0], [1.0], 0.1), "psi_p"),
+    (lambda x: noise.feature_spectrum(x, 1.0, [1.0], [1.0], 0.1), "psi_p"),
     (lambda x: noise.inversion_fraction([x, 1.0], 0.1), "variances"),
 ]  # fmt: skip
 

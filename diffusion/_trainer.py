@@ -1,7 +1,7 @@
 r"""The course of a training: steps, marks, snapshots, and all of its state on disk.
 
-This is an inner module; `diffusion.training` is its door and has the formulas. Data and noise
-levels are in units of the rms deviation s of the data throughout.
+`diffusion.training` is its door and has the formulas. Data and noise levels are in units of
+the rms deviation s of the data throughout.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from diffusion import _checks, checkpoints
+from diffusion._results import Result
 from diffusion.networks import Network, NetworkDenoiser
 
 _ROWS = 128  # noised points of a step by default
@@ -27,41 +28,37 @@ _HELD_OUT_NOISE = 8  # noise levels at which each held-out point is seen
 _NONE = 0.1  # share of labels left out, so that the mixture of all classes is learnt too
 
 
-@dataclass(frozen=True)
-class History:
-    """What happened along a training, one entry a mark."""
+@dataclass(frozen=True, repr=False)
+class History(Result):
+    """The course of a training, one entry per mark."""
 
     step: Tensor  # (K,) int64, steps made
     loss: Tensor  # (K,) mean training loss since the last mark, float64
-    held_out: Tensor  # (K,) the loss of the averaged weights on held-out data; NaN without
+    held_out: Tensor  # (K,) loss of the averaged weights on held-out data; NaN without them
     rate: Tensor  # (K,) learning rate
 
-    def to_dict(self) -> dict[str, list[float]]:
-        """Plain lists, for a result file."""
-        return {name: getattr(self, name).tolist() for name in ("step", "loss", "held_out", "rate")}
+    def __repr__(self) -> str:
+        last = {name: f"{float(value[-1]):.4g}" for name, value in self._parts() if len(value)}
+        return self._shown(f"{len(self.step)} marks, the last", last)
 
 
-@dataclass(frozen=True)
-class Training:
-    """A trained denoiser, how it came about, and what it was on the way."""
+@dataclass(frozen=True, repr=False)
+class Training(Result):
+    """A trained denoiser, the course of its training, and the denoisers on the way."""
 
     denoiser: NetworkDenoiser  # of the averaged weights, frozen
     history: History
     snapshots: dict[int, NetworkDenoiser]  # by step
     step: int  # steps made: fewer than asked for if training was stopped
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, for a result file."""
-        return {
-            "step": self.step,
-            "snapshots": sorted(self.snapshots),
-            "history": self.history.to_dict(),
-        }
+    def _parts(self) -> list[tuple[str, Any]]:
+        kept = sorted(self.snapshots)
+        return [("step", self.step), ("snapshots", kept), ("history", self.history)]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the course of a training depends on, besides its data and its network."""
+    """All that the course of a training depends on, besides its data and its network."""
 
     steps: int
     batch: int | None
@@ -73,11 +70,11 @@ class Options:
     seed: int | None
     snapshots: tuple[int, ...]
     marks: tuple[int, ...]
-    device: str  # its kind: random numbers of a GPU are others
+    device: str  # its kind: a GPU draws other random numbers
 
 
 class Trainer:
-    """The state of a training: all of it goes into a checkpoint, and comes out of one."""
+    """The state of a training, all of which a checkpoint holds."""
 
     def __init__(
         self,
@@ -148,7 +145,7 @@ class Trainer:
                     break
 
     def _advance(self, parameters: list[Tensor]) -> Tensor:
-        """One gradient step; its loss, not waited for."""
+        """One gradient step; returns its loss, without waiting for a GPU."""
         options = self.options
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
@@ -173,7 +170,7 @@ class Trainer:
         shift = torch.rand(1, generator=generator, device=device)
         place = (torch.arange(rows, device=device) + shift) / rows
         sigma = torch.exp(low + (high - low) * place)[:, None].to(x)
-        noise = torch.randn(x.shape, generator=generator, device=device, dtype=x.dtype)
+        noise = _checks.normal_like(x, generator)
         return self._error(self.forward, x, sigma, noise, labels)
 
     def _error(
@@ -184,7 +181,7 @@ class Trainer:
         noise: Tensor,
         labels: Tensor | None,
     ) -> Tensor:
-        """Weighted error of the network's output, against what D = x₀ asks of it."""
+        """Weighted error of the network's output, against the output for which D = x₀."""
         into = (1 + sigma.square()).rsqrt()
         wanted = (sigma * x - noise) * into
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
@@ -243,6 +240,7 @@ class Trainer:
         return x, torch.exp(low + (high - low) * place).to(x), noise.to(x)
 
     def history(self) -> History:
+        """The course so far."""
         table = torch.tensor(self.entries, dtype=torch.float64).reshape(-1, 4)
         return History(table[:, 0].long(), table[:, 1], table[:, 2], table[:, 3])
 
@@ -257,6 +255,7 @@ class Trainer:
         return network
 
     def result(self) -> Training:
+        """The averaged denoiser and what led to it."""
         return Training(self.denoiser(), self.history(), self.snapshots, self.step)
 
     def save(self, path: str | Path) -> None:
@@ -280,7 +279,7 @@ class Trainer:
         return {"options": options, "data": self.fingerprint}
 
     def resume(self, path: str | Path) -> None:
-        """Take up the state of a checkpoint. Raises ValueError if it is of another training."""
+        """Continue from a checkpoint. Raises ValueError if it is of another training."""
         tensors, record = checkpoints.read(path)
         found = record.get("training")
         if found is None:

@@ -1,0 +1,193 @@
+"""Tiny models of the libraries themselves, called as the library calls them."""
+
+import math
+
+import pytest
+import torch
+from foreign import PREDICTIONS, SHAPE, D, schedule_of
+from gaussian import randn
+
+from diffusion import (
+    VE,
+    AzulaDenoiser,
+    DiffusersDenoiser,
+    GaussianMixtureDenoiser,
+    ImageDenoiser,
+    jacobian_spectrum,
+    uturn,
+)
+
+
+def unet(channels=1, out=None, **settings):
+    diffusers = pytest.importorskip("diffusers")
+    try:
+        kind = diffusers.UNet2DModel
+    except RuntimeError as error:  # its own imports failed, as with a torchvision of another torch
+        pytest.skip(str(error).splitlines()[-1])
+    torch.manual_seed(0)
+    return kind(
+        sample_size=8,
+        in_channels=channels,
+        out_channels=out or channels,
+        layers_per_block=1,
+        block_out_channels=(8, 8),
+        norm_num_groups=4,
+        attention_head_dim=4,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+        **settings,
+    )
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("beta", ["linear", "squaredcos_cap_v2"])
+def test_a_diffusers_unet_is_denoised_as_its_scheduler_does(prediction, beta):
+    network = unet().eval()
+    from diffusers import DDPMScheduler
+
+    scheduler = DDPMScheduler(prediction_type=prediction, beta_schedule=beta, clip_sample=False)
+    model = DiffusersDenoiser(network, scheduler)
+    assert (model.shape, model.dimension) == ((1, 8, 8), 64)
+    for t in (0, 10, 500, 990):
+        signal = float(scheduler.alphas_cumprod[t])
+        x_t = randn(3, 64, seed=t).float()
+        with torch.no_grad():
+            output = network(x_t.reshape(-1, 1, 8, 8), t).sample
+        expected = scheduler.step(output, t, x_t.reshape(-1, 1, 8, 8)).pred_original_sample
+        found = model(x_t / signal**0.5, math.sqrt((1 - signal) / signal))
+        scale = max(1.0, float(expected.abs().max()))
+        torch.testing.assert_close(found, expected.flatten(1), rtol=0, atol=2e-5 * scale)
+
+
+def test_a_learned_variance_is_left_out():
+    network = unet(out=2).eval()
+    from diffusers import DDPMScheduler
+
+    model = DiffusersDenoiser(network, DDPMScheduler(variance_type="learned_range"))
+    x = randn(2, 64).float()
+    alpha = 0.5**0.5
+    t = model._timestep(torch.tensor([1.0, 1.0], dtype=torch.float64)).float()
+    with torch.no_grad():
+        noise = network(alpha * x.reshape(-1, 1, 8, 8), t).sample[:, :1]
+    torch.testing.assert_close(model(x, 1.0), x - noise.flatten(1), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_an_edm_scheduler_brings_its_preconditioning(prediction):
+    """Karras et al. 2022, table 1."""
+    network = unet().eval()
+    from diffusers import EDMEulerScheduler
+
+    scheduler = EDMEulerScheduler(prediction_type=prediction, sigma_data=0.5)
+    model = DiffusersDenoiser(network, scheduler)
+    assert model.noise_range == (0.002, 80.0)
+    x = randn(3, 64).float()
+    sigma = torch.tensor([0.01, 1.0, 50.0])
+    s = sigma[:, None, None, None]
+    with torch.no_grad():
+        images = x.reshape(-1, 1, 8, 8)
+        output = network(images / (s**2 + 0.25).sqrt(), sigma.log() / 4).sample
+    out = s * 0.5 / (s**2 + 0.25).sqrt() * (1 if prediction == "epsilon" else -1)
+    expected = 0.25 / (s**2 + 0.25) * images + out * output
+    torch.testing.assert_close(model(x, sigma), expected.flatten(1), rtol=0, atol=1e-5)
+
+
+def test_classes_are_handed_on():
+    network = unet(num_class_embeds=4).eval()
+    from diffusers import DDIMScheduler
+
+    x = randn(3, 64).float()
+    found = [
+        DiffusersDenoiser(network, DDIMScheduler(), class_labels=torch.tensor([k]))(x, 1.0)
+        for k in (1, 2)
+    ]
+    assert not torch.allclose(*found, atol=1e-4)
+
+
+def test_a_diffusers_unet_has_a_spectrum_and_is_a_sampler():
+    model = DiffusersDenoiser(unet(), schedule_of("DDPMScheduler", "epsilon"))
+    x = randn(2, 64).float()
+    spectrum = jacobian_spectrum(model, x, 1.0)
+    y = x.double()[:1].clone()
+    h = 1e-2  # central differences in single precision
+    columns = [
+        (model((y + h * e).float(), 1.0) - model((y - h * e).float(), 1.0)).double() / (2 * h)
+        for e in torch.eye(64, dtype=torch.float64)
+    ]
+    jacobian = torch.cat(columns).T - torch.eye(64)
+    expected = torch.linalg.svdvals(jacobian)
+    found = spectrum[0].abs().sort(descending=True).values.double()
+    assert float((found - expected).abs().max()) < 5e-3
+    assert torch.isfinite(uturn(model, x, VE(), 1.0, steps=4, seed=0)).all()
+
+
+def test_a_pipeline_is_read_from_its_folder(tmp_path):
+    network = unet()
+    from diffusers import DDPMPipeline, DDPMScheduler
+
+    DDPMPipeline(network, DDPMScheduler()).save_pretrained(tmp_path / "tiny")
+    model = DiffusersDenoiser.from_pretrained(str(tmp_path / "tiny"))
+    x = randn(2, 64).float()
+    assert torch.equal(model(x, 1.0), DiffusersDenoiser(network, DDPMScheduler())(x, 1.0))
+    with pytest.raises(ValueError, match="no diffusers pipeline could be read from"):
+        DiffusersDenoiser.from_pretrained(str(tmp_path))
+
+
+@pytest.mark.parametrize("schedule", ["VESchedule", "VPSchedule", "CosineSchedule"])
+def test_azula_networks_are_asked_at_their_own_times(schedule):
+    denoise, noise = pytest.importorskip("azula.denoise"), pytest.importorskip("azula.noise")
+
+    class Backbone(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.layer = torch.nn.Linear(D + 1, D)
+
+        def forward(self, x, t):
+            t = t.expand(len(x))[:, None]
+            return self.layer(torch.cat([x.flatten(1), t], 1)).reshape(x.shape)
+
+    network = denoise.KarrasDenoiser(Backbone(), getattr(noise, schedule)()).eval()
+    model = AzulaDenoiser(network, SHAPE)
+    for t in torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64):
+        alpha, sigma = network.schedule(t)
+        x = randn(3, D, seed=7).float()
+        with torch.no_grad():
+            expected = network((alpha * x).float().reshape(-1, *SHAPE), t).mean
+        found = model(x, float(sigma / alpha))
+        torch.testing.assert_close(found, expected.flatten(1).float(), rtol=1e-5, atol=1e-5)
+
+
+def test_azulas_own_gaussian_is_ours():
+    """Its closed form and ours are two programs."""
+    denoise, noise = pytest.importorskip("azula.denoise"), pytest.importorskip("azula.noise")
+    from azula.linalg.covariance import DiagonalCovariance
+
+    mean, variances = randn(1, D)[0], randn(1, D, seed=1)[0].square() + 0.1
+    theirs = denoise.GaussianDenoiser(
+        mean.reshape(SHAPE), DiagonalCovariance(variances.reshape(SHAPE)), noise.VPSchedule()
+    )
+    ours = GaussianMixtureDenoiser(mean[None], variances[None])
+    model = AzulaDenoiser(theirs, SHAPE)
+    x = 3 * randn(6, D, seed=2)
+    for sigma in (0.02, 0.5, 20.0):
+        torch.testing.assert_close(model(x, sigma), ours(x, sigma), rtol=0, atol=1e-10)
+
+
+def test_k_diffusion_wrappers_are_called_as_they_are():
+    external = pytest.importorskip("k_diffusion.external")
+    x = randn(3, D)
+    velocity = external.VDenoiser(lambda x_t, t: torch.sin(x_t) * t[:, None, None, None])
+    sigma = torch.tensor([0.3, 1.0, 4.0], dtype=torch.float64)
+    alpha, noise = 1 / (1 + sigma**2).sqrt(), sigma / (1 + sigma**2).sqrt()
+    x_t = alpha[:, None] * x
+    v = torch.sin(x_t) * (2 / math.pi * torch.atan(sigma))[:, None]
+    expected = alpha[:, None] * x_t - noise[:, None] * v
+    torch.testing.assert_close(ImageDenoiser(velocity, SHAPE)(x, sigma), expected)
+    signal = torch.exp(-(torch.linspace(1e-2, 3, 100, dtype=torch.float64) ** 2))
+    discrete = external.DiscreteEpsDDPMDenoiser(lambda x_t, t: x_t, signal, quantize=False)
+    model = ImageDenoiser(discrete, SHAPE)
+    ends = [math.sqrt((1 - s) / s) for s in (float(signal[0]), float(signal[-1]))]
+    assert model.noise_range == pytest.approx(ends)
+    expected = x * (1 - sigma / (1 + sigma**2).sqrt())[:, None]  # D = x − σε, ε = αx
+    torch.testing.assert_close(model(x, sigma), expected)
