@@ -1,0 +1,61 @@
+from .collapse import (
+    area_law as area_law,
+    basin_edge as basin_edge,
+    collapse_sigma as collapse_sigma,
+    condensation_sigma as condensation_sigma,
+    excess_entropy as excess_entropy,
+    mutual_information as mutual_information,
+    onset_sigma as onset_sigma,
+    participation_ratio as participation_ratio,
+    return_probability as return_probability,
+)
+from .features import (
+    Bulk as Bulk,
+    FeatureCoefficients as FeatureCoefficients,
+    FeatureSpectrum as FeatureSpectrum,
+    feature_coefficients as feature_coefficients,
+    feature_spectrum as feature_spectrum,
+    feature_stieltjes as feature_stieltjes,
+    generalization_times as generalization_times,
+    inversion_fraction as inversion_fraction,
+    memorization_times as memorization_times,
+)
+from .guidance import (
+    class_condensation as class_condensation,
+    guided_moments as guided_moments,
+    mean_weight as mean_weight,
+    window_switch as window_switch,
+)
+from .imbalance import (
+    SpeciationTimes as SpeciationTimes,
+    class_collapse_points as class_collapse_points,
+    class_collapse_time as class_collapse_time,
+    class_divergence as class_divergence,
+    divergence_speciation_time as divergence_speciation_time,
+    gaussian_divergence as gaussian_divergence,
+    median_speciation_times as median_speciation_times,
+    minority_speciation_time as minority_speciation_time,
+    needed_divergences as needed_divergences,
+    own_class_probability as own_class_probability,
+    speciation_times as speciation_times,
+)
+from .mean_field import (
+    MeanField as MeanField,
+    guided_condensation as guided_condensation,
+    guided_mean_field as guided_mean_field,
+    guided_power_law as guided_power_law,
+    mean_field_path as mean_field_path,
+)
+from .speciation import clone_probability as clone_probability, speciation_time as speciation_time
+from .subspaces import (
+    critical_size_jacobian as critical_size_jacobian,
+    critical_size_score as critical_size_score,
+    effective_number as effective_number,
+    final_gap as final_gap,
+    intermediate_gap as intermediate_gap,
+    marchenko_pastur_edges as marchenko_pastur_edges,
+    snr_jacobian as snr_jacobian,
+    snr_score as snr_score,
+    switch_sigma as switch_sigma,
+    widest_gap_sigma as widest_gap_sigma,
+)
