@@ -1,7 +1,7 @@
 from . import guidance as guidance
 from ._trainer import History as History, Training as Training
 from .checkpoints import load_denoiser as load_denoiser, save_denoiser as save_denoiser
-from .class_times import (
+from .learning_times import (
     ClassTimes as ClassTimes,
     class_times as class_times,
     spectral_times as spectral_times,

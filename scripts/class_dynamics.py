@@ -2,7 +2,7 @@ r"""Which class is generalized first, and which is memorized first?
 
 A score model of random features learns two classes by gradient flow, solved exactly at all
 times τ; the times at which each class is generalized, overfit and memorized are taken by every
-measure of `diffusion.class_times`, and all are printed: they disagree in places. What is varied:
+measure of `diffusion.learning_times`, and all are printed: they disagree in places. What is varied:
 
     variance    ratio of the variances of two classes about 0
     centroid    norm of the centre of the second class against the first, at equal variances
@@ -215,7 +215,7 @@ def _digits(point: Point, seed: int) -> tuple[Any, Any, Any]:
 
 def _rows(times: Any) -> list[Row]:
     """What was found of each class; what never comes has no row."""
-    from diffusion.class_times import MEASURES
+    from diffusion.learning_times import MEASURES
 
     return [
         {"class": c + 1, "quantity": name, "value": float(value)}

@@ -17,7 +17,7 @@ from scipy.stats import t as student
 from bridges.estimates import estimate, mean_and_sem
 from bridges.study.report import Findings
 from bridges.study.tables import of_samples, table, uncertain
-from diffusion.class_times import MEASURES
+from diffusion.learning_times import MEASURES
 from diffusion.theory import FeatureSpectrum, feature_spectrum, inversion_fraction
 
 if TYPE_CHECKING:

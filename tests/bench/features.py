@@ -9,7 +9,7 @@ import torch
 from clock import row, timed
 
 from diffusion import GaussianMixtureDenoiser, RandomFeatureScore
-from diffusion.class_times import time_grid
+from diffusion.learning_times import time_grid
 from diffusion.theory import feature_spectrum
 
 _STEPS = 20  # of gradient descent, timed

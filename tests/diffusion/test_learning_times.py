@@ -8,7 +8,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from diffusion import GaussianMixtureDenoiser, RandomFeatureScore, class_times, spectral_times
-from diffusion.class_times import first_time, time_grid
+from diffusion.learning_times import first_time, time_grid
 from diffusion.theory import inversion_fraction, memorization_times
 
 ORDERS = ("gen63", "opt", "gap", "train50", "spectral")
