@@ -65,7 +65,7 @@ def test_limits():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: argmax_retrieval(0, 10, 1.0), "patterns must be at least 1"),
+        (lambda: argmax_retrieval(0, 10, 1.0), "patterns must be finite and at least 1"),
         (lambda: argmax_retrieval(5, 1, 1.0), "size must be a whole number of at least 2"),
         (lambda: argmax_retrieval(5, 10, -1.0), r"noise must lie in \[0, 1e\+150\]"),
         (lambda: argmax_retrieval_spins(5, 10, 2.0), r"overlap must lie in \[-1, 1\]"),

@@ -188,7 +188,7 @@ def test_capacity_of_the_best_decoder_tends_to_its_information():
         (lambda: sphere_average(1.0, 1), "size must be a whole number of at least 2"),
         (lambda: fixed_point_load(0.0, 5), "beta must be finite and above 0, got 0"),
         (lambda: fixed_point_load(math.inf, 5), "beta must be finite and above 0, got inf"),
-        (lambda: posterior_weight_bound(0, 5, 1.0), "patterns must be at least 1"),
+        (lambda: posterior_weight_bound(0, 5, 1.0), "patterns must be finite and at least 1"),
         (lambda: posterior_weight_bound(5, 5, 0.0), "noise must be a finite number above 0"),
         (lambda: posterior_weight_bound(5, 5, 1.0, -1.0), "beta must lie in"),
         (lambda: argmax_retrieval_normal(5, 5, 0.0), "noise must be a finite number above 0"),

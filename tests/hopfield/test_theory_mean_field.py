@@ -52,7 +52,7 @@ def test_ags_ends():
 
 @pytest.mark.parametrize("load", [-0.1, np.nan, np.inf])
 def test_ags_refuses(load):
-    with pytest.raises(ValueError, match="load must lie in"):
+    with pytest.raises(ValueError, match="load must be finite and at least 0"):
         ags_overlap(load)
 
 
@@ -105,7 +105,7 @@ def test_one_step_maps_refuse():
         one_step_overlap(1.0, 1.1)
     with pytest.raises(ValueError, match="overlap must lie in"):
         hebbian_one_step(-2, 0.1)
-    with pytest.raises(ValueError, match="load must lie above 0"):
+    with pytest.raises(ValueError, match="load must be above 0"):
         hebbian_one_step(0.5, 0.0)
 
 
