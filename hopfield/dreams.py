@@ -21,7 +21,6 @@ from torch import Tensor
 
 from hopfield import _checks, history
 from hopfield._checks import Seed
-from hopfield.couplings import hebbian
 from hopfield.history import Run, TrainingResult
 
 _MAX_SWEEPS = 100  # of a dream; symmetric couplings settle in about ten
@@ -73,7 +72,7 @@ def unlearn(
 
     Examples
     --------
-    >>> from hopfield import random_patterns
+    >>> from hopfield import hebbian, random_patterns
     >>> xi = random_patterns(30, 100, seed=0)
     >>> result = unlearn(hebbian(xi), steps=2500, rate=0.01, seed=0, patterns=xi)
     >>> float(result.history.satisfied_patterns[-1])
@@ -150,8 +149,7 @@ def daydream(
     patterns = _checks.stored("patterns", patterns, binary=True)
     steps = _checks.whole("steps", steps, low=0)
     rate = _checks.positive("rate", rate)
-    start = hebbian(patterns) if couplings is None else couplings
-    run = Run(start, rate, patterns, retrieval, seed)
+    run = Run(couplings, rate, patterns, retrieval, seed)
     known = patterns.to("cpu", torch.float64).contiguous().numpy()
 
     def advance(first: int, last: int) -> int:

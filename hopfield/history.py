@@ -22,6 +22,7 @@ from torch import Tensor
 from hopfield import _checks
 from hopfield._checks import Seed
 from hopfield._results import Result
+from hopfield.couplings import hebbian
 from hopfield.network import HopfieldNetwork, stabilities
 from hopfield.patterns import flip_spins, overlap
 
@@ -134,7 +135,7 @@ class Run:
 
     Parameters
     ----------
-    couplings : (N, N) to start from; taken in float64 with zero diagonal.
+    couplings : (N, N) to start from, in float64 with zero diagonal; None for Hebb's.
     rate : largest step; with the norms it sets the size of a field that counts as zero.
     patterns : (P, N), for the record, or None.
     retrieval : overlaps of the cues of the record, or None.
@@ -150,7 +151,7 @@ class Run:
 
     def __init__(
         self,
-        couplings: Tensor,
+        couplings: Tensor | None,
         rate: float,
         patterns: Tensor | None,
         retrieval: Sequence[float] | None,
@@ -159,16 +160,16 @@ class Run:
         normalize: bool = False,
         replicas: int = 1,
     ) -> None:
+        if couplings is None and patterns is not None:
+            couplings = hebbian(patterns)
         self._like = torch.as_tensor(couplings)
-        rows = zero_diagonal(
-            "couplings", couplings, None if patterns is None else patterns.shape[1]
-        )
+        size = None if patterns is None else patterns.shape[1]
+        rows = zero_diagonal("couplings", self._like, size)
         if normalize:
             norms = rows.norm(dim=1, keepdim=True)
             if not (norms > 0).all():
                 raise ValueError("couplings must have no empty row with normalize=True, got one")
             rows = rows / norms
-        size = len(rows)
         self.columns: Array = rows.T.contiguous().numpy()
         self.tie = tie(rows, rate)
         self.generator = _checks.generator_from(seed, "training")
@@ -178,7 +179,7 @@ class Run:
         self.recorder = Recorder(known, retrieval, cues)
         seeds = torch.randint(2**62, (replicas,), generator=self.generator)
         self.streams: Array = seeds.numpy().astype(np.uint64)
-        self.orders: Array = np.tile(np.arange(size), (replicas, 1))
+        self.orders: Array = np.tile(np.arange(len(rows)), (replicas, 1))
         self._start_norm = float(rows.norm())
 
     @property

@@ -25,7 +25,6 @@ from torch import Tensor
 
 from hopfield import _checks, history
 from hopfield._checks import Seed
-from hopfield.couplings import hebbian
 from hopfield.history import Advance, Array, Run, TrainingResult
 from hopfield.noise import FixedPoint, Kawasaki, Noise, Thermal, Uniform
 
@@ -107,12 +106,7 @@ def train_with_noise(
         )
     source = _source(noise)
     run = Run(
-        hebbian(patterns) if couplings is None else couplings,
-        float(rates.max(initial=0.0)),
-        patterns,
-        retrieval,
-        seed,
-        normalize=normalize,
+        couplings, float(rates.max(initial=0.0)), patterns, retrieval, seed, normalize=normalize
     )
     known = patterns.to("cpu", torch.float64).contiguous()
     ours = isinstance(source, Uniform | FixedPoint | Thermal | Kawasaki)
@@ -166,8 +160,7 @@ def symmetric_perceptron(
     margin = _checks.number("margin", margin, low=0)
     steps = _checks.whole("steps", steps, low=0)
     rate = _checks.positive("rate", rate)
-    start = hebbian(patterns) if couplings is None else couplings
-    run = Run(start, rate, patterns, retrieval, seed=0)
+    run = Run(couplings, rate, patterns, retrieval, seed=0)
     known, rows = patterns.to("cpu", torch.float64), run.couplings
     marks = history.checkpoints(steps, checkpoints)
     for step in range(steps + 1):
