@@ -71,7 +71,8 @@ class History(Result):
     @property
     def _end(self) -> str:
         """Last checkpoint in words: steps, patterns stored, least stability."""
-        words = [f"{int(self.steps[-1]):,} steps".replace(",", " ")]
+        made = int(self.steps[-1])
+        words = [f"{made:,} step{'s' * (made != 1)}".replace(",", " ")]
         if self.satisfied_patterns is not None and self.min_stability is not None:
             words.append(f"{100 * float(self.satisfied_patterns[-1]):.3g} % of patterns stable")
             words.append(f"least stability {float(self.min_stability[-1]):.2g}")

@@ -64,7 +64,7 @@ def row_norms(couplings: Tensor) -> Tensor:
 
 
 class HopfieldNetwork:
-    """A network of ±1 spins with given couplings.
+    """Network of ±1 spins with given couplings.
 
     Parameters
     ----------

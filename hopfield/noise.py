@@ -17,6 +17,7 @@ is negative at small Δ: a negative intercept and a positive slope.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -234,19 +235,22 @@ class NoiseStructure(Result):
     pearson: Tensor
 
     def __repr__(self) -> str:
-        fits = (f"{name} {_mean(getattr(self, name))}" for name in ("slope", "intercept"))
         (P, N), B = self.omega.shape, len(self.slope)
         return (
-            f"NoiseStructure({B} states on {P} patterns of {N} spins, {', '.join(fits)}, "
-            f"correlation {_mean(self.pearson)})"
+            f"NoiseStructure(patterns ({P}, {N}), states ({B}, {N}), slope {_mean(self.slope)}, "
+            f"intercept {_mean(self.intercept)}, correlation {_mean(self.pearson)})"
         )
 
 
 def _mean(values: Tensor) -> str:
-    """Mean over the states, with its standard error where there are two of them."""
-    if len(values) < 2:
-        return f"{float(values):.3g}" if len(values) else "unknown"
-    return f"{float(values.mean()):.3g} ± {float(values.std() / len(values) ** 0.5):.1g}"
+    """Mean over the states, with its standard error where there are two states or more."""
+    if len(values) == 0:
+        return "unknown"
+    error = float(values.std()) / len(values) ** 0.5 if len(values) > 1 else 0.0
+    if not 0 < error < math.inf:
+        return f"{float(values.mean()):.3g}"
+    decimals = max(0, -math.floor(math.log10(error)))
+    return f"{float(values.mean()):.{decimals}f} ± {error:.{decimals}f}"
 
 
 def noise_structure(

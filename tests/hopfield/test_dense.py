@@ -208,7 +208,7 @@ def test_bad_input_is_named(call, message):
         call(random_patterns(3, 4, seed=0))
 
 
-def test_convergence_is_told_at_the_limit_of_sweeps():
+def test_convergence_is_reported_at_the_limit_of_sweeps():
     memory = DenseMemory(random_patterns(20, 30, seed=0), states="binary")
     still = memory.relax(memory.patterns, max_sweeps=0)
     assert still.converged.all()

@@ -163,7 +163,7 @@ print(torch.get_num_threads())
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has one thread")
-def test_torch_keeps_the_threads_it_was_told():
+def test_torch_keeps_its_number_of_threads():
     """In a process of its own, where numba has not started its threads before."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     for name in ("OMP", "MKL", "NUMBA"):
