@@ -67,12 +67,18 @@ def square(name: str, value: Any) -> Tensor:
 def symmetric(name: str, value: Any) -> Tensor:
     """Return `value` as a finite symmetric matrix, to rounding."""
     tensor = square(name, value)
-    largest = float((tensor - tensor.T).abs().max())
-    if largest > 100 * torch.finfo(tensor.dtype).eps * float(tensor.abs().max()):
+    if not is_symmetric(tensor):
+        largest = float((tensor - tensor.T).abs().max())
         raise ValueError(
             f"{name} must be symmetric, got a largest |{name} − {name}ᵀ| of {largest:g}"
         )
     return tensor
+
+
+def is_symmetric(matrix: Tensor) -> bool:
+    """True if a square matrix equals its transpose to rounding."""
+    rounding = 100 * torch.finfo(matrix.dtype).eps * float(matrix.abs().max())
+    return float((matrix - matrix.T).abs().max()) <= rounding
 
 
 def number(

@@ -54,7 +54,13 @@ def stabilities(couplings: Tensor, patterns: Tensor) -> Tensor:
 
 
 def row_norms(couplings: Tensor) -> Tensor:
-    """Norms ‖J_i‖, (N,), also where the squares of the entries overflow or underflow."""
+    """Norms ‖J_i‖, (N,), also where the squares of the entries overflow or underflow.
+
+    Examples
+    --------
+    >>> row_norms(torch.tensor([[0.0, 2e30], [1.0, 0.0]]))
+    tensor([2.0000e+30, 1.0000e+00])
+    """
     norms, limits = couplings.norm(dim=1), torch.finfo(couplings.dtype)
     if ((norms < math.sqrt(limits.tiny / limits.eps)) | ~torch.isfinite(norms)).any():
         largest = couplings.abs().amax(1)
@@ -90,8 +96,8 @@ class HopfieldNetwork:
         self.couplings = _checks.square("couplings", couplings).detach()
 
     def __repr__(self) -> str:
-        symmetric = torch.equal(self.couplings, self.couplings.T)
-        return f"HopfieldNetwork({self.size} spins, {'' if symmetric else 'a'}symmetric couplings)"
+        kind = "symmetric" if _checks.is_symmetric(self.couplings) else "asymmetric"
+        return f"HopfieldNetwork({self.size} spins, {kind} couplings)"
 
     @property
     def size(self) -> int:
