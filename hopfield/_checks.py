@@ -1,7 +1,7 @@
 """Checks at the public door of `hopfield`: one form of message, one place.
 
 Every check names the argument, says what was given and what is allowed, and returns
-the argument in the form the inner code trusts. Inner code does not check again.
+the argument in the form that the inner code relies on. Inner code does not check again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Seed = int | torch.Generator | None
 
 
 def matrix(name: str, value: Any, *, columns: int | None = None) -> Tensor:
-    """`value` as a finite, non-empty floating tensor of shape (rows, columns)."""
+    """Return `value` as a finite, non-empty floating tensor of shape (rows, columns)."""
     tensor = torch.as_tensor(value)
     if not tensor.is_floating_point():
         tensor = tensor.to(torch.float64)
@@ -36,7 +36,7 @@ def matrix(name: str, value: Any, *, columns: int | None = None) -> Tensor:
 
 
 def spins(name: str, value: Any, *, columns: int | None = None) -> Tensor:
-    """`value` as a (rows, columns) tensor with entries ±1."""
+    """Return `value` as a (rows, columns) tensor with entries ±1."""
     tensor = matrix(name, value, columns=columns)
     if not (tensor.abs() == 1).all():
         low, high = float(tensor.min()), float(tensor.max())
@@ -49,7 +49,7 @@ def spins(name: str, value: Any, *, columns: int | None = None) -> Tensor:
 
 
 def stored(name: str, value: Any, *, binary: bool, columns: int | None = None) -> Tensor:
-    """`value` as a set of at least one pattern, ±1 if `binary`."""
+    """Return `value` as a set of at least one pattern, ±1 if `binary`."""
     tensor = (spins if binary else matrix)(name, value, columns=columns)
     if len(tensor) == 0:
         raise ValueError(f"{name} must hold at least one pattern, got shape {tuple(tensor.shape)}")
@@ -57,7 +57,7 @@ def stored(name: str, value: Any, *, binary: bool, columns: int | None = None) -
 
 
 def square(name: str, value: Any) -> Tensor:
-    """`value` as a finite square matrix."""
+    """Return `value` as a finite square matrix."""
     tensor = matrix(name, value)
     if tensor.shape[0] != tensor.shape[1]:
         raise ValueError(f"{name} must be square, (N, N), got {tuple(tensor.shape)}")
@@ -65,14 +65,20 @@ def square(name: str, value: Any) -> Tensor:
 
 
 def symmetric(name: str, value: Any) -> Tensor:
-    """`value` as a finite symmetric matrix, to rounding."""
+    """Return `value` as a finite symmetric matrix, to rounding."""
     tensor = square(name, value)
-    largest = float((tensor - tensor.T).abs().max())
-    if largest > 100 * torch.finfo(tensor.dtype).eps * float(tensor.abs().max()):
+    if not is_symmetric(tensor):
+        largest = float((tensor - tensor.T).abs().max())
         raise ValueError(
             f"{name} must be symmetric, got a largest |{name} − {name}ᵀ| of {largest:g}"
         )
     return tensor
+
+
+def is_symmetric(matrix: Tensor) -> bool:
+    """True if a square matrix equals its transpose to rounding."""
+    rounding = 100 * torch.finfo(matrix.dtype).eps * float(matrix.abs().max())
+    return float((matrix - matrix.T).abs().max()) <= rounding
 
 
 def number(
@@ -83,7 +89,7 @@ def number(
     high: float = math.inf,
     open_low: bool = False,
 ) -> float:
-    """`value` as a float inside [low, high], or (low, high] if `open_low`."""
+    """Return `value` as a float inside [low, high], or (low, high] if `open_low`."""
     result = float(value)
     if not (low <= result <= high) or (open_low and result == low):
         interval = f"{'(' if open_low else '['}{low:g}, {high:g}]"
@@ -92,7 +98,7 @@ def number(
 
 
 def positive(name: str, value: float) -> float:
-    """`value` as a finite float above 0."""
+    """Return `value` as a finite float above 0."""
     result = float(value)
     if not 0 < result < math.inf:
         raise ValueError(f"{name} must be a finite number above 0, got {value}")
@@ -100,14 +106,14 @@ def positive(name: str, value: float) -> float:
 
 
 def whole(name: str, value: int, *, low: int = 1) -> int:
-    """`value` as an integer of at least `low`."""
+    """Return `value` as an integer of at least `low`."""
     if not math.isfinite(value) or int(value) != value or value < low:
         raise ValueError(f"{name} must be a whole number of at least {low}, got {value}")
     return int(value)
 
 
 def choice(name: str, value: str, allowed: Sequence[str]) -> str:
-    """`value`, one of the `allowed` words."""
+    """Return `value`, one of the `allowed` words."""
     if value not in allowed:
         words = ", ".join(repr(word) for word in allowed)
         raise ValueError(f"{name} must be one of {words}, got {value!r}")
@@ -115,10 +121,18 @@ def choice(name: str, value: str, allowed: Sequence[str]) -> str:
 
 
 def generator_from(seed: Seed, stream: str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator: `seed` itself, one seeded by it, or (None) one from fresh entropy.
+    """Return a generator: `seed` itself, one seeded by it, or for None one from fresh entropy.
 
-    stream : what the numbers are for. The same whole number given to two functions, for
-    patterns and for the noise on them, say, must not give them the same numbers.
+    Parameters
+    ----------
+    seed : int, torch.Generator or None.
+    stream : word for what the numbers are used for
+        One whole number, given as seed to two functions, must not give both the same numbers.
+    device : device of the generator.
+
+    Raises
+    ------
+    ValueError : a seed that is not a whole number of at least 0.
     """
     if isinstance(seed, torch.Generator):
         return seed

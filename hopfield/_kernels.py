@@ -14,7 +14,7 @@ from numba import get_num_threads, njit, prange
 
 
 def _start_threads() -> None:
-    """Start numba's threads; they set OpenMP's number as they start, and torch's with it."""
+    """Start numba's threads, which change OpenMP's and torch's numbers, and set torch's back."""
     before = torch.get_num_threads()
     get_num_threads()
     torch.set_num_threads(before)
@@ -58,7 +58,7 @@ def _shuffle(order, state):
 
 @njit(inline="always")
 def _unstable(fields, spins, tie):
-    """Whether any spin points against its field."""
+    """True if any spin points against its field."""
     for i in range(len(spins)):
         if fields[i] * spins[i] < -tie[i]:
             return True
@@ -67,10 +67,21 @@ def _unstable(fields, spins, tie):
 
 @njit(cache=True, fastmath=_FAST)
 def settle(columns, tie, s, h, order, state, max_sweeps):
-    """One replica to a fixed point, in place: the stream, sweeps made, and whether it is one.
+    """Relax one replica to a fixed point, in place.
 
-    columns (N, N): columns[i] holds J_ji for all j, what flipping spin i sends to the
-    others. tie (N,): a field of at most this size keeps its spin. s, h (N,): spins, fields.
+    Parameters
+    ----------
+    columns : (N, N); columns[i] holds J_ji for all j, by which spin i acts on the others.
+    tie : (N,); a field of at most this size keeps its spin.
+    s : (N,), the spins.
+    h : (N,), their fields.
+    order : (N,), the site order to shuffle.
+    state : state of the random stream.
+    max_sweeps : largest number of sweeps.
+
+    Returns
+    -------
+    The state of the stream, the sweeps made, and whether the end is a fixed point.
     """
     size = len(s)
     sweeps = 0
@@ -92,7 +103,7 @@ def settle(columns, tie, s, h, order, state, max_sweeps):
 
 @njit(cache=True, fastmath=_FAST)
 def heat(columns, s, h, order, state, temperature, sweeps):
-    """Heat-bath sweeps of one replica in place, P(S_i = +1) = 1/(1 + e^{−2h_i/T})."""
+    """Make heat-bath sweeps of one replica in place, P(S_i = +1) = 1/(1 + e^{−2h_i/T})."""
     size = len(s)
     for _ in range(sweeps):
         state = _shuffle(order, state)
@@ -112,10 +123,10 @@ def heat(columns, s, h, order, state, temperature, sweeps):
 
 @njit(cache=True, fastmath=_FAST)
 def swap(columns, target, s, h, order, state, temperature, sweeps):
-    """Kawasaki sweeps of one replica in place: Metropolis at fixed overlap with the target.
+    """Make Kawasaki sweeps of one replica in place: Metropolis at fixed overlap with the target.
 
     A move flips a spin that disagrees with the target and one that agrees, chosen at
-    random; ΔE = 2(S_i h_i + S_j h_j) − 4 J_ij S_i S_j of symmetric couplings. N moves a sweep.
+    random; ΔE = 2(S_i h_i + S_j h_j) − 4 J_ij S_i S_j of symmetric couplings. A sweep has N moves.
     """
     size = len(s)
     wrong = 0  # order[:wrong] are the sites that disagree
@@ -147,7 +158,7 @@ def swap(columns, target, s, h, order, state, temperature, sweeps):
 
 @njit(parallel=True, cache=True, fastmath=_FAST)
 def relax(columns, tie, spins, fields, seeds, max_sweeps, sweeps, converged):
-    """Zero-temperature asynchronous dynamics to fixed points, in place; spins (B, N)."""
+    """Relax all replicas to fixed points at zero temperature, in place; spins (B, N)."""
     replicas, size = spins.shape
     for b in prange(replicas):
         _, sweeps[b], converged[b] = settle(
@@ -157,45 +168,39 @@ def relax(columns, tie, spins, fields, seeds, max_sweeps, sweeps, converged):
 
 @njit(parallel=True, cache=True, fastmath=_FAST)
 def glauber(columns, spins, fields, seeds, temperature, sweeps):
-    """Heat-bath sweeps of all replicas, in place; spins (B, N)."""
+    """Make heat-bath sweeps of all replicas, in place; spins (B, N)."""
     replicas, size = spins.shape
     for b in prange(replicas):
-        heat(
-            columns,
-            spins[b],
-            fields[b],
-            np.arange(size),
-            np.uint64(seeds[b]),
-            temperature,
-            sweeps,
-        )
+        order, stream = np.arange(size), np.uint64(seeds[b])
+        heat(columns, spins[b], fields[b], order, stream, temperature, sweeps)
 
 
 @njit(parallel=True, cache=True, fastmath=_FAST)
 def kawasaki(columns, targets, spins, fields, seeds, temperature, sweeps):
-    """Kawasaki sweeps of all replicas, in place; targets, spins (B, N)."""
+    """Make Kawasaki sweeps of all replicas, in place; targets, spins (B, N)."""
     replicas, size = spins.shape
     for b in prange(replicas):
-        swap(
-            columns,
-            targets[b],
-            spins[b],
-            fields[b],
-            np.arange(size),
-            np.uint64(seeds[b]),
-            temperature,
-            sweeps,
-        )
+        order, stream = np.arange(size), np.uint64(seeds[b])
+        swap(columns, targets[b], spins[b], fields[b], order, stream, temperature, sweeps)
 
 
 @njit(parallel=True, cache=True, fastmath={"contract", "reassoc"})
 def relax_dense(sites, table, relative, tie, spins, overlaps, seeds, max_sweeps, sweeps, converged):
-    """Asynchronous dynamics of a dense memory, E = −Σ_μ F(ξ^μ·S), in place.
+    """Relax the replicas of a dense memory one spin at a time, E = −Σ_μ F(ξ^μ·S), in place.
 
-    sites (N, P) int8: the patterns by site. overlaps (B, P) whole numbers ξ^μ·S. table:
-    F at every whole number k, `table[k + len(table)//2]`; with `relative` F is used up to
-    a common factor, as F(x − max_μ x), which keeps exponentials finite. A flip must raise
-    Σ_μ F by more than `tie` times Σ_μ |F|.
+    Parameters
+    ----------
+    sites : (N, P) int8, the patterns by site.
+    table : F at every whole number k, as `table[k + len(table)//2]`.
+    relative : whether F counts up to a common factor, as F(x − max_μ x)
+        It keeps exponentials finite.
+    tie : a flip must raise Σ_μ F by more than this part of Σ_μ |F|.
+    spins : (B, N) int8.
+    overlaps : (B, P) int64, ξ^μ·S.
+    seeds : (B,), of the random streams.
+    max_sweeps : largest number of sweeps.
+    sweeps : (B,), zero; counts the sweeps made.
+    converged : (B,), False; becomes True at fixed points.
     """
     replicas, size = spins.shape
     patterns = sites.shape[1]
@@ -206,7 +211,7 @@ def relax_dense(sites, table, relative, tie, spins, overlaps, seeds, max_sweeps,
         down, up = np.empty(patterns), np.empty(patterns)
         total, scale = _tabulate(x, table, relative, down, up)
         while not converged[b]:
-            may_flip = sweeps[b] < max_sweeps  # else look once more whether anything would
+            may_flip = sweeps[b] < max_sweeps  # if not, only check whether any spin would flip
             state = _shuffle(order, state)
             silent = True
             for k in range(size):
@@ -233,7 +238,7 @@ def relax_dense(sites, table, relative, tie, spins, overlaps, seeds, max_sweeps,
 
 @njit(inline="always")
 def _tabulate(x, table, relative, down, up):
-    """ΣF and Σ|F| at the overlaps x; F where a flip lowers, and where it raises, x by 2."""
+    """Sums ΣF and Σ|F| at the overlaps x; in place F(x − 2) and F(x + 2), to which flips lead."""
     shift = len(table) // 2
     if relative:
         shift -= x.max()

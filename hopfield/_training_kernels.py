@@ -1,8 +1,9 @@
 """Compiled loops for learning: dreams, training with noise, dual ascent of the margin.
 
 Couplings are held by columns, columns[j] = (J_ij)_i, so that a field, a flip and an update
-are all sums of contiguous columns, in an order that no number of threads changes. A run may
-be cut into calls: the random stream, the site order and the norm are carried in arrays.
+are all sums of contiguous columns, in an order that does not depend on the number of
+threads. A run may be cut into calls: arrays hold the random stream, the site order and the
+norm from one call to the next.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ UNIFORM, FIXED_POINT, THERMAL, KAWASAKI = range(4)
 
 @njit(cache=True, fastmath=_FAST)
 def _fields(columns: Array, s: Array, h: Array) -> None:
-    """h_i = Σ_j J_ij S_j, four columns at a time: h is read and written a quarter as often."""
+    """Set h_i = Σ_j J_ij S_j, four columns at a time, so that h is read and written less often."""
     size = len(s)
     h[:] = 0.0
     whole = size - size % 4
@@ -39,7 +40,7 @@ def _fields(columns: Array, s: Array, h: Array) -> None:
 
 @njit(cache=True)
 def _random_spins(s: Array, state: Any) -> Any:
-    """Unbiased spins in place, 64 from each draw; the next state of the stream."""
+    """Draw unbiased spins in place, 64 from each number; the next state of the stream."""
     for start in range(0, len(s), 64):
         state, bits = _next(state)
         for i in range(start, min(start + 64, len(s))):
@@ -50,7 +51,7 @@ def _random_spins(s: Array, state: Any) -> Any:
 
 @njit(cache=True)
 def _flip(target: Array, overlap: float, s: Array, state: Any) -> Any:
-    """Each spin of the target kept with probability (1 + m)/2; the next state."""
+    """Keep each spin of the target with probability (1 + m)/2, else flip it; the next state."""
     keep = 0.5 * (1.0 + overlap)
     for i in range(len(s)):
         state, bits = _next(state)
@@ -60,7 +61,7 @@ def _flip(target: Array, overlap: float, s: Array, state: Any) -> Any:
 
 @njit(cache=True)
 def _flip_exactly(target: Array, overlap: float, s: Array, order: Array, state: Any) -> Any:
-    """Exactly round((1 − m)N/2) spins of the target flipped: the first sites of `order`."""
+    """Flip exactly round((1 − m)N/2) spins of the target, the first sites of `order`."""
     state = _shuffle(order, state)
     s[:] = target
     for k in range(round((1.0 - overlap) * len(s) / 2.0)):
@@ -80,7 +81,7 @@ def learn(
     normalize: bool,
     norm2: Array,
 ) -> None:
-    """δJ_ij = a e_i ξ_i S_j, e_i = 1 where ξ_i h_i ≤ 0; in place, with Σ J_ij² in norm2[0].
+    """Add δJ_ij = a e_i ξ_i S_j, e_i = 1 where ξ_i h_i ≤ 0; in place, with Σ J_ij² in norm2[0].
 
     `symmetric` takes (δJ + δJᵀ)/2 instead. `normalize` brings each row back to norm 1.
     """
@@ -110,8 +111,8 @@ def learn(
         column[j] = 0.0
     norm2[0] += amount * (2.0 * work + amount * (size - 1) * errors)
     if normalize:
-        # From the couplings as they are: a norm known from h would leave its error behind,
-        # and rows that training shrinks make that error grow.
+        # The norms come from the couplings themselves. Those computed from h would keep
+        # their errors, which grow where training shrinks the rows.
         scale = np.zeros(size)
         for j in range(size):
             column = columns[j]
@@ -142,10 +143,26 @@ def train(
     stream: Array,
     norm2: Array,
 ) -> int:
-    """Training with noise, one step a rate, in place; the number of states not settled.
+    """Train with noise in place; the number of states that did not settle.
 
-    frozen: the columns of the landscape that makes the states, or (0, 0) for the current
-    one. Temperatures of the current landscape follow its norm, T·√(norm2[0]/norm2[1]).
+    Temperatures of the current landscape follow its norm, T·√(norm2[0]/norm2[1]).
+
+    Parameters
+    ----------
+    columns : (N, N), the couplings by columns.
+    patterns : (P, N).
+    frozen : columns of the landscape that makes the states, or (0, 0) for the current one.
+    kind : UNIFORM, FIXED_POINT, THERMAL or KAWASAKI.
+    overlap : m_t.
+    temperature : T of the last two kinds, 0 for the others.
+    sweeps : number of sweeps, or the largest for FIXED_POINT.
+    rates : λ of each step; one pattern is learned per step.
+    symmetric : as in `learn`.
+    normalize : as in `learn`.
+    tie : (N,), fields that count as zero.
+    order : (N,), the site order.
+    stream : (1,), state of the random stream.
+    norm2 : (2,), Σ J_ij² now and at the start.
     """
     size = len(columns)
     s, h = np.empty(size), np.empty(size)
@@ -188,7 +205,7 @@ def dream(
     order: Array,
     stream: Array,
 ) -> int:
-    """Serial dreams J_ij ← J_ij − (ε/N) S_i S_j, in place; the number not settled.
+    """Dream one by one, J_ij ← J_ij − (ε/N) S_i S_j, in place; the number not settled.
 
     With patterns, each dream also adds (ε/N) ξ_i ξ_j of one of them, drawn at random.
     """
@@ -230,10 +247,11 @@ def dream_together(
     orders: Array,
     streams: Array,
 ) -> int:
-    """Dreams in batches of len(streams) at frozen couplings, all replicas in parallel.
+    """Dream in batches of len(streams) at frozen couplings, all replicas in parallel.
 
     The last batch may be smaller. Each replica has its stream and site order, and every
-    coupling adds up the replicas in the same order, so that threads change nothing.
+    coupling adds up the replicas in the same order, so that the result does not depend on
+    the number of threads.
     """
     size = len(columns)
     replicas = len(streams)
@@ -272,12 +290,20 @@ def ascend(
     lower: Array,
     upper: Array,
 ) -> None:
-    """AdaTron: each row's largest margin by over-relaxed ascent of the dual, in place.
+    """Find each row's largest margin by over-relaxed ascent of the dual (AdaTron), in place.
 
     Row i minimises ½ aᵀGa − Σ a over a ≥ 0, G_μν = ξ_i^μ ξ_i^ν ξ^μ·ξ^ν − 1 (no self-coupling);
-    w = Σ_μ a_μ ξ_i^μ ξ^μ. Any a ≥ 0 bounds the margin, min_μ ξ_i^μ w·ξ^μ/‖w‖ ≤ κ ≤ ‖w‖/Σ a:
-    a row is done when the two differ by `tolerance` of the upper one.
-    multipliers (N, P): a, zero at the start. gram (P, P): ξ^μ·ξ^ν.
+    w = Σ_μ a_μ ξ_i^μ ξ^μ. Any a ≥ 0 bounds the margin, min_μ ξ_i^μ w·ξ^μ/‖w‖ ≤ κ ≤ ‖w‖/Σ a.
+
+    Parameters
+    ----------
+    patterns : (P, N).
+    gram : (P, P), ξ^μ·ξ^ν.
+    tolerance : a row is done when its two bounds differ by this part of the upper one.
+    max_sweeps : largest number of passes over the patterns.
+    multipliers : (N, P), zero at the start; becomes a.
+    lower : (N,), becomes the lower bound of the margin.
+    upper : (N,), becomes the upper one.
     """
     count, size = patterns.shape
     step = 1.5 / (size - 1)

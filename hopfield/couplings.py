@@ -1,7 +1,7 @@
 r"""One-shot learning rules: patterns → couplings J (N, N) with zero diagonal.
 
 Row i of J holds the couplings into spin i, h_i = Σ_j J_ij S_j. The diagonal is zero for
-every rule: a self-coupling freezes spins, and the stabilities it adds are not basins.
+every rule: a self-coupling freezes spins, and the stabilities that it adds make no basins.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from torch import Tensor
 
 from hopfield import _checks
 
-_GAP = 1e-8  # relative distance of a margin from its upper bound, at which it is maximal
-_SWEEPS = 20_000  # of the dual ascent; random patterns at 1.5N need about 3000
+_GAP = 1e-8  # relative distance from its upper bound at which a margin counts as maximal
+_SWEEPS = 20_000  # of the dual ascent; 1.5N random patterns need about 3000
 
 
 class NotSeparableError(ValueError):
-    """Patterns that no couplings store with a margin."""
+    """Error of patterns that no couplings store with a margin."""
 
 
 def hebbian(patterns: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ def storkey(patterns: Tensor) -> Tensor:
     r"""Storkey's incremental local rule (Storkey 1997), patterns stored in the order given.
 
     J_ij ← J_ij + (ξ_i ξ_j − ξ_i h_ji − h_ij ξ_j)/N with h_ij = Σ_{k≠i,j} J_ik ξ_k, J = 0 at
-    first: each pattern is stored minus what the couplings already say about it.
+    first: what the couplings already predict of a pattern is not stored again.
 
     Parameters
     ----------
@@ -130,7 +130,8 @@ def dreaming_kernel(patterns: Tensor, time: float) -> Tensor:
 
     Parameters
     ----------
-    patterns : (P, N), entries ±1. Duplicates are allowed: only the span counts at late times.
+    patterns : (P, N), entries ±1
+        Duplicates are allowed: only the span counts at late times.
     time : dreaming time t ≥ 0; infinity gives the pseudo-inverse.
 
     Returns
@@ -151,43 +152,41 @@ def dreaming_kernel(patterns: Tensor, time: float) -> Tensor:
     patterns = _checks.stored("patterns", patterns, binary=True)
     time = _checks.number("time", time, low=0)
     epsilon = torch.finfo(patterns.dtype).eps
-    if time * epsilon > 1:  # the two differ by 1/t
+    if time * epsilon > 1:  # the kernel differs from it by 1/t
         return pseudo_inverse(patterns)
     count, size = patterns.shape
     if time > epsilon**-0.5:
-        # I + tC is then as good as singular where patterns depend on each other.
+        # I + tC is then singular to rounding where patterns depend on each other.
         singular, rows = _span(patterns)
         spectrum = singular.square() / size  # (1 + t)λ/(1 + tλ), divided by t
         kept = (1 / time + 1) * spectrum / (1 / time + spectrum)
-        couplings = (rows.T * kept) @ rows
-        return ((couplings + couplings.T) / 2).fill_diagonal_(0.0)
-    # Divided by 1 + t, the matrix stays of order one however late the time.
+        return _symmetric((rows.T * kept) @ rows)
+    # Divided by 1 + t, the matrix stays of order one at all times.
     mixed = (torch.eye(count).to(patterns) + time * (patterns @ patterns.T) / size) / (1 + time)
-    couplings = patterns.T @ torch.linalg.solve(mixed, patterns) / size
-    return ((couplings + couplings.T) / 2).fill_diagonal_(0.0)
+    return _symmetric(patterns.T @ torch.linalg.solve(mixed, patterns) / size)
 
 
 def max_margin(patterns: Tensor) -> Tensor:
     r"""Couplings of maximal stability: each row a support vector machine (Gardner 1988).
 
     Row i maximises κ_i = min_μ Δ_i^μ with J_ii = 0. It is found by dual coordinate ascent
-    (AdaTron, Anlauf & Biehl 1989), until the dual's bound on κ_i is met to a relative 1e-8.
+    (AdaTron, Anlauf & Biehl 1989), until κ_i reaches its dual bound to a relative 1e-8.
 
     Parameters
     ----------
-    patterns : (P, N), entries ±1; P below about 2N, above which random patterns have no
-        solution. Duplicates are allowed.
+    patterns : (P, N), entries ±1; duplicates are allowed
+        Random patterns have no solution for P above about 2N.
 
     Returns
     -------
-    (N, N), not symmetric, zero diagonal, rows of norm 1: fields on the patterns are
-    stabilities.
+    (N, N), not symmetric, zero diagonal, rows of norm 1
+        The fields on the patterns are then their stabilities.
 
     Raises
     ------
     ValueError : not (P, N), no pattern, or entries that are not ±1.
     NotSeparableError : patterns that no couplings store with a margin, such as two that
-        differ at one site only. It is a ValueError.
+        differ at one site only; it is a ValueError.
 
     Examples
     --------
@@ -235,7 +234,7 @@ def paramagnetic_unlearning(couplings: Tensor, rate: float, beta: float) -> Tens
     ----------
     couplings : (N, N), symmetric.
     rate : ε > 0.
-    beta : inverse temperature β > 0, below 1/λ_max of the couplings.
+    beta : inverse temperature β > 0, below 1/λ_max, the largest eigenvalue of the couplings.
 
     Returns
     -------
@@ -260,8 +259,12 @@ def paramagnetic_unlearning(couplings: Tensor, rate: float, beta: float) -> Tens
     if beta * largest >= 1:
         raise ValueError(f"beta must lie below 1/λ_max = {1 / largest:g}, got {beta}")
     identity = torch.eye(len(couplings)).to(couplings)
-    unlearned = couplings - rate * torch.linalg.inv(identity - beta * couplings)
-    return ((unlearned + unlearned.T) / 2).fill_diagonal_(0.0)
+    return _symmetric(couplings - rate * torch.linalg.inv(identity - beta * couplings))
+
+
+def _symmetric(couplings: Tensor) -> Tensor:
+    """Symmetric part of couplings, with zero diagonal."""
+    return ((couplings + couplings.T) / 2).fill_diagonal_(0.0)
 
 
 def _span(patterns: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,9 +19,9 @@ odd n, real states use the rectified F(m) = max(m, 0)^n, convex, so that this st
 the energy for every n.
 
 Binary updates compare the energies of S_i = ±1, others fixed, so that there is no
-self-coupling; ties keep the spin. For the exponential one, spin i flips iff the patterns
-that disagree with it hold more than the share 1/(1 + e^{2β}) of the weights w, that is
-S_i D_i < tanh β with the softmax mean D.
+self-coupling; at equal energies the spin stays. With the exponential energy, spin i flips
+iff the patterns that disagree with it hold more than the share 1/(1 + e^{2β}) of the
+weights w, that is S_i D_i < tanh β with the softmax mean D.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from torch import Tensor
 
 from hopfield import _checks
 from hopfield._checks import Seed
-from hopfield.relaxation import Relaxation, fixed_point, synchronous
+from hopfield.relaxation import Relaxation, begin, fixed_point, synchronous
 
 _ROWS = 1024  # states worked on at once
 _BLOCK = 2**20  # numbers of a (batch × patterns) block held at once
@@ -46,14 +46,14 @@ _LOSS = 1e-2  # largest error of a logit that single precision may cause
 
 
 class DenseMemory:
-    """A dense associative memory of given patterns.
+    """Dense associative memory of given patterns.
 
     Parameters
     ----------
     patterns : (P, N); entries ±1 for binary states, real otherwise.
     interaction : "exponential" or "polynomial".
-    beta : inverse temperature β > 0 of the exponential interaction, in units where
-        |ξ|² ~ N; β = 1/σ² ties it to a denoiser at noise level σ.
+    beta : inverse temperature β > 0 of the exponential interaction, where |ξ|² ~ N
+        A denoiser at noise level σ has β = 1/σ².
     degree : n ≥ 2 of the polynomial interaction.
     states : "real" or "binary".
     norm_correction : b of the logits, exponential interaction only.
@@ -93,6 +93,13 @@ class DenseMemory:
             raise ValueError(f"degree must be at most {_LARGEST_DEGREE}, got {degree}")
         self.norm_correction = bool(norm_correction)
 
+    def __repr__(self) -> str:
+        kind = f"polynomial of degree {self.degree}"
+        if self.interaction == "exponential":
+            corrected = "with" if self.norm_correction else "without"
+            kind = f"exponential at beta {self.beta:.4g}, {corrected} norm correction"
+        return f"DenseMemory(patterns {tuple(self.patterns.shape)}, {self.states} states, {kind})"
+
     @property
     def size(self) -> int:
         """Number of spins or coordinates N."""
@@ -101,19 +108,37 @@ class DenseMemory:
     # ---------------------------------------------------------------- energy
 
     def log_partition(self, states: Tensor) -> Tensor:
-        """log Σ_μ e^{L_μ(S)} of the exponential interaction, (B,).
+        """Logarithm log Σ_μ e^{L_μ(S)} of the partition function, exponential interaction only.
 
-        Raises ValueError for the polynomial interaction, which has none.
+        Parameters
+        ----------
+        states : (B, N), ±1 if binary.
+
+        Returns
+        -------
+        (B,)
+
+        Raises
+        ------
+        ValueError : states of a wrong shape or kind, or the polynomial interaction.
         """
-        if self.interaction != "exponential":
-            raise ValueError("log_partition needs interaction 'exponential', got 'polynomial'")
-        given = self._states(states)
+        given = self._exponential("log_partition needs", states)
         return torch.cat([self._log_sum(rows) for rows in given.split(_ROWS)])
 
     def energy(self, states: Tensor) -> Tensor:
-        """Energy E of each state, (B,); see the head of the module.
+        """Energy E of each state; see the head of the module.
 
-        Raises ValueError for states that are not (B, N), or not ±1 if binary.
+        Parameters
+        ----------
+        states : (B, N), ±1 if binary.
+
+        Returns
+        -------
+        (B,)
+
+        Raises
+        ------
+        ValueError : states of a wrong shape or kind.
         """
         given = self._states(states)
         if self.interaction == "exponential":
@@ -124,22 +149,40 @@ class DenseMemory:
         return -self.size / self.degree * total
 
     def weights(self, states: Tensor) -> Tensor:
-        """Softmax weights w_μ of the exponential interaction, (B, P).
+        """Softmax weights w_μ, exponential interaction only.
 
-        Raises ValueError for the polynomial interaction, which has none.
+        Parameters
+        ----------
+        states : (B, N), ±1 if binary.
+
+        Returns
+        -------
+        (B, P), rows of sum 1.
+
+        Raises
+        ------
+        ValueError : states of a wrong shape or kind, or the polynomial interaction.
         """
-        if self.interaction != "exponential":
-            raise ValueError("weights need interaction 'exponential', got 'polynomial'")
-        given = self._states(states)
+        given = self._exponential("weights need", states)
         work = self._precision(given)
         return torch.softmax(self._logits(given.to(work), self.patterns.to(work)), 1).to(given)
 
     # -------------------------------------------------------------- dynamics
 
     def step(self, states: Tensor) -> Tensor:
-        """One update of all spins or coordinates at once, (B, N).
+        """One update of all spins or coordinates at once.
 
-        Raises ValueError for states that are not (B, N), or not ±1 if binary.
+        Parameters
+        ----------
+        states : (B, N), ±1 if binary; left untouched.
+
+        Returns
+        -------
+        (B, N)
+
+        Raises
+        ------
+        ValueError : states of a wrong shape or kind.
         """
         given = self._states(states)
         exponential = self.interaction == "exponential"
@@ -160,10 +203,11 @@ class DenseMemory:
         Parameters
         ----------
         states : (B, N), ±1 if binary; left untouched.
-        dynamics : "asynchronous" (default for binary states: one spin at a time, random
-            order, the energy never rises) or "synchronous" (the only one for real states).
-        max_sweeps : most sweeps or steps.
-        tolerance : real states stop when a step changes them by less than this part of them.
+        dynamics : "asynchronous", "synchronous" or None
+            One spin at a time in random order, so that the energy never rises, the default
+            of binary states; or all at once, the only dynamics of real states.
+        max_sweeps : largest number of sweeps or steps.
+        tolerance : relative change per step below which real states have converged.
         seed : int, torch.Generator or None; sets the site orders.
 
         Returns
@@ -189,18 +233,24 @@ class DenseMemory:
 
     # ---------------------------------------------------------------- inside
 
+    def _exponential(self, asking: str, states: Tensor) -> Tensor:
+        """Check the states of what the exponential interaction alone has."""
+        if self.interaction != "exponential":
+            raise ValueError(f"{asking} interaction 'exponential', got {self.interaction!r}")
+        return self._states(states)
+
     def _states(self, states: Tensor) -> Tensor:
         check = _checks.spins if self.states == "binary" else _checks.matrix
         return check("states", states, columns=self.size).to(self.patterns)
 
     @property
     def _tie(self) -> float:
-        """Share of ΣF that may be rounding, in double precision: of the sum and of F."""
+        """Share of ΣF that may be rounding error of the sum and of F, in double precision."""
         steps = self.beta * self.size if self.interaction == "exponential" else self.degree
         return torch.finfo(torch.float64).eps * (64 + 4 * steps)
 
     def _precision(self, states: Tensor) -> torch.dtype:
-        """float64 where the logits are so large that single precision would err."""
+        """Precision of the logits: float64 where single precision would err by too much."""
         if len(states) == 0 or self.patterns.dtype == torch.float64:
             return self.patterns.dtype
         largest = max(float(states.square().sum(1).max()), self._largest_norm)
@@ -212,7 +262,7 @@ class DenseMemory:
         return float(self.patterns.square().sum(1).max())
 
     def _blocks(self, states: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Pairs (rows of the batch, patterns) that keep a block of overlaps small."""
+        """Pairs of rows of the batch and patterns that keep each block of overlaps small."""
         for start in range(0, len(states), _ROWS):
             for block in self._pattern_blocks(min(_ROWS, len(states))):
                 yield slice(start, start + _ROWS), block
@@ -221,7 +271,7 @@ class DenseMemory:
         yield from self.patterns.split(max(1, _BLOCK // max(1, rows)))
 
     def _log_sum(self, states: Tensor) -> Tensor:
-        """log Σ_μ e^{L_μ} of a few states, one block of patterns after the other."""
+        """Log-partition function of a few states, one block of patterns after the other."""
         work = self._precision(states)
         total = torch.full((len(states),), -math.inf, dtype=work, device=states.device)
         for block in self._pattern_blocks(len(states)):
@@ -236,7 +286,7 @@ class DenseMemory:
         return logits
 
     def _softmax_mean(self, states: Tensor) -> Tensor:
-        """D(S) = softmax(L)Ξ as fused attention: key [ξ, −b|ξ|²/2], query β[S, 1]."""
+        """Mean D(S) = softmax(L)Ξ as fused attention: key [ξ, −b|ξ|²/2], query β[S, 1]."""
         work = self._precision(states)
         keys = self._keys.to(work)
         queries = self.beta * torch.cat([states, torch.ones_like(states[:, :1])], 1).to(work)
@@ -251,10 +301,10 @@ class DenseMemory:
         return torch.cat([self.patterns, offset * self.norm_correction], 1)
 
     def _exponential_flips(self, states: Tensor) -> Tensor:
-        """Flip the spins that too much weight disagrees with.
+        """Flip the spins with which too much weight disagrees.
 
         The shares of weight for and against are averages of 0 and 1 over the patterns, each
-        a sum of positive terms: S·D itself would cancel at large β.
+        a sum of positive terms: S·D itself would lose its digits at large β.
         """
         spins, keys = states.double(), self.patterns.double()
         up, down = (
@@ -273,8 +323,11 @@ class DenseMemory:
         return overlaps**exponent
 
     def _polynomial_step(self, states: Tensor) -> Tensor:
-        """Only the direction of the pull counts: overlaps are taken in units of the largest so
-        far, lest their powers overflow, or vanish and leave the state where it is."""
+        """Move to S ← √N g/|g|.
+
+        Only the direction of g counts. Overlaps are taken in units of the largest so far, so
+        that their powers neither overflow nor vanish, which would leave the state unmoved.
+        """
         pull, largest = torch.zeros_like(states), torch.zeros_like(states[:, :1])
         for rows, block in self._blocks(states):
             m = self._power(states[rows] @ block.T / self.size, 1)
@@ -309,10 +362,9 @@ class DenseMemory:
         """Asynchronous relaxation in compiled loops, on the CPU."""
         from hopfield import _kernels  # numba is needed, and loaded, only here
 
-        spins = states.to("cpu", torch.int64)
-        patterns = self.patterns.to("cpu", torch.int64)
-        overlaps = (spins.double() @ patterns.double().T).to(torch.int64)
-        spins = spins.to(torch.int8)
+        patterns = self.patterns.to("cpu", torch.float64)
+        overlaps = (states.to(patterns) @ patterns.T).to(torch.int64)
+        result = begin(states.to("cpu", torch.int8))
         sites = patterns.T.to(torch.int8).contiguous()
         reach = np.arange(-2 * self.size - 2, 2 * self.size + 3)
         exponential = self.interaction == "exponential"
@@ -321,21 +373,23 @@ class DenseMemory:
         else:
             within = np.clip(reach, -self.size - 2, self.size + 2)  # all that a flip can reach
             table = (within / self.size) ** float(self.degree)
-        made = torch.zeros(len(spins), dtype=torch.int64)
-        converged = torch.zeros(len(spins), dtype=torch.bool)
-        seeds = torch.randint(2**62, (len(spins),), generator=generator).numpy()
+        seeds = torch.randint(2**62, (len(states),), generator=generator).numpy()
         _kernels.relax_dense(
             sites.numpy(),
             table,
             exponential,
             self._tie,
-            spins.numpy(),
+            result.states.numpy(),
             overlaps.numpy(),
             seeds,
             sweeps,
-            made.numpy(),
-            converged.numpy(),
+            result.sweeps.numpy(),
+            result.converged.numpy(),
         )
         device = states.device
-        converged = converged.to(device)
-        return Relaxation(spins.to(states), converged, made.to(device), torch.zeros_like(converged))
+        return Relaxation(
+            result.states.to(states),
+            result.converged.to(device),
+            result.sweeps.to(device),
+            result.cycles.to(device),
+        )

@@ -21,7 +21,6 @@ from torch import Tensor
 
 from hopfield import _checks, history
 from hopfield._checks import Seed
-from hopfield.couplings import hebbian
 from hopfield.history import Run, TrainingResult
 
 _MAX_SWEEPS = 100  # of a dream; symmetric couplings settle in about ten
@@ -41,22 +40,25 @@ def unlearn(
 ) -> TrainingResult:
     r"""Hebbian unlearning: J ← J − (ε/N) S Sᵀ for fixed points S reached from random spins.
 
-    Stabilities of P = αN patterns first grow, then all is lost soon after about αN/ε dreams:
-    stopping is part of the rule.
+    The stabilities of P = αN patterns first grow; soon after about αN/ε dreams all patterns
+    are lost. Stopping in time is part of the rule.
 
     Parameters
     ----------
     couplings : (N, N), such as Hebb's; its diagonal is set to zero.
     steps : number of dreams, at least 0.
     rate : ε > 0 of one dream.
-    batch : dreams made at the same couplings, in parallel over the threads; the couplings
-        do not depend on their number. Statistically as good as serial for batch·ε ≲ 0.2.
+    batch : number of dreams made at the same couplings, in parallel over the threads
+        The result does not depend on the number of threads. Batches are statistically as
+        good as single dreams for batch·ε ≲ 0.2.
     seed : int, torch.Generator or None.
-    max_sweeps : most sweeps of one dream. A dream that has not settled by then is unlearned
-        where it stands, and counted in `history.unsettled`.
-    patterns : (P, N) stored in the couplings, for the record alone: the rule is blind to them.
-    checkpoints : dreams to record at, rounded up to whole batches, besides the last; None for
-        0 and ten a decade.
+    max_sweeps : largest number of sweeps of one dream
+        A dream that has not settled by then is unlearned as it is, and counted in
+        `history.unsettled`.
+    patterns : (P, N) stored in the couplings, or None
+        They are used for the record only, never by the rule.
+    checkpoints : dreams to record at, besides the last, or None
+        They are rounded up to whole batches; None records at 0 and ten times per decade.
     retrieval : overlaps of cues at which to record the retrieval map, or None.
 
     Returns
@@ -70,7 +72,7 @@ def unlearn(
 
     Examples
     --------
-    >>> from hopfield import random_patterns
+    >>> from hopfield import hebbian, random_patterns
     >>> xi = random_patterns(30, 100, seed=0)
     >>> result = unlearn(hebbian(xi), steps=2500, rate=0.01, seed=0, patterns=xi)
     >>> float(result.history.satisfied_patterns[-1])
@@ -114,15 +116,17 @@ def daydream(
     r"""Daydreaming: learn a pattern and unlearn a dream at once (arXiv 2405.08777).
 
     J ← J + (ε/N)(ξξᵀ − SSᵀ), ξ drawn from the patterns, S a fixed point reached from random
-    spins, ε = 1/τ in the paper's words. Unlike unlearning it may go on for ever.
+    spins; ε is 1/τ in the paper. Unlike unlearning it need not be stopped.
 
     Parameters
     ----------
     patterns : (P, N), entries ±1.
-    steps : number of dreams, at least 0; of order N/ε and more, the more the larger P/N.
+    steps : number of dreams, at least 0; N/ε or more, and more at larger P/N.
     rate : ε > 0.
     couplings : (N, N) to start from, its diagonal set to zero; None for Hebb's.
-    seed, checkpoints, retrieval : as for `unlearn`.
+    seed : int, torch.Generator or None.
+    checkpoints : dreams to record at, besides the last; None for 0 and ten per decade.
+    retrieval : overlaps of cues at which to record the retrieval map, or None.
 
     Returns
     -------
@@ -145,20 +149,13 @@ def daydream(
     patterns = _checks.stored("patterns", patterns, binary=True)
     steps = _checks.whole("steps", steps, low=0)
     rate = _checks.positive("rate", rate)
-    start = hebbian(patterns) if couplings is None else couplings
-    run = Run(start, rate, patterns, retrieval, seed)
+    run = Run(couplings, rate, patterns, retrieval, seed)
     known = patterns.to("cpu", torch.float64).contiguous().numpy()
 
     def advance(first: int, last: int) -> int:
+        dreams = last - first
         return _training_kernels.dream(
-            run.columns,
-            known,
-            last - first,
-            rate,
-            run.tie,
-            _MAX_SWEEPS,
-            run.orders[0],
-            run.streams,
+            run.columns, known, dreams, rate, run.tie, _MAX_SWEEPS, run.orders[0], run.streams
         )
 
     return run.follow(advance, history.checkpoints(steps, checkpoints))

@@ -1,9 +1,9 @@
-r"""What an iterative rule leaves: its couplings, and how they came about.
+r"""Outcome of an iterative rule: its couplings, and the path that led to them.
 
 At each checkpoint: the norm ‖J‖, its ratio to the start, the asymmetry
-‖J − Jᵀ‖/‖J + Jᵀ‖, and the states so far that should have been fixed points and were not.
+‖J − Jᵀ‖/‖J + Jᵀ‖, and the number of states so far that did not settle at a fixed point.
 Where patterns are known, also their stabilities Δ_i^μ (minimum and mean), the fraction of
-spins with Δ > 0, the fraction of patterns whose spins all are, and on request the retrieval
+spins with Δ > 0, the fraction of patterns of which all spins have it, and on request the retrieval
 map m_f(m_0): the mean overlap with its pattern that a cue of overlap m_0 relaxes to.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from torch import Tensor
 
 from hopfield import _checks
 from hopfield._checks import Seed
+from hopfield._results import Result
+from hopfield.couplings import hebbian
 from hopfield.network import HopfieldNetwork, stabilities
 from hopfield.patterns import flip_spins, overlap
 
@@ -28,19 +30,27 @@ _PER_DECADE = 10
 
 Array = NDArray[Any]
 Advance = Callable[[int, int], int]
-"""Steps [first, last) made in place → the states among them that did not settle."""
+"""(first, last) → how many states did not settle in the steps [first, last), made in place."""
 
 
-@dataclass(frozen=True)
-class History:
-    """A rule's path, one entry a checkpoint; None for what was unknown or not asked for.
+@dataclass(frozen=True, repr=False)
+class History(Result):
+    """Path of a rule, one entry per checkpoint; None for what was unknown or not asked for.
 
-    steps : (K,) int, steps made. norm, norm_ratio, asymmetry : (K,); the ratio to a start of
-    zero is infinite. unsettled : (K,) int, training states so far that met the limit of
-    sweeps before a fixed point (they were learned from all the same).
-    min_stability, mean_stability, satisfied_sites, satisfied_patterns : (K,).
-    retrieval, retrieval_converged : (K, M), m_f and the fraction of cues that reached a fixed
-    point, by overlap of the cue; the same cues at every checkpoint.
+    Parameters
+    ----------
+    steps : (K,) int, the steps made.
+    norm : (K,), ‖J‖.
+    norm_ratio : (K,), ‖J‖ relative to the start; infinite where the start was zero.
+    asymmetry : (K,), ‖J − Jᵀ‖/‖J + Jᵀ‖.
+    unsettled : (K,) int, number of training states so far that did not settle
+        They met the limit of sweeps before a fixed point, and were used all the same.
+    min_stability : (K,), the least Δ.
+    mean_stability : (K,), the mean of Δ.
+    satisfied_sites : (K,), the fraction of spins with Δ > 0.
+    satisfied_patterns : (K,), the fraction of patterns of which all spins have Δ > 0.
+    retrieval : (K, M), m_f for each overlap of the cues; the same cues at every checkpoint.
+    retrieval_converged : (K, M), the fraction of cues that reached a fixed point.
     """
 
     steps: Tensor
@@ -55,25 +65,61 @@ class History:
     retrieval: Tensor | None
     retrieval_converged: Tensor | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
+    def __repr__(self) -> str:
+        return f"History({len(self.steps)} checkpoints, {self._end})"
+
+    @property
+    def _end(self) -> str:
+        """Last checkpoint in words: steps, patterns stored, least stability."""
+        made = int(self.steps[-1])
+        words = [f"{made:,} step{'s' * (made != 1)}".replace(",", " ")]
+        if self.satisfied_patterns is not None and self.min_stability is not None:
+            words.append(f"{100 * float(self.satisfied_patterns[-1]):.3g} % of patterns stable")
+            words.append(f"least stability {float(self.min_stability[-1]):.2g}")
+        if int(self.unsettled[-1]):
+            words.append(f"{int(self.unsettled[-1])} states not settled")
+        return ", ".join(words)
 
 
-@dataclass(frozen=True)
-class TrainingResult:
-    """Couplings (N, N) at the end of training, and the history that led there."""
+@dataclass(frozen=True, repr=False)
+class TrainingResult(Result):
+    """Couplings at the end of training, and the history that led there.
+
+    Parameters
+    ----------
+    couplings : (N, N), zero diagonal.
+    history : History, what was recorded at the checkpoints.
+    """
 
     couplings: Tensor
     history: History
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
+    def __repr__(self) -> str:
+        return f"TrainingResult(couplings {tuple(self.couplings.shape)}, {self.history._end})"
 
 
 def checkpoints(steps: int, given: Sequence[int] | None, batch: int = 1) -> list[int]:
-    """Steps to record at, in order: those given or logarithmic, in whole batches, and the last."""
+    """Steps to record at, in order, in whole batches, the last one with them.
+
+    Parameters
+    ----------
+    steps : number of steps of the run.
+    given : steps to record at, or None for 0 and ten per decade.
+    batch : steps per batch.
+
+    Returns
+    -------
+    Steps, rounded up to whole batches.
+
+    Raises
+    ------
+    ValueError : a step that is not a whole number in [0, steps].
+
+    Examples
+    --------
+    >>> checkpoints(10, [0, 3], batch=2)
+    [0, 4, 10]
+    """
     if given is None:
         decades = len(str(steps))
         grid = [10 ** (k / _PER_DECADE) for k in range(decades * _PER_DECADE)]
@@ -86,17 +132,27 @@ def checkpoints(steps: int, given: Sequence[int] | None, batch: int = 1) -> list
 
 
 class Run:
-    """An iterative rule under way: couplings by columns, random streams, record.
+    """Iterative rule under way: couplings by columns, random streams, record.
 
-    couplings : (N, N) to start from, taken in float64 with zero diagonal, each row brought
-    to norm 1 if `normalize`. rate : largest step, which with the norms sets the size of a
-    field that counts as zero. patterns : (P, N), for the record, or None. replicas : number
-    of independent streams.
+    Parameters
+    ----------
+    couplings : (N, N) to start from, in float64 with zero diagonal; None for Hebb's.
+    rate : largest step; with the norms it sets the size of a field that counts as zero.
+    patterns : (P, N), for the record, or None.
+    retrieval : overlaps of the cues of the record, or None.
+    seed : int, torch.Generator or None.
+    normalize : bring each row of the start to norm 1.
+    replicas : number of independent random streams.
+
+    Raises
+    ------
+    ValueError : couplings that are not square or do not fit the patterns, an empty row with
+        `normalize`, overlaps outside [−1, 1] or without patterns.
     """
 
     def __init__(
         self,
-        couplings: Tensor,
+        couplings: Tensor | None,
         rate: float,
         patterns: Tensor | None,
         retrieval: Sequence[float] | None,
@@ -105,16 +161,16 @@ class Run:
         normalize: bool = False,
         replicas: int = 1,
     ) -> None:
+        if couplings is None and patterns is not None:
+            couplings = hebbian(patterns)
         self._like = torch.as_tensor(couplings)
-        rows = zero_diagonal(
-            "couplings", couplings, None if patterns is None else patterns.shape[1]
-        )
+        size = None if patterns is None else patterns.shape[1]
+        rows = zero_diagonal("couplings", self._like, size)
         if normalize:
             norms = rows.norm(dim=1, keepdim=True)
             if not (norms > 0).all():
                 raise ValueError("couplings must have no empty row with normalize=True, got one")
             rows = rows / norms
-        size = len(rows)
         self.columns: Array = rows.T.contiguous().numpy()
         self.tie = tie(rows, rate)
         self.generator = _checks.generator_from(seed, "training")
@@ -124,16 +180,16 @@ class Run:
         self.recorder = Recorder(known, retrieval, cues)
         seeds = torch.randint(2**62, (replicas,), generator=self.generator)
         self.streams: Array = seeds.numpy().astype(np.uint64)
-        self.orders: Array = np.tile(np.arange(size), (replicas, 1))
+        self.orders: Array = np.tile(np.arange(len(rows)), (replicas, 1))
         self._start_norm = float(rows.norm())
 
     @property
     def couplings(self) -> Tensor:
-        """(N, N), a view of `columns`."""
+        """Couplings (N, N), a view of `columns`."""
         return torch.from_numpy(self.columns).T
 
     def follow(self, advance: Advance, marks: Sequence[int]) -> TrainingResult:
-        """Advance from mark to mark, and record at each."""
+        """Advance from mark to mark, record at each, and return the result."""
         done, unsettled = 0, 0
         for mark in marks:
             unsettled += int(advance(done, mark))
@@ -142,7 +198,7 @@ class Run:
         return self.result()
 
     def result(self) -> TrainingResult:
-        """The couplings as they are, in the dtype and place of the start, and the record."""
+        """Couplings as they are now, in the dtype and on the device of the start; the record."""
         final = self.couplings.contiguous()
         if self._like.is_floating_point():
             final = final.to(self._like, copy=True)
@@ -150,7 +206,7 @@ class Run:
 
 
 def zero_diagonal(name: str, couplings: Tensor, size: int | None) -> Tensor:
-    """Couplings, of `size` spins if given, as a float64 copy with zero diagonal."""
+    """Copy couplings, of `size` spins if it is given, in float64 with zero diagonal."""
     square = _checks.square(name, couplings)
     if size is not None and len(square) != size:
         raise ValueError(f"{name} must have shape ({size}, {size}), got {tuple(square.shape)}")
@@ -164,10 +220,13 @@ def tie(rows: Tensor, rate: float) -> Array:
 
 
 class Recorder:
-    """Measures couplings at the checkpoints of one run.
+    """Measurement of couplings at the checkpoints of one run.
 
-    patterns : (P, N) or None. retrieval : overlaps of the cues, or None. seed : of the cues
-    and their relaxation.
+    Parameters
+    ----------
+    patterns : (P, N) or None.
+    retrieval : overlaps of the cues, or None.
+    seed : whole number from which the cues and their relaxation are drawn.
     """
 
     def __init__(
@@ -210,7 +269,7 @@ class Recorder:
         self._rows.append(row)
 
     def history(self, start_norm: float) -> History:
-        """What was recorded, relative to the norm of the couplings before the first step."""
+        """History of what was recorded; `start_norm` is ‖J‖ before the first step."""
         columns: dict[str, Tensor | None] = {
             name: torch.tensor([row[name] for row in self._rows]) if name in self._rows[0] else None
             for name in History.__dataclass_fields__

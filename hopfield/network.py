@@ -10,13 +10,14 @@ means |h_i| ≤ 4√N ε ‖J_i‖, with ε the precision of the couplings.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from hopfield import _checks
 from hopfield._checks import Seed
-from hopfield.relaxation import Relaxation, synchronous
+from hopfield.relaxation import Relaxation, begin, synchronous
 
 
 def stabilities(couplings: Tensor, patterns: Tensor) -> Tensor:
@@ -53,7 +54,13 @@ def stabilities(couplings: Tensor, patterns: Tensor) -> Tensor:
 
 
 def row_norms(couplings: Tensor) -> Tensor:
-    """‖J_i‖, (N,), also where the squares of the entries are no numbers of their precision."""
+    """Norms ‖J_i‖, (N,), also where the squares of the entries overflow or underflow.
+
+    Examples
+    --------
+    >>> row_norms(torch.tensor([[0.0, 2e30], [1.0, 0.0]]))
+    tensor([2.0000e+30, 1.0000e+00])
+    """
     norms, limits = couplings.norm(dim=1), torch.finfo(couplings.dtype)
     if ((norms < math.sqrt(limits.tiny / limits.eps)) | ~torch.isfinite(norms)).any():
         largest = couplings.abs().amax(1)
@@ -63,13 +70,13 @@ def row_norms(couplings: Tensor) -> Tensor:
 
 
 class HopfieldNetwork:
-    """A network of ±1 spins with given couplings.
+    """Network of ±1 spins with given couplings.
 
     Parameters
     ----------
-    couplings : (N, N), finite; row i holds the couplings into spin i. Asymmetric couplings
-        are allowed; only symmetric ones with zero diagonal have an energy that relaxation
-        lowers.
+    couplings : (N, N), finite; row i holds the couplings into spin i
+        Asymmetric couplings are allowed; only symmetric ones with zero diagonal have an
+        energy that relaxation lowers.
 
     Raises
     ------
@@ -87,6 +94,10 @@ class HopfieldNetwork:
 
     def __init__(self, couplings: Tensor) -> None:
         self.couplings = _checks.square("couplings", couplings).detach()
+
+    def __repr__(self) -> str:
+        kind = "symmetric" if _checks.is_symmetric(self.couplings) else "asymmetric"
+        return f"HopfieldNetwork({self.size} spins, {kind} couplings)"
 
     @property
     def size(self) -> int:
@@ -107,9 +118,9 @@ class HopfieldNetwork:
         return stabilities(self.couplings, patterns)
 
     def step(self, states: Tensor) -> Tensor:
-        """One synchronous update S_i ← sign(h_i), ties keep the spin; (B, N)."""
+        """One synchronous update S_i ← sign(h_i), (B, N); a spin in zero field stays."""
         given = _checks.spins("states", states, columns=self.size)
-        return self._step(given.to(self.couplings), self._tie(self.couplings)).to(given)
+        return self._step(given.to(self.couplings), self._tie).to(given)
 
     def relax(
         self,
@@ -124,11 +135,13 @@ class HopfieldNetwork:
         Parameters
         ----------
         states : (B, N), entries ±1; left untouched.
-        dynamics : "asynchronous", one spin at a time in a new random order each sweep; or
-            "synchronous", all at once, which can end in a 2-cycle.
-        temperature : 0 runs to a fixed point. Above 0, `max_sweeps` heat-bath sweeps with
-            P(S_i = +1) = 1/(1 + e^{−2h_i/T}); nothing converges then.
-        max_sweeps : most sweeps (N single-spin updates, or one synchronous step).
+        dynamics : "asynchronous" or "synchronous"
+            One spin at a time, in a new random order at each sweep; or all at once, which
+            can end in a 2-cycle.
+        temperature : T ≥ 0
+            At 0 the dynamics runs to a fixed point. Above 0 it makes `max_sweeps` heat-bath
+            sweeps with P(S_i = +1) = 1/(1 + e^{−2h_i/T}), and nothing converges.
+        max_sweeps : largest number of sweeps (N single-spin updates, or one synchronous step).
         seed : int, torch.Generator or None; sets the site orders and the thermal noise.
 
         Returns
@@ -151,15 +164,16 @@ class HopfieldNetwork:
             result = self._compiled(given, temperature, max_sweeps, generator)
         else:
             result = self._shared_order(given, temperature, max_sweeps, generator)
-        return Relaxation(result.states.to(given), result.converged, result.sweeps, result.cycles)
+        return replace(result, states=result.states.to(given))
 
     def _spins(self, states: Tensor) -> Tensor:
         return _checks.spins("states", states, columns=self.size).to(self.couplings)
 
-    @staticmethod
-    def _tie(couplings: Tensor) -> Tensor:
-        epsilon = torch.finfo(couplings.dtype).eps
-        return 4 * math.sqrt(len(couplings)) * epsilon * row_norms(couplings)
+    @property
+    def _tie(self) -> Tensor:
+        """Fields that count as zero, (N,)."""
+        epsilon = torch.finfo(self.couplings.dtype).eps
+        return 4 * math.sqrt(self.size) * epsilon * row_norms(self.couplings)
 
     def _step(self, spins: Tensor, tie: Tensor) -> Tensor:
         fields = spins @ self.couplings.T
@@ -170,7 +184,7 @@ class HopfieldNetwork:
     ) -> Relaxation:
         spins = states.to(self.couplings)
         if temperature == 0:
-            tie = self._tie(self.couplings)
+            tie = self._tie
             return synchronous(lambda s: self._step(s, tie), spins, steps)
         for _ in range(steps):
             up = torch.sigmoid(2 * (spins @ self.couplings.T) / temperature)
@@ -181,41 +195,28 @@ class HopfieldNetwork:
     def _compiled(
         self, states: Tensor, temperature: float, sweeps: int, generator: torch.Generator
     ) -> Relaxation:
-        """One replica a thread, incremental fields, in float64."""
+        """One replica per thread, incremental fields, in float64."""
         from hopfield import _kernels  # numba is needed, and loaded, only here
 
         couplings = self.couplings.to("cpu", torch.float64)
-        spins = states.to(torch.float64, copy=True).contiguous()
-        fields = spins @ couplings.T
+        result = begin(states.to(torch.float64).contiguous())
+        spins, fields = result.states.numpy(), (result.states @ couplings.T).numpy()
         columns = couplings.T.contiguous().numpy()
         seeds = torch.randint(2**62, (len(spins),), generator=generator).numpy()
         if temperature > 0:
-            _kernels.glauber(
-                columns, spins.numpy(), fields.numpy(), seeds, float(temperature), sweeps
-            )
-            return _thermal(spins, sweeps)
-        made = torch.zeros(len(spins), dtype=torch.int64)
-        converged = torch.zeros(len(spins), dtype=torch.bool)
-        _kernels.relax(
-            columns,
-            self._tie(self.couplings).to(couplings).numpy(),
-            spins.numpy(),
-            fields.numpy(),
-            seeds,
-            sweeps,
-            made.numpy(),
-            converged.numpy(),
-        )
-        return Relaxation(spins, converged, made, torch.zeros_like(converged))
+            _kernels.glauber(columns, spins, fields, seeds, float(temperature), sweeps)
+            return _thermal(result.states, sweeps)
+        tie, made = self._tie.to(couplings).numpy(), result.sweeps.numpy()
+        _kernels.relax(columns, tie, spins, fields, seeds, sweeps, made, result.converged.numpy())
+        return result
 
     def _shared_order(
         self, states: Tensor, temperature: float, sweeps: int, generator: torch.Generator
     ) -> Relaxation:
         """All replicas at once, one site order for all: for devices without compiled loops."""
-        couplings, spins = self.couplings.to(torch.float64), states.to(torch.float64)
-        spins = spins.clone()
-        fields, tie = spins @ couplings.T, self._tie(self.couplings).to(couplings)
-        made = torch.zeros(len(spins), dtype=torch.int64, device=spins.device)
+        couplings, result = self.couplings.to(torch.float64), begin(states.to(torch.float64))
+        spins, made = result.states, result.sweeps
+        fields, tie = spins @ couplings.T, self._tie.to(couplings)
         for _ in range(sweeps):
             unstable = (fields * spins < -tie).any(1)
             if temperature == 0 and not unstable.any():
@@ -234,11 +235,11 @@ class HopfieldNetwork:
                 fields += change[:, None] * couplings[:, i]
         if temperature > 0:
             return _thermal(spins, sweeps)
-        converged = ~(fields * spins < -tie).any(1)
-        return Relaxation(spins, converged, made, torch.zeros_like(converged))
+        return replace(result, converged=~(fields * spins < -tie).any(1))
 
 
 def _thermal(spins: Tensor, sweeps: int) -> Relaxation:
-    never = torch.zeros(len(spins), dtype=torch.bool, device=spins.device)
-    made = torch.full((len(spins),), sweeps, dtype=torch.int64, device=spins.device)
-    return Relaxation(spins, never, made, never.clone())
+    """Spins after all their heat-bath sweeps."""
+    result = begin(spins)
+    result.sweeps.fill_(sweeps)
+    return result

@@ -1,8 +1,9 @@
-r"""Training noise: where the states of training come from, and whether they will help.
+r"""Training noise: the sources of the states of training, and whether these will help.
 
 A source makes states around targets ξ on the landscape of couplings J; m_t is the training
-overlap: uniform (each spin of the target kept with probability (1 + m_t)/2), fixed points
-and thermal states reached from there, and Kawasaki states, thermal at exactly m_t.
+overlap. There are four: uniform noise (each spin of the target kept with probability
+(1 + m_t)/2), fixed points and thermal states reached from there, and Kawasaki states, which
+are thermal at exactly m_t.
 
 `noise_structure` is the test of a noise (Benedetti & Ventura, arXiv 2302.13417). Training on
 a state S with S¹ = sign(JS) changes the stability of every pattern; its unlearning half by
@@ -16,8 +17,9 @@ is negative at small Δ: a negative intercept and a positive slope.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,6 +27,7 @@ from torch import Tensor
 
 from hopfield import _checks
 from hopfield._checks import Seed
+from hopfield._results import Result
 from hopfield.network import HopfieldNetwork, row_norms, stabilities
 from hopfield.patterns import flip_spins
 
@@ -34,7 +37,7 @@ Noise = Callable[[Tensor, Tensor, float, torch.Generator], Tensor]
 
 @dataclass(frozen=True)
 class Uniform:
-    """Each spin of the target kept with probability (1 + m_t)/2, flipped otherwise.
+    """Uniform noise: each spin of the target kept with probability (1 + m_t)/2, else flipped.
 
     Examples
     --------
@@ -56,15 +59,41 @@ class Uniform:
         return torch.where(kept.to(targets.device) < (1 + overlap) / 2, targets, -targets)
 
 
+class _OnLandscape:
+    """Source whose states move on a landscape: a frozen one, or that of the couplings."""
+
+    landscape: Tensor | None
+
+    def __post_init__(self) -> None:
+        if self.landscape is not None:
+            _checks.square("landscape", self.landscape)
+
+    def _couplings(self, couplings: Tensor) -> Tensor:
+        """Couplings (N, N) of the landscape."""
+        if self.landscape is None:
+            return _checks.square("couplings", couplings)
+        return _checks.square("landscape", self.landscape)
+
+    def _relaxed(
+        self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed, **dynamics: Any
+    ) -> Tensor:
+        """States (B, N) that the dynamics of the landscape makes from uniform noise."""
+        generator = _checks.generator_from(seed, "training noise")
+        network = HopfieldNetwork(self._couplings(couplings))
+        start = Uniform()(network.couplings, targets, overlap, generator)
+        return network.relax(start, **dynamics, seed=generator).states
+
+
 @dataclass(frozen=True, eq=False)
-class FixedPoint:
+class FixedPoint(_OnLandscape):
     """Fixed points of asynchronous dynamics, reached from uniform noise.
 
     Parameters
     ----------
-    landscape : couplings (N, N) whose fixed points are taken at all times, such as Hebb's;
-        None for those of the current couplings.
-    max_sweeps : most sweeps; a state that has not settled by then is used as it is.
+    landscape : couplings (N, N) whose fixed points are always taken, such as Hebb's, or None
+        None takes the fixed points of the current couplings.
+    max_sweeps : largest number of sweeps, at least 1
+        A state that has not settled by then is used as it is.
 
     Raises
     ------
@@ -83,28 +112,39 @@ class FixedPoint:
     max_sweeps: int = 100
 
     def __post_init__(self) -> None:
-        _check_landscape(self.landscape)
+        super().__post_init__()
         _checks.whole("max_sweeps", self.max_sweeps)
 
     def __call__(
         self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
     ) -> Tensor:
         """States (B, N) reached from `overlap`, in [0, 1], with `targets` (B, N)."""
-        generator = _checks.generator_from(seed, "training noise")
-        network = HopfieldNetwork(_landscape(couplings, self.landscape))
-        start = Uniform()(network.couplings, targets, overlap, generator)
-        return network.relax(start, max_sweeps=self.max_sweeps, seed=generator).states
+        return self._relaxed(couplings, targets, overlap, seed, max_sweeps=self.max_sweeps)
 
 
 @dataclass(frozen=True, eq=False)
-class Thermal:
+class _Heated(_OnLandscape):
+    """Source with a temperature."""
+
+    temperature: float = 0.5
+    sweeps: int = 60
+    landscape: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _checks.positive("temperature", self.temperature)
+        _checks.whole("sweeps", self.sweeps)
+
+
+class Thermal(_Heated):
     """States after heat-bath sweeps at a temperature, started from uniform noise.
 
     Parameters
     ----------
-    temperature : T > 0 on the landscape as it is given; in training without a frozen
-        landscape it follows the norm, T‖J‖/‖J_start‖, so that it keeps its meaning.
-    sweeps : sweeps made, at least 1.
+    temperature : T > 0 on the landscape as it is given
+        In training without a frozen landscape it follows the norm, T‖J‖/‖J_start‖, so that
+        it keeps its meaning.
+    sweeps : number of sweeps, at least 1.
     landscape : as for `FixedPoint`.
 
     Raises
@@ -119,37 +159,25 @@ class Thermal:
     torch.Size([4, 100])
     """
 
-    temperature: float = 0.5
-    sweeps: int = 60
-    landscape: Tensor | None = None
-
-    def __post_init__(self) -> None:
-        _check_landscape(self.landscape)
-        _checks.positive("temperature", self.temperature)
-        _checks.whole("sweeps", self.sweeps)
-
     def __call__(
         self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
     ) -> Tensor:
         """States (B, N) started at `overlap`, in [0, 1], with `targets` (B, N)."""
-        generator = _checks.generator_from(seed, "training noise")
-        network = HopfieldNetwork(_landscape(couplings, self.landscape))
-        start = Uniform()(network.couplings, targets, overlap, generator)
-        return network.relax(
-            start, temperature=self.temperature, max_sweeps=self.sweeps, seed=generator
-        ).states
+        dynamics = {"temperature": self.temperature, "max_sweeps": self.sweeps}
+        return self._relaxed(couplings, targets, overlap, seed, **dynamics)
 
 
-@dataclass(frozen=True, eq=False)
-class Kawasaki:
+class Kawasaki(_Heated):
     """Thermal states at exactly the training overlap: moves swap a right and a wrong spin.
 
-    Metropolis moves in the energy −½ S·JS of symmetric couplings, N of them a sweep, from a
+    Metropolis moves in the energy −½ S·JS of symmetric couplings, N of them per sweep, from a
     state with round((1 − m_t)N/2) flipped spins.
 
     Parameters
     ----------
-    temperature, sweeps, landscape : as for `Thermal`.
+    temperature : as for `Thermal`.
+    sweeps : as for `Thermal`.
+    landscape : as for `FixedPoint`.
 
     Raises
     ------
@@ -164,22 +192,13 @@ class Kawasaki:
     tensor([0.5000, 0.5000, 0.5000, 0.5000, 0.5000], dtype=torch.float64)
     """
 
-    temperature: float = 0.5
-    sweeps: int = 60
-    landscape: Tensor | None = None
-
-    def __post_init__(self) -> None:
-        _check_landscape(self.landscape)
-        _checks.positive("temperature", self.temperature)
-        _checks.whole("sweeps", self.sweeps)
-
     def __call__(
         self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
     ) -> Tensor:
         """States (B, N) at exactly `overlap`, in [0, 1], with `targets` (B, N)."""
         from hopfield import _kernels  # numba is needed, and loaded, only here
 
-        landscape = _landscape(couplings, self.landscape).to("cpu", torch.float64)
+        landscape = self._couplings(couplings).to("cpu", torch.float64)
         targets = _checks.spins("targets", targets, columns=len(landscape))
         _checks.number("overlap", overlap, low=0, high=1)
         generator = _checks.generator_from(seed, "training noise")
@@ -196,25 +215,17 @@ class Kawasaki:
         return spins.to(targets)
 
 
-def _landscape(couplings: Tensor, frozen: Tensor | None) -> Tensor:
-    """The couplings (N, N) that states move in: the frozen ones if there are some."""
-    if frozen is None:
-        return _checks.square("couplings", couplings)
-    return _checks.square("landscape", frozen)
+@dataclass(frozen=True, repr=False)
+class NoiseStructure(Result):
+    """Effect that a set of training states would have on the stabilities.
 
-
-def _check_landscape(landscape: Tensor | None) -> None:
-    if landscape is not None:
-        _checks.square("landscape", landscape)
-
-
-@dataclass(frozen=True)
-class NoiseStructure:
-    """How a set of training states would change the stabilities.
-
-    stability : (P, N), Δ. omega : (P, N), ω averaged over the states; of order 1/N.
-    slope, intercept : (B,), of ω against Δ among the |Δ| below the window, by least squares,
-    state by state. pearson : (B,), correlation of ω and Δ over all spins and patterns.
+    Parameters
+    ----------
+    stability : (P, N), Δ.
+    omega : (P, N), ω averaged over the states; of order 1/N.
+    slope : (B,), of ω against Δ for each state, by least squares where |Δ| is in the window.
+    intercept : (B,), of the same line.
+    pearson : (B,), correlation of ω and Δ over all spins and patterns.
     """
 
     stability: Tensor
@@ -223,9 +234,23 @@ class NoiseStructure:
     intercept: Tensor
     pearson: Tensor
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
+    def __repr__(self) -> str:
+        (P, N), B = self.omega.shape, len(self.slope)
+        return (
+            f"NoiseStructure(patterns ({P}, {N}), states ({B}, {N}), slope {_mean(self.slope)}, "
+            f"intercept {_mean(self.intercept)}, correlation {_mean(self.pearson)})"
+        )
+
+
+def _mean(values: Tensor) -> str:
+    """Mean over the states, with its standard error where there are two states or more."""
+    if len(values) == 0:
+        return "unknown"
+    error = float(values.std()) / len(values) ** 0.5 if len(values) > 1 else 0.0
+    if not 0 < error < math.inf:
+        return f"{float(values.mean()):.3g}"
+    decimals = max(0, -math.floor(math.log10(error)))
+    return f"{float(values.mean()):.{decimals}f} ± {error:.{decimals}f}"
 
 
 def noise_structure(
@@ -236,9 +261,9 @@ def noise_structure(
     corrected: bool = True,
     window: float = 1.0,
 ) -> NoiseStructure:
-    r"""ω_i^μ against Δ_i^μ: whether training on these states will help.
+    r"""Structure of ω_i^μ against Δ_i^μ, which says whether training on the states will help.
 
-    A negative intercept and a positive slope say that unlearning the states raises small
+    A negative intercept and a positive slope mean that unlearning the states raises small
     stabilities at the cost of large ones.
 
     Parameters
@@ -246,8 +271,8 @@ def noise_structure(
     couplings : (N, N), zero diagonal.
     patterns : (P, N), entries ±1.
     states : (B, N), entries ±1, the training states.
-    corrected : leave the term j = i out of the overlap m_μ, which makes ω exact for a zero
-        diagonal, and Σ_μ ω_i^μ = 0 on Hebb's couplings.
+    corrected : leave the term j = i out of the overlap m_μ
+        This makes ω exact for a zero diagonal, and Σ_μ ω_i^μ = 0 on Hebb's couplings.
     window : |Δ| below which slope and intercept are fitted, above 0.
 
     Returns

@@ -25,8 +25,11 @@ def random_patterns(
 
     Parameters
     ----------
-    P, N : number of patterns and of spins, each at least 1.
+    P : number of patterns, at least 1.
+    N : number of spins, at least 1.
     seed : int, torch.Generator or None.
+    dtype : type of the entries.
+    device : where the patterns are made.
 
     Returns
     -------
@@ -58,13 +61,17 @@ def clustered_patterns(
 ) -> Tensor:
     """Hierarchical patterns: random centres, and members at a mean overlap with them.
 
-    Each member's spin equals its centre's with probability (1 + overlap)/2, so that two
-    members of one cluster have mean overlap `overlap`² and two clusters none.
+    Each spin of a member equals that of its centre with probability (1 + overlap)/2. Two
+    members of one cluster then have the mean overlap `overlap`², members of two clusters zero.
 
     Parameters
     ----------
-    clusters, per_cluster, N : each at least 1.
+    clusters : number of clusters, at least 1.
+    per_cluster : number of patterns per cluster, at least 1.
+    N : number of spins, at least 1.
     overlap : mean overlap of a member with its centre, in [0, 1].
+    seed : int, torch.Generator or None.
+    dtype : type of the entries.
 
     Returns
     -------
@@ -95,8 +102,8 @@ def binarize(data: Tensor, threshold: float | Tensor | None = None) -> Tensor:
     Parameters
     ----------
     data : (P, N), real.
-    threshold : a number, one number a site (N,), or None for the mean of each site over
-        the data, the spin counterpart of centring. Entries above it become +1.
+    threshold : a number, one number per site (N,), or None; entries above it become +1
+        None takes the mean of each site over the data, the counterpart of centring for spins.
 
     Returns
     -------
@@ -128,8 +135,10 @@ def overlap(states: Tensor, patterns: Tensor) -> Tensor:
 
     Parameters
     ----------
-    states, patterns : (..., N), broadcastable: (B, N) with (B, N) gives one overlap a row,
-        states[:, None] with patterns all B·P of them.
+    states : (..., N)
+        States (B, N) with patterns (B, N) give one overlap per row; states[:, None] with
+        patterns (P, N) give all B·P of them.
+    patterns : (..., N), which broadcasts with `states`.
 
     Returns
     -------
@@ -161,12 +170,13 @@ def overlap(states: Tensor, patterns: Tensor) -> Tensor:
 
 
 def flip_spins(patterns: Tensor, overlap: float, seed: Seed = None) -> Tensor:
-    """Each pattern with exactly round((1 − m)N/2) of its spins flipped, at random sites.
+    """Patterns with exactly round((1 − m)N/2) of their spins flipped, at random sites.
 
     Parameters
     ----------
     patterns : (P, N), entries ±1.
     overlap : m of the result with its pattern, in [−1, 1].
+    seed : int, torch.Generator or None.
 
     Returns
     -------

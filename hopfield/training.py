@@ -1,7 +1,7 @@
 r"""Learning from mistakes, step by step: training with noise, the symmetric perceptron.
 
 Training with noise (Gardner, Stroud & Wallace 1989; Benedetti & Ventura, arXiv 2302.13417):
-draw a pattern ξ and a state S with a noisy copy of it; where the state misleads a spin,
+draw a pattern ξ and a state S, a noisy copy of it; where the state misleads a spin,
 
     δJ_ij = (λ/N) e_i ξ_i S_j,    e_i = 1 if ξ_i h_i(S) ≤ 0 else 0,    h = JS,    J_ii = 0.
 
@@ -25,7 +25,6 @@ from torch import Tensor
 
 from hopfield import _checks, history
 from hopfield._checks import Seed
-from hopfield.couplings import hebbian
 from hopfield.history import Advance, Array, Run, TrainingResult
 from hopfield.noise import FixedPoint, Kawasaki, Noise, Thermal, Uniform
 
@@ -54,30 +53,31 @@ def train_with_noise(
     r"""Training with noise, δJ_ij = (λ/N) e_i ξ_i S_j.
 
     At a constant rate and an overlap below 1 the plain rule does not converge: row norms
-    shrink to a value of order λ and the noise of the steps stays as large as the couplings
+    shrink to a value of order λ, and the noise of the steps stays as large as the couplings
     (`hopfield.theory.noise_norm`). Normalise the rows and lower the rate, or stop early.
 
     Parameters
     ----------
     patterns : (P, N), entries ±1.
     overlap : m_t in [0, 1], mean overlap of a state with its pattern before relaxation.
-    noise : "uniform", "fixed-point", "thermal" or "kawasaki"; a source of `hopfield.noise`
-        with options of its own (a frozen landscape, a temperature); or any callable
-        (couplings (N, N), targets (1, N), overlap, generator) → states (1, N), called once
-        a step, which must leave the couplings as they are.
-    steps : one pattern each, at least 0.
-    rate : λ > 0; or a sequence, each entry for an equal share of the steps, in order.
+    noise : "uniform", "fixed-point", "thermal", "kawasaki", a source or a callable
+        The sources of `hopfield.noise` have options of their own (a frozen landscape, a
+        temperature). A callable (couplings (N, N), targets (1, N), overlap, generator) →
+        states (1, N) is called once per step, and must leave the couplings as they are.
+    steps : number of steps, at least 0; each learns one pattern.
+    rate : λ > 0, or a sequence, each entry for an equal share of the steps, in order.
     symmetric : take (δJ + δJᵀ)/2 at each step.
     normalize : bring each row to norm 1 at the start and after each step.
     couplings : (N, N) to start from, its diagonal set to zero; None for Hebb's.
     seed : int, torch.Generator or None.
-    checkpoints : steps to record at, besides the last; None for 0 and ten a decade.
+    checkpoints : steps to record at, besides the last; None for 0 and ten per decade.
     retrieval : overlaps of cues at which to record the retrieval map, or None.
 
     Returns
     -------
-    TrainingResult. `history.unsettled` counts the states of "fixed-point" noise that met the
-    limit of sweeps: asymmetric couplings may have no fixed point to reach.
+    TrainingResult
+        `history.unsettled` counts the states of "fixed-point" noise that met the limit of
+        sweeps: asymmetric couplings may have no fixed point to reach.
 
     Raises
     ------
@@ -106,12 +106,7 @@ def train_with_noise(
         )
     source = _source(noise)
     run = Run(
-        hebbian(patterns) if couplings is None else couplings,
-        float(rates.max(initial=0.0)),
-        patterns,
-        retrieval,
-        seed,
-        normalize=normalize,
+        couplings, float(rates.max(initial=0.0)), patterns, retrieval, seed, normalize=normalize
     )
     known = patterns.to("cpu", torch.float64).contiguous()
     ours = isinstance(source, Uniform | FixedPoint | Thermal | Kawasaki)
@@ -133,21 +128,21 @@ def symmetric_perceptron(
     r"""Symmetric perceptron with a margin (Benedetti et al., arXiv 2201.00032).
 
     J_ij ← J_ij + (λ/N) Σ_μ (e_i^μ + e_j^μ) ξ_i^μ ξ_j^μ with e_i^μ = 1 where Δ_i^μ < κ, until
-    all Δ_i^μ ≥ κ or the steps are spent: `history.min_stability[-1]` tells which.
+    all Δ_i^μ ≥ κ or the steps are used up: `history.min_stability[-1]` says which.
 
     Parameters
     ----------
     patterns : (P, N), entries ±1.
     margin : κ ≥ 0.
-    steps : most passes over all patterns, at least 0.
+    steps : largest number of passes over all patterns, at least 0.
     rate : λ > 0.
     couplings : (N, N) to start from, its diagonal set to zero; None for Hebb's.
-    checkpoints : passes to record at, besides the last made; None for 0 and ten a decade.
+    checkpoints : passes to record at, besides the last; None for 0 and ten per decade.
     retrieval : overlaps of cues at which to record the retrieval map, or None.
 
     Returns
     -------
-    TrainingResult; the last entry of its history is the pass at which it stopped.
+    TrainingResult; the last entry of its history is the pass at which the rule stopped.
 
     Raises
     ------
@@ -165,8 +160,7 @@ def symmetric_perceptron(
     margin = _checks.number("margin", margin, low=0)
     steps = _checks.whole("steps", steps, low=0)
     rate = _checks.positive("rate", rate)
-    start = hebbian(patterns) if couplings is None else couplings
-    run = Run(start, rate, patterns, retrieval, seed=0)
+    run = Run(couplings, rate, patterns, retrieval, seed=0)
     known, rows = patterns.to("cpu", torch.float64), run.couplings
     marks = history.checkpoints(steps, checkpoints)
     for step in range(steps + 1):
@@ -238,7 +232,7 @@ def _interpreted(
     rates: Array,
     flags: tuple[bool, bool],
 ) -> Advance:
-    """Training on a user's source, one call a step."""
+    """Training on a user's source, one call per step."""
     from hopfield import _training_kernels  # numba is needed and loaded, only here
 
     size, norm2 = len(run.columns), np.zeros(2)
@@ -261,6 +255,7 @@ def _interpreted(
 
 
 def _source(noise: str | Noise) -> Noise:
+    """Source of the noise, by its word or as given."""
     if isinstance(noise, str):
         return _WORDS[_checks.choice("noise", noise, tuple(_WORDS))]
     if not callable(noise):
@@ -270,7 +265,7 @@ def _source(noise: str | Noise) -> Noise:
 
 
 def _rates(rate: float | Sequence[float], steps: int) -> Array:
-    """(steps,): a number for all, or each entry of a sequence for an equal share."""
+    """Rate of each step, (steps,): one for all, or each of a sequence for an equal share."""
     given = list(np.atleast_1d(np.asarray(rate, dtype=float)))
     if not given:
         raise ValueError("rate must be a number or a sequence of at least one, got an empty one")

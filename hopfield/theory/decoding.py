@@ -1,9 +1,9 @@
-r"""How often the stored pattern nearest to a cue is the one it came from, at finite N.
+r"""Probability that the stored pattern nearest to a cue is the one it came from, at finite N.
 
 No memory of random patterns can retrieve more; dense memories at low temperature, the
-reverse flow and nearest-neighbour search all reach it. The exact laws are smooth, and the
-thresholds α = ½ ln(1 + 1/s²) (sphere) and α = I(m) (spins) of the limit N → ∞, with
-α = ln P/N, are far from them at N < 100: compare simulations with these.
+reverse flow and nearest-neighbour search all reach it. The exact laws are smooth. At N < 100
+they are far from the thresholds α = ½ ln(1 + 1/s²) (sphere) and α = I(m) (spins) of the
+limit N → ∞, with α = ln P/N: compare simulations with the exact laws.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special, stats
 from scipy.optimize import brentq
 
-from hopfield import _checks
+from hopfield._checks import number, whole
+from hopfield.theory import _checks
+from hopfield.theory._checks import LARGEST_NOISE, Array
 
 _NODES = 200
 _LARGEST_EXPONENT = 700  # e^x is finite
-_LARGEST_NOISE = 1e150  # its square is finite
 
 
-def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> NDArray[np.float64]:
-    r"""P(nearest pattern is the cued one) on the sphere, cue x = ξ + sz.
+def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> Array:
+    r"""Probability that the nearest pattern is the cued one, on the sphere, cue x = ξ + sz.
 
     E[F_N(q₁)^{P−1}]: F_N is the law of the cosine of two independent directions,
     1 − F_N(q) = ½ I_{1−q²}((N−1)/2, ½), and q₁ = r/sqrt(r² + s²χ²_{N−1}), r = √N + sz, the
@@ -48,9 +49,9 @@ def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> NDArray[np
     >>> round(float(argmax_retrieval(403, 20, 1.0)), 2)
     0.81
     """
-    counts = pattern_counts(patterns)
-    size = _checks.whole("size", size, low=2)
-    s = _checks.number("noise", noise, low=0, high=_LARGEST_NOISE)
+    counts = _checks.at_least("patterns", patterns, 1)
+    size = whole("size", size, low=2)
+    s = number("noise", noise, low=0, high=LARGEST_NOISE)
     z, across, weights = cue_nodes(size)
     along = np.sqrt(size) + s * z[:, None]
     cosine = along / np.sqrt(along**2 + s**2 * across)
@@ -62,16 +63,18 @@ def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> NDArray[np
     return (powers * weights).sum((-1, -2))
 
 
-def argmax_retrieval_normal(patterns: ArrayLike, size: int, noise: float) -> NDArray[np.float64]:
-    r"""The same by a normal approximation, Φ((NC − ln P + ½ ln N)/√(NV)).
+def argmax_retrieval_normal(patterns: ArrayLike, size: int, noise: float) -> Array:
+    r"""Normal approximation of `argmax_retrieval`, Φ((NC − ln P + ½ ln N)/√(NV)).
 
     C = ½ ln(1 + S), S = 1/s², and V = S(S + 2)/(2(S + 1)²), the dispersion of the channel
-    (Polyanskiy, Poor & Verdú 2010). For 100 patterns or more within 0.03 of the exact law
-    where that is above 0.8, 0.06 above 0.5, and less at small noise; poor in the tail.
+    (Polyanskiy, Poor & Verdú 2010). For 100 patterns or more it is within 0.03 of the exact
+    law where that is above 0.8, within 0.06 where it is above 0.5, and closer at small noise.
+    It is poor in the tail.
 
     Parameters
     ----------
-    patterns, size : as for `argmax_retrieval`.
+    patterns : P ≥ 1, a number or an array.
+    size : N ≥ 2.
     noise : s > 0.
 
     Returns
@@ -87,26 +90,28 @@ def argmax_retrieval_normal(patterns: ArrayLike, size: int, noise: float) -> NDA
     >>> round(float(argmax_retrieval_normal(403, 20, 1.0)), 2)
     0.81
     """
-    counts = pattern_counts(patterns)
-    size, snr = _checks.whole("size", size, low=2), noise_level(noise) ** -2
+    counts = _checks.at_least("patterns", patterns, 1)
+    size, snr = whole("size", size, low=2), _checks.one_noise(noise) ** -2
     dispersion = snr * (snr + 2) / (2 * (snr + 1) ** 2)
     margin = size * np.log1p(snr) / 2 - np.log(counts) + np.log(size) / 2
     return special.ndtr(margin / np.sqrt(size * dispersion))
 
 
 def argmax_capacity(size: int, noise: float, success: float = 0.5) -> float:
-    r"""α = ln P/N at which the nearest pattern is the cued one with a given probability.
+    r"""Load α = ln P/N at which the nearest pattern is the cued one with a given probability.
 
-    From the exact law on the sphere; it tends to ½ ln(1 + 1/s²) as N grows, like ln N/N at
-    success ½ and like 1/√N elsewhere.
+    It follows from the exact law on the sphere, and tends to ½ ln(1 + 1/s²) as N grows; the
+    rest falls like ln N/N at success ½ and like 1/√N elsewhere.
 
     Parameters
     ----------
-    size : N ≥ 2. noise : s > 0. success : in (0, 1).
+    size : N ≥ 2.
+    noise : s > 0.
+    success : probability in (0, 1).
 
     Returns
     -------
-    α in nats a site.
+    α in nats per site.
 
     Raises
     ------
@@ -119,19 +124,19 @@ def argmax_capacity(size: int, noise: float, success: float = 0.5) -> float:
     """
     if not 0 < success < 1:
         raise ValueError(f"success must lie in (0, 1), got {success}")
-    limit = np.log1p(noise_level(noise) ** -2) / 2
+    limit = np.log1p(_checks.one_noise(noise) ** -2) / 2
 
     def excess(load: float) -> float:
         return float(argmax_retrieval(np.exp(load * size), size, noise)) - success
 
-    upper = limit + 10 / np.sqrt(_checks.whole("size", size, low=2))
+    upper = limit + 10 / np.sqrt(whole("size", size, low=2))
     if size * upper > _LARGEST_EXPONENT:
         raise ValueError(f"size must leave P = e^(αN) finite, got {size} at noise {noise:g}")
     return float(brentq(excess, 0, upper, xtol=1e-12))
 
 
-def argmax_retrieval_spins(patterns: ArrayLike, size: int, overlap: float) -> NDArray[np.float64]:
-    r"""P(nearest pattern is the cued one) for random spins, cue with round((1−m)N/2) flips.
+def argmax_retrieval_spins(patterns: ArrayLike, size: int, overlap: float) -> Array:
+    r"""Probability that the nearest pattern is the cued one, spins with round((1−m)N/2) flips.
 
     The other patterns agree with the cue at Binomial(N, ½) sites, the cued one at k =
     N − flips. Ties are broken at random, which gives (F(k)^P − F(k−1)^P)/(P p(k)) with p
@@ -156,9 +161,9 @@ def argmax_retrieval_spins(patterns: ArrayLike, size: int, overlap: float) -> ND
     >>> float(argmax_retrieval_spins(1, 10, 0.5))
     1.0
     """
-    counts = pattern_counts(patterns)
-    size = _checks.whole("size", size)
-    m = _checks.number("overlap", overlap, low=-1, high=1)
+    counts = _checks.at_least("patterns", patterns, 1)
+    size = whole("size", size)
+    m = number("overlap", overlap, low=-1, high=1)
     agree = size - round((1 - m) * size / 2)
     binomial = stats.binom(size, 0.5)
     below, upto = binomial.cdf(agree - 1), binomial.cdf(agree)
@@ -169,26 +174,14 @@ def argmax_retrieval_spins(patterns: ArrayLike, size: int, overlap: float) -> ND
 
 
 @lru_cache(maxsize=64)
-def cue_nodes(size: int) -> tuple[NDArray[np.float64], ...]:
-    """Nodes of z and of χ²_{N−1}, what the noise of a cue adds along its pattern and across.
+def cue_nodes(size: int) -> tuple[Array, ...]:
+    """Nodes of z and of χ²_{N−1}, the noise of a cue along its pattern and across it.
 
+    Returns
+    -------
     z (n,), χ² (n,), and their common weights (n, n).
     """
     z, z_weights = np.polynomial.hermite_e.hermegauss(_NODES)
     u, u_weights = np.polynomial.legendre.leggauss(_NODES)
     across = stats.chi2.ppf((u + 1) / 2, size - 1)
     return z, across, np.outer(z_weights / z_weights.sum(), u_weights / 2)
-
-
-def pattern_counts(patterns: ArrayLike) -> NDArray[np.float64]:
-    """Numbers of patterns as float64. Raises ValueError below 1, or if not finite."""
-    counts = np.asarray(patterns, dtype=np.float64)
-    if not ((counts >= 1) & (counts < np.inf)).all():
-        raise ValueError(f"patterns must be at least 1 and finite, got {patterns!r}")
-    return counts
-
-
-def noise_level(noise: float) -> float:
-    """s whose square, and that of 1/s, is a number. Raises ValueError."""
-    s = _checks.positive("noise", noise)
-    return _checks.number("noise", s, low=1 / _LARGEST_NOISE, high=_LARGEST_NOISE)

@@ -1,4 +1,4 @@
-r"""Thresholds of dense memories: how many random patterns, from how bad a cue.
+r"""Thresholds of dense memories: how many random patterns they hold, and from how noisy a cue.
 
 Exponential memories hold P = e^{αN} patterns. A cue x of pattern 1 competes with a random
 energy model of the others (Lucibello & Mézard, arXiv 2304.14964; Biroli et al., arXiv
@@ -9,7 +9,7 @@ correction) of a pattern that was not cued, one pattern is retrieved iff
 
 while the others do not condense; beyond the λ at which they do, α₁ stays constant. This λ is
 the inverse noise of the cue, where retrieval is decoding at the Nishimori temperature, and
-the constant is the information I that the cue has of its pattern:
+the constant is the information I that the cue carries on its pattern:
 
     Gaussian noise s, sphere or Gaussian patterns    I = ½ ln(1 + 1/s²)       at λ = 1/s²
     cosine m, sphere                                 I = −½ ln(1 − m²)        at λ = m/(1 − m²)
@@ -43,18 +43,19 @@ _Z, _WEIGHTS = _z, _weights / _weights.sum()
 
 
 def dense_load(beta: ArrayLike, noise: ArrayLike = 0.0, ensemble: str = "spherical") -> Any:
-    """α₁: log number of patterns a site that a cue with Gaussian noise can be told from.
+    """Load α₁ = ln P/N up to which a cue with Gaussian noise retrieves its pattern.
 
     Parameters
     ----------
-    beta : λ = β > 0.
-    noise : s ≥ 0 of the cue x = ξ + sz. Numbers or arrays that broadcast.
-    ensemble : "spherical"; "gaussian", with norm correction; "gaussian-uncorrected", without
-        (where 0.5 − λ²(1 + s²)/2 … ends at 1/(2(1 + s²)) ≤ ½); or "spins".
+    beta : λ = β > 0, a number or an array.
+    noise : s ≥ 0 of the cue x = ξ + sz, a number or an array that broadcasts with λ.
+    ensemble : "spherical", "gaussian", "gaussian-uncorrected" or "spins"
+        Gaussian patterns have the norm correction unless "uncorrected", where α₁ =
+        λ − λ²(1 + s²)/2 ends at 1/(2(1 + s²)) ≤ ½.
 
     Returns
     -------
-    α₁ in nats a site, of the broadcast shape. Below 0: the cue is lost beside one pattern.
+    α₁ in nats per site, of the broadcast shape; below 0 one other pattern is too many.
 
     Raises
     ------
@@ -88,17 +89,17 @@ def dense_load(beta: ArrayLike, noise: ArrayLike = 0.0, ensemble: str = "spheric
 
 
 def dense_load_at_overlap(beta: ArrayLike, overlap: ArrayLike, ensemble: str = "spherical") -> Any:
-    """α₁ of a cue of given overlap: of that cosine on the sphere, or of flipped spins.
+    """Load α₁ up to which a cue of given overlap retrieves: a cosine, or flipped spins.
 
     Parameters
     ----------
-    beta : λ = β > 0.
-    overlap : m in [0, 1]. Numbers or arrays that broadcast.
-    ensemble : "spherical" or "spins".
+    beta : λ = β > 0, a number or an array.
+    overlap : m in [0, 1], a number or an array that broadcasts with λ.
+    ensemble : "spherical", where m is the cosine, or "spins".
 
     Returns
     -------
-    α₁ in nats a site, of the broadcast shape.
+    α₁ in nats per site, of the broadcast shape.
 
     Raises
     ------
@@ -121,10 +122,10 @@ def dense_load_at_overlap(beta: ArrayLike, overlap: ArrayLike, ensemble: str = "
 
 
 def dense_load_of_all(beta: ArrayLike, ensemble: str = "spherical") -> Any:
-    r"""α_c: load up to which all patterns, not only typical ones, are told from clean cues.
+    r"""Load α_c up to which all patterns, not only typical ones, are retrieved from clean cues.
 
-    The same as α₁ where norms are equal; for uncorrected Gaussian patterns, whose small ones
-    go first, α_c = ½(ρ − 1 − ln ρ) with ρ(1 − λ)² = 1 + ln ρ below λ = 1, 1/(2e) above.
+    It equals α₁ where all norms are equal. Of uncorrected Gaussian patterns the small ones are
+    lost first: α_c = ½(ρ − 1 − ln ρ) with ρ(1 − λ)² = 1 + ln ρ below λ = 1, and 1/(2e) above.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ def dense_load_of_all(beta: ArrayLike, ensemble: str = "spherical") -> Any:
 
     Returns
     -------
-    α_c in nats a site, of the shape of `beta`.
+    α_c in nats per site, of the shape of `beta`.
 
     Raises
     ------
@@ -158,7 +159,7 @@ def dense_load_of_all(beta: ArrayLike, ensemble: str = "spherical") -> Any:
 
 
 def least_overlap(load: ArrayLike, beta: float = math.inf, ensemble: str = "spherical") -> Any:
-    """m_c: overlap above which cues come home at a load; the edge of the basins.
+    """Overlap m_c above which cues retrieve their pattern at a load; the edge of the basins.
 
     Parameters
     ----------
@@ -168,7 +169,7 @@ def least_overlap(load: ArrayLike, beta: float = math.inf, ensemble: str = "sphe
 
     Returns
     -------
-    m_c, of the shape of `load`; ∞ where not even clean cues come home.
+    m_c, of the shape of `load`; ∞ where not even clean cues retrieve.
 
     Raises
     ------
@@ -201,7 +202,7 @@ def least_overlap(load: ArrayLike, beta: float = math.inf, ensemble: str = "sphe
 
 
 def critical_noise(load: ArrayLike, ensemble: str = "spherical") -> Any:
-    """s of the cue up to which it is decoded: the information it has of its pattern is α.
+    """Noise s of a cue up to which it is decoded: its information on its pattern is then α.
 
     On the sphere, and for Gaussian patterns, s² = 1/(e^{2α} − 1): the noise σ_C at which the
     empirical score of the P patterns collapses onto them.
@@ -236,7 +237,8 @@ def critical_noise(load: ArrayLike, ensemble: str = "spherical") -> Any:
         def excess(log_noise: float) -> float:
             return float(dense_load(math.inf, math.exp(log_noise), "spins")) - target
 
-        # spins tell less than the sphere; a little beyond, since both sides are rounded
+        # A cue of spins carries less information than one of the sphere, whose noise bounds
+        # theirs; 0.1 is added because both are rounded.
         upper = 0.1 - math.log(math.expm1(2 * target)) / 2
         return math.exp(brentq(excess, -7, upper, xtol=1e-13)) if excess(-7) > 0 else 0.0
 
@@ -244,13 +246,14 @@ def critical_noise(load: ArrayLike, ensemble: str = "spherical") -> Any:
 
 
 def query_gain(beta: ArrayLike, noise: ArrayLike) -> Any:
-    """c by which a noisy cue of corrected Gaussian patterns is best multiplied.
+    """Factor c by which a noisy cue of corrected Gaussian patterns is best multiplied.
 
-    c = (1 + λ)/(λ(1 + s²)) makes α₁ largest; 1 where λ is the inverse noise, 1/s².
+    c = (1 + λ)/(λ(1 + s²)) makes α₁ largest; it is 1 where λ is the inverse noise, 1/s².
 
     Parameters
     ----------
-    beta : λ = β > 0. noise : s ≥ 0. Numbers or arrays that broadcast.
+    beta : λ = β > 0, a number or an array.
+    noise : s ≥ 0, a number or an array that broadcasts with λ.
 
     Returns
     -------
@@ -270,9 +273,23 @@ def query_gain(beta: ArrayLike, noise: ArrayLike) -> Any:
 
 
 def sphere_log_average(k: ArrayLike) -> Any:
-    """ζ(k) = lim (1/N) log E e^{kN q}, q the cosine of two random directions: k q + ½ ln(1−q²).
+    """Limit ζ(k) = lim (1/N) log E e^{kN q}, q the cosine of two random directions.
 
-    At q = (√(1 + 4k²) − 1)/(2k) = 2k/(√(1 + 4k²) + 1). No checks: for the theory's own use.
+    ζ = k q + ½ ln(1 − q²) at q = (√(1 + 4k²) − 1)/(2k) = 2k/(√(1 + 4k²) + 1). Inner code:
+    nothing is checked.
+
+    Parameters
+    ----------
+    k : λ|x|/√N ≥ 0, a number or an array.
+
+    Returns
+    -------
+    ζ, of the shape of `k`.
+
+    Examples
+    --------
+    >>> round(float(sphere_log_average(1.0)), 5)  # 1 − α₁ of clean cues at λ = 1
+    0.37743
     """
     k = np.asarray(k, dtype=float)
     inverse = 2 / (np.sqrt(1 + 4 * k**2) + 1)  # q/k = 1 − q², which keeps its digits as q → 1
@@ -280,7 +297,7 @@ def sphere_log_average(k: ArrayLike) -> Any:
 
 
 def flip_information(overlap: ArrayLike) -> Any:
-    """I(m), what a spin flipped with probability (1 − m)/2 tells, in nats.
+    """Information I(m) that a spin flipped with probability (1 − m)/2 carries, in nats.
 
     ½[(1+m) ln(1+m) + (1−m) ln(1−m)], the capacity of the binary symmetric channel.
 
@@ -290,7 +307,7 @@ def flip_information(overlap: ArrayLike) -> Any:
 
     Returns
     -------
-    In [0, ln 2], of the shape of `overlap`.
+    I in [0, ln 2], of the shape of `overlap`.
 
     Raises
     ------
@@ -303,18 +320,19 @@ def flip_information(overlap: ArrayLike) -> Any:
     """
     m = _checks.within("overlap", overlap)
     exact = (special.xlog1py(1 + m, m) + special.xlogy(1 - m, 1 - m)) / 2
-    # the two terms are ±m and leave m²/2, of which small m have no digits left
+    # The two terms are ±m to leading order, and their sum m²/2 has no digits left at small m.
     return np.where(m < _SERIES, m**2 * (1 / 2 + m**2 * (1 / 12 + m**2 / 30)), exact)[()]
 
 
 def _log_cosh(x: Array) -> Array:
+    """Logarithm of cosh, without overflow at large x or loss of digits at small."""
     x = np.abs(x)
     small = np.log1p(2 * np.sinh(np.minimum(x, 1.0) / 2) ** 2)  # where the others cancel
     return np.where(x < 1, small, x + np.log1p(np.exp(-2 * x)) - math.log(2))
 
 
 def spins_of_information(information: ArrayLike) -> Any:
-    """m of spins that tell so much; the inverse of `flip_information`.
+    """Overlap m of flipped spins that carry a given information; inverts `flip_information`.
 
     Parameters
     ----------
@@ -322,7 +340,7 @@ def spins_of_information(information: ArrayLike) -> Any:
 
     Returns
     -------
-    m in [0, 1], of the shape of `information`; ∞ beyond ln 2, which no spin can tell.
+    m in [0, 1], of the shape of `information`; ∞ beyond ln 2, more than a spin can carry.
 
     Raises
     ------
@@ -337,7 +355,7 @@ def spins_of_information(information: ArrayLike) -> Any:
     def one(target: float) -> float:
         if target > math.log(2):
             return math.inf
-        # m²/2 ≤ I ≤ m² ln 2, widened by what rounding does
+        # m²/2 ≤ I ≤ m² ln 2, widened by rounding
         low, high = math.sqrt(target / math.log(2)), math.sqrt(2 * target)
         edges = low * (1 - 1e-9), min(high * (1 + 1e-9), 1)
         return brentq(lambda m: float(flip_information(m)) - target, *edges, xtol=1e-300)

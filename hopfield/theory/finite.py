@@ -7,13 +7,13 @@ k = λ|x|/√N, with
 
 q the cosine of two random directions; ζ_N → ζ of `hopfield.theory.dense` as N → ∞.
 
-    weight   E w_1 ≥ E[1/(1 + (P − 1) e^{−i})],  i = λ x·ξ − N ζ_N(λ|x|/√N): Jensen's inequality
-             for the other patterns. At λ = 1/s² E w_1 is what a draw from the posterior (the
-             reverse SDE) retrieves, and no memory's best guess is right less often.
-    update   a state at r = x·ξ/N of its pattern, the rest of it along no pattern, moves to
+    weight   E w_1 ≥ E[1/(1 + (P − 1) e^{−i})],  i = λ x·ξ − N ζ_N(λ|x|/√N), by Jensen's
+             inequality for the other patterns. At λ = 1/s² a draw from the posterior (the
+             reverse SDE) retrieves with probability E w_1, the best guess at least as often.
+    update   a state of overlap r = x·ξ/N with its pattern, and with no other one, moves to
              r ← w + (1 − w) q(λr),  w = σ(N[λr − log(P − 1)/N − ζ_N(λr)]),  q = ζ_N′.
-             The fixed point next to the pattern is lost at a load far below α₁ at small N:
-             one step, and the end of the dynamics, are different criteria.
+             At small N the fixed point next to the pattern is lost at a load far below α₁:
+             one step and the end of the dynamics are different criteria.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 from scipy.optimize import brentq, minimize_scalar
 
-from hopfield import _checks
-from hopfield.theory.decoding import cue_nodes, noise_level, pattern_counts
+from hopfield._checks import number, whole
+from hopfield.theory import _checks
+from hopfield.theory._checks import Array
+from hopfield.theory.decoding import cue_nodes
 
-Array = NDArray[np.float64]
-_HOTTEST = 1e300  # largest λ: λ|x|√N stays a number
+_LARGEST_BETA = 1e300  # λ|x|√N stays finite
 
 
 def sphere_average(k: ArrayLike, size: int) -> Any:
-    """ζ_N(k): (1/N) log of the mean weight that a random pattern has.
+    """Average ζ_N(k) over the sphere: (1/N) log of the mean weight of a random pattern.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def sphere_average(k: ArrayLike, size: int) -> Any:
     >>> round(float(sphere_average(2.0, 3)), 6)  # (1/3) log(sinh 6/6)
     1.171696
     """
-    size = _checks.whole("size", size, low=2)
+    size = whole("size", size, low=2)
     x = np.asarray(k, dtype=float) * size
     if not ((x >= 0) & (x < np.inf)).all():
         raise ValueError(f"k must be finite and not negative, got {k!r}")
@@ -69,7 +70,7 @@ def posterior_weight_bound(patterns: ArrayLike, size: int, noise: float, beta: f
     patterns : P ≥ 1, a number or an array.
     size : N ≥ 2; patterns are uniform on the sphere |ξ|² = N.
     noise : s > 0.
-    beta : λ > 0 of the weights; 0 for that of the cue, 1/s².
+    beta : λ > 0 of the weights; 0 for the λ of the cue, 1/s².
 
     Returns
     -------
@@ -84,9 +85,9 @@ def posterior_weight_bound(patterns: ArrayLike, size: int, noise: float, beta: f
     >>> round(float(posterior_weight_bound(403, 20, 1.0)), 2)
     0.63
     """
-    counts = pattern_counts(patterns)
-    size, s = _checks.whole("size", size, low=2), noise_level(noise)
-    lam = _checks.number("beta", beta, low=0, high=_HOTTEST) or s**-2
+    counts = _checks.at_least("patterns", patterns, 1)
+    size, s = whole("size", size, low=2), _checks.one_noise(noise)
+    lam = number("beta", beta, low=0, high=_LARGEST_BETA) or s**-2
     z, across, weights = cue_nodes(size)
     along = math.sqrt(size) + s * z[:, None]
     norm = np.sqrt(along**2 + s**2 * across)  # |x|; x·ξ = √N along
@@ -97,10 +98,10 @@ def posterior_weight_bound(patterns: ArrayLike, size: int, noise: float, beta: f
 
 
 def fixed_point_load(beta: ArrayLike, size: int) -> Any:
-    """α_fp = ln P/N up to which the update has a fixed point that a pattern holds, w > ½.
+    """Load α_fp = ln P/N up to which the update has a fixed point next to a pattern, w > ½.
 
-    It is lost with a jump, or at small N and large λ by going over into the middle of all
-    patterns.
+    The fixed point is lost with a jump, or at small N and large λ by a continuous move to the
+    mean of all patterns.
 
     Parameters
     ----------
@@ -120,24 +121,22 @@ def fixed_point_load(beta: ArrayLike, size: int) -> Any:
     >>> [round(float(fixed_point_load(1.0, N)), 4) for N in (20, 100)]
     [0.5298, 0.5855]
     """
-    size = _checks.whole("size", size, low=2)
-    lam = np.asarray(beta, dtype=float)
-    if not ((lam > 0) & (lam < np.inf)).all():
-        raise ValueError(f"beta must be finite and above 0, got {beta!r}")
+    size = whole("size", size, low=2)
+    lam = _checks.above("beta", beta, finite=True)
     return np.vectorize(lambda one: _fixed_point_load(one, size), otypes=[np.float64])(lam)[()]
 
 
 def _fixed_point_load(lam: float, size: int) -> float:
-    """The first maximum of the load along the fixed points, r from 1 down to w = ½."""
+    """First maximum of the load along the fixed points, r from 1 down to w = ½."""
 
     def odds(log_distance: ArrayLike) -> Array:
-        """log w/(1 − w), w = (r − q)/(1 − q), of the fixed point at r = 1 − e^{log_distance}."""
+        """Odds log w/(1 − w), w = (r − q)/(1 − q), of the fixed point at r = 1 − distance."""
         distance = np.exp(log_distance)
         excess = 1 - distance - _mean_cosine(lam * (1 - distance) * size, size)
         return np.log(np.maximum(excess, 1e-300)) - np.log(distance)
 
     def log_others(log_distance: ArrayLike) -> Array:
-        """log(P − 1) that puts the fixed point there."""
+        """Number log(P − 1) of other patterns at which the fixed point is there."""
         x = lam * (1 - np.exp(log_distance)) * size
         return x - _log_average(x, size) - odds(log_distance)
 
@@ -154,8 +153,10 @@ def _fixed_point_load(lam: float, size: int) -> float:
 
 
 def _log_average(x: Array, size: int) -> Array:
-    """log E e^{x q}: by Bessel's function, or where that underflows by its uniform expansion
-    for large order (Debye), there exact to 10⁻⁹."""
+    """Logarithm of E e^{x q} by Bessel's function.
+
+    Where that underflows, its uniform expansion for large order (Debye) is exact to 10⁻⁹.
+    """
     nu = size / 2 - 1
     x = np.maximum(x, 1e-100)
     small = x < 1e-4  # E e^{xq} = 1 + x²/2N + …
@@ -167,7 +168,7 @@ def _log_average(x: Array, size: int) -> Array:
 
 
 def _debye(x: Array, nu: float) -> Array:
-    """log[Γ(ν+1) (2/x)^ν I_ν(x)] for large ν, Debye's three terms (DLMF 10.41.3)."""
+    """Debye's expansion of log[Γ(ν+1) (2/x)^ν I_ν(x)] for large ν, to 1/ν³ (DLMF 10.41.3)."""
     if nu == 0:  # where x is too large for Bessel's function
         return x - np.log(2 * math.pi * x) / 2
     z = x / nu
@@ -185,7 +186,7 @@ def _debye(x: Array, nu: float) -> Array:
 
 
 def _mean_cosine(x: Array, size: int) -> Array:
-    """q = ζ_N′ = I_{ν+1}(x)/I_ν(x), by differences of its logarithm where both underflow."""
+    """Mean q = ζ_N′ = I_{ν+1}(x)/I_ν(x), by differences of ζ_N where both underflow."""
     nu = size / 2 - 1
     low, high = special.ive(nu, x), special.ive(nu + 1, x)
     ok = high > 1e-280

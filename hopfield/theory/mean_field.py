@@ -17,14 +17,15 @@ normal with mean mΔ and variance 1 − m², in units of ‖J_i‖.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import erf, ndtr
+
+from hopfield.theory import _checks
 
 
 def ags_overlap(load: ArrayLike) -> Any:
@@ -44,16 +45,18 @@ def ags_overlap(load: ArrayLike) -> Any:
 
     Examples
     --------
-    >>> round(ags_overlap(0.1), 5)
-    0.998
-    >>> ags_overlap(0.2)
-    0.0
+    >>> [round(float(ags_overlap(load)), 5) for load in (0.1, 0.2)]
+    [0.998, 0.0]
     """
-    return _each("load", load, _ags_overlap, high=math.inf)
+    return np.vectorize(_ags_overlap, otypes=[np.float64])(_checks.at_least("load", load))[()]
 
 
 def ags_capacity() -> float:
-    """Load α_c up to which Hebb's couplings retrieve, α_c ≈ 0.1379.
+    """Load α_c up to which Hebb's couplings retrieve.
+
+    Returns
+    -------
+    α_c ≈ 0.1379.
 
     Examples
     --------
@@ -80,10 +83,11 @@ def gardner_kappa(load: ArrayLike) -> Any:
 
     Examples
     --------
-    >>> round(gardner_kappa(0.5), 4)
+    >>> round(float(gardner_kappa(0.5)), 4)
     1.0343
     """
-    return _each("load", load, _gardner_kappa, high=2.0, open_low=True)
+    alpha = _checks.within("load", load, high=2, open_low=True)
+    return np.vectorize(_gardner_kappa, otypes=[np.float64])(alpha)[()]
 
 
 def one_step_overlap(stabilities: ArrayLike, overlap: ArrayLike) -> Any:
@@ -109,9 +113,7 @@ def one_step_overlap(stabilities: ArrayLike, overlap: ArrayLike) -> Any:
     >>> round(float(one_step_overlap(1.0, 0.8)), 4)
     0.8176
     """
-    m = np.asarray(overlap, dtype=float)
-    if not (np.abs(m) <= 1).all():
-        raise ValueError(f"overlap must lie in [-1, 1], got {overlap!r}")
+    m = _checks.within("overlap", overlap, -1)
     delta = np.asarray(stabilities, dtype=float)
     if not np.isfinite(delta).all():
         raise ValueError("stabilities must be finite, got NaN or infinite entries")
@@ -125,7 +127,8 @@ def hebbian_one_step(overlap: ArrayLike, load: ArrayLike) -> Any:
 
     Parameters
     ----------
-    overlap : m in [−1, 1] of the cue. load : α > 0. Numbers or arrays that broadcast.
+    overlap : m in [−1, 1] of the cue, a number or an array.
+    load : α > 0, a number or an array that broadcasts with m.
 
     Returns
     -------
@@ -140,22 +143,18 @@ def hebbian_one_step(overlap: ArrayLike, load: ArrayLike) -> Any:
     >>> round(float(hebbian_one_step(0.5, 0.1)), 4)
     0.8862
     """
-    m, alpha = np.asarray(overlap, dtype=float), np.asarray(load, dtype=float)
-    if not (np.abs(m) <= 1).all():
-        raise ValueError(f"overlap must lie in [-1, 1], got {overlap!r}")
-    if not (alpha > 0).all():
-        raise ValueError(f"load must lie above 0, got {load!r}")
+    m, alpha = _checks.within("overlap", overlap, -1), _checks.above("load", load)
     return erf(m / np.sqrt(2 * alpha))[()]
 
 
 def _ags_width(y: float) -> float:
-    """√(2α) at which y solves the equation of state; it has one maximum."""
+    """Value of √(2α) at which y solves the equation of state; it has one maximum."""
     return math.erf(y) / y - 2 / math.sqrt(math.pi) * math.exp(-(y**2))
 
 
 @cache
 def _ags_edge() -> float:
-    """y at the capacity."""
+    """Value of y at the capacity."""
     bracket = minimize_scalar(lambda y: -_ags_width(y), bounds=(1, 2), options={"xatol": 1e-10})
     return float(bracket.x)
 
@@ -166,8 +165,8 @@ def _ags_overlap(load: float) -> float:
         return 1.0
     if width > _ags_width(edge):
         return 0.0
-    # Beyond the edge the width falls, and it is below 1/y: the root is below 1/√(2α), or at
-    # small loads is that to rounding.
+    # Beyond the edge the width falls, and is below 1/y. So the root is below 1/√(2α), or at
+    # small loads equal to it within rounding.
     if _ags_width(1 / width) >= width:
         return math.erf(1 / width)
     root = brentq(lambda y: _ags_width(y) - width, edge, 1 / width, xtol=1e-13)
@@ -181,21 +180,3 @@ def _gardner_kappa(load: float) -> float:
 
     # The integral is at least κ² Φ(κ) ≥ κ²/2.
     return brentq(excess, 0.0, math.sqrt(2 / load), xtol=1e-13)
-
-
-def _each(
-    name: str,
-    values: ArrayLike,
-    function: Callable[[float], float],
-    *,
-    high: float,
-    open_low: bool = False,
-) -> Any:
-    """The function of each number, as a float or an array of the same shape."""
-    given = np.asarray(values, dtype=float)
-    low_ok = given > 0 if open_low else given >= 0
-    if not (low_ok & (given <= high) & np.isfinite(given)).all():
-        interval = f"{'(' if open_low else '['}0, {high:g}{']' if high < math.inf else ')'}"
-        raise ValueError(f"{name} must lie in {interval}, got {values!r}")
-    results: NDArray[Any] = np.array([function(value) for value in given.flat], dtype=float)
-    return results.reshape(given.shape) if given.ndim else float(results[0])

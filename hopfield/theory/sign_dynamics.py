@@ -20,14 +20,15 @@ from hopfield.theory.dense import dense_load_at_overlap, flip_information
 
 
 def polynomial_error(patterns: ArrayLike, size: ArrayLike, degree: int) -> Any:
-    """Share of the spins of a stored pattern that one update of the polynomial memory turns.
+    """Share of the spins of a stored pattern that one update of the polynomial memory flips.
 
-    ½ erfc √(N^{n−1}/(2P(2n − 3)!!)): the crosstalk as Gaussian, good to 15 % where the error
-    exceeds 0.005; its tail is fatter or thinner (Krotov & Hopfield 2016).
+    ½ erfc √(N^{n−1}/(2P(2n − 3)!!)) takes the crosstalk as Gaussian. It is good to 15 % where
+    the error exceeds 0.005; the true tail is fatter or thinner (Krotov & Hopfield 2016).
 
     Parameters
     ----------
-    patterns : P ≥ 1. size : N ≥ 2. Numbers or arrays that broadcast.
+    patterns : P ≥ 1, a number or an array.
+    size : N ≥ 2, a number or an array that broadcasts with P.
     degree : n ≥ 2; n = 2 is Hebb's rule.
 
     Returns
@@ -49,13 +50,18 @@ def polynomial_error(patterns: ArrayLike, size: ArrayLike, degree: int) -> Any:
 
 
 def polynomial_capacity(size: ArrayLike, degree: int) -> Any:
-    """P up to which a pattern of a polynomial memory keeps all its spins, for large N.
+    """Number P of patterns up to which each keeps all its spins, polynomial memory, large N.
 
     N^{n−1}/(2(2n − 3)!! ln N) (Krotov & Hopfield 2016).
 
     Parameters
     ----------
-    size : N ≥ 2, a number or an array. degree : n ≥ 2.
+    size : N ≥ 2, a number or an array.
+    degree : n ≥ 2.
+
+    Returns
+    -------
+    P, of the shape of `size`.
 
     Raises
     ------
@@ -67,18 +73,23 @@ def polynomial_capacity(size: ArrayLike, degree: int) -> Any:
     362
     """
     N, n = _checks.at_least("size", size, 2), whole("degree", degree, low=2)
-    with np.errstate(over="ignore"):  # more than can be counted
+    with np.errstate(over="ignore"):  # ∞ where P is too large for a number
         return (np.exp(_log_signal(N, n)) / (2 * np.log(N)))[()]
 
 
 def sign_dynamics_bound(overlap: ArrayLike) -> Any:
-    """α below which the sign dynamics of the exponential memory, λ = 1, surely retrieves.
+    """Load α below which the sign dynamics of the exponential memory, λ = 1, surely retrieves.
 
-    Half of what the cue knows of its pattern, I(m)/2 (Demircigil et al. 2017).
+    It is half of the information that the cue has of its pattern, I(m)/2 (Demircigil et al.
+    2017).
 
     Parameters
     ----------
     overlap : m in [0, 1] of the cue, a number or an array.
+
+    Returns
+    -------
+    α in nats per site, of the shape of `overlap`.
 
     Raises
     ------
@@ -93,14 +104,19 @@ def sign_dynamics_bound(overlap: ArrayLike) -> Any:
 
 
 def sign_dynamics_load(overlap: ArrayLike, beta: ArrayLike = 1.0) -> Any:
-    """α up to which the first step of the sign dynamics typically retrieves; heuristic.
+    """Load α up to which the first step of the sign dynamics typically retrieves; heuristic.
 
-    A wrong spin costs 2λ of the logit: 2λm − ln cosh 2λ, or I(m) where tanh 2λ ≥ m. All
-    spins at once; one at a time retrieves more.
+    A wrong spin costs 2λ of the logit: α = 2λm − ln cosh 2λ, or I(m) where tanh 2λ ≥ m. All
+    spins move at once; one at a time they retrieve more.
 
     Parameters
     ----------
-    overlap : m in [0, 1] of the cue. beta : λ > 0. Numbers or arrays that broadcast.
+    overlap : m in [0, 1] of the cue, a number or an array.
+    beta : λ > 0, a number or an array that broadcasts with m.
+
+    Returns
+    -------
+    α in nats per site, of the broadcast shape.
 
     Raises
     ------
@@ -115,6 +131,6 @@ def sign_dynamics_load(overlap: ArrayLike, beta: ArrayLike = 1.0) -> Any:
 
 
 def _log_signal(size: Array, degree: int) -> Array:
-    """log N^{n−1}/(2n − 3)!!, both of which overflow at large n."""
+    """Logarithm of N^{n−1}/(2n − 3)!!, both of which overflow at large n."""
     odd = special.gammaln(degree - 0.5) + (degree - 1) * np.log(2) - np.log(np.pi) / 2
     return (degree - 1) * np.log(size) - odd

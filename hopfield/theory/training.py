@@ -1,4 +1,4 @@
-r"""Training with noise on average: the losses it descends, their minimisers, its norm.
+r"""Training with noise on average: the losses it lowers, their minimisers, its norm.
 
 A state S at mean overlap m with ξ^μ puts on spin i, in units of ‖J_i‖, a field of which
 x = ξ_i h_i is normal with mean mΔ and variance 1 − m² (N → ∞). With a = mΔ/√(1 − m²) and
@@ -7,13 +7,13 @@ H(a) = erfc(a/√2)/2 the probability of an error, φ the normal density:
     L = −⟨erf(a/√2)⟩ = ⟨2H(a) − 1⟩      minus the overlap after one step (Wong & Sherrington
                                         1990); on the sphere J_i ∝ Σ_μ e^{−a²/2} ξ_i^μ ξ^μ,
     V = ⟨√(1 − m²)(φ(a) − a H(a))⟩      the mean of (−x)₊, which the rule δJ_ij ∝ e_i ξ_i S_j
-                                        descends: J_i ∝ Σ_μ H(a) ξ_i^μ ξ^μ,
+                                        lowers: J_i ∝ Σ_μ H(a) ξ_i^μ ξ^μ,
 
 averages over spins and patterns. Both go to Hebb's rule as m → 0 and to the largest margin
-as m → 1. The plain rule, of constant rate λ and P patterns, loses 2(λ/N)‖J_i‖V of ‖J_i‖² a
-step and gains λ²⟨H⟩/N: its norm is stationary at ‖J_i‖ = λ⟨H⟩/(2V), whatever it was. The
-missing diagonal lowers this by 1/N; the skew of x, of order 1/√N, lowers it by more where
-errors are rare (at N = 100, by a tenth for m = 0.8).
+as m → 1. Per step of the plain rule, of constant rate λ, ‖J_i‖² loses 2(λ/N)‖J_i‖V and gains
+λ²⟨H⟩/N: the norm is stationary at ‖J_i‖ = λ⟨H⟩/(2V), from any start. The missing diagonal
+lowers this by 1/N. The skew of x, of order 1/√N, lowers it by more where errors are rare (at
+N = 100, by a tenth for m = 0.8).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from hopfield import _checks
 from hopfield.couplings import hebbian
 
 _LOG_2PI = np.log(2 * np.pi)
-_ANGLE = 1e-4  # largest error of a row's direction that passes for a minimum
+_ANGLE = 1e-4  # largest error of a row's direction that counts as a minimum
 
 
 def retrieval_loss(stabilities: ArrayLike, overlap: float) -> float:
-    """L: minus the overlap after one step from cues of the training overlap.
+    """Loss L: minus the overlap after one step from cues of the training overlap.
 
     Parameters
     ----------
@@ -60,11 +60,12 @@ def retrieval_loss(stabilities: ArrayLike, overlap: float) -> float:
 
 
 def perceptron_loss(stabilities: ArrayLike, overlap: float) -> float:
-    """V: mean depth (−ξ_i h_i)₊ of the errors on states of the training overlap.
+    """Loss V: mean depth (−ξ_i h_i)₊ of the errors on states of the training overlap.
 
     Parameters
     ----------
-    stabilities, overlap : as for `retrieval_loss`.
+    stabilities : Δ of all spins and patterns, any shape.
+    overlap : m in [0, 1).
 
     Returns
     -------
@@ -94,7 +95,7 @@ def noise_norm(stabilities: ArrayLike, overlap: float, rate: float) -> Any:
 
     Returns
     -------
-    (N,), ‖J_i‖. Reached after about N‖J_i‖/(λV) steps from a norm ‖J_i‖ at the start.
+    (N,), ‖J_i‖; reached after about N‖J_i‖/(λV) steps from a norm ‖J_i‖ at the start.
 
     Raises
     ------
@@ -117,15 +118,16 @@ def noise_minimum(patterns: Tensor, overlap: float, loss: str = "perceptron") ->
     r"""Couplings that minimise a loss of training with noise, without the noise.
 
     Each row is minimised on the sphere ‖J_i‖ = 1, J_ii = 0, from Hebb's, by L-BFGS on the
-    logarithm of its loss (of its error ⟨H⟩ in the case of L), which falls below any
+    logarithm of its loss (for L, of its error ⟨H⟩): the loss itself becomes smaller than
     rounding as m → 1.
 
     Parameters
     ----------
     patterns : (P, N), entries ±1.
     overlap : m in (0, 1).
-    loss : "perceptron" for V, "retrieval" for L. L is not convex: what is returned is the
-        minimum below Hebb's couplings, in which some patterns may be given up.
+    loss : "perceptron" for V, "retrieval" for L
+        L is not convex: the descent from Hebb's couplings ends in a local minimum, in which
+        some patterns may be given up.
 
     Returns
     -------
@@ -188,8 +190,8 @@ def noise_minimum(patterns: Tensor, overlap: float, loss: str = "perceptron") ->
     rows = found.x.reshape(start.shape)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     _, gradient = losses(rows)
-    # At a minimum each row points against its gradient. The optimiser's own verdict is of
-    # no use here: it also calls a search abnormal that has met the precision of numbers.
+    # At a minimum each row points against its gradient. The optimiser's own verdict does not
+    # help: it also calls a search abnormal that has reached the precision of the numbers.
     angle = np.abs(gradient / np.linalg.norm(gradient, axis=1, keepdims=True) + rows).max()
     if angle > _ANGLE:
         warnings.warn(
@@ -202,7 +204,7 @@ def noise_minimum(patterns: Tensor, overlap: float, loss: str = "perceptron") ->
 
 
 def _scaled(stabilities: ArrayLike, overlap: float) -> NDArray[Any]:
-    """a = mΔ/√(1 − m²)."""
+    """Scaled stability a = mΔ/√(1 − m²)."""
     if not 0 <= overlap < 1:
         raise ValueError(f"overlap must lie in [0, 1), got {overlap}")
     delta = np.asarray(stabilities, dtype=float)
@@ -215,7 +217,7 @@ def _scaled(stabilities: ArrayLike, overlap: float) -> NDArray[Any]:
 
 
 def _log_depth(a: NDArray[Any]) -> NDArray[Any]:
-    """log(φ(a) − a H(a)), from the scaled complementary error function where a is large."""
+    """Logarithm of φ(a) − a H(a), from the scaled complementary error function where a is large."""
     high = np.maximum(a, 0.0)
     tail = 1 / np.sqrt(2 * np.pi) - high / 2 * erfcx(high / np.sqrt(2))
     low = np.minimum(a, 0.0)

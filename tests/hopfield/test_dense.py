@@ -1,8 +1,8 @@
 import math
 
-import numpy as np
 import pytest
 import torch
+from measured import agree, normal
 
 from hopfield import DenseMemory, HopfieldNetwork, flip_spins, hebbian, overlap, random_patterns
 
@@ -13,11 +13,6 @@ INTERACTIONS = [
     {"interaction": "polynomial", "degree": 3},
     {"interaction": "polynomial", "degree": 4},
 ]
-
-
-def gaussian(P, N, seed):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(P, N, dtype=torch.float64, generator=generator)
 
 
 def energy_by_loop(memory, x):
@@ -42,8 +37,8 @@ def energy_by_loop(memory, x):
 @pytest.mark.parametrize("states", ["real", "binary"])
 @pytest.mark.parametrize("b", [True, False])
 def test_energy_is_its_definition(setting, states, b):
-    xi = random_patterns(6, 9, seed=0) if states == "binary" else gaussian(6, 9, 0)
-    x = random_patterns(4, 9, seed=1) if states == "binary" else gaussian(4, 9, 1)
+    xi = random_patterns(6, 9, seed=0) if states == "binary" else normal(6, 9, seed=0)
+    x = random_patterns(4, 9, seed=1) if states == "binary" else normal(4, 9, seed=1)
     memory = DenseMemory(xi, states=states, norm_correction=b, **setting)
     expected = [energy_by_loop(memory, one) for one in x]
     assert torch.allclose(memory.energy(x), torch.tensor(expected, dtype=torch.float64))
@@ -109,9 +104,9 @@ def test_quadratic_is_hebb():
 
 @pytest.mark.parametrize("setting", INTERACTIONS)
 def test_real_steps_lower_the_energy(setting):
-    xi = gaussian(20, 12, 0)
+    xi = normal(20, 12, seed=0)
     memory = DenseMemory(xi, **setting)
-    x = gaussian(50, 12, 1)
+    x = normal(50, 12, seed=1)
     if setting["interaction"] == "polynomial":
         x = x * (12**0.5 / x.norm(dim=1, keepdim=True))
     for _ in range(5):
@@ -123,8 +118,8 @@ def test_real_steps_lower_the_energy(setting):
 def test_descent_lemma_and_tweedie_from_the_gradient():
     """E(D(x)) ≤ E(x) − |x − D(x)|²/2 and D(x) = x − ∇E(x), b = 0 and b = 1."""
     for b in (True, False):
-        memory = DenseMemory(gaussian(30, 8, 0), beta=0.7, norm_correction=b)
-        x = gaussian(20, 8, 1).requires_grad_()
+        memory = DenseMemory(normal(30, 8, seed=0), beta=0.7, norm_correction=b)
+        x = normal(20, 8, seed=1).requires_grad_()
         (gradient,) = torch.autograd.grad(memory.energy(x).sum(), x)
         x = x.detach()
         update = memory.step(x)
@@ -134,7 +129,7 @@ def test_descent_lemma_and_tweedie_from_the_gradient():
 
 
 def test_large_logits_do_not_overflow():
-    xi = 30 * gaussian(50, 100, 0)
+    xi = 30 * normal(50, 100, seed=0)
     for dtype in (torch.float32, torch.float64):
         memory = DenseMemory(xi.to(dtype), beta=1e4)
         assert torch.isfinite(memory.energy(xi)).all()
@@ -172,8 +167,7 @@ def test_polynomial_one_bit_error(degree, N, P, expected, error):
         xi = random_patterns(P, N, seed=seed)
         memory = DenseMemory(xi, "polynomial", degree=degree, states="binary")
         rates.append((memory.step(xi) != xi).double().mean().item())
-    sem = np.std(rates, ddof=1) / len(rates) ** 0.5
-    assert abs(np.mean(rates) - expected) < 4 * np.hypot(sem, error)
+    agree(rates, (expected, error))
 
 
 # Reference: exponential sign dynamics, all spins at once, λ = 1, 3 of 24 spins
@@ -190,8 +184,7 @@ def test_exponential_retrieval_threshold(load, expected, error):
         cued = xi[:64]
         ends = memory.relax(flip_spins(cued, 0.75, seed=seed), "synchronous").states
         books.append((overlap(ends, cued) >= 0.95).double().mean().item())
-    sem = np.std(books, ddof=1) / len(books) ** 0.5
-    assert abs(np.mean(books) - expected) < 4 * np.hypot(sem, error)
+    agree(books, (expected, error))
 
 
 @pytest.mark.parametrize(
@@ -215,7 +208,7 @@ def test_bad_input_is_named(call, message):
         call(random_patterns(3, 4, seed=0))
 
 
-def test_convergence_is_told_at_the_limit_of_sweeps():
+def test_convergence_is_reported_at_the_limit_of_sweeps():
     memory = DenseMemory(random_patterns(20, 30, seed=0), states="binary")
     still = memory.relax(memory.patterns, max_sweeps=0)
     assert still.converged.all()
@@ -224,14 +217,14 @@ def test_convergence_is_told_at_the_limit_of_sweeps():
 
 
 def test_single_precision_converges_too():
-    xi = gaussian(40, 20, 0)
+    xi = normal(40, 20, seed=0)
     for scale in (1e-3, 1.0, 1e3):
         memory = DenseMemory((scale * xi).float(), beta=2.0 / scale**2)
         assert memory.relax((scale * (xi + 0.1)).float()).converged.all()
 
 
 def test_weights_are_the_softmax_of_the_logits():
-    xi, x = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    xi, x = normal(2, 7, 5, seed=0)
     for b in (True, False):
         memory = DenseMemory(xi, beta=0.7, norm_correction=b)
         logits = 0.7 * x @ xi.T - b * 0.35 * xi.square().sum(1)

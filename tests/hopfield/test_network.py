@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from measured import agree, mean_and_error, random_couplings
 
 from hopfield import (
     HopfieldNetwork,
@@ -19,17 +20,12 @@ from hopfield import (
 )
 
 
-def couplings(N, seed, symmetric=True):
-    J = torch.randn(N, N, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    return (J + J.T if symmetric else J).fill_diagonal_(0)
-
-
 def every_state(N):
     return torch.tensor(list(itertools.product([-1.0, 1.0], repeat=N)), dtype=torch.float64)
 
 
 def test_energy_and_stabilities_against_loops():
-    J, S = couplings(7, 0), random_patterns(3, 7, seed=1)
+    J, S = random_couplings(7, 0), random_patterns(3, 7, seed=1)
     network = HopfieldNetwork(J)
     for b in range(3):
         energy = -0.5 * sum(float(J[i, j] * S[b, i] * S[b, j]) for i in range(7) for j in range(7))
@@ -49,7 +45,7 @@ def test_stabilities_of_a_row_of_zeros_are_zero():
 @pytest.mark.parametrize("dynamics", ["asynchronous", "synchronous"])
 def test_ends_are_exactly_the_enumerated_ones(dynamics):
     """All 2^10 starts: an end is a fixed point, or (synchronous) in a 2-cycle."""
-    network = HopfieldNetwork(couplings(10, 3))
+    network = HopfieldNetwork(random_couplings(10, 3))
     relaxed = network.relax(every_state(10), dynamics, seed=0)
     ends, step = relaxed.states, network.step
     assert torch.equal(relaxed.converged, (step(ends) == ends).all(1))
@@ -106,7 +102,7 @@ def test_ties_keep_the_spin():
 def test_thermal_states_have_the_exact_law(relax):
     """Heat bath: Boltzmann's e^{−E/T}; in parallel, Π_i cosh(h_i/T) (Peretto 1984)."""
     T, runs = 1.5, 40000
-    network, states = HopfieldNetwork(couplings(4, 5)), every_state(4)
+    network, states = HopfieldNetwork(random_couplings(4, 5)), every_state(4)
     starts = random_patterns(runs, 4, seed=0)
     if relax == "shared order":
         generator = torch.Generator().manual_seed(1)
@@ -137,15 +133,14 @@ def test_the_batched_order_ends_where_no_spin_is_unstable():
         assert torch.equal(network.step(shared.states), shared.states)
         compiled = network.relax(cues, seed=seed).states
         differences.append((overlap(shared.states, xi) - overlap(compiled, xi)).mean().item())
-    sem = np.std(differences, ddof=1) / 20**0.5
-    assert abs(np.mean(differences)) < 4 * sem  # same law of ends, over site orders
+    mean, error = mean_and_error(differences)
+    assert abs(mean) < 4 * error  # same law of ends, over site orders
 
 
 def test_results_do_not_depend_on_the_number_of_threads():
     import numba
 
-    xi = random_patterns(30, 100, seed=0)
-    network = HopfieldNetwork(hebbian(xi))
+    network = HopfieldNetwork(hebbian(random_patterns(30, 100, seed=0)))
     starts = random_patterns(50, 100, seed=1)
     both = network.relax(starts, seed=3).states
     threads = numba.get_num_threads()
@@ -168,7 +163,7 @@ print(torch.get_num_threads())
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has one thread")
-def test_torch_keeps_the_threads_it_was_told():
+def test_torch_keeps_its_number_of_threads():
     """In a process of its own, where numba has not started its threads before."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     for name in ("OMP", "MKL", "NUMBA"):
@@ -211,11 +206,9 @@ def test_hebb_retrieval_at_400_spins(load, from_clean, from_half, from_random, o
         ends = network.relax(starts, seed=seed).states
         nearest = overlap(ends[:, None], xi).abs().max(1).values
         books.append([*((m >= 0.95).double().mean() for m in (clean, half, nearest)), clean.mean()])
-    books = np.array(books)
-    mean, sem = books.mean(0), books.std(0, ddof=1) / len(books) ** 0.5
-    for k, (value, error) in enumerate([from_clean, from_half, from_random, overlap_of_clean]):
-        # 4 s.e. of the difference; an s.e. of 0 of a saturated row is at most 1 in 6·40
-        assert abs(mean[k] - value) < 4 * np.hypot(sem[k], max(error, 0.002))
+    references = (from_clean, from_half, from_random, overlap_of_clean)
+    for column, (value, error) in zip(np.array(books).T, references, strict=True):
+        agree(column, (value, max(error, 0.002)))  # a saturated row has an s.e. of 1 in 6·40
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from measured import mean_and_error, normal, random_couplings
 
 from hopfield import (
     FixedPoint,
@@ -64,13 +65,13 @@ def test_structure_of_states_on_hebbs_landscape(landscapes, name):
         ("pearson", "slope", "intercept"), (1, 400, 400), references, strict=True
     ):
         means = [scale * float(getattr(one, field).mean()) for one in found]
-        spread = np.std(means, ddof=1)
-        own = spread / math.sqrt(len(means))
+        mean, own = mean_and_error(means)
+        spread = own * math.sqrt(len(means))
         # The references' errors are between the states of one pattern set; sets differ by
         # `spread`, 0.5 in the slope, which is several times as much.
-        assert abs(np.mean(means) - value) < 4 * math.hypot(error, own, spread), field
+        assert abs(mean - value) < 4 * math.hypot(error, own, spread), field
         if source is not None:  # the noise that helps: ω < 0 where Δ is small, and rising
-            assert (-1 if field == "intercept" else 1) * np.mean(means) > 4 * own, field
+            assert (-1 if field == "intercept" else 1) * mean > 4 * own, field
 
 
 def test_correction_takes_one_nth_of_the_overlap_off_stable_states(landscapes):
@@ -95,10 +96,8 @@ def test_sum_rule_on_hebbs_couplings():
 @pytest.fixture
 def asymmetric():
     """Couplings with no symmetry and zero diagonal, patterns, and a state that is not fixed."""
-    generator = torch.Generator().manual_seed(3)
-    noise = torch.randn(60, 60, generator=generator, dtype=torch.float64)
     xi = random_patterns(18, 60, seed=4)
-    couplings = (hebbian(xi) + 0.03 * noise).fill_diagonal_(0.0)
+    couplings = (hebbian(xi) + 0.03 * normal(60, 60, seed=3)).fill_diagonal_(0.0)
     return couplings, xi, random_patterns(1, 60, seed=5)
 
 
@@ -170,9 +169,7 @@ def test_fixed_points_of_a_frozen_landscape():
 
 def test_kawasaki_keeps_the_overlap_and_is_boltzmann():
     """All states of 8 spins at m = 0.5: the energies of samples against the exact average."""
-    generator = torch.Generator().manual_seed(1)
-    noise = torch.randn(8, 8, generator=generator, dtype=torch.float64)
-    couplings = (noise + noise.T).fill_diagonal_(0.0) / 4
+    couplings = random_couplings(8, seed=1) / 4
     target = torch.ones(1, 8, dtype=torch.float64)
     network, temperature = HopfieldNetwork(couplings), 0.7
     pairs = [(i, j) for i in range(8) for j in range(i)]

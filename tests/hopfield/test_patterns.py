@@ -1,24 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, strategies as st
 
 from hopfield import binarize, clustered_patterns, flip_spins, overlap, random_patterns
-
-
-@given(
-    P=st.integers(1, 6),
-    N=st.integers(1, 60),
-    m=st.floats(-1, 1),
-    seed=st.integers(0, 2**31),
-)
-def test_flips_are_exact_in_number_and_leave_the_input_alone(P, N, m, seed):
-    xi = random_patterns(P, N, seed=seed)
-    before = xi.clone()
-    flipped = flip_spins(xi, m, seed=seed)
-    assert ((flipped != xi).sum(1) == round((1 - m) * N / 2)).all()
-    assert (flipped.abs() == 1).all()
-    assert torch.equal(xi, before)
 
 
 def test_every_site_is_flipped_equally_often():
@@ -53,7 +37,7 @@ def test_clusters_have_the_overlap_that_was_asked_for():
     assert across.mean().abs() < 0.6**2 * 4 / 2000**0.5  # 4 s.e. of one pair of centres
 
 
-def test_binarize_cuts_at_the_mean_of_each_site_or_where_told():
+def test_binarize_cuts_at_the_mean_of_each_site_or_at_a_threshold():
     data = np.array([[0.0, 5.0], [4.0, 5.0], [2.1, 8.0]])
     assert binarize(data).tolist() == [[-1, -1], [1, -1], [1, 1]]
     assert binarize(data, 4.5).tolist() == [[-1, 1], [-1, 1], [-1, 1]]

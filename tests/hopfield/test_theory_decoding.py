@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from measured import normal
 
 from hopfield.theory import argmax_retrieval, argmax_retrieval_spins
 
@@ -32,9 +33,9 @@ def test_capacity_on_the_sphere(noise, N, level, load):
 def test_law_on_the_sphere_against_sampling():
     N, P, s, trials = 12, 50, 0.8, 20000
     generator = torch.Generator().manual_seed(0)
-    xi = torch.randn(trials, P, N, generator=generator, dtype=torch.float64)
+    xi = normal(trials, P, N, seed=generator)
     xi = xi * (N**0.5 / xi.norm(dim=2, keepdim=True))
-    cue = xi[:, 0] + s * torch.randn(trials, N, generator=generator, dtype=torch.float64)
+    cue = xi[:, 0] + s * normal(trials, N, seed=generator)
     hit = (torch.einsum("tpn,tn->tp", xi, cue).argmax(1) == 0).double().mean().item()
     law = float(argmax_retrieval(P, N, s))
     assert abs(hit - law) < 4 * (law * (1 - law) / trials) ** 0.5
@@ -65,7 +66,7 @@ def test_limits():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: argmax_retrieval(0, 10, 1.0), "patterns must be at least 1"),
+        (lambda: argmax_retrieval(0, 10, 1.0), "patterns must be finite and at least 1"),
         (lambda: argmax_retrieval(5, 1, 1.0), "size must be a whole number of at least 2"),
         (lambda: argmax_retrieval(5, 10, -1.0), r"noise must lie in \[0, 1e\+150\]"),
         (lambda: argmax_retrieval_spins(5, 10, 2.0), r"overlap must lie in \[-1, 1\]"),

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from measured import mean_and_error
 from scipy.integrate import quad
 
 from hopfield import DenseMemory, random_patterns
@@ -180,9 +181,8 @@ def test_polynomial_error_against_one_step(degree, N, P):
         xi = random_patterns(P, N, seed=100 + seed)
         memory = DenseMemory(xi, "polynomial", degree=degree, states="binary")
         rates.append((memory.step(xi) != xi).double().mean().item())
-    sem = np.std(rates, ddof=1) / len(rates) ** 0.5
-    law = polynomial_error(P, N, degree)
-    assert abs(np.mean(rates) - law) < 0.15 * law + 4 * sem
+    (mean, error), law = mean_and_error(rates), polynomial_error(P, N, degree)
+    assert abs(mean - law) < 0.15 * law + 4 * error
 
 
 def test_polynomial_capacity_is_where_the_error_reaches_one_spin():

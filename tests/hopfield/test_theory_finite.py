@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from measured import agree, mean_and_error, normal, sphere
 from scipy.integrate import quad
 
 from hopfield import DenseMemory
@@ -16,12 +17,6 @@ from hopfield.theory import (
     sphere_average,
 )
 from hopfield.theory.dense import sphere_log_average
-
-
-def sphere(P, N, seed):
-    generator = torch.Generator().manual_seed(seed)
-    xi = torch.randn(P, N, generator=generator, dtype=torch.float64)
-    return xi * (N**0.5 / xi.norm(dim=1, keepdim=True))
 
 
 @pytest.mark.parametrize("N", [2, 3, 20, 101, 700, 5000])
@@ -103,8 +98,7 @@ def test_fixed_points_of_the_dense_memory(beta, load, expected, error):
         xi = sphere(round(math.exp(load * 20)), 20, seed)
         ends = DenseMemory(xi, beta=beta).relax(xi[:32], max_sweeps=30).states
         books.append((torch.cosine_similarity(ends, xi[:32]) >= 0.9).double().mean().item())
-    sem = np.std(books, ddof=1) / len(books) ** 0.5
-    assert abs(np.mean(books) - expected) < 4 * np.hypot(sem, error) + 1e-9
+    agree(books, (expected, error), rounding=1e-9)
 
 
 # Reference: mean weight E w_1 at λ = 1/s², N = 20, P = 403, measured with its s.e.
@@ -116,13 +110,11 @@ def test_weight_and_its_bound(noise, expected, error):
     P, N, books = 403, 20, []
     for seed in range(24):
         xi = sphere(P, N, seed)
-        generator = torch.Generator().manual_seed(1000 + seed)
-        cues = xi + noise * torch.randn(P, N, generator=generator, dtype=torch.float64)
+        cues = xi + noise * normal(P, N, seed=1000 + seed)
         weights = torch.softmax(cues @ xi.T / noise**2, 1)
         books.append(weights.diagonal().mean().item())
-    mean, sem = np.mean(books), np.std(books, ddof=1) / len(books) ** 0.5
-    assert abs(mean - expected) < 4 * np.hypot(sem, error)
-    bound = posterior_weight_bound(P, N, noise)
+    agree(books, (expected, error))
+    (mean, sem), bound = mean_and_error(books), posterior_weight_bound(P, N, noise)
     assert 0.7 * mean < bound < mean + 4 * sem
     assert mean - 4 * sem < argmax_retrieval(P, N, noise)  # no guess beats the best one
 
@@ -188,7 +180,7 @@ def test_capacity_of_the_best_decoder_tends_to_its_information():
         (lambda: sphere_average(1.0, 1), "size must be a whole number of at least 2"),
         (lambda: fixed_point_load(0.0, 5), "beta must be finite and above 0, got 0"),
         (lambda: fixed_point_load(math.inf, 5), "beta must be finite and above 0, got inf"),
-        (lambda: posterior_weight_bound(0, 5, 1.0), "patterns must be at least 1"),
+        (lambda: posterior_weight_bound(0, 5, 1.0), "patterns must be finite and at least 1"),
         (lambda: posterior_weight_bound(5, 5, 0.0), "noise must be a finite number above 0"),
         (lambda: posterior_weight_bound(5, 5, 1.0, -1.0), "beta must lie in"),
         (lambda: argmax_retrieval_normal(5, 5, 0.0), "noise must be a finite number above 0"),

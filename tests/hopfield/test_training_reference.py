@@ -7,11 +7,10 @@ their difference.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import torch
+from measured import agree, mean_and_error
 
 from hopfield import (
     FixedPoint,
@@ -28,6 +27,7 @@ from hopfield import (
 )
 
 CUES = (1.0, 0.8, 0.6)
+LAST_DIGIT = 5e-5  # rounding of the tables
 
 
 def table(text):
@@ -42,33 +42,29 @@ def table(text):
     return [[entry(word) for word in line.split()] for line in text.strip().splitlines()]
 
 
-def agree(values, reference, what=""):
-    """Whether our values and a reference (mean, standard error) are of one mean."""
-    values = np.asarray(values, dtype=float)
-    own = values.std(ddof=1) / math.sqrt(len(values))
-    mean, error = reference
-    # Fractions of 1 have no spread: a rounding of the tables' last digit is allowed.
-    allowed = 4 * math.hypot(error, own) + 5e-5
-    assert abs(values.mean() - mean) < allowed, (
-        f"{what}: {values.mean():.4f}±{own:.4f}, {reference}"
-    )
-
-
 def agree_all(histories, references, entry=-1):
-    """The same for the named fields of histories, and the retrieval map "m_f" at CUES."""
+    """Compare the named fields of histories, and "m_f", the retrieval map at CUES."""
     for name, reference in references.items():
         if name == "m_f":
             for k, one in enumerate(reference):
                 values = [float(h.retrieval[entry, k]) for h in histories]
-                agree(values, one, f"m_f({CUES[k]})")
+                agree(values, one, f"m_f({CUES[k]})", LAST_DIGIT)
         else:
-            agree([float(getattr(h, name)[entry]) for h in histories], reference, name)
+            values = [float(getattr(h, name)[entry]) for h in histories]
+            agree(values, reference, name, LAST_DIGIT)
 
 
-def unlearned(load, seed, steps, **kw):
-    """A history of unlearning Hebb's couplings at ε = 0.01."""
-    xi = random_patterns(round(load * 100), 100, seed=seed)
-    return unlearn(hebbian(xi), steps, 0.01, seed=seed, patterns=xi, **kw).history
+def unlearned(load, seed, steps, rate=0.01, size=100, **kw):
+    """History of unlearning Hebb's couplings."""
+    xi = random_patterns(round(load * size), size, seed=seed)
+    return unlearn(hebbian(xi), steps, rate, seed=seed, patterns=xi, **kw).history
+
+
+def trained(load, seed, m, noise="uniform", **kw):
+    """Patterns at N = 100, and what training with noise at λ = 0.02 makes of them."""
+    xi = random_patterns(round(float(load) * 100), 100, seed=seed)
+    kw = {"rate": 0.02, "checkpoints": [], "retrieval": CUES} | kw
+    return xi, train_with_noise(xi, float(m), noise, seed=seed, **kw)
 
 
 # ── Hebbian unlearning ────────────────────────────────────────────────────────────────────
@@ -93,7 +89,8 @@ def test_unlearning_passes_through_the_measured_path():
     ]
     for entry, (_, low, satisfied, retrieved) in enumerate(PATH):
         agree_all(histories, {"min_stability": low, "satisfied_patterns": satisfied}, entry)
-        agree([float(h.retrieval[entry, 2]) for h in histories], retrieved, f"entry {entry}")
+        found = [float(h.retrieval[entry, 2]) for h in histories]
+        agree(found, retrieved, f"entry {entry}", LAST_DIGIT)
     for history in histories:
         assert history.satisfied_sites[-1] < 0.7  # D = 0.40 N/ε: all is lost
         assert history.unsettled[-1] == 0
@@ -119,7 +116,7 @@ def test_unlearning_has_its_three_times(load, references):
         mean, ratio = history.mean_stability[top], history.norm_ratio[top]
         rows.append([positive[0], d[top], positive[-1], low[top], mean, ratio])
     for column, reference in zip(np.array(rows, dtype=float).T, references, strict=True):
-        agree(column, reference)
+        agree(column, reference, rounding=LAST_DIGIT)
 
 
 @pytest.mark.slow
@@ -131,24 +128,21 @@ def test_unlearning_depends_on_the_rate_more_than_on_the_size():
         0.1: (0.0546, 0.0265),
     }.items():
         tops = []
+        steps = round(39 / rate)
+        marks = range(0, steps + 1, max(1, round(0.5 / rate)))
         for seed in range(10):
-            xi = random_patterns(30, 100, seed=seed)
-            steps = round(39 / rate)
-            marks = range(0, steps + 1, max(1, round(0.5 / rate)))
-            result = unlearn(hebbian(xi), steps, rate, seed=seed, patterns=xi, checkpoints=marks)
-            tops.append(float(result.history.min_stability.max()))
-        agree(tops, reference, f"ε = {rate}")
+            history = unlearned(0.3, seed, steps, rate, checkpoints=marks)
+            tops.append(float(history.min_stability.max()))
+        agree(tops, reference, f"ε = {rate}", LAST_DIGIT)
 
 
 @pytest.mark.slow
 def test_unlearning_at_twice_the_size():
     tops = []
     for seed in range(5):
-        xi = random_patterns(60, 200, seed=seed)
-        marks = range(0, 7800, 100)
-        result = unlearn(hebbian(xi), 7800, 0.01, seed=seed, patterns=xi, checkpoints=marks)
-        tops.append(float(result.history.min_stability.max()))
-    agree(tops, (0.7154, 0.0169))
+        history = unlearned(0.3, seed, 7800, size=200, checkpoints=range(0, 7800, 100))
+        tops.append(float(history.min_stability.max()))
+    agree(tops, (0.7154, 0.0169), rounding=LAST_DIGIT)
 
 
 BATCHES = table("""
@@ -166,7 +160,7 @@ def test_batched_dreams(batch, low, retrieved):
         for seed in range(10)
     ]
     agree_all(histories, {"min_stability": low})
-    agree([float(h.retrieval[-1, 2]) for h in histories], retrieved)
+    agree([float(h.retrieval[-1, 2]) for h in histories], retrieved, rounding=LAST_DIGIT)
 
 
 def test_batches_of_twenty_are_as_good_as_serial_dreams():
@@ -178,8 +172,8 @@ def test_batches_of_twenty_are_as_good_as_serial_dreams():
             for batch in (1, 20)
         ]
         gaps.append(float((runs[1].retrieval[-1] - runs[0].retrieval[-1]).mean()))
-    error = np.std(gaps, ddof=1) / 4
-    assert abs(np.mean(gaps)) < 0.03
+    mean, error = mean_and_error(gaps)
+    assert abs(mean) < 0.03
     assert error < 0.01
 
 
@@ -249,32 +243,17 @@ def by_name(low, satisfied, *rest):
 def test_training_with_noise_ends_where_it_was_measured(row):
     load, m, name, *references = row
     steps = {"0.5": 7900, "0.3": 5900}[load]
-    histories = []
-    for seed in range(8):
-        xi = random_patterns(round(float(load) * 100), 100, seed=seed)
-        result = train_with_noise(
-            xi,
-            float(m),
-            **NOISES[name],
-            steps=steps,
-            rate=0.02,
-            seed=seed,
-            checkpoints=[],
-            retrieval=CUES,
-        )
-        histories.append(result.history)
+    histories = [
+        trained(load, seed, m, **NOISES[name], steps=steps)[1].history for seed in range(8)
+    ]
     agree_all(histories, by_name(*references))
 
 
 def test_frozen_fixed_points_ruin_the_couplings_in_the_end():
     histories = []
     for seed in range(8):
-        xi = random_patterns(50, 100, seed=seed)
-        frozen = FixedPoint(landscape=hebbian(xi))
-        result = train_with_noise(
-            xi, 0.0, frozen, steps=7900, rate=0.02, seed=seed, checkpoints=[], retrieval=CUES
-        )
-        histories.append(result.history)
+        frozen = FixedPoint(landscape=hebbian(random_patterns(50, 100, seed=seed)))
+        histories.append(trained(0.5, seed, 0.0, frozen, steps=7900)[1].history)
     references = {
         "min_stability": (-1.9458, 0.1062),
         "m_f": ((0.2684, 0.0073), (0.2225, 0.0077), (0.1710, 0.0073)),
@@ -289,40 +268,27 @@ def test_structured_noise_widens_basins_where_uniform_noise_cannot(load, steps):
     """At maximal noise, m_t = 0, with paired pattern sets; the gain of m_f(0.8)."""
     gains, stored = [], []
     for seed in range(10):
-        xi = random_patterns(round(load * 100), 100, seed=seed)
         structured, uniform = (
-            train_with_noise(
-                xi, 0.0, **noise, steps=steps, rate=0.02, seed=seed, retrieval=CUES
-            ).history
-            for noise in (NOISES["symmetric"], NOISES["uniform"])
+            trained(load, seed, 0.0, **NOISES[name], steps=steps, checkpoints=None)[1].history
+            for name in ("symmetric", "uniform")
         )
         gains.append(float(structured.retrieval[-1, 1] - uniform.retrieval[:, 1].max()))
         stored.append(float(structured.satisfied_patterns[-1]))
         assert uniform.satisfied_patterns.max() < 0.2
-    error = np.std(gains, ddof=1) / math.sqrt(10)
-    assert np.mean(gains) > 0.3  # 0.462(11) at α = 0.3 and 0.484(11) at 0.5, 20 sets
-    assert np.mean(gains) > 4 * error
+    mean, error = mean_and_error(gains)
+    assert mean > 0.3  # 0.462(11) at α = 0.3 and 0.484(11) at 0.5, 20 sets
+    assert mean > 4 * error
     assert np.mean(stored) > 0.95
 
 
 def test_structured_noise_stores_what_uniform_noise_does_not():
     """α = 0.5, m_t = 0.5, D = 1.5 N/λ."""
-    found = {"fixed-point": [], "uniform": []}
+    found = {"symmetric": [], "uniform": []}
     for seed in range(8):
-        xi = random_patterns(50, 100, seed=seed)
-        for noise, symmetric in (("fixed-point", True), ("uniform", False)):
-            result = train_with_noise(
-                xi,
-                0.5,
-                noise,
-                steps=7500,
-                rate=0.02,
-                symmetric=symmetric,
-                seed=seed,
-                checkpoints=[],
-            )
-            found[noise].append(float(result.history.satisfied_patterns[-1]))
-    assert np.mean(found["fixed-point"]) > 0.93
+        for name, stored in found.items():
+            _, result = trained(0.5, seed, 0.5, **NOISES[name], steps=7500, retrieval=None)
+            stored.append(float(result.history.satisfied_patterns[-1]))
+    assert np.mean(found["symmetric"]) > 0.93
     assert np.mean(found["uniform"]) < 0.2
 
 
@@ -341,22 +307,12 @@ def test_annealed_training_on_normalised_rows(row):
     m, *references, cosine = row
     histories, cosines = [], []
     for seed in range(8):
-        xi = random_patterns(30, 100, seed=seed)
-        result = train_with_noise(
-            xi,
-            float(m),
-            steps=60_000,
-            rate=(0.3, 0.1, 0.03),
-            normalize=True,
-            seed=seed,
-            checkpoints=[],
-            retrieval=CUES,
-        )
+        xi, result = trained(0.3, seed, m, steps=60_000, rate=(0.3, 0.1, 0.03), normalize=True)
         histories.append(result.history)
         torch.testing.assert_close(result.couplings.norm(dim=1), torch.ones(100).double())
         cosines.append(float((result.couplings * max_margin(xi)).sum(1).mean()))
     agree_all(histories, by_name(*references))
-    agree(cosines, cosine, "cosine with the maximal margin")
+    agree(cosines, cosine, "cosine with the maximal margin", LAST_DIGIT)
 
 
 # ── daydreaming and the symmetric perceptron ──────────────────────────────────────────────
@@ -373,7 +329,7 @@ def test_daydreaming(load, low, cue, retrieved):
         result = daydream(xi, steps=24_000, rate=0.01, seed=seed, checkpoints=[], retrieval=(cue,))
         histories.append(result.history)
     agree_all(histories, {"min_stability": low})
-    agree([float(h.retrieval[-1, 0]) for h in histories], retrieved, f"m_f({cue})")
+    agree([float(h.retrieval[-1, 0]) for h in histories], retrieved, f"m_f({cue})", LAST_DIGIT)
 
 
 def test_symmetric_perceptron_reaches_most_of_the_largest_margin():
@@ -389,4 +345,4 @@ def test_symmetric_perceptron_reaches_most_of_the_largest_margin():
             assert stabilities(result.couplings, xi).min() >= 0.7
             retrieved.append(float(result.history.retrieval[-1, 0]))
     assert len(retrieved) >= 5
-    agree(retrieved, (0.762, 0.008))
+    agree(retrieved, (0.762, 0.008), rounding=LAST_DIGIT)

@@ -1,26 +1,12 @@
-"""Dense memories: in the hull, downhill, and of no scale, origin or gauge but their own."""
+"""Dense memories: they stay in the hull, lower the energy, and see no scale, origin or gauge."""
 
 import math
 
 import torch
-from drawn import (
-    close,
-    few,
-    normal_like,
-    points,
-    seeds,
-    shuffled,
-    signs,
-    spins,
-)
+from drawn import close, few, normal_like, points, seeds, shuffled, signs, spins
 from hypothesis import assume, given, strategies as st
 
-from hopfield import (
-    DenseMemory,
-    flip_spins,
-)
-
-# ------------------------------------------------------------ dense memories
+from hopfield import DenseMemory, flip_spins
 
 betas = st.sampled_from([1e-6, 1e-2, 1.0, 30.0, 1e6])
 degrees = st.sampled_from([2, 3, 4, 7, 30, 1000])
@@ -45,7 +31,7 @@ def test_the_softmax_update_stays_in_the_hull_and_descends(xi, beta, corrected, 
     assert bool((now <= before + error).all())
     half = xi.double().square().sum(1) / 2 if corrected else 0.0
     top = (beta * (x.double() @ xi.double().T - half)).amax(1)
-    room = memory.log_partition(x).double() - top  # between the largest and P of it
+    room = memory.log_partition(x).double() - top  # between 0 and log P
     slack = 1e-4 * (1 + top.abs())
     assert bool((room >= -slack).all() and (room <= math.log(len(xi)) + slack).all())
     assert close(torch.cat([memory.step(row[None]) for row in x]), after, torch.float32)
@@ -53,7 +39,7 @@ def test_the_softmax_update_stays_in_the_hull_and_descends(xi, beta, corrected, 
 
 @few
 @given(points(), betas, st.floats(-3, 3), seeds)
-def test_the_corrected_update_knows_no_origin(xi, beta, shift, seed):
+def test_the_corrected_update_depends_on_no_origin(xi, beta, shift, seed):
     xi = xi.double()
     x = normal_like(xi, seed)
     moved = DenseMemory(xi + shift, beta=beta).step(x + shift)

@@ -1,4 +1,4 @@
-"""Iterative rules and training noise of `hopfield`: what holds for any input they allow."""
+"""Iterative rules and training noise of `hopfield`: what holds for any input that they allow."""
 
 import math
 
@@ -38,7 +38,7 @@ rates = st.sampled_from([1e-6, 0.01, 0.3, 1e3])
 
 
 def check_record(result, xi, steps):
-    """What any training leaves: couplings like the patterns, and a history in its ranges."""
+    """Check what any training leaves: couplings like the patterns, a history in its ranges."""
     assert isinstance(result, TrainingResult)
     assert isinstance(result.history, History)
     assert set(result.to_dict()) == {"couplings", "history"}
@@ -70,7 +70,7 @@ def test_unlearning_takes_away_a_positive_matrix(xi, steps, batch, rate, seed):
     error = 1e-5 * (1 + rate * steps)
     assert float(torch.linalg.eigvalsh(taken).min()) >= -error
     again = unlearn(start, steps, rate, batch, seed)
-    assert torch.equal(again.couplings, found.couplings)  # whatever is recorded
+    assert torch.equal(again.couplings, found.couplings)  # the record changes nothing
 
 
 @fewer
@@ -89,7 +89,7 @@ def test_daydreaming_moves_by_two_steps_at_most(xi, steps, rate, seed):
 @fewer
 @given(spins(), st.floats(0, 1), st.integers(0, 9), rates, st.booleans(), seeds)
 def test_training_keeps_its_constraints(noise, xi, m, steps, rate, symmetric, seed):
-    """Each step turns row i by at most λ/√N; a symmetric rule stays so, a normal one of norm 1."""
+    """Each step moves row i by at most λ/√N; symmetric couplings stay so, unit rows too."""
     source = {"callable": lambda J, target, m, _: flip_spins(target, m, 3)}.get(noise, noise)
     start = hebbian(xi)
     assume(bool((start.norm(dim=1) > 1e-3).all()))
@@ -126,7 +126,7 @@ def test_the_symmetric_perceptron_follows_gauge_and_order(xi, margin, seed):
 @pytest.mark.parametrize("name", SOURCES)
 @fewer
 @given(spins(), st.floats(0, 1), seeds)
-def test_noise_is_of_spins_and_of_its_seed(name, xi, m, seed):
+def test_noise_gives_spins_and_follows_its_seed(name, xi, m, seed):
     J, source = storkey(xi), SOURCES[name]
     kept = xi.clone()
     states = source(J, xi, m, seed)
@@ -177,7 +177,7 @@ def test_noise_structure_sums_to_zero_on_hebbian_couplings(xi, seed):
 
 
 @pytest.mark.parametrize("wrong", SPINS_REFUSED.values(), ids=SPINS_REFUSED)
-def test_what_is_no_pattern_is_refused_by_name(wrong):
+def test_what_is_not_a_pattern_is_refused_by_name(wrong):
     J = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
     for call in (
         lambda: unlearn(J, 1, patterns=wrong),
@@ -201,7 +201,7 @@ def test_no_pattern_at_all_is_refused():
 
 
 @pytest.mark.parametrize("wrong", [torch.ones(2, 3), torch.full((2, 2), math.nan), torch.ones(2)])
-def test_what_is_no_landscape_is_refused_by_name(wrong):
+def test_what_is_not_a_landscape_is_refused_by_name(wrong):
     xi = torch.ones(1, 2)
     for source in (FixedPoint(), Thermal(), Kawasaki()):
         with refused("couplings"):

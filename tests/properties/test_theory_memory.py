@@ -15,9 +15,6 @@ loads = st.floats(1e-12, 0.69)
 betas = st.sampled_from([1e-6, 0.1, 1.0, 30.0, 1e6])
 
 
-# ------------------------------------------------------------ hopfield.theory
-
-
 @few
 @given(st.floats(1e-12, 0.2), st.floats(1e-12, 0.2))
 def test_hebbian_overlaps_fall_with_the_load_to_the_capacity(one, other):
@@ -55,7 +52,7 @@ def test_decoding_falls_with_patterns_and_with_noise(size, s):
         p = law(counts, size, s)
         assert falls(p, 1e-7)
         assert bool((p >= 0).all() and (p <= 1 + 1e-12).all())
-        if law is not memory.argmax_retrieval_normal:  # no use in the tail, as it says
+        if law is not memory.argmax_retrieval_normal:  # poor in the tail, as its docstring says
             assert falls([law(10, size, k * s) for k in (1.0, 2.0, 4.0)], 1e-4)
     exact, bound = (
         f(counts, size, s) for f in (memory.argmax_retrieval, memory.posterior_weight_bound)

@@ -1,0 +1,79 @@
+"""Results: plain JSON, and a short `repr` with the numbers that matter."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+import hopfield
+from hopfield import (
+    DenseMemory,
+    HopfieldNetwork,
+    hebbian,
+    noise_structure,
+    random_patterns,
+    unlearn,
+)
+from hopfield._results import Result
+
+XI = random_patterns(30, 100, seed=0)
+TRAINED = unlearn(hebbian(XI), 2000, seed=0, patterns=XI, retrieval=(0.8,))
+WITHOUT_NORM = hopfield.train_with_noise(
+    XI, 1.0, steps=1, rate=1.0, couplings=torch.zeros(100, 100), seed=0
+)
+RESULTS = {
+    "Relaxation": HopfieldNetwork(hebbian(XI)).relax(XI, seed=0),
+    "TrainingResult": TRAINED,
+    "History": TRAINED.history,
+    "NoiseStructure": noise_structure(hebbian(XI), XI, random_patterns(4, 100, seed=1)),
+}
+OTHERS = {
+    "no state": HopfieldNetwork(hebbian(XI)).relax(XI[:0]),
+    "no pattern known": unlearn(hebbian(XI), 10, seed=0),
+    "an infinite ratio": WITHOUT_NORM,
+    "one state": noise_structure(hebbian(XI), XI, XI[:1]),
+    "no state of noise": noise_structure(hebbian(XI), XI, XI[:0]),
+}
+
+
+def test_every_result_is_here():
+    public = {name for name in hopfield.__all__ if isinstance(getattr(hopfield, name), type)}
+    assert {name for name in public if issubclass(getattr(hopfield, name), Result)} == set(RESULTS)
+
+
+@pytest.mark.parametrize("result", (RESULTS | OTHERS).values(), ids=RESULTS | OTHERS)
+def test_a_result_is_plain_json_and_short_to_read(result):
+    plain = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert list(plain) == [field.name for field in dataclasses.fields(result)]
+    assert plain == result.to_dict()
+    assert repr(result).startswith(f"{type(result).__name__}(")
+    assert len(repr(result).splitlines()) <= 5
+    assert len(repr(result)) <= 200
+
+
+def test_numbers_of_a_result_survive():
+    plain = TRAINED.to_dict()
+    assert torch.equal(torch.tensor(plain["couplings"], dtype=torch.float64), TRAINED.couplings)
+    assert plain["history"]["steps"] == TRAINED.history.steps.tolist()
+    assert WITHOUT_NORM.history.to_dict()["norm_ratio"] == [1.0, None]  # JSON has no infinity
+
+
+def test_what_one_reads():
+    low = f"{float(TRAINED.history.min_stability[-1]):.2g}"
+    end = f"2 000 steps, 100 % of patterns stable, least stability {low}"
+    assert repr(TRAINED) == f"TrainingResult(couplings (100, 100), {end})"
+    count = len(TRAINED.history.steps)
+    assert repr(TRAINED.history) == f"History({count} checkpoints, {end})"
+    assert repr(OTHERS["no state"]) == (
+        "Relaxation(states (0, 100), 0 at fixed points, 0 in 2-cycles)"
+    )
+    assert repr(HopfieldNetwork(hebbian(XI))) == "HopfieldNetwork(100 spins, symmetric couplings)"
+    assert "asymmetric" in repr(HopfieldNetwork(torch.ones(3, 3).triu()))
+    assert repr(DenseMemory(XI, "polynomial", states="binary")) == (
+        "DenseMemory(patterns (30, 100), binary states, polynomial of degree 3)"
+    )
+    assert repr(DenseMemory(XI, beta=0.5)) == (
+        "DenseMemory(patterns (30, 100), real states, "
+        "exponential at beta 0.5, with norm correction)"
+    )
