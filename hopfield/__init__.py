@@ -1,56 +1,8 @@
-"""Recurrent associative memories: patterns, learning rules, networks, dense memories."""
+"""Recurrent associative memories: patterns, learning rules, networks, dense memories.
 
-from hopfield.couplings import (
-    NotSeparableError,
-    dreaming_kernel,
-    hebbian,
-    max_margin,
-    paramagnetic_unlearning,
-    pseudo_inverse,
-    storkey,
-)
-from hopfield.dense import DenseMemory
-from hopfield.dreams import daydream, unlearn
-from hopfield.history import History, TrainingResult
-from hopfield.network import HopfieldNetwork, stabilities
-from hopfield.noise import FixedPoint, Kawasaki, NoiseStructure, Thermal, Uniform, noise_structure
-from hopfield.patterns import (
-    binarize,
-    clustered_patterns,
-    flip_spins,
-    overlap,
-    random_patterns,
-)
-from hopfield.relaxation import Relaxation
-from hopfield.training import symmetric_perceptron, train_with_noise
+The public names stand in `__init__.pyi`; each is loaded when it is first used.
+"""
 
-__all__ = [
-    "DenseMemory",
-    "FixedPoint",
-    "History",
-    "HopfieldNetwork",
-    "Kawasaki",
-    "NoiseStructure",
-    "NotSeparableError",
-    "Relaxation",
-    "Thermal",
-    "TrainingResult",
-    "Uniform",
-    "binarize",
-    "clustered_patterns",
-    "daydream",
-    "dreaming_kernel",
-    "flip_spins",
-    "hebbian",
-    "max_margin",
-    "noise_structure",
-    "overlap",
-    "paramagnetic_unlearning",
-    "pseudo_inverse",
-    "random_patterns",
-    "stabilities",
-    "storkey",
-    "symmetric_perceptron",
-    "train_with_noise",
-    "unlearn",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,40 @@
+from .decoding import (
+    argmax_capacity as argmax_capacity,
+    argmax_retrieval as argmax_retrieval,
+    argmax_retrieval_normal as argmax_retrieval_normal,
+    argmax_retrieval_spins as argmax_retrieval_spins,
+)
+from .dense import (
+    critical_noise as critical_noise,
+    dense_load as dense_load,
+    dense_load_at_overlap as dense_load_at_overlap,
+    dense_load_of_all as dense_load_of_all,
+    flip_information as flip_information,
+    least_overlap as least_overlap,
+    query_gain as query_gain,
+    spins_of_information as spins_of_information,
+)
+from .finite import (
+    fixed_point_load as fixed_point_load,
+    posterior_weight_bound as posterior_weight_bound,
+    sphere_average as sphere_average,
+)
+from .mean_field import (
+    ags_capacity as ags_capacity,
+    ags_overlap as ags_overlap,
+    gardner_kappa as gardner_kappa,
+    hebbian_one_step as hebbian_one_step,
+    one_step_overlap as one_step_overlap,
+)
+from .sign_dynamics import (
+    polynomial_capacity as polynomial_capacity,
+    polynomial_error as polynomial_error,
+    sign_dynamics_bound as sign_dynamics_bound,
+    sign_dynamics_load as sign_dynamics_load,
+)
+from .training import (
+    noise_minimum as noise_minimum,
+    noise_norm as noise_norm,
+    perceptron_loss as perceptron_loss,
+    retrieval_loss as retrieval_loss,
+)
