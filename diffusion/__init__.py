@@ -1,5 +1,7 @@
 """Score models: schedules, exact denoisers, samplers, and the geometry of what they keep."""
 
+from importlib.metadata import version
+
 from diffusion import guidance
 from diffusion.checkpoints import load_denoiser, save_denoiser
 from diffusion.class_times import ClassTimes, class_times, spectral_times
@@ -37,6 +39,8 @@ from diffusion.samplers import noise_levels, noise_to, sample, uturn
 from diffusion.schedules import OU, VE, Cosine, Schedule
 from diffusion.trainer import History, Training
 from diffusion.training import denoising_error, train_denoiser
+
+__version__ = version("hopfield-diffusion")
 
 __all__ = [
     "OU",

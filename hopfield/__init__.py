@@ -1,5 +1,7 @@
 """Recurrent associative memories: patterns, learning rules, networks, dense memories."""
 
+from importlib.metadata import version
+
 from hopfield.couplings import (
     NotSeparableError,
     dreaming_kernel,
@@ -23,6 +25,8 @@ from hopfield.patterns import (
 )
 from hopfield.relaxation import Relaxation
 from hopfield.training import symmetric_perceptron, train_with_noise
+
+__version__ = version("hopfield-diffusion")
 
 __all__ = [
     "DenseMemory",

@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ import yaml
 from click.testing import CliRunner
 from terminal import ROOT, script
 
+import bridges
+import diffusion
+import hopfield
 from bridges.cli import main
 
 DOCS = ROOT / "docs"
@@ -130,9 +134,12 @@ def test_every_study_has_a_page_that_shows_it():
 
 
 def test_the_citation_names_the_version_and_what_it_must():
-    citation = yaml.safe_load((DOCS / "CITATION.cff").read_text())
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert citation["version"] == project["version"]
+    assert {package.__version__ for package in (hopfield, diffusion, bridges)} == {
+        version("hopfield-diffusion")
+    }
     assert citation["license"] == project["license"]
     assert {"cff-version", "message", "title", "authors"} <= citation.keys()
 
