@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import version
+from inspect import isfunction
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ import bridges
 import diffusion
 import hopfield
 from bridges.cli import main
+from diffusion import guidance, theory as of_noise
+from hopfield import theory as of_memory
 
 DOCS = ROOT / "docs"
 STUDIES = sorted(page.stem for page in (DOCS / "studies").glob("*.md") if page.stem != "index")
@@ -114,6 +117,15 @@ def test_a_wrong_option_would_be_found():
         follow(["python", "scripts/unlearning.py", "--lodas", "3"])
     with pytest.raises(Exception, match="is not a number"):
         follow(["bridges", "retrieve", "--cluster", "tcp://127.0.0.1:1", "--overlaps", "half"])
+
+
+@pytest.mark.parametrize("package", [hopfield, of_memory, diffusion, of_noise, guidance, bridges])
+def test_every_public_function_is_met(package):
+    """By a study, a verb or a page, such as the one of formulas."""
+    read = [*PAGES, *(ROOT / "scripts").rglob("*.py"), *(ROOT / "bridges/verbs").glob("*.py")]
+    met = set(re.findall(r"\w+", "\n".join(path.read_text("utf-8") for path in read)))
+    functions = {name for name in package.__all__ if isfunction(getattr(package, name))}
+    assert functions - met == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
