@@ -8,7 +8,6 @@ from pathlib import Path
 from bridges.study.record import Key, Point, Record, Row, parse, read_config, same
 from bridges.study.results import Study
 
-
 _PER_PART = ("shard", "command", "version", "versions")  # of a record, which parts differ in
 
 
