@@ -28,7 +28,7 @@ smartquotes = False  # --option is not –option
 
 autodoc_member_order = "groupwise"
 autodoc_typehints_format = "short"
-autodoc_type_aliases = {name: name for name in ("ArrayLike", "Level", "Seed", "Weight")}
+autodoc_type_aliases = {name: name for name in ("Array", "ArrayLike", "Level", "Seed", "Weight")}
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 napoleon_custom_sections = ["Returns"]  # a paragraph, not a list of names and types

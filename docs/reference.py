@@ -13,6 +13,7 @@ from pathlib import Path
 
 PAGES = Path(__file__).parent / "api"
 PACKAGES = ("hopfield", "hopfield.theory", "diffusion", "diffusion.theory", "bridges")
+ALIAS = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
 ENTRIES = ("Parameters", "Attributes", "Raises")
 
 
@@ -86,6 +87,8 @@ def prepare(app, what, name, obj, options, lines):
     if what == "data" and obj.__doc__ == type(obj).__doc__:
         lines.clear()  # as of a number: that of its type
     found, section, doctest, formula = [], "", False, False
+    if what in ("attribute", "data", "property"):
+        found += ["..", ""]  # or what precedes a colon in the first line is taken for a type
     for line, following in pairwise([*lines, ""]):
         if line.strip() and re.fullmatch("-{3,}", following):
             section = line.strip()
@@ -101,7 +104,8 @@ def prepare(app, what, name, obj, options, lines):
             found.append(line)
         elif section in ENTRIES and not deeper and " : " in line:
             name, _, text = line.partition(" : ")
-            found += [name, "    " + escape(text)]
+            ends = following.lstrip()[:1].isupper() and text[-1:] not in ".,;:"
+            found += [name, "    " + escape(text) + "." * ends]
         else:
             found.append(escape(line))
     lines[:] = found
@@ -118,6 +122,11 @@ def escape(text):
     )
 
 
+def shorten(app, what, name, obj, options, signature, returns):
+    """Write aliases of types by their names, in unions too."""
+    return [text and ALIAS.sub(r"\1", text) for text in (signature, returns)]
+
+
 def skip(app, what, name, obj, skipped, options):
     """Leave out the words that Python puts on the fields of a named tuple."""
     return True if (getattr(obj, "__doc__", None) or "").startswith("Alias for field") else None
@@ -127,5 +136,6 @@ def setup(app):
     """What Sphinx calls."""
     app.connect("builder-inited", write_pages)
     app.connect("autodoc-process-docstring", prepare, priority=400)  # napoleon has 500
+    app.connect("autodoc-process-signature", shorten)
     app.connect("autodoc-skip-member", skip)
     return {"parallel_read_safe": True}
