@@ -93,21 +93,22 @@ def prepare(app, what, name, obj, options, lines):
         if line.strip() and re.fullmatch("-{3,}", following):
             section = line.strip()
         doctest = line.startswith(">>>") or (doctest and bool(line.strip()))
-        deeper = line.startswith(" ")
-        if section not in ENTRIES and deeper and not doctest and not formula:
+        deeper, listed = line.startswith(" "), section in (*ENTRIES, "Returns")
+        if listed and not deeper and line[-1:] not in ".,;:" and following[4:5].isupper():
+            line += "."  # a description under what would be a type
+        if not listed and deeper and not doctest and not formula:
             found += ["", "::", ""]
         if formula and line.strip() and not deeper:
             found.append("")
         if line.strip():
-            formula = section not in ENTRIES and deeper and not doctest
+            formula = not listed and deeper and not doctest
         if doctest or formula:
             found.append(line)
         elif section in ENTRIES and not deeper and " : " in line:
             name, _, text = line.partition(" : ")
-            ends = following.lstrip()[:1].isupper() and text[-1:] not in ".,;:"
-            found += [name, "    " + escape(text) + "." * ends]
+            found += [name, "    " + escape(text)]
         else:
-            found.append(escape(line))
+            found.append(escape(line.strip() if section == "Returns" else line))
     lines[:] = found
 
 
