@@ -4,6 +4,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 PEERS := .venv/peers/.installed
 DOCS := .venv/.docs
+GALLERY ?= 1
 
 .PHONY: compare test test-all lint bench docs clean
 
@@ -26,9 +27,9 @@ lint: $(READY)  ## formatting, lint and types
 bench: $(READY) $(PEERS)  ## speed, as ratios measured in one run
 	$(BIN)/python tests/bench .venv/peers/bin/python
 
-docs: $(DOCS)  ## these pages, with the figures of all studies' quick presets
-	@echo "== building docs/_build/html (a minute or two a study the first time; resumes)"
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going docs docs/_build/html
+docs: $(DOCS)  ## the pages; GALLERY=0 leaves out the figures, which run every study
+	@echo "== building docs/_build/html (a minute or two per study the first time; resumes)"
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -D gallery_run=$(GALLERY) docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 clean:

@@ -97,3 +97,5 @@ from .transitions import (
     return_curve as return_curve,
     transition_matrix as transition_matrix,
 )
+
+__version__: str

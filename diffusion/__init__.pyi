@@ -56,3 +56,5 @@ from .samplers import (
 )
 from .schedules import OU as OU, VE as VE, Cosine as Cosine, Schedule as Schedule
 from .training import denoising_error as denoising_error, train_denoiser as train_denoiser
+
+__version__: str

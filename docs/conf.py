@@ -15,6 +15,7 @@ release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
     "sphinx_click",
     "sphinx_copybutton",
     "gallery",
@@ -27,6 +28,10 @@ smartquotes = False  # --option is not –option
 
 autodoc_member_order = "groupwise"
 autodoc_typehints_format = "short"
+autodoc_type_aliases = {name: name for name in ("Array", "ArrayLike", "Level", "Seed", "Weight")}
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+napoleon_custom_sections = ["Returns"]  # a paragraph, not a list of names and types
 copybutton_exclude = ".linenos, .gp, .go"
 
 html_theme = "furo"

@@ -1,9 +1,9 @@
 """Sphinx extension: the studies' figures and tables, made by the build itself.
 
 Each `scripts/NAME.py` that has a page `studies/NAME.md` is run with its `quick` preset into
-`results/docs/NAME`. A run that is finished there is only told again, and nothing is run
-while no code has changed since; delete `results/docs` to measure everything anew. A page
-whose script does not exist is left out, so that text may come before its study.
+`results/docs/NAME`. The script of a run that is finished there measures nothing and only shows
+it again; while no code has changed, no script is run. Delete `results/docs` to measure
+everything anew. A page whose script does not exist is left out, so that the text may come first.
 
     ```{study} NAME      its figure and printed table, on its page
     ```{gallery}         every study with its figure

@@ -1,23 +1,24 @@
 """Sphinx extension: a reference page for each package, from its docstrings.
 
 A page has a section for each module that the names of `__all__` come from, with the head of
-the module, its formulas, and then these names; a new name appears by itself. The docstrings
-are plain text with formulas: what reStructuredText would take for markup is escaped, formulas
-that stand indented keep their lines, and the sections of the NumPy style become fields.
+the module, its formulas, and then these names; a new name appears by itself. Napoleon parses
+the docstrings. They are plain text with formulas, which is made safe for it first.
 """
 
 import inspect
 import re
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 PAGES = Path(__file__).parent / "api"
 PACKAGES = ("hopfield", "hopfield.theory", "diffusion", "diffusion.theory", "bridges")
-CODE = re.compile(r"``[^`]+``|`[^`]+`")
+ALIAS = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
+ENTRIES = ("Parameters", "Attributes", "Raises")
 
 
 def write_pages(app):
-    """A page a package; one that has not changed is left as it is, and not built again."""
+    """One page per package; one that has not changed is left as it is, and not built again."""
     PAGES.mkdir(exist_ok=True)
     wanted = {f"{package}.md": page(package) for package in PACKAGES}
     listed = "\n".join(PACKAGES)
@@ -77,73 +78,54 @@ def kind(value):
     return "function" if inspect.isroutine(value) else "data"
 
 
-def to_rst(lines):
-    """A docstring of this house as reStructuredText, line by line."""
-    sections = [["", []]]
-    for line, following in zip(lines, [*lines[1:], ""], strict=False):
+def prepare(app, what, name, obj, options, lines):
+    """Make a docstring fit for napoleon, which parses its sections afterwards.
+
+    What reStructuredText would take for markup is escaped, formulas that stand indented keep
+    their lines, and all of an entry `name : text` is its text: types are in the signature.
+    """
+    if what == "data" and obj.__doc__ == type(obj).__doc__:
+        lines.clear()  # as of a number: that of its type
+    found, section, doctest, formula = [], "", False, False
+    if what in ("attribute", "data", "property"):
+        found += ["..", ""]  # or what precedes a colon in the first line is taken for a type
+    for line, following in pairwise([*lines, ""]):
         if line.strip() and re.fullmatch("-{3,}", following):
-            sections.append([line.strip(), []])
-        elif not (re.fullmatch("-{3,}", line) and not sections[-1][1]):
-            sections[-1][1].append(line)
-    found = []
-    for title, body in sections:
-        if not title:
-            found += prose(body)
-            continue
-        inner = prose(body) if title == "Examples" else fields(body)
-        found += ["", f":{title}:", *("    " + line if line else "" for line in inner), ""]
-    return found
-
-
-def prose(lines):
-    """Text escaped, indented lines as they stand, doctests untouched."""
-    found, indented, doctest = [], False, False
-    for line in lines:
+            section = line.strip()
         doctest = line.startswith(">>>") or (doctest and bool(line.strip()))
-        deeper = not doctest and line.startswith(" ")
-        if deeper and not indented:
+        deeper, listed = line.startswith(" "), section in (*ENTRIES, "Returns")
+        if listed and not deeper and line[-1:] not in ".,;:" and following[4:5].isupper():
+            line += "."  # a description under what would be a type
+        if not listed and deeper and not doctest and not formula:
             found += ["", "::", ""]
-        elif indented and line.strip() and not deeper:
+        if formula and line.strip() and not deeper:
             found.append("")
         if line.strip():
-            indented = deeper
-        found.append(line if doctest or deeper else escape(line))
-    return found
-
-
-def fields(lines):
-    """Paragraphs `**name** : text`; what continues one is joined to it."""
-    items = []
-    for line in lines:
-        if not items or (line.strip() and not line.startswith(" ") and " : " in line):
-            items.append("")
-        items[-1] = f"{items[-1]} {line.strip()}".strip()
-    found = []
-    for item in items:
-        name, colon, text = item.partition(" : ")
-        found += [f"**{escape(name)}** : {escape(text)}" if colon else escape(item), ""]
-    return found
+            formula = not listed and deeper and not doctest
+        if doctest or formula:
+            found.append(line)
+        elif section in ENTRIES and not deeper and " : " in line:
+            name, _, text = line.partition(" : ")
+            found += [name, "    " + escape(text)]
+        else:
+            found.append(escape(line.strip() if section == "Returns" else line))
+    lines[:] = found
 
 
 def escape(text):
     """`code` as literal text, the rest without anything that would be markup."""
-    found, end = "", 0
-    for code in CODE.finditer(text):
-        found += _escape(text[end : code.start()]) + f"``{code[0].strip('`')}``"
-        end = code.end()
-        if text[end : end + 1].isalnum():  # as in `overlap`², which must not touch
-            found += r"\ "
-    return found + _escape(text[end:])
+    parts = re.split(r"(`+[^`]+`+)", text)
+    parts[::2] = [re.sub(r"([\\*|`]|_(?!\w)|(?<=:):)", r"\\\1", part) for part in parts[::2]]
+    # A letter may follow at once, as in `overlap`², which must not touch.
+    return "".join(
+        f"``{part.strip('`')}``" + r"\ " * after[:1].isalnum() if k % 2 else part
+        for k, (part, after) in enumerate(pairwise([*parts, ""]))
+    )
 
 
-def _escape(text):
-    text = re.sub(r"([\\*|`])", r"\\\1", text)
-    return re.sub(r"_(?!\w)", r"\\_", text).replace("::", r":\:")
-
-
-def convert(app, what, name, obj, options, lines):
-    """Rewrite a docstring before it is parsed; data are not told what their type is."""
-    lines[:] = [] if what == "data" and obj.__doc__ == type(obj).__doc__ else to_rst(lines)
+def shorten(app, what, name, obj, options, signature, returns):
+    """Write aliases of types by their names, in unions too."""
+    return [text and ALIAS.sub(r"\1", text) for text in (signature, returns)]
 
 
 def skip(app, what, name, obj, skipped, options):
@@ -154,6 +136,7 @@ def skip(app, what, name, obj, skipped, options):
 def setup(app):
     """What Sphinx calls."""
     app.connect("builder-inited", write_pages)
-    app.connect("autodoc-process-docstring", convert)
+    app.connect("autodoc-process-docstring", prepare, priority=400)  # napoleon has 500
+    app.connect("autodoc-process-signature", shorten)
     app.connect("autodoc-skip-member", skip)
     return {"parallel_read_safe": True}

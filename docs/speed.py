@@ -26,14 +26,14 @@ class Speed(SphinxDirective):
             "",
             "| work | ours | against | ratio | goal |",
             "|---|---|---|---|---|",
-            *(tell(row) for row in record["rows"]),
+            *(line(row) for row in record["rows"]),
         ]
         holder = nodes.container()
         self.state.nested_parse(StringList(lines), 0, holder)
         return holder.children
 
 
-def tell(row):
+def line(row):
     """A row of the table; an indented one belongs to the one above it."""
     what = row["what"]
     name = f"… {what.strip()}" if what.startswith(" ") else what

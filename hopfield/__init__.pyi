@@ -31,3 +31,5 @@ from .training import (
     symmetric_perceptron as symmetric_perceptron,
     train_with_noise as train_with_noise,
 )
+
+__version__: str

@@ -8,6 +8,8 @@ from pathlib import Path
 from bridges.study.record import Key, Point, Record, Row, ids_of, parse, read_config, same
 from bridges.study.results import Study
 
+_PER_PART = ("shard", "command", "ids", "version", "versions")  # of a record, which parts differ in
+
 
 def load_run(folder: Path) -> Study:
     """The study of a run, as far as it has come.
@@ -56,4 +58,4 @@ def _lines(folder: Path, config: Point) -> tuple[dict[Key, list[Row]], dict[Key,
 
 
 def _whole(config: Point) -> Point:
-    return {k: v for k, v in config.items() if k not in ("shard", "ids", "version", "versions")}
+    return {k: v for k, v in config.items() if k not in _PER_PART}

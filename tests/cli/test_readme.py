@@ -11,6 +11,8 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
+from inspect import isfunction
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,12 @@ import yaml
 from click.testing import CliRunner
 from terminal import ROOT, script
 
+import bridges
+import diffusion
+import hopfield
 from bridges.cli import main
+from diffusion import guidance, theory as of_noise
+from hopfield import theory as of_memory
 
 DOCS = ROOT / "docs"
 STUDIES = sorted(page.stem for page in (DOCS / "studies").glob("*.md") if page.stem != "index")
@@ -112,6 +119,15 @@ def test_a_wrong_option_would_be_found():
         follow(["bridges", "retrieve", "--cluster", "tcp://127.0.0.1:1", "--overlaps", "half"])
 
 
+@pytest.mark.parametrize("package", [hopfield, of_memory, diffusion, of_noise, guidance, bridges])
+def test_every_public_function_is_met(package):
+    """By a study, a verb or a page, such as the one of formulas."""
+    read = [*PAGES, *(ROOT / "scripts").rglob("*.py"), *(ROOT / "bridges/verbs").glob("*.py")]
+    met = set(re.findall(r"\w+", "\n".join(path.read_text("utf-8") for path in read)))
+    functions = {name for name in package.__all__ if isfunction(getattr(package, name))}
+    assert functions - met == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_make_targets_exist(page):
     makefile = (ROOT / "Makefile").read_text()
@@ -130,9 +146,12 @@ def test_every_study_has_a_page_that_shows_it():
 
 
 def test_the_citation_names_the_version_and_what_it_must():
-    citation = yaml.safe_load((DOCS / "CITATION.cff").read_text())
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert citation["version"] == project["version"]
+    assert {package.__version__ for package in (hopfield, diffusion, bridges)} == {
+        version("hopfield-diffusion")
+    }
     assert citation["license"] == project["license"]
     assert {"cff-version", "message", "title", "authors"} <= citation.keys()
 
