@@ -140,7 +140,7 @@ def _basins(point: Point, couplings: Any, patterns: Any, seed: int) -> list[Row]
     import numpy as np
 
     from bridges import as_memory, retrieval_map
-    from bridges.retrieval import crossing
+    from bridges.crossing import crossing
     from hopfield import HopfieldNetwork
 
     memory = as_memory(HopfieldNetwork(couplings), patterns)
@@ -170,8 +170,7 @@ class Report(base.Report):
     @property
     def loads(self) -> list[int]:
         """The numbers of patterns; the least is shown in full."""
-        loads: list[int] = self.setting["loads"]
-        return loads
+        return list(self.setting["loads"])
 
     @property
     def load(self) -> float:
@@ -225,15 +224,16 @@ class Report(base.Report):
         }
 
     def heading(self) -> str:
-        """The network and its dreams."""
+        """The network, its dreams and the cues."""
         s = self.setting
-        return (
-            f"N = {s['size']}, ε = {s['rate']:g}; {s['trials']} cues per pattern set; dreams D in "
-            f"N/ε, {self.study.total('unsettled'):.0f} of them without a fixed point"
-        )
+        return f"N = {s['size']}, ε = {s['rate']:g}; {s['trials']} cues per pattern set"
 
     def tables(self) -> Iterator[str]:
         """The times by load, the path of the least load, and batches."""
+        yield (
+            "D counts dreams in units of N/ε; "
+            f"{self.study.total('unsettled'):.0f} dreams reached no fixed point"
+        )
         yield self._times_table()
         yield self._path_table()
         yield self._batch_table()
