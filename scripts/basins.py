@@ -163,7 +163,7 @@ def picture(point: Point, memory: Any) -> tuple[ndarray, ndarray, ndarray]:
 class Report(base.Report):
     """Where the starts of two measures end, and what the pictures show."""
 
-    between = "draws of the starts"
+    between = "sets of starts"
     figsize = 10.4, 5.6
 
     def sigmas(self, dynamics: str) -> list[float]:
@@ -205,7 +205,10 @@ class Report(base.Report):
 
     def heading(self) -> str:
         """The memories and the starts."""
-        return f"{len(MEMORIES)} memories in a plane, {self.setting['starts']} starts per measure"
+        return (
+            f"{len(MEMORIES)} memories in a plane; sets of {self.setting['starts']} starts per "
+            "measure and noise level"
+        )
 
     def tables(self) -> Iterator[str]:
         """Fractions under both measures, and the numbers of the pictures."""
