@@ -8,8 +8,8 @@ own class first: there the communities of the graph (Louvain) are the classes, w
 U-turns still return. At large σ all memories are alike.
 
 Two data sets: the digits of scikit-learn, ten classes, as patterns of |ξ|² = N = 64, with
-k-means on the same memories to compare to; and Gaussian clusters in d dimensions, of unit
-variance between centres.
+k-means on the same memories to compare with; and Gaussian clusters in d dimensions, whose
+centres have unit variance.
 
     python scripts/attractor_graph.py --preset quick
 """
@@ -144,7 +144,7 @@ def transitions(point: Point, seed: int) -> Any:
 
 
 class Report(base.Report):
-    """The graphs of both data sets, and how far their communities are the classes."""
+    """The graphs of both data sets, and how well their communities agree with the classes."""
 
     figsize = 10.2, 7.0
 
@@ -191,7 +191,7 @@ class Report(base.Report):
         ]
 
     def finding(self) -> str:
-        """How well the communities of the digits are their classes, and what returns then."""
+        """The best agreement of communities and classes, and what returns there."""
         agreement, returned = (self.at_best(n)["mean"] for n in ("agreement", "return_probability"))
         return (
             f"{self.setting['patterns']} digits at $\\sigma$ = {self.best_sigma:.2g}: communities "

@@ -10,13 +10,13 @@ Three ways to go home, in one plane:
                    basins turn away from the cells as σ grows
 
 The flow transports p_σ, the noised data, to the data: under that measure its basins hold 1/P
-each, exactly. Under a uniform box the same basins hold anything (Ambrogioni 2023; Menck et al.
-2013). How entangled basins are, their entropy tells: S_b, and S_bb > log 2 if the boundary is
-fractal (Daza et al. 2016).
+each, exactly. Under a uniform box the same basins can hold any share (Ambrogioni 2023; Menck et
+al. 2013). Entropies say how entangled basins are: S_b, and S_bb, which is above log 2 if the
+boundary is fractal (Daza et al. 2016).
 
-Pictures; (a) fractions of the flow under both measures, errors between independent draws of
-the starts; (b) how much of the box goes where the nearest memory is, or to no memory at all;
-(c) basin entropies.
+Pictures; (a) fractions of the flow under both measures, with errors between independent sets of
+starts; (b) how much of the box goes to the nearest memory, or to no memory at all; (c) basin
+entropies.
 
     python scripts/basins.py --preset quick
 """

@@ -1,16 +1,16 @@
 r"""When does a trained denoiser stop copying its data and begin to make new ones?
 
-A network is trained anew on P points, and asked what it made of them. On few it is a memory:
-its samples are its data, its fixed points too, and a U-turn comes back to where it started. On
-many it draws what it has never seen. In between its samples gather at states that are none of
-the data, blends of a few: spurious states, as in a Hopfield network beyond its capacity (Pham
-et al. 2025). Whether it knows the distribution is seen without any threshold by training a
-second network on as many other points: both agree then, and only then (Kadkhodaie et al.
-2024).
+A network is trained anew on P points, and what it made of them is measured. On few points it is
+a memory: its samples and its fixed points are its data, and a U-turn comes back to where it
+started. On many points it draws what it has never seen. In between its samples gather at states
+that are none of the data but blends of a few: spurious states, as in a Hopfield network beyond
+its capacity (Pham et al. 2025). A second network, trained on as many other points, shows without
+any threshold whether the distribution is known: both networks agree then, and only then
+(Kadkhodaie et al. 2024).
 
-The data are points of a sphere in 8 dimensions, of which there are as many as one likes, and
-real images. Dimension, U-turn and fixed points each have a passage of their own; none of them
-is assumed to fall together with another.
+The data are points of a sphere in 8 dimensions, of which any number can be drawn, and real
+images. Samples, dimension, U-turns and fixed points each have a passage of their own; no two are
+assumed to coincide.
 
     python scripts/memorization_to_generalization.py --preset quick
 """

@@ -1,15 +1,15 @@
 r"""Which noise will help? ω against Δ for states of the Hebbian landscape.
 
-Training on a state S with S¹ = sign(JS) changes the stabilities of all patterns; its
-unlearning half, δJ_ij = −(λ/2N) S¹_i S_j, by δΔ_i^μ = −λ ω_i^μ/(2‖J_i‖) + O(λ²) with
+Training on a state S, with S¹ = sign(JS), changes the stabilities of all patterns. Its
+unlearning half, δJ_ij = −(λ/2N) S¹_i S_j, changes them by δΔ_i^μ = −λ ω_i^μ/(2‖J_i‖) + O(λ²), where
 
     ω_i^μ = m_μ χ_i^μ − Δ_i^μ |h_i|/(N‖J_i‖),  m_μ = (1/N) Σ_{j≠i} S_j ξ_j^μ,  χ_i^μ = ξ_i^μ S¹_i
 
 (Benedetti & Ventura, arXiv 2302.13417; the term j = i is left out because J_ii = 0, `--plain`
-keeps it). A noise helps where ω is negative at small Δ, a negative intercept and a positive
-slope of ω against Δ: weak spins gain at the cost of strong ones. Random states have neither;
-fixed points of Hebb's couplings and thermal states below T_g = 1 + √α, where the Hebbian
-spin glass freezes, have both. Temperatures are those of J = ΞᵀΞ/N.
+keeps it). A noise helps if ω is negative at small Δ, which a negative intercept and a positive
+slope of ω against Δ show: weak spins gain at the cost of strong ones. Random states have neither.
+Fixed points of Hebb's couplings have both, and so have thermal states below T_g = 1 + √α, where
+the Hebbian spin glass freezes. Temperatures are those of J = ΞᵀΞ/N.
 
 Slope and intercept are fitted state by state among |Δ| < 1, and averaged over the states of
 a pattern set; errors are between pattern sets.

@@ -11,9 +11,9 @@ than the nearest pattern does, and that is known at every N:
                                                     posterior, retrieves at least
 
 (`hopfield.theory`; Lucibello & Mézard, arXiv 2304.14964; Biroli et al., arXiv 2402.18491).
-The reverse flow decodes, the reverse SDE samples: they are not the same criterion. A sphere
-and spins hold different patterns, and a cue of one cosine tells of them differently: compare
-each model with its own law.
+The reverse flow decodes, the reverse SDE samples: they are not the same criterion. Patterns on
+a sphere are not those of spins, and a cue of the same cosine does not say as much about both:
+compare each model with its own law.
 
     python scripts/one_axis.py --preset quick
 """

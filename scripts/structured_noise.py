@@ -5,14 +5,14 @@ with a pattern ξ and corrects the spins they mislead,
 
     δJ_ij = (λ/N) e_i ξ_i S_j,    e_i = 1 if ξ_i h_i(S) ≤ 0 else 0,    J_ii = 0.
 
-With uniform noise the mean step descends V, the mean depth of the errors, whose minimum goes
+With uniform noise the mean step descends V, the mean depth of the errors. The minimum of V goes
 from Hebb's couplings (m_t → 0) to those of maximum margin (m_t → 1): noise that is maximal
-teaches nothing beyond Hebb. With structured noise, fixed points of the current landscape
-reached from overlap m_t, the step at m_t = 0 is Hebbian unlearning, and basins come close to
-those of maximum margin (Benedetti & Ventura, arXiv 2302.13417).
+teaches nothing beyond Hebb. The states of structured noise are fixed points of the current
+landscape, reached from overlap m_t. Their step at m_t = 0 is Hebbian unlearning, and basins come
+close to those of maximum margin (Benedetti & Ventura, arXiv 2302.13417).
 
-At a constant rate λ uniform noise stays below that minimum, which lowering λ approaches. Both
-rules start at Hebb's couplings and are read where their smallest stability is largest:
+At a constant rate λ uniform noise does not reach that minimum; the lower λ, the closer it comes.
+Both rules start at Hebb's couplings and are read where their smallest stability is largest:
 at m_t = 0 neither has a stationary state, and stopping is part of the rule. Structured noise
 is symmetrised, (δJ + δJᵀ)/2, so that its fixed points exist; a control symmetrises uniform
 noise at maximal noise too. Samples are paired: all rules learn the same pattern sets.

@@ -1,13 +1,14 @@
 r"""What does a denoiser learn first, and what if it is trained on and on?
 
-A network is trained on P points, and snapshots of it, at steps a constant factor apart, are
-asked what they made of the data: which of their samples are copies, which are spurious, which
-new; whether a second network on as many other points agrees; what their fixed points are, and
-which of these the snapshot before had already (matched as attractors are along a parameter).
+A network is trained on P points, with snapshots at steps a constant factor apart. Each snapshot
+is measured: which of its samples are copies, which are spurious, which are new; whether a second
+network on as many other points agrees; what its fixed points are, and which of these the snapshot
+before had already (matched as attractors are along a parameter).
+
 A network first learns what all data share and only later the single datum, so that stopping
 early may generalize where the last step memorizes (Bonnaire et al. 2025; Biroli et al.
-2024). The losses on its own and on held-out data tell the same from outside: what the one
-gains after the other has begun to rise is memory.
+2024). The losses on its own data and on held-out data say the same from outside: once the loss
+on held-out data rises, what is still gained on its own data is memory.
 
     python scripts/training_time.py --preset quick
 """
@@ -160,7 +161,7 @@ class Report(TrainedReport):
         return "step"
 
     def words(self, data: str) -> str:
-        """When the training had learnt most of what all data share."""
+        """The step at which the held-out loss is least."""
         return f"held-out loss least at step {of_samples(self.turned(data), 0)}"
 
     def panels(self) -> tuple[Panel, ...]:

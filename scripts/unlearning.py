@@ -4,14 +4,14 @@ A dream takes a fixed point S, reached from random spins, out of Hebb's coupling
 
     J_ij ← J_ij − (ε/N) S_i S_j,    J_ii = 0
 
-(Hopfield, Feinstein & Palmer 1983; Benedetti et al., arXiv 2201.00032). In dreams D counted
-in units of N/ε three times matter: D_in, from which all patterns are stable (Δ_min > 0),
-D_top, at which Δ_min is largest, and D_fin, up to which they still are; soon after it all is
-lost. Each dream takes ε off the trace αN of ΞᵀΞ/N: about D = α nothing is left.
+(Hopfield, Feinstein & Palmer 1983; Benedetti et al., arXiv 2201.00032). Dreams D are counted
+in units of N/ε. Three times matter: from D_in on all patterns are stable (Δ_min > 0), at D_top
+Δ_min is largest, and D_fin is the last time at which all patterns are stable. Soon after it all
+is lost. Each dream takes ε off the trace αN of ΞᵀΞ/N: about D = α nothing is left.
 
 (a) stabilities along the dreams, with the largest margin any couplings have (Gardner 1988);
 (b) basins: where cues end, and the least overlap m_0 from which half of the cues recover
-their pattern exactly, which is widest well before D_top; (c) the three times against the
+their pattern exactly (basins are widest well before D_top); (c) the three times against the
 load; (d) dreams in batches at frozen couplings, as good as serial ones while Bε ≲ 0.2.
 
     python scripts/unlearning.py --preset quick

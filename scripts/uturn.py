@@ -1,18 +1,19 @@
 r"""Who returns from a U-turn? Flow and SDE, decoding and sampling, and the collapse.
 
-P patterns on the sphere |ξ|² = N are noised to σ, in Ornstein–Uhlenbeck time
+P patterns on the sphere |ξ|² = N are noised to σ, at the Ornstein–Uhlenbeck time
 t = ½ log(1 + σ²), and run back with their exact score. The two reverse processes answer
-different questions, and are never to be compared as if they were one:
+different questions:
 
     SDE    samples the posterior: returns with probability E w_1 (Biroli et al., arXiv
            2402.18491)
-    flow   nearly decodes: returns about as often as the nearest pattern is the own one, for
+    flow   nearly decodes: returns about as often as the nearest pattern is the right one, of
            which the law at finite N is exact
 
-Both fall from 1 to 0 around the collapse, where an own datum loses the posterior,
-t_C = ½ log(1 + 1/(P^{2/N} − 1)): a step in the limit N → ∞, wide at N of tens. Iterating the
-denoiser at the noise level of the cue is a dense memory at β = 1/σ²; its landscape has lost
-the patterns already where the flow, which lowers σ on its way, still returns.
+Both fall from 1 to 0 around the collapse, beyond which the posterior is no longer that of the
+own datum, t_C = ½ log(1 + 1/(P^{2/N} − 1)). The fall is a step in the limit N → ∞, and wide at
+N of tens. Iterating the denoiser at the noise level of the cue is a dense memory at β = 1/σ².
+Its landscape has lost the patterns already where the flow, which lowers σ on its way, still
+returns.
 
     python scripts/uturn.py --preset quick
 """

@@ -67,8 +67,11 @@ def shown_name(data: str) -> str:
 class TrainedReport(base.Report):
     """What was measured of networks along one axis, on the sphere and on real data.
 
-    axis : the name of the axis in figures. along : the setting or label that has its values.
-    columns : of the tables, headings by quantity.
+    Attributes
+    ----------
+    axis : name of the axis in figures.
+    along : the setting or label that has its values.
+    columns : headings of the tables, by quantity.
     """
 
     between = "data sets"
