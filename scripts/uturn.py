@@ -21,7 +21,7 @@ returns.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +155,7 @@ class Report(base.Report):
             p: float(np.interp(-0.5, -found[:, k], times, right=np.nan)) for k, p in enumerate(P)
         }
 
-    def collapse(self, P: int) -> float:
+    def collapse(self, P: float) -> float:
         """σ_C; its time is t_C."""
         from diffusion.theory import collapse_sigma
 
@@ -264,10 +264,10 @@ class Report(base.Report):
     def _halves(self, axes: Axes) -> None:
         import numpy as np
 
-        P, halves = list(self.law_halves), list(self.law_halves.values())
+        P, law = list(self.law_halves), list(self.law_halves.values())
         times = [time_of(self.collapse(p)) for p in P]
         axes.plot(P, times, **figures.THEORY[0], label="collapse $t_C$")
-        axes.plot(P, halves, **figures.THEORY[1], label="nearest pattern, exact law")
+        axes.plot(P, law, **figures.THEORY[1], label="nearest pattern, exact law")
         shift = {SDE: 1.03, FLOW: 0.97}  # where both would lie on each other
         for name in (FLOW, SDE):
             color, marker = figures.LOOKS[name]
@@ -295,7 +295,7 @@ class Report(base.Report):
         axes.legend(fontsize=8, loc="upper right")
 
 
-def laws(loads: Sequence[float], size: int, sigmas: Sequence[float]) -> ndarray:
+def laws(loads: Sequence[float], size: int, sigmas: Iterable[float]) -> ndarray:
     """How often the nearest of P patterns is the own one, exactly, (σ, P)."""
     import numpy as np
 
