@@ -8,32 +8,32 @@ own class first: there the communities of the graph (Louvain) are the classes, w
 U-turns still return. At large σ all memories are alike.
 
 Two data sets: the digits of scikit-learn, ten classes, as patterns of |ξ|² = N = 64, with
-k-means on the same memories to compare to; and Gaussian clusters in d dimensions, of unit
-variance between centres.
+k-means on the same memories to compare with; and Gaussian clusters in d dimensions, whose
+centres have unit variance.
 
     python scripts/attractor_graph.py --preset quick
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bridges.estimates import estimate
-from bridges.study import figures, options
+from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
-from bridges.study.report import Findings
-from bridges.study.results import Study
+from bridges.study.record import Point, Row
+from bridges.study.run import sample_seeds
+from bridges.study.tables import of_samples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy import ndarray
     from torch import Tensor
 
-    from bridges.study.record import Point, Row
     from bridges.verbs.graph import Picture
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -68,17 +68,17 @@ QUANTITIES = ("return_probability", "communities", "agreement")
 @study_command(PRESETS)
 @options.shared("patterns", help="Digits stored, P.")
 @options.shared("sigmas", help="Noise levels, σ.")
-@options.shared("draws", default=None, help="Noised points a memory.")
+@options.shared("draws", default=None, help="Noised points per memory.")
 @click.option(
     "--edge",
     type=click.FloatRange(0, 1, max_open=True),
     help="Least probability that joins two memories; keep it below 1/P.",
 )
 @click.option("--clusters", type=click.IntRange(1), help="Gaussian clusters.")
-@click.option("--members", type=click.IntRange(1), help="Memories of a cluster.")
+@click.option("--members", type=click.IntRange(1), help="Memories per cluster.")
 @click.option("--dimension", type=click.IntRange(1), help="d of the clusters.")
 @click.option("--within", type=click.FloatRange(0), help="Deviation within a cluster.")
-def main(run: Run, sigmas: list[float], patterns: int, **setting: Any) -> Findings:
+def main(run: Run, sigmas: list[float], patterns: int, **setting: Any) -> Report:
     """Communities of the graph of U-turns against the true classes, as the noise grows."""
     digits: Point = {"data": DIGITS, "patterns": patterns}
     clusters: Point = {"data": CLUSTERS, **setting}
@@ -87,7 +87,7 @@ def main(run: Run, sigmas: list[float], patterns: int, **setting: Any) -> Findin
     points: list[Point] = [digits | shared | {"sigma": s} for s in sigmas]
     points += [clusters | {"sigma": s} for s in sigmas]
     points.append(digits | {"method": K_MEANS})
-    return Report(run(measure, points)).findings()
+    return Report(run(measure, points))
 
 
 def check(digits: Point, setting: dict[str, Any]) -> None:
@@ -143,15 +143,10 @@ def transitions(point: Point, seed: int) -> Any:
     return transition_matrix(denoiser, point["sigma"], draws=point["draws"], seed=seed)
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was measured."""
+class Report(base.Report):
+    """The graphs of both data sets, and how well their communities agree with the classes."""
 
-    study: Study
-
-    @cached_property
-    def setting(self) -> Point:
-        return self.study.config["parameters"]
+    figsize = 10.2, 7.0
 
     def curve(self, quantity: str, data: str) -> tuple[ndarray, ndarray]:
         """σ (K,) and the values (samples, K) of one data set."""
@@ -170,17 +165,17 @@ class Report:
         return int(self.curve("agreement", DIGITS)[1].mean(0).argmax())
 
     def at_best(self, quantity: str) -> dict[str, float]:
-        """A number of the digits there, with its error."""
+        """A number of the digits at that noise level."""
         return estimate(self.curve(quantity, DIGITS)[1][:, self.best])
 
     @property
     def best_sigma(self) -> float:
+        """That noise level, σ."""
         return float(self.curve("agreement", DIGITS)[0][self.best])
 
     @cached_property
     def pictures(self) -> list[Picture]:
         """The graph of the first digits at half the best noise, at the best, at double."""
-        from bridges.study.run import sample_seeds
         from bridges.verbs.graph import Picture
 
         levels = [p for p in self.study.points if p["data"] == DIGITS and "sigma" in p]
@@ -195,52 +190,42 @@ class Report:
             if p["sigma"] in chosen
         ]
 
-    def findings(self) -> Findings:
-        return Findings(self.text(), self.summary(), self.figure())
+    def finding(self) -> str:
+        """The best agreement of communities and classes, and what returns there."""
+        agreement, returned = (self.at_best(n)["mean"] for n in ("agreement", "return_probability"))
+        return (
+            f"{self.setting['patterns']} digits at $\\sigma$ = {self.best_sigma:.2g}: communities "
+            f"agree with the classes (ARI {agreement:.2f}) while {returned:.0%} of U-turns return"
+        )
 
-    def summary(self) -> Point:
-        found: dict[str, Any] = {}
-        for data in LABELS:
-            x, _ = self.curve("return_probability", data)
-            found[data] = {
-                f"{s:g}": {
-                    name: estimate(self.curve(name, data)[1][:, k])
-                    for name in (*QUANTITIES, "effective_number", "entropy", "edges", "asymmetry")
-                }
-                for k, s in enumerate(x)
-            }
-        return {
-            **self.setting,
-            "samples": self.study.config["samples"],
-            "seed": self.study.config["seed"],
-            "graphs": found,
-            "k_means": estimate(self.k_means),
-            "best": {"sigma": self.best_sigma} | {name: self.at_best(name) for name in QUANTITIES},
-        }
+    def conclusions(self) -> Point:
+        """The noise level at which the communities are most like the classes, and k-means."""
+        best = {"sigma": self.best_sigma} | {name: self.at_best(name) for name in QUANTITIES}
+        return {"best": best, "k_means": estimate(self.k_means)}
 
-    def text(self) -> str:
-        from bridges.study.tables import of_samples
+    def heading(self) -> str:
+        """The process and the graph."""
+        return (
+            f"exact reverse SDE, {self.setting['draws']} noised points per memory; edges above "
+            f"{self.setting['edge']:g}"
+        )
+
+    def tables(self) -> Iterator[str]:
+        """A table per data set, and k-means."""
         from bridges.verbs.graph import levels_table
 
         s = self.setting
-        sizes = {
-            DIGITS: f"{s['patterns']} digits",
-            CLUSTERS: f"{s['clusters']} × {s['members']} memories, d = {s['dimension']}",
-        }
-        lines = [
-            f"exact reverse SDE, {s['draws']} noised points a memory; edges above {s['edge']:g}; "
-            f"errors: s.e. between {self.study.config['samples']} pattern sets"
-        ]
-        for data, size in sizes.items():
-            lines += ["", levels_table(size, partial(self.curve, data=data))]
-        lines += ["", f"k-means on the same digits: ARI {of_samples(self.k_means)}"]
-        return "\n".join(lines)
+        yield levels_table(f"{s['patterns']} digits", partial(self.curve, data=DIGITS))
+        size = f"{s['clusters']} × {s['members']} memories, d = {s['dimension']}"
+        yield levels_table(size, partial(self.curve, data=CLUSTERS))
+        yield f"k-means on the same digits: ARI {of_samples(self.k_means)}"
 
-    def figure(self) -> Figure:
-        from bridges.verbs import graph_plots
+    def draw(self, figure: Figure) -> None:
+        """Graphs of the digits at growing noise, and below them the numbers of both data sets."""
+        from bridges.verbs.graph import Series, draw_graphs
 
         series = [
-            graph_plots.Series(
+            Series(
                 LABELS[data],
                 style,
                 {name: self.curve(name, data) for name in QUANTITIES},
@@ -252,13 +237,7 @@ class Report:
                 (CLUSTERS, figures.SERIES[1], self.setting["clusters"], None),
             )
         ]
-        agreement, returned = (self.at_best(n)["mean"] for n in ("agreement", "return_probability"))
-        title = (
-            f"{self.setting['patterns']} digits at $\\sigma$ = {self.best_sigma:.2g}: communities "
-            f"agree with the classes (ARI {agreement:.2f}) while {returned:.0%} of U-turns return"
-        )
-        with figures.look():
-            return graph_plots.figure(self.pictures, series, title, self.setting["edge"])
+        draw_graphs(figure, self.pictures, series, self.setting["edge"])
 
 
 if __name__ == "__main__":

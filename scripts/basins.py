@@ -10,13 +10,13 @@ Three ways to go home, in one plane:
                    basins turn away from the cells as σ grows
 
 The flow transports p_σ, the noised data, to the data: under that measure its basins hold 1/P
-each, exactly. Under a uniform box the same basins hold anything (Ambrogioni 2023; Menck et al.
-2013). How entangled basins are, their entropy tells: S_b, and S_bb > log 2 if the boundary is
-fractal (Daza et al. 2016).
+each, exactly. Under a uniform box the same basins can hold any share (Ambrogioni 2023; Menck et
+al. 2013). Entropies say how entangled basins are: S_b, and S_bb, which is above log 2 if the
+boundary is fractal (Daza et al. 2016).
 
-Pictures; (a) fractions of the flow under both measures, errors between independent draws of
-the starts; (b) how much of the box goes where the nearest memory is, or to no memory at all;
-(c) basin entropies.
+Pictures; (a) fractions of the flow under both measures, with errors between independent sets of
+starts; (b) how much of the box goes to the nearest memory, or to no memory at all; (c) basin
+entropies.
 
     python scripts/basins.py --preset quick
 """
@@ -24,18 +24,15 @@ the starts; (b) how much of the box goes where the nearest memory is, or to no m
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges.estimates import estimate
-from bridges.study import figures, options
+from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
-from bridges.study.report import Findings
-from bridges.study.results import Study
+from bridges.study.tables import of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,8 +70,8 @@ MODELS = {"fixed-noise": "fixed σ", "flow": "flow from σ"}
 @click.option(
     "--points", type=click.IntRange(BOXES, 2000), help="Points along a side, of 20 boxes."
 )
-@click.option("--starts", type=click.IntRange(1), help="Starts of a measure and noise level.")
-def main(run: Run, sigmas: list[float], points: int, starts: int) -> Findings:
+@click.option("--starts", type=click.IntRange(1), help="Starts per measure and noise level.")
+def main(run: Run, sigmas: list[float], points: int, starts: int) -> Report:
     """Basins of five memories in a plane: cells, dense memory and reverse flow.
 
     Pictures, fractions under two reference measures against the exact 1/P, and entropies.
@@ -87,7 +84,7 @@ def main(run: Run, sigmas: list[float], points: int, starts: int) -> Findings:
         for s in sigmas
         if name == "flow" or s <= LARGEST_FIXED
     ]
-    return Report(run(measure, settings)).findings()
+    return Report(run(measure, settings))
 
 
 def measure(point: Point, seed: int) -> list[Row]:
@@ -142,7 +139,7 @@ def memory_of(point: Point) -> Any:
 
 
 def picture(point: Point, memory: Any) -> tuple[ndarray, ndarray, ndarray]:
-    """Of each point of the box its end, its cell, and whether that end is no memory.
+    """The end of each point of the box, its cell, and whether that end is no memory.
 
     Ends that are memories have their number, others one of their own from P on.
     """
@@ -163,15 +160,11 @@ def picture(point: Point, memory: Any) -> tuple[ndarray, ndarray, ndarray]:
     return labels.reshape(shape), cells.numpy().reshape(shape), spurious.reshape(shape)
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was measured."""
+class Report(base.Report):
+    """Where the starts of two measures end, and what the pictures show."""
 
-    study: Study
-
-    @cached_property
-    def setting(self) -> Point:
-        return self.study.config["parameters"]
+    between = "sets of starts"
+    figsize = 10.4, 5.6
 
     def sigmas(self, dynamics: str) -> list[float]:
         """Noise levels of the one or the other."""
@@ -180,9 +173,8 @@ class Report:
     def fraction(self, dynamics: str, sigma: float, measure: str, memory: int) -> ndarray:
         """Fraction of the starts that end in a memory, −1 for elsewhere, (samples,)."""
         labels = {"dynamics": dynamics, "measure": measure, "memory": memory}
-        return self.study.curve("fraction", "sigma", **labels)[1][
-            :, self.sigmas(dynamics).index(sigma)
-        ]
+        at, by_sample = self.study.curve("fraction", "sigma", **labels)
+        return by_sample[:, at == sigma][:, 0]
 
     def number(self, quantity: str, dynamics: str) -> tuple[ndarray, ndarray]:
         """σ (K,) and a number of the pictures (K,), the same in all samples."""
@@ -190,86 +182,13 @@ class Report:
         return sigma, by_sample[0]
 
     def deviation(self, sigma: float) -> float:
-        """χ² a degree of freedom of the flow's fractions under p_σ against 1/P."""
-        P, count = len(MEMORIES), self.study.config["samples"] * self.setting["starts"]
+        """χ² per degree of freedom of the flow's fractions under p_σ against 1/P."""
+        P, count = len(MEMORIES), self.samples * self.setting["starts"]
         found = [float(self.fraction("flow", sigma, "noised", k).mean()) for k in range(P)]
         return count * math.fsum((f - 1 / P) ** 2 * P for f in found) / (P - 1)
 
-    def findings(self) -> Findings:
-        return Findings(self.text(), self.summary(), self.figure())
-
-    def summary(self) -> Point:
-        found: dict[str, Any] = {
-            **self.setting,
-            "samples": self.study.config["samples"],
-            "seed": self.study.config["seed"],
-            "exact_fraction": 1 / len(MEMORIES),
-        }
-        for name in MODELS:
-            found[name] = {
-                f"{s:g}": {
-                    "fractions": {
-                        m: [
-                            estimate(self.fraction(name, s, m, k))
-                            for k in (*range(len(MEMORIES)), -1)
-                        ]
-                        for m in ("noised", "box")
-                    },
-                    **{
-                        q: float(self.number(q, name)[1][k])
-                        for q in ("entropy", "boundary", "agreement", "spurious")
-                    },
-                }
-                | ({"chi2": self.deviation(s)} if name == "flow" else {})
-                for k, s in enumerate(self.sigmas(name))
-            }
-        return found
-
-    def text(self) -> str:
-        from bridges.study.tables import of_samples, table
-
-        s, P = self.setting, len(MEMORIES)
-        lines = [
-            f"{P} memories in a plane; {self.study.config['samples']} × {s['starts']} starts of "
-            f"each measure, errors: s.e. between them; pictures of {s['points']}² points on the "
-            f"box [−{SIDE:g}, {SIDE:g}]²",
-        ]
-        for measure, title in (("noised", "p_σ"), ("box", "the box")):
-            rows = [
-                [f"{MODELS[name]}, σ = {sigma:g}"]
-                + [of_samples(self.fraction(name, sigma, measure, k), 4) for k in range(P)]
-                + [of_samples(self.fraction(name, sigma, measure, -1), 4)]
-                + ([f"{self.deviation(sigma):.2f}" if name == "flow" else ""] * (measure != "box"))
-                for name in MODELS
-                for sigma in self.sigmas(name)
-            ]
-            heads = [f"fractions of {title}", *(f"ξ{k + 1}" for k in range(P)), "elsewhere"]
-            lines += ["", table(heads + ["χ²/4 of 1/P"] * (measure != "box"), rows)]
-        rows = [
-            [f"{MODELS[name]}, σ = {sigma:g}"]
-            + [f"{self.number(q, name)[1][k]:.4f}" for q in ("agreement", "entropy", "boundary")]
-            for name in MODELS
-            for k, sigma in enumerate(self.sigmas(name))
-        ]
-        lines += ["", table(["pictures", "as the cells", "S_b", "S_bb"], rows)]
-        lines.append(f"(a fractal boundary would have S_bb > log 2 = {math.log(2):.4f})")
-        return "\n".join(lines)
-
-    def figure(self) -> Figure:
-        from matplotlib.figure import Figure
-
-        with figures.look():
-            figure = Figure(figsize=(10.4, 5.6), layout="constrained")
-            above, below = figure.subfigures(2, 1, height_ratios=[1, 1.35])
-            self._pictures(list(above.subplots(1, 5, sharey=True)))
-            fractions, agreement, entropy = below.subplots(1, 3)
-            self._fractions(fractions)
-            self._agreement(agreement)
-            self._entropy(entropy)
-            figures.headline(figure, self._finding())
-        return figure
-
-    def _finding(self) -> str:
+    def finding(self) -> str:
+        """The most unequal shares of the box, where those of the noised data are equal."""
         far = self.sigmas("flow")[-1]
         first = max(float(self.fraction("flow", far, "box", k).mean()) for k in range(5))
         return (
@@ -277,34 +196,81 @@ class Report:
             f"5 memories, but {first:.0%} of a box to one"
         )
 
+    def conclusions(self) -> Point:
+        """The exact share of a memory, and how far the flow is from it."""
+        return {
+            "exact_fraction": 1 / len(MEMORIES),
+            "chi2": {f"{sigma:g}": self.deviation(sigma) for sigma in self.sigmas("flow")},
+        }
+
+    def heading(self) -> str:
+        """The memories and the starts."""
+        return (
+            f"{len(MEMORIES)} memories in a plane; sets of {self.setting['starts']} starts per "
+            "measure and noise level"
+        )
+
+    def tables(self) -> Iterator[str]:
+        """Fractions under both measures, and the numbers of the pictures."""
+        yield self._fractions_table("noised", "p_σ")
+        yield self._fractions_table("box", "the box")
+        yield self._pictures_table()
+
+    def _fractions_table(self, measure: str, title: str) -> str:
+        ends, tested = (*range(len(MEMORIES)), -1), measure != "box"
+        rows = [
+            [f"{label}, σ = {sigma:g}"]
+            + [of_samples(self.fraction(name, sigma, measure, k), 4) for k in ends]
+            + ([f"{self.deviation(sigma):.2f}" if name == "flow" else ""] * tested)
+            for name, label in MODELS.items()
+            for sigma in self.sigmas(name)
+        ]
+        heads = [f"fractions of {title}", *(f"ξ{k + 1}" for k in ends[:-1]), "elsewhere"]
+        return table(heads + ["χ²/4 of 1/P"] * tested, rows)
+
+    def _pictures_table(self) -> str:
+        rows = [
+            [f"{label}, σ = {sigma:g}"]
+            + [f"{self.number(q, name)[1][k]:.4f}" for q in ("agreement", "entropy", "boundary")]
+            for name, label in MODELS.items()
+            for k, sigma in enumerate(self.sigmas(name))
+        ]
+        return "\n".join(
+            [
+                table(["pictures", "as the cells", "S_b", "S_bb"], rows),
+                f"({self.setting['points']}² points of the box [−{SIDE:g}, {SIDE:g}]²; a fractal "
+                f"boundary would have S_bb > log 2 = {math.log(2):.4f})",
+            ]
+        )
+
+    def draw(self, figure: Figure) -> None:
+        """Pictures above; fractions, agreement with the cells and entropies below."""
+        above, below = figure.subfigures(2, 1, height_ratios=[1, 1.35])
+        self._pictures(list(above.subplots(1, 5, sharey=True)))
+        fractions, agreement, entropy = below.subplots(1, 3)
+        self._fractions(fractions)
+        self._agreement(agreement)
+        self._entropy(entropy)
+
+    def _nearest(self, dynamics: str, wanted: float) -> tuple[str, float] | None:
+        """The dynamics and its noise level next to one, if there is any."""
+        there = self.sigmas(dynamics)
+        level = min(there, key=lambda s: abs(math.log(s / wanted)), default=None)
+        return None if level is None else (dynamics, level)
+
     def _pictures(self, panels: list[Axes]) -> None:
         """The cells, and both dynamics at a few noise levels."""
         import numpy as np
-        from matplotlib.colors import to_rgb
 
-        def nearest(dynamics: str, wanted: float) -> tuple[str, float] | None:
-            there = self.sigmas(dynamics)
-            return (
-                (dynamics, min(there, key=lambda s: abs(math.log(s / wanted)))) if there else None
-            )
-
-        fixed = nearest("fixed-noise", SHOWN[0])
-        wanted = [None, fixed, *(nearest("flow", sigma) for sigma in SHOWN)]
-        colours = [to_rgb(colour) for colour, _ in figures.SERIES]
-        xi = np.array(MEMORIES)
+        fixed = self._nearest("fixed-noise", SHOWN[0])
+        wanted = [None, fixed, *(self._nearest("flow", sigma) for sigma in SHOWN)]
         for axes, which in zip(panels, wanted, strict=True):
             dynamics, sigma = which or ("flow", self.sigmas("flow")[0])
             point = {"dynamics": dynamics, "sigma": sigma, "points": self.setting["points"]}
             labels, cells, _ = picture(point, memory_of(point))
-            shown = cells if which is None else labels
-            image = np.full((*shown.shape, 3), 0.25)
-            for k in range(len(xi)):
-                image[shown == k] = 0.35 + 0.65 * np.array(colours[k])
-            other = [k for k in np.unique(shown) if k >= len(xi)]
-            for place, k in enumerate(other):
-                image[shown == k] = 0.92 - 0.42 * place / max(1, len(other) - 1)
+            image = _coloured(cells if which is None else labels)
             axes.imshow(image.swapaxes(0, 1), origin="lower", extent=[-SIDE, SIDE] * 2)
-            axes.plot(*xi.T, "o", color="black", ms=4, mec="white")
+            axes.plot(*np.array(MEMORIES).T, "o", color="black", ms=4, mec="white")
             axes.set_xticks([-2, 0, 2])
             axes.set_yticks([-2, 0, 2])
             title = "nearest memory" if which is None else f"{MODELS[dynamics]} = {sigma:g}"
@@ -313,21 +279,15 @@ class Report:
         panels[0].set_ylabel("$x_2$")
 
     def _fractions(self, axes: Axes) -> None:
-        """Of the flow, under p_σ as points, of the box as lines."""
-
-        for k in range(len(MEMORIES)):
-            for measure in ("noised", "box"):
-                x, by_sample = self.study.curve(
-                    "fraction", "sigma", dynamics="flow", measure=measure, memory=k
-                )
-                if measure == "noised":
-                    aside = x * 1.07 ** (k - 2)  # lest the points hide each other
-                    label = f"$\\xi^{k + 1}$"
-                    figures.points(
-                        axes, aside, by_sample, figures.SERIES[k], ls="", ms=4, label=label
-                    )
-                else:
-                    axes.plot(x, by_sample.mean(0), color=figures.SERIES[k][0], lw=1, ls=":")
+        """Shares of the flow: under p_σ as points, of the box as lines."""
+        for k, (color, marker) in enumerate(figures.SERIES[: len(MEMORIES)]):
+            labels = {"dynamics": "flow", "memory": k}
+            x, noised = self.study.curve("fraction", "sigma", measure="noised", **labels)
+            aside = x * 1.07 ** (k - 2)  # lest the points hide each other
+            label = f"$\\xi^{k + 1}$"
+            figures.points(axes, aside, noised, (color, marker), ls="", ms=4, label=label)
+            x, box = self.study.curve("fraction", "sigma", measure="box", **labels)
+            axes.plot(x, box.mean(0), color=color, lw=1, ls=":")
         axes.axhline(1 / len(MEMORIES), **figures.THEORY[0], label="exact")
         axes.plot([], [], color="0.4", lw=1, ls=":", label="box")
         axes.set_xscale("log")
@@ -336,40 +296,49 @@ class Report:
         axes.set_title(r"(a) flow: of $p_\sigma$ (points), of the box", fontsize=9.5)
         axes.legend(fontsize=8, ncols=2, loc="upper left")
 
-    def _entropy(self, axes: Axes) -> None:
+    def _agreement(self, axes: Axes) -> None:
+        words = {"agreement": ("-", "as the cells"), "spurious": (":", "in no memory")}
+        self._numbers(axes, words, "fraction of the box", "(b) against the nearest memory")
+        axes.set_ylim(-0.03, 1.5)  # room for the legend
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+        axes.legend(fontsize=8, loc="upper right")
 
-        for (name, label), series in zip(MODELS.items(), figures.SERIES, strict=False):
-            for quantity, style, word in (("boundary", "-", "$S_{bb}$"), ("entropy", ":", "$S_b$")):
-                x, y = self.number(quantity, name)
-                text = f"{word}, {label}".replace("σ", "$\\sigma$")
-                axes.plot(x, y, color=series[0], marker=series[1], ms=4, ls=style, label=text)
+    def _entropy(self, axes: Axes) -> None:
+        words = {"boundary": ("-", "$S_{bb}$"), "entropy": (":", "$S_b$")}
+        self._numbers(axes, words, "basin entropy", "(c) how entangled basins are")
         axes.axhline(math.log(2), **figures.THEORY[0], label=r"$\log\,2$: fractal above")
-        axes.set_xscale("log")
         axes.set_ylim(0, 0.78)
-        axes.set_xlabel(r"noise level $\sigma$")
-        axes.set_ylabel("basin entropy")
-        axes.set_title("(c) how entangled basins are", fontsize=9.5)
         axes.legend(fontsize=8, loc="upper right", bbox_to_anchor=(1.0, 0.6))
 
-    def _agreement(self, axes: Axes) -> None:
-
-        for (name, label), series in zip(MODELS.items(), figures.SERIES, strict=False):
-            for quantity, style, word in (
-                ("agreement", "-", "as the cells"),
-                ("spurious", ":", "in no memory"),
-            ):
+    def _numbers(
+        self, axes: Axes, words: dict[str, tuple[str, str]], label: str, title: str
+    ) -> None:
+        """Numbers of the pictures of both dynamics, each with its line and its name."""
+        for (name, dynamics), (color, marker) in zip(MODELS.items(), figures.SERIES, strict=False):
+            for quantity, (style, word) in words.items():
                 x, y = self.number(quantity, name)
                 if quantity == "spurious" and not y.any():
                     continue
-                text = f"{word}, {label}".replace("σ", "$\\sigma$")
-                axes.plot(x, y, color=series[0], marker=series[1], ms=4, ls=style, label=text)
+                text = f"{word}, {dynamics}".replace("σ", "$\\sigma$")
+                axes.plot(x, y, color=color, marker=marker, ms=4, ls=style, label=text)
         axes.set_xscale("log")
-        axes.set_ylim(-0.03, 1.5)  # room for the legend
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
         axes.set_xlabel(r"noise level $\sigma$")
-        axes.set_ylabel("fraction of the box")
-        axes.set_title("(b) against the nearest memory", fontsize=9.5)
-        axes.legend(fontsize=8, loc="upper right")
+        axes.set_ylabel(label)
+        axes.set_title(title, fontsize=9.5)
+
+
+def _coloured(ends: ndarray) -> ndarray:
+    """Colours of a picture: one per memory, shades of grey for other attractors."""
+    import numpy as np
+    from matplotlib.colors import to_rgb
+
+    image = np.full((*ends.shape, 3), 0.25)
+    for k, (color, _) in enumerate(figures.SERIES[: len(MEMORIES)]):
+        image[ends == k] = 0.35 + 0.65 * np.array(to_rgb(color))
+    other = [k for k in np.unique(ends) if k >= len(MEMORIES)]
+    for place, k in enumerate(other):
+        image[ends == k] = 0.92 - 0.42 * place / max(1, len(other) - 1)
+    return image
 
 
 if __name__ == "__main__":

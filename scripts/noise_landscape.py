@@ -1,15 +1,15 @@
 r"""Which noise will help? ω against Δ for states of the Hebbian landscape.
 
-Training on a state S with S¹ = sign(JS) changes the stabilities of all patterns; its
-unlearning half, δJ_ij = −(λ/2N) S¹_i S_j, by δΔ_i^μ = −λ ω_i^μ/(2‖J_i‖) + O(λ²) with
+Training on a state S, with S¹ = sign(JS), changes the stabilities of all patterns. Its
+unlearning half, δJ_ij = −(λ/2N) S¹_i S_j, changes them by δΔ_i^μ = −λ ω_i^μ/(2‖J_i‖) + O(λ²), where
 
     ω_i^μ = m_μ χ_i^μ − Δ_i^μ |h_i|/(N‖J_i‖),  m_μ = (1/N) Σ_{j≠i} S_j ξ_j^μ,  χ_i^μ = ξ_i^μ S¹_i
 
 (Benedetti & Ventura, arXiv 2302.13417; the term j = i is left out because J_ii = 0, `--plain`
-keeps it). A noise helps where ω is negative at small Δ, a negative intercept and a positive
-slope of ω against Δ: weak spins gain at the cost of strong ones. Random states have neither;
-fixed points of Hebb's couplings and thermal states below T_g = 1 + √α, where the Hebbian
-spin glass freezes, have both. Temperatures are those of J = ΞᵀΞ/N.
+keeps it). A noise helps if ω is negative at small Δ, which a negative intercept and a positive
+slope of ω against Δ show: weak spins gain at the cost of strong ones. Random states have neither.
+Fixed points of Hebb's couplings have both, and so have thermal states below T_g = 1 + √α, where
+the Hebbian spin glass freezes. Temperatures are those of J = ΞᵀΞ/N.
 
 Slope and intercept are fitted state by state among |Δ| < 1, and averaged over the states of
 a pattern set; errors are between pattern sets.
@@ -20,18 +20,15 @@ a pattern set; errors are between pattern sets.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges.estimates import estimate
-from bridges.study import figures, options
+from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
-from bridges.study.report import Findings
-from bridges.study.results import Study
+from bridges.study.tables import of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,13 +59,19 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 BIN = 0.25  # width in Δ
 FEWEST = 50  # spins × patterns that make the mean of a bin
-FITS = ("slope", "intercept", "pearson")
-STATES = ("unstable", "energy", "largest_overlap")
+COLUMNS = {
+    "slope": "N slope",
+    "intercept": "N intercept",
+    "pearson": "Pearson",
+    "unstable": "unstable",
+    "energy": "E/N",
+    "largest_overlap": "max |m|",
+}
 
 
 @study_command(PRESETS)
 @options.shared("size", "patterns", default=None)
-@click.option("--states", type=click.IntRange(1), help="Training states a pattern set.")
+@click.option("--states", type=click.IntRange(1), help="Training states per pattern set.")
 @click.option(
     "--temperatures",
     type=options.Numbers(float, 0, math.inf, open_low=True),
@@ -77,7 +80,7 @@ STATES = ("unstable", "energy", "largest_overlap")
 @click.option("--sweeps", type=click.IntRange(1), help="Sweeps made of thermal states.")
 @options.shared("training-overlap", help="Overlap m_t with a pattern that states start from.")
 @click.option("--plain", is_flag=True, default=None, help="Keep the term j = i in m_μ.")
-def main(run: Run, temperatures: list[float], **setting: Any) -> Findings:
+def main(run: Run, temperatures: list[float], **setting: Any) -> Report:
     """The test of a noise: how training on its states would change strong and weak spins.
 
     ω against the stability Δ, for random, fixed-point and thermal states on Hebb's couplings
@@ -85,7 +88,7 @@ def main(run: Run, temperatures: list[float], **setting: Any) -> Findings:
     """
     kinds = [("random", None), ("fixed-point", 0.0), *(("thermal", T) for T in temperatures)]
     points = [{"noise": kind, "temperature": T, **setting} for kind, T in kinds]
-    return Report(run(measure, points), temperatures).findings()
+    return Report(run(measure, points))
 
 
 def measure(point: Point, seed: int) -> list[Row]:
@@ -127,26 +130,25 @@ def measure(point: Point, seed: int) -> list[Row]:
     return rows
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was measured, at these temperatures."""
+class Report(base.Report):
+    """ω against Δ for each noise that was measured."""
 
-    study: Study
-    temperatures: list[float]
+    figsize = 8.2, 4.2
 
-    @cached_property
-    def setting(self) -> Point:
-        return self.study.config["parameters"]
-
-    @cached_property
+    @property
     def load(self) -> float:
         """α."""
-        return self.setting["patterns"] / self.setting["size"]
+        return float(self.setting["patterns"] / self.setting["size"])
 
-    @cached_property
+    @property
+    def glass_temperature(self) -> float:
+        """T_g, at which the Hebbian spin glass freezes."""
+        return 1 + math.sqrt(self.load)
+
+    @property
     def shown(self) -> dict[str, tuple[str, float | None]]:
         """The noises of panel (a) by their labels."""
-        T = min(self.temperatures, key=lambda one: abs(one - 1))
+        T = min(self.setting["temperatures"], key=lambda one: abs(one - 1))
         return {
             "random states": ("random", None),
             "fixed points": ("fixed-point", 0.0),
@@ -154,71 +156,52 @@ class Report:
         }
 
     def values(self, quantity: str, noise: str, temperature: float | None) -> ndarray:
-        """(samples,)"""
+        """A number of a noise, (samples,)."""
         setting = {"noise": noise, "temperature": temperature}
         return self.study.curve(quantity, "patterns", **setting)[1][:, 0]
 
-    @cached_property
-    def noises(self) -> list[tuple[str, float | None]]:
-        """All that were measured."""
-        return [(point["noise"], point["temperature"]) for point in self.study.points]
-
-    def findings(self) -> Findings:
-        return Findings(self.text(), self.summary(), self.figure())
-
-    def summary(self) -> Point:
-        return {
-            **self.setting,
-            "samples": self.study.config["samples"],
-            "seed": self.study.config["seed"],
-            "glass_temperature": 1 + math.sqrt(self.load),
-            "noises": [
-                {"noise": noise, "temperature": T}
-                | {name: estimate(self.values(name, noise, T)) for name in (*FITS, *STATES)}
-                for noise, T in self.noises
-            ],
-        }
-
-    def text(self) -> str:
-        from bridges.study.tables import of_samples, table
-
-        s, rows = self.setting, []
-        for noise, T in self.noises:
-            cells = [of_samples(self.values(name, noise, T), 3) for name in (*FITS, *STATES)]
-            rows.append([f"thermal, T = {T:g}" if noise == "thermal" else noise, *cells])
-        header = ["N slope", "N intercept", "Pearson", "unstable", "E/N", "max |m|"]
-        overlap = "" if s["training_overlap"] == 0 else f" from m_t = {s['training_overlap']:g}"
-        return "\n".join(
-            [
-                f"N = {s['size']}, α = {self.load:g}; {self.study.config['samples']} pattern sets, "
-                f"{s['states']} states each{overlap}; errors: s.e. between pattern sets",
-                f"ω with the {'plain' if s['plain'] else 'corrected'} overlap, fits of ω against "
-                f"Δ in |Δ| < 1; T_g = {1 + math.sqrt(self.load):.2f}",
-                "",
-                table(["", *header], rows),
-            ]
-        )
-
-    def figure(self) -> Figure:
-        from matplotlib.figure import Figure
-
-        from bridges.study.tables import of_samples
-
+    def finding(self) -> str:
+        """The effect on weak spins."""
         fixed, random = (
             of_samples(self.values("intercept", *noise), 2).replace("-", "−")
             for noise in (("fixed-point", 0.0), ("random", None))
         )
-        with figures.look():
-            figure = Figure(figsize=(8.2, 4.2), layout="constrained")
-            left, right = figure.subplots(1, 2)
-            self._structure(left)
-            self._temperatures(right)
-            figures.headline(
-                figure,
-                f"Weak spins ($\\Delta$ = 0): $N\\omega$ = {fixed} for fixed points, {random} for "
-                "random states; negative helps",
-            )
-        return figure
+        return (
+            f"Weak spins ($\\Delta$ = 0): $N\\omega$ = {fixed} for fixed points, {random} for "
+            "random states; negative helps"
+        )
+
+    def conclusions(self) -> Point:
+        """The temperature to hold those of the states against."""
+        return {"glass_temperature": self.glass_temperature}
+
+    def heading(self) -> str:
+        """The load and the states."""
+        s = self.setting
+        overlap = "" if s["training_overlap"] == 0 else f" from m_t = {s['training_overlap']:g}"
+        return (
+            f"N = {s['size']}, α = {self.load:g}; {s['states']} states per pattern set and "
+            f"noise{overlap}"
+        )
+
+    def tables(self) -> Iterator[str]:
+        """The fits, and what states they are, a row per noise."""
+        yield (
+            f"ω with the {'plain' if self.setting['plain'] else 'corrected'} overlap, fits of ω "
+            f"against Δ in |Δ| < 1; T_g = {self.glass_temperature:.2f}"
+        )
+        rows = []
+        for point in self.study.points:
+            noise, T = point["noise"], point["temperature"]
+            cells = [of_samples(self.values(name, noise, T)) for name in COLUMNS]
+            rows.append([f"thermal, T = {T:g}" if noise == "thermal" else noise, *cells])
+        yield table(["", *COLUMNS.values()], rows)
+
+    def draw(self, figure: Figure) -> None:
+        """ω against Δ, and what temperature does to its fits."""
+        left, right = figure.subplots(1, 2)
+        self._structure(left)
+        self._temperatures(right)
 
     def _structure(self, axes: Axes) -> None:
         import numpy as np
@@ -239,7 +222,6 @@ class Report:
         axes.legend(loc="upper left", fontsize=8)
 
     def _temperatures(self, axes: Axes) -> None:
-
         for (color, marker), name in zip(figures.SERIES[3:5], ("slope", "intercept"), strict=True):
             style = (color, marker)
             x, by_sample = self.study.curve(name, "temperature", noise="thermal")
@@ -248,8 +230,8 @@ class Report:
             label = f"$N$ × {name}, fixed points"
             figures.points(axes, x, by_sample, style, ms=7, mfc="white", ls="", label=label)
         axes.axhline(0, color="0.85", lw=0.8, zorder=0)
-        label = rf"$T_g = 1 + \sqrt{{\alpha}}$ = {1 + math.sqrt(self.load):.2f}"
-        axes.axvline(1 + math.sqrt(self.load), **figures.THEORY[1], label=label)
+        label = rf"$T_g = 1 + \sqrt{{\alpha}}$ = {self.glass_temperature:.2f}"
+        axes.axvline(self.glass_temperature, **figures.THEORY[1], label=label)
         axes.set_xlabel("temperature $T$ of the training states")
         axes.set_ylabel(r"fit of $N\omega$ against $\Delta$")
         axes.set_title(f"(b) structure melts, $\\alpha$ = {self.load:g}", fontsize=9.5)

@@ -5,14 +5,14 @@ with a pattern ξ and corrects the spins they mislead,
 
     δJ_ij = (λ/N) e_i ξ_i S_j,    e_i = 1 if ξ_i h_i(S) ≤ 0 else 0,    J_ii = 0.
 
-With uniform noise the mean step descends V, the mean depth of the errors, whose minimum goes
+With uniform noise the mean step descends V, the mean depth of the errors. The minimum of V goes
 from Hebb's couplings (m_t → 0) to those of maximum margin (m_t → 1): noise that is maximal
-teaches nothing beyond Hebb. With structured noise, fixed points of the current landscape
-reached from overlap m_t, the step at m_t = 0 is Hebbian unlearning, and basins come close to
-those of maximum margin (Benedetti & Ventura, arXiv 2302.13417).
+teaches nothing beyond Hebb. The states of structured noise are fixed points of the current
+landscape, reached from overlap m_t. Their step at m_t = 0 is Hebbian unlearning, and basins come
+close to those of maximum margin (Benedetti & Ventura, arXiv 2302.13417).
 
-At a constant rate λ uniform noise stays below that minimum, which lowering λ approaches. Both
-rules start at Hebb's couplings and are read where their smallest stability is largest:
+At a constant rate λ uniform noise does not reach that minimum; the lower λ, the closer it comes.
+Both rules start at Hebb's couplings and are read where their smallest stability is largest:
 at m_t = 0 neither has a stationary state, and stopping is part of the rule. Structured noise
 is symmetrised, (δJ + δJᵀ)/2, so that its fixed points exist; a control symmetrises uniform
 noise at maximal noise too. Samples are paired: all rules learn the same pattern sets.
@@ -22,19 +22,17 @@ noise at maximal noise too. Samples are paired: all rules learn the same pattern
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bridges.estimates import estimate, mean_and_sem
-from bridges.study import figures, options
+from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
-from bridges.study.report import Findings
-from bridges.study.results import Study
+from bridges.study.tables import of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +98,7 @@ def main(
     overlaps: list[float],
     overlap: float,
     **setting: Any,
-) -> Findings:
+) -> Report:
     """Training with structured and with uniform noise: classification and basins.
 
     Fixed points of the landscape as training noise widen basins even at maximal noise, where
@@ -113,7 +111,7 @@ def main(
         {"scheme": scheme, "training_overlap": m, "overlaps": cues, **setting}
         for scheme, m in schemes
     ]
-    return Report(run(measure, points), training_overlaps, cues, overlap).findings()
+    return Report(run(measure, points))
 
 
 def measure(point: Point, seed: int) -> list[Row]:
@@ -188,22 +186,23 @@ def _limit(scheme: str, training_overlap: float | None, patterns: Tensor) -> Ten
     return noise_minimum(patterns, training_overlap)
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was measured, at training overlaps and cues; `overlap` is that of panel (b)."""
+class Report(base.Report):
+    """What each rule made of the pattern sets, against m_t."""
 
-    study: Study
-    training_overlaps: Sequence[float]
-    cues: Sequence[float]
-    overlap: float
+    figsize = 9.6, 4.3
+
+    @property
+    def overlap(self) -> float:
+        """The overlap of the cues that are followed."""
+        return float(self.setting["overlap"])
 
     @property
     def least(self) -> float:
         """m_t of the maximal noise."""
-        return self.training_overlaps[0]
+        return float(self.setting["training_overlaps"][0])
 
     def against_noise(self, scheme: str, quantity: str, **labels: Any) -> tuple[ndarray, ndarray]:
-        """x (K,) and values (samples, K) against m_t."""
+        """m_t (K,) and values (samples, K)."""
         return self.study.curve(quantity, "training_overlap", scheme=scheme, **labels)
 
     def at(self, scheme: str, training_overlap: float | None) -> dict[str, ndarray]:
@@ -218,51 +217,58 @@ class Report:
 
     @cached_property
     def maximal(self) -> dict[str, dict[str, ndarray]]:
-        """Values at maximal noise, by rule and name."""
+        """Values at maximal noise, by rule and name; no rule that has none."""
         limits = {name: self.at(name, None) for name in ("hebb", "margin")}
-        return limits | {name: self.at(name, self.least) for name in NOISES}
+        found = limits | {name: self.at(name, self.least) for name in NOISES}
+        return {name: values for name, values in found.items() if values}
 
-    def findings(self) -> Findings:
-        return Findings(self.text(), self.summary(), self.figure())
+    def gain(self, rival: str) -> dict[str, ndarray]:
+        """How much more structured noise has than a rival at maximal noise, (samples,), by name."""
+        own = self.maximal["structured"]
+        return {name: own[name] - values for name, values in self.maximal[rival].items()}
 
-    def summary(self) -> Point:
-        rivals = [name for name in self.maximal if name != "structured" and self.maximal[name]]
+    def finding(self) -> str:
+        """Where cues end after maximal noise of both kinds."""
+        name = f"m_f({self.overlap:g})"
+        structured, uniform = (
+            of_samples(self.maximal[s][name], 2) for s in ("structured", "uniform")
+        )
+        return (
+            f"Trained on maximal noise, cues at $m_0$ = {self.overlap:g} end at $m_f$ = "
+            f"{structured} if it is structured, {uniform} if uniform"
+        )
+
+    def conclusions(self) -> Point:
+        """Paired gains at maximal noise, and training states that were no fixed points."""
+        gains = {
+            rival: {name: estimate(values) for name, values in self.gain(rival).items()}
+            for rival in self.maximal
+            if rival != "structured"
+        }
         return {
-            **self.study.config["parameters"],
-            "samples": self.study.config["samples"],
-            "seed": self.study.config["seed"],
-            "maximal_noise": {
-                "training_overlap": self.least,
-                "gain_of_structured_over": {
-                    rival: {
-                        name: estimate(self.maximal["structured"][name] - values)
-                        for name, values in self.maximal[rival].items()
-                    }
-                    for rival in rivals
-                },
-            },
-            "by_training_overlap": {
-                scheme: {
-                    f"{m:g}": {
-                        name: estimate(values) for name, values in self.at(scheme, m).items()
-                    }
-                    for m in self.training_overlaps
-                }
-                for scheme in ("uniform", "structured")
-            },
+            "maximal_noise": {"training_overlap": self.least, "gain_of_structured_over": gains},
             "unsettled": round(self.study.total("unsettled")),
         }
 
-    def text(self) -> str:
-        from bridges.study.tables import of_samples, table
+    def heading(self) -> str:
+        """The patterns, the rate and the cues."""
+        s = self.setting
+        return (
+            f"N = {s['size']}, P = {s['patterns']}, λ = {s['rate']:g}; {s['trials']} cues per "
+            "pattern set"
+        )
 
-        s, n = self.study.config["parameters"], self.study.config["samples"]
-        lines = [
-            f"N = {s['size']}, P = {s['patterns']}, λ = {s['rate']:g}; {n} pattern sets, "
-            f"{s['trials']} cues each; errors: s.e. between pattern sets, gains paired",
-            f"at the largest smallest stability up to {s['time']:g} N/λ steps; "
-            f"{self.study.total('unsettled'):.0f} training states without a fixed point",
-        ]
+    def tables(self) -> Iterator[str]:
+        """Both noises by m_t, and all rules at maximal noise."""
+        yield (
+            "Each rule is read where its smallest stability is largest, up to "
+            f"{self.setting['time']:g} N/λ steps.\n"
+            f"{self.study.total('unsettled'):.0f} training states were no fixed points."
+        )
+        yield self._noise_table()
+        yield self._gain_table()
+
+    def _noise_table(self) -> str:
         rows = []
         for scheme in ("uniform", "structured"):
             columns = [
@@ -270,73 +276,64 @@ class Report:
                 for name in ("time", "min_stability", "satisfied_patterns")
             ]
             columns.append(self.against_noise(scheme, "overlap", cue_overlap=self.overlap)[1])
-            for k, m in enumerate(self.training_overlaps):
+            for k, m in enumerate(self.setting["training_overlaps"]):
                 cells = [of_samples(column[:, k]) for column in columns]
                 rows.append([LABELS[scheme], f"{m:g}", *cells])
-        lines += ["", table(["", "m_t", "D λ/N", "Δ_min", "n_SAT", f"m_f({self.overlap:g})"], rows)]
-        shown = [name for name in self.maximal if self.maximal[name]]
-        rows = []
-        for name, values in self.maximal["structured"].items():
-            gain = values - self.maximal["uniform"][name]
+        return table(["", "m_t", "D λ/N", "Δ_min", "n_SAT", f"m_f({self.overlap:g})"], rows)
+
+    def _gain_table(self) -> str:
+        rows, over_hebb = [], self.gain("hebb")
+        for name, gain in self.gain("uniform").items():
             mean, sem = mean_and_sem(gain)
             rows.append(
                 [
                     name,
-                    *(of_samples(self.maximal[s][name]) for s in shown),
+                    *(of_samples(values[name]) for values in self.maximal.values()),
                     of_samples(gain),
                     f"{mean / sem:.0f}" if sem > 0 else "—",
-                    of_samples(values - self.maximal["hebb"][name]),
+                    of_samples(over_hebb[name]),
                 ]
             )
-        heading = [f"maximal noise, m_t = {self.least:g}", *shown]
-        lines += ["", table([*heading, "gain", "in s.e.", "over hebb"], rows)]
-        lines += ["gain: structured over uniform noise; n_SAT: patterns that are fixed points"]
-        return "\n".join(lines)
-
-    def figure(self) -> Figure:
-        from matplotlib.figure import Figure
-
-        from bridges.study.tables import of_samples
-
-        name = f"m_f({self.overlap:g})"
-        structured, uniform = (
-            of_samples(self.maximal[s][name], 2) for s in ("structured", "uniform")
+        heading = [f"maximal noise, m_t = {self.least:g}", *self.maximal]
+        return "\n".join(
+            [
+                table([*heading, "gain", "in s.e.", "over hebb"], rows),
+                "n_SAT: share of the patterns that are fixed points",
+                "gain: of structured over uniform noise, paired by pattern set",
+            ]
         )
-        with figures.look():
-            figure = Figure(figsize=(9.6, 4.3), layout="constrained")
-            left, middle, right = figure.subplots(1, 3)
-            self._against_noise(left, "satisfied_patterns")
-            left.set_ylabel(r"stored patterns, $n_\mathrm{SAT}$")
-            left.set_title("(a) classification", fontsize=9.5)
-            self._against_noise(middle, "overlap", cue_overlap=self.overlap)
-            middle.set_ylabel("retrieved overlap $m_f$")
-            middle.set_title(f"(b) cues at $m_0$ = {self.overlap:g}", fontsize=9.5)
-            for scheme in LOOKS:
-                m = None if scheme in ("hebb", "margin") else self.least
-                setting = {"scheme": scheme, "training_overlap": m}
-                x, by_sample = self.study.curve("overlap", "cue_overlap", **setting)
-                style = {"ls": LIMITS.get(scheme, "-")}
-                figures.points(right, x, by_sample, figures.LOOKS[LOOKS[scheme]], **style)
-            right.plot([0, 1], [0, 1], color="0.85", lw=0.8, zorder=0)
-            right.set_xlabel("overlap of the cue $m_0$")
-            right.set_ylabel("retrieved overlap $m_f$")
-            right.set_title(f"(c) maximal noise, $m_t$ = {self.least:g}", fontsize=9.5)
-            for axes in (left, middle, right):
-                axes.set_ylim(-0.03, 1.05)
-            known = dict(zip(*reversed(left.get_legend_handles_labels()), strict=True))
-            labels = [label for label in LABELS.values() if label in known]
-            handles = [known[label] for label in labels]
-            figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8.5)
-            figures.headline(
-                figure,
-                f"Trained on maximal noise, cues at $m_0$ = {self.overlap:g} end at $m_f$ = "
-                f"{structured} if it is structured, {uniform} if uniform",
-            )
-        return figure
+
+    def draw(self, figure: Figure) -> None:
+        """Classification and retrieval against m_t, and the retrieval map at maximal noise."""
+        left, middle, right = figure.subplots(1, 3)
+        self._against_noise(left, "satisfied_patterns")
+        left.set_ylabel(r"stored patterns, $n_\mathrm{SAT}$")
+        left.set_title("(a) classification", fontsize=9.5)
+        self._against_noise(middle, "overlap", cue_overlap=self.overlap)
+        middle.set_ylabel("retrieved overlap $m_f$")
+        middle.set_title(f"(b) cues at $m_0$ = {self.overlap:g}", fontsize=9.5)
+        self._maximal_noise(right)
+        for axes in (left, middle, right):
+            axes.set_ylim(-0.03, 1.05)
+        known = dict(zip(*reversed(left.get_legend_handles_labels()), strict=True))
+        labels = [label for label in LABELS.values() if label in known]
+        handles = [known[label] for label in labels]
+        figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8.5)
+
+    def _maximal_noise(self, axes: Axes) -> None:
+        for scheme in LOOKS:
+            m = None if scheme in LIMITS else self.least
+            setting = {"scheme": scheme, "training_overlap": m}
+            x, by_sample = self.study.curve("overlap", "cue_overlap", **setting)
+            style = {"ls": LIMITS.get(scheme, "-")}
+            figures.points(axes, x, by_sample, figures.LOOKS[LOOKS[scheme]], **style)
+        axes.plot([0, 1], [0, 1], color="0.85", lw=0.8, zorder=0)
+        axes.set_xlabel("overlap of the cue $m_0$")
+        axes.set_ylabel("retrieved overlap $m_f$")
+        axes.set_title(f"(c) maximal noise, $m_t$ = {self.least:g}", fontsize=9.5)
 
     def _against_noise(self, axes: Axes, quantity: str, **labels: Any) -> None:
         """Both noises against m_t, between the limits, with the average rule as theory."""
-
         for scheme in ("structured", "uniform"):
             x, by_sample = self.against_noise(scheme, quantity, **labels)
             figures.points(axes, x, by_sample, figures.LOOKS[LOOKS[scheme]], label=LABELS[scheme])

@@ -1,34 +1,33 @@
 r"""What does a denoiser learn first, and what if it is trained on and on?
 
-A network is trained on P points, and snapshots of it, at steps a constant factor apart, are
-asked what they made of the data: which of their samples are copies, which are spurious, which
-new; whether a second network on as many other points agrees; what their fixed points are, and
-which of these the snapshot before had already (matched as attractors are along a parameter).
+A network is trained on P points, with snapshots at steps a constant factor apart. Each snapshot
+is measured: which of its samples are copies, which are spurious, which are new; whether a second
+network on as many other points agrees; what its fixed points are, and which of these the snapshot
+before had already (matched as attractors are along a parameter).
+
 A network first learns what all data share and only later the single datum, so that stopping
 early may generalize where the last step memorizes (Bonnaire et al. 2025; Biroli et al.
-2024). The losses on its own and on held-out data tell the same from outside: what the one
-gains after the other has begun to rise is memory.
+2024). The losses on its own data and on held-out data say the same from outside: once the loss
+on held-out data rises, what is still gained on its own data is memory.
 
     python scripts/training_time.py --preset quick
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+from reports.trained import Panel, TrainedReport, data_sets, room, shared_options, shown_name
 
-from bridges.estimates import estimate
+from bridges.estimates import estimate, mean_and_sem
 from bridges.study import figures, options
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
-from bridges.study.report import Findings
-from bridges.study.results import Study
+from bridges.study.tables import of_samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from numpy import ndarray
 
 _USUAL = {
@@ -45,8 +44,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": _USUAL
     | {"patterns": 64, "rate": 1e-3, "steps": 60_000, "snapshots": 11, "count": 1000, "samples": 4},
 }
-AXIS = "gradient steps"
-CLASSES = ("memorized", "spurious", "generalized")
 COLUMNS = {
     "memorized": "memorized",
     "spurious": "spurious",
@@ -65,37 +62,19 @@ _SAME = 0.1  # rms distance, in rms deviations of the data, within which attract
 
 
 @study_command(PRESETS)
-@options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…")
 @options.shared("patterns")
-@click.option("--width", type=click.IntRange(1), help="Units of a layer of the network.")
 @click.option("--steps", type=click.IntRange(2 * _FIRST), help="Gradient steps of a training.")
 @click.option("--snapshots", type=click.IntRange(2), help="Snapshots along it.")
-@options.shared("rate", default=None, help="Learning rate.")
-@click.option(
-    "--sigma",
-    type=click.FloatRange(0, min_open=True),
-    help="Noise level of attractors, dimension and gap.",
-)
-@click.option("--turn", type=click.FloatRange(0, min_open=True), help="Noise level of U-turns.")
-@click.option("--count", type=click.IntRange(10), help="Samples of a snapshot, and starts.")
-@click.option("--held-out", type=click.IntRange(2), help="Points that no network sees.")
-@options.shared("device", default=None)
-def main(run: Run, data: str, snapshots: int, **setting: Any) -> Findings:
+@shared_options
+def main(run: Run, data: str, snapshots: int, **setting: Any) -> Report:
     """Memorized, spurious, generalized: one training, snapshot by snapshot."""
     import numpy as np
 
-    from bridges.data import count, fingerprint, place
-
-    room = (count(data) - setting["held_out"]) // 2
-    if not 2 <= setting["patterns"] <= room:
-        raise ValueError(f"patterns must be 2 to {room} for {data}, got {setting['patterns']}")
+    most = room(data, setting["held_out"])
+    if not 2 <= setting["patterns"] <= most:
+        raise ValueError(f"patterns must be 2 to {most} for {data}, got {setting['patterns']}")
     steps = sorted({round(s) for s in np.geomspace(_FIRST, setting["steps"], snapshots)})
-    shared = setting | {"snapshots": steps}
-    points: list[Point] = [
-        {"data": "sphere"} | shared,
-        {"data": place(data), "content": fingerprint(data)} | shared,
-    ]
-    return Report(run(measure, points), [point["data"] for point in points]).findings()
+    return Report(run(measure, [one | setting | {"snapshots": steps} for one in data_sets(data)]))
 
 
 def measure(point: Point, seed: int) -> list[Row]:
@@ -139,20 +118,10 @@ def measure(point: Point, seed: int) -> list[Row]:
     return rows
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was measured, on the sphere and on real data."""
+class Report(TrainedReport):
+    """What was measured along the training."""
 
-    study: Study
-    sets: list[str]
-
-    @property
-    def setting(self) -> Point:
-        return self.study.config["parameters"]
-
-    def curve(self, data: str, quantity: str) -> tuple[ndarray, ndarray]:
-        """Steps (K,) and values (samples, K) of the snapshots."""
-        return self.study.curve(quantity, "step", data=data)
+    axis, along, columns = "gradient steps", "step", COLUMNS
 
     def losses(self, data: str, quantity: str) -> tuple[ndarray, ndarray]:
         """Steps (K,) and values (samples, K) of a loss."""
@@ -163,95 +132,43 @@ class Report:
         step, by_sample = self.losses(data, "held_out_loss")
         return step[by_sample.argmin(1)]
 
-    def findings(self) -> Findings:
-        return Findings(self.text(), self.summary(), self.figure())
-
-    def at(self, data: str, quantity: str, step: float) -> ndarray:
-        """A quantity at a snapshot, (samples,) or (0,) where there is none."""
-        x, by_sample = self.curve(data, quantity)
-        return by_sample[:, x == step].ravel()
-
-    def summary(self) -> Point:
-        results = {
-            data: [
-                {"step": float(step)}
-                | {
-                    name: estimate(values)
-                    for name in COLUMNS
-                    if len(values := self.at(data, name, step))
-                }
-                for step in self.curve(data, "memorized")[0]
-            ]
+    def finding(self) -> str:
+        """What is memorized in the end."""
+        words = " and ".join(
+            f"{of_samples(self.at(data, 'memorized', self.setting['steps']), 2)} "
+            f"({shown_name(data)})"
             for data in self.sets
-        }
-        return {
-            **self.setting,
-            "samples": self.study.config["samples"],
-            "seed": self.study.config["seed"],
-            "results": results,
-            "least_held_out_loss": {data: estimate(self.turned(data)) for data in self.sets},
-        }
+        )
+        return (
+            f"$P$ = {self.setting['patterns']}: after {self.setting['steps']} steps the "
+            f"memorized fraction is {words}"
+        )
 
-    def text(self) -> str:
-        from reports.panels import shown_name
+    def conclusions(self) -> Point:
+        """By data set the step at which the held-out loss is least."""
+        return {"least_held_out_loss": {data: estimate(self.turned(data)) for data in self.sets}}
 
-        from bridges.study.tables import of_samples, table
-
+    def heading(self) -> str:
+        """The trainings and the samples."""
         s = self.setting
-        lines = [
-            f"P = {s['patterns']}, width {s['width']}, {s['steps']} steps; "
-            f"{self.study.config['samples']} data sets, two networks each; {s['count']} samples; "
-            "errors: s.e. between data sets",
-            f"U-turns turn at σ = {s['turn']:g}; attractors, dimension and gap at "
-            f"σ = {s['sigma']:g}, in rms deviations of the data",
-        ]
-        for data in self.sets:
-            rows = []
-            for step in self.curve(data, "memorized")[0]:
-                cells = [self.at(data, name, step) for name in COLUMNS]
-                rows.append([f"{step:g}", *(of_samples(c, 2) if len(c) else "—" for c in cells)])
-            heading = f"{shown_name(data).replace('$', '')}, step"
-            lines += ["", table([heading, *COLUMNS.values()], rows)]
-            lines.append(f"held-out loss least at step {of_samples(self.turned(data), 0)}")
-        return "\n".join(lines)
+        return (
+            f"P = {s['patterns']}, width {s['width']}, {s['steps']} steps at rate {s['rate']:g}; "
+            f"two networks per data set, {s['count']} samples of each"
+        )
 
-    def figure(self) -> Figure:
-        from matplotlib.figure import Figure
-        from reports.panels import shown_name
+    def row_heading(self, data: str) -> str:
+        """The step."""
+        return "step"
 
-        from bridges.study.tables import of_samples
+    def words(self, data: str) -> str:
+        """The step at which the held-out loss is least."""
+        return f"held-out loss least at step {of_samples(self.turned(data), 0)}"
 
-        with figures.look():
-            figure = Figure(figsize=(10.2, 3.1 * len(self.sets) + 0.5), layout="constrained")
-            grid = figure.subplots(len(self.sets), 3, squeeze=False)
-            for row, data in zip(grid, self.sets, strict=True):
-                self._classes(row[0], data)
-                self._losses(row[1], data)
-                self._attractors(row[2], data)
-            words = " and ".join(
-                f"{of_samples(self.at(data, 'memorized', self.setting['steps']), 2)} "
-                f"({shown_name(data)})"
-                for data in self.sets
-            )
-            figures.headline(
-                figure,
-                f"$P$ = {self.setting['patterns']}: after {self.setting['steps']} steps the "
-                f"memorized fraction is {words}",
-            )
-        return figure
-
-    def _classes(self, axes: Axes, data: str) -> None:
-        from reports.panels import fractions_panel, shown_name
-
-        curves = {name: self.curve(data, name) for name in CLASSES}
-        title = f"{shown_name(data)}: samples"
-        fractions_panel(axes, curves, AXIS, "fraction of the samples", title)
+    def panels(self) -> tuple[Panel, ...]:
+        """Samples, losses and attractors."""
+        return self.classes_panel, self._losses, self._attractors
 
     def _losses(self, axes: Axes, data: str) -> None:
-        from reports.panels import dress
-
-        from bridges.estimates import mean_and_sem
-
         for name, label, (color, _) in (
             ("loss", "its own data", figures.SERIES[0]),
             ("held_out_loss", "held-out data", figures.SERIES[1]),
@@ -260,23 +177,20 @@ class Report:
             middle, sem = mean_and_sem(by_sample)
             axes.plot(step, middle, color=color, label=label)
             axes.fill_between(step, middle - sem, middle + sem, color=color, alpha=0.3, lw=0)
-        dress(axes, AXIS, "weighted denoising loss", "loss along the training")
+        self.dress(axes, "weighted denoising loss", "loss along the training")
         axes.set_yscale("log")
         axes.legend(fontsize=7.5)
 
     def _attractors(self, axes: Axes, data: str) -> None:
-        from reports.panels import fractions_panel
-
         shown = {
             "U-turn, flow": "flow_return",
             "attractors kept": "kept",
             "basins of data": "basins_of_data",
             "two halves": "halves",
         }
-        curves = {label: self.curve(data, name) for label, name in shown.items()}
         turn, sigma = self.setting["turn"], self.setting["sigma"]
         title = f"U-turns at $\\sigma$ = {turn:g}, attractors at $\\sigma$ = {sigma:g}"
-        fractions_panel(axes, curves, AXIS, "fraction, cosine", title)
+        self.fractions_panel(axes, data, shown, "fraction, cosine", title)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,14 @@ A dream takes a fixed point S, reached from random spins, out of Hebb's coupling
 
     J_ij ← J_ij − (ε/N) S_i S_j,    J_ii = 0
 
-(Hopfield, Feinstein & Palmer 1983; Benedetti et al., arXiv 2201.00032). In dreams D counted
-in units of N/ε three times matter: D_in, from which all patterns are stable (Δ_min > 0),
-D_top, at which Δ_min is largest, and D_fin, up to which they still are; soon after it all is
-lost. Each dream takes ε off the trace αN of ΞᵀΞ/N: about D = α nothing is left.
+(Hopfield, Feinstein & Palmer 1983; Benedetti et al., arXiv 2201.00032). Dreams D are counted
+in units of N/ε. Three times matter: from D_in on all patterns are stable (Δ_min > 0), at D_top
+Δ_min is largest, and D_fin is the last time at which all patterns are stable. Soon after it all
+is lost. Each dream takes ε off the trace αN of ΞᵀΞ/N: about D = α nothing is left.
 
 (a) stabilities along the dreams, with the largest margin any couplings have (Gardner 1988);
 (b) basins: where cues end, and the least overlap m_0 from which half of the cues recover
-their pattern exactly, which is widest well before D_top; (c) the three times against the
+their pattern exactly (basins are widest well before D_top); (c) the three times against the
 load; (d) dreams in batches at frozen couplings, as good as serial ones while Bε ≲ 0.2.
 
     python scripts/unlearning.py --preset quick
@@ -140,7 +140,7 @@ def _basins(point: Point, couplings: Any, patterns: Any, seed: int) -> list[Row]
     import numpy as np
 
     from bridges import as_memory, retrieval_map
-    from bridges.retrieval import crossing
+    from bridges.crossing import crossing
     from hopfield import HopfieldNetwork
 
     memory = as_memory(HopfieldNetwork(couplings), patterns)
@@ -170,8 +170,7 @@ class Report(base.Report):
     @property
     def loads(self) -> list[int]:
         """The numbers of patterns; the least is shown in full."""
-        loads: list[int] = self.setting["loads"]
-        return loads
+        return list(self.setting["loads"])
 
     @property
     def load(self) -> float:
@@ -225,15 +224,16 @@ class Report(base.Report):
         }
 
     def heading(self) -> str:
-        """The network and its dreams."""
+        """The network, its dreams and the cues."""
         s = self.setting
-        return (
-            f"N = {s['size']}, ε = {s['rate']:g}; {s['trials']} cues per pattern set; dreams D in "
-            f"N/ε, {self.study.total('unsettled'):.0f} of them without a fixed point"
-        )
+        return f"N = {s['size']}, ε = {s['rate']:g}; {s['trials']} cues per pattern set"
 
     def tables(self) -> Iterator[str]:
         """The times by load, the path of the least load, and batches."""
+        yield (
+            "D counts dreams in units of N/ε; "
+            f"{self.study.total('unsettled'):.0f} dreams reached no fixed point"
+        )
         yield self._times_table()
         yield self._path_table()
         yield self._batch_table()

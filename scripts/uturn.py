@@ -1,18 +1,19 @@
 r"""Who returns from a U-turn? Flow and SDE, decoding and sampling, and the collapse.
 
-P patterns on the sphere |ξ|² = N are noised to σ, in Ornstein–Uhlenbeck time
+P patterns on the sphere |ξ|² = N are noised to σ, at the Ornstein–Uhlenbeck time
 t = ½ log(1 + σ²), and run back with their exact score. The two reverse processes answer
-different questions, and are never to be compared as if they were one:
+different questions:
 
     SDE    samples the posterior: returns with probability E w_1 (Biroli et al., arXiv
            2402.18491)
-    flow   nearly decodes: returns about as often as the nearest pattern is the own one, for
+    flow   nearly decodes: returns about as often as the nearest pattern is the right one, of
            which the law at finite N is exact
 
-Both fall from 1 to 0 around the collapse, where an own datum loses the posterior,
-t_C = ½ log(1 + 1/(P^{2/N} − 1)): a step in the limit N → ∞, wide at N of tens. Iterating the
-denoiser at the noise level of the cue is a dense memory at β = 1/σ²; its landscape has lost
-the patterns already where the flow, which lowers σ on its way, still returns.
+Both fall from 1 to 0 around the collapse, beyond which the posterior is no longer that of the
+own datum, t_C = ½ log(1 + 1/(P^{2/N} − 1)). The fall is a step in the limit N → ∞, and wide at
+N of tens. Iterating the denoiser at the noise level of the cue is a dense memory at β = 1/σ².
+Its landscape has lost the patterns already where the flow, which lowers σ on its way, still
+returns.
 
     python scripts/uturn.py --preset quick
 """
@@ -20,25 +21,22 @@ the patterns already where the flow, which lowers σ on its way, still returns.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges.estimates import estimate, mean_and_sem
-from bridges.study import figures, options
+from bridges.estimates import mean_and_sem
+from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
-from bridges.study.report import Findings
-from bridges.study.results import Study
+from bridges.study.record import Point, Row
+from bridges.study.tables import of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy import ndarray
-
-    from bridges.study.record import Point, Row
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -60,6 +58,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 POSTERIOR, SDE, FLOW, NEAREST, FIXED = "posterior", "sde", "flow", "nearest", "fixed-noise"
 DYNAMICS = (POSTERIOR, SDE, FLOW, NEAREST, FIXED)
+ITERATED: dict[str, Any] = {"ls": ":", "ms": 3, "mfc": "white", "lw": 0.8}
 _DRAWN = 5  # steps of the SDE: it is sampled exactly in any number
 _HOME = 0.9  # cosine with its own pattern at which an iterated cue has come home
 
@@ -68,16 +67,16 @@ _HOME = 0.9  # cosine with its own pattern at which an iterated cue has come hom
 @options.shared("size", default=None)
 @options.shared("loads", help="Numbers of patterns P.")
 @options.shared("sigmas", help="Noise levels of the turn, σ.")
-@options.shared("trials", default=None, help="U-turns a pattern set, at least one a pattern.")
+@options.shared("trials", default=None, help="U-turns per pattern set, at least one per pattern.")
 @click.option("--steps", type=click.IntRange(1), help="Steps of the reverse flow.")
-def main(run: Run, loads: list[int], sigmas: list[float], **setting: Any) -> Findings:
+def main(run: Run, loads: list[int], sigmas: list[float], **setting: Any) -> Report:
     """Return probability of flow and SDE against noise, with exact laws and the collapse."""
     if loads[0] < 2:
         raise ValueError(f"loads must be at least 2: one pattern always returns, got {loads[0]}")
     points: list[Point] = [
         {"patterns": P, "sigma": sigma, **setting} for P in loads for sigma in sigmas
     ]
-    return Report(run(measure, points), loads).findings()
+    return Report(run(measure, points))
 
 
 def measure(point: Point, seed: int) -> list[Row]:
@@ -111,16 +110,15 @@ def measure(point: Point, seed: int) -> list[Row]:
     ]
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was measured; `loads` are the numbers of patterns."""
+class Report(base.Report):
+    """Return probabilities against noise, the exact laws beside them."""
 
-    study: Study
-    loads: Sequence[int]
+    figsize = 10.2, 4.2
 
-    @cached_property
-    def setting(self) -> Point:
-        return self.study.config["parameters"]
+    @property
+    def loads(self) -> list[int]:
+        """The numbers of patterns P."""
+        return list(self.setting["loads"])
 
     @property
     def size(self) -> int:
@@ -157,7 +155,7 @@ class Report:
             p: float(np.interp(-0.5, -found[:, k], times, right=np.nan)) for k, p in enumerate(P)
         }
 
-    def collapse(self, P: int) -> float:
+    def collapse(self, P: float) -> float:
         """σ_C; its time is t_C."""
         from diffusion.theory import collapse_sigma
 
@@ -165,148 +163,111 @@ class Report:
 
     def half(self, dynamics: str, P: int) -> tuple[float, tuple[float, float]]:
         """The time at which half of the U-turns return, and its 95 % interval."""
-        import numpy as np
-
-        from bridges.retrieval import crossing
+        from bridges.crossing import crossing
 
         sigma, by_sample = self.curve(dynamics, P)
-        return crossing(time_of(np.asarray(sigma)), by_sample, 0.5, rising=False)
+        return crossing(time_of(sigma), by_sample, 0.5, rising=False)
 
-    def findings(self) -> Findings:
-        return Findings(self.text(), self.summary(), self.figure())
+    def finding(self) -> str:
+        """Up to which time half of the U-turns return, by both processes."""
+        P = self.loads[len(self.loads) // 2]
+        flow, sde = (self.half(name, P)[0] for name in (FLOW, SDE))
+        return (
+            f"$N$ = {self.size}, $P$ = {P}: half of the U-turns return up to $t$ = "
+            f"{_number(sde, 2)} by the SDE, up to {_number(flow, 2)} by the flow; "
+            f"collapse at $t_C$ = {time_of(self.collapse(P)):.2f}"
+        )
 
-    def summary(self) -> Point:
-        by_load: dict[str, Any] = {}
-        for P, law in zip(self.loads, self.laws.T, strict=True):
-            sigma, _ = self.curve(POSTERIOR, P)
-            by_load[str(P)] = {
+    def conclusions(self) -> Point:
+        """By load the collapse, the times of half return and the exact law."""
+        sigma = self.curve(POSTERIOR, self.loads[0])[0]
+        by_load = {
+            str(P): {
                 "collapse_sigma": self.collapse(P),
                 "collapse_time": time_of(self.collapse(P)),
                 "half_time": {name: self.half(name, P)[0] for name in DYNAMICS},
                 "half_time_of_law": self.law_halves[P],
-                "return": {
-                    f"{s:g}": {name: estimate(self.curve(name, P)[1][:, k]) for name in DYNAMICS}
-                    | {"nearest_law": float(law[k])}
-                    for k, s in enumerate(sigma)
-                },
+                "nearest_law": {f"{s:g}": float(p) for s, p in zip(sigma, law, strict=True)},
             }
-        return {
-            **self.setting,
-            "samples": self.study.config["samples"],
-            "seed": self.study.config["seed"],
-            "by_load": by_load,
+            for P, law in zip(self.loads, self.laws.T, strict=True)
         }
+        return {"by_load": by_load}
 
-    def text(self) -> str:
-        from bridges.study.tables import of_samples, table
+    def heading(self) -> str:
+        """The patterns and the U-turns."""
+        return (
+            f"N = {self.size}, patterns on the sphere; at least {self.setting['trials']} U-turns "
+            "per pattern set"
+        )
 
-        s = self.setting
-        lines = [
-            f"N = {s['size']}, patterns on the sphere; {self.study.config['samples']} pattern "
-            f"sets, at least {s['trials']} U-turns each; errors: s.e. between pattern sets",
-            "sampling the posterior: E w_1 and the SDE; decoding: flow and nearest pattern",
-        ]
+    def tables(self) -> Iterator[str]:
+        """A table per load, and the times of half return."""
+        yield "sampling the posterior: E w_1 and the SDE; decoding: flow and nearest pattern"
         for P, law in zip(self.loads, self.laws.T, strict=True):
-            sigma, _ = self.curve(POSTERIOR, P)
-            rows = [
-                [
-                    f"{one:g}",
-                    f"{time_of(one):.3f}",
-                    *(of_samples(self.curve(name, P)[1][:, k]) for name in (POSTERIOR, SDE)),
-                    *(of_samples(self.curve(name, P)[1][:, k]) for name in (FLOW, NEAREST)),
-                    f"{law[k]:.3f}",
-                    of_samples(self.curve(FIXED, P)[1][:, k]),
-                ]
-                for k, one in enumerate(sigma)
-            ]
             at = self.collapse(P)
-            header = [f"P = {P}: σ", "t", "E w_1", "SDE", "flow", "nearest", "its law", "iterated"]
-            lines += ["", f"σ_C = {at:.3f}, t_C = {time_of(at):.3f}", table(header, rows)]
-        halves = [
+            yield f"σ_C = {at:.3f}, t_C = {time_of(at):.3f}\n{self._returns_table(P, law)}"
+        yield self._halves_table()
+
+    def _returns_table(self, P: int, law: ndarray) -> str:
+        sigma = self.curve(POSTERIOR, P)[0]
+        found = {name: self.curve(name, P)[1] for name in DYNAMICS}
+        rows = []
+        for k, one in enumerate(sigma):
+            *cells, iterated = (of_samples(by_sample[:, k]) for by_sample in found.values())
+            rows.append([f"{one:g}", f"{time_of(one):.3f}", *cells, f"{law[k]:.3f}", iterated])
+        heads = ("t", "E w_1", "SDE", "flow", "nearest", "its law", "iterated")
+        return table([f"P = {P}: σ", *heads], rows)
+
+    def _halves_table(self) -> str:
+        rows = [
             [f"{P}", f"{time_of(self.collapse(P)):.3f}", _number(self.law_halves[P])]
             + [_number(self.half(name, P)[0]) for name in (POSTERIOR, SDE, FLOW, FIXED)]
             for P in self.loads
         ]
-        header = [
-            "half return at time: P",
-            "t_C",
-            "nearest, law",
-            "E w_1",
-            "SDE",
-            "flow",
-            "iterated",
-        ]
-        return "\n".join([*lines, "", table(header, halves)])
+        heads = ("t_C", "nearest, law", "E w_1", "SDE", "flow", "iterated")
+        return table(["half return at time: P", *heads], rows)
 
-    def figure(self) -> Figure:
-        from matplotlib.figure import Figure
+    def draw(self, figure: Figure) -> None:
+        """Return by the SDE, by the flow, and where half return."""
+        sampling, decoding, halves = figure.subplots(1, 3)
+        for axes, dynamics, line, title in (
+            (sampling, SDE, r"exact $E\,w_1$", "(a) reverse SDE: a draw from the posterior"),
+            (decoding, FLOW, "nearest pattern, exact law", "(b) reverse flow: decoding, nearly"),
+        ):
+            for P, series in zip(_three(self.loads), figures.SERIES, strict=False):
+                self._returns(axes, dynamics, P, series)
+            _dress_returns(axes, dynamics, line)
+            axes.set_title(title, fontsize=9.5)
+        self._halves(halves)
 
-        with figures.look():
-            figure = Figure(figsize=(10.2, 4.2), layout="constrained")
-            sampling, decoding, halves = figure.subplots(1, 3)
-            self._returns(sampling, SDE, "(a) reverse SDE: a draw from the posterior")
-            self._returns(decoding, FLOW, "(b) reverse flow: decoding, nearly")
-            self._halves(halves)
-            P = self.loads[len(self.loads) // 2]
-            flow, sde = (self.half(name, P)[0] for name in (FLOW, SDE))
-            figures.headline(
-                figure,
-                f"$N$ = {self.size}, $P$ = {P}: half of the U-turns return up to $t$ = "
-                f"{_number(sde, 2)} by the SDE, up to {_number(flow, 2)} by the flow; "
-                f"collapse at $t_C$ = {time_of(self.collapse(P)):.2f}",
-            )
-        return figure
-
-    def _returns(self, axes: Axes, dynamics: str, title: str) -> None:
-
-        shown = [self.loads[k] for k in _three(len(self.loads))]
-        for P, series in zip(shown, figures.SERIES, strict=False):
-            sigma, by_sample = self.curve(dynamics, P)
-            t = time_of(sigma)
-            if dynamics == SDE:
-                mean, sem = mean_and_sem(self.curve(POSTERIOR, P)[1])
-                axes.plot(t, mean, color=series[0], lw=1, zorder=2)
-                axes.fill_between(t, mean - sem, mean + sem, color=series[0], alpha=0.2, lw=0)
-            else:
-                all_P, fine, law = self.fine
-                inside = (fine >= sigma[0]) & (fine <= sigma[-1])
-                own = law[inside, all_P.index(P)]
-                axes.plot(time_of(fine[inside]), own, color=series[0], lw=1, zorder=2)
-                iterated = self.curve(FIXED, P)[1]
-                figures.points(
-                    axes, t, iterated, series, ls=":", ms=3, mfc="white", lw=0.8, zorder=2
-                )
-            label = f"$P$ = {P}" if dynamics == SDE else None
-            figures.points(axes, t, by_sample, series, ls="", ms=4.5, label=label)
-            at = time_of(self.collapse(P))
-            if at < t[-1]:
-                axes.plot([at, at], [-0.03, 1.05], color=series[0], lw=0.8, ls="--", zorder=0)
-        line = r"exact $E\,w_1$" if dynamics == SDE else "nearest pattern, exact law"
-        axes.plot([], [], color="0.35", lw=1, label=line)
-        if dynamics == FLOW:
-            small = {"marker": "o", "ms": 3, "mfc": "white", "lw": 0.8, "ls": ":"}
-            axes.plot([], [], color="0.35", label="iterated at the cue's $\\sigma$", **small)
-        axes.plot([], [], color="0.35", lw=0.8, ls="--", label="collapse $t_C$")
-        axes.set_ylim(-0.03, 1.45)  # room for the legend
-        axes.set_yticks([k / 5 for k in range(6)])
-        axes.set_xlabel(r"time of the turn $t=\frac{1}{2}\log(1+\sigma^2)$")
-        axes.set_ylabel(f"return probability, {'SDE' if dynamics == SDE else 'flow'}")
-        axes.set_title(title, fontsize=9.5)
-        axes.legend(fontsize=8, loc="upper right")
+    def _returns(self, axes: Axes, dynamics: str, P: int, series: tuple[str, str]) -> None:
+        """One process at one load, on what it is held against."""
+        color = series[0]
+        sigma, by_sample = self.curve(dynamics, P)
+        t, label = time_of(sigma), None
+        if dynamics == SDE:
+            label = f"$P$ = {P}"
+            mean, sem = mean_and_sem(self.curve(POSTERIOR, P)[1])
+            axes.plot(t, mean, color=color, lw=1, zorder=2)
+            axes.fill_between(t, mean - sem, mean + sem, color=color, alpha=0.2, lw=0)
+        else:
+            all_P, fine, law = self.fine
+            inside = (fine >= sigma[0]) & (fine <= sigma[-1])
+            own = law[inside, all_P.index(P)]
+            axes.plot(time_of(fine[inside]), own, color=color, lw=1, zorder=2)
+            figures.points(axes, t, self.curve(FIXED, P)[1], series, **ITERATED, zorder=2)
+        figures.points(axes, t, by_sample, series, ls="", ms=4.5, label=label)
+        at = time_of(self.collapse(P))
+        if at < t[-1]:
+            axes.plot([at, at], [-0.03, 1.05], color=color, lw=0.8, ls="--", zorder=0)
 
     def _halves(self, axes: Axes) -> None:
         import numpy as np
 
-        P = self.fine[0]
-        axes.plot(
-            P, [time_of(self.collapse(p)) for p in P], **figures.THEORY[0], label="collapse $t_C$"
-        )
-        axes.plot(
-            P,
-            list(self.law_halves.values()),
-            **figures.THEORY[1],
-            label="nearest pattern, exact law",
-        )
+        P, law = list(self.law_halves), list(self.law_halves.values())
+        times = [time_of(self.collapse(p)) for p in P]
+        axes.plot(P, times, **figures.THEORY[0], label="collapse $t_C$")
+        axes.plot(P, law, **figures.THEORY[1], label="nearest pattern, exact law")
         shift = {SDE: 1.03, FLOW: 0.97}  # where both would lie on each other
         for name in (FLOW, SDE):
             color, marker = figures.LOOKS[name]
@@ -334,7 +295,7 @@ class Report:
         axes.legend(fontsize=8, loc="upper right")
 
 
-def laws(loads: Sequence[float], size: int, sigmas: Sequence[float]) -> ndarray:
+def laws(loads: Sequence[float], size: int, sigmas: Iterable[float]) -> ndarray:
     """How often the nearest of P patterns is the own one, exactly, (σ, P)."""
     import numpy as np
 
@@ -350,9 +311,23 @@ def time_of(sigma: Any) -> Any:
     return np.log1p(np.square(sigma)) / 2
 
 
-def _three(count: int) -> list[int]:
-    """The first, the middle and the last of so many, or as many as there are."""
-    return sorted({0, count // 2, count - 1})
+def _three(loads: Sequence[int]) -> list[int]:
+    """The first, the middle and the last, or as many as there are."""
+    return [loads[k] for k in sorted({0, len(loads) // 2, len(loads) - 1})]
+
+
+def _dress_returns(axes: Axes, dynamics: str, line: str) -> None:
+    """Axes and legend of return probabilities; `line` names the law."""
+    axes.plot([], [], color="0.35", lw=1, label=line)
+    if dynamics == FLOW:
+        label = "iterated at the cue's $\\sigma$"
+        axes.plot([], [], color="0.35", marker="o", **ITERATED, label=label)
+    axes.plot([], [], color="0.35", lw=0.8, ls="--", label="collapse $t_C$")
+    axes.set_ylim(-0.03, 1.45)  # room for the legend
+    axes.set_yticks([k / 5 for k in range(6)])
+    axes.set_xlabel(r"time of the turn $t=\frac{1}{2}\log(1+\sigma^2)$")
+    axes.set_ylabel(f"return probability, {'SDE' if dynamics == SDE else 'flow'}")
+    axes.legend(fontsize=8, loc="upper right")
 
 
 def _number(value: float, digits: int = 3) -> str:

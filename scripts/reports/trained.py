@@ -1,0 +1,160 @@
+"""What the studies of trained networks share: their options, their data, their panels."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import click
+
+from bridges.study import figures, options, report as base
+from bridges.study.record import Point
+from bridges.study.tables import of_samples, table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy import ndarray
+
+Panel = Callable[["Axes", str], None]
+SPHERE = "sphere"
+CLASSES = ("memorized", "spurious", "generalized")
+_POSITIVE = click.FloatRange(0, min_open=True)
+_OPTIONS = (
+    options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…"),
+    options.shared("rate", default=None, help="Learning rate."),
+    click.option("--width", type=click.IntRange(1), help="Units per layer of the network."),
+    click.option(
+        "--sigma",
+        type=_POSITIVE,
+        help="Noise level of attractors, dimension, data in play and gap.",
+    ),
+    click.option("--turn", type=_POSITIVE, help="Noise level of U-turns."),
+    click.option("--count", type=click.IntRange(10), help="Samples per network, and starts."),
+    click.option("--held-out", type=click.IntRange(2), help="Points that no network sees."),
+    options.shared("device", default=None),
+)
+
+
+def shared_options(command: options.Command) -> options.Command:
+    """The options of both studies."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def room(data: str, held_out: int) -> int:
+    """How many points each of two networks can have besides those held out."""
+    from bridges.data import count
+
+    return (count(data) - held_out) // 2
+
+
+def data_sets(data: str) -> list[Point]:
+    """The settings that tell apart the sphere and real data, by a name that holds anywhere."""
+    from bridges.data import fingerprint, place
+
+    return [{"data": SPHERE}, {"data": place(data), "content": fingerprint(data)}]
+
+
+def shown_name(data: str) -> str:
+    """A data set as figures and tables call it."""
+    return "sphere $S^7$" if data == SPHERE else Path(data).stem
+
+
+class TrainedReport(base.Report):
+    """What was measured of networks along one axis, on the sphere and on real data.
+
+    Attributes
+    ----------
+    axis : name of the axis in figures.
+    along : the setting or label that has its values.
+    columns : headings of the tables, by quantity.
+    """
+
+    between = "data sets"
+    axis: ClassVar[str]
+    along: ClassVar[str]
+    columns: ClassVar[Mapping[str, str]]
+
+    @property
+    def sets(self) -> list[str]:
+        """The data sets."""
+        return list(dict.fromkeys(point["data"] for point in self.study.points))
+
+    @property
+    def figsize(self) -> tuple[float, float]:
+        """A row of panels per data set."""
+        return 10.2, 3.1 * len(self.sets) + 0.5
+
+    def curve(self, data: str, quantity: str) -> tuple[ndarray, ndarray]:
+        """x (K,) and values (samples, K)."""
+        return self.study.curve(quantity, self.along, data=data)
+
+    def at(self, data: str, quantity: str, x: float) -> ndarray:
+        """Values at one x, (samples,) or (0,) where there are none."""
+        known, by_sample = self.curve(data, quantity)
+        return by_sample[:, known == x].ravel()
+
+    @abstractmethod
+    def row_heading(self, data: str) -> str:
+        """What a row of the table of a data set is."""
+
+    @abstractmethod
+    def words(self, data: str) -> str:
+        """The conclusion on a data set, in words."""
+
+    @abstractmethod
+    def panels(self) -> tuple[Panel, ...]:
+        """What draws the panels of a data set, on axes and by its name."""
+
+    def tables(self) -> Iterator[str]:
+        """A table per data set, a row per x, and what it comes to."""
+        turn, sigma = self.setting["turn"], self.setting["sigma"]
+        yield (
+            f"U-turns turn at σ = {turn:g}; all else with a noise level is measured at "
+            f"σ = {sigma:g}, in rms deviations of the data"
+        )
+        for data in self.sets:
+            rows = []
+            for x in self.curve(data, "memorized")[0]:
+                cells = [self.at(data, name, x) for name in self.columns]
+                rows.append([f"{x:g}", *(of_samples(c, 2) if c.size else "—" for c in cells)])
+            heading = f"{shown_name(data).replace('$', '')}, {self.row_heading(data)}"
+            yield f"{table([heading, *self.columns.values()], rows)}\n{self.words(data)}"
+
+    def draw(self, figure: Figure) -> None:
+        """A row of panels per data set."""
+        panels = self.panels()
+        grid = figure.subplots(len(self.sets), len(panels), squeeze=False)
+        for row, data in zip(grid, self.sets, strict=True):
+            for axes, panel in zip(row, panels, strict=True):
+                panel(axes, data)
+
+    def classes_panel(self, axes: Axes, data: str) -> None:
+        """How many samples are memorized, spurious and new."""
+        curves = {name: name for name in CLASSES}
+        title = f"{shown_name(data)}: samples"
+        self.fractions_panel(axes, data, curves, "fraction of the samples", title)
+
+    def fractions_panel(
+        self, axes: Axes, data: str, curves: Mapping[str, str], label: str, title: str
+    ) -> None:
+        """Several fractions along the axis, quantities by their names, the legend above them."""
+        for (name, quantity), series in zip(curves.items(), figures.SERIES, strict=False):
+            x, by_sample = self.curve(data, quantity)
+            if x.size:
+                figures.points(axes, x, by_sample, series, label=name)
+        self.dress(axes, label, title)
+        axes.set_ylim(-0.05, 1.42)
+        axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
+        axes.legend(fontsize=7.5, loc="upper center", ncol=2, columnspacing=1)
+
+    def dress(self, axes: Axes, label: str, title: str) -> None:
+        """Labels, a logarithmic axis and a title."""
+        axes.set_xscale("log")
+        axes.set_xlabel(self.axis)
+        axes.set_ylabel(label)
+        axes.set_title(title, fontsize=9.5)
