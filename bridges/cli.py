@@ -352,7 +352,7 @@ def _conduct(
     samples = shared["samples"]
     conduct = Conduct.taken_from(shared)
     study = conduct.run(
-        verb,
+        f"bridges {verb}",  # a study in scripts/ may have the verb's name
         partial(module.measure, asked),
         [asked.columns() | point for point in points],
         parameters=asdict(asked) | dict(files) | contents,

@@ -1,11 +1,6 @@
 from . import guidance as guidance
 from ._trainer import History as History, Training as Training
 from .checkpoints import load_denoiser as load_denoiser, save_denoiser as save_denoiser
-from .learning_times import (
-    ClassTimes as ClassTimes,
-    class_times as class_times,
-    spectral_times as spectral_times,
-)
 from .denoisers import (
     Denoiser as Denoiser,
     DenoiserLike as DenoiserLike,
@@ -31,6 +26,11 @@ from .intrinsic import (
     local_pca_dimension as local_pca_dimension,
     participation_ratio as participation_ratio,
     two_nn_dimension as two_nn_dimension,
+)
+from .learning_times import (
+    ClassTimes as ClassTimes,
+    class_times as class_times,
+    spectral_times as spectral_times,
 )
 from .linear_manifold import (
     LinearManifoldDenoiser as LinearManifoldDenoiser,

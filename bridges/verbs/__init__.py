@@ -27,10 +27,11 @@ def report(study: Study) -> Report | None:
     ValueError : the record is not one that the verb writes.
     """
     name = study.config["study"]
-    if name not in _HOMES:
+    command, _, verb = name.partition(" ")
+    if command != "bridges" or verb not in _HOMES:
         return None
     try:
-        found: Report = import_module(f"bridges.verbs.{_HOMES[name]}").Report(study)
+        found: Report = import_module(f"bridges.verbs.{_HOMES[verb]}").Report(study)
         found.text()
     except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(
