@@ -251,8 +251,9 @@ class Report(base.Report):
             known = [getattr(one, name) for one in theory]
             axes.plot(fine, known, color=series[0], lw=1.2, zorder=1)
             kept = {w: found[name] for w, found in measured.items() if name in found}
-            values = np.array([*kept.values()]).T
-            figures.points(axes, np.array([*kept]), values, series, ls="", label=label)
+            if kept:  # halves have no median
+                values = np.array([*kept.values()]).T
+                figures.points(axes, np.array([*kept]), values, series, ls="", label=label)
         wells = [one.bimodal for one in theory]
         axes.plot(fine, wells, color="0.35", ls=":", label="two wells")
         axes.set_xscale("log")
