@@ -66,19 +66,33 @@ SPECTRUM_TIME, BINS = 0.01, 60
 
 
 @study_command(PRESETS)
-@click.option("--dimension", type=click.IntRange(4), help="d, of the mixtures.")
-@click.option("--features", type=click.FloatRange(0, min_open=True), help="ψ_p = p/d.")
-@click.option("--points", type=click.FloatRange(0, min_open=True), help="ψ_n = n/d.")
+@click.option("--dimension", type=click.IntRange(4), help="Dimension d of the mixtures.")
+@click.option(
+    "--features", type=click.FloatRange(0, min_open=True), help="Features per dimension, p/d."
+)
+@click.option(
+    "--points", type=click.FloatRange(0, min_open=True), help="Points per dimension, n/d."
+)
 @click.option(
     "--time", type=click.FloatRange(0, min_open=True), help="Ornstein–Uhlenbeck time of the score."
 )
 @click.option(
     "--activation", type=click.Choice(["tanh", "erf"]), help="Activation of the features."
 )
-@click.option("--ratios", type=options.Numbers(float, 1, 100), help="Variance of class 1 over 2.")
-@click.option("--norms", type=options.Numbers(float, 0, 10), help="|μ₂|/√d, where |μ₁| = √d.")
-@click.option("--fractions", type=options.OVERLAPS, help="ρ₁ of classes about 0, below 1.")
-@click.option("--subspace-fractions", type=options.OVERLAPS, help="ρ₁ of classes in subspaces.")
+@click.option(
+    "--ratios",
+    type=options.Numbers(float, 1, 100),
+    help="Variance of class 1 over that of class 2.",
+)
+@click.option(
+    "--norms",
+    type=options.Numbers(float, 0, 10),
+    help="Norms of the second centre, |μ₂|/√d, where |μ₁| = √d.",
+)
+@click.option("--fractions", type=options.OVERLAPS, help="Shares ρ₁ of classes about 0, below 1.")
+@click.option(
+    "--subspace-fractions", type=options.OVERLAPS, help="Shares ρ₁ of classes in subspaces."
+)
 def main(run: Run, **chosen: Any) -> base.Report:
     """Which class is learnt and memorized first: variance, centres, imbalance, digits, spectrum."""
     from reports.class_dynamics import Report

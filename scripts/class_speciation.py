@@ -63,16 +63,22 @@ NOISES = (0.7, 0.85, 1.0, 1.2)  # σ of the capacities
 
 
 @study_command(PRESETS)
-@click.option("--dimension", type=click.IntRange(2, 10_000), help="d.")
+@click.option("--dimension", type=click.IntRange(2, 10_000), help="Dimension d.")
 @click.option(
     "--separation", type=click.FloatRange(0, min_open=True), help="μ: the centres are 2μ√d apart."
 )
-@click.option("--variance", type=click.FloatRange(0, min_open=True), help="s² within a class.")
-@click.option("--weights", type=options.Numbers(float, 0, 0.5, open_low=True), help="Minorities ρ.")
+@click.option(
+    "--variance", type=click.FloatRange(0, min_open=True), help="Variance s² within a class."
+)
+@click.option(
+    "--weights",
+    type=options.Numbers(float, 0, 0.5, open_low=True),
+    help="Weights ρ of the minority.",
+)
 @click.option(
     "--minority",
     type=click.FloatRange(0, 0.5, min_open=True),
-    help="ρ of the data that is memorized.",
+    help="Weight ρ of the minority of the data that is memorized.",
 )
 @options.shared("patterns")
 @click.option("--levels", type=click.IntRange(4), help="Times of a curve.")

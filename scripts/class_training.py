@@ -78,7 +78,9 @@ CURVES = ("train", "test", "copies")
 @click.option("--copy-steps", type=click.IntRange(10), help="Gradient steps for copies.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate.")
 @click.option("--held-out", type=click.IntRange(2), help="Test images of each class.")
-@click.option("--drawn", type=click.IntRange(2), help="Samples drawn at a mark.")
+@click.option(
+    "--drawn", type=click.IntRange(2), help="Samples drawn each time that copies are counted."
+)
 def main(run: Run, **chosen: Any) -> Report:
     """Losses and copies of each class along the training of a network."""
     from bridges.data import fingerprint, place

@@ -110,9 +110,15 @@ def _basin(point: Point, seed: int) -> list[Row]:
 
 @study_command(PRESETS)
 @options.shared("patterns", help="Points of the mixture and of the memory, P.")
-@click.option("--dimension", type=click.IntRange(2), help="d of the mixture.")
-@click.option("--separation", type=click.FloatRange(0, min_open=True), help="μ, |m| = μ √d.")
-@click.option("--variance", type=click.FloatRange(0, min_open=True), help="s² within a class.")
+@click.option("--dimension", type=click.IntRange(2), help="Dimension d of the mixture.")
+@click.option(
+    "--separation",
+    type=click.FloatRange(0, min_open=True),
+    help="μ: the centres ±m have |m| = μ √d.",
+)
+@click.option(
+    "--variance", type=click.FloatRange(0, min_open=True), help="Variance s² within a class."
+)
 @click.option("--intrinsic", type=click.IntRange(2), help="Dimension m of the memory's patterns.")
 @click.option("--levels", type=click.IntRange(4), help="Times of a curve.")
 @options.shared("draws", default=None)

@@ -227,7 +227,7 @@ def _pictures(x: Tensor, asked: Tensor, own: Row) -> list[Row]:
 class Report(base.Report):
     """Separability, diversity, variance and retention by schedule, relative to w = 0."""
 
-    between = "samples (networks trained anew)"
+    between = "samples"
     figsize = (11.4, 7.6)
 
     @property
@@ -294,7 +294,8 @@ class Report(base.Report):
 
     def heading(self) -> str:
         """What the measures are relative to."""
-        return "along the flow; R, a, J and Vendi relative to the same model at w = 0"
+        relative = "R, a, J and Vendi relative to the same model at w = 0"
+        return f"along the flow, networks trained anew; {relative}"
 
     def tables(self) -> Iterator[str]:
         """All schedules, model by model."""

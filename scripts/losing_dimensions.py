@@ -69,10 +69,15 @@ _LEVELS = (1e-2, 10**0.5)  # noise levels of training, in signal units
 
 
 @study_command(PRESETS)
-@click.option("--dimension", type=click.IntRange(2), help="d of the space.")
-@click.option("--subspaces", type=click.IntRange(1), nargs=2, help="Dimensions m₁ m₂.")
+@click.option("--dimension", type=click.IntRange(2), help="Dimension d of the space.")
 @click.option(
-    "--variances", type=click.FloatRange(0, min_open=True), nargs=2, help="Variances λ₁ λ₂."
+    "--subspaces", type=click.IntRange(1), nargs=2, help="Dimensions m₁ m₂ of the subspaces."
+)
+@click.option(
+    "--variances",
+    type=click.FloatRange(0, min_open=True),
+    nargs=2,
+    help="Variances λ₁ λ₂ of the subspaces.",
 )
 @options.shared("patterns", help="Points P whose order of loss is measured.")
 @options.shared("loads", default=None, help="Numbers of points P of the map.")
