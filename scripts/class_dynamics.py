@@ -22,16 +22,13 @@ question, arXiv 2505.17638 for the model; the definitions of the times are ours.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from bridges.study import options
+from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
-from bridges.study.report import Findings
-
-if TYPE_CHECKING:
-    from bridges.study.record import Point, Row
+from bridges.study.record import Point, Row
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -69,20 +66,36 @@ SPECTRUM_TIME, BINS = 0.01, 60
 
 
 @study_command(PRESETS)
-@click.option("--dimension", type=click.IntRange(4), help="d, of the mixtures.")
-@click.option("--features", type=click.FloatRange(0, min_open=True), help="ψ_p = p/d.")
-@click.option("--points", type=click.FloatRange(0, min_open=True), help="ψ_n = n/d.")
+@click.option("--dimension", type=click.IntRange(4), help="Dimension d of the mixtures.")
+@click.option(
+    "--features", type=click.FloatRange(0, min_open=True), help="Features per dimension, p/d."
+)
+@click.option(
+    "--points", type=click.FloatRange(0, min_open=True), help="Points per dimension, n/d."
+)
 @click.option(
     "--time", type=click.FloatRange(0, min_open=True), help="Ornstein–Uhlenbeck time of the score."
 )
-@click.option("--activation", type=click.Choice(["tanh", "erf"]), help="Of the features.")
-@click.option("--ratios", type=options.Numbers(float, 1, 100), help="Variance of class 1 over 2.")
-@click.option("--norms", type=options.Numbers(float, 0, 10), help="|μ₂|/√d, where |μ₁| = √d.")
-@click.option("--fractions", type=options.OVERLAPS, help="ρ₁ of classes about 0, below 1.")
-@click.option("--subspace-fractions", type=options.OVERLAPS, help="ρ₁ of classes in subspaces.")
-def main(run: Run, **chosen: Any) -> Findings:
+@click.option(
+    "--activation", type=click.Choice(["tanh", "erf"]), help="Activation of the features."
+)
+@click.option(
+    "--ratios",
+    type=options.Numbers(float, 1, 100),
+    help="Variance of class 1 over that of class 2.",
+)
+@click.option(
+    "--norms",
+    type=options.Numbers(float, 0, 10),
+    help="Norms of the second centre, |μ₂|/√d, where |μ₁| = √d.",
+)
+@click.option("--fractions", type=options.OVERLAPS, help="Shares ρ₁ of classes about 0, below 1.")
+@click.option(
+    "--subspace-fractions", type=options.OVERLAPS, help="Shares ρ₁ of classes in subspaces."
+)
+def main(run: Run, **chosen: Any) -> base.Report:
     """Which class is learnt and memorized first: variance, centres, imbalance, digits, spectrum."""
-    from reports.class_dynamics import DynamicsReport
+    from reports.class_dynamics import Report
 
     n = round(chosen["points"] * chosen["dimension"])
     for name in ("fractions", "subspace_fractions"):
@@ -97,6 +110,11 @@ def main(run: Run, **chosen: Any) -> Findings:
             f"features must be at least {GROWTH[-1]:g} times points, and those more than "
             f"{1 / GROWTH[-1]:g}, got {chosen['features']:g} and {chosen['points']:g}"
         )
+    return Report(run(measure, _points(chosen)))
+
+
+def _points(chosen: Point) -> list[Point]:
+    """All that is varied, about one setting."""
     shared = {k: chosen[k] for k in ("dimension", "features", "points", "time", "activation")}
     equal: Point = {"fraction": 0.5, "norms": [0.0, 0.0], "subspaces": False} | shared
     points: list[Point] = [
@@ -136,10 +154,8 @@ def main(run: Run, **chosen: Any) -> Findings:
         for one, two in PAIRS
         for counts in COUNTS
     ]
-    points.append(
-        equal | {"kind": "spectrum", "variances": _variances(IMBALANCED), "time": SPECTRUM_TIME}
-    )
-    return DynamicsReport(run(measure, points), chosen, BESIDE).findings()
+    spectrum = {"kind": "spectrum", "variances": _variances(IMBALANCED), "time": SPECTRUM_TIME}
+    return [*points, equal | spectrum]
 
 
 def measure(point: Point, seed: int) -> list[Row]:
@@ -228,9 +244,14 @@ def _rows(times: Any) -> list[Row]:
 def _histogram(flow: Any, point: Point) -> list[Row]:
     """Share of the p eigenvalues in each of equally wide bins of log λ, per unit of log λ."""
     import numpy as np
-    from reports.class_dynamics import spectrum_edges
 
-    edges = spectrum_edges(point, BINS)
+    from diffusion.theory import feature_spectrum
+
+    shares = [point["fraction"], 1 - point["fraction"]]
+    rest = (point[k] for k in ("variances", "time", "activation"))
+    spectrum = feature_spectrum(point["features"], point["points"], shares, *rest)
+    low, high = 1.05 * spectrum.floor, 1.3 * spectrum.bulks()[-1].high  # without the atom
+    edges = np.geomspace(low, high, BINS + 1)
     counts, _ = np.histogram(np.log(np.maximum(flow.eigenvalues.numpy(), 1e-300)), np.log(edges))
     density = counts / len(flow.eigenvalues) / np.diff(np.log(edges))
     return [
@@ -240,7 +261,7 @@ def _histogram(flow: Any, point: Point) -> list[Row]:
 
 
 def _variances(ratio: float) -> list[float]:
-    """Of two classes in this ratio, of mean 1."""
+    """The variances of two classes in this ratio, of mean 1."""
     return [2 * ratio / (1 + ratio), 2 / (1 + ratio)]
 
 

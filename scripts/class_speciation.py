@@ -19,16 +19,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from bridges.study import options
+from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
-from bridges.study.report import Findings
-
-if TYPE_CHECKING:
-    from bridges.study.record import Point, Row
+from bridges.study.record import Point, Row
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -58,6 +55,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "samples": 12,
     },
 }
+CLASSES = ("minority", "majority")
 TURNS = 5  # times at which U-turns are run in full
 UNEQUAL = ((1.6, 0.4), (0.4, 1.6))  # variances of minority and majority
 HOLDING = {"dimension": 10, "variances": [1.6, 0.4], "separation": 8.0}  # of the capacities
@@ -65,25 +63,31 @@ NOISES = (0.7, 0.85, 1.0, 1.2)  # σ of the capacities
 
 
 @study_command(PRESETS)
-@click.option("--dimension", type=click.IntRange(2, 10_000), help="d.")
+@click.option("--dimension", type=click.IntRange(2, 10_000), help="Dimension d.")
 @click.option(
     "--separation", type=click.FloatRange(0, min_open=True), help="μ: the centres are 2μ√d apart."
 )
-@click.option("--variance", type=click.FloatRange(0, min_open=True), help="s² within a class.")
-@click.option("--weights", type=options.Numbers(float, 0, 0.5, open_low=True), help="Minorities ρ.")
+@click.option(
+    "--variance", type=click.FloatRange(0, min_open=True), help="Variance s² within a class."
+)
+@click.option(
+    "--weights",
+    type=options.Numbers(float, 0, 0.5, open_low=True),
+    help="Weights ρ of the minority.",
+)
 @click.option(
     "--minority",
     type=click.FloatRange(0, 0.5, min_open=True),
-    help="ρ of the data that is memorized.",
+    help="Weight ρ of the minority of the data that is memorized.",
 )
 @options.shared("patterns")
 @click.option("--levels", type=click.IntRange(4), help="Times of a curve.")
 @options.shared("draws", default=None)
-@click.option("--paths", type=click.IntRange(2), help="U-turns a class and time.")
+@click.option("--paths", type=click.IntRange(2), help="U-turns per class and time.")
 @click.option("--steps", type=click.IntRange(2), help="Steps of a U-turn.")
-def main(run: Run, **chosen: Any) -> Findings:
+def main(run: Run, **chosen: Any) -> base.Report:
     """Speciation and memorization of a minority: every definition, theory and simulation."""
-    from reports.class_speciation import SpeciationReport
+    from reports.class_speciation import Report
 
     d, P, rho = chosen["dimension"], chosen["patterns"], chosen["minority"]
     if round(rho * P) < 2:
@@ -115,8 +119,7 @@ def main(run: Run, **chosen: Any) -> Findings:
         | {"times": _basin_times(P, rho, shared, times)}
     )
     points += [{"kind": "capacity", "sigma": s} | HOLDING for s in NOISES]
-    study = run(measure, points)
-    return SpeciationReport(study, chosen, shared["distance2"], HOLDING).findings()
+    return Report(run(measure, points))
 
 
 def measure(point: Point, seed: int) -> list[Row]:
@@ -132,8 +135,6 @@ def measure(point: Point, seed: int) -> list[Row]:
 
 def _speciation(point: Point, seed: int) -> list[Row]:
     """φ of each class, by the posterior of noised points and by U-turns."""
-    from reports.class_speciation import CLASSES
-
     from bridges import class_appearance, class_uturns
 
     # directions across the line of the centres tell nothing of the class: one is kept
@@ -169,8 +170,6 @@ def _unequal(point: Point, seed: int) -> list[Row]:
 
 def _basins(point: Point, seed: int) -> list[Row]:
     """Return to the datum and to the class, of each class of one data set."""
-    from reports.class_speciation import CLASSES
-
     from bridges import class_basins
     from bridges.class_basins import draw_classes
     from diffusion import OU, EmpiricalDenoiser

@@ -1,8 +1,8 @@
 r"""Which of two classes does a trained network learn, overfit and copy first?
 
-A network learns to denoise images of two classes, in several proportions, without being told of
-them. Followed along its training are the train and test loss of each class, and with few images
-the fraction of samples that are copies. By
+A network learns to denoise images of two classes, in several proportions, and does not see
+their labels. Followed along its training are the train and test loss of each class, and with few
+images the fraction of samples that are copies. By
 
     best     the step of least test loss: afterwards the class is overfit
     gap      the first step at which the test loss exceeds the train loss by 0.05
@@ -17,23 +17,22 @@ a machine that has the data and a GPU. (arXiv 2605.06367 for the question; the m
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges.estimates import estimate
-from bridges.study import figures, options
+from bridges.estimates import estimate, mean_and_sem
+from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
-from bridges.study.report import Findings
+from bridges.study.record import Point, Row
+from bridges.study.tables import of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy import ndarray
-
-    from bridges.study.record import Point, Row
-    from bridges.study.results import Study
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -79,8 +78,10 @@ CURVES = ("train", "test", "copies")
 @click.option("--copy-steps", type=click.IntRange(10), help="Gradient steps for copies.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate.")
 @click.option("--held-out", type=click.IntRange(2), help="Test images of each class.")
-@click.option("--drawn", type=click.IntRange(2), help="Samples drawn at a mark.")
-def main(run: Run, **chosen: Any) -> Findings:
+@click.option(
+    "--drawn", type=click.IntRange(2), help="Samples drawn each time that copies are counted."
+)
+def main(run: Run, **chosen: Any) -> Report:
     """Losses and copies of each class along the training of a network."""
     from bridges.data import fingerprint, place
 
@@ -107,7 +108,7 @@ def main(run: Run, **chosen: Any) -> Findings:
         | {"drawn": chosen["drawn"]}
         | shared
     )
-    return Report(run(measure, points), one_two).findings()
+    return Report(run(measure, points))
 
 
 def measure(point: Point, seed: int) -> list[Row]:
@@ -170,150 +171,126 @@ def _rows_of(data: str, labels: list[int]) -> list[Any]:
     return [(classes == label).nonzero().squeeze(1) for label in labels]
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was measured; `labels` of the two classes in the data."""
+class Report(base.Report):
+    """Losses by class along the training, and which class is first by every measure."""
 
-    study: Study
-    labels: tuple[int, int]
+    between = "samples"
+    figsize = (12.4, 3.8)
 
-    def values(self, kind: str, share: float, quantity: str, label: int) -> ndarray:
-        """A number of each sample, (samples,), NaN where one has none."""
+    @property
+    def labels(self) -> list[int]:
+        """The two classes in the data."""
+        return [*self.setting["classes"]]
+
+    def values(self, point: Point, quantity: str, label: int) -> ndarray:
+        """A number of each sample of a training, (samples,), NaN where one has none."""
         import numpy as np
 
-        for point, samples in zip(self.study.points, self.study.samples, strict=True):
-            if point["kind"] == kind and point["share"] == share:
-                found = [
-                    [r["value"] for r in rows if (r["quantity"], r["class"]) == (quantity, label)]
-                    for rows in samples
-                ]
-                return np.array([one[0] if one else math.nan for one in found])
-        raise KeyError((kind, share))
+        samples = self.study.samples[self.study.points.index(point)]
+        found = [
+            [r["value"] for r in rows if (r["quantity"], r["class"]) == (quantity, label)]
+            for rows in samples
+        ]
+        return np.array([one[0] if one else math.nan for one in found])
 
-    def curve(self, kind: str, share: float, quantity: str, label: int) -> tuple[Any, Any]:
+    def curve(self, point: Point, quantity: str, label: int) -> tuple[ndarray, ndarray]:
         """Steps (K,) and values (samples, K)."""
-        return self.study.curve(quantity, "step", **{"kind": kind, "share": share, "class": label})
+        where = {"kind": point["kind"], "share": point["share"], "class": label}
+        return self.study.curve(quantity, "step", **where)
 
-    def counts(self, kind: str, share: float) -> str:
+    @staticmethod
+    def images(point: Point) -> str:
         """Images of both classes, in words."""
-        (n,) = {p["images"] for p in self.study.points if (p["kind"], p["share"]) == (kind, share)}
-        return f"{round(share * n)} + {n - round(share * n)}"
+        first = round(point["share"] * point["images"])
+        return f"{first} + {point['images'] - first}"
 
-    def findings(self) -> Findings:
-        """Text, record and figure."""
-        return Findings(self.text(), self.summary(), self.figure())
-
-    def summary(self) -> Point:
-        """Steps by every measure, least test losses and copies, class by class."""
-        found: Point = {
-            **self.study.config["parameters"],
-            "samples": self.study.config["samples"],
-            "seed": self.study.config["seed"],
-            "trainings": [],
-        }
-        for point in self.study.points:
-            where = point["kind"], point["share"]
-            entry: Point = {"kind": point["kind"], "images": self.counts(*where)}
-            for name in (*MEASURES, "least_test"):
-                entry[name] = [estimate(self.values(*where, name, c)) for c in (1, 2)]
-            entry["first"] = {name: self.first(*where, name) for name in MEASURES}
-            if point["drawn"]:
-                entry["copies"] = [
-                    estimate(self.curve(*where, "copies", c)[1][:, -1]) for c in (1, 2)
-                ]
-            found["trainings"].append(entry)
-        return found | {"finding": self.finding()}
-
-    def text(self) -> str:
-        """A table for a person."""
-        from bridges.study.tables import of_samples, table
-
-        one, two = self.labels
-        rows = []
-        for point in self.study.points:
-            where = point["kind"], point["share"]
-            cells = [
-                " / ".join(of_samples(self.values(*where, name, c), digits) for c in (1, 2))
-                for name, digits in (*((m, 0) for m in MEASURES), ("least_test", 3))
-            ]
-            cells.append(", ".join(self.first(*where, name) for name in MEASURES))
-            ends = "—"
-            if point["drawn"]:
-                curves = (self.curve(*where, "copies", c)[1] for c in (1, 2))
-                ends = " / ".join(of_samples(by_sample[:, -1], 2) for by_sample in curves)
-            rows.append([self.counts(*where), str(point["steps"]), *cells, ends])
-        heading = ["images", "steps", "least test loss at", f"gap {GAP:g} at"]
-        heading += [f"train < {LEARNT:g} at", "least test loss", "first", "copies at the end"]
-        return "\n".join(
-            [
-                f"class {one} / class {two}; {self.study.config['samples']} samples, "
-                "errors: s.e. between samples",
-                "steps at which a class is overfit, its gap opens, its train loss is low;",
-                "first: by these three, the class that is first in every sample, ? if none is",
-                "",
-                table(heading, rows),
-                "",
-                self.finding(),
-            ]
-        )
-
-    def first(self, kind: str, share: float, measure: str) -> str:
+    def first(self, point: Point, measure: str) -> str:
         """The label of the class that comes first in every sample; ? where there is none."""
-        one, two = (self.values(kind, share, measure, c) for c in (1, 2))
+        one, two = (self.values(point, measure, c) for c in (1, 2))
         if (one < two).all():
             return str(self.labels[0])
         return str(self.labels[1]) if (two < one).all() else "?"
 
     def finding(self) -> str:
-        """The result in a line."""
-        words = []
-        for share in (0.75, 0.5, 0.25):
-            first = self.first("losses", share, "gap").replace("?", "neither")
-            words.append(f"{first} at {self.counts('losses', share)}")
+        """Whose gap opens first, by the proportion."""
+        losses = [point for point in self.study.points if point["kind"] == "losses"]
+        words = ", ".join(
+            f"{self.first(point, 'gap').replace('?', 'neither')} at {self.images(point)}"
+            for point in losses[::-1]
+        )
         pair = f"{self.labels[0]} and {self.labels[1]}"
-        return f"Of classes {pair} the gap opens first, in every sample, for " + ", ".join(words)
+        return f"Of classes {pair} the gap opens first, in every sample, for {words}"
 
-    def figure(self) -> Figure:
+    def conclusions(self) -> Point:
+        """The class that is first by every measure, training by training."""
+        return {
+            "trainings": [
+                {"kind": point["kind"], "images": self.images(point)}
+                | {"first": {name: self.first(point, name) for name in MEASURES}}
+                for point in self.study.points
+            ]
+        }
+
+    def heading(self) -> str:
+        """The classes."""
+        return (
+            f"class {self.labels[0]} / class {self.labels[1]} of {Path(self.setting['data']).name}"
+        )
+
+    def tables(self) -> Iterator[str]:
+        """Steps by every measure, least test losses and copies, class by class."""
+        yield (
+            "steps at which a class is overfit, its gap opens, its train loss is low;\n"
+            "first: by these three, the class that is first in every sample, ? if none is"
+        )
+        rows = []
+        for point in self.study.points:
+            cells = [
+                " / ".join(of_samples(self.values(point, name, c), digits) for c in (1, 2))
+                for name, digits in (*((m, 0) for m in MEASURES), ("least_test", 3))
+            ]
+            cells.append(", ".join(self.first(point, name) for name in MEASURES))
+            ends = "—"
+            if point["drawn"]:
+                curves = (self.curve(point, "copies", c)[1] for c in (1, 2))
+                ends = " / ".join(of_samples(by_sample[:, -1], 2) for by_sample in curves)
+            rows.append([self.images(point), str(point["steps"]), *cells, ends])
+        heading = ["images", "steps", "least test loss at", f"gap {GAP:g} at"]
+        heading += [f"train < {LEARNT:g} at", "least test loss", "first", "copies at the end"]
+        yield table(heading, rows)
+        yield self.finding()
+
+    def draw(self, figure: Figure) -> None:
         """Losses by class in each proportion, and copies."""
-        from matplotlib.figure import Figure
+        panels = figure.subplots(1, len(self.study.points))
+        for axes, point in zip(panels, self.study.points, strict=True):
+            (self._losses if point["kind"] == "losses" else self._copies)(axes, point)
+        panels[0].set_ylabel("loss, in units of the noise")
+        panels[0].legend(fontsize=8)
 
-        with figures.look():
-            figure = Figure(figsize=(12.4, 3.8), layout="constrained")
-            panels = figure.subplots(1, len(SHARES) + 1)
-            for axes, share in zip(panels, SHARES, strict=False):
-                self._losses(axes, share)
-            panels[0].set_ylabel("loss, in units of the noise")
-            panels[0].legend(fontsize=8)
-            self._copies(panels[-1])
-            figures.headline(figure, self.finding())
-        return figure
-
-    def _losses(self, axes: Axes, share: float) -> None:
-        from bridges.estimates import mean_and_sem
-
+    def _losses(self, axes: Axes, point: Point) -> None:
         for c, (color, _) in zip((1, 2), figures.SERIES, strict=False):
             for quantity, style in (("test", "-"), ("train", ":")):
-                x, by_sample = self.curve("losses", share, quantity, c)
+                x, by_sample = self.curve(point, quantity, c)
                 mean, sem = mean_and_sem(by_sample)
                 label = f"{quantity}, class {self.labels[c - 1]}"
                 axes.plot(x, mean, color=color, ls=style, label=label)
                 axes.fill_between(x, mean - sem, mean + sem, color=color, alpha=0.25, lw=0)
-            opens = estimate(self.values("losses", share, "gap", c))["mean"]
+            opens = estimate(self.values(point, "gap", c))["mean"]
             if not math.isnan(opens):
                 axes.axvline(opens, color=color, lw=0.8, ls="--", zorder=0)
         axes.set_ylim(0, 1)
         axes.set_xlabel("gradient steps")
-        axes.set_title(f"{self.counts('losses', share)} images; dashed: gap opens", fontsize=9.5)
+        axes.set_title(f"{self.images(point)} images; dashed: gap opens", fontsize=9.5)
 
-    def _copies(self, axes: Axes) -> None:
-
+    def _copies(self, axes: Axes, point: Point) -> None:
         for c, series in zip((1, 2), figures.SERIES, strict=False):
-            x, by_sample = self.curve("copies", 0.5, "copies", c)
+            x, by_sample = self.curve(point, "copies", c)
             figures.points(axes, x, by_sample, series, label=f"class {self.labels[c - 1]}")
         axes.set_ylim(-0.03, 1.05)
         axes.set_xlabel("gradient steps")
         axes.set_ylabel("samples that are copies")
-        axes.set_title(f"{self.counts('copies', 0.5)} images", fontsize=9.5)
+        axes.set_title(f"{self.images(point)} images", fontsize=9.5)
         axes.legend(fontsize=8)
 
 

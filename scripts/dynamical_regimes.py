@@ -22,16 +22,13 @@ distance ρσ²m finds its pattern iff ρ < ρ*(σ), with ρ* = 1 at the collaps
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from bridges.study import options
+from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
-from bridges.study.report import Findings
-
-if TYPE_CHECKING:
-    from bridges.study.record import Point, Row
+from bridges.study.record import Point, Row
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -55,6 +52,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "samples": 16,
     },
 }
+RATIOS = [k / 5 for k in range(10)]  # ρ of the cues
 _DIGITS_COLLAPSE = 0.55  # about where Y = ½, to lay the times around
 
 
@@ -93,8 +91,6 @@ def measure(point: Point, seed: int) -> list[Row]:
 
 
 def _basin(point: Point, seed: int) -> list[Row]:
-    from reports.dynamical_regimes import RATIOS
-
     from bridges.basin_edge import basin_edge_map
 
     found = basin_edge_map(
@@ -114,15 +110,21 @@ def _basin(point: Point, seed: int) -> list[Row]:
 
 @study_command(PRESETS)
 @options.shared("patterns", help="Points of the mixture and of the memory, P.")
-@click.option("--dimension", type=click.IntRange(2), help="d of the mixture.")
-@click.option("--separation", type=click.FloatRange(0, min_open=True), help="μ, |m| = μ √d.")
-@click.option("--variance", type=click.FloatRange(0, min_open=True), help="s² within a class.")
+@click.option("--dimension", type=click.IntRange(2), help="Dimension d of the mixture.")
+@click.option(
+    "--separation",
+    type=click.FloatRange(0, min_open=True),
+    help="μ: the centres ±m have |m| = μ √d.",
+)
+@click.option(
+    "--variance", type=click.FloatRange(0, min_open=True), help="Variance s² within a class."
+)
 @click.option("--intrinsic", type=click.IntRange(2), help="Dimension m of the memory's patterns.")
 @click.option("--levels", type=click.IntRange(4), help="Times of a curve.")
 @options.shared("draws", default=None)
-def main(run: Run, **chosen: Any) -> Findings:
+def main(run: Run, **chosen: Any) -> base.Report:
     """Speciation into classes and collapse onto data: mixtures, digits, dense memories."""
-    from reports.dynamical_regimes import Mixture, RegimesReport
+    from reports.dynamical_regimes import Mixture, Report, digits_speciation
 
     from diffusion.theory import collapse_sigma, onset_sigma
 
@@ -132,7 +134,7 @@ def main(run: Run, **chosen: Any) -> Findings:
     distance = chosen["separation"] * math.sqrt(d)
     mixture = Mixture(P, d, distance, chosen["variance"])
     shared = {"draws": chosen["draws"]}
-    digits, spectrum = digits_speciation(), [1.0] * chosen["intrinsic"]
+    spectrum = [1.0] * chosen["intrinsic"]
     low, high = (float(f(P, spectrum)) ** 2 for f in (collapse_sigma, onset_sigma))
     points: list[Point] = [
         {
@@ -144,7 +146,7 @@ def main(run: Run, **chosen: Any) -> Findings:
             "times": _grid(mixture.collapse, mixture.speciation, levels),
         }
         | shared,
-        {"data": "digits", "times": _grid(_DIGITS_COLLAPSE, digits, levels)} | shared,
+        {"data": "digits", "times": _grid(_DIGITS_COLLAPSE, digits_speciation(), levels)} | shared,
     ]
     noises = [low * (0.75 + (high / low - 0.75) * k / 7) for k in range(8)]
     points += [
@@ -152,17 +154,7 @@ def main(run: Run, **chosen: Any) -> Findings:
         | {"draws": max(50, chosen["draws"] // 4)}
         for t in noises
     ]
-    return RegimesReport(run(measure, points), mixture, digits, spectrum).findings()
-
-
-def digits_speciation() -> float:
-    """t_S of the digits, of mean pixel variance 1."""
-    import torch
-
-    from bridges.data import raw_vectors, standardised
-    from diffusion.theory import speciation_time
-
-    return speciation_time(torch.cov(standardised(raw_vectors("digits"))[0].T).numpy())
+    return Report(run(measure, points))
 
 
 def _grid(collapse: float, speciation: float, levels: int) -> list[float]:

@@ -17,23 +17,22 @@ the classes instead, and of one common covariance, where it narrows them.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges.estimates import estimate, mean_and_sem
-from bridges.study import figures, options
+from bridges.estimates import estimate
+from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
-from bridges.study.report import Findings
-from bridges.study.results import Study
+from bridges.study.record import Point, Row
+from bridges.study.tables import of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy import ndarray
-
-    from bridges.study.record import Point, Row
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -68,17 +67,23 @@ _DIGITS = {"own": "own covariances", "shared": "one covariance"}
 
 @study_command(PRESETS)
 @click.option("--dimensions", type=options.COUNTS, help="Dimensions d.")
-@click.option("--classes", type=click.IntRange(2), help="K, where the number is fixed.")
-@click.option("--density", type=click.FloatRange(0, min_open=True), help="α, where that is fixed.")
-@click.option("--weight", type=click.FloatRange(-1), help="Extra weight w; the scale less 1.")
+@click.option("--classes", type=click.IntRange(2), help="Number of classes K, where it is fixed.")
+@click.option(
+    "--density",
+    type=click.FloatRange(0, min_open=True),
+    help="Density of classes α, where it is fixed.",
+)
+@click.option(
+    "--weight", type=click.FloatRange(-1), help="Extra weight w: the guidance scale less 1."
+)
 @click.option(
     "--ratio",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="r, variance of a class over that of the whole.",
 )
 @click.option("--steps", type=click.IntRange(4), help="Steps of the samplers.")
-@options.shared("trials", default=None, help="Guided samples a set of centres.")
-def main(run: Run, dimensions: list[int], weight: float, **setting: Any) -> Findings:
+@options.shared("trials", default=None, help="Guided samples per set of centres.")
+def main(run: Run, dimensions: list[int], weight: float, **setting: Any) -> Report:
     """Guidance and its distortions: few classes against exponentially many.
 
     Overlap and variance ratio of guided samples with exact scores against the dimension, at a
@@ -93,9 +98,7 @@ def main(run: Run, dimensions: list[int], weight: float, **setting: Any) -> Find
         {"ensemble": ensemble, "dimension": d, "alpha": alpha, "method": method, "w": w} | shared
         for ensemble in ENSEMBLES
         for d in dimensions
-        for alpha in [
-            math.log(setting["classes"]) / d if ensemble == "number" else setting["density"]
-        ]
+        for alpha in [_density(ensemble, d, setting)]
         for method in METHODS
         for w in (0.0, weight)
     ]
@@ -111,7 +114,7 @@ def main(run: Run, dimensions: list[int], weight: float, **setting: Any) -> Find
         for method in METHODS
         for w in _WEIGHTS
     ]
-    return Report(run(measure, points), weight, **setting).findings()
+    return Report(run(measure, points))
 
 
 def measure(point: Point, seed: int) -> list[Row]:
@@ -128,7 +131,14 @@ def measure(point: Point, seed: int) -> list[Row]:
     return [{"quantity": name, "value": found[name]} for name in MEASURES]
 
 
-def kept(alpha: float, dimension: int) -> bool:
+def _density(ensemble: str, dimension: float, setting: Mapping[str, Any]) -> float:
+    """α = log K/d of an ensemble."""
+    if ensemble == "number":
+        return math.log(setting["classes"]) / dimension
+    return float(setting["density"])
+
+
+def kept(alpha: float, dimension: float) -> bool:
     """Whether the classes are few enough to be kept all."""
     return alpha * dimension <= math.log(_ENUMERATED)
 
@@ -156,37 +166,46 @@ def _digits(ensemble: str) -> tuple[Any, int]:
     return fitted_classes(data, labels, ensemble.removeprefix("digits ")), 10
 
 
-class Report:
-    """What the study found."""
+class Report(base.Report):
+    """Mean and variance of guided samples against the dimension, with theory."""
 
-    def __init__(
-        self, study: Study, weight: float, classes: int, density: float, ratio: float, **rest: Any
-    ) -> None:
-        self.study, self.weight, self.ratio = study, weight, ratio
-        self.classes, self.density = classes, density
+    between = "sets of centres"
+    figsize = (11.2, 6.4)
 
-    def curve(self, quantity: str, ensemble: str, method: str, w: float) -> tuple[Any, Any]:
+    @property
+    def weight(self) -> float:
+        """Extra weight w."""
+        return float(self.setting["weight"])
+
+    def curve(self, quantity: str, ensemble: str, method: str, w: float) -> tuple[ndarray, ndarray]:
         """d (K,) and values (samples, K)."""
         labels = {"ensemble": ensemble, "method": method, "w": w}
         return self.study.curve(quantity, "dimension", **labels)
 
-    def digits(self, quantity: str, kind: str, method: str) -> tuple[Any, Any]:
+    def relative(self, ensemble: str, method: str) -> ndarray:
+        """R over that of w = 0, what the steps do by themselves divided out, (samples, K)."""
+        guided, control = (
+            self.curve("variance_ratio", ensemble, method, w)[1] for w in (self.weight, 0.0)
+        )
+        return guided / control
+
+    def digits(self, quantity: str, kind: str, method: str) -> tuple[ndarray, ndarray]:
         """w (K,) and values (samples, K)."""
         return self.study.curve(quantity, "w", ensemble=f"digits {kind}", method=method)
 
-    def theory(self, ensemble: str, method: str, dimensions: Any) -> ndarray:
+    def theory(self, ensemble: str, method: str, dimensions: ndarray) -> ndarray:
         """a and R at these dimensions, (2, K)."""
         import numpy as np
 
         from diffusion.theory import guided_mean_field
 
-        found = []
-        for d in dimensions:
-            alpha = math.log(self.classes) / d if ensemble == "number" else self.density
-            averaged = not kept(alpha, d)
-            found.append(
-                guided_mean_field(alpha, self.weight, self.ratio, method, d, annealed=averaged)
+        found = [
+            guided_mean_field(
+                *(alpha, self.weight, self.setting["ratio"], method, d), annealed=not kept(alpha, d)
             )
+            for d in dimensions
+            for alpha in [_density(ensemble, d, self.setting)]
+        ]
         return np.array(found).T
 
     @cached_property
@@ -198,78 +217,47 @@ class Report:
             for m in METHODS
         )
 
-    def findings(self) -> Findings:
-        return Findings(self.text(), self.summary(), self.figure())
+    def finding(self) -> str:
+        """Where R goes from small dimensions to large ones."""
+        few, dense = (
+            " to ".join(of_samples(by_sample[:, k]) for k in (0, -1))
+            for by_sample in (self.relative(ensemble, "flow") for ensemble in ENSEMBLES)
+        )
+        d = self.curve("overlap", "number", "flow", 0.0)[0]
+        return (
+            f"$w$ = {self.weight:g}, $d$ = {d[0]:g} to {d[-1]:g}: $R$ of the flow, relative to "
+            f"$w$ = 0, goes from\n"
+            f"{few} for few classes, from {dense} at fixed density; retention ≥ {self.lowest:.3f}"
+        )
 
-    def summary(self) -> Point:
-        s = self.study.config
-        found: Point = {**s["parameters"], "samples": s["samples"], "seed": s["seed"]}
-        for method in METHODS:
-            found[method] = {e: self._table(e, method) for e in ENSEMBLES} | {
-                f"digits, {label}": {
-                    f"{w:g}": {
-                        q: estimate(self.digits(q, kind, method)[1][:, k])
-                        for q in ("variance_ratio", "overlap", "retention")
-                    }
-                    for k, w in enumerate(_WEIGHTS)
-                }
-                for kind, label in _DIGITS.items()
-            }
-        return found
+    def conclusions(self) -> Point:
+        """R relative to w = 0 by the dimension, and a and R of theory."""
+        return {m: {e: self._against_dimension(e, m) for e in ENSEMBLES} for m in METHODS}
 
-    def _table(self, ensemble: str, method: str) -> Point:
+    def _against_dimension(self, ensemble: str, method: str) -> Point:
         d, _ = self.curve("overlap", ensemble, method, 0.0)
-        theory = self.theory(ensemble, method, d)
+        relative, theory = self.relative(ensemble, method), self.theory(ensemble, method, d)
         return {
             f"{one:g}": {
-                "control": {
-                    q: estimate(self.curve(q, ensemble, method, 0.0)[1][:, k]) for q in MEASURES
-                },
-                "guided": {
-                    q: estimate(self.curve(q, ensemble, method, self.weight)[1][:, k])
-                    for q in MEASURES
-                },
+                "relative_variance_ratio": estimate(relative[:, k]),
                 "theory": {"overlap": theory[0, k], "variance_ratio": theory[1, k]},
             }
             for k, one in enumerate(d)
         }
 
-    def text(self) -> str:
-        from bridges.study.tables import of_samples, table
+    def heading(self) -> str:
+        """The guidance."""
+        return f"w = {self.weight:g}, r = {self.setting['ratio']:g}; exact scores"
 
-        s = self.study.config["samples"]
-        lines = [
-            f"w = {self.weight:g}, r = {self.ratio:g}; exact scores; errors: s.e. between {s} sets "
-            "of centres (digits: runs)",
-            "flow and SDE end differently under the same guidance: compare within each",
-        ]
+    def tables(self) -> Iterator[str]:
+        """By sampler and ensemble the distortion against d, then the digits."""
+        yield (
+            "flow and SDE end differently under the same guidance: compare within each\n"
+            "digits: the same ten classes in every run, errors between the runs"
+        )
         for method in METHODS:
-            for ensemble, label in ENSEMBLES.items():
-                d, _ = self.curve("overlap", ensemble, method, 0.0)
-                theory = self.theory(ensemble, method, d)
-                rows = []
-                for k, one in enumerate(d):
-                    cells = [f"{one:g}"]
-                    for w in (0.0, self.weight):
-                        for q in ("overlap", "variance_ratio", "retention"):
-                            cells.append(of_samples(self.curve(q, ensemble, method, w)[1][:, k]))
-                    ratios = [
-                        self.curve("variance_ratio", ensemble, method, w)[1][:, k]
-                        for w in (self.weight, 0.0)
-                    ]
-                    relative = of_samples(ratios[0] / ratios[1])
-                    rows.append([*cells, relative, *(f"{x:.3f}" for x in theory[:, k])])
-                size = f"K = {self.classes}" if ensemble == "number" else f"α = {self.density:g}"
-                names = ["a", "R", "kept"]
-                header = [
-                    f"{method}, {label} {size}: d",
-                    *(f"{n} (w=0)" for n in names),
-                    *names,
-                    "R/R(w=0)",
-                    "a theory",
-                    "R theory",
-                ]
-                lines += ["", table(header, rows)]
+            for ensemble in ENSEMBLES:
+                yield self._table(method, ensemble)
         rows = [
             [
                 f"{method}, {label}",
@@ -280,51 +268,64 @@ class Report:
             for kind, label in _DIGITS.items()
         ]
         header = ["R of digits as ten Gaussians", *(f"w={w:g}" for w in _WEIGHTS), "least kept"]
-        return "\n".join([*lines, "", table(header, rows)])
+        yield table(header, rows)
 
-    def figure(self) -> Figure:
-        from matplotlib.figure import Figure
+    def _table(self, method: str, ensemble: str) -> str:
+        d, _ = self.curve("overlap", ensemble, method, 0.0)
+        theory = self.theory(ensemble, method, d)
+        columns = [
+            self.curve(q, ensemble, method, w)[1]
+            for w in (0.0, self.weight)
+            for q in ("overlap", "variance_ratio", "retention")
+        ]
+        columns.append(self.relative(ensemble, method))
+        rows = [
+            [
+                f"{one:g}",
+                *(of_samples(c[:, k]) for c in columns),
+                *(f"{x:.3f}" for x in theory[:, k]),
+            ]
+            for k, one in enumerate(d)
+        ]
+        few = f"K = {self.setting['classes']}"
+        size = few if ensemble == "number" else f"α = {self.setting['density']:g}"
+        names = ["a", "R", "kept"]
+        header = [f"{method}, {ENSEMBLES[ensemble]} {size}: d", *(f"{n} (w=0)" for n in names)]
+        return table([*header, *names, "R/R(w=0)", "a theory", "R theory"], rows)
 
-        with figures.look():
-            figure = Figure(figsize=(11.2, 6.4), layout="constrained")
-            panels = figure.subplots(2, 3)
-            for row, (method, name) in enumerate((("flow", "flow"), ("sde", "SDE"))):
-                self._panel(panels[row][0], method, 0, f"overlap $a$ ({name})")
-                self._panel(panels[row][1], method, 1, f"$R$ relative to $w$ = 0 ({name})")
-                self._counter_example(panels[row][2], method, name)
-            handles, labels = panels[0][0].get_legend_handles_labels()
-            figure.legend(handles, labels, loc="outside lower left", ncols=6, fontsize=8.5)
-            figures.headline(figure, self.finding())
-        return figure
+    def draw(self, figure: Figure) -> None:
+        """Overlap, variance ratio and the counter-example, a row per sampler."""
+        panels = figure.subplots(2, 3)
+        for row, (method, name) in zip(panels, (("flow", "flow"), ("sde", "SDE")), strict=True):
+            self._panel(row[0], method, 0, f"overlap $a$ ({name})")
+            self._panel(row[1], method, 1, f"$R$ relative to $w$ = 0 ({name})")
+            self._counter_example(row[2], method, name)
+        handles, labels = panels[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower left", ncols=6, fontsize=8.5)
 
     def _panel(self, axes: Axes, method: str, which: int, label: str) -> None:
         import numpy as np
 
-        quantity = MEASURES[which]
-        sizes = {"number": f"$K$ = {self.classes}", "density": rf"$\alpha$ = {self.density:g}"}
-        for ensemble, series in zip(ENSEMBLES, figures.SERIES, strict=False):
-            d, by_sample = self.curve(quantity, ensemble, method, self.weight)
-            control = self.curve(quantity, ensemble, method, 0.0)
-            if which == 1:  # what the steps do to the variance by themselves is divided out
-                by_sample = by_sample / control[1]
-            figures.points(axes, d, by_sample, series, ls="", label=sizes[ensemble])
+        s = self.setting
+        sizes = (f"$K$ = {s['classes']}", rf"$\alpha$ = {s['density']:g}")
+        for ensemble, size, series in zip(ENSEMBLES, sizes, figures.SERIES, strict=False):
+            d, by_sample = self.curve("overlap", ensemble, method, self.weight)
+            by_sample = self.relative(ensemble, method) if which else by_sample
+            figures.points(axes, d, by_sample, series, ls="", label=size)
             fine = np.geomspace(d[0], d[-1], 25)
             values = self.theory(ensemble, method, fine)[which]
-            label_of_line = f"{sizes[ensemble]}, theory"
-            axes.plot(fine, values, color=series[0], lw=1.3, zorder=1, label=label_of_line)
+            axes.plot(fine, values, color=series[0], lw=1.3, zorder=1, label=f"{size}, theory")
             if which == 0:
-                look = {"ls": "", "mfc": "white", "ms": 4, "label": f"{sizes[ensemble]}, $w$ = 0"}
-                figures.points(axes, *control, series, **look)
+                look = {"ls": "", "mfc": "white", "ms": 4, "label": f"{size}, $w$ = 0"}
+                figures.points(axes, *self.curve("overlap", ensemble, method, 0.0), series, **look)
         axes.axhline(1, color="0.8", lw=0.8, zorder=0)
         axes.set_xscale("log", base=2)
-        ticks = self.curve(quantity, "number", method, 0.0)[0]
-        axes.set_xticks(ticks, [f"{d:g}" for d in ticks])
+        axes.set_xticks(d, [f"{one:g}" for one in d])
         axes.minorticks_off()
         axes.set_xlabel("dimension $d$")
         axes.set_ylabel(label)
 
     def _counter_example(self, axes: Axes, method: str, name: str) -> None:
-
         for (kind, label), series in zip(_DIGITS.items(), figures.SERIES[2:], strict=False):
             w, by_sample = self.digits("variance_ratio", kind, method)
             figures.points(axes, w, by_sample, series, label=label)
@@ -333,26 +334,6 @@ class Report:
         axes.set_ylabel(f"variance ratio $R$ ({name})")
         axes.set_title("digits as ten Gaussians, exact scores", fontsize=9.5)
         axes.legend(fontsize=8, loc="upper left")
-
-    def finding(self) -> str:
-        """The result in a line, the title of the figure."""
-        from bridges.study.tables import uncertain
-
-        words = []
-        for ensemble in ENSEMBLES:
-            guided, control = (
-                self.curve("variance_ratio", ensemble, "flow", w)[1] for w in (self.weight, 0.0)
-            )
-            by_sample = guided / control
-            ends = [mean_and_sem(by_sample[:, k]) for k in (0, -1)]
-            words.append(" to ".join(uncertain(float(m), float(e), 3) for m, e in ends))
-        d = self.curve("overlap", "number", "flow", 0.0)[0]
-        return (
-            f"$w$ = {self.weight:g}, $d$ = {d[0]:g} to {d[-1]:g}: $R$ of the flow, relative to "
-            f"$w$ = 0, goes from\n"
-            f"{words[0]} for few classes, from {words[1]} at fixed density; "
-            f"retention ≥ {self.lowest:.3f}"
-        )
 
 
 if __name__ == "__main__":

@@ -20,23 +20,24 @@ says little: restored variance may be samples of other classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bridges.estimates import estimate, mean_and_sem
-from bridges.study import figures, options
+from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
-from bridges.study.report import Findings
-from bridges.study.results import Study
+from bridges.study.record import Point, Row
+from bridges.study.tables import of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy import ndarray
     from torch import Tensor
 
-    from bridges.study.record import Point, Row
     from diffusion.guidance import Weight
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -81,13 +82,15 @@ _NUMBERS = options.Numbers(float, 0, 1e6, open_low=True)
 @click.option("--window", type=click.FloatRange(0, min_open=True), help="w above the window.")
 @click.option("--switches", type=_NUMBERS, help="Noise levels σ_s at which w turns to −1.")
 @click.option("--cells", type=click.IntRange(2, 200), help="k-means cells of the digits.")
-@options.shared("trials", default=None, help="Guided samples a cell; five times as many a digit.")
+@options.shared(
+    "trials", default=None, help="Guided samples per cell; five times as many per digit."
+)
 @click.option("--steps", type=click.IntRange(4), help="Steps of the sampler.")
 @click.option("--training-steps", type=click.IntRange(1), help="Steps of the training.")
 @click.option("--width", type=click.IntRange(1), help="Units of a layer of the network.")
 def main(
     run: Run, weights: list[float], window: float, switches: list[float], **setting: Any
-) -> Findings:
+) -> Report:
     """The negative window: schedules of guidance between separability and diversity.
 
     Exact and trained models of digits, guided with constant weights, with usual schedules and
@@ -97,7 +100,7 @@ def main(
         raise ValueError(f"trials must be at least 2, got {setting['trials']}")
     shared = {"weights": weights, "window": window, "switches": switches} | setting
     points: list[Point] = [{"model": model} | shared for model in MODELS]
-    return Report(run(measure, points), weights, window, switches).findings()
+    return Report(run(measure, points))
 
 
 def schedules(
@@ -221,25 +224,32 @@ def _pictures(x: Tensor, asked: Tensor, own: Row) -> list[Row]:
     ]
 
 
-class Report:
-    """What the study found."""
+class Report(base.Report):
+    """Separability, diversity, variance and retention by schedule, relative to w = 0."""
 
-    def __init__(
-        self, study: Study, weights: list[float], window: float, switches: list[float]
-    ) -> None:
+    between = "samples"
+    figsize = (11.4, 7.6)
+
+    @property
+    def window(self) -> float:
+        """w above the window."""
+        return float(self.setting["window"])
+
+    @cached_property
+    def families(self) -> dict[str, str]:
+        """By name the family of each schedule."""
+        asked = (self.setting[k] for k in ("weights", "window", "switches"))
+        return {name: family for name, (family, _) in schedules(*asked).items()}
+
+    @cached_property
+    def values(self) -> dict[tuple[str, str, str], ndarray]:
+        """By model, schedule and measure, (samples,)."""
         import numpy as np
 
-        self.study, self.window = study, window
-        self.families = {n: f for n, (f, _) in schedules(weights, window, switches).items()}
-        grouped = study.by_sample("model", "schedule", "quantity")
-        self.values = {
-            (model, name, q): np.array(grouped[model, name, q])
-            for model in MODELS
-            for name in self.families
-            for q in MEASURES
-        }
+        grouped = self.study.by_sample("model", "schedule", "quantity")
+        return {key: np.array(found) for key, found in grouped.items()}
 
-    def relative(self, model: str, name: str, quantity: str) -> Any:
+    def relative(self, model: str, name: str, quantity: str) -> ndarray:
         """A measure over the same model's at w = 0, by sample; the retention as it is."""
         own = self.values[model, name, quantity]
         return own if quantity == "retention" else own / self.values[model, CONTROL, quantity]
@@ -251,76 +261,69 @@ class Report:
             windows, key=lambda n: abs(float(self.relative(model, n, "variance_ratio").mean()) - 1)
         )
 
-    def findings(self) -> Findings:
-        return Findings(self.text(), self.summary(), self.figure())
+    def finding(self) -> str:
+        """What the window of a trained network restores, and at what cost."""
+        model = "cells, trained"
+        best = self.best(model)
+        ratio, kept, J = (
+            of_samples(self.relative(model, best, q), 2)
+            for q in ("variance_ratio", "retention", "fisher_ratio")
+        )
+        switch = best.split(" at ")[-1]
+        return (
+            f"Trained network, $w$ = {self.window:g} and −1 below $\\sigma_s$ = {switch}: $R$ = "
+            f"{ratio} of that at $w$ = 0, separability × {J}, retention {kept}"
+        )
 
-    def summary(self) -> Point:
-        config = self.study.config
-        found: Point = {
-            **config["parameters"],
-            "samples": config["samples"],
-            "seed": config["seed"],
-        }
-        for model in MODELS:
-            found[model] = {
-                "control": {q: estimate(self.values[model, CONTROL, q]) for q in MEASURES},
+    def conclusions(self) -> Point:
+        """By model the window nearest to w = 0 in R, and all schedules relative to w = 0."""
+        return {
+            model: {
                 "nearest window": self.best(model),
                 "schedules": {
                     name: {
-                        "retention": estimate(self.relative(model, name, "retention")),
-                        **{
-                            f"{q} relative to w = 0": estimate(self.relative(model, name, q))
-                            for q in MEASURES
-                            if q != "retention"
-                        },
+                        f"{q} relative to w = 0": estimate(self.relative(model, name, q))
+                        for q in MEASURES
+                        if q != "retention"
                     }
                     for name in self.families
                 },
             }
-        return found
+            for model in MODELS
+        }
 
-    def text(self) -> str:
-        from bridges.study.tables import of_samples, table
+    def heading(self) -> str:
+        """What the measures are relative to."""
+        relative = "R, a, J and Vendi relative to the same model at w = 0"
+        return f"along the flow, networks trained anew; {relative}"
 
-        lines = [
-            "along the flow; R, a, J and Vendi relative to the same model at w = 0; errors: s.e. "
-            f"between {self.study.config['samples']} samples (networks trained anew)",
-            "3 → −1 at σ: guidance turns negative below that noise level",
-        ]
+    def tables(self) -> Iterator[str]:
+        """All schedules, model by model."""
+        w = f"{self.window:g}"
+        yield f"{w} → −1 at σ: guidance turns negative below that noise level"
+        shown = ("variance_ratio", "retention", "overlap", "fisher_ratio", "vendi")
         for model, label in MODELS.items():
-            control = [of_samples(self.values[model, CONTROL, q]) for q in MEASURES]
-            rows = [["w = 0 itself", *(control[k] for k in (1, 2, 0, 3, 4))]]
-            for name in self.families:
-                cells = [
-                    of_samples(self.relative(model, name, q))
-                    for q in ("variance_ratio", "retention", "overlap", "fisher_ratio", "vendi")
-                ]
-                rows.append([name, *cells])
-            lines += ["", table([label, "R", "retention", "a", "J", "Vendi"], rows)]
-        return "\n".join(lines)
+            control = [of_samples(self.values[model, CONTROL, q]) for q in shown]
+            rows = [
+                [name, *(of_samples(self.relative(model, name, q)) for q in shown)]
+                for name in self.families
+            ]
+            heading = [label, "R", "retention", "a", "J", "Vendi"]
+            yield table(heading, [["w = 0 itself", *control], *rows])
 
-    def figure(self) -> Figure:
-        from matplotlib.figure import Figure
-
-        with figures.look():
-            figure = Figure(figsize=(11.4, 7.6), layout="constrained")
-            upper, middle, lower = figure.subfigures(3, 1, height_ratios=[3.0, 2.6, 1.9])
-            for axes, model in zip(upper.subplots(1, 3), MODELS, strict=True):
-                self._plane(axes, model)
-            for axes, model in zip(middle.subplots(1, 3, sharey=False), MODELS, strict=True):
-                self._trade(axes, model)
-            handles, labels = upper.axes[0].get_legend_handles_labels()
-            upper.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8.5)
-            self._gallery(lower)
-            figures.headline(figure, self.finding())
-        return figure
-
-    def _series(self, family: str) -> list[str]:
-        return [n for n, f in self.families.items() if f == family or n == CONTROL != family]
+    def draw(self, figure: Figure) -> None:
+        """Two planes per model, and samples of the trained model of digits."""
+        upper, middle, lower = figure.subfigures(3, 1, height_ratios=[3.0, 2.6, 1.9])
+        for axes, model in zip(upper.subplots(1, 3), MODELS, strict=True):
+            self._plane(axes, model)
+        for axes, model in zip(middle.subplots(1, 3), MODELS, strict=True):
+            self._trade(axes, model)
+        handles, labels = upper.axes[0].get_legend_handles_labels()
+        upper.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8.5)
+        self._gallery(lower)
 
     def _plane(self, axes: Axes, model: str) -> None:
         """Diversity against separability."""
-
         self._draw(axes, model, "fisher_ratio", "vendi")
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter("{x:g}")
@@ -331,7 +334,6 @@ class Report:
 
     def _trade(self, axes: Axes, model: str) -> None:
         """Retention against the variance ratio."""
-
         self._draw(axes, model, "variance_ratio", "retention")
         if axes.get_xlim()[1] > 100:  # a network that was guided off its data
             figures.log_axis(axes)
@@ -340,6 +342,8 @@ class Report:
         axes.set_ylabel("retention")
 
     def _draw(self, axes: Axes, model: str, along: str, up: str) -> None:
+        """Two measures of all schedules, by family."""
+        import numpy as np
 
         labels = {
             "constant": "constant $w$",
@@ -348,12 +352,12 @@ class Report:
         }
         for (family, label), (color, marker) in zip(labels.items(), figures.SERIES, strict=False):
             names = [n for n in self.families if self.families[n] == family]
-            x, y = ([mean_and_sem(self.relative(model, n, q)) for n in names] for q in (along, up))
+            by_sample = (
+                np.array([self.relative(model, n, q) for n in names]).T for q in (along, up)
+            )
+            (x, x_error), (y, y_error) = map(mean_and_sem, by_sample)
             axes.errorbar(
-                [float(m) for m, _ in x],
-                [float(m) for m, _ in y],
-                xerr=[_shown(e) for _, e in x],
-                yerr=[_shown(e) for _, e in y],
+                *(x, y, np.nan_to_num(y_error), np.nan_to_num(x_error)),
                 color=color,
                 marker=marker,
                 ms=5,
@@ -362,11 +366,11 @@ class Report:
                 capsize=2,
                 label=label,
             )
-            for name, (mx, _), (my, _) in zip(names, x, y, strict=True):
+            for name, *at in zip(names, x, y, strict=True):
                 if family != "schedule" and (family == "window" or name in self._named()):
                     axes.annotate(
                         name.split(" at ")[-1].removeprefix("w = "),
-                        (float(mx), float(my)),
+                        at,
                         xytext=(4, 4),
                         textcoords="offset points",
                         fontsize=7,
@@ -409,27 +413,6 @@ class Report:
         return np.array(
             [np.frombuffer(bytes.fromhex(r["pixels"]), dtype=np.uint8).reshape(8, 8) for r in found]
         )
-
-    def finding(self) -> str:
-        """The result in a line, the title of the figure."""
-        from bridges.study.tables import of_samples
-
-        model = "cells, trained"
-        best = self.best(model)
-        ratio, kept, J = (
-            of_samples(self.relative(model, best, q), 2)
-            for q in ("variance_ratio", "retention", "fisher_ratio")
-        )
-        switch = best.split(" at ")[-1]
-        return (
-            f"Trained network, $w$ = {self.window:g} and −1 below $\\sigma_s$ = {switch}: $R$ = "
-            f"{ratio} of that at $w$ = 0, separability × {J}, retention {kept}"
-        )
-
-
-def _shown(error: Any) -> float:
-    """An error bar, none where there is a single sample."""
-    return 0.0 if error != error else float(error)
 
 
 if __name__ == "__main__":

@@ -6,22 +6,34 @@ spectrum: arXiv 2410.05898), P points of it, noise variance t = σ². The exact 
 distribution keeps λ/(λ + t) of a direction, D_eff = Σ λ/(λ + t) in all; −σ²∇∇ log p has the
 values t/(t + λ), between which the gap is the intermediate one down to t = λ₁λ₂/(λ₁ − 2λ₂)
 and the final one below. The exact score of P points loses them as the noise falls, a network
-trained on P points as the points dwindle. "Lost" has meanings that need not agree, told apart
-in `reports.losing_dimensions`; each is measured, and the order that is printed is what came out.
+trained on P points as the points dwindle. There is a part for each side of the question:
+
+    empirical  planted points ξ + σz seen by the exact score of P points: the spectrum of
+               −σ²∇∇ log p, three dimensions, the phase, and what is left of each subspace,
+               D_A = Σ_A (1 + tJ_kk), to be compared with m λ/(λ + t) of the distribution
+    trained    the same of a network trained on those points
+    fixed      fixed points seen by many data sets: signal to noise between the sets of the
+               Jacobian and of the score along each subspace, and Σ w² of the posterior
+
+"Lost" has meanings that need not agree, told apart in `reports.order_of_loss`; each is
+measured, and the order that is printed is what came out.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges.study import options
+from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
-from bridges.study.report import Findings
+from bridges.study.record import Point, Row
 
 if TYPE_CHECKING:
-    from bridges.study.record import Point
+    from torch import Tensor
+
+    from diffusion import Denoiser
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -53,27 +65,32 @@ PRESETS: dict[str, dict[str, Any]] = {
         "samples": 16,
     },
 }
+_LEVELS = (1e-2, 10**0.5)  # noise levels of training, in signal units
 
 
 @study_command(PRESETS)
-@click.option("--dimension", type=click.IntRange(2), help="d of the space.")
-@click.option("--subspaces", type=click.IntRange(1), nargs=2, help="Dimensions m₁ m₂.")
+@click.option("--dimension", type=click.IntRange(2), help="Dimension d of the space.")
 @click.option(
-    "--variances", type=click.FloatRange(0, min_open=True), nargs=2, help="Variances λ₁ λ₂."
+    "--subspaces", type=click.IntRange(1), nargs=2, help="Dimensions m₁ m₂ of the subspaces."
+)
+@click.option(
+    "--variances",
+    type=click.FloatRange(0, min_open=True),
+    nargs=2,
+    help="Variances λ₁ λ₂ of the subspaces.",
 )
 @options.shared("patterns", help="Points P whose order of loss is measured.")
 @options.shared("loads", default=None, help="Numbers of points P of the map.")
 @click.option("--levels", type=click.IntRange(3), help="Noise levels.")
-@click.option("--draws", type=click.IntRange(2), help="Noised points a noise level.")
+@click.option("--draws", type=click.IntRange(2), help="Noised points per noise level.")
 @click.option("--sets", type=click.IntRange(3), help="Data sets that a signal to noise is over.")
 @click.option("--trained", type=options.COUNTS, help="Numbers of points P of the networks.")
 @options.shared("training-steps", default=None, help="Gradient steps of a network.")
 @click.option("--width", type=click.IntRange(1), help="Units of a network's layer.")
-def main(run: Run, **chosen: Any) -> Findings:
+def main(run: Run, **chosen: Any) -> base.Report:
     """Dimension against noise level and data-set size, and the order in which it is lost."""
     import numpy as np
-    from reports.losing_dimensions import SubspaceReport
-    from reports.subspaces import measure
+    from reports.losing_dimensions import Report
 
     manifold = {k: chosen[k] for k in ("dimension", "subspaces", "variances")}
     manifold |= {k: list(manifold[k]) for k in ("subspaces", "variances")}
@@ -98,8 +115,117 @@ def main(run: Run, **chosen: Any) -> Findings:
         *({"part": "trained", "patterns": n} | planted | network for n in trained),
         {"part": "fixed", "patterns": P, "sets": chosen["sets"], "noise": noise} | manifold,
     ]
-    study = run(measure, points)
-    return SubspaceReport(study, manifold, noise, P, sorted({P, *loads}), trained).findings()
+    return Report(run(measure, points))
+
+
+def measure(point: Point, seed: int) -> list[Row]:
+    """One part on one sample; all parts of a sample share the data of a size."""
+    return _fixed(point, seed) if point["part"] == "fixed" else _planted(point, seed)
+
+
+def _planted(point: Point, seed: int) -> list[Row]:
+    """What is left at noised points of the data, by their exact score or by a network."""
+    import torch
+
+    from diffusion import EmpiricalDenoiser, LinearManifoldDenoiser, manifold_factors
+
+    F = manifold_factors(point["dimension"], point["subspaces"], point["variances"], seed=seed)
+    data = LinearManifoldDenoiser(F).draw(point["patterns"], seed=seed)
+    bases = list((F / F.norm(dim=0)).split(point["subspaces"], 1))
+    generator = torch.Generator().manual_seed(seed)
+    own = torch.randperm(len(data), generator=generator)
+    own = own.repeat(-(-point["draws"] // len(own)))[: point["draws"]]
+    noise = torch.randn(len(own), len(F), generator=generator, dtype=torch.float64)
+    denoiser: Denoiser = EmpiricalDenoiser(data)
+    if point["part"] == "trained":
+        denoiser = train(data, point["width"], point["steps"], seed)
+    return [
+        {"t": t} | row
+        for t in point["noise"]
+        for row in _seen(denoiser, data[own] + math.sqrt(t) * noise, math.sqrt(t), bases)
+    ]
+
+
+def train(data: Tensor, width: int, steps: int, seed: int) -> Denoiser:
+    """A network trained on the data at t in [10⁻⁴, 10], as its geometry is to be seen."""
+    from diffusion import ResidualMLP, train_denoiser
+
+    scale = float((data - data.mean(0)).square().mean().sqrt())
+    network = ResidualMLP(data.shape[1], width=width, depth=2, seed=seed)  # 3 of SiLU
+    low, high = (level / scale for level in _LEVELS)
+    return train_denoiser(
+        data, network=network, steps=steps, levels=(low, high), device="cpu", seed=seed, quiet=True
+    ).denoiser
+
+
+def _seen(denoiser: Denoiser, x: Tensor, sigma: float, bases: list[Tensor]) -> list[Row]:
+    """Dimensions, phases and the lowest part of the spectrum at the points x, on average."""
+    from diffusion import jacobian_spectrum, manifold_dimension, subspace_dimension
+    from diffusion.geometry import PHASES
+
+    s = -jacobian_spectrum(denoiser, x, sigma)
+    gap = manifold_dimension(denoiser, x, sigma, "gap")
+    half = manifold_dimension(denoiser, x, sigma, "half-count")
+    left = subspace_dimension(denoiser, x, sigma, [*bases, *_normal(bases)]).mean(0)
+    values = {
+        "effective": float(left.sum()),  # not of s: a network's Jacobian is not symmetric
+        "gap": float(gap.value.mean()),
+        "half-count": float(half.value.mean()),
+        "first": float(left[0]),
+        "second": float(left[1]),
+    }
+    values |= {phase: gap.phase.count(phase) / len(x) for phase in PHASES}
+    lowest = s.sort(1).values.mean(0)[: sum(basis.shape[1] for basis in bases) + 1]
+    return [
+        *({"quantity": name, "value": value} for name, value in values.items()),
+        *(
+            {"index": k + 1, "quantity": "spectrum", "value": float(value)}
+            for k, value in enumerate(lowest)
+        ),
+    ]
+
+
+def _normal(bases: list[Tensor]) -> list[Tensor]:
+    """A basis of what is across the manifold, if there is anything."""
+    import torch
+
+    along = torch.cat(bases, 1)
+    normal = torch.linalg.qr(along, mode="complete").Q[:, along.shape[1] :]
+    return [normal] if normal.shape[1] else []
+
+
+def _fixed(point: Point, seed: int) -> list[Row]:
+    """In the coordinates of the manifold: the posterior does not see the others."""
+    import torch
+
+    from diffusion import EmpiricalDenoiser, subspace_signal_to_noise
+
+    sizes = point["subspaces"]
+    lam = torch.tensor(point["variances"], dtype=torch.float64)
+    lam = lam.repeat_interleave(torch.tensor(sizes))
+    bases = list(torch.eye(len(lam), dtype=torch.float64).split(sizes, 1))
+    generator = torch.Generator().manual_seed(seed)
+    sets = [
+        EmpiricalDenoiser(
+            torch.randn(point["patterns"], len(lam), generator=generator, dtype=torch.float64)
+            * lam.sqrt()
+        )
+        for _ in range(point["sets"])
+    ]
+    signs = torch.randint(0, 2, (4, len(lam)), generator=generator).double() * 2 - 1
+    along = torch.stack([(basis.sum(1) * lam.sqrt()) for basis in bases])  # a query per subspace
+    rows: list[Row] = []
+    for t in point["noise"]:
+        sigma = math.sqrt(t)
+        snr = subspace_signal_to_noise(sets, signs * (lam + t).sqrt(), sigma, bases)
+        Y = torch.stack([each.weights(along, sigma).square().sum(1) for each in sets]).mean(0)
+        found = {"jacobian": snr.jacobian.mean(0), "score": snr.score.mean(0), "condensation": Y}
+        rows += [
+            {"t": t, "subspace": a + 1, "quantity": name, "value": float(value)}
+            for name, values in found.items()
+            for a, value in enumerate(values)
+        ]
+    return rows
 
 
 if __name__ == "__main__":

@@ -16,7 +16,15 @@ from bridges.study.record import Point, Row
 if TYPE_CHECKING:
     from numpy import ndarray
 
+_SHORT = range(2, 5)  # entries of a list that is one setting
 _LAST = ("quantity", "value", "sem", "n")  # columns that every table ends with
+
+
+def _cell(value: Any) -> Any:
+    """A setting as a table has it: a short list as a tuple, a longer one not at all."""
+    if not isinstance(value, list | tuple):
+        return value
+    return tuple(value) if len(value) in _SHORT else None
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,7 @@ class Study:
                 for row in rows:
                     key = tuple((k, v) for k, v in row.items() if k != "value")
                     grouped.setdefault(key, []).append(row["value"])
-            settings = {k: v for k, v in point.items() if not isinstance(v, list)}
+            settings = {k: _cell(v) for k, v in point.items() if _cell(v) is not None}
             if settings.keys() >= {"patterns", "size"}:
                 settings.setdefault("alpha", settings["patterns"] / settings["size"])
             for key, values in grouped.items():

@@ -8,25 +8,24 @@ inversion is claimed only where both orders are seen.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy import ndarray
 from scipy.stats import t as student
 
 from bridges.estimates import estimate, mean_and_sem
-from bridges.study.report import Findings
+from bridges.study import figures, report as base
+from bridges.study.record import Point
 from bridges.study.tables import of_samples, table, uncertain
 from diffusion.learning_times import MEASURES
-from diffusion.theory import FeatureSpectrum, feature_spectrum, inversion_fraction
-
-if TYPE_CHECKING:
-    from numpy import ndarray
-
-    from bridges.study.record import Point
-    from bridges.study.results import Study
+from diffusion.theory import feature_spectrum, inversion_fraction
 
 _CHANCE = 0.01  # that samples without an order show one
+_BESIDE = 0.05  # BESIDE of the script: a class is narrower across its own coordinates
 _ABOUT = {
     "variance": "variance of class 1 over that of class 2, centres at 0",
     "centroid": "|μ₂|/√d where |μ₁| = √d, at a ratio of variances",
@@ -35,53 +34,44 @@ _ABOUT = {
     "growth": "n/d, the first class twice as wide",
     "digits": "digits and the numbers of their images",
 }
-KINDS = tuple(_ABOUT)
+_VARIED = {
+    "variance": "{ratio:g}",
+    "centroid": "{norm:g} at {ratio:g}",
+    "imbalance": "{fraction:g}",
+    "subspaces": "{fraction:g}",
+    "growth": "{points:g}",
+    "digits": "{pair}, {counts[0]}:{counts[1]}",
+}
+_SHARED = ("imbalance", "subspaces")  # kinds along which shares are varied
 CLAIMED = ("spectral", "gap", "opt")  # the measures that a claim rests on
+_SHOWN = {
+    "spectral": "spectral: memorization",
+    "gap": "gap opens: overfitting",
+    "opt": "least test loss",
+    "gen63": "generalization (63 %)",
+    "speed": "speed in the spectrum",
+}
+_LOOKS = dict(zip(_SHOWN, figures.SERIES, strict=False))
 
 
-def spectrum_edges(point: Point, bins: int) -> ndarray:
-    """Edges of bins of the spectrum of a point, the atom at the floor left below them."""
-    spectrum = spectrum_at(point)
-    return np.geomspace(1.05 * spectrum.floor, 1.3 * spectrum.bulks()[-1].high, bins + 1)
+class Report(base.Report):
+    """Which class is first by every measure, against all that is varied."""
 
-
-def spectrum_at(point: Point) -> FeatureSpectrum:
-    """Theory of the features' covariance at a point of the study."""
-    rho = point["fraction"]
-    return feature_spectrum(
-        point["features"],
-        point["points"],
-        [rho, 1 - rho],
-        point["variances"],
-        point["time"],
-        point["activation"],
-    )
-
-
-@dataclass(frozen=True)
-class DynamicsReport:
-    """What was measured; `beside`, the variance of a class across its own coordinates, in units
-    of that along them, of the classes in subspaces."""
-
-    study: Study
-    chosen: Point
-    beside: float
+    between = "samples"
+    figsize = (11.6, 7.2)
 
     def points(self, kind: str) -> list[int]:
         """The points of a kind, by their places in the study."""
         return [k for k, point in enumerate(self.study.points) if point["kind"] == kind]
 
+    def varied(self, places: list[int], name: str) -> ndarray:
+        """A setting of some points."""
+        return np.array([self.study.points[k][name] for k in places])
+
     def name(self, place: int) -> str:
         """What a point varies, in a word."""
         point = self.study.points[place]
-        return {
-            "variance": lambda p: f"{p['ratio']:g}",
-            "centroid": lambda p: f"{p['norm']:g} at {p['ratio']:g}",
-            "imbalance": lambda p: f"{p['fraction']:g}",
-            "subspaces": lambda p: f"{p['fraction']:g}",
-            "growth": lambda p: f"{p['points']:g}",
-            "digits": lambda p: f"{p['pair']}, {p['counts'][0]}:{p['counts'][1]}",
-        }[point["kind"]](point)
+        return _VARIED[point["kind"]].format(**point)
 
     def values(self, place: int, quantity: str, label: int) -> ndarray:
         """A quantity of class 1 or 2, (samples,), NaN where a sample has none."""
@@ -117,142 +107,236 @@ class DynamicsReport:
         return 0 if abs(mean) <= sure else 1 if mean > 0 else 2
 
     def inversion(self, kind: str, quantity: str) -> ndarray | None:
-        """ρ₁ at which the order inverts, (samples,), or None where no both orders are seen."""
+        """ρ₁ at which the order inverts, (samples,), or None where not both orders are seen."""
         places = self.points(kind)
-        orders = [self.first(k, quantity) for k in places]
-        if not {1, 2} <= set(orders):
+        if not {1, 2} <= {self.first(k, quantity) for k in places}:
             return None
-        shares = np.array([self.study.points[k]["fraction"] for k in places])
         leads = np.array([self.lead(k, quantity) for k in places])
-        return np.array([_zero(shares, one) for one in leads.T])
+        return np.array([_zero(self.varied(places, "fraction"), one) for one in leads.T])
 
     def spectral_inversion(self) -> float:
         """ρ₁* of theory, of the classes in subspaces."""
         point = self.study.points[self.points("subspaces")[0]]
         lam = np.array(point["variances"])
-        chi2 = lam * (1 + self.beside) / 2
+        chi2 = lam * (1 + _BESIDE) / 2
         return inversion_fraction(lam, point["time"], point["activation"], chi2)
 
     def slope(self, quantity: str, label: int) -> ndarray:
         """d log τ/d log n between the least and the most points, (samples,)."""
-        places = self.points("growth")
-        ends = [self.values(k, quantity, label) for k in (places[0], places[-1])]
-        more = self.study.points[places[-1]]["points"] / self.study.points[places[0]]["points"]
-        return np.log(ends[1] / ends[0]) / math.log(more)
-
-    def spectrum(self) -> tuple[ndarray, ndarray, ndarray, ndarray]:
-        """λ (K,), the measured density per log λ (samples, K); λ and that of theory, fine."""
-        (place,) = self.points("spectrum")
-        x, found = self.study.curve("density", "eigenvalue", kind="spectrum")
-        fine = np.geomspace(x[0], x[-1], 600)
-        return x, found, fine, fine * spectrum_at(self.study.points[place]).density(fine)
-
-    def findings(self) -> Findings:
-        """Text, record and figure."""
-        from reports.class_plots import dynamics_figure
-
-        return Findings(self.text(), self.summary(), dynamics_figure(self))
-
-    def summary(self) -> Point:
-        """Every measure at every point, the orders, and the inversions."""
-        found: Point = {
-            **self.chosen,
-            "samples": self.study.config["samples"],
-            "seed": self.study.config["seed"],
-        }
-        for kind in KINDS:
-            found[kind] = [
-                {
-                    "setting": self.name(k),
-                    "first": {q: self.first(k, q) for q in self._measures(kind)},
-                    "quality": [estimate(self.values(k, self._quality(kind), c)) for c in (1, 2)],
-                    "times": {
-                        q: [estimate(self.values(k, q, c)) for c in (1, 2)]
-                        for q in self._measures(kind)
-                    },
-                }
-                for k in self.points(kind)
-            ]
-        found["inversions"] = {
-            kind: {
-                q: None if (at := self.inversion(kind, q)) is None else estimate(at)
-                for q in self._inverting(kind)
-            }
-            for kind in ("imbalance", "subspaces")
-        }
-        found["spectral_inversion_theory"] = self.spectral_inversion()
-        found["growth_exponents"] = {
-            q: [estimate(self.slope(q, c)) for c in (1, 2)] for q in MEASURES
-        }
-        return found | {"finding": self.finding()}
-
-    def text(self) -> str:
-        """Tables for a person: τ₂/τ₁ by every measure, and the quality reached."""
-        c = self.chosen
-        head = [
-            f"t = {c['time']:g}, {c['activation']}, d = {c['dimension']}, p/d = {c['features']:g}, "
-            f"n/d = {c['points']:g}; {self.study.config['samples']} samples",
-            "τ₂/τ₁ by every measure, errors: s.e. between samples; above 1 class 1 is first;",
-            f"first: by {', '.join(CLAIMED)}, all three where they differ, ? undecided at 1 %;",
-            "quality: largest progress of classes 1 and 2 (least loss for digits)",
-        ]
-        tables = [self._table(kind) for kind in KINDS]
-        return "\n\n".join(["\n".join(head), *tables, self._inversions(), self.finding()])
+        ends = [self.points("growth")[k] for k in (0, -1)]
+        few, many = (self.values(k, quantity, label) for k in ends)
+        less, more = self.varied(ends, "points")
+        return np.log(many / few) / math.log(more / less)
 
     def finding(self) -> str:
-        """The result in a line."""
-        by_variance = {
+        """Which class is first, and whether imbalance inverts this."""
+        wider = {
             self.first(k, q)
             for k in self.points("variance")
             if self.study.points[k]["ratio"] >= 2
             for q in CLAIMED
         }
-        wide = "first" if by_variance == {1} else "not always first"
-        line = f"The wider class is {wide} to be memorized and overfit"
-        isotropic = [q for q in CLAIMED if self.inversion("imbalance", q) is not None]
-        line += "; imbalance " + ("inverts this" if isotropic else "does not invert this")
+        wide = "first" if wider == {1} else "not always first"
+        isotropic = any(self.inversion("imbalance", q) is not None for q in CLAIMED)
         at = self.inversion("subspaces", "gap")
-        if at is None:
-            return line
-        return line + f", but of classes in subspaces at ρ₁ = {of_samples(at)}"
+        return (
+            f"The wider class is {wide} to be memorized and overfit; imbalance "
+            + ("inverts this" if isotropic else "does not invert this")
+            + ("" if at is None else f", but of classes in subspaces at ρ₁ = {of_samples(at)}")
+        )
+
+    def conclusions(self) -> Point:
+        """The orders by every measure, the inversions, and what memorization waits for."""
+        orders = {
+            kind: [
+                {"setting": self.name(k)}
+                | {"first": {q: self.first(k, q) for q in self._measures(kind)}}
+                for k in self.points(kind)
+            ]
+            for kind in _ABOUT
+        }
+        inversions = {
+            kind: {q: None if at is None else estimate(at) for q, at in found.items()}
+            for kind, found in self._inversions().items()
+        }
+        slopes = {q: [estimate(self.slope(q, c)) for c in (1, 2)] for q in MEASURES}
+        return orders | {
+            "inversions": inversions,
+            "spectral_inversion_theory": self.spectral_inversion(),
+            "growth_exponents": slopes,
+        }
+
+    def _inversions(self) -> dict[str, dict[str, ndarray | None]]:
+        return {
+            kind: {q: self.inversion(kind, q) for q in (*self._measures(kind), "quality")}
+            for kind in _SHARED
+        }
 
     def _measures(self, kind: str) -> tuple[str, ...]:
         known = MEASURES if kind != "digits" else ("gen63", "opt", "gap", "mem50", "spectral")
         return (*known, "speed") if kind == "subspaces" else known
 
-    def _inverting(self, kind: str) -> tuple[str, ...]:
-        return (*self._measures(kind), "quality")
+    def heading(self) -> str:
+        """The model and its data."""
+        s = self.setting
+        return (
+            f"t = {s['time']:g}, {s['activation']}, d = {s['dimension']}, p/d = {s['features']:g}, "
+            f"n/d = {s['points']:g}"
+        )
 
-    def _quality(self, kind: str) -> str:
-        return "least_loss" if kind == "digits" else "quality"
-
-    def _table(self, kind: str) -> str:
-        measures, rows = self._measures(kind), []
-        for k in self.points(kind):
-            quality = [of_samples(self.values(k, self._quality(kind), c)) for c in (1, 2)]
-            orders = "".join(str(self.first(k, q) or "?") for q in CLAIMED)
-            rows.append(
-                [
-                    self.name(k),
-                    *(_ratio(self.lead(k, q)) for q in measures),
-                    " / ".join(quality),
-                    orders[0] if len(set(orders)) == 1 else orders,
-                ]
-            )
-        return f"{_ABOUT[kind]}\n" + table([kind, *measures, "quality", "first"], rows)
-
-    def _inversions(self) -> str:
+    def tables(self) -> Iterator[str]:
+        """τ₂/τ₁ by every measure, the quality reached, the inversions."""
+        yield "\n".join(
+            [
+                "τ₂/τ₁ by every measure; above 1 class 1 is first;",
+                f"first: by {', '.join(CLAIMED)}, all three where they differ, ? undecided at 1 %;",
+                "quality: largest progress of classes 1 and 2 (least loss for digits)",
+            ]
+        )
+        for kind in _ABOUT:
+            yield self._table(kind)
         lines = []
-        for kind in ("imbalance", "subspaces"):
-            parts = []
-            for q in self._inverting(kind):
-                at = self.inversion(kind, q)
-                parts.append(f"{q}: " + ("none" if at is None else of_samples(at)))
+        for kind, found in self._inversions().items():
+            parts = [f"{q}: {'none' if at is None else of_samples(at)}" for q, at in found.items()]
             lines.append(f"inversion in ρ₁, {kind}: " + ", ".join(parts))
         lines.append(f"theory for the speeds in subspaces: ρ₁* = {self.spectral_inversion():.4f}")
         slopes = [f"{q} {of_samples(self.slope(q, 1))}" for q in MEASURES]
         lines.append("exponent of τ₁ in the number of points: " + ", ".join(slopes))
-        return "\n".join(lines)
+        yield "\n".join(lines)
+        yield self.finding()
+
+    def _table(self, kind: str) -> str:
+        measures, rows = self._measures(kind), []
+        reached = "least_loss" if kind == "digits" else "quality"
+        for k in self.points(kind):
+            quality = " / ".join(of_samples(self.values(k, reached, c)) for c in (1, 2))
+            orders = "".join(str(self.first(k, q) or "?") for q in CLAIMED)
+            ratios = [_ratio(self.lead(k, q)) for q in measures]
+            first = orders[0] if len(set(orders)) == 1 else orders
+            rows.append([self.name(k), *ratios, quality, first])
+        return f"{_ABOUT[kind]}\n" + table([kind, *measures, "quality", "first"], rows)
+
+    def draw(self, figure: Figure) -> None:
+        """Spectrum, and the order of two classes against what is varied."""
+        spectrum, *panels = figure.subplots(2, 3).ravel()
+        drawn = (self._variance, self._centres, self._imbalance, self._subspaces, self._digits)
+        self._spectrum(spectrum)
+        for axes, draw in zip(panels, drawn, strict=True):
+            draw(axes)
+            self._ratio_axis(axes, room=3.0 if draw == self._centres else 1.0)
+
+    def _ratio_axis(self, axes: Axes, room: float) -> None:
+        """τ₂/τ₁ on a logarithmic axis, plain numbers at the ticks; `room` for a legend above."""
+        axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        high *= room
+        axes.set_ylim(low, high)
+        ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if low <= t <= high]
+        axes.set_yticks(ticks, [f"{t:g}" for t in ticks])
+        axes.minorticks_off()
+        axes.axhline(1, color="0.6", lw=0.8, zorder=0)
+        axes.set_ylabel(r"$\tau_2/\tau_1$ (above 1: class 1 first)")
+
+    def _leads(
+        self,
+        axes: Axes,
+        places: list[int],
+        x: ndarray,
+        name: str,
+        series: tuple[str, str],
+        label: str,
+        **settings: Any,
+    ) -> None:
+        """Geometric mean of τ₂/τ₁ and its standard error, of some points at x."""
+        lead = np.array([self.lead(k, name) for k in places])  # (K, samples)
+        lead[~np.isfinite(lead)] = np.nan
+        mean, sem = mean_and_sem(lead.T)
+        ratio, (color, marker) = np.exp(mean), series
+        usual: dict[str, Any] = {"ms": 5, "lw": 1, "capsize": 2, "label": label}
+        axes.errorbar(
+            *(x, ratio),
+            yerr=ratio * np.nan_to_num(sem),
+            color=color,
+            marker=marker,
+            **(usual | settings),
+        )
+
+    def _order(self, axes: Axes, kind: str, along: str, names: tuple[str, ...]) -> None:
+        places = self.points(kind)
+        x = self.varied(places, along)
+        for name in names:
+            self._leads(axes, places, x, name, _LOOKS[name], _SHOWN[name])
+
+    def _spectrum(self, axes: Axes) -> None:
+        """The measured density of eigenvalues per log λ, and that of theory."""
+        point = self.study.points[self.points("spectrum")[0]]
+        shares = [point["fraction"], 1 - point["fraction"]]
+        rest = (point[k] for k in ("variances", "time", "activation"))
+        x, found = self.study.curve("density", "eigenvalue", kind="spectrum")
+        fine = np.geomspace(x[0], x[-1], 600)
+        law = feature_spectrum(point["features"], point["points"], shares, *rest)
+        theory = fine * law.density(fine)
+        axes.plot(fine, theory, **figures.THEORY[0], label="theory")
+        mean = found.mean(0)
+        kept, look = mean > 0, {"ms": 3.5, "ls": "", "label": "features, $d$ finite"}
+        figures.points(axes, x[kept], found[:, kept], figures.SERIES[0], **look)
+        axes.set_xscale("log")
+        top = 1.6 * float(theory.max())  # the atom, of most features, is higher
+        axes.set_ylim(0, top)
+        higher = mean[mean > top]
+        if len(higher):
+            words = f"↑ {len(higher)} more, up to {higher.max():.2f}"
+            axes.annotate(words, (0.02, 0.96), xycoords="axes fraction", fontsize=7.5, color="0.3")
+        axes.set_xlabel(r"eigenvalue $\lambda$ of $U$")
+        axes.set_ylabel(r"density per $\log\lambda$")
+        axes.set_title("(a) memorized (left), generalized (right), $t$ = 0.01", fontsize=9.5)
+        axes.legend(fontsize=8)
+
+    def _variance(self, axes: Axes) -> None:
+        self._order(axes, "variance", "ratio", (*CLAIMED, "gen63"))
+        axes.set_xscale("log")
+        ticks = self.varied(self.points("variance"), "ratio")
+        axes.set_xticks(ticks, [f"{one:g}" for one in ticks])
+        axes.minorticks_off()
+        axes.set_xlabel(r"ratio of variances $\sigma_1^2/\sigma_2^2$")
+        axes.set_title("(b) the wider class is first", fontsize=9.5)
+        axes.legend(fontsize=7.5)
+
+    def _centres(self, axes: Axes) -> None:
+        open_: dict[str, Any] = {"mfc": "none", "ls": ":"}
+        for ratio, settings in ((1.0, open_), (2.0, {})):
+            places = [k for k in self.points("centroid") if self.study.points[k]["ratio"] == ratio]
+            for name in ("gap", "gen63"):
+                label = f"{_SHOWN[name].split(':')[0]}, variances {ratio:g} : 1"
+                x = self.varied(places, "norm")
+                self._leads(axes, places, x, name, _LOOKS[name], label, **settings)
+        axes.set_xlabel(r"norm of the second centre $|\mu_2|/\sqrt{d}$ (first: 1)")
+        axes.set_title("(c) smaller centres slightly first, variance before", fontsize=9.5)
+        axes.legend(fontsize=7.5)
+
+    def _imbalance(self, axes: Axes) -> None:
+        self._order(axes, "imbalance", "fraction", (*CLAIMED, "gen63"))
+        axes.set_xlabel(r"share of the wider class $\rho_1$")
+        axes.set_title("(d) imbalance modulates; colours of (b)", fontsize=9.5)
+
+    def _subspaces(self, axes: Axes) -> None:
+        self._order(axes, "subspaces", "fraction", ("gap", "opt", "gen63", "speed"))
+        label = r"$\rho_1^*$ of the spectrum, theory"
+        axes.axvline(self.spectral_inversion(), **figures.THEORY[1], label=label)
+        axes.set_xlabel(r"share of the wider class $\rho_1$")
+        axes.set_title("(e) classes in subspaces of their own", fontsize=9.5)
+        axes.legend(fontsize=7.5)
+
+    def _digits(self, axes: Axes) -> None:
+        places = self.points("digits")
+        pairs = dict.fromkeys(self.study.points[k]["pair"] for k in places)
+        for pair, series in zip(pairs, figures.SERIES, strict=False):
+            own = [k for k in places if self.study.points[k]["pair"] == pair]
+            x = self.varied(own, "first") / 100
+            self._leads(axes, own, x, "gap", series, f"digits {pair}")
+        axes.set_xlabel("share of the first digit, of 100 images")
+        axes.set_title("(f) digits: overfitting sets in", fontsize=9.5)
+        axes.legend(fontsize=8)
 
 
 def _ratio(lead: ndarray) -> str:

@@ -6,8 +6,8 @@
 
 `run` starts every study's quick preset and the commands of the README, with one seed, in the
 tree that the script is started from; a finished run is not repeated. `compare` reads the tables
-value by value as text, so that equal means equal to the last digit; a column that only the
-later table has is allowed.
+value by value as text, so that equal means equal to the last digit. A column that only the
+later table has is allowed, and so is a setting where a cell was empty.
 """
 
 import csv
@@ -82,7 +82,7 @@ def _difference(old, new):
         return f"{len(rows)} rows were, {len(others)} are"
     for number, (row, other) in enumerate(zip(rows, others, strict=True), 2):
         for column, value in row.items():
-            if other[column] != value:
+            if value and other[column] != value:
                 return f"line {number}, {column}: {value} was, {other[column]} is"
     return None
 

@@ -2,10 +2,12 @@
 
 import math
 
+import losing_dimensions as subspaces
 import numpy as np
 import pytest
-from reports import subspaces
-from reports.losing_dimensions import SubspaceReport, last_rise
+import torch
+from hypothesis import given, settings, strategies as st
+from reports.order_of_loss import OrderOfLoss, last_rise
 
 from bridges.study.results import Study
 from diffusion import EmpiricalDenoiser, LinearManifoldDenoiser, manifold_factors
@@ -49,9 +51,9 @@ def test_what_is_trained_is_measured_as_the_exact_score_is(monkeypatch):
 
 
 def trained_study(retentions):
-    """A study of which only the trained part was measured: {P: (first, second) by sample}."""
+    """A study of which only networks at t = 0.1 were measured: {P: (first, second) by sample}."""
     sizes = sorted(retentions)
-    points = [point("trained", P) for P in sizes]
+    points = [point("trained", P, noise=[0.1]) for P in sizes]
     rows = []
     for P in sizes:
         rows.append([])
@@ -63,7 +65,9 @@ def trained_study(retentions):
                     for q, v in zip(("first", "second"), left, strict=True)
                 ]
             )
-    return Study({"samples": len(rows[0]), "seed": 0}, points, rows, None, 0), sizes
+    parameters = {"patterns": 10, "trained": sizes} | MANIFOLD
+    config = {"parameters": parameters, "samples": len(rows[0]), "seed": 0}
+    return Study(config, points, rows, None, 0)
 
 
 @pytest.mark.parametrize(
@@ -78,20 +82,20 @@ def trained_study(retentions):
 def test_the_order_of_loss_of_networks_is_what_was_measured(second, verdict):
     first = {10: 0.2, 100: 0.8, 1000: 1.0}
     spread = (-0.005, 0.0, 0.005)
-    study, sizes = trained_study(
+    study = trained_study(
         {
             P: [(first[P] + s, second[P] - (s if verdict == "undecided" else 0)) for s in spread]
             for P in first
         }
     )
-    report = SubspaceReport(study, MANIFOLD, [0.1], 10, [10], sizes)
-    (found,) = report.trained_order.values()
-    assert report.marks == [0.1]
+    order = OrderOfLoss(study)
+    (found,) = order.networks.values()
+    assert order.marks == {0.1: 0}
     assert found["lost_first"] == verdict
     # half of the retention midway between 10 and 100, in the logarithm
-    assert found["large_variance"]["value"] == pytest.approx(10**1.5, rel=1e-2)
-    kept = report.retention(100, 0.1, 1, "trained")
-    assert kept == pytest.approx([0.795, 0.8, 0.805])
+    assert found["large_variance"]["mean"] == pytest.approx(10**1.5, rel=1e-2)
+    kept = order.retention(100, 1, "trained")
+    assert kept[:, 0] == pytest.approx([0.795, 0.8, 0.805])
 
 
 def test_a_curve_that_does_not_rise_is_not_read():
@@ -119,3 +123,27 @@ def test_networks_lose_dimensions_as_their_data_dwindle():
         for few, many in zip(found[10][name], found[1000][name], strict=True):
             assert few < many
     assert found[10]["effective"][2] < 0.6 * found[1000]["effective"][2]
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(st.integers(1, 3), st.integers(1, 2), st.floats(0.01, 3), st.integers(0, 2**32))
+def test_subspaces_keep_at_most_their_dimensions(first, second, noise, seed):
+    point = {"part": "empirical", "dimension": 6, "subspaces": [first, second], "patterns": 9}
+    point |= {"variances": [1.0, 0.1], "noise": [noise], "draws": 3}
+    rows = subspaces.measure(point, seed)
+    value = {r["quantity"]: r["value"] for r in rows if r["quantity"] != "spectrum"}
+    assert -1e-9 <= value["first"] <= value["effective"] + 1e-9
+    assert value["first"] + value["second"] == pytest.approx(value["effective"])  # none across
+    assert all(r["t"] == noise and math.isfinite(r["value"]) for r in rows)
+    assert sum(r["quantity"] == "spectrum" for r in rows) == min(first + second + 1, 6)
+    assert rows == subspaces.measure(point, seed)
+    fixed = subspaces.measure(point | {"part": "fixed", "sets": 4}, seed)
+    held = [r["value"] for r in fixed if r["quantity"] == "condensation"]
+    assert all(1 / 9 - 1e-9 <= one <= 1 + 1e-9 for one in held)
+
+
+def test_a_network_for_subspaces_is_trained_the_same_again():
+    data = torch.randn(8, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    one, other = (subspaces.train(data, width=4, steps=2, seed=1)(data, 0.5) for _ in range(2))
+    assert torch.equal(one, other)
+    assert torch.isfinite(one).all()
