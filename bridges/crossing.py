@@ -1,8 +1,8 @@
 r"""Where a measured probability crosses a level: fits of monotone curves, and their intervals.
 
     "isotonic"   the monotone curve nearest to the means, interpolated: assumes nothing else
-    "probit"     Φ((x − x₀)/w), by quasi-likelihood: smoother, takes in all the x measured,
-                 and also tells the width w of the transition
+    "probit"     Φ((x − x₀)/w), by quasi-likelihood: smoother, uses all the x measured,
+                 and also gives the width w of the transition
 
 95 % intervals come from a bootstrap over the samples, which are independent pattern sets.
 """
@@ -15,18 +15,28 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 from scipy.special import log_ndtr, ndtri
 
+from bridges._results import Result
+from bridges.estimates import with_interval
+
 FITS = ("isotonic", "probit")
 Array = np.ndarray
-_LEAST_WIDTH = 0.05  # of a probit fit, in spacings of x, about: data cannot tell less
+_LEAST_WIDTH = 0.05  # of a probit fit, in spacings of x, about: data cannot resolve less
 _ITERATIONS = 60
 
 
-@dataclass(frozen=True)
-class Crossings:
-    """value, width : of the mean curve. values, widths : (resamples,), of bootstrap means.
+@dataclass(frozen=True, repr=False)
+class Crossings(Result):
+    """Where a mean curve crosses a level, and where bootstrap means do.
 
     A value is ±∞ where the crossing lies beyond the x measured, on the side where a wider x
     would find it; its width is NaN then.
+
+    Attributes
+    ----------
+    value : of the mean curve.
+    width : of the probit fit to it.
+    values : (resamples,), of bootstrap means.
+    widths : (resamples,)
     """
 
     value: float
@@ -38,6 +48,15 @@ class Crossings:
     def interval(self) -> tuple[float, float]:
         """The middle 95 % of the bootstrap, NaN without one."""
         return middle(self.values) if len(self.values) else (float("nan"), float("nan"))
+
+    @property
+    def sem(self) -> float:
+        """Standard deviation of the finite bootstrap values, NaN where fewer than two are."""
+        finite = self.values[np.isfinite(self.values)]
+        return float(finite.std(ddof=1)) if len(finite) > 1 else float("nan")
+
+    def __repr__(self) -> str:
+        return f"Crossings({with_interval(self.value, self.interval)}, width {self.width:.2g})"
 
 
 def crossing(
@@ -52,8 +71,10 @@ def crossing(
 
     Parameters
     ----------
-    x : (K,), increasing. by_sample : (S, K), the curve of each sample.
-    level : to cross. rising : whether the curve rises with x, or falls.
+    x : (K,), increasing.
+    by_sample : (S, K), the curve of each sample.
+    level : to cross.
+    rising : whether the curve rises with x, or falls.
     resamples : of the bootstrap over the samples, which has a fixed seed.
     fit : "isotonic" or "probit"; see the head of the module.
 
@@ -127,11 +148,14 @@ def probit(x: Array, curves: Array, start: Array) -> tuple[Array, Array]:
 
     Parameters
     ----------
-    x : (K,), increasing, K ≥ 2. curves : (R, K), each rising. start : (R,), inside x.
+    x : (K,), increasing, K ≥ 2.
+    curves : (R, K), each rising.
+    start : (R,), inside x.
 
     Returns
     -------
-    x₀ and w, (R,) each.
+    x₀ : (R,)
+    w : (R,)
     """
     spacing = float(np.diff(x).min())
     z = (x - start[:, None]) / spacing
