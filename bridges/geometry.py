@@ -19,7 +19,6 @@ from torch import Tensor
 from bridges._checks import Seed, generator_from, points
 from bridges._results import Result
 from bridges.data import standardised
-from bridges.estimates import with_error
 from bridges.memorization import distinct
 from diffusion import (
     OU,
@@ -83,7 +82,7 @@ class MemoryGeometry(Result):
             f"MemoryGeometry({self.patterns} points in {self.size} dimensions, "
             f"collapse at σ = {self.collapse_sigma:.3g}, speciation at t = "
             f"{self.speciation_time:.3g}, D_eff up to {self.peak_dimension:.3g}, "
-            f"area {with_error(self.area, self.area_sem)})"
+            f"area {self.area:.3f})"
         )
 
 

@@ -6,8 +6,8 @@ Blondel et al. 2008) of (T + Tᵀ)/2 without its diagonal, so that a memory that
 is a community of its own. At small noise all are alone; as it grows, those of one class merge
 before the classes do.
 
-Committors give the probabilities of where a state ends. The exact reverse process samples the posterior:
-from x at noise level σ it ends at memory μ with probability w_μ(x, σ). This holds for the
+Committors give the probabilities of where a state ends. The exact reverse process samples the
+posterior: from x at noise level σ it ends at memory μ with probability w_μ(x, σ). This holds for the
 exact SDE, and for no other; along the flow it is 0 or 1. On the chain, q_μ is the probability
 to be in a set B before a set A:
 

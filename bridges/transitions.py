@@ -131,7 +131,7 @@ class Transitions(Result, Tensor):
         names = ("matrix", "sem", "lost", "converged", "draws")
         return [(name, getattr(self, name)) for name in names]
 
-    def __repr__(self, **_: Any) -> str:
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
         known = with_error(self.effective_number, self.effective_sem)
         lost = float(self.lost.double().mean())
         return f"Transitions({len(self)} memories, N_eff {known}, lost {lost:.3g})"

@@ -141,7 +141,7 @@ def _speciation(point: Point, seed: int) -> list[Row]:
     turning = _turning(point["times"])
     rows: list[Row] = []
     for k, time in enumerate(point["times"]):
-        found = class_appearance(mixture, time, point["draws"], seed + k)._asdict()
+        found = dict(vars(class_appearance(mixture, time, point["draws"], seed + k)))
         if time in turning:
             turned = class_uturns(mixture, time, point["paths"], point["steps"], seed + k)
             found["uturn"] = turned.diagonal()

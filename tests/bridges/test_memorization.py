@@ -14,7 +14,7 @@ from bridges import (
     memorization_report,
     memory_geometry,
 )
-from bridges.basin_edge import basin_edge_map
+from bridges.identities import basin_edge_map
 from bridges.data import class_labels, raw_vectors, standardised
 from bridges.memorization import VERDICTS, clearest
 from bridges.statistics import effective_number
