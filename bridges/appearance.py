@@ -16,8 +16,7 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-from bridges._checks import Seed, generator_from, normal_like
-from bridges._results import Result
+from bridges._checks import Result, Seed, generator_from, normal_like
 from diffusion import OU, GaussianMixtureDenoiser, noise_to, sample
 
 _TIMES = 1e-4, 12.0  # between which a class appears

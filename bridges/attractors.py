@@ -28,9 +28,8 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Seed
+from bridges._checks import Result, Seed
 from bridges._clusters import are_spins, groups, rms_distance
-from bridges._results import Result
 from bridges.memory import Memory, cosine, recall, recall_near, stored_patterns
 from bridges.starts import Starts
 from bridges.statistics import effective_number

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from bridges import _checks
-from bridges._results import Result
+from bridges._checks import Result
 from bridges.attractors import Attractors, find_attractors
 from bridges.estimates import with_error
 from bridges.memory import Memory

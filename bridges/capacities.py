@@ -27,12 +27,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bridges import _checks
-from bridges._checks import Seed
-from bridges._results import Result
+from bridges._checks import Result, Seed
 from bridges.crossing import FITS, Crossings, crossings, isotonic_crossing, middle
 from bridges.estimates import mean_and_sem, short_table, with_error, with_interval
 from bridges.memory import Memory
-from bridges.retrieval import check_level, positive_grid, retrieval_map, whole_seed
+from bridges.retrieval import check_level, positive_grid, retrieval_map
 
 SCALES = ("log", "linear")
 Array = np.ndarray
@@ -186,7 +185,7 @@ def capacity(
     check_level(success)
     _checks.choice("fit", fit, FITS)
     _checks.choice("scale", scale, SCALES)
-    seeds = np.random.SeedSequence(whole_seed(seed)).generate_state(
+    seeds = np.random.SeedSequence(_checks.whole_seed(seed)).generate_state(
         _checks.whole("samples", samples)
     )
 
@@ -270,7 +269,7 @@ def capacity_scaling(
     """
     grid = _sizes(sizes)
     _checks.whole("samples", samples, low=2)  # errors are between samples
-    base = whole_seed(seed)
+    base = _checks.whole_seed(seed)
     seeds = np.random.SeedSequence(base).generate_state(len(grid)).tolist()
     measured = tuple(
         capacity(

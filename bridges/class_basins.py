@@ -25,14 +25,15 @@ import torch
 from torch import Tensor
 
 from bridges._checks import (
+    Result,
     Seed,
     generator_from,
     noise_level,
     normal_like,
     rows_of_classes,
     whole,
+    whole_seed,
 )
-from bridges._results import Result
 from bridges.crossing import crossing
 from bridges.estimates import mean_and_sem, short_table
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser
@@ -167,7 +168,7 @@ def class_capacity(
     loads: Sequence[int],
     samples: int = 8,
     draws: int = 200,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> ClassCapacity:
     """The number of points up to which each class of a mixture is memorized at σ.
 
@@ -178,7 +179,7 @@ def class_capacity(
     loads : numbers P of points of all classes together, increasing.
     samples : independent data sets per load.
     draws : noised points per class and data set.
-    seed : whole number; sample k has the same seed at every load.
+    seed : int, torch.Generator or None; sample k has the same seed at every load.
 
     Returns
     -------
@@ -203,9 +204,7 @@ def class_capacity(
         raise ValueError(
             f"loads must give each class at least 2 points, got {counts.min()} of {grid[0]}"
         )
-    seeds = np.random.SeedSequence(whole("seed", seed, low=0)).generate_state(
-        whole("samples", samples)
-    )
+    seeds = np.random.SeedSequence(whole_seed(seed)).generate_state(whole("samples", samples))
     table = np.empty((len(seeds), *counts.shape))
     for s, one in enumerate(seeds.tolist()):
         for k, row in enumerate(counts.tolist()):

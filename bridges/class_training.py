@@ -20,8 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor, nn
 
-from bridges._checks import generator_from, normal_like, points, rows_of_classes, whole
-from bridges._results import Result
+from bridges._checks import Result, generator_from, normal_like, points, rows_of_classes, whole
 from bridges.statistics import binomial_sem
 from diffusion import OU, denoising_error, sample, train_denoiser
 from diffusion.neighbours import nearest

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 from scipy.special import log_ndtr, ndtri
 
-from bridges._results import Result
+from bridges._checks import Result
 from bridges.estimates import with_interval
 
 FITS = ("isotonic", "probit")

@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bridges._checks import Seed, generator_from, points
-from bridges._results import Result
+from bridges._checks import Result, Seed, generator_from, points
 from bridges.data import standardised
 from bridges.memorization import distinct
 from diffusion import (

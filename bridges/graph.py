@@ -7,8 +7,8 @@ is a community of its own. At small noise all are alone; as it grows, those of o
 before the classes do.
 
 Committors give the probabilities of where a state ends. The exact reverse process samples the
-posterior: from x at noise level σ it ends at memory μ with probability w_μ(x, σ). This holds for the
-exact SDE, and for no other; along the flow it is 0 or 1. On the chain, q_μ is the probability
+posterior: from x at noise level σ it ends at memory μ with probability w_μ(x, σ). This holds for
+the exact SDE, and for no other; along the flow it is 0 or 1. On the chain, q_μ is the probability
 to be in a set B before a set A:
 
     q = Σ_ν T_μν q_ν outside both,     q = 0 on A,     q = 1 on B.
@@ -26,8 +26,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Level
-from bridges._results import Result
+from bridges._checks import Level, Result
 from bridges.transitions import Transitions
 from diffusion import EmpiricalDenoiser
 

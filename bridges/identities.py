@@ -32,8 +32,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Seed
-from bridges._results import Result
+from bridges._checks import Result, Seed
 from bridges.equivalence import dense_memory_of, energy_of_log_density
 from diffusion import VE, EmpiricalDenoiser, sample
 from diffusion.theory import basin_edge

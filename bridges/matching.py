@@ -18,8 +18,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Seed
-from bridges._results import Result
+from bridges._checks import Result, Seed
 from bridges.attractors import Attractors, find_attractors
 from bridges.memory import Memory
 from bridges.starts import Starts

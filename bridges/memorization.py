@@ -36,8 +36,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Seed, generator_from, points
-from bridges._results import Result
+from bridges._checks import Result, Seed, generator_from, points
 from bridges.estimates import with_error
 from bridges.statistics import binomial_sem, effective_number
 from diffusion import (

@@ -47,7 +47,7 @@ class Memory(Protocol):
 
     A memory whose dynamics is random takes a keyword `generator` in `retrieve`. Optional:
     `step(cues, overlap)`, a single update as against the whole dynamics;
-    `weights(states, overlap)`, (B, P), how much each pattern holds up a state;
+    `weights(states, overlap)`, (B, P), how much each pattern contributes to a state;
     `revisit(states, noise, generator)`, where states at an rms distance of `noise` from an
     attractor are taken, if that is not what `retrieve` does at any overlap.
 

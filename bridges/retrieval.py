@@ -23,8 +23,7 @@ import numpy as np
 import torch
 
 from bridges import _checks
-from bridges._checks import Seed
-from bridges._results import Result
+from bridges._checks import Result, Seed
 from bridges.crossing import crossing
 from bridges.estimates import mean_and_sem, short_table, with_interval
 from bridges.memory import CRITERIA, ROUNDING, Memory, cosine, cue, settle, stored_patterns
@@ -138,7 +137,7 @@ def retrieval_map(
         raise ValueError("memory must be at least one memory, got an empty sequence")
     for one in memories:
         stored_patterns(one)
-    base = whole_seed(seed)
+    base = _checks.whole_seed(seed)
     results = []
     for index, one in enumerate(memories):
         cue_seed = int(np.random.SeedSequence(base, spawn_key=(index,)).generate_state(1)[0])
@@ -194,7 +193,7 @@ def basin_radius(
     True
     """
     check_level(success)
-    base = whole_seed(seed)
+    base = _checks.whole_seed(seed)
 
     def measured(overlaps: Array) -> RetrievalMap:
         return retrieval_map(memory, overlaps.tolist(), trials, criterion, threshold, base)
@@ -242,10 +241,3 @@ def check_level(success: float) -> None:
     """Refuse a level outside (0, 1), with a ValueError."""
     if not 0 < success < 1:
         raise ValueError(f"success must lie in (0, 1), got {success}")
-
-
-def whole_seed(seed: Seed) -> int:
-    """One whole number from an int, a generator or fresh entropy."""
-    if seed is not None and not isinstance(seed, torch.Generator):
-        return _checks.whole("seed", seed, low=0)
-    return int(torch.randint(2**62, (1,), generator=_checks.generator_from(seed, "retrieval_map")))

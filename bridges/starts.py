@@ -21,8 +21,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Seed
-from bridges._results import Result
+from bridges._checks import Result, Seed
 from bridges.memory import Memory, cue, stored_patterns
 from hopfield import random_patterns
 

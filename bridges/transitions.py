@@ -27,8 +27,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Seed
-from bridges._results import Result
+from bridges._checks import Result, Seed
 from bridges.equivalence import overlap_of_noise
 from bridges.estimates import short_table, with_error
 from bridges.memory import CRITERIA, ROUNDING, Memory, cue, settle, stored_patterns
@@ -131,7 +130,7 @@ class Transitions(Result, Tensor):
         names = ("matrix", "sem", "lost", "converged", "draws")
         return [(name, getattr(self, name)) for name in names]
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self) -> str:  # type: ignore[override]  # of a tensor
         known = with_error(self.effective_number, self.effective_sem)
         lost = float(self.lost.double().mean())
         return f"Transitions({len(self)} memories, N_eff {known}, lost {lost:.3g})"
@@ -244,7 +243,7 @@ def return_curve(
     draws: int = 100,
     criterion: str = "fixed-point",
     threshold: float = 0.95,
-    seed: int | None = None,
+    seed: Seed = None,
 ) -> ReturnCurve:
     """Return probability and effective number of memories against the noise of the cues.
 
@@ -255,7 +254,7 @@ def return_curve(
     sigmas : noise levels, positive.
     draws : noised points or cues per memory at each level.
     criterion, threshold : of a memory, as for `transition_matrix`.
-    seed : int or None. The same noise serves all levels.
+    seed : int, torch.Generator or None. The same noise serves all levels.
 
     Returns
     -------
@@ -275,8 +274,8 @@ def return_curve(
     grid = [_checks.positive("sigmas", one) for one in np.asarray(sigmas, dtype=float).reshape(-1)]
     if not grid:
         raise ValueError("sigmas must be positive numbers, got none")
-    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-    shared: dict[str, Any] = {"criterion": criterion, "threshold": threshold, "seed": seed}
+    base = _checks.whole_seed(seed)
+    shared: dict[str, Any] = {"criterion": criterion, "threshold": threshold, "seed": base}
     if isinstance(source, EmpiricalDenoiser):
         found = [transition_matrix(source, one, draws=draws, **shared) for one in grid]
     else:
