@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
-from reports.subspaces import measure, spectrum_of, train
 from sklearn.metrics import roc_auc_score
 
 import bridges
@@ -25,6 +24,7 @@ from bridges import (
     dimension_contrast,
     equivalence,
     generalization_report,
+    load_run,
     median_appearance,
     memorization_fractions,
     memorization_report,
@@ -33,11 +33,11 @@ from bridges import (
     run_study,
     two_halves,
 )
+from bridges.estimates import estimate, mean_and_sem
 from bridges.generalization import draw, halves, perceptron, sphere_dimension
 from bridges.geometry import noise_grid
 from bridges.identities import identities
 from bridges.statistics import binomial_sem, effective_number
-from bridges.study.results import estimate, mean_and_sem
 from bridges.verbs.convert import convert
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, manifold_dimension
 
@@ -183,30 +183,6 @@ def test_the_directions_of_a_sphere_are_lost_one_after_the_other():
     assert left[-1] == pytest.approx(0, abs=1e-3)
 
 
-@few
-@given(st.integers(1, 3), st.integers(1, 2), st.floats(0.01, 3), seeds)
-def test_subspaces_keep_at_most_their_dimensions(first, second, noise, seed):
-    point = {"part": "empirical", "dimension": 6, "subspaces": [first, second], "patterns": 9}
-    point |= {"variances": [1.0, 0.1], "noise": [noise], "draws": 3}
-    rows = measure(point, seed)
-    value = {r["quantity"]: r["value"] for r in rows if r["quantity"] != "spectrum"}
-    assert -1e-9 <= value["first"] <= value["effective"] + 1e-9
-    assert value["first"] + value["second"] == pytest.approx(value["effective"])  # none across
-    assert all(r["t"] == noise and math.isfinite(r["value"]) for r in rows)
-    assert len(spectrum_of([first, second], [1.0, 0.1])) == first + second
-    assert rows == measure(point, seed)
-    fixed = measure(point | {"part": "fixed", "sets": 4}, seed)
-    held = [r["value"] for r in fixed if r["quantity"] == "condensation"]
-    assert all(1 / 9 - 1e-9 <= one <= 1 + 1e-9 for one in held)
-
-
-def test_a_network_for_subspaces_is_trained_the_same_again():
-    data = normal(8, 3, 0)
-    one, other = (train(data, width=4, steps=2, seed=1)(data, 0.5) for _ in range(2))
-    assert torch.equal(one, other)
-    assert torch.isfinite(one).all()
-
-
 # classes
 
 
@@ -300,6 +276,11 @@ def test_a_study_is_the_mean_over_its_samples(points, samples, seed):
     more = run_study("s", values, [{"x": 1}], samples=samples + 1, seed=seed)
     again = run_study("s", values, [{"x": 1}], samples=samples, seed=seed)
     assert more.samples[0][:samples] == again.samples[0]
+
+
+def test_a_run_is_read_as_it_was_measured(tmp_path):
+    study = run_study("s", values, [{"x": 1}, {"x": 2}], samples=3, seed=1, out=tmp_path)
+    assert load_run(tmp_path).results() == study.results()
 
 
 numbers = st.lists(st.floats(-1e6, 1e6) | st.just(nan), min_size=1, max_size=9)

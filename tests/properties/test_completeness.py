@@ -13,6 +13,7 @@ from hopfield import theory as of_memory
 HERE = Path(__file__)
 WITHOUT = {
     "PlantedPosterior": "a result: its fields are tried through planted_posterior",
+    "DenoiserLike": "a type: any function of states and a noise level",
     "GuidanceSchedule": "a type: any function of one number",
     "Weight": "a type: a number or such a function",
     "noise_minimum": "an optimiser of seconds, with its own tests against gradients",

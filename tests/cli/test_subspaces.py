@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings, strategies as st
 from reports import subspaces
 from reports.losing_dimensions import SubspaceReport, last_rise
 
@@ -119,3 +121,27 @@ def test_networks_lose_dimensions_as_their_data_dwindle():
         for few, many in zip(found[10][name], found[1000][name], strict=True):
             assert few < many
     assert found[10]["effective"][2] < 0.6 * found[1000]["effective"][2]
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(st.integers(1, 3), st.integers(1, 2), st.floats(0.01, 3), st.integers(0, 2**32))
+def test_subspaces_keep_at_most_their_dimensions(first, second, noise, seed):
+    point = {"part": "empirical", "dimension": 6, "subspaces": [first, second], "patterns": 9}
+    point |= {"variances": [1.0, 0.1], "noise": [noise], "draws": 3}
+    rows = subspaces.measure(point, seed)
+    value = {r["quantity"]: r["value"] for r in rows if r["quantity"] != "spectrum"}
+    assert -1e-9 <= value["first"] <= value["effective"] + 1e-9
+    assert value["first"] + value["second"] == pytest.approx(value["effective"])  # none across
+    assert all(r["t"] == noise and math.isfinite(r["value"]) for r in rows)
+    assert len(subspaces.spectrum_of([first, second], [1.0, 0.1])) == first + second
+    assert rows == subspaces.measure(point, seed)
+    fixed = subspaces.measure(point | {"part": "fixed", "sets": 4}, seed)
+    held = [r["value"] for r in fixed if r["quantity"] == "condensation"]
+    assert all(1 / 9 - 1e-9 <= one <= 1 + 1e-9 for one in held)
+
+
+def test_a_network_for_subspaces_is_trained_the_same_again():
+    data = torch.randn(8, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    one, other = (subspaces.train(data, width=4, steps=2, seed=1)(data, 0.5) for _ in range(2))
+    assert torch.equal(one, other)
+    assert torch.isfinite(one).all()
