@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from numpy import ndarray
 
+_ROUNDING = 1e-9  # of a number, below which an error is none
 _SHOWN = 6  # entries of a curve in a short table
 
 
@@ -72,17 +73,15 @@ def estimate(by_sample: ndarray) -> dict[str, float]:
 
 
 def with_error(value: float, sem: float) -> str:
-    """A number with as many digits as its error deserves, or three.
+    """A number with as many digits as its error deserves, or three if that is rounding.
 
     Examples
     --------
     >>> with_error(0.18349, 0.0041), with_error(2.5, float("nan"))
     ('0.183 ± 0.004', '2.5')
     """
-    if not (math.isfinite(value) and math.isfinite(sem) and sem > 0):
-        return f"{value:.3g}"
-    digits = _decimals(sem)
-    return f"{value:.{digits}f} ± {sem:.{digits}f}"
+    form = _form(value, sem)
+    return f"{value:{form}} ± {sem:{form}}" if form.endswith("f") else f"{value:{form}}"
 
 
 def with_interval(value: float, interval: tuple[float, float]) -> str:
@@ -94,11 +93,9 @@ def with_interval(value: float, interval: tuple[float, float]) -> str:
     '0.183, 95 % 0.177 … 0.187'
     """
     low, high = interval
-    if math.isnan(low) or math.isnan(high):
-        return f"{value:.3g}"
-    width = high - low
-    form = f".{_decimals(width / 4)}f" if math.isfinite(width) and width > 0 else ".3g"
-    return f"{value:{form}}, 95 % {low:{form}} … {high:{form}}"
+    form = _form(value, (high - low) / 4)
+    known = f", 95 % {low:{form}} … {high:{form}}"
+    return f"{value:{form}}" + ("" if math.isnan(low) else known)
 
 
 def short_table(title: str, rows: Mapping[str, tuple[ndarray, ndarray | None]]) -> str:
@@ -129,5 +126,7 @@ def short_table(title: str, rows: Mapping[str, tuple[ndarray, ndarray | None]]) 
     return "\n  ".join([title, *lines])
 
 
-def _decimals(error: float) -> int:
-    return min(12, max(0, -math.floor(math.log10(error))))
+def _form(value: float, error: float) -> str:
+    """The format of a number with this error."""
+    known = math.isfinite(value) and math.isfinite(error) and error > _ROUNDING * abs(value)
+    return f".{max(0, -math.floor(math.log10(error)))}f" if known else ".3g"

@@ -47,6 +47,10 @@ class DimensionContrast(Result):
     separation: float  # probability that a training point has the smaller one, ½ by chance
     sem: float  # of the separation if there is nothing to separate
 
+    def __repr__(self) -> str:
+        apart = f"separation {self.separation:.2f} ± {self.sem:.2f}"
+        return f"DimensionContrast({apart}; {self.data:.3g} and {self.held_out:.3g} dimensions)"
+
 
 @dataclass(frozen=True, repr=False)
 class MemoryGeometry(Result):
