@@ -10,6 +10,7 @@ r"""Where a measured probability crosses a level: fits of monotone curves, and t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import isotonic_regression
@@ -60,35 +61,10 @@ class Crossings(Result):
 
 
 def crossing(
-    x: Array,
-    by_sample: Array,
-    level: float,
-    rising: bool,
-    resamples: int = 400,
-    fit: str = "isotonic",
+    x: Array, by_sample: Array, level: float, rising: bool, **options: Any
 ) -> tuple[float, tuple[float, float]]:
-    """Where a monotone curve crosses a level, and a 95 % interval.
-
-    Parameters
-    ----------
-    x : (K,), increasing.
-    by_sample : (S, K), the curve of each sample.
-    level : to cross.
-    rising : whether the curve rises with x, or falls.
-    resamples : of the bootstrap over the samples, which has a fixed seed.
-    fit : "isotonic" or "probit"; see the head of the module.
-
-    Returns
-    -------
-    value : the crossing of the fit of the mean, ±∞ where it lies beyond the x measured, on
-        the side where a wider x would find it.
-    interval : of the bootstrap; NaN for a single sample, which has no spread.
-
-    Raises
-    ------
-    ValueError : x that does not increase, or curves that are not (S, K) or not finite.
-    """
-    found = crossings(x, by_sample, level, rising, resamples, fit)
+    """Value and 95 % interval of `crossings`, which has the same arguments."""
+    found = crossings(x, by_sample, level, rising, **options)
     return found.value, found.interval
 
 
@@ -100,7 +76,31 @@ def crossings(
     resamples: int = 400,
     fit: str = "isotonic",
 ) -> Crossings:
-    """The crossing of the mean curve and of bootstrap means; arguments as for `crossing`."""
+    """Where a monotone curve crosses a level, and its bootstrap.
+
+    Parameters
+    ----------
+    x : (K,), increasing.
+    by_sample : (S, K), the curve of each sample.
+    level : to cross.
+    rising : whether the curve rises with x, or falls.
+    resamples : of the bootstrap over the samples, which has a fixed seed; a single sample has
+        none, and neither interval nor error.
+    fit : "isotonic" or "probit"; see the head of the module.
+
+    Returns
+    -------
+    Crossings.
+
+    Raises
+    ------
+    ValueError : x that does not increase, or curves that are not (S, K) or not finite.
+
+    Examples
+    --------
+    >>> crossings(np.arange(3.0), np.array([[0.0, 0.4, 1.0], [0.2, 0.6, 1.0]]), 0.5, rising=True)
+    Crossings(1.0, 95 % 0.8 … 1.2, width 0.59)
+    """
     _curves(x, by_sample)
     generator, samples = np.random.default_rng(0), len(by_sample)
     resamples = 0 if samples == 1 else resamples

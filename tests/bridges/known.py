@@ -42,7 +42,7 @@ class Threshold:
 
 
 class Toy:
-    """Ten lines are a memory: the sign of each entry, and what it is told to return."""
+    """Ten lines are a memory: the sign of each entry, or the answer it is given."""
 
     patterns = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 1.0]])
 

@@ -45,7 +45,7 @@ def test_probit_fit_finds_middle_and_width():
         assert level == pytest.approx(middle - width * norm.ppf(0.9), abs=2e-3)
         up = crossings(x, 1 - curve, 0.1, rising=True, fit="probit").value
         assert up == pytest.approx(level, abs=1e-9)
-    step = (x < 0.47).astype(float)[None]  # no width can be told
+    step = (x < 0.47).astype(float)[None]  # no width can be resolved
     assert 0.4 < crossings(x, step, 0.5, rising=False, fit="probit").value < 0.5
 
 

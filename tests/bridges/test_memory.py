@@ -81,14 +81,14 @@ def test_a_reverse_process_starts_from_a_given_noise_level(dynamics):
     xi = patterns_for("real")
     denoiser = EmpiricalDenoiser(xi)
     starts = 3 * torch.randn(40, 24, generator=generator(), dtype=torch.float64)
-    told = as_memory(denoiser, dynamics=dynamics, sigma=3.0)
-    states = [recall(told, starts, m, generator(5)).states for m in (0.2, 0.9)]
+    fixed = as_memory(denoiser, dynamics=dynamics, sigma=3.0)
+    states = [recall(fixed, starts, m, generator(5)).states for m in (0.2, 0.9)]
     assert torch.equal(*states)  # whatever the overlap is said to be
     own = as_memory(denoiser, dynamics=dynamics)  # |ξ|² = N: s = 3 at m = 1/√10
     same = recall(own, starts, 10**-0.5, generator(5)).states
     assert torch.allclose(states[0], same, atol=1e-6)
     for m in (0.2, 1.0):  # near an attractor only the small noise is left to remove
-        again = recall_near(told, xi + 1e-3, 1e-3, m, generator()).states
+        again = recall_near(fixed, xi + 1e-3, 1e-3, m, generator()).states
         assert torch.allclose(again, xi, atol=1e-6)
 
 

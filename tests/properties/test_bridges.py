@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from drawn import rows
 from hypothesis import given, settings, strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
@@ -38,15 +39,6 @@ from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
 few = settings(max_examples=12, deadline=None, derandomize=True)
 nan, inf = float("nan"), float("inf")
 seeds = st.integers(0, 2**32)
-
-
-@st.composite
-def rows(draw, least=1, most=6, size=None):
-    """Halves of small whole numbers: rows repeat, and may be 0."""
-    count, size = draw(st.integers(least, most)), size or draw(st.integers(1, 4))
-    numbers = st.lists(st.integers(-3, 3), min_size=count * size, max_size=count * size)
-    dtype = draw(st.sampled_from([torch.float32, torch.float64]))
-    return torch.tensor(draw(numbers), dtype=dtype).view(count, size) / 2
 
 
 @st.composite
