@@ -37,11 +37,6 @@ class Appearance(Result):
     own_class: Array
     above_half: Array
 
-    def __repr__(self) -> str:
-        own, above = (", ".join(f"{v:.3g}" for v in row[:4]) for row in vars(self).values())
-        more = ", …" if len(self.own_class) > 4 else ""
-        return f"Appearance(φ_c {own}{more}; above ½ {above}{more})"
-
 
 @torch.no_grad()
 def class_appearance(

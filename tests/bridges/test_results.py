@@ -11,30 +11,6 @@ import torch
 from known import Threshold, Toy, normal
 
 import bridges
-from bridges import (
-    TwoHalves,
-    as_memory,
-    basin_entropy,
-    basin_fractions,
-    basin_radius,
-    calibrate,
-    capacity_scaling,
-    class_appearance,
-    class_basins,
-    class_capacity,
-    continuation,
-    dimension_contrast,
-    find_attractors,
-    generalization_report,
-    match,
-    memorization_fractions,
-    memorization_report,
-    memory_geometry,
-    retrieval_map,
-    return_curve,
-    summarise,
-    transition_matrix,
-)
 from bridges._checks import Result
 from bridges.class_training import class_training
 from bridges.crossing import crossings
@@ -49,45 +25,47 @@ EXACT = EmpiricalDenoiser(ROWS)
 PAIR = GaussianMixtureDenoiser([[-3.0], [3.0]], 1.0)
 MANY = GaussianMixtureDenoiser(normal(12, 2), 0.1)
 STARTS = gaussian(200, 3, 1.0, seed=0)
-SCALING = capacity_scaling(
+SCALING = bridges.capacity_scaling(
     *(lambda load, size, seed: Threshold(size * load / 20, seed), [10, 20], [0.2, 0.5, 1.5, 3.0]),
     samples=3,
     trials=10,
     seed=0,
 )
-MAP = retrieval_map(as_memory(EXACT), np.arange(1, 31) / 30, trials=40, seed=0)
+MAP = bridges.retrieval_map(bridges.as_memory(EXACT), np.arange(1, 31) / 30, trials=40, seed=0)
 RESULTS = {
-    "Appearance": lambda: class_appearance(MANY, 1.0, draws=20, seed=0),
-    "Attractors": lambda: find_attractors(Toy(), STARTS),
+    "Appearance": lambda: bridges.class_appearance(MANY, 1.0, draws=20, seed=0),
+    "Attractors": lambda: bridges.find_attractors(Toy(), STARTS),
     "BasinEdgeMap": lambda: basin_edge_map(50, [1.0] * 5, 1.0, [0.1, 3.0], 20, seed=0),
-    "BasinEntropy": lambda: basin_entropy(np.eye(20, dtype=int), 4),
-    "BasinFractions": lambda: basin_fractions(Toy(), STARTS),
-    "BasinRadius": lambda: basin_radius(Threshold(0.5), trials=10, seed=0),
-    "Calibration": lambda: calibrate(ROWS, seed=0),
+    "BasinEntropy": lambda: bridges.basin_entropy(np.eye(20, dtype=int), 4),
+    "BasinFractions": lambda: bridges.basin_fractions(Toy(), STARTS),
+    "BasinRadius": lambda: bridges.basin_radius(Threshold(0.5), trials=10, seed=0),
+    "Calibration": lambda: bridges.calibrate(ROWS, seed=0),
     "Capacity": lambda: SCALING.capacities[0],
     "CapacityCurve": lambda: SCALING.capacities[0].curve,
     "CapacityScaling": lambda: SCALING,
-    "ClassBasins": lambda: class_basins(EXACT, LABELS, 0.5, draws=20, seed=0),
-    "ClassCapacity": lambda: class_capacity(PAIR, 0.5, [8, 64], samples=2, draws=20),
+    "ClassBasins": lambda: bridges.class_basins(EXACT, LABELS, 0.5, draws=20, seed=0),
+    "ClassCapacity": lambda: bridges.class_capacity(PAIR, 0.5, [8, 64], samples=2, draws=20),
     "ClassTraining": lambda: class_training(ROWS, LABELS, ROWS, LABELS, steps=4, marks=2, seed=0),
-    "Continuation": lambda: continuation(lambda _: Toy(), [1, 2], STARTS, 0.1),
-    "Criterion": lambda: calibrate(ROWS, seed=0).criteria["local"],
+    "Continuation": lambda: bridges.continuation(lambda _: Toy(), [1, 2], STARTS, 0.1),
+    "Criterion": lambda: bridges.calibrate(ROWS, seed=0).criteria["local"],
     "Crossings": lambda: crossings(np.arange(3.0), np.array([[0, 0.3, 1], [0, 0.6, 1]]), 0.5, True),
-    "DimensionContrast": lambda: dimension_contrast(EXACT, ROWS, ROWS + 1, 0.3),
+    "DimensionContrast": lambda: bridges.dimension_contrast(EXACT, ROWS, ROWS + 1, 0.3),
     "Extrapolation": lambda: SCALING.extrapolation,
-    "Generalization": lambda: generalization_report(EXACT, ROWS, ROWS + 1, count=20, seed=0),
-    "GraphSummary": lambda: summarise(transition_matrix(EXACT, 0.5, seed=0)),
+    "Generalization": lambda: bridges.generalization_report(
+        EXACT, ROWS, ROWS + 1, count=20, seed=0
+    ),
+    "GraphSummary": lambda: bridges.summarise(bridges.transition_matrix(EXACT, 0.5, seed=0)),
     "Halves": lambda: halves("sphere", 4, 6, seed=0),
     "Identities": lambda: identities(ROWS, ROWS + 1, 0.5),
-    "Matching": lambda: match(ROWS, ROWS + 0.1, 0.5),
-    "MemorizationFractions": lambda: memorization_fractions(ROWS, ROWS, ROWS + 1, seed=0),
-    "MemorizationReport": lambda: memorization_report(ROWS + 0.01, ROWS, seed=0),
-    "MemoryGeometry": lambda: memory_geometry(ROWS, draws=20, seed=0),
+    "Matching": lambda: bridges.match(ROWS, ROWS + 0.1, 0.5),
+    "MemorizationFractions": lambda: bridges.memorization_fractions(ROWS, ROWS, ROWS + 1, seed=0),
+    "MemorizationReport": lambda: bridges.memorization_report(ROWS + 0.01, ROWS, seed=0),
+    "MemoryGeometry": lambda: bridges.memory_geometry(ROWS, draws=20, seed=0),
     "RetrievalMap": lambda: MAP,
-    "ReturnCurve": lambda: return_curve(EXACT, np.geomspace(0.1, 9, 30), draws=20, seed=0),
+    "ReturnCurve": lambda: bridges.return_curve(EXACT, np.geomspace(0.1, 9, 30), draws=20, seed=0),
     "Starts": lambda: STARTS,
-    "Transitions": lambda: transition_matrix(EXACT, 0.5, draws=20, seed=0),
-    "TwoHalves": lambda: TwoHalves(0.9, math.nan, 0.1),
+    "Transitions": lambda: bridges.transition_matrix(EXACT, 0.5, draws=20, seed=0),
+    "TwoHalves": lambda: bridges.TwoHalves(0.9, math.nan, 0.1),
 }
 
 
