@@ -17,17 +17,17 @@ from .basins import (
     basin_entropy_sampled as basin_entropy_sampled,
     basin_fractions as basin_fractions,
 )
+from .basins_of_classes import (
+    ClassBasins as ClassBasins,
+    ClassCapacity as ClassCapacity,
+    class_basins as class_basins,
+    class_capacity as class_capacity,
+)
 from .capacities import (
     Capacity as Capacity,
     CapacityScaling as CapacityScaling,
     capacity as capacity,
     capacity_scaling as capacity_scaling,
-)
-from .class_basins import (
-    ClassBasins as ClassBasins,
-    ClassCapacity as ClassCapacity,
-    class_basins as class_basins,
-    class_capacity as class_capacity,
 )
 from .generalization import (
     Generalization as Generalization,

@@ -1,8 +1,10 @@
-"""Checks at the public door of `bridges`: those of the two packages that it joins.
+"""Checks at the public door of `bridges`, and the base of its results.
 
-The only module of `bridges` that reaches behind the doors of the others, so that all three
-refuse an argument in the same words.
+The only module of `bridges` that reaches behind the doors of the two packages that it joins, so
+that all three refuse an argument in the same words and write a result in the same form.
 """
+
+import torch
 
 from diffusion._checks import Level, noise_level, normal_like, points, rows_of_classes
 from hopfield._checks import (
@@ -15,9 +17,11 @@ from hopfield._checks import (
     stored,
     whole,
 )
+from hopfield._results import Result
 
 __all__ = [
     "Level",
+    "Result",
     "Seed",
     "choice",
     "generator_from",
@@ -30,4 +34,12 @@ __all__ = [
     "rows_of_classes",
     "stored",
     "whole",
+    "whole_seed",
 ]
+
+
+def whole_seed(seed: Seed) -> int:
+    """One whole number from an int, a generator or fresh entropy."""
+    if seed is not None and not isinstance(seed, torch.Generator):
+        return whole("seed", seed, low=0)
+    return int(torch.randint(2**62, (1,), generator=generator_from(seed, "whole_seed")))

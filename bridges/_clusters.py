@@ -1,9 +1,9 @@
 r"""Final states that are the same: spins by a hash, real states by their distance.
 
-Spins are packed to bits and hashed. Real states are led: a state joins the nearest leader
-within the tolerance, or becomes one. States that converged to one attractor share all but
-their last digits, so that they are first rounded to a small part of the tolerance and hashed:
-leaders are sought among the few that are left, by matrix products.
+Spins are packed to bits and hashed. A real state joins the nearest leader within the tolerance,
+or becomes a leader itself. States that converged to one attractor share all but their last
+digits. They are therefore first rounded to a small part of the tolerance and hashed, so that
+leaders are sought, by matrix products, among the few that are left.
 """
 
 from __future__ import annotations
@@ -21,16 +21,18 @@ _BLOCK = 1024  # states among which new leaders are sought at once
 
 
 def groups(states: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
-    """Same states share a group.
+    """Groups of states that are the same.
 
     Parameters
     ----------
-    states : (B, N), finite. tolerance : rms distance an entry to a leader; real states only.
+    states : (B, N), finite.
+    tolerance : rms distance per entry to a leader; real states only.
 
     Returns
     -------
-    labels : (B,) group of each state, 0 to A − 1, in the order of their leaders. leaders :
-    (A,) a member of each group; those of real states are farther apart than the tolerance.
+    labels : (B,) group of each state, 0 to A − 1, in the order of their leaders.
+    leaders : (A,) a member of each group; those of real states are farther apart than the
+        tolerance.
     """
     binary = are_spins(states)
     found = _alike(states) if binary else _rounded_alike(states, tolerance * _PART)
@@ -50,7 +52,7 @@ def are_spins(states: Tensor) -> bool:
 
 
 def rms_distance(one: Tensor, other: Tensor) -> Tensor:
-    """Rms distance an entry of rows (B, N), in float64, (B,); exact for close rows."""
+    """Rms distance per entry of rows (B, N), in float64, (B,); exact for close rows."""
     parts = [
         (a.double() - b.double()).square().mean(1).sqrt()
         for a, b in zip(one.split(_ROWS), other.split(_ROWS), strict=True)
@@ -132,7 +134,7 @@ def _led(states: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
 
 
 def _greedy(near: Tensor) -> tuple[Tensor, Tensor]:
-    """Of rows in their order: whom each follows, by number, and who leads; `near` (M, M)."""
+    """The leader that each row follows, by number, and the rows that lead; `near` (M, M)."""
     table = near.numpy(force=True)
     if np.count_nonzero(table) == len(table):  # each is near itself alone, as most often
         return torch.arange(len(table)), torch.arange(len(table))

@@ -1,22 +1,22 @@
 r"""When the classes of a mixture appear on the way back from noise, by simulation.
 
-On points of class c noised to an Ornstein–Uhlenbeck time t the posterior of class c has mean φ_c,
-which is the probability that the reverse diffusion run back from there ends in class c, and is
-above ½ on half of them at the median time. `class_appearance` and `median_appearance` read the
+Points of class c are noised to an Ornstein–Uhlenbeck time t. The posterior of class c has mean φ_c
+there, which is the probability that the reverse diffusion ends in class c again. At the median
+time it is above ½ on half of the points. `class_appearance` and `median_appearance` read the
 exact posterior, `class_uturns` runs the reverse diffusion in full; closed forms for two classes
 are in `diffusion.theory` (`own_class_probability`, `speciation_times`).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-from bridges._checks import Seed, generator_from, normal_like
+from bridges._checks import Result, Seed, generator_from, normal_like
 from diffusion import OU, GaussianMixtureDenoiser, noise_to, sample
 
 _TIMES = 1e-4, 12.0  # between which a class appears
@@ -24,9 +24,15 @@ _FORGOTTEN = 40.0  # what is left of the signal, e⁻ᵗ, is below rounding; e²
 Array = np.ndarray
 
 
-class Appearance(NamedTuple):
-    """Of each class of a mixture at a noised point of it, (K,): own_class, the mean posterior
-    φ_c of the class; above_half, how often that is above ½."""
+@dataclass(frozen=True, repr=False)
+class Appearance(Result):
+    """The posterior of each class of a mixture at noised points of that class.
+
+    Attributes
+    ----------
+    own_class : (K,) its mean φ_c.
+    above_half : (K,) how often it is above ½.
+    """
 
     own_class: Array
     above_half: Array
@@ -40,7 +46,9 @@ def class_appearance(
 
     Parameters
     ----------
-    mixture : the classes. time : positive. draws : noised points a class, at least 1.
+    mixture : the classes.
+    time : positive.
+    draws : noised points per class, at least 1.
     seed : int, torch.Generator or None.
 
     Raises
@@ -76,8 +84,10 @@ def class_uturns(
 
     Parameters
     ----------
-    mixture : the classes. time : Ornstein–Uhlenbeck time of the turn, positive.
-    paths : a class, at least 1. steps : at least 1; too few bias rare returns.
+    mixture : the classes.
+    time : Ornstein–Uhlenbeck time of the turn, positive.
+    paths : per class, at least 1.
+    steps : at least 1; too few bias rare returns.
     seed : int, torch.Generator or None.
 
     Returns
@@ -109,16 +119,18 @@ def class_uturns(
 def median_appearance(
     mixture: GaussianMixtureDenoiser, label: int, draws: int = 1000, seed: Seed = None
 ) -> float:
-    """The time at which half of a class's noised points are rather its own than any other's.
+    """The time at which the posterior of a class is above ½ on half of its noised points.
 
     Parameters
     ----------
-    mixture : the classes. label : of the class. draws : noised points, at least 1.
+    mixture : the classes.
+    label : of the class.
+    draws : noised points, at least 1.
     seed : int, torch.Generator or None.
 
     Returns
     -------
-    An Ornstein–Uhlenbeck time; NaN for a class that always is or never is.
+    An Ornstein–Uhlenbeck time; NaN for a class of which it always is or never is.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-r"""Attractors of any memory: where many starts end, what they are, and which are none.
+r"""Attractors of any memory: where many starts end, and what is there.
 
 Starts are retrieved, and those whose dynamics converged are put together: spins by a hash,
 real states within a tolerance. A real state is then kicked and retrieved again; one that does
@@ -6,14 +6,14 @@ not come back is a saddle, not an attractor. Each attractor is one of
 
     memory      a stored pattern: spins of overlap ≥ `threshold`, real states at an rms
                 distance ≤ `delta`; and where the memory knows the weights w of its patterns,
-                that one holds more than half. A short distance to dense data is no memory
+                that one has more than half. A short distance to dense data is no memory
     inverse     the same of −ξ alone: energies that are even in the state have both
-    prototype   one class holds more than 0.9 of the weight, on more than half its patterns
-    global      more than half of all patterns hold it up: the mean of the data
+    prototype   one class has more than 0.9 of the weight, on more than half its patterns
+    global      more than half of all patterns contribute: the mean of the data
     mixture     any other of known weights
     spurious    any other
 
-How many patterns hold a state up is k_eff = exp H(w).
+The number of patterns that contribute to a state is k_eff = exp H(w).
 (Ambrogioni 2023; Pham et al. 2025; for spins Amit, Gutfreund & Sompolinsky 1985.)
 """
 
@@ -28,9 +28,9 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Seed
+from bridges._checks import Result, Seed
 from bridges._clusters import are_spins, groups, rms_distance
-from bridges.memory import Memory, recall, recall_near, stored_patterns
+from bridges.memory import Memory, cosine, recall, recall_near, stored_patterns
 from bridges.starts import Starts
 from bridges.statistics import effective_number
 
@@ -42,16 +42,24 @@ _ROUNDING = 1e-6  # of a distance of single-precision states
 _CLASS = 0.9  # weight that one class must hold for a prototype
 
 
-@dataclass(frozen=True)
-class Attractors:
+@dataclass(frozen=True, repr=False)
+class Attractors(Result):
     """What the starts ended in, the most visited first; A attractors of P patterns.
 
-    states : (A, N). counts : (A,) starts that ended there. kind : (A,) words, KINDS. nearest :
-    (A,) the pattern that is nearest, or whose inverse is. overlap : (A,) cosine with it.
-    distance : (A,) rms distance an entry from it. k_eff : (A,) patterns that hold the state
-    up, exp H(w); NaN where the memory knows no weights. labels : (B,) attractor of each start,
-    −1 for none. converged : (B,) whether its dynamics did. saddles : (S, N) states that starts
-    ended in, and left when kicked. measure : what the starts were drawn from.
+    Attributes
+    ----------
+    states : (A, N)
+    counts : (A,) starts that ended there.
+    kind : (A,) words, KINDS.
+    nearest : (A,) the pattern that is nearest, or whose inverse is.
+    overlap : (A,) cosine with it.
+    distance : (A,) rms distance per entry from it.
+    k_eff : (A,) patterns that contribute to the state, exp H(w); NaN where the memory knows no
+        weights.
+    labels : (B,) attractor of each start, −1 for none.
+    converged : (B,) whether its dynamics did.
+    saddles : (S, N) states that starts ended in, and left when kicked.
+    measure : what the starts were drawn from.
     """
 
     states: Tensor
@@ -81,21 +89,23 @@ class Attractors:
         return int(((self.labels < 0) & self.converged).sum())
 
     def count(self, kind: str) -> int:
-        """Starts that ended in an attractor of this kind. Raises ValueError for no kind."""
+        """Starts that ended in an attractor of this kind, one of KINDS."""
         _checks.choice("kind", kind, KINDS)
         return int(self.counts[[k == kind for k in self.kind]].sum())
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, for a result file; neither states nor single starts."""
-        columns = ("counts", "nearest", "overlap", "distance", "k_eff")
-        return {
-            "measure": self.measure,
-            "starts": len(self.labels),
-            "unconverged": self.unconverged,
-            "at_saddles": self.at_saddles,
-            "kind": list(self.kind),
-            **{name: getattr(self, name).tolist() for name in columns},
-        }
+    def _parts(self) -> list[tuple[str, Any]]:
+        """Neither states nor single starts."""
+        names = ("measure", "unconverged", "at_saddles")
+        columns = ("kind", "counts", "nearest", "overlap", "distance", "k_eff")
+        starts = ("starts", len(self.labels))
+        return [starts, *((name, getattr(self, name)) for name in (*names, *columns))]
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{self.kind.count(k)} {k}" for k in KINDS if k in self.kind)
+        return (
+            f"Attractors({len(self)} of {len(self.labels)} starts from {self.measure}: "
+            f"{kinds or 'none'}; {self.unconverged} unconverged, {self.at_saddles} at saddles)"
+        )
 
 
 def find_attractors(
@@ -115,10 +125,10 @@ def find_attractors(
     ----------
     memory : a Memory of P patterns in N dimensions.
     starts : (B, N), at least one; or Starts, which carry the name of their measure and the
-        overlap that the memory is told. A plain tensor is told to be of overlap 1.
+        overlap that the memory is given. That of a plain tensor is 1.
     labels : (P,) class of each pattern, whole numbers from 0; without them no state is a
         prototype.
-    tolerance : rms distance an entry within which real states are the same, in units of the
+    tolerance : rms distance per entry within which real states are the same, in units of the
         patterns' rms deviation from their mean, as `kick` and `delta` are.
     kick : rms size of the noise that an attractor must come back from, positive.
     threshold : overlap of spins with a pattern that makes a memory, in (0, 1].
@@ -144,10 +154,6 @@ def find_attractors(
     >>> found.counts.tolist(), found.kind, found.at_saddles  # the start at 0 stays there
     ([4, 4], ('memory', 'memory'), 1)
     """
-    if not isinstance(memory, Memory):
-        raise TypeError(
-            f"memory must be a Memory, got {type(memory).__name__}; adapt it with as_memory"
-        )
     patterns = stored_patterns(memory)
     given = starts if isinstance(starts, Starts) else Starts(starts, "given starts")
     states = torch.as_tensor(given.states).to(patterns)  # before: it may make them infinite
@@ -170,7 +176,7 @@ def find_attractors(
     found = settled[leaders]
     kept = torch.ones(len(found), dtype=torch.bool, device=found.device)
     if not are_spins(found):
-        kicked = found + kick * _normal(found, generator)
+        kicked = found + kick * _checks.normal_like(found, generator)
         again = recall_near(memory, kicked, kick, given.overlap, generator)
         kept = again.converged.to(kept) & (rms_distance(again.states.to(found), found) <= tolerance)
     counts = torch.bincount(group, minlength=len(found))
@@ -225,7 +231,7 @@ def _describe(
     return {
         "kind": tuple(kinds.tolist()),
         "nearest": nearest.numpy(force=True),
-        "overlap": _cosine(states, patterns[nearest]).numpy(force=True),
+        "overlap": cosine(states, patterns[nearest]).numpy(force=True),
         "distance": distance.numpy(force=True),
         "k_eff": k_eff.numpy(force=True),
     }
@@ -234,9 +240,11 @@ def _describe(
 def _weighed(
     memory: Memory, states: Tensor, overlap: float, patterns: Tensor, classes: Tensor | None
 ) -> tuple[Tensor, ...]:
-    """Of a block of states: the nearest pattern, the nearest inverse, the weight of the former,
-    k_eff, the largest share of a class and half the size of that class; NaN where there are no
-    weights or classes."""
+    """Nearest pattern and inverse of each state, and what the weights say of it.
+
+    Next come the weight of that pattern, k_eff, the largest share of a class and half the size
+    of that class; NaN where there are no weights or classes.
+    """
     products = states @ patterns.T
     half_norms = patterns.square().sum(1) / 2
     near, far = (products - half_norms).argmax(1), (-products - half_norms).argmax(1)
@@ -279,14 +287,3 @@ def _classes(labels: Tensor, patterns: int) -> Tensor:
             f"{tuple(classes.shape)}"
         )
     return classes.long()
-
-
-def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
-    noise = torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype)
-    return noise.to(like.device)
-
-
-def _cosine(states: Tensor, patterns: Tensor) -> Tensor:
-    norms = states.double().norm(dim=1) * patterns.double().norm(dim=1)
-    product = (states.double() * patterns.double()).sum(1)
-    return torch.where(norms > 0, product / norms, 0.0)

@@ -1,9 +1,9 @@
 r"""Basins of attraction of any memory: how large they are, and how entangled.
 
-The fraction of starts that an attractor catches is its basin stability (Menck et al. 2013),
-an independent draw a start, so that its error is binomial. It belongs to the measure that the
-starts were drawn from: the flow of P data points catches 1/P each of the noised data it was
-made for, since it transports that density, and quite other fractions of a box.
+The fraction of starts that an attractor catches is its basin stability (Menck et al. 2013).
+Every start is an independent draw, so that its error is binomial. It belongs to the measure
+that the starts were drawn from: each of P data points catches 1/P of the noised data under the
+flow made for them, which transports that density, and quite other fractions of a box.
 
 Basin entropy (Daza et al. 2016). Cut a picture of labels into boxes; with p_ij the fraction of
 box i that has label j,
@@ -18,28 +18,34 @@ neighbours of each of a sample of points.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from bridges import _checks
+from bridges._checks import Result
 from bridges.attractors import Attractors, find_attractors
+from bridges.estimates import with_error
 from bridges.memory import Memory
 from bridges.starts import Starts
 from bridges.statistics import binomial_sem
 
-_BOXES = 10  # along a side of a picture, unless told otherwise
+_BOXES = 10  # along a side of a picture, by default
 
 
-@dataclass(frozen=True)
-class BasinFractions:
+@dataclass(frozen=True, repr=False)
+class BasinFractions(Result):
     """Basins of A attractors under one measure.
 
-    fractions : (A,) of the starts, as in `attractors`. sem : (A,) binomial standard errors;
-    NaN for starts on a grid, which are no draws. labels : (B,) attractor of each start, −1 for
-    none. measure : what the starts were drawn from.
+    Attributes
+    ----------
+    fractions : (A,) of the starts, in the order of `attractors`.
+    sem : (A,) binomial standard errors; NaN for starts on a grid, which are no draws.
+    labels : (B,) attractor of each start, −1 for none.
+    attractors : what was found.
+    measure : what the starts were drawn from.
     """
 
     fractions: np.ndarray
@@ -59,14 +65,29 @@ class BasinFractions:
         memories = np.array([kind == "memory" for kind in found.kind], dtype=bool)
         return np.bincount(found.nearest[memories], self.fractions[memories], minlength=patterns)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, for a result file."""
-        own = {"fractions": self.fractions.tolist(), "sem": self.sem.tolist(), "none": self.none}
-        return own | self.attractors.to_dict()
+    def _parts(self) -> list[tuple[str, Any]]:
+        """Not single starts."""
+        own = [("fractions", self.fractions), ("sem", self.sem), ("none", self.none)]
+        return own + self.attractors._parts()
+
+    def __repr__(self) -> str:
+        largest = ", ".join(map(with_error, self.fractions[:3].tolist(), self.sem.tolist()))
+        more = ", …" if len(self.fractions) > 3 else ""
+        return (
+            f"BasinFractions({len(self.fractions)} attractors of starts from {self.measure}: "
+            f"{largest}{more}; none {self.none:.3g})"
+        )
 
 
-class BasinEntropy(NamedTuple):
-    """entropy : S_b, in nats. boundary : S_bb; 0 without a boundary."""
+@dataclass(frozen=True, repr=False)
+class BasinEntropy(Result):
+    """How entangled basins are.
+
+    Attributes
+    ----------
+    entropy : S_b, in nats.
+    boundary : S_bb; 0 without a boundary.
+    """
 
     entropy: float
     boundary: float
@@ -78,7 +99,7 @@ class BasinEntropy(NamedTuple):
 
 
 def basin_fractions(memory: Memory, starts: Tensor | Starts, **options: Any) -> BasinFractions:
-    """Which part of the starts each attractor catches.
+    """The part of the starts that each attractor catches.
 
     Parameters
     ----------
@@ -123,7 +144,7 @@ def basin_entropy(labels: ArrayLike | Tensor, box: int | None = None) -> BasinEn
 
     Returns
     -------
-    BasinEntropy(entropy, boundary), in nats.
+    BasinEntropy, in nats.
 
     Raises
     ------
@@ -153,12 +174,13 @@ def basin_entropy_sampled(
 
     Parameters
     ----------
-    points : (B, N) starts. labels : (B,) attractor of each, −1 for none.
+    points : (B, N) starts.
+    labels : (B,) attractor of each, −1 for none.
     neighbours : points in the box around each point, itself among them; 2 to B.
 
     Returns
     -------
-    BasinEntropy(entropy, boundary), in nats. Boxes overlap: errors come from other samples.
+    BasinEntropy, in nats. Boxes overlap: errors come from other samples.
 
     Raises
     ------
@@ -194,7 +216,7 @@ def _whole(labels: ArrayLike | Tensor) -> np.ndarray:
 
 
 def _entropy(boxes: np.ndarray) -> BasinEntropy:
-    """Of boxes (n, members) of labels: sorted, so that a label is a run."""
+    """Entropy of boxes (n, members) of labels, sorted so that each label is a run."""
     size = boxes.shape[1]
     ordered = np.sort(boxes, axis=1)
     starts = np.concatenate([np.ones((len(boxes), 1), bool), np.diff(ordered, axis=1) != 0], 1)

@@ -11,7 +11,7 @@ which a pattern set loses it varies between sets by N^{−1/2}, the width of the
 
     α(N) = α_∞ + a N^{−x}.
 
-For Hebb's couplings and clean cues x = 2/3 describes N = 200 … 1600 (χ² 0.03 a degree of
+For Hebb's couplings and clean cues x = 2/3 describes N = 200 … 1600 (χ² 0.03 per degree of
 freedom; 3.4 for x = 1/2): α_∞ = 0.144(1), where the dynamics at zero temperature loses the
 patterns, a little above the α_c = 0.138 of Amit, Gutfreund & Sompolinsky (1985), up to which
 they are thermodynamic states; x = 1/2 would give 0.138(1). The error of a limit is that of
@@ -22,25 +22,24 @@ the fit: compare exponents, and see `misfit`. For the best decoder the law is kn
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bridges import _checks
-from bridges._checks import Seed
+from bridges._checks import Result, Seed
 from bridges.crossing import FITS, Crossings, crossings, isotonic_crossing, middle
-from bridges.estimates import mean_and_sem
+from bridges.estimates import mean_and_sem, short_table, with_error, with_interval
 from bridges.memory import Memory
-from bridges.retrieval import check_level, positive_grid, retrieval_map, whole_seed
+from bridges.retrieval import check_level, positive_grid, retrieval_map
 
 SCALES = ("log", "linear")
 Array = np.ndarray
 
 
-@dataclass(frozen=True)
-class CapacityCurve:
-    """Retrieval against load; arrays have one entry a load, as in `RetrievalMap`."""
+@dataclass(frozen=True, repr=False)
+class CapacityCurve(Result):
+    """Retrieval against load; arrays have one entry per load, as in `RetrievalMap`."""
 
     load: Array
     overlap_out: Array
@@ -50,33 +49,43 @@ class CapacityCurve:
     criterion: str
     threshold: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
+    def __repr__(self) -> str:
+        rows = {"load": (self.load, None), "success": (self.success, self.sem)}
+        return short_table(f"CapacityCurve({self.criterion})", rows)
 
 
-@dataclass(frozen=True)
-class Capacity:
-    """load : where retrieval crosses the level; 0 if the least load misses it, inf if the
-    largest still reaches it. interval : its 95 % interval, NaN for a single sample. curve :
-    what it was read from."""
+@dataclass(frozen=True, repr=False)
+class Capacity(Result):
+    """The load up to which cues come home.
+
+    Attributes
+    ----------
+    load : where retrieval crosses the level; 0 if the least load misses it, inf if the
+        largest still reaches it.
+    interval : its 95 % interval, NaN for a single sample.
+    curve : what it was read from.
+    """
 
     load: float
     interval: tuple[float, float]
     curve: CapacityCurve
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
+    def __repr__(self) -> str:
+        return f"Capacity(load {with_interval(self.load, self.interval)})"
 
 
-@dataclass(frozen=True)
-class Extrapolation:
+@dataclass(frozen=True, repr=False)
+class Extrapolation(Result):
     """A fit of α(N) = α_∞ + a N^{−x}.
 
-    limit : α_∞. sem : its standard error, from a bootstrap over pattern sets. interval : the
-    middle 95 % of that bootstrap. slope : a. exponent : x. misfit : χ² a degree of freedom;
-    NaN for two sizes, much above 1 where the law does not hold.
+    Attributes
+    ----------
+    limit : α_∞.
+    sem : its standard error, from a bootstrap over pattern sets.
+    interval : the middle 95 % of that bootstrap.
+    slope : a.
+    exponent : x.
+    misfit : χ² per degree of freedom; NaN for two sizes, much above 1 where the law does not hold.
     """
 
     limit: float
@@ -86,17 +95,23 @@ class Extrapolation:
     exponent: float
     misfit: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
+    def __repr__(self) -> str:
+        limit = with_error(self.limit, self.sem)
+        return f"Extrapolation(limit {limit}, x = {self.exponent:.3g}, misfit {self.misfit:.2g})"
 
 
-@dataclass(frozen=True)
-class CapacityScaling:
-    """Capacity at several sizes; arrays have one entry a size.
+@dataclass(frozen=True, repr=False)
+class CapacityScaling(Result):
+    """Capacity at several sizes; arrays have one entry per size.
 
-    sizes : N. load, sem : capacity and its standard error. width : w of the probit fit.
-    extrapolation : N → ∞. capacities : of each size, with their curves.
+    Attributes
+    ----------
+    sizes : N.
+    load : capacity.
+    sem : its standard error.
+    width : w of the probit fit.
+    extrapolation : N → ∞.
+    capacities : of each size, with their curves.
     """
 
     sizes: Array
@@ -106,9 +121,10 @@ class CapacityScaling:
     extrapolation: Extrapolation
     capacities: tuple[Capacity, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
+    def __repr__(self) -> str:
+        limit = with_error(self.extrapolation.limit, self.extrapolation.sem)
+        rows = {"N": (self.sizes, None), "load": (self.load, self.sem)}
+        return short_table(f"CapacityScaling(limit {limit})", rows)
 
 
 Build = Callable[[float, int], Memory]
@@ -138,7 +154,7 @@ def capacity(
     loads : increasing positive numbers, in whatever unit `build` takes (P/N, P, ln P/N …).
     overlap : cosine of the cues, in (0, 1].
     success : level of the retrieval probability, in (0, 1).
-    samples : independent pattern sets a load.
+    samples : independent pattern sets per load.
     trials, criterion, threshold, seed : as for `retrieval_map`.
     bisections : further loads, each halfway between the two measured ones around the
         crossing; two loads at either side of it are enough to begin with.
@@ -169,7 +185,7 @@ def capacity(
     check_level(success)
     _checks.choice("fit", fit, FITS)
     _checks.choice("scale", scale, SCALES)
-    seeds = np.random.SeedSequence(whole_seed(seed)).generate_state(
+    seeds = np.random.SeedSequence(_checks.whole_seed(seed)).generate_state(
         _checks.whole("samples", samples)
     )
 
@@ -253,7 +269,7 @@ def capacity_scaling(
     """
     grid = _sizes(sizes)
     _checks.whole("samples", samples, low=2)  # errors are between samples
-    base = whole_seed(seed)
+    base = _checks.whole_seed(seed)
     seeds = np.random.SeedSequence(base).generate_state(len(grid)).tolist()
     measured = tuple(
         capacity(
@@ -301,7 +317,9 @@ def extrapolate(
 
     Parameters
     ----------
-    sizes : (K,) N. load : (K,) α(N). draws : (K, R) bootstrap draws of them.
+    sizes : (K,) N.
+    load : (K,) α(N).
+    draws : (K, R) bootstrap draws of them.
     exponent : x > 0.
 
     Returns

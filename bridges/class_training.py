@@ -1,6 +1,6 @@
 r"""Which class does a trained network learn first, and which does it memorize?
 
-One network learns to denoise points of several classes, without being told of them. Along its
+One network learns to denoise points of several classes, whose labels it does not have. Along its
 training, on the points of each class and on others of that class that were held out,
 
     L_c = E|D(x₀ + σz, σ) − x₀|²/(dσ²)    what is missed of the noise: 1 if all of it, averaged
@@ -8,20 +8,19 @@ training, on the points of each class and on others of that class that were held
 
 and samples are drawn by the deterministic reverse flow. A sample is of the class of its nearest
 training point, and a copy if that is nearer than a third of the distance to the next (Yoon et
-al. 2023; Bonnaire et al., arXiv 2505.17638). Losses order the classes sooner than copies do,
-which need few points and long training to be seen, and confirm.
+al. 2023; Bonnaire et al., arXiv 2505.17638). Losses show the order of the classes sooner than
+copies do. Copies confirm it, but need few points and long training to be seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor, nn
 
-from bridges._checks import generator_from, normal_like, points, rows_of_classes, whole
+from bridges._checks import Result, generator_from, normal_like, points, rows_of_classes, whole
 from bridges.statistics import binomial_sem
 from diffusion import OU, denoising_error, sample, train_denoiser
 from diffusion.neighbours import nearest
@@ -34,13 +33,19 @@ _START = 3.0  # its Ornstein–Uhlenbeck time
 Array = np.ndarray
 
 
-@dataclass(frozen=True)
-class ClassTraining:
-    """Along a training, one row a mark (K,), one column a class (C,).
+@dataclass(frozen=True, repr=False)
+class ClassTraining(Result):
+    """Along a training, one row per mark (K,), one column per class (C,).
 
-    steps : (K,). train, test : (K, C) losses. copies, copies_sem : (K, C), the fraction of a
-    class's samples that are copies, NaN where no sample was drawn or is of it. samples : (K, C),
-    how many were of it.
+    Attributes
+    ----------
+    steps : (K,)
+    train : (K, C) losses.
+    test : (K, C) losses.
+    copies : (K, C), the fraction of the samples of a class that are copies, NaN where no sample
+        was drawn or is of it.
+    copies_sem : (K, C), its standard error.
+    samples : (K, C), the number of samples of it.
     """
 
     steps: Array
@@ -74,10 +79,6 @@ class ClassTraining:
         below = self.train < level
         return np.where(below.any(0), self.steps[below.argmax(0)], np.nan)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain lists, for a result file."""
-        return {k: v.tolist() for k, v in asdict(self).items()}
-
 
 def class_training(
     data: Tensor,
@@ -100,13 +101,16 @@ def class_training(
 
     Parameters
     ----------
-    data : (n, d), labels : (n,) whole numbers from 0, none of them without points.
-    held_out : (H, d), held_out_labels : (H,), of the same classes.
+    data : (n, d)
+    labels : (n,) whole numbers from 0, none of them without points.
+    held_out : (H, d)
+    held_out_labels : (H,), of the same classes.
     network, rate, device, seed : as for `diffusion.train_denoiser`. The marks are of the weights as
         they are, not of their running average.
-    steps : gradient steps, at a rate that falls by a seventh only. marks : evenly spaced at most.
+    steps : gradient steps, at a rate that falls by a seventh only.
+    marks : at most so many, evenly spaced.
     times : Ornstein–Uhlenbeck times that the losses are averaged over, positive.
-    draws : noised copies of each point a time.
+    draws : noised copies of each point per time.
     samples : drawn at each of the last `sampled` marks, evenly spaced; 0: none.
 
     Returns
@@ -192,7 +196,7 @@ def _losses(
 def _copies(
     denoiser: NetworkDenoiser, data: Tensor, own: list[Tensor], samples: int, seed: int | None
 ) -> list[tuple[int, float, float]]:
-    """Of each class how many samples are of it, which fraction of them copies, and its error."""
+    """Number of samples of each class, the fraction of them that are copies, and its error."""
     alpha, sigma = float(OU().alpha(_START)), float(OU().sigma(_START))
     scale = (sigma**2 + alpha**2 * float(data.double().var(0).mean())) ** 0.5
     generator = generator_from(seed, "class samples", data.device)

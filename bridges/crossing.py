@@ -1,8 +1,8 @@
 r"""Where a measured probability crosses a level: fits of monotone curves, and their intervals.
 
     "isotonic"   the monotone curve nearest to the means, interpolated: assumes nothing else
-    "probit"     Φ((x − x₀)/w), by quasi-likelihood: smoother, takes in all the x measured,
-                 and also tells the width w of the transition
+    "probit"     Φ((x − x₀)/w), by quasi-likelihood: smoother, uses all the x measured,
+                 and also gives the width w of the transition
 
 95 % intervals come from a bootstrap over the samples, which are independent pattern sets.
 """
@@ -10,23 +10,34 @@ r"""Where a measured probability crosses a level: fits of monotone curves, and t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import isotonic_regression
 from scipy.special import log_ndtr, ndtri
 
+from bridges._checks import Result
+from bridges.estimates import with_interval
+
 FITS = ("isotonic", "probit")
 Array = np.ndarray
-_LEAST_WIDTH = 0.05  # of a probit fit, in spacings of x, about: data cannot tell less
+_LEAST_WIDTH = 0.05  # of a probit fit, in spacings of x, about: data cannot resolve less
 _ITERATIONS = 60
 
 
-@dataclass(frozen=True)
-class Crossings:
-    """value, width : of the mean curve. values, widths : (resamples,), of bootstrap means.
+@dataclass(frozen=True, repr=False)
+class Crossings(Result):
+    """Where a mean curve crosses a level, and where bootstrap means do.
 
     A value is ±∞ where the crossing lies beyond the x measured, on the side where a wider x
     would find it; its width is NaN then.
+
+    Attributes
+    ----------
+    value : of the mean curve.
+    width : of the probit fit to it.
+    values : (resamples,), of bootstrap means.
+    widths : (resamples,)
     """
 
     value: float
@@ -39,35 +50,21 @@ class Crossings:
         """The middle 95 % of the bootstrap, NaN without one."""
         return middle(self.values) if len(self.values) else (float("nan"), float("nan"))
 
+    @property
+    def sem(self) -> float:
+        """Standard deviation of the finite bootstrap values, NaN where fewer than two are."""
+        finite = self.values[np.isfinite(self.values)]
+        return float(finite.std(ddof=1)) if len(finite) > 1 else float("nan")
+
+    def __repr__(self) -> str:
+        return f"Crossings({with_interval(self.value, self.interval)}, width {self.width:.2g})"
+
 
 def crossing(
-    x: Array,
-    by_sample: Array,
-    level: float,
-    rising: bool,
-    resamples: int = 400,
-    fit: str = "isotonic",
+    x: Array, by_sample: Array, level: float, rising: bool, **options: Any
 ) -> tuple[float, tuple[float, float]]:
-    """Where a monotone curve crosses a level, and a 95 % interval.
-
-    Parameters
-    ----------
-    x : (K,), increasing. by_sample : (S, K), the curve of each sample.
-    level : to cross. rising : whether the curve rises with x, or falls.
-    resamples : of the bootstrap over the samples, which has a fixed seed.
-    fit : "isotonic" or "probit"; see the head of the module.
-
-    Returns
-    -------
-    value : the crossing of the fit of the mean, ±∞ where it lies beyond the x measured, on
-        the side where a wider x would find it.
-    interval : of the bootstrap; NaN for a single sample, which has no spread.
-
-    Raises
-    ------
-    ValueError : x that does not increase, or curves that are not (S, K) or not finite.
-    """
-    found = crossings(x, by_sample, level, rising, resamples, fit)
+    """Value and 95 % interval of `crossings`, which has the same arguments."""
+    found = crossings(x, by_sample, level, rising, **options)
     return found.value, found.interval
 
 
@@ -79,7 +76,31 @@ def crossings(
     resamples: int = 400,
     fit: str = "isotonic",
 ) -> Crossings:
-    """The crossing of the mean curve and of bootstrap means; arguments as for `crossing`."""
+    """Where a monotone curve crosses a level, and its bootstrap.
+
+    Parameters
+    ----------
+    x : (K,), increasing.
+    by_sample : (S, K), the curve of each sample.
+    level : to cross.
+    rising : whether the curve rises with x, or falls.
+    resamples : of the bootstrap over the samples, which has a fixed seed; a single sample has
+        none, and neither interval nor error.
+    fit : "isotonic" or "probit"; see the head of the module.
+
+    Returns
+    -------
+    Crossings.
+
+    Raises
+    ------
+    ValueError : x that does not increase, or curves that are not (S, K) or not finite.
+
+    Examples
+    --------
+    >>> crossings(np.arange(3.0), np.array([[0.0, 0.4, 1.0], [0.2, 0.6, 1.0]]), 0.5, rising=True)
+    Crossings(1.0, 95 % 0.8 … 1.2, width 0.59)
+    """
     _curves(x, by_sample)
     generator, samples = np.random.default_rng(0), len(by_sample)
     resamples = 0 if samples == 1 else resamples
@@ -127,11 +148,14 @@ def probit(x: Array, curves: Array, start: Array) -> tuple[Array, Array]:
 
     Parameters
     ----------
-    x : (K,), increasing, K ≥ 2. curves : (R, K), each rising. start : (R,), inside x.
+    x : (K,), increasing, K ≥ 2.
+    curves : (R, K), each rising.
+    start : (R,), inside x.
 
     Returns
     -------
-    x₀ and w, (R,) each.
+    x₀ : (R,)
+    w : (R,)
     """
     spacing = float(np.diff(x).min())
     z = (x - start[:, None]) / spacing

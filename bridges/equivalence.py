@@ -1,7 +1,7 @@
 r"""The dictionary between associative memories and diffusion models.
 
 A denoiser of the empirical density at noise level σ and the exponential dense memory of
-the same patterns at β = 1/σ² are one object (`bridges.identities`). How much a cue tells has
+the same patterns at β = 1/σ² are one object (`bridges.identities`). The noise of a cue has
 many names. In units of a pattern's rms entry, for x = ξ + σz with |ξ|² = N,
 
     cosine    m = 1/sqrt(1 + σ²)                 of the cue with its pattern
@@ -13,7 +13,7 @@ and spins at overlap m₀, a share f = (1 − m₀)/2 of them flipped, are tied 
     "cosine"        m₀ = m, the default: what all measurements here mean by overlap
     "hard"          m₀ = erf(1/(σ√2)), the signs of a noisy cue
     "information"   ½[(1+m₀) ln(1+m₀) + (1−m₀) ln(1−m₀)] = ½ ln(1 + 1/σ²): one channel is as
-                    good as the other; a clean spin tells ln 2, so that σ ≥ 1/√3
+                    good as the other; a clean spin holds ln 2, so that σ ≥ 1/√3
 
 Units of others, with β and E of this package: unit-norm patterns β_u = Nβ; Pham et al. (2025)
 β_P = β/2 and E_P = −(1/β_P) log Σ e^{−β_P|x−ξ|²} = 2E; Ramsauer et al. (2020), b = 0,
@@ -39,7 +39,7 @@ from hopfield.theory import flip_information, spins_of_information
 
 Array = NDArray[np.float64]
 MAPS = ("cosine", "hard", "information")
-_LEAST_NOISE = 3**-0.5  # σ that tells as much as a clean spin
+_LEAST_NOISE = 3**-0.5  # σ that leaves as much information as a clean spin
 _LEAST, _MOST = 1e-150, 1e150  # σ whose square is a number of double precision
 
 
@@ -75,7 +75,7 @@ def noise_of_overlap(overlap: ArrayLike, rule: str = "cosine") -> Any:
             noise = 1 / (math.sqrt(2) * np.where(m < 1, erfinv(m), np.inf))
         else:
             noise = np.expm1(2 * flip_information(m)) ** -0.5
-    return _plain(_told("overlap", m, noise))
+    return _plain(_representable("overlap", m, noise))
 
 
 def overlap_of_noise(noise: ArrayLike, rule: str = "cosine") -> Any:
@@ -112,8 +112,9 @@ def translate(value: ArrayLike, source: str, target: str, rule: str = "cosine") 
     Parameters
     ----------
     value : a number or an array.
-    source, target : "sigma" (≥ 0), "cosine" and "overlap" (in (0, 1]), "flips" (share of the
+    source : "sigma" (≥ 0), "cosine" and "overlap" (in (0, 1]), "flips" (share of the
         spins, in [0, ½)), "time" (≥ 0), "beta" and "snr" (> 0, ∞ without noise).
+    target : another of these.
     rule : which map ties overlap and flips to the others: "cosine", "hard", "information".
 
     Returns
@@ -143,7 +144,8 @@ def load_of_patterns(patterns: ArrayLike, size: ArrayLike, kind: str = "linear")
 
     Parameters
     ----------
-    patterns : P > 0. size : N ≥ 1. Numbers or arrays that broadcast.
+    patterns : P > 0, a number or an array.
+    size : N ≥ 1, the same; both are broadcast.
     kind : "linear", P/N; "quadratic", P/N², and "cubic", P/N³, of polynomial memories of
         degree 3 and 4; or "exponential", ln P/N.
 
@@ -167,7 +169,7 @@ def load_of_patterns(patterns: ArrayLike, size: ArrayLike, kind: str = "linear")
 
 
 def patterns_of_load(load: ArrayLike, size: ArrayLike, kind: str = "linear") -> Any:
-    """P of a load; the inverse of `load_of_patterns`, not rounded.
+    """Number of patterns P of a load; the inverse of `load_of_patterns`, not rounded.
 
     Raises
     ------
@@ -183,7 +185,9 @@ def patterns_of_load(load: ArrayLike, size: ArrayLike, kind: str = "linear") -> 
     alpha = _inside("load", load, low, math.inf, open_low=True)
     N = _inside("size", size, 1, math.inf)
     with np.errstate(over="ignore"):
-        return _plain(_told("load", alpha, alpha * N**power if power else np.exp(alpha * N)))
+        return _plain(
+            _representable("load", alpha, alpha * N**power if power else np.exp(alpha * N))
+        )
 
 
 def beta_elsewhere(beta: ArrayLike, convention: str, size: int) -> Any:
@@ -210,7 +214,7 @@ def beta_elsewhere(beta: ArrayLike, convention: str, size: int) -> Any:
     _checks.whole("size", size)
     given = _inside("beta", beta, 0, math.inf, open_low=True)
     with np.errstate(over="ignore"):
-        return _plain(_told("beta", given, factors[convention] * given))
+        return _plain(_representable("beta", given, factors[convention] * given))
 
 
 def energy_elsewhere(energy: Tensor, convention: str, beta: float, patterns: Tensor) -> Tensor:
@@ -220,7 +224,8 @@ def energy_elsewhere(energy: Tensor, convention: str, beta: float, patterns: Ten
     ----------
     energy : (B,), of an exponential `DenseMemory`.
     convention : "pham", of one with norm correction, or "ramsauer", of one without.
-    beta : β > 0 of this package. patterns : (P, N).
+    beta : β > 0 of this package.
+    patterns : (P, N)
 
     Raises
     ------
@@ -300,7 +305,7 @@ def _snr(s: Array, _: str) -> Any:
 def _noise_of_time(value: Array, _: str) -> Any:
     time = _inside("time", value, 0, math.inf)
     with np.errstate(over="ignore"):
-        return _told("time", time, np.exp(time) * np.sqrt(-np.expm1(-2 * time)))
+        return _representable("time", time, np.exp(time) * np.sqrt(-np.expm1(-2 * time)))
 
 
 def _time_of_noise(s: Array, _: str) -> Any:
@@ -350,7 +355,7 @@ def _inside(
     return array
 
 
-def _told(name: str, given: Array, result: Any) -> Any:
+def _representable(name: str, given: Array, result: Any) -> Any:
     """`result`, refused where it is no number of double precision."""
     if not np.isfinite(result).all():
         raise ValueError(f"{name} is out of the range of double precision, got {given.tolist()}")

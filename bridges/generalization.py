@@ -1,8 +1,8 @@
 r"""From memorization to generalization: what a trained denoiser made of its data.
 
-A denoiser trained on few data holds each of them, on many it draws new ones, and between the
-two it blends: its samples gather at states that are none of the data (Pham et al. 2025). The
-same passage is seen in several ways, which need not agree:
+A denoiser trained on few data holds each of them. One trained on many draws new samples.
+Between the two it blends: its samples gather at states that are none of the data (Pham et al.
+2025). The same passage is seen in several ways, which need not agree:
 
     samples      of the reverse flow: the fractions memorized, spurious and generalized
     U-turn       a datum is noised to `turn` and run back, by the flow or the reverse SDE
@@ -19,13 +19,14 @@ Errors are of the model: between trainings on independent data, never between sa
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Seed
+from bridges._checks import Result, Seed
 from bridges.attractors import Attractors, find_attractors
 from bridges.data import load, standardised, subset
 from bridges.memorization import memorization_fractions
@@ -48,8 +49,8 @@ _FIRST = 10.0  # noise level samples start from, in the same units, where the tr
 _SWEEPS = 300  # updates to a fixed point: slow where attractors are about to merge
 
 
-@dataclass(frozen=True)
-class Halves:
+@dataclass(frozen=True, repr=False)
+class Halves(Result):
     """Two disjoint sets (P, N) to train on, and points (H, N) of the same kind for neither."""
 
     first: Tensor
@@ -57,14 +58,14 @@ class Halves:
     held_out: Tensor
 
 
-@dataclass(frozen=True)
-class Generalization:
+@dataclass(frozen=True, repr=False)
+class Generalization(Result):
     """What one denoiser made of its data. Fractions are of samples, starts or U-turns."""
 
     memorized: float
     spurious: float
     generalized: float
-    delta_memorized: float  # the thresholds, rms an entry
+    delta_memorized: float  # the thresholds, rms per entry
     delta_spurious: float
     flow_return: float  # U-turns that come back to their datum
     sde_return: float
@@ -76,23 +77,18 @@ class Generalization:
     basins_of_none: float  # in a saddle, or not at rest
     attractors: Attractors
 
-    def to_dict(self) -> dict[str, float]:
-        """Plain numbers, for a result file; the attractors by their number."""
-        own = {k: v for k, v in vars(self).items() if k != "attractors"}
-        return own | {"attractors": float(len(self.attractors))}
+    def _parts(self) -> list[tuple[str, Any]]:
+        """The attractors by their number."""
+        return [*super()._parts()[:-1], ("attractors", float(len(self.attractors)))]
 
 
-@dataclass(frozen=True)
-class TwoHalves:
+@dataclass(frozen=True, repr=False)
+class TwoHalves(Result):
     """How far two denoisers of disjoint data agree."""
 
     samples: float  # mean cosine, about the mean, of samples of the flow from the same noise
     denoised: float  # mean cosine, about the mean, of held-out points denoised at σ
     disagreement: float  # E|D₁ − D₂|² over the sum of both errors E|D − x₀|²: 0 if alike
-
-    def to_dict(self) -> dict[str, float]:
-        """Plain numbers, for a result file."""
-        return asdict(self)
 
 
 def halves(data: str, patterns: int, held_out: int, seed: int) -> Halves:
@@ -102,7 +98,9 @@ def halves(data: str, patterns: int, held_out: int, seed: int) -> Halves:
     ----------
     data : "sphere" (uniform on |x|² = 8 in 8 dimensions), or a data set of `bridges.data`,
         taken about its mean and to mean variance 1.
-    patterns : P of each half. held_out : H. seed : whole number.
+    patterns : P of each half.
+    held_out : H.
+    seed : whole number.
 
     Returns
     -------
@@ -139,8 +137,8 @@ def halves(data: str, patterns: int, held_out: int, seed: int) -> Halves:
 def perceptron(data: str, rows: Tensor, width: int, seed: int) -> ResidualMLP:
     """The network that a study trains on rows of `data`: 3 blocks, and a gate but for "sphere".
 
-    Of the directions of the sphere all but one lie along the data, of those of images most
-    lie across; and the gate speeds the memory up as well, so that numbers are told with it.
+    All but one of the directions of the sphere lie along the data, but most of those of images
+    lie across them. The gate also makes a network memorize sooner, so that studies name it.
     """
     return ResidualMLP(rows.shape[1], width, depth=3, gate=data != "sphere", seed=seed)
 
@@ -162,11 +160,12 @@ def generalization_report(
     Parameters
     ----------
     denoiser : D(x, sigma), trained, or any other.
-    train : (P, N). held_out : (H, N), of the same kind but unseen, at least 2; best as many
-        as samples.
+    train : (P, N)
+    held_out : (H, N), of the same kind but unseen, at least 2; best as many as samples.
     sigma : noise level of the attractors, the data in play, the dimension and the gap.
     turn : noise level at which U-turns turn.
-    count : samples, starts and U-turns. steps : of the reverse process.
+    count : number of samples, starts and U-turns, each.
+    steps : of the reverse process.
     seed : int, torch.Generator or None.
 
     Returns
@@ -199,7 +198,7 @@ def generalization_report(
         _returned(uturn(denoiser, rows, VE(), turn, method, steps, generator), rows, unit)
         for method in ("heun", "sde")
     ]
-    near = samples + sigma * _normal(samples, generator)
+    near = samples + sigma * _checks.normal_like(samples, generator)
     weights = EmpiricalDenoiser(train).weights(near, sigma)
     planted = noised(train, sigma, min(count, 64), generator).states
     with torch.enable_grad():
@@ -240,12 +239,15 @@ def two_halves(
     steps: int = 40,
     seed: Seed = None,
 ) -> TwoHalves:
-    """Do denoisers trained on disjoint data agree?
+    """How far denoisers trained on disjoint data agree.
 
     Parameters
     ----------
-    one, other : D(x, sigma) of disjoint data. held_out : (H, N), known to neither.
-    sigma : noise level at which held-out points are denoised. count : samples.
+    one : D(x, sigma).
+    other : the same, of disjoint data.
+    held_out : (H, N), known to neither.
+    sigma : noise level at which held-out points are denoised.
+    count : samples.
     steps, seed : as for `generalization_report`.
 
     Returns
@@ -273,7 +275,7 @@ def two_halves(
     own = draw(one, held_out, count, steps, generator) - mean
     generator.set_state(state)  # the same noise for both
     others = draw(other, held_out, count, steps, generator) - mean
-    x = held_out + sigma * _normal(held_out, generator)
+    x = held_out + sigma * _checks.normal_like(held_out, generator)
     first, second = (denoiser(x, sigma).to(held_out) for denoiser in (one, other))
     errors = (first - held_out).square().mean() + (second - held_out).square().mean()
     return TwoHalves(
@@ -293,7 +295,9 @@ def draw(
     denoiser : D(x, sigma); its flow starts at the highest level it was trained at, 10 rms
         deviations of the data if that is not known.
     data : (P, N), for the mean and the width of the first noise.
-    count, steps : at least 1. seed : int, torch.Generator or None.
+    count : samples, at least 1.
+    steps : of the flow, at least 1.
+    seed : int, torch.Generator or None.
 
     Raises
     ------
@@ -304,7 +308,8 @@ def draw(
     start = _FIRST * unit if levels is None else levels[1]
     shape = data.new_empty(_checks.whole("count", count), data.shape[1])
     generator = _checks.generator_from(seed, "draw", data.device)
-    noise = data.mean(0) + (start**2 + unit**2) ** 0.5 * _normal(shape, generator)
+    width = (start**2 + unit**2) ** 0.5
+    noise = data.mean(0) + width * _checks.normal_like(shape, generator)
     return sample(denoiser, noise, VE(), "heun", steps, start=start)
 
 
@@ -345,7 +350,7 @@ def _returned(ends: Tensor, rows: Tensor, unit: float) -> float:
 
 
 def _unit(name: str, data: Tensor) -> float:
-    """Rms deviation of the data from their mean. Raises ValueError where it is none."""
+    """Rms deviation of the data from their mean, or a ValueError where there is none."""
     unit = float((data - data.mean(0)).square().mean().sqrt())
     if not 0 < unit < math.inf:
         raise ValueError(
@@ -353,8 +358,3 @@ def _unit(name: str, data: Tensor) -> float:
             f"got {len(data)} of rms deviation {unit:g}"
         )
     return unit
-
-
-def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
-    noise = torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype)
-    return noise.to(like.device)

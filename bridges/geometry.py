@@ -10,14 +10,13 @@ a point's, of dimension 0, which tells it from fresh points.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bridges._checks import Seed, generator_from, points
+from bridges._checks import Result, Seed, generator_from, points
 from bridges.data import standardised
 from bridges.memorization import distinct
 from diffusion import (
@@ -39,25 +38,25 @@ _LEAST, _MOST = 1e-100, 1e100  # noise levels, whose squares are numbers
 Array = np.ndarray
 
 
-@dataclass(frozen=True)
-class DimensionContrast:
+@dataclass(frozen=True, repr=False)
+class DimensionContrast(Result):
     """FLIPD dimensions of training points against fresh ones."""
 
     data: float  # median over training points
     held_out: float  # median over fresh points
-    separation: float  # probability that a training point has the smaller one: ½ if unknown
+    separation: float  # probability that a training point has the smaller one, ½ by chance
     sem: float  # of the separation if there is nothing to separate
 
-    def to_dict(self) -> dict[str, float]:
-        """Plain numbers, for a result file."""
-        return asdict(self)
+    def __repr__(self) -> str:
+        apart = f"separation {self.separation:.2f} ± {self.sem:.2f}"
+        return f"DimensionContrast({apart}; {self.data:.3g} and {self.held_out:.3g} dimensions)"
 
 
-@dataclass(frozen=True)
-class MemoryGeometry:
+@dataclass(frozen=True, repr=False)
+class MemoryGeometry(Result):
     """A data set as memories. Noise levels are in units of `unit`, the data's rms deviation.
 
-    Curves have one entry a noise level, errors are between planted points.
+    Curves have one entry per noise level, errors are between planted points.
     """
 
     patterns: int  # P
@@ -81,23 +80,29 @@ class MemoryGeometry:
     local_pca_dimension: float
     participation_ratio: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, for a result file."""
-        return {k: v.tolist() if isinstance(v, Array) else v for k, v in asdict(self).items()}
+    def __repr__(self) -> str:
+        return (
+            f"MemoryGeometry({self.patterns} points in {self.size} dimensions, "
+            f"collapse at σ = {self.collapse_sigma:.3g}, speciation at t = "
+            f"{self.speciation_time:.3g}, D_eff up to {self.peak_dimension:.3g}, "
+            f"area {self.area:.3f})"
+        )
 
 
 def dimension_contrast(
     denoiser: DenoiserLike, data: Tensor, held_out: Tensor, sigma: float
 ) -> DimensionContrast:
-    """Does a denoiser tell its training points from fresh ones, by their dimension?
+    """Compare the dimension that a denoiser sees at its training points and at fresh ones.
 
     Around a memorized datum the density that a model has learnt is a point's, of FLIPD
     dimension 0, while fresh points lie on the slopes between data, of a dimension too large.
 
     Parameters
     ----------
-    denoiser : D(x, sigma), any. sigma : noise level, positive.
-    data : (n, d), what it was made from. held_out : (H, d), of the same kind but unseen.
+    denoiser : D(x, sigma), any.
+    data : (n, d), what it was made from.
+    held_out : (H, d), of the same kind but unseen.
+    sigma : noise level, positive.
 
     Returns
     -------
@@ -142,7 +147,7 @@ def memory_geometry(
         divided by its rms deviation, the unit of all noise levels here.
     labels : class of each point (P,), whole numbers from 0; None: no agreement.
     sigma : (K,) noise levels, increasing; None: `noise_grid(data)`.
-    draws : planted points a noise level.
+    draws : planted points per noise level.
     seed : int, torch.Generator or None. All noise levels share their draws.
 
     Returns

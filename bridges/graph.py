@@ -2,13 +2,13 @@ r"""The graph of memories: which are confused with which, and in what groups.
 
 The transition matrix T of `bridges.transitions` is a chain on the memories. Its graph has an
 edge wherever T_μν exceeds a threshold; communities are those of largest modularity (Louvain,
-Blondel et al. 2008) of (T + Tᵀ)/2 without its diagonal, so that memories nobody leaves are
-communities of their own. At small noise all are alone; as it grows, those of one class merge
+Blondel et al. 2008) of (T + Tᵀ)/2 without its diagonal, so that a memory that cues never leave
+is a community of its own. At small noise all are alone; as it grows, those of one class merge
 before the classes do.
 
-Committors say where a state is bound for. The exact reverse process samples the posterior:
-from x at noise level σ it ends at memory μ with probability w_μ(x, σ). This holds for the
-exact SDE, and for no other; along the flow it is 0 or 1. On the chain, q_μ is the probability
+Committors give the probabilities of where a state ends. The exact reverse process samples the
+posterior: from x at noise level σ it ends at memory μ with probability w_μ(x, σ). This holds for
+the exact SDE, and for no other; along the flow it is 0 or 1. On the chain, q_μ is the probability
 to be in a set B before a set A:
 
     q = Σ_ν T_μν q_ν outside both,     q = 0 on A,     q = 1 on B.
@@ -17,7 +17,7 @@ to be in a set B before a set A:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import networkx as nx
@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Level
+from bridges._checks import Level, Result
 from bridges.transitions import Transitions
 from diffusion import EmpiricalDenoiser
 
@@ -34,14 +34,21 @@ _ROUNDING = 1e-5  # of a row's sum in single precision
 Array = np.ndarray
 
 
-@dataclass(frozen=True)
-class GraphSummary:
-    """The graph of a transition matrix in numbers.
+@dataclass(frozen=True, repr=False)
+class GraphSummary(Result):
+    """The graph of a transition matrix in numbers; the last five are those of `Transitions`.
 
-    edges : pairs of memories joined, by the symmetrised matrix. communities : their number.
+    Attributes
+    ----------
+    edges : pairs of memories joined, by the symmetrised matrix.
+    communities : their number.
     agreement : adjusted Rand index of communities and true classes, 1 if equal and 0 by chance;
-    NaN if no classes are known. return_probability, effective_number, entropy, lost,
-    asymmetry : as of `Transitions`.
+        NaN if no classes are known.
+    return_probability : R.
+    effective_number : N_eff.
+    entropy : of where a cue goes, in nats.
+    lost : mean part of the cues that came home to no memory.
+    asymmetry : largest |T_μν − T_νμ|.
     """
 
     edges: int
@@ -52,10 +59,6 @@ class GraphSummary:
     entropy: float
     lost: float
     asymmetry: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
 
 
 def attractor_graph(T: Transitions | Tensor | Array, threshold: float = 1e-3) -> nx.DiGraph:
@@ -150,7 +153,8 @@ def summarise(
 
     Parameters
     ----------
-    T : of `transition_matrix`. classes : (P,), the class of each memory, or None.
+    T : of `transition_matrix`.
+    classes : (P,), the class of each memory, or None.
     threshold, seed : as for `communities`.
 
     Raises
@@ -196,7 +200,9 @@ def committors(
 
     Parameters
     ----------
-    denoiser : of P memories. x : (B, d) states. sigma : a number or (B,), positive.
+    denoiser : of P memories.
+    x : (B, d) states.
+    sigma : a number or (B,), positive.
     groups : (P,), whole numbers from 0, a class of each memory; None: each for itself.
 
     Returns
@@ -235,7 +241,8 @@ def chain_committor(
     Parameters
     ----------
     T : (P, P), as for `attractor_graph`; what a row lacks to 1 is lost for good.
-    start, target : memories, at least one each and none in both.
+    start : memories, at least one.
+    target : memories, at least one, none of them in `start`.
 
     Returns
     -------
@@ -260,7 +267,7 @@ def chain_committor(
     leaving, leak = _without_diagonal(chain), _leak(chain)
     known = leak > 0
     known[both] = True
-    while True:  # who can get to an end, or be lost
+    while True:  # memories from which a cue can get to an end, or be lost
         reaching = known | (leaving[:, known] > 0).any(1)
         if (reaching == known).all():
             break
@@ -269,7 +276,9 @@ def chain_committor(
     result[last] = 1.0
     inner = np.setdiff1d(np.flatnonzero(known), both)
     if inner.size:
-        elsewhere = np.setdiff1d(np.arange(P), np.union1d(inner, last))  # and who never return
+        elsewhere = np.setdiff1d(
+            np.arange(P), np.union1d(inner, last)
+        )  # and those that never return
         ends = np.stack([leaving[:, last].sum(1), leaving[:, elsewhere].sum(1) + leak], 1)
         result[inner] = _absorbed(leaving[np.ix_(inner, inner)], ends[inner])
     return result
@@ -288,7 +297,7 @@ def _absorbed(jumps: Array, ends: Array) -> Array:
     for k in range(n - 1, 0, -1):
         table[k, : k + 2] /= table[k, : k + 2].sum()
         table[:k, : k + 2] += table[:k, k + 2, None] * table[k, : k + 2]
-        np.fill_diagonal(table[:k, 2 : k + 2], 0)  # who came back is still there
+        np.fill_diagonal(table[:k, 2 : k + 2], 0)  # what came back is still there
     table[0, :2] /= table[0, :2].sum()
     found = np.zeros(n)
     for k in range(n):
@@ -315,7 +324,7 @@ def layout(T: Transitions | Tensor | Array, seed: int = 0) -> Array:
     rarest = happened.min() if happened.size else 1.0
     far = np.sqrt(-np.log(np.clip(both, rarest, 1.0)))
     np.fill_diagonal(far, 0)
-    if P < 4 or not far.any():  # too few for neighbourhoods, or nobody has any
+    if P < 4 or not far.any():  # too few for neighbourhoods, or none at all
         turn = 2 * np.pi * np.arange(P) / P
         return np.stack([np.cos(turn), np.sin(turn)], 1)
     from sklearn.manifold import TSNE

@@ -3,8 +3,8 @@ r"""Which attractor became which: matching along a parameter.
 Attractors found at one value of a parameter (noise level, load, training step) are matched to
 those at the next so that as many as possible stay within a threshold of themselves, and these
 at the least total distance (Kuhn's assignment; as Datseris & Wagemakers 2022 continue
-attractors). Those of the last value are started from again at the next one, lest an attractor
-be lost only because its basin has become too small for the starts.
+attractors). The attractors of one value are also starts at the next one. Otherwise an attractor
+could be lost only because its basin has become too small for the starts.
 """
 
 from __future__ import annotations
@@ -18,35 +18,45 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Seed
+from bridges._checks import Result, Seed
 from bridges.attractors import Attractors, find_attractors
 from bridges.memory import Memory
 from bridges.starts import Starts
 
 
-@dataclass(frozen=True)
-class Matching:
-    """pairs : (K, 2) rows of the one set and of the other that match. distance : (K,) rms an
-    entry. lost : rows of the one without a match; new : rows of the other."""
+@dataclass(frozen=True, repr=False)
+class Matching(Result):
+    """Which states of two sets are the same.
+
+    Attributes
+    ----------
+    pairs : (K, 2) rows of the one set and of the other that match.
+    distance : (K,) rms per entry.
+    lost : rows of the one without a match.
+    new : rows of the other without a match.
+    """
 
     pairs: np.ndarray
     distance: np.ndarray
     lost: np.ndarray
     new: np.ndarray
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain lists, for a result file."""
-        return {name: value.tolist() for name, value in vars(self).items()}
+    def __repr__(self) -> str:
+        return f"Matching({len(self.pairs)} pairs, {len(self.lost)} lost, {len(self.new)} new)"
 
 
-@dataclass(frozen=True)
-class Continuation:
+@dataclass(frozen=True, repr=False)
+class Continuation(Result):
     """Attractors along V values of a parameter; J different ones were seen.
 
-    values : (V,) as given. attractors : V times what was found, from the starts and from the
-    attractors before, which its counts have too. identity : V arrays, the number
-    0 to J − 1 of each attractor found, by which it is followed. fractions : (V, J) of the
-    starts, 0 for one that is there but catches none, NaN for one that is not there.
+    Attributes
+    ----------
+    values : (V,) as given.
+    attractors : V times what was found, from the starts and from the attractors before, which
+        its counts include.
+    identity : V arrays, the number 0 to J − 1 of each attractor found, by which it is followed.
+    fractions : (V, J) of the starts, 0 for one that is there but catches none, NaN for one that
+        is not there.
     """
 
     values: np.ndarray
@@ -54,23 +64,21 @@ class Continuation:
     identity: tuple[np.ndarray, ...]
     fractions: np.ndarray
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, for a result file."""
-        return {
-            "values": self.values.tolist(),
-            "identity": [one.tolist() for one in self.identity],
-            "fractions": self.fractions.tolist(),
-            "kind": [list(one.kind) for one in self.attractors],
-        }
+    def __repr__(self) -> str:
+        found = [len(one) for one in self.attractors]
+        return (
+            f"Continuation({len(self.values)} values, {self.fractions.shape[1]} attractors, "
+            f"{min(found)} to {max(found)} at a time)"
+        )
 
 
 def match(one: Attractors | Tensor, other: Attractors | Tensor, threshold: float) -> Matching:
-    """Which states of one set are which of another.
+    """The states of one set that are states of another.
 
     Parameters
     ----------
     one, other : Attractors, or their states (A, N) and (B, N).
-    threshold : largest rms distance an entry of a match, in the units of the states, not
+    threshold : largest rms distance per entry of a match, in the units of the states, not
         negative; spins of overlap m are sqrt(2 − 2m) apart.
 
     Returns
@@ -132,7 +140,8 @@ def continuation(
     values : of the parameter, at least one, numbers, in the order to follow.
     starts : (B, N) for all values, or starts(value), as for `find_attractors`.
     threshold : as for `match`, between neighbouring values.
-    seed : int, torch.Generator or None. options : of `find_attractors`.
+    seed : int, torch.Generator or None.
+    options : of `find_attractors`.
 
     Returns
     -------

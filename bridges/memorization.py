@@ -2,18 +2,18 @@ r"""Memorization: are samples copies of the data, or are they new?
 
 Copies. A sample near a datum proves nothing by itself: in D dimensions a share 3^{−D} of
 fresh points has its nearest datum at a third of the distance to the next. Each criterion is
-a measure that is small for copies and a threshold below which it flags,
+a measure that is small for copies, and a threshold below which a point is flagged,
 
     ratio        d₁/d₂ < 1/3                                   (Yoon et al. 2023)
     local        d₁/(½ mean of the 50 nearest distances) < 1   (Carlini et al. 2023)
     calibrated   the same below the quantile at which 1 % of held-out points are flagged
 
-and what counts is how much oftener it flags samples than held-out points. Without held-out
+and what counts is how much oftener samples are flagged than held-out points. Without held-out
 data each datum is left out in turn and compared to the others. The calibrated threshold is
 set on one half of the held-out points, and its false alarms are counted on the other.
 
-Classes. Between copies and new samples stand the spurious ones, states that a model goes to
-again and again though they are no data. With d_m the distance of a sample to its nearest
+Classes. Between copies and new samples stand the spurious ones, states that a model returns
+to although they are no data. With d_m the distance of a sample to its nearest
 datum, d_s that to the nearest other sample (Pham et al. 2025),
 
     memorized    d_m ≤ δ_m
@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,8 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Seed, generator_from, points
+from bridges._checks import Result, Seed, generator_from, points
+from bridges.estimates import with_error
 from bridges.statistics import binomial_sem, effective_number
 from diffusion import (
     CopyFraction,
@@ -57,8 +58,8 @@ _CLEAR = (2.0, 4.0)  # standard errors of an excess from which it is a hint, and
 VERDICTS = ("no more copies than among held-out points", "not decided", "copies beyond chance")
 
 
-@dataclass(frozen=True)
-class Criterion:
+@dataclass(frozen=True, repr=False)
+class Criterion(Result):
     """A threshold, and how often it flags points that cannot be copies."""
 
     threshold: float
@@ -74,8 +75,8 @@ class Criterion:
         return CopyFraction(rate, self.false_alarms, rate - self.false_alarms, error)
 
 
-@dataclass(frozen=True)
-class Calibration:
+@dataclass(frozen=True, repr=False)
+class Calibration(Result):
     """What the criteria are worth on a data set, before any sample is judged."""
 
     data: Tensor  # (n, d), its different points
@@ -85,21 +86,16 @@ class Calibration:
     left_out: bool  # whether the held-out points are the data themselves, left out in turn
     held_out: dict[str, Tensor]  # measures of the held-out points, "ratio" and "local"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, for a result file."""
-        return {
-            "criteria": {name: asdict(one) for name, one in self.criteria.items()},
-            "dimension": self.dimension,
-            "repeated": self.repeated,
-            "left_out": self.left_out,
-        }
+    def _parts(self) -> list[tuple[str, Any]]:
+        """Not the points themselves."""
+        return [part for part in super()._parts() if part[0] not in ("data", "held_out")]
 
     def measures(self, samples: Tensor) -> dict[str, Tensor]:
-        """d₁/d₂, "ratio", and d₁/(½ mean d), "local", of samples (B, d). Raises ValueError."""
+        """d₁/d₂, "ratio", and d₁/(½ mean d), "local", of samples (B, d)."""
         return _measures(neighbour_distances(samples, self.data, _count(self.data)))
 
     def judge(self, samples: Tensor) -> MemorizationReport:
-        """The report on samples (B, d), B at least 1, denoised. Raises ValueError."""
+        """The report on samples (B, d), B at least 1, denoised."""
         if len(samples) == 0:
             raise ValueError("samples must hold at least one point, got none")
         found = self.measures(samples)
@@ -112,8 +108,8 @@ class Calibration:
         )
 
 
-@dataclass(frozen=True)
-class MemorizationReport:
+@dataclass(frozen=True, repr=False)
+class MemorizationReport(Result):
     """How often samples are flagged as copies, by criterion."""
 
     copies: dict[str, CopyFraction]
@@ -125,21 +121,30 @@ class MemorizationReport:
         excesses = {name: (one.excess, one.sem) for name, one in self.copies.items()}
         return clearest(excesses)[0]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, for a result file."""
+    def _parts(self) -> list[tuple[str, Any]]:
         copies = {name: one.to_dict() for name, one in self.copies.items()}
-        return {"copies": copies, "verdict": self.verdict} | self.calibration.to_dict()
+        return [("verdict", self.verdict), ("copies", copies), *self.calibration._parts()]
+
+    def __repr__(self) -> str:
+        excesses = (f"{k} {with_error(v.excess, v.sem)}" for k, v in self.copies.items())
+        return f"MemorizationReport({self.verdict}; excess by {', by '.join(excesses)})"
 
 
-@dataclass(frozen=True)
-class MemorizationFractions:
+@dataclass(frozen=True, repr=False)
+class MemorizationFractions(Result):
     """Samples by class, and the two thresholds that part them.
 
-    memorized, spurious, generalized : fractions of the samples, of sum 1. labels : (B,) 0, 1
-    or 2, the place of each sample's class in that order. delta_memorized, delta_spurious :
-    thresholds of d_m and d_s, rms distances an entry, in the units of the data. compared :
-    how many samples d_s looks among. effective_number : (B,) exp H of the posterior weights of
-    each sample, None where they were not given.
+    Attributes
+    ----------
+    memorized : fraction of the samples, as the next two are.
+    spurious : the second.
+    generalized : the third; their sum is 1.
+    labels : (B,) 0, 1 or 2, the place of each sample's class in that order.
+    delta_memorized : threshold of d_m, an rms distance per entry, in the units of the data.
+    delta_spurious : threshold of d_s.
+    compared : number of samples that d_s is the nearest of.
+    effective_number : (B,) exp H of the posterior weights of each sample, None where they were
+        not given.
     """
 
     memorized: float
@@ -156,22 +161,23 @@ class MemorizationFractions:
         """Binomial standard error of each fraction: of samples of this one model."""
         return {name: binomial_sem(getattr(self, name), len(self.labels)) for name in CLASSES}
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, for a result file; not the samples one by one."""
-        return {
-            **{name: getattr(self, name) for name in CLASSES},
-            "sem": self.sem,
-            "delta_memorized": self.delta_memorized,
-            "delta_spurious": self.delta_spurious,
-            "samples": len(self.labels),
-            "compared": self.compared,
-        }
+    def _parts(self) -> list[tuple[str, Any]]:
+        """Not the samples one by one."""
+        names = (*CLASSES, "sem", "delta_memorized", "delta_spurious", "compared")
+        return [("samples", len(self.labels)), *((name, getattr(self, name)) for name in names)]
+
+    def __repr__(self) -> str:
+        found = (f"{name} {with_error(getattr(self, name), self.sem[name])}" for name in CLASSES)
+        return (
+            f"MemorizationFractions({', '.join(found)}; δ_m {self.delta_memorized:.3g}, "
+            f"δ_s {self.delta_spurious:.3g})"
+        )
 
 
 def calibrate(
     data: Tensor, held_out: Tensor | None = None, level: float = 0.01, seed: Seed = None
 ) -> Calibration:
-    """What the criteria of copies are worth on a data set: thresholds and false alarms.
+    """Thresholds and false alarms of the criteria of copies on a data set.
 
     Parameters
     ----------
@@ -238,14 +244,15 @@ def memorization_report(
     level: float = 0.01,
     seed: Seed = None,
 ) -> MemorizationReport:
-    """Are samples copies of the data? By three criteria, each against its false alarms.
+    """Judge whether samples are copies of the data, by three criteria and their false alarms.
 
     Parameters
     ----------
-    samples : (B, d), at least one. data, held_out, level, seed : as for `calibrate`.
-    denoiser, sigma : of the model and the noise level its samples stopped at, both or none:
-        they are denoised once before they are judged, lest the noise left on them across
-        the manifold of the data hide what they copy.
+    samples : (B, d), at least one.
+    data, held_out, level, seed : as for `calibrate`.
+    denoiser : of the model. Samples are denoised once before they are judged: noise that is
+        left on them, across the manifold of the data, would hide what they copy.
+    sigma : noise level at which the samples stopped; given if the denoiser is.
 
     Returns
     -------
@@ -288,20 +295,22 @@ def memorization_fractions(
 
     δ_m is the `level` quantile of the distances of held-out points to the data, but at most
     0.2 of their rms deviation; δ_s is that of the distances to the nearest other one inside
-    held-out sets of the size of the samples, since it falls with that size. Where fewer
-    points are held out than there are samples, these are judged in random parts that match.
+    held-out sets of the size of the samples, since it falls with that size. Where there are
+    fewer held-out points than samples, the samples are judged in random parts of that size.
     In few dimensions, and among dense data, distances prove nothing: use 8 or more, and
     `weights` where they are known.
 
     Parameters
     ----------
-    samples : (B, N), at least 2, denoised. train : (n, N), what the model was made from.
+    samples : (B, N), at least 2, denoised.
+    train : (n, N), what the model was made from.
     held_out : (H, N), H at least 2, of the same kind but unseen; may be None if both
         thresholds are given.
     weights : (B, n) posterior weights of the data at each sample, where they are exact (of
         an EmpiricalDenoiser): a sample is then memorized only if fewer than 1.5 data,
-        exp H, hold it up, whatever its distance.
-    delta_memorized, delta_spurious : thresholds instead of the calibrated ones, not negative.
+        exp H, contribute to it, whatever its distance.
+    delta_memorized : threshold instead of the calibrated one, not negative.
+    delta_spurious : the same of the other.
     level : of the quantiles, in (0, 1).
     seed : int, torch.Generator or None; parts held-out points and samples.
 
@@ -363,6 +372,8 @@ def memorization_fractions(
 def clearest(excesses: Mapping[str, tuple[float, float]]) -> tuple[str, str]:
     """One of VERDICTS, and the name of the criterion that it comes from.
 
+    Parameters
+    ----------
     excesses : by criterion, the copies in excess of its false alarms, and the error.
     """
 
@@ -415,7 +426,7 @@ def _thresholds(
 
 
 def _rms(distances: Tensor, like: Tensor) -> Tensor:
-    """Distances as rms an entry."""
+    """Distances as rms per entry."""
     return distances / math.sqrt(like.shape[1])
 
 

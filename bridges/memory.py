@@ -11,7 +11,7 @@ at a given overlap with them, and what each cue is retrieved as. `as_memory` ada
                          (either from a given level for cues of any kind)
 
 The overlap of a real state is its cosine with the pattern; Gaussian noise of
-s = rms(ξ) sqrt(1/m² − 1) an entry leaves it at m.
+s = rms(ξ) sqrt(1/m² − 1) per entry leaves it at m.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ from hopfield import DenseMemory, HopfieldNetwork, flip_spins
 from hopfield.relaxation import Relaxation, fixed_point
 
 Denoiser = Callable[[Tensor, Any], Tensor]
+CRITERIA = ("fixed-point", "one-step")
+ROUNDING = 1e-6  # of a cosine of single-precision states
 
 
 class Retrieval(NamedTuple):
-    """states : (B, N), what each cue was retrieved as. converged : (B,) bool."""
+    """What cues were retrieved as: `states` (B, N), and which `converged`, (B,) bool."""
 
     states: Tensor
     converged: Tensor
@@ -43,13 +45,15 @@ class Retrieval(NamedTuple):
 class Memory(Protocol):
     """What a measurement needs of a memory; a class of ten lines can have it.
 
-    patterns : (P, N), what was stored.
-
     A memory whose dynamics is random takes a keyword `generator` in `retrieve`. Optional:
     `step(cues, overlap)`, a single update as against the whole dynamics;
-    `weights(states, overlap)`, (B, P), how much each pattern holds up a state;
-    `revisit(states, noise, generator)`, where states at a distance of `noise` an entry from an
+    `weights(states, overlap)`, (B, P), how much each pattern contributes to a state;
+    `revisit(states, noise, generator)`, where states at an rms distance of `noise` from an
     attractor are taken, if that is not what `retrieve` does at any overlap.
+
+    Attributes
+    ----------
+    patterns : (P, N), what was stored.
     """
 
     patterns: Tensor
@@ -110,11 +114,8 @@ class _RealMemory:
         return self._rms * noise_of_overlap(overlap)
 
     def corrupt(self, patterns: Tensor, overlap: float, generator: torch.Generator) -> Tensor:
-        """Each pattern with Gaussian noise of `noise_level(overlap)` an entry."""
-        noise = torch.randn(
-            patterns.shape, generator=generator, device=generator.device, dtype=patterns.dtype
-        )
-        return patterns + self.noise_level(overlap) * noise.to(patterns.device)
+        """Each pattern with Gaussian noise of `noise_level(overlap)` per entry."""
+        return patterns + self.noise_level(overlap) * _checks.normal_like(patterns, generator)
 
 
 class RealDenseMemory(_RealMemory):
@@ -145,10 +146,7 @@ class RealDenseMemory(_RealMemory):
 
 
 class FixedNoiseMemory(_RealMemory):
-    """A denoiser iterated at one noise level, a descent of its energy.
-
-    sigma : that level; None takes the cue's own.
-    """
+    """A denoiser iterated at one noise level, None for the cue's own: an energy descent."""
 
     def __init__(
         self, denoiser: Denoiser, patterns: Tensor, sigma: float | None, sweeps: int
@@ -170,7 +168,8 @@ class FixedNoiseMemory(_RealMemory):
     def weights(self, states: Tensor, overlap: float) -> Tensor | None:
         """Posterior weights of the patterns, or None where they are not known."""
         known, sigma = getattr(self.denoiser, "weights", None), self._level(overlap)
-        if known is None or len(self.patterns) != _count(self.denoiser) or sigma == 0:
+        of_others = len(self.patterns) != len(getattr(self.denoiser, "data", ()))
+        if known is None or of_others or sigma == 0:
             return None
         return known(states, sigma)
 
@@ -187,18 +186,13 @@ class FixedNoiseMemory(_RealMemory):
 
 
 class ReverseMemory(_RealMemory):
-    """A denoiser along its reverse process, flow or SDE.
+    """A denoiser along its reverse process, flow or SDE, from noise level `sigma`.
 
-    sigma : the noise level that the process starts from; None takes the cue's own.
+    None starts from the noise level of the cue.
     """
 
     def __init__(
-        self,
-        denoiser: Denoiser,
-        patterns: Tensor,
-        dynamics: str,
-        sigma: float | None,
-        steps: int,
+        self, denoiser: Denoiser, patterns: Tensor, dynamics: str, sigma: float | None, steps: int
     ) -> None:
         super().__init__(patterns)
         self.denoiser, self.sigma, self.steps = denoiser, sigma, steps
@@ -229,8 +223,10 @@ class ReverseMemory(_RealMemory):
 
 
 class NearestPattern(_RealMemory):
-    """The stored pattern nearest to the cue: the decoder that no memory can beat on average
-    over patterns of equal norm, a line to measure the others against."""
+    """The stored pattern nearest to the cue: the best decoder of patterns of equal norm.
+
+    No memory can beat it on average, so that the others are measured against it.
+    """
 
     def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
         """The nearest pattern of each cue."""
@@ -314,8 +310,13 @@ def stored_patterns(memory: Memory) -> Tensor:
 
     Raises
     ------
+    TypeError : something that is no Memory.
     ValueError : patterns that are not.
     """
+    if not isinstance(memory, Memory):
+        raise TypeError(
+            f"memory must be a Memory, got {type(memory).__name__}; adapt it with as_memory"
+        )
     return _checks.stored("memory.patterns", memory.patterns, binary=False)
 
 
@@ -375,6 +376,23 @@ def one_step(memory: Memory, cues: Tensor, overlap: float) -> Tensor:
     return _checked(memory, step(cues, overlap), cues)
 
 
+def settle(
+    memory: Memory, cues: Tensor, overlap: float, criterion: str, generator: torch.Generator
+) -> Retrieval:
+    """Where cues go by a criterion: `recall` or `one_step`, whose convergence is NaN."""
+    if criterion == "fixed-point":
+        return recall(memory, cues, overlap, generator)
+    unknown = torch.full((len(cues),), torch.nan, device=cues.device)
+    return Retrieval(one_step(memory, cues, overlap), unknown)
+
+
+def cosine(states: Tensor, patterns: Tensor) -> Tensor:
+    """Cosine of each state with its pattern, in float64; 0 for a state of norm 0."""
+    states, patterns = states.double(), patterns.double()
+    norms = states.norm(dim=1) * patterns.norm(dim=1)
+    return torch.where(norms > 0, (states * patterns).sum(1) / norms, 0.0)
+
+
 def _retrieved(memory: Memory, found: Retrieval | tuple[Tensor, Tensor], cues: Tensor) -> Retrieval:
     if not isinstance(found, tuple | list) or len(found) != 2:
         raise ValueError(
@@ -425,12 +443,6 @@ def _adapt_hopfield(
     return SpinMemory(
         source, patterns, _checks.choice("dynamics", dynamics or words[0], words), sweeps
     )
-
-
-def _count(denoiser: Denoiser) -> int | None:
-    """Points of the data that a denoiser is exact for, if it is for any."""
-    data = getattr(denoiser, "data", None)
-    return None if data is None else len(data)
 
 
 def _ended(relaxation: Relaxation) -> Retrieval:

@@ -63,10 +63,10 @@ def class_memories(
     labels: Sequence[int] | None = None,
     steps: int = 100,
 ) -> list[PromptedMemory]:
-    """A memory a prompt, for `retrieval_map`: its success is the retention, errors are
-    between classes.
+    """Memories of classes, one per prompt, for `retrieval_map`.
 
-    A cue of overlap near 0 is all noise and its retrieval a guided sample.
+    Its success is the retention, and its errors are between classes. A cue of overlap near 0
+    is all noise, and its retrieval is a guided sample.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def class_memories(
 
     Returns
     -------
-    A list of memories, one a label.
+    A list of memories, one per label.
 
     Raises
     ------

@@ -17,32 +17,35 @@ the samples (`bridges.crossing`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Seed
+from bridges._checks import Result, Seed
 from bridges.crossing import crossing
-from bridges.estimates import mean_and_sem
-from bridges.memory import Memory, cue, one_step, recall, stored_patterns
+from bridges.estimates import mean_and_sem, short_table, with_interval
+from bridges.memory import CRITERIA, ROUNDING, Memory, cosine, cue, settle, stored_patterns
 
-_ROUNDING = 1e-6  # of a cosine of single-precision states
-CRITERIA = ("fixed-point", "one-step")
 Array = np.ndarray
 
 
-@dataclass(frozen=True)
-class RetrievalMap:
-    """A measured retrieval map; arrays have one entry an overlap.
+@dataclass(frozen=True, repr=False)
+class RetrievalMap(Result):
+    """A measured retrieval map; arrays have one entry per overlap.
 
-    overlap_in : m₀ as asked for. overlap_out, overlap_sem : m_f and its standard error.
-    success, sem : probability of retrieval and its standard error. converged : fraction of
-    cues whose dynamics converged, NaN for a single step. by_sample : (samples, overlaps), the
-    success of each sample.
+    Attributes
+    ----------
+    overlap_in : m₀ as asked for.
+    overlap_out : m_f.
+    overlap_sem : its standard error.
+    success : probability of retrieval.
+    sem : its standard error.
+    converged : fraction of cues whose dynamics converged, NaN for a single step.
+    by_sample : (samples, overlaps), the success of each sample.
+    criterion : "fixed-point" or "one-step".
+    threshold : cosine that counts as retrieval.
     """
 
     overlap_in: Array
@@ -55,24 +58,35 @@ class RetrievalMap:
     criterion: str
     threshold: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
+    def __repr__(self) -> str:
+        return short_table(
+            f"RetrievalMap({self.criterion}, cosine of at least {self.threshold:g})",
+            {
+                "cue": (self.overlap_in, None),
+                "retrieved": (self.overlap_out, self.overlap_sem),
+                "success": (self.success, self.sem),
+            },
+        )
 
 
-@dataclass(frozen=True)
-class BasinRadius:
-    """overlap : the m₀ at which retrieval crosses the level, smaller for wider basins; inf if
-    not even clean cues reach it, 0 if the least overlap measured still does. interval : its
-    95 % interval, NaN for a single sample. curve : the retrieval map it was read from."""
+@dataclass(frozen=True, repr=False)
+class BasinRadius(Result):
+    """The overlap that a cue must have to be retrieved.
+
+    Attributes
+    ----------
+    overlap : the m₀ at which retrieval crosses the level, smaller for wider basins; inf if
+        not even clean cues reach it, 0 if the least overlap measured still does.
+    interval : its 95 % interval, NaN for a single sample.
+    curve : the retrieval map it was read from.
+    """
 
     overlap: float
     interval: tuple[float, float]
     curve: RetrievalMap
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
+    def __repr__(self) -> str:
+        return f"BasinRadius(overlap {with_interval(self.overlap, self.interval)})"
 
 
 def retrieval_map(
@@ -89,7 +103,7 @@ def retrieval_map(
     ----------
     memory : a Memory, or several of independent pattern sets.
     overlaps : cosines m₀ of cue and pattern, in (0, 1].
-    trials : cues a memory at each overlap, spread evenly over its patterns.
+    trials : cues per memory at each overlap, spread evenly over its patterns.
     criterion : "fixed-point" or "one-step"; see the head of the module.
     threshold : cosine with the cued pattern that counts as retrieval, in (0, 1].
     seed : int, torch.Generator or None. The same noise serves all overlaps, so that the
@@ -122,11 +136,8 @@ def retrieval_map(
     if not memories:
         raise ValueError("memory must be at least one memory, got an empty sequence")
     for one in memories:
-        if not isinstance(one, Memory):
-            raise TypeError(
-                f"memory must be a Memory, got {type(one).__name__}; adapt it with as_memory"
-            )
-    base = whole_seed(seed)
+        stored_patterns(one)
+    base = _checks.whole_seed(seed)
     results = []
     for index, one in enumerate(memories):
         cue_seed = int(np.random.SeedSequence(base, spawn_key=(index,)).generate_state(1)[0])
@@ -182,7 +193,7 @@ def basin_radius(
     True
     """
     check_level(success)
-    base = whole_seed(seed)
+    base = _checks.whole_seed(seed)
 
     def measured(overlaps: Array) -> RetrievalMap:
         return retrieval_map(memory, overlaps.tolist(), trials, criterion, threshold, base)
@@ -201,38 +212,24 @@ def basin_radius(
 def _measure(
     memory: Memory, overlap: float, trials: int, criterion: str, threshold: float, seed: int
 ) -> Array:
-    """(patterns cued, 3): overlap, success and convergence, averaged over a pattern's cues."""
+    """Overlap, success and convergence, averaged over the cues of a pattern, (patterns, 3)."""
     generator = torch.Generator().manual_seed(seed)
     patterns = stored_patterns(memory)
     order = torch.randperm(len(patterns), generator=generator)
     rows = order.repeat(-(-trials // len(order)))[:trials].sort().values
     cued = patterns[rows.to(patterns.device)]
     cues = cue(memory, cued, overlap, generator)
-    if criterion == "one-step":
-        states, converged = one_step(memory, cues, overlap), torch.full((trials,), torch.nan)
-    else:
-        states, converged = recall(memory, cues, overlap, generator)
-    cosine = _cosine(states, cued)
-    values = (
-        torch.stack([cosine, (cosine >= threshold - _ROUNDING).to(cosine), converged.to(cosine)], 1)
-        .cpu()
-        .double()
-        .numpy()
-    )
+    states, converged = settle(memory, cues, overlap, criterion, generator)
+    near = cosine(states, cued)
+    columns = near, (near >= threshold - ROUNDING).to(near), converged.to(near)
+    values = torch.stack(columns, 1).cpu().double().numpy()
     starts = np.flatnonzero(np.diff(rows.numpy(), prepend=-1))
     counts = np.diff(starts, append=trials)
     return np.add.reduceat(values, starts) / counts[:, None]
 
 
-def _cosine(states: Tensor, patterns: Tensor) -> Tensor:
-    """Cosine of each state with its pattern, in float64; 0 for a state of norm 0."""
-    states, patterns = states.double(), patterns.double()
-    norms = states.norm(dim=1) * patterns.norm(dim=1)
-    return torch.where(norms > 0, (states * patterns).sum(1) / norms, 0.0)
-
-
 def positive_grid(name: str, values: Sequence[float], high: float = float("inf")) -> Array:
-    """Numbers in (0, high], (K,). Raises ValueError."""
+    """Numbers in (0, high], (K,), or a ValueError."""
     grid = np.asarray(values, dtype=np.float64).reshape(-1)
     if len(grid) == 0 or not ((grid > 0) & (grid <= high) & np.isfinite(grid)).all():
         bracket = "]" if np.isfinite(high) else ")"
@@ -241,13 +238,6 @@ def positive_grid(name: str, values: Sequence[float], high: float = float("inf")
 
 
 def check_level(success: float) -> None:
-    """Refuse a level outside (0, 1). Raises ValueError."""
+    """Refuse a level outside (0, 1), with a ValueError."""
     if not 0 < success < 1:
         raise ValueError(f"success must lie in (0, 1), got {success}")
-
-
-def whole_seed(seed: Seed) -> int:
-    """One whole number from an int, a generator or fresh entropy."""
-    if seed is not None and not isinstance(seed, torch.Generator):
-        return _checks.whole("seed", seed, low=0)
-    return int(torch.randint(2**62, (1,), generator=_checks.generator_from(seed, "retrieval_map")))

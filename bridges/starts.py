@@ -2,11 +2,11 @@ r"""Starts drawn from a reference measure that has a name.
 
 The fraction of starts that an attractor catches says as much about the measure as about the
 attractor: the basins of a flow hold 1/P each under the noised data p_σ it was made for, and
-anything under a uniform box. So starts carry the name of what they were drawn from, and what
-they are measured with passes it on.
+anything under a uniform box. So starts carry the name of what they were drawn from, and every
+measurement passes it on.
 
     noised     a pattern of equal chance, noised to σ: the density p_σ
-    gaussian   N(0, σ²) an entry
+    gaussian   N(0, σ²) per entry
     box        uniform on low ≤ x ≤ high, or the points of a grid on it
     spins      ±1 with equal chance
     cues       a pattern of equal chance, corrupted by the memory to an overlap
@@ -21,19 +21,23 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Seed
+from bridges._checks import Result, Seed
 from bridges.memory import Memory, cue, stored_patterns
 from hopfield import random_patterns
 
 _LEAST_OVERLAP = 1e-300  # of starts that are all noise: an overlap is above 0
 
 
-@dataclass(frozen=True)
-class Starts:
+@dataclass(frozen=True, repr=False)
+class Starts(Result):
     """States to start from.
 
-    states : (B, N). measure : in words, what they were drawn from. overlap : in (0, 1], what
-    a memory is told they are; only one whose dynamics depends on the cue's own noise listens.
+    Attributes
+    ----------
+    states : (B, N)
+    measure : in words, what they were drawn from.
+    overlap : in (0, 1], what a memory takes it to be; only a memory whose dynamics depends on
+        the noise of the cue uses it.
     drawn : whether they are independent draws, with errors, and not a grid.
     """
 
@@ -52,7 +56,9 @@ def noised(patterns: Tensor, sigma: float, count: int, seed: Seed = None) -> Sta
 
     Parameters
     ----------
-    patterns : (P, N). sigma : noise level σ ≥ 0, in their units. count : B ≥ 1.
+    patterns : (P, N)
+    sigma : noise level σ ≥ 0, in their units.
+    count : B ≥ 1.
     seed : int, torch.Generator or None.
 
     Raises
@@ -69,13 +75,13 @@ def noised(patterns: Tensor, sigma: float, count: int, seed: Seed = None) -> Sta
     generator = _checks.generator_from(seed, "noised", stored.device)
     rows = stored[_drawn(len(stored), count, generator)]
     rms = float(stored.square().mean().sqrt())
-    states = _within("sigma", sigma, rows + sigma * _normal(rows, generator))
+    states = _within("sigma", sigma, rows + sigma * _checks.normal_like(rows, generator))
     overlap = rms / (rms * rms + sigma * sigma) ** 0.5 if rms > 0 else 1.0
     return Starts(states, f"p_σ, σ = {sigma:g}", max(overlap, _LEAST_OVERLAP))
 
 
 def gaussian(count: int, size: int, sigma: float, seed: Seed = None) -> Starts:
-    """Draws of N(0, σ²) an entry, (count, size), σ ≥ 0; float64.
+    """Draws of N(0, σ²) per entry, (count, size), σ ≥ 0; float64.
 
     Raises
     ------
@@ -182,11 +188,6 @@ def _within(name: str, given: object, states: Tensor) -> Tensor:
     if not torch.isfinite(states).all():
         raise ValueError(f"{name} leads out of the range of {states.dtype}, got {given}")
     return states
-
-
-def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
-    noise = torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype)
-    return noise.to(like.device)
 
 
 def _corners(low: Sequence[float], high: Sequence[float]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Errors of counted fractions, and how many things a set of weights speaks of."""
+"""Errors of counted fractions, and the number of patterns that a set of weights is spread over."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def binomial_sem(fraction: float, trials: int) -> float:
 
     Parameters
     ----------
-    fraction : f in [0, 1]. trials : n, at least 1.
+    fraction : f in [0, 1].
+    trials : n, at least 1.
 
     Raises
     ------
@@ -39,11 +40,13 @@ def binomial_sem(fraction: float, trials: int) -> float:
 def effective_number(
     weights: Tensor, *, rows: int | None = None, columns: int | None = None
 ) -> Tensor:
-    """How many patterns a state speaks of: k_eff = exp H(w), H = −Σ w log w.
+    """Number of patterns that weights are spread over: k_eff = exp H(w), H = −Σ w log w.
 
     Parameters
     ----------
-    weights : (B, P), not negative, each row of sum 1. rows, columns : B and P, if known.
+    weights : (B, P), not negative, each row of sum 1.
+    rows : B, if known.
+    columns : P, if known.
 
     Returns
     -------

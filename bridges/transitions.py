@@ -12,14 +12,14 @@ N_eff = tr T ∈ [1, P] counts the memories that noise σ leaves distinguishable
 estimate is from being symmetric, and its columns from summing to 1, is its sampling error.
 
 For any other memory T is counted over cues. It need not be symmetric then, and what comes
-home to no memory is kept in an account of its own. A flow decodes and an SDE samples the
+home to no memory is counted apart. A flow decodes and an SDE samples the
 posterior: their T differ, and only the SDE's is the matrix above.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,24 +27,28 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Seed
+from bridges._checks import Result, Seed
 from bridges.equivalence import overlap_of_noise
-from bridges.memory import Memory, cue, one_step, recall, stored_patterns
-from bridges.retrieval import CRITERIA
+from bridges.estimates import short_table, with_error
+from bridges.memory import CRITERIA, ROUNDING, Memory, cue, settle, stored_patterns
 from diffusion import EmpiricalDenoiser
 
 _NUMBERS = 2**22  # weights, overlaps or coordinates of a block held at once
-_ROUNDING = 1e-6  # of a cosine of single-precision states
 Array = np.ndarray
 
 
-class Transitions(Tensor):
+class Transitions(Result, Tensor):
     """A transition matrix T (P, P), T_μν from memory μ to memory ν: a tensor with an account.
 
-    sem : (P, P), standard errors between draws. lost : (P,), the part of each memory's cues that
-    came home to no memory; a row of T and its lost part sum to 1. converged : fraction of cues
-    whose dynamics converged, NaN where none is run. draws : draws or cues a memory. What is
-    computed from it, T.sum(0) or T − T.T, is a plain tensor.
+    What is computed from it, T.sum(0) or T − T.T, is a plain tensor.
+
+    Attributes
+    ----------
+    sem : (P, P), standard errors between draws.
+    lost : (P,), the part of each memory's cues that came home to no memory; a row of T and its
+        lost part sum to 1.
+    converged : fraction of cues whose dynamics converged, NaN where none is run.
+    draws : draws or cues per memory.
     """
 
     sem: Tensor
@@ -122,19 +126,30 @@ class Transitions(Tensor):
         difference = (self - self.T).double().square().sum()
         return float((difference / (2 * moved.square().sum())).sqrt())
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, for a result file."""
-        fields = {name: getattr(self, name).tolist() for name in ("matrix", "sem", "lost")}
-        return fields | {"converged": self.converged, "draws": self.draws}
+    def _parts(self) -> list[tuple[str, Any]]:
+        names = ("matrix", "sem", "lost", "converged", "draws")
+        return [(name, getattr(self, name)) for name in names]
+
+    def __repr__(self) -> str:  # type: ignore[override]  # of a tensor
+        known = with_error(self.effective_number, self.effective_sem)
+        lost = float(self.lost.double().mean())
+        return f"Transitions({len(self)} memories, N_eff {known}, lost {lost:.3g})"
 
 
-@dataclass(frozen=True)
-class ReturnCurve:
-    """Return probability against noise; arrays have one entry a level.
+@dataclass(frozen=True, repr=False)
+class ReturnCurve(Result):
+    """Return probability against noise; arrays have one entry per level.
 
-    sigma : as asked for. return_probability, return_sem : R and its standard error between
-    draws. effective_number, effective_sem : N_eff = PR. entropy : of where cues go, in nats.
-    lost : the part that came home to no memory. memories : P.
+    Attributes
+    ----------
+    sigma : as asked for.
+    return_probability : R.
+    return_sem : its standard error between draws.
+    effective_number : N_eff = PR.
+    effective_sem : its standard error.
+    entropy : of where cues go, in nats.
+    lost : the part that came home to no memory.
+    memories : P.
     """
 
     sigma: Array
@@ -146,9 +161,15 @@ class ReturnCurve:
     lost: Array
     memories: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
+    def __repr__(self) -> str:
+        return short_table(
+            f"ReturnCurve({self.memories} memories)",
+            {
+                "σ": (self.sigma, None),
+                "R": (self.return_probability, self.return_sem),
+                "N_eff": (self.effective_number, self.effective_sem),
+            },
+        )
 
 
 def transition_matrix(
@@ -170,9 +191,9 @@ def transition_matrix(
         (give `sigma`, and `draws`), or a Memory, whose T is counted (give `overlap`, and
         `trials`).
     sigma : noise level of the cues, positive, in signal units.
-    draws : noised points a memory, at least 1; every one adds a whole row of weights.
+    draws : noised points per memory, at least 1; every one adds a whole row of weights.
     overlap : cosine of cue and memory, in (0, 1].
-    trials : cues a memory, at least 1.
+    trials : cues per memory, at least 1.
     criterion : "fixed-point", the end of the dynamics, or "one-step", a single update.
     threshold : least cosine, in [−1, 1], of a state with its nearest pattern that counts as
         coming home to it; −1 sends every state to its nearest pattern.
@@ -222,7 +243,7 @@ def return_curve(
     draws: int = 100,
     criterion: str = "fixed-point",
     threshold: float = 0.95,
-    seed: int | None = None,
+    seed: Seed = None,
 ) -> ReturnCurve:
     """Return probability and effective number of memories against the noise of the cues.
 
@@ -231,9 +252,9 @@ def return_curve(
     source : an EmpiricalDenoiser or a Memory; the cues of a memory have the overlap that
         noise σ leaves, m = 1/sqrt(1 + σ²/r²) with r the rms entry of its patterns.
     sigmas : noise levels, positive.
-    draws : noised points or cues a memory at each level.
+    draws : noised points or cues per memory at each level.
     criterion, threshold : of a memory, as for `transition_matrix`.
-    seed : int or None. The same noise serves all levels.
+    seed : int, torch.Generator or None. The same noise serves all levels.
 
     Returns
     -------
@@ -253,8 +274,8 @@ def return_curve(
     grid = [_checks.positive("sigmas", one) for one in np.asarray(sigmas, dtype=float).reshape(-1)]
     if not grid:
         raise ValueError("sigmas must be positive numbers, got none")
-    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-    shared: dict[str, Any] = {"criterion": criterion, "threshold": threshold, "seed": seed}
+    base = _checks.whole_seed(seed)
+    shared: dict[str, Any] = {"criterion": criterion, "threshold": threshold, "seed": base}
     if isinstance(source, EmpiricalDenoiser):
         found = [transition_matrix(source, one, draws=draws, **shared) for one in grid]
     else:
@@ -324,10 +345,7 @@ def _counted(
     for rows, count in _blocks(P, trials, max(patterns.shape)):
         own = torch.arange(P)[rows].repeat_interleave(count)
         cues = cue(memory, patterns[own.to(patterns.device)], overlap, generator)
-        if criterion == "one-step":
-            states, done = one_step(memory, cues, overlap), torch.tensor(torch.nan)
-        else:
-            states, done = recall(memory, cues, overlap, generator)
+        states, done = settle(memory, cues, overlap, criterion, generator)
         home = nearest_pattern(states, patterns, threshold).cpu()
         counts += torch.bincount(own * (P + 1) + home % (P + 1), minlength=P * (P + 1)).view(P, -1)
         converged += float(done.double().mean()) * len(own)
@@ -355,7 +373,7 @@ def nearest_pattern(states: Tensor, patterns: Tensor, threshold: float = -1.0) -
         torch.nn.functional.normalize(patterns, dim=1).T
     )
     best, index = cosine.max(1)
-    return torch.where(best >= threshold - _ROUNDING, index, -1)
+    return torch.where(best >= threshold - ROUNDING, index, -1)
 
 
 def _sem(mean: Tensor, squares: Tensor, draws: int) -> Tensor:

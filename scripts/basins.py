@@ -111,10 +111,10 @@ def measure(point: Point, seed: int) -> list[Row]:
             for k, value in ends.items()
         ]
     labels, cells, spurious = picture(point, memory)
-    entropy, boundary = basin_entropy(labels, point["points"] // BOXES)
+    uncertain = basin_entropy(labels, point["points"] // BOXES)
     numbers = {
-        "entropy": entropy,
-        "boundary": boundary,
+        "entropy": uncertain.entropy,
+        "boundary": uncertain.boundary,
         "agreement": float((labels == cells).mean()),
         "spurious": float(np.mean(spurious)),
     }

@@ -142,7 +142,7 @@ def _speciation(point: Point, seed: int) -> list[Row]:
     turning = _turning(point["times"])
     rows: list[Row] = []
     for k, time in enumerate(point["times"]):
-        found = class_appearance(mixture, time, point["draws"], seed + k)._asdict()
+        found = dict(vars(class_appearance(mixture, time, point["draws"], seed + k)))
         if time in turning:
             turned = class_uturns(mixture, time, point["paths"], point["steps"], seed + k)
             found["uturn"] = turned.diagonal()
@@ -171,7 +171,7 @@ def _unequal(point: Point, seed: int) -> list[Row]:
 def _basins(point: Point, seed: int) -> list[Row]:
     """Return to the datum and to the class, of each class of one data set."""
     from bridges import class_basins
-    from bridges.class_basins import draw_classes
+    from bridges.basins_of_classes import draw_classes
     from diffusion import OU, EmpiricalDenoiser
 
     few = round(point["weight"] * point["patterns"])

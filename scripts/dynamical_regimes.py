@@ -91,7 +91,7 @@ def measure(point: Point, seed: int) -> list[Row]:
 
 
 def _basin(point: Point, seed: int) -> list[Row]:
-    from bridges.basin_edge import basin_edge_map
+    from bridges.identities import basin_edge_map
 
     found = basin_edge_map(
         point["patterns"],

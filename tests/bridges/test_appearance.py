@@ -62,7 +62,7 @@ def test_the_median_time_of_a_minority():
     for c in (1, 2):
         found = median_appearance(mixture, c, 20000, seed=0)
         assert found == pytest.approx(theory[c], abs=0.04)
-    assert theory[2] < theory[1] - 1  # the class it is told from last counts, not the largest
+    assert theory[2] < theory[1] - 1  # the class that it parts from last counts, not the largest
 
 
 @pytest.mark.parametrize(

@@ -6,78 +6,15 @@ import json
 import numpy as np
 import pytest
 import torch
+from known import Toy, normal
 
-from bridges import as_memory, continuation, find_attractors, match
-from bridges._clusters import groups
+from bridges import as_memory, basin_fractions, find_attractors
 from bridges.attractors import KINDS
 from bridges.starts import Starts, box, cues, gaussian, grid, noised, spins
 from diffusion import EmpiricalDenoiser
 from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
 
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-class Toy:
-    """Ten lines are a memory: the sign of each entry, and what it is told to return."""
-
-    patterns = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 1.0]])
-
-    def __init__(self, answer=lambda cues: (cues.sign(), torch.ones(len(cues), dtype=bool))):
-        self.answer = answer
-
-    def corrupt(self, patterns, overlap, generator):
-        return patterns * overlap
-
-    def retrieve(self, cues, overlap):
-        return self.answer(cues)
-
-    def energy(self, states):
-        return None
-
-
 # ------------------------------------------------------------------ same states
-
-
-def same_partition(one, other):
-    return len(set(zip(one, other, strict=True))) == len(set(one)) == len(set(other))
-
-
-@pytest.mark.parametrize("size", [1, 2, 12])
-@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
-def test_isolated_states_are_grouped_by_their_centre(size, scale):
-    centres = scale * normal(2000, size, seed=1).unique(dim=0)
-    if size == 1:
-        centres = scale * torch.arange(2000.0, dtype=torch.float64)[:, None] / 100
-    own = torch.randint(2000, (9000,), generator=torch.Generator().manual_seed(2))
-    states = centres[own] + 1e-6 * scale * normal(9000, size, seed=3)
-    labels, leaders = groups(states, 1e-4 * scale)
-    assert same_partition(labels.tolist(), own.tolist())
-    assert torch.equal(leaders, leaders.sort().values)
-    assert torch.equal(labels[leaders], torch.arange(len(leaders)))
-
-
-@pytest.mark.parametrize("size", [1, 2, 5])
-def test_leaders_of_a_continuum_are_apart_and_near_to_all(size):
-    states = torch.rand(4000, size, generator=torch.Generator().manual_seed(0)).double()
-    labels, leaders = groups(states, 0.1)
-    apart = torch.cdist(states[leaders], states[leaders]) / size**0.5
-    assert apart.fill_diagonal_(1).min() > 0.1
-    distance = (states - states[leaders][labels]).square().mean(1).sqrt()
-    assert distance.max() <= 0.1 * (1 + 1 / 8)  # the tolerance and a rounding
-
-
-@pytest.mark.parametrize("size", [3, 64, 65, 200])
-def test_spins_are_grouped_by_all_their_bits(size):
-    few = random_patterns(30, size, seed=0)
-    states = few[torch.randint(30, (500,), generator=torch.Generator().manual_seed(1))]
-    flipped = states.clone()
-    flipped[::2, -1] *= -1
-    for rows in (states, flipped):
-        labels, leaders = groups(rows, 0.5)
-        assert torch.equal(rows[leaders][labels], rows)
-        assert len(leaders) == len(rows.unique(dim=0))
 
 
 # ------------------------------------------------------------------ known attractors
@@ -311,10 +248,6 @@ def test_ten_lines_go_through_everything():
     record = json.loads(json.dumps(found.to_dict()))
     assert record["counts"] == [8] * 8
     assert record["measure"] == "grid on the box [-1, 1]³"
-    from bridges import basin_fractions
-
-    along = continuation(lambda value: Toy(), [1, 2], gaussian(50, 3, 1.0, seed=0), 0.1)
-    assert along.fractions.shape == (2, 8)
     assert basin_fractions(Toy(), cues(Toy(), 0.5, 20, seed=0)).fractions.sum() == 1
 
 
@@ -389,15 +322,6 @@ BAD = [
     (lambda: find_attractors(Toy(), torch.ones(4, 3), labels=[0]), "labels must be 2 whole"),
     (lambda: find_attractors(Toy(), torch.ones(4, 3), labels=[0.5, 1]), "labels must be 2 whole"),
     (lambda: find_attractors(Toy(), Starts(torch.ones(4, 2), "none")), r"shape \(rows, 3\)"),
-    (lambda: box([0, 0], [1], 5), "low and high must have the same N entries"),
-    (lambda: box([0, 2], [1, 1], 5), "low must be below high"),
-    (lambda: grid([0], [1], 1), "points must be a whole number of at least 2"),
-    (lambda: noised(torch.ones(2, 3), -1.0, 5), "sigma must lie in"),
-    (lambda: gaussian(0, 3, 1.0), "count must be a whole number of at least 1"),
-    (lambda: cues(Toy(), 0.0, 5), r"overlap must lie in \(0, 1\]"),
-    (lambda: match(torch.ones(2, 3), torch.ones(2, 4), 0.1), r"other must have shape \(B, 3\)"),
-    (lambda: match(torch.ones(2, 3), torch.ones(2, 3), -0.1), "threshold must lie in"),
-    (lambda: continuation(lambda v: Toy(), [], torch.ones(4, 3), 0.1), "at least one value"),
 ]
 
 
@@ -413,48 +337,3 @@ def test_something_else_is_no_memory():
 
 
 # ------------------------------------------------------------------ matching
-
-
-def test_matching_finds_a_permutation():
-    one = normal(30, 8)
-    order = torch.randperm(30, generator=torch.Generator().manual_seed(1))
-    found = match(one, one[order] + 0.01 * normal(30, 8, seed=2), 0.1)
-    assert torch.equal(order[found.pairs[:, 1]], torch.from_numpy(found.pairs[:, 0]))
-    assert found.distance == pytest.approx(np.full(30, 0.01), abs=0.01)
-    assert len(found.lost) == len(found.new) == 0
-
-
-def test_as_many_as_possible_match_and_none_beyond_the_threshold():
-    one = torch.tensor([[0.0], [1.0], [10.0]])
-    found = match(one, torch.tensor([[0.9], [1.8], [30.0]]), 1.0)
-    assert found.pairs.tolist() == [[0, 0], [1, 1]]  # nearer alone would be 1 → 0, and 0 lost
-    assert found.lost.tolist() == [2]
-    assert found.new.tolist() == [2]
-    assert match(one[:0], one, 1.0).new.tolist() == [0, 1, 2]
-
-
-def test_attractors_are_followed_until_they_merge():
-    xi = torch.tensor([[-1.0], [0.0], [4.0]], dtype=torch.float64)
-    found = continuation(
-        lambda sigma: as_memory(EmpiricalDenoiser(xi), sigma=sigma, max_sweeps=1000),
-        [0.3, 0.4, 0.7, 1.0],  # −1 and 0 merge at ½
-        grid([-3], [6], 90),  # no point on a saddle
-        0.45,  # a third of a unit at a time
-    )
-    assert [len(one) for one in found.attractors] == [3, 3, 2, 2]
-    there = ~np.isnan(found.fractions)
-    assert there[:, :3].all(1).tolist() == [True, True, False, False]
-    last = found.attractors[0].nearest.tolist().index(2)
-    assert there[:, last].all()  # 4 stays all along
-    assert np.nansum(found.fractions, 1) == pytest.approx(np.ones(4), abs=1e-12)
-
-
-def test_an_attractor_is_followed_when_no_start_finds_it():
-    xi = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)
-    found = continuation(
-        lambda sigma: as_memory(EmpiricalDenoiser(xi), sigma=sigma),
-        [0.3, 0.5],
-        lambda sigma: xi if sigma == 0.3 else xi[:1],
-        0.3,
-    )
-    assert found.fractions.tolist() == [[0.5, 0.5], [1.0, 0.0]]

@@ -15,6 +15,7 @@ from bridges.data import (
     pattern_set,
     place,
     raw_vectors,
+    standardised,
     subset,
     vectors,
 )
@@ -169,8 +170,8 @@ def fresh():
     from bridges.data import sets as data
 
     def forget():
-        data._stored.cache_clear()
-        data._mean.cache_clear()
+        data.stored.cache_clear()
+        data.centre_of.cache_clear()
 
     forget()
     yield forget
@@ -339,3 +340,12 @@ def test_impossible_subsets_are_named(settings, message):
     usual = {"labels": torch.arange(10) % 2, "held_out": 2}
     with pytest.raises(ValueError, match=message):
         subset(torch.arange(10.0)[:, None], **(usual | settings))
+
+
+def test_standardised():
+    rows, unit = standardised(raw_vectors("digits"))
+    assert float(rows.mean(0).abs().max()) < 1e-12
+    assert float(rows.square().mean()) == pytest.approx(1)
+    assert unit == pytest.approx(4.3328, abs=1e-4)
+    with pytest.raises(ValueError, match="at least 2 different vectors, got 3 alike"):
+        standardised(torch.ones(3, 2))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from known import Toy
 
 from bridges import Memory, as_memory, retrieval_map
 from bridges.memory import recall, recall_near
@@ -81,14 +82,14 @@ def test_a_reverse_process_starts_from_a_given_noise_level(dynamics):
     xi = patterns_for("real")
     denoiser = EmpiricalDenoiser(xi)
     starts = 3 * torch.randn(40, 24, generator=generator(), dtype=torch.float64)
-    told = as_memory(denoiser, dynamics=dynamics, sigma=3.0)
-    states = [recall(told, starts, m, generator(5)).states for m in (0.2, 0.9)]
+    fixed = as_memory(denoiser, dynamics=dynamics, sigma=3.0)
+    states = [recall(fixed, starts, m, generator(5)).states for m in (0.2, 0.9)]
     assert torch.equal(*states)  # whatever the overlap is said to be
     own = as_memory(denoiser, dynamics=dynamics)  # |ξ|² = N: s = 3 at m = 1/√10
     same = recall(own, starts, 10**-0.5, generator(5)).states
     assert torch.allclose(states[0], same, atol=1e-6)
     for m in (0.2, 1.0):  # near an attractor only the small noise is left to remove
-        again = recall_near(told, xi + 1e-3, 1e-3, m, generator()).states
+        again = recall_near(fixed, xi + 1e-3, 1e-3, m, generator()).states
         assert torch.allclose(again, xi, atol=1e-6)
 
 
@@ -160,27 +161,11 @@ def test_dtype_follows_and_the_callers_tensor_is_untouched(model):
     assert torch.equal(cues, copies[1])
 
 
-class Toy:
-    """Ten lines are a memory: everything is retrieved as the first pattern."""
-
-    def __init__(self, states=None):
-        self.patterns, self.states = torch.eye(3), states
-
-    def corrupt(self, patterns, overlap, generator):
-        return patterns * overlap
-
-    def retrieve(self, cues, overlap):
-        states = self.patterns[[0] * len(cues)] if self.states is None else self.states
-        return states, torch.ones(len(cues), dtype=torch.bool)
-
-    def energy(self, states):
-        return None
-
-
 def test_ten_lines_are_a_memory():
-    found = retrieval_map(as_memory(Toy()), [0.5, 1.0], trials=30, seed=0)
-    assert found.success == pytest.approx([1 / 3, 1 / 3])
-    assert found.overlap_out == pytest.approx([1 / 3, 1 / 3])
+    first = Toy(lambda cues: (Toy.patterns[[0] * len(cues)], torch.ones(len(cues), dtype=bool)))
+    found = retrieval_map(as_memory(first), [0.5, 1.0], trials=30, seed=0)
+    assert found.success == pytest.approx([1 / 2, 1 / 2])  # of the two patterns, at overlap 1/3
+    assert found.overlap_out == pytest.approx([2 / 3, 2 / 3])
     assert found.converged == pytest.approx([1, 1])
 
 
@@ -188,12 +173,14 @@ def test_ten_lines_are_a_memory():
     ("call", "error", "message"),
     [
         (
-            lambda: retrieval_map(Toy(torch.full((30, 3), torch.nan)), [1.0], trials=30),
+            lambda: retrieval_map(
+                Toy(lambda _: (torch.full((30, 3), torch.nan), True)), [1.0], trials=30
+            ),
             ValueError,
             "Toy must return finite states, got NaN",
         ),
         (
-            lambda: retrieval_map(Toy(torch.ones(2, 3)), [1.0], trials=30),
+            lambda: retrieval_map(Toy(lambda _: (torch.ones(2, 3), True)), [1.0], trials=30),
             ValueError,
             r"Toy must return states of shape \(30, 3\), got \(2, 3\)",
         ),

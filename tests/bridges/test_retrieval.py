@@ -1,37 +1,11 @@
 import numpy as np
 import pytest
-import torch
+from known import Threshold, sphere
 
 from bridges import as_memory, basin_radius, retrieval_map
 from diffusion import EmpiricalDenoiser
 from hopfield import HopfieldNetwork, hebbian, pseudo_inverse, random_patterns
 from hopfield.theory import argmax_retrieval
-
-
-class Threshold:
-    """Retrieves a cue exactly if its overlap is above a known value; the load sets it."""
-
-    def __init__(self, edge, seed=0):
-        self.patterns, self.edge = random_patterns(20, 50, seed=seed), edge
-
-    def corrupt(self, patterns, overlap, generator):
-        self.cued = patterns
-        return patterns * overlap
-
-    def retrieve(self, cues, overlap):
-        done = torch.ones(len(cues), dtype=torch.bool)
-        return (self.cued if overlap >= self.edge else -self.cued), done
-
-    def step(self, cues, overlap):
-        return self.cued if overlap >= self.edge / 2 else -self.cued
-
-    def energy(self, states):
-        return None
-
-
-def sphere(P, N, seed):
-    xi = torch.randn(P, N, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return xi * (N**0.5 / xi.norm(dim=1, keepdim=True))
 
 
 def test_a_known_edge_is_found():

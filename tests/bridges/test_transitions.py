@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from known import sphere
 from scipy.special import gammaln, ive
 
 from bridges import as_memory, return_curve, transition_matrix
@@ -16,11 +17,6 @@ from hopfield import HopfieldNetwork, hebbian, random_patterns
 from hopfield.theory import argmax_retrieval
 
 LINE = torch.tensor([[-1.0], [0.4], [2.0]], dtype=torch.float64)
-
-
-def sphere(P, N, seed):
-    xi = torch.randn(P, N, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return xi * (N**0.5 / xi.norm(dim=1, keepdim=True))
 
 
 class Shift:

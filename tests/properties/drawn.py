@@ -84,6 +84,14 @@ def points(draw, rows=(1, 7), columns=(1, 5), scale=1.0):
     return x.to(draw(precisions))
 
 
+@st.composite
+def rows(draw, least=1, most=6, size=None):
+    """Halves of small whole numbers, (n, d): rows repeat, and may be 0."""
+    count, size = draw(st.integers(least, most)), size or draw(st.integers(1, 4))
+    numbers = st.lists(st.integers(-3, 3), min_size=count * size, max_size=count * size)
+    return torch.tensor(draw(numbers), dtype=draw(precisions)).view(count, size) / 2
+
+
 def normal_like(x, seed, rows=None):
     """Normal numbers of the columns and the precision of x, in as many rows or in `rows`."""
     shape = (len(x) if rows is None else rows, x.shape[1])

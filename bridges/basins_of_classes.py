@@ -18,35 +18,42 @@ all shared measurements of one class among the others.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bridges._checks import (
+    Result,
     Seed,
     generator_from,
     noise_level,
     normal_like,
     rows_of_classes,
     whole,
+    whole_seed,
 )
 from bridges.crossing import crossing
-from bridges.estimates import mean_and_sem
+from bridges.estimates import mean_and_sem, short_table
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser
 
 _NUMBERS = 2**22  # weights of a block held at once
 Array = np.ndarray
 
 
-@dataclass(frozen=True)
-class ClassBasins:
+@dataclass(frozen=True, repr=False)
+class ClassBasins(Result):
     """What the posterior weights say of each class; errors are between planted points.
 
-    counts : (C,) n_c. datum, datum_sem : R_c. effective_number : N_c = n_c R_c.
-    classes, classes_sem : (C, C), T_cc', rows of sum 1.
+    Attributes
+    ----------
+    counts : (C,) n_c.
+    datum : (C,) R_c.
+    datum_sem : (C,) its standard error.
+    effective_number : (C,) N_c = n_c R_c.
+    classes : (C, C), T_cc', rows of sum 1.
+    classes_sem : (C, C), their standard errors.
     """
 
     counts: Array
@@ -61,25 +68,34 @@ class ClassBasins:
         """φ_c = T_cc, (C,): a U-turn lands in the class it came from."""
         return self.classes.diagonal()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain lists, for a result file."""
-        return {k: v.tolist() for k, v in asdict(self).items()}
+    def __repr__(self) -> str:
+        own = self.own_class, self.classes_sem.diagonal()
+        rows = {"n_c": (self.counts, None), "R_c": (self.datum, self.datum_sem), "φ_c": own}
+        return short_table(f"ClassBasins({len(self.counts)} classes)", rows)
 
 
-@dataclass(frozen=True)
-class ClassCapacity:
-    """load : (C,) the n_c at which R_c falls to ½; 0 if the least load misses it, inf if the
-    largest still reaches it. intervals : (C, 2), 95 %. counts (K, C) and by_sample (S, K, C),
-    R_c : what they were read from."""
+@dataclass(frozen=True, repr=False)
+class ClassCapacity(Result):
+    """The number of points up to which each class is memorized.
+
+    Attributes
+    ----------
+    load : (C,) the n_c at which R_c falls to ½; 0 if the least load misses it, inf if the
+        largest still reaches it.
+    intervals : (C, 2), 95 %.
+    counts : (K, C), n_c of the loads.
+    by_sample : (S, K, C), R_c that the load was read from.
+    """
 
     load: Array
     intervals: Array
     counts: Array
     by_sample: Array
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain lists, for a result file."""
-        return {k: v.tolist() for k, v in asdict(self).items()}
+    def __repr__(self) -> str:
+        rows = {"load": self.load, "from": self.intervals[:, 0], "to": self.intervals[:, 1]}
+        table = {name: (values, None) for name, values in rows.items()}
+        return short_table(f"ClassCapacity({len(self.load)} classes, 95 %)", table)
 
 
 @torch.no_grad()
@@ -97,7 +113,7 @@ def class_basins(
     denoiser : the exact denoiser of P points.
     labels : (P,), whole numbers from 0, none of them without points.
     sigma : noise level, positive, in signal units.
-    draws : noised points a class, at least 2, spread evenly over its data.
+    draws : noised points per class, at least 2, spread evenly over its data.
     seed : int, torch.Generator or None.
 
     Returns
@@ -152,7 +168,7 @@ def class_capacity(
     loads: Sequence[int],
     samples: int = 8,
     draws: int = 200,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> ClassCapacity:
     """The number of points up to which each class of a mixture is memorized at σ.
 
@@ -161,8 +177,9 @@ def class_capacity(
     mixture : where data come from; class c has its share of P points, at least 2.
     sigma : noise level, positive, in signal units.
     loads : numbers P of points of all classes together, increasing.
-    samples : independent data sets a load. draws : noised points a class and data set.
-    seed : whole number; sample k has the same seed at every load.
+    samples : independent data sets per load.
+    draws : noised points per class and data set.
+    seed : int, torch.Generator or None; sample k has the same seed at every load.
 
     Returns
     -------
@@ -187,9 +204,7 @@ def class_capacity(
         raise ValueError(
             f"loads must give each class at least 2 points, got {counts.min()} of {grid[0]}"
         )
-    seeds = np.random.SeedSequence(whole("seed", seed, low=0)).generate_state(
-        whole("samples", samples)
-    )
+    seeds = np.random.SeedSequence(whole_seed(seed)).generate_state(whole("samples", samples))
     table = np.empty((len(seeds), *counts.shape))
     for s, one in enumerate(seeds.tolist()):
         for k, row in enumerate(counts.tolist()):
@@ -207,7 +222,7 @@ def class_capacity(
 def draw_classes(
     mixture: GaussianMixtureDenoiser, counts: Sequence[int], seed: Seed
 ) -> tuple[Tensor, Tensor]:
-    """Exactly so many points of each class, (n, d), class after class, and their labels (n,)."""
+    """Points of given numbers per class, (n, d), class after class, and their labels (n,)."""
     generator = generator_from(seed, "draw_classes", mixture.means.device)
     points = [mixture.condition(c).draw(n, generator)[0] for c, n in enumerate(counts)]
     return torch.cat(points), torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bridges import run_study
-from bridges.study.folders import load, merge
+from bridges.study.folders import load_run, merge
 
 POINTS = [{"x": x} for x in range(5)]
 
@@ -19,7 +19,7 @@ def run(out, **settings):
 
 def test_a_run_is_read_as_it_was_measured(tmp_path):
     study = run(tmp_path)
-    found = load(tmp_path)
+    found = load_run(tmp_path)
     assert found.samples == study.samples
     assert found.results() == study.results()
     assert found.missing == 0
@@ -80,7 +80,7 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path, config, message):
     if config is not None:
         (tmp_path / "config.json").write_text(config)
     with pytest.raises(ValueError, match=message):
-        load(tmp_path)
+        load_run(tmp_path)
 
 
 @pytest.mark.parametrize("shard", [(0, 2), (3, 2), (1, 0)])

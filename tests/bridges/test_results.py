@@ -1,0 +1,110 @@
+"""Every result is plain JSON, and is shown in a few lines."""
+
+import importlib
+import json
+import math
+import pkgutil
+
+import numpy as np
+import pytest
+import torch
+from known import Threshold, Toy, normal
+
+import bridges
+from bridges._checks import Result
+from bridges.class_training import class_training
+from bridges.crossing import crossings
+from bridges.generalization import halves
+from bridges.identities import basin_edge_map, identities
+from bridges.starts import gaussian
+from bridges.verbs.convert import convert
+from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser
+
+ROWS, LABELS = normal(40, 3), torch.arange(40) % 2
+EXACT = EmpiricalDenoiser(ROWS)
+PAIR = GaussianMixtureDenoiser([[-3.0], [3.0]], 1.0)
+MANY = GaussianMixtureDenoiser(normal(12, 2), 0.1)
+STARTS = gaussian(200, 3, 1.0, seed=0)
+SCALING = bridges.capacity_scaling(
+    *(lambda load, size, seed: Threshold(size * load / 20, seed), [10, 20], [0.2, 0.5, 1.5, 3.0]),
+    samples=3,
+    trials=10,
+    seed=0,
+)
+MAP = bridges.retrieval_map(bridges.as_memory(EXACT), np.arange(1, 31) / 30, trials=40, seed=0)
+RESULTS = {
+    "Appearance": lambda: bridges.class_appearance(MANY, 1.0, draws=20, seed=0),
+    "Attractors": lambda: bridges.find_attractors(Toy(), STARTS),
+    "BasinEdgeMap": lambda: basin_edge_map(50, [1.0] * 5, 1.0, [0.1, 3.0], 20, seed=0),
+    "BasinEntropy": lambda: bridges.basin_entropy(np.eye(20, dtype=int), 4),
+    "BasinFractions": lambda: bridges.basin_fractions(Toy(), STARTS),
+    "BasinRadius": lambda: bridges.basin_radius(Threshold(0.5), trials=10, seed=0),
+    "Calibration": lambda: bridges.calibrate(ROWS, seed=0),
+    "Capacity": lambda: SCALING.capacities[0],
+    "CapacityCurve": lambda: SCALING.capacities[0].curve,
+    "CapacityScaling": lambda: SCALING,
+    "ClassBasins": lambda: bridges.basins_of_classes(EXACT, LABELS, 0.5, draws=20, seed=0),
+    "ClassCapacity": lambda: bridges.class_capacity(PAIR, 0.5, [8, 64], samples=2, draws=20),
+    "ClassTraining": lambda: class_training(ROWS, LABELS, ROWS, LABELS, steps=4, marks=2, seed=0),
+    "Continuation": lambda: bridges.continuation(lambda _: Toy(), [1, 2], STARTS, 0.1),
+    "Criterion": lambda: bridges.calibrate(ROWS, seed=0).criteria["local"],
+    "Crossings": lambda: crossings(np.arange(3.0), np.array([[0, 0.3, 1], [0, 0.6, 1]]), 0.5, True),
+    "DimensionContrast": lambda: bridges.dimension_contrast(EXACT, ROWS, ROWS + 1, 0.3),
+    "Extrapolation": lambda: SCALING.extrapolation,
+    "Generalization": lambda: bridges.generalization_report(
+        EXACT, ROWS, ROWS + 1, count=20, seed=0
+    ),
+    "GraphSummary": lambda: bridges.summarise(bridges.transition_matrix(EXACT, 0.5, seed=0)),
+    "Halves": lambda: halves("sphere", 4, 6, seed=0),
+    "Identities": lambda: identities(ROWS, ROWS + 1, 0.5),
+    "Matching": lambda: bridges.match(ROWS, ROWS + 0.1, 0.5),
+    "MemorizationFractions": lambda: bridges.memorization_fractions(ROWS, ROWS, ROWS + 1, seed=0),
+    "MemorizationReport": lambda: bridges.memorization_report(ROWS + 0.01, ROWS, seed=0),
+    "MemoryGeometry": lambda: bridges.memory_geometry(ROWS, draws=20, seed=0),
+    "RetrievalMap": lambda: MAP,
+    "ReturnCurve": lambda: bridges.return_curve(EXACT, np.geomspace(0.1, 9, 30), draws=20, seed=0),
+    "Starts": lambda: STARTS,
+    "Transitions": lambda: bridges.transition_matrix(EXACT, 0.5, draws=20, seed=0),
+    "TwoHalves": lambda: bridges.TwoHalves(0.9, math.nan, 0.1),
+}
+
+
+def test_every_result_is_tried():
+    modules = [
+        importlib.import_module(f"bridges.{one.name}")
+        for one in pkgutil.iter_modules(bridges.__path__)
+        if not one.ispkg and one.name not in ("__main__", "cli")
+    ]
+    classes = {thing for module in modules for thing in vars(module).values() if is_result(thing)}
+    assert {one.__name__ for one in classes} == set(RESULTS)
+
+
+def is_result(thing):
+    return isinstance(thing, type) and issubclass(thing, Result) and thing is not Result
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_it_is_plain_json_and_shown_in_a_few_lines(name):
+    found = RESULTS[name]()
+    assert type(found).__name__ == name
+    record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert isinstance(record, dict)
+    assert record
+    lines = repr(found).splitlines()
+    assert len(lines) <= 5
+    assert max(map(len, lines)) <= 400
+    assert lines[0].startswith(f"{name}(")
+    assert "tensor(" not in repr(found)
+
+
+def test_shown_as_its_error_deserves():
+    assert repr(SCALING.capacities[1]) == "Capacity(load 1.03, 95 % 1.03 … 1.03)"
+    assert repr(RESULTS["Crossings"]()).startswith("Crossings(1.1, 95 % 0.8 … 1.3, width ")
+    lines = repr(MAP).splitlines()
+    assert lines[0] == "RetrievalMap(fixed-point, cosine of at least 0.95)"
+    assert [line.split()[0] for line in lines[1:]] == ["cue", "retrieved", "success"]
+    assert all(len(line) <= 100 for line in lines)
+
+
+def test_what_the_command_converts_is_plain_json():
+    json.dumps(convert(1.1, "sigma", "cosine", 20, 55).to_dict(), allow_nan=False)

@@ -1,0 +1,43 @@
+"""Errors of counted fractions against repeated counts, and effective numbers."""
+
+import numpy as np
+import pytest
+import torch
+
+from bridges import as_memory, basin_fractions
+from bridges.starts import gaussian
+from bridges.statistics import binomial_sem, effective_number
+from diffusion import EmpiricalDenoiser
+
+
+def test_the_binomial_error_is_that_of_repeated_counts():
+    line = torch.tensor([[-1.0], [0.0], [3.0]], dtype=torch.float64)
+    memory = as_memory(EmpiricalDenoiser(line), sigma=0.3)
+    runs = [
+        basin_fractions(memory, gaussian(400, 1, 2.0, seed=seed)).by_pattern(3)
+        for seed in range(60)
+    ]
+    spread = np.std(runs, 0, ddof=1)
+    mean = np.mean(runs, 0)
+    expected = [binomial_sem(f, 400) for f in mean]
+    assert spread == pytest.approx(expected, rel=4 / 120**0.5)  # 4 s.e. of a spread of 60
+
+
+def test_errors_do_not_vanish_at_the_ends():
+    assert binomial_sem(0.0, 9) == binomial_sem(1.0, 9) == 0.1
+    uniform = torch.full((2, 7), 1 / 7)
+    assert effective_number(uniform).tolist() == pytest.approx([7, 7])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: binomial_sem(1.5, 10), r"fraction must lie in \[0, 1\]"),
+        (lambda: binomial_sem(0.5, 0), "trials must be a whole number"),
+        (lambda: effective_number(torch.ones(1, 2)), "weights must be rows of sum 1"),
+        (lambda: effective_number(torch.eye(2), rows=3), "weights must have 3 rows, got 2"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
