@@ -113,8 +113,9 @@ def fixed_point(step: Step, states: Tensor, max_steps: int, tolerance: float) ->
     >>> fixed_point(torch.cos, torch.zeros(1, 1), 99, 1e-5).states
     tensor([[0.7391]])
     """
-    least = max(tolerance, 16 * torch.finfo(states.dtype).eps)
-    result = begin(states)
+    eps = torch.finfo(states.dtype).eps
+    least, result = max(tolerance, 16 * eps), begin(states)
+    floor = eps * states.square().mean(1).sqrt()  # where 0 is the fixed point, all is rounding
     active = torch.arange(len(states), device=states.device)
     current = states
     for _ in range(max_steps):
@@ -123,7 +124,8 @@ def fixed_point(step: Step, states: Tensor, max_steps: int, tolerance: float) ->
         following = step(current).to(current)
         result.sweeps[active] += 1
         scale = following.square().mean(1).sqrt()
-        done = (following - current).square().mean(1).sqrt() <= least * scale
+        change = (following - current).square().mean(1).sqrt()
+        done = change <= torch.maximum(least * scale, floor[active])
         current = following
         if done.any():
             result.states[active[done]] = following[done]

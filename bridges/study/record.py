@@ -145,8 +145,8 @@ class Record:
             raise ValueError(f"out: {self.file} is not a readable record; pass --overwrite")
         if self.points.exists() and self.points.stat().st_size:  # else nothing would be lost
             raise ValueError(
-                f"out: {self.folder} holds another run ({', '.join(changed)} differ), which is not "
-                "a part of this one; choose another --out or pass --overwrite"
+                f"out: {self.folder} holds another run ({', '.join(changed)} differ); "
+                "choose another --out or pass --overwrite"
             )
 
     def read(self, asked: Container[Key]) -> tuple[dict[Key, list[Row]], dict[Key, str]]:

@@ -259,7 +259,10 @@ def bad_folder(folder, case):
     ("case", "message"),
     [
         ("empty", "holds no images"),
-        ("mixed", "must lie in it, or all in sub-folders, one a class; got 3 of 6 in sub-folders"),
+        (
+            "mixed",
+            "must lie in it, or all in sub-folders, one per class; got 3 of 6 in sub-folders",
+        ),
         ("sizes", r"must have one size, got 5×4 \(0.png\) and 2×3 \(9.png\)"),
         ("broken", "9.png cannot be read"),
         ("cut", "1.png cannot be read"),

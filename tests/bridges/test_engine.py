@@ -77,7 +77,7 @@ def test_one_process_at_a_time_writes_into_a_folder(tmp_path):
     entered, leave = threading.Event(), threading.Event()
 
     def holds():
-        with Record(tmp_path, {"study": "test"}, overwrite=False):
+        with Record(tmp_path, {"study": "test", "points": []}, overwrite=False):
             entered.set()
             leave.wait(10)
 

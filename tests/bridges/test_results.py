@@ -43,7 +43,7 @@ RESULTS = {
     "Capacity": lambda: SCALING.capacities[0],
     "CapacityCurve": lambda: SCALING.capacities[0].curve,
     "CapacityScaling": lambda: SCALING,
-    "ClassBasins": lambda: bridges.basins_of_classes(EXACT, LABELS, 0.5, draws=20, seed=0),
+    "ClassBasins": lambda: bridges.class_basins(EXACT, LABELS, 0.5, draws=20, seed=0),
     "ClassCapacity": lambda: bridges.class_capacity(PAIR, 0.5, [8, 64], samples=2, draws=20),
     "ClassTraining": lambda: class_training(ROWS, LABELS, ROWS, LABELS, steps=4, marks=2, seed=0),
     "Continuation": lambda: bridges.continuation(lambda _: Toy(), [1, 2], STARTS, 0.1),

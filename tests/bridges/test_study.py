@@ -8,7 +8,7 @@ from bridges import run_study
 from bridges.estimates import mean_and_sem
 
 CALLS = []
-POINTS = [{"x": 1}, {"x": 2, "tags": [1, 2]}, {"x": 3}]
+POINTS = [{"x": 1}, {"x": 2, "tags": [1, 2, 3, 4, 5]}, {"x": 3}]
 
 
 def measure(point, seed):
