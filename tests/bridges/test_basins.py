@@ -173,22 +173,3 @@ def test_sampled_and_gridded_entropy_agree_on_a_picture():
     # a ball is rounder than its box, and fewer of them meet an edge: within a fifth
     assert found.entropy == pytest.approx(0.0602, rel=0.2)
     assert found.boundary == pytest.approx(0.5015, rel=0.2)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: basin_entropy(np.zeros((20, 20), int), 7), r"box must divide .* got 7"),
-        (lambda: basin_entropy(np.zeros((20, 20))), "labels must be whole numbers, got float64"),
-        (lambda: basin_entropy(np.zeros((0, 20), int)), "labels must hold a grid"),
-        (lambda: basin_entropy(np.zeros((20, 20), int), 0), "box must be a whole number"),
-        (lambda: basin_entropy_sampled(torch.ones(5, 2), torch.zeros(4, dtype=int)), r"\(5,\)"),
-        (
-            lambda: basin_entropy_sampled(torch.ones(5, 2), torch.zeros(5, dtype=int)),
-            "neighbours must be at most the 5 points, got 25",
-        ),
-    ],
-)
-def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()

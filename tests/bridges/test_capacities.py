@@ -221,31 +221,3 @@ def test_the_exponential_memory_follows_the_exact_law(noise):
     )
     assert found.interval[0] - 0.02 < law < found.interval[1] + 0.02
     assert law > math.log1p(noise**-2) / 2
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda b: capacity(b, [0.2, 0.1]), "loads must increase"),
-        (lambda b: capacity(b, [0.0, 0.1]), r"loads must be numbers in \(0, inf\)"),
-        (lambda b: capacity(b, [0.1], samples=0), "samples must be a whole number"),
-        (lambda b: capacity(b, [0.1, 0.2], fit="cubic"), "fit must be one of 'isotonic', 'probit'"),
-        (lambda b: capacity(b, [0.1, 0.2], scale="cubic"), "scale must be one of 'log', 'linear'"),
-        (lambda b: capacity(b, [0.1, 0.2], bisections=-1), "bisections must be a whole number"),
-        (lambda b: capacity(b, [0.1, 0.2], success=0.0), r"success must lie in \(0, 1\), got 0"),
-        (lambda b: capacity_scaling(b, [10], [0.1, 0.2]), "sizes must be at least two whole"),
-        (
-            lambda b: capacity_scaling(b, [10, 20], [0.1, 0.2], samples=1),
-            "samples must be a whole number of at least 2",
-        ),
-        (lambda b: capacity_scaling(b, [10, 5], [0.1, 0.2]), "sizes must increase"),
-        (lambda b: capacity_scaling(b, [10, 10.5], [0.1, 0.2]), "sizes must be at least two whole"),
-        (
-            lambda b: extrapolate([10, 20], np.ones(2), np.ones((2, 5)), -1.0),
-            "exponent must be a finite number above 0, got -1.0",
-        ),
-    ],
-)
-def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call(lambda load, seed: Threshold(0.5))

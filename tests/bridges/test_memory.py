@@ -169,69 +169,6 @@ def test_ten_lines_are_a_memory():
     assert found.converged == pytest.approx([1, 1])
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (
-            lambda: retrieval_map(
-                Toy(lambda _: (torch.full((30, 3), torch.nan), True)), [1.0], trials=30
-            ),
-            ValueError,
-            "Toy must return finite states, got NaN",
-        ),
-        (
-            lambda: retrieval_map(Toy(lambda _: (torch.ones(2, 3), True)), [1.0], trials=30),
-            ValueError,
-            r"Toy must return states of shape \(30, 3\), got \(2, 3\)",
-        ),
-        (
-            lambda: as_memory(HopfieldNetwork(torch.zeros(3, 3))),
-            ValueError,
-            "patterns must be given for a HopfieldNetwork",
-        ),
-        (
-            lambda: as_memory(HopfieldNetwork(torch.zeros(3, 3)), torch.ones(1, 4)),
-            ValueError,
-            r"patterns must have shape \(P, 3\), got \(1, 4\)",
-        ),
-        (
-            lambda: as_memory(lambda x, sigma: x),
-            ValueError,
-            "patterns must be given for a denoiser that has no data",
-        ),
-        (
-            lambda: as_memory(EmpiricalDenoiser(torch.ones(2, 3)), dynamics="sideways"),
-            ValueError,
-            "dynamics must be one of 'fixed-noise', 'flow', 'sde'",
-        ),
-        (
-            lambda: as_memory(EmpiricalDenoiser(torch.ones(2, 3)), sigma=0.0),
-            ValueError,
-            "sigma must be a finite number above 0",
-        ),
-        (
-            lambda: as_memory(DenseMemory(torch.ones(2, 3)), dynamics="asynchronous"),
-            ValueError,
-            "dynamics must be one of 'synchronous'",
-        ),
-        (
-            lambda: as_memory(EmpiricalDenoiser(torch.ones(2, 3)), dynamics="flow", sigma=-1.0),
-            ValueError,
-            "sigma must be a finite number above 0, got -1.0",
-        ),
-        (
-            lambda: retrieval_map(HopfieldNetwork(torch.zeros(3, 3)), [1.0]),
-            TypeError,
-            "memory must be a Memory, got HopfieldNetwork; adapt it with as_memory",
-        ),
-        (lambda: as_memory(3), TypeError, "source must be a HopfieldNetwork"),
-    ],
-)
-def test_bad_input_is_named(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
-
-
 def test_a_networks_dynamics_is_chosen():
     xi = random_patterns(30, 60, seed=0)
     network = HopfieldNetwork(hebbian(xi))

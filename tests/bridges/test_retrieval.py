@@ -68,28 +68,3 @@ def test_the_flow_follows_the_exact_law_of_decoding(P, noise):
     found = retrieval_map(memories, [m], trials=100, seed=0)
     law = argmax_retrieval(P, 20, noise)
     assert abs(found.success[0] - law) < 4 * found.sem[0] + 0.02  # flow is decoding up to .02
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda m: retrieval_map(m, [0.0]), r"overlaps must be numbers in \(0, 1\]"),
-        (lambda m: retrieval_map(m, []), "overlaps must be numbers"),
-        (lambda m: retrieval_map(m, [0.5], trials=0), "trials must be a whole number"),
-        (lambda m: retrieval_map(m, [0.5], criterion="both"), "criterion must be one of"),
-        (lambda m: retrieval_map(m, [0.5], threshold=2), "threshold must lie in"),
-        (lambda m: retrieval_map([], [0.5]), "memory must be at least one memory"),
-        (lambda m: basin_radius(m, success=1.0), r"success must lie in \(0, 1\)"),
-    ],
-)
-def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call(Threshold(0.5))
-
-
-def test_one_step_needs_a_step():
-    class NoStep(Threshold):
-        step = None
-
-    with pytest.raises(ValueError, match=r"needs a memory with step\(cues, overlap\), got NoStep"):
-        retrieval_map(NoStep(0.5), [1.0], criterion="one-step")

@@ -1,11 +1,9 @@
 """Starts know what they were drawn from, and their noise."""
 
-import pytest
 import torch
-from known import Toy
 
 from bridges import as_memory, basin_fractions
-from bridges.starts import box, cues, gaussian, grid, noised
+from bridges.starts import grid, noised
 from diffusion import EmpiricalDenoiser
 
 
@@ -25,19 +23,3 @@ def test_a_grid_has_its_corners_and_is_no_draw():
     assert found.states[[0, -1]].tolist() == [[-1.0, 0.0], [1.0, 4.0]]
     assert len(found) == 9
     assert not found.drawn
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: box([0, 0], [1], 5), "low and high must have the same N entries"),
-        (lambda: box([0, 2], [1, 1], 5), "low must be below high"),
-        (lambda: grid([0], [1], 1), "points must be a whole number of at least 2"),
-        (lambda: noised(torch.ones(2, 3), -1.0, 5), "sigma must lie in"),
-        (lambda: gaussian(0, 3, 1.0), "count must be a whole number of at least 1"),
-        (lambda: cues(Toy(), 0.0, 5), r"overlap must lie in \(0, 1\]"),
-    ],
-)
-def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()

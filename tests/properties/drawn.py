@@ -1,36 +1,20 @@
-"""What property tests draw: shapes, seeds, precisions, levels, and what must be refused."""
+"""What property tests draw: shapes, seeds, precisions, levels, and what they compare with."""
 
-import math
 from itertools import pairwise
 
 import pytest
 import torch
 from hypothesis import settings, strategies as st
 
+from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, LinearManifoldDenoiser
+
 few = settings(max_examples=15, deadline=None, derandomize=True)
 fewer = settings(max_examples=6, deadline=None, derandomize=True)
 
-seeds = st.integers(0, 2**31 - 1)
+seeds = st.integers(0, 2**32)
 precisions = st.sampled_from([torch.float32, torch.float64])
+KINDS = ("empirical", "isotropic", "diagonal", "full", "manifold")
 levels = st.sampled_from([1e-6, 1e-3, 0.03, 0.3, 1.0, 3.0, 1e2, 1e6])
-
-SPINS_REFUSED = {
-    "NaN": torch.tensor([[1.0, math.nan]]),
-    "infinity": torch.tensor([[1.0, math.inf]]),
-    "not a spin": torch.tensor([[1.0, 0.5]]),
-    "zeros": torch.zeros(1, 2),
-    "one axis": torch.ones(2),
-    "three axes": torch.ones(1, 1, 2),
-    "no site": torch.ones(1, 0),
-}
-POINTS_REFUSED = {
-    "NaN": torch.tensor([[1.0, math.nan]]),
-    "infinity": torch.tensor([[1.0, -math.inf]]),
-    "one axis": torch.ones(2),
-    "three axes": torch.ones(1, 1, 2),
-    "no coordinate": torch.ones(1, 0),
-}
-NUMBERS_REFUSED = [math.nan, math.inf, -math.inf, -1.0, 0.0]
 
 
 def refused(name):
@@ -109,3 +93,18 @@ def shuffled(size, seed):
 def rotation(size, seed):
     normal = torch.randn(size, size, generator=generator(seed), dtype=torch.float64)
     return torch.linalg.qr(normal).Q
+
+
+def denoiser_of(kind, data):
+    """An exact denoiser of the dimension and the precision of the data."""
+    if kind == "empirical":
+        return EmpiricalDenoiser(data)
+    if kind == "manifold":
+        return LinearManifoldDenoiser(data.T.contiguous())
+    K, d = data.shape
+    spread = {
+        "isotropic": 0.5,
+        "diagonal": 0.2 + torch.arange(K * d).reshape(K, d).to(data) / 9,
+        "full": torch.eye(d).to(data) + data[:, :, None] * data[:, None, :],
+    }[kind]
+    return GaussianMixtureDenoiser(data, spread)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from drawn import POINTS_REFUSED, close, fewer, levels, normal_like, points, refused, seeds
+from drawn import close, fewer, levels, normal_like, points, refused, seeds
 from hypothesis import given, strategies as st
 
 from diffusion import (
@@ -156,40 +156,3 @@ def test_feature_flows_descend_on_their_data(p, d, n, time, seed):
     assert np.array_equal(found.spectral, spectral_times(flow), equal_nan=True)
     assert bool((found.quality <= 1 + 1e-6).all())
     assert bool((found.least_loss >= found.bayes - 1e-6).all())
-
-
-@pytest.mark.parametrize("wrong", POINTS_REFUSED.values(), ids=POINTS_REFUSED)
-def test_what_is_no_set_of_points_is_refused_by_name(wrong):
-    denoiser = NetworkDenoiser(ResidualMLP(2, width=8, depth=1, seed=0))
-    for call, name in (
-        (lambda: denoiser(wrong, 1.0), "x"),
-        (lambda: train_denoiser(wrong, steps=1), "data"),
-        (lambda: RandomFeatureScore(3, 2, time=0.1, seed=0).fit(wrong), "data"),
-        (lambda: ImageDenoiser(gaussian, shape=(2,))(wrong, 1.0), "x"),
-    ):
-        with refused(name):
-            call()
-
-
-@pytest.mark.parametrize("wrong", [math.nan, math.inf, -1.0, 0.0])
-def test_numbers_out_of_range_are_refused_by_name(wrong):
-    network, data = ResidualMLP(2, width=8, depth=1, seed=0), torch.eye(2)
-    flow = RandomFeatureScore(3, 2, time=0.1, seed=0).fit(data)
-    mixture = GaussianMixtureDenoiser(torch.zeros(1, 2).double(), 1.0)
-    calls = [
-        (lambda: ResidualMLP(wrong), "dimension"),
-        (lambda: UNet((wrong, 4)), "shape"),
-        (lambda: NetworkDenoiser(network, wrong), "scale"),
-        (lambda: NetworkDenoiser(network)(data, wrong), "sigma"),
-        (lambda: train_denoiser(data, steps=wrong), "steps"),
-        (lambda: train_denoiser(data, rate=wrong), "rate"),
-        (lambda: RandomFeatureScore(wrong, 2, time=0.1), "p"),
-        (lambda: RandomFeatureScore(3, 2, time=wrong), "time"),
-    ]
-    if wrong != 0:
-        calls.append((lambda: flow.train_loss([wrong]), "times"))
-    if wrong != math.inf:
-        calls.append((lambda: class_times(flow, mixture, gap=wrong), "gap"))
-    for call, name in calls:
-        with refused(name):
-            call()
