@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from known import Toy, normal
+from known import Toy, hebb, normal
 
 from bridges import as_memory, basin_fractions, find_attractors
 from bridges.attractors import KINDS
@@ -252,16 +252,14 @@ def test_ten_lines_go_through_everything():
 
 
 def test_the_seed_reproduces_and_the_starts_are_untouched():
-    xi = random_patterns(20, 60, seed=0)
-    memory = as_memory(HopfieldNetwork(hebbian(xi)), xi)
-    states = random_patterns(200, 60, seed=1)
+    memory, states = hebb(20 / 60, 60, seed=0), random_patterns(200, 60, seed=1)
     kept = states.clone()
     one, two, other = (find_attractors(memory, states, seed=s) for s in (3, 3, 4))
     assert torch.equal(one.labels, two.labels)
     assert torch.equal(one.states, two.states)
     assert not torch.equal(one.states, other.states)  # asynchronous orders differ
     assert torch.equal(states, kept)
-    assert one.states.dtype == xi.dtype
+    assert one.states.dtype == memory.patterns.dtype
     assert find_attractors(memory, states.numpy(), seed=3).counts.tolist() == one.counts.tolist()
 
 

@@ -69,43 +69,41 @@ def test_spins_in_a_file_are_kept(tmp_path):
         assert {tuple(r) for r in found.int().tolist()} == {tuple(r) for r in spins.tolist()}
 
 
-def bad_files(folder):
-    np.save(folder / "nan.npy", np.array([[1.0, np.nan]]))
-    np.save(folder / "flat.npy", np.ones(5))
-    np.save(folder / "words.npy", np.array([["a", "b"]]))
-    np.save(folder / "objects.npy", np.array([[1, None]]), allow_pickle=True)
-    np.save(folder / "equal.npy", np.full((3, 2), 7.0))
-    np.savez(folder / "two.npz", a=np.ones(2), b=np.ones(2))
-    np.savez(folder / "short.npz", data=np.eye(3), labels=np.arange(2))
-    np.savez(folder / "half.npz", data=np.eye(3), labels=np.array([0, 0.5, 1]))
-    (folder / "broken.npy").write_bytes(b"not an array")
-    (folder / "broken.npz").write_bytes(b"PK not a zip")
-    (folder / "empty.npy").write_bytes(b"")
+BAD_FILES = {  # arrays, dictionaries of arrays or bytes; and what is said of them
+    "missing.npy": (None, "no file"),
+    "table.csv": (
+        None,
+        "data must be one of digits, random, mnist, fashion, a .npy or .npz file or a folder",
+    ),
+    "nan.npy": (np.array([[1.0, np.nan]]), "must be finite, got 1 NaN"),
+    "flat.npy": (np.ones(5), r"must have shape \(rows, columns\), got \(5,\)"),
+    "words.npy": (np.array([["a", "b"]]), "must hold numbers, got dtype <U1"),
+    "objects.npy": (np.array([[1, None]]), "cannot be read"),
+    "equal.npy": (np.full((3, 2), 7.0), "equal to its mean"),
+    "two.npz": ({"a": np.ones(2), "b": np.ones(2)}, r"one named 'data', got \['a', 'b'\]"),
+    "short.npz": (
+        {"data": np.eye(3), "labels": np.arange(2)},
+        r"labels of .* must be 3 whole numbers, got dtype int64 and shape \(2,\)",
+    ),
+    "half.npz": (
+        {"data": np.eye(3), "labels": np.array([0, 0.5, 1])},
+        "labels of .* must be 3 whole numbers, got dtype float64",
+    ),
+    "broken.npy": (b"not an array", "cannot be read"),
+    "broken.npz": (b"PK not a zip", "cannot be read"),
+    "empty.npy": (b"", "cannot be read"),
+}
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("missing.npy", "no file"),
-        (
-            "table.csv",
-            "data must be one of digits, random, mnist, fashion, a .npy or .npz file or a folder",
-        ),
-        ("nan.npy", "must be finite, got 1 NaN"),
-        ("flat.npy", r"must have shape \(rows, columns\), got \(5,\)"),
-        ("words.npy", "must hold numbers, got dtype <U1"),
-        ("objects.npy", "cannot be read"),
-        ("equal.npy", "equal to its mean"),
-        ("two.npz", r"one named 'data', got \['a', 'b'\]"),
-        ("short.npz", r"labels of .* must be 3 whole numbers, got dtype int64 and shape \(2,\)"),
-        ("half.npz", "labels of .* must be 3 whole numbers, got dtype float64"),
-        ("broken.npy", "cannot be read"),
-        ("broken.npz", "cannot be read"),
-        ("empty.npy", "cannot be read"),
-    ],
-)
-def test_bad_files_are_named(tmp_path, name, message):
-    bad_files(tmp_path)
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_files_are_named(tmp_path, name):
+    content, message = BAD_FILES[name]
+    if isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    elif isinstance(content, dict):
+        np.savez(tmp_path / name, **content)
+    elif content is not None:
+        np.save(tmp_path / name, content)
     with pytest.raises(ValueError, match=message):
         pattern_set(str(tmp_path / name), "real", 1, None, seed=0)
 

@@ -69,7 +69,7 @@ def test_ends_of_the_scale():
 
 
 def test_loads_both_ways():
-    P, N = np.array([3.0, 55.0, 1e4]), np.array([10, 20, 30])
+    P, N = np.array([1.0, 3.0, 3.0, 55.0, 1e4, 1e6]), np.array([1, 7, 10, 20, 30, 40])
     for kind in ("linear", "quadratic", "cubic", "exponential"):
         load = load_of_patterns(P, N, kind)
         assert patterns_of_load(load, N, kind) == pytest.approx(P)

@@ -91,14 +91,8 @@ def test_two_memories_of_disjoint_data_do_not_agree():
     assert apart.disagreement > 0.5
     assert 0 < apart.samples < 0.8
     dense = halves("sphere", 30_000, 500, seed=0)
-    alike = two_halves(
-        EmpiricalDenoiser(dense.first),
-        EmpiricalDenoiser(dense.second),
-        dense.held_out,
-        sigma=1.0,
-        count=10,
-        seed=0,
-    )
+    denoisers = (EmpiricalDenoiser(rows) for rows in (dense.first, dense.second))
+    alike = two_halves(*denoisers, dense.held_out, sigma=1.0, count=10, seed=0)
     assert alike.disagreement < 0.02
     assert alike.denoised > 0.98
 

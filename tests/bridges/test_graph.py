@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
+from known import FIVE
 
 from bridges import (
     attractor_graph,
@@ -16,10 +17,6 @@ from bridges import (
 )
 from bridges.graph import layout, undirected
 from diffusion import VE, EmpiricalDenoiser, sample
-
-FIVE = torch.tensor(
-    [[0.0, 0.0], [1.0, 0.0], [0.0, 1.2], [-1.5, -0.5], [0.8, -1.3]], dtype=torch.float64
-)
 
 
 def clusters(seed, centres=5, members=6, size=20, within=0.5):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from known import Toy
+from known import Toy, sphere
 
 from bridges import Memory, as_memory, retrieval_map
 from bridges.memory import recall, recall_near
@@ -12,11 +12,8 @@ from diffusion import EmpiricalDenoiser
 from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
 
 
-def patterns_for(kind, P=6, N=24, dtype=torch.float64):
-    if kind == "binary":
-        return random_patterns(P, N, seed=0, dtype=dtype)
-    xi = torch.randn(P, N, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return (xi * (N**0.5 / xi.norm(dim=1, keepdim=True))).to(dtype)
+def patterns_for(kind, dtype=torch.float64):
+    return {"binary": random_patterns, "real": sphere}[kind](6, 24, seed=0).to(dtype)
 
 
 def generator(seed=1):
@@ -109,7 +106,7 @@ def test_weights_are_those_that_make_the_update():
 
 @pytest.mark.parametrize("scale", [0.1, 30.0])
 def test_real_cues_have_their_overlap_at_any_scale(scale):
-    xi = scale * patterns_for("real", N=400)
+    xi = scale * sphere(6, 400, seed=0)
     for dynamics in ("fixed-noise", "flow"):
         memory = as_memory(EmpiricalDenoiser(xi), dynamics=dynamics)
         cues = memory.corrupt(xi.repeat(50, 1), 0.6, generator())

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from known import Threshold, sphere
+from known import Threshold, hebb, sphere
 
 from bridges import as_memory, basin_radius, retrieval_map
 from diffusion import EmpiricalDenoiser
-from hopfield import HopfieldNetwork, hebbian, pseudo_inverse, random_patterns
+from hopfield import HopfieldNetwork, pseudo_inverse, random_patterns
 from hopfield.theory import argmax_retrieval
 
 
@@ -30,10 +30,7 @@ def test_errors_are_between_memories_and_honest():
     """The s.e. of 8 pattern sets predicts the scatter of means of 8."""
     means, errors = [], []
     for group in range(24):
-        memories = []
-        for k in range(8):
-            xi = random_patterns(12, 80, seed=100 * group + k)
-            memories.append(as_memory(HopfieldNetwork(hebbian(xi)), xi))
+        memories = [hebb(12 / 80, 80, seed=100 * group + k) for k in range(8)]
         found = retrieval_map(memories, [0.6], trials=24, seed=group)
         assert found.by_sample.shape == (8, 1)
         means.append(found.success[0])
@@ -43,11 +40,11 @@ def test_errors_are_between_memories_and_honest():
 
 
 def test_errors_of_one_memory_are_between_its_patterns():
-    xi = random_patterns(30, 100, seed=0)
-    found = retrieval_map(as_memory(HopfieldNetwork(hebbian(xi)), xi), [0.8], trials=90, seed=0)
+    memory = hebb(0.3, 100, seed=0)
+    found = retrieval_map(memory, [0.8], trials=90, seed=0)
     assert found.by_sample.shape == (30, 1)
     assert found.sem[0] == pytest.approx(found.by_sample.std(ddof=1) / 30**0.5)
-    few = retrieval_map(as_memory(HopfieldNetwork(hebbian(xi)), xi), [0.8], trials=10, seed=0)
+    few = retrieval_map(memory, [0.8], trials=10, seed=0)
     assert few.by_sample.shape == (10, 1)
 
 

@@ -1,6 +1,7 @@
 """Starts know what they were drawn from, and their noise."""
 
 import torch
+from known import FIVE
 
 from bridges import as_memory, basin_fractions
 from bridges.starts import grid, noised
@@ -8,11 +9,9 @@ from diffusion import EmpiricalDenoiser
 
 
 def test_starts_know_the_noise_that_a_flow_without_a_level_starts_from():
-    rows = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.2], [-1.5, -0.5], [0.8, -1.3]]
-    patterns = torch.tensor(rows, dtype=torch.float64)
-    starts = noised(patterns, 8.0, 500, seed=0)
+    starts = noised(FIVE, 8.0, 500, seed=0)
     given, own = (
-        basin_fractions(as_memory(EmpiricalDenoiser(patterns), dynamics="flow", sigma=s), starts)
+        basin_fractions(as_memory(EmpiricalDenoiser(FIVE), dynamics="flow", sigma=s), starts)
         for s in (8.0, None)
     )
     assert torch.equal(own.attractors.states[own.labels], given.attractors.states[given.labels])

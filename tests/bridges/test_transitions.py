@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from known import sphere
+from known import hebb, sphere
 from scipy.special import gammaln, ive
 
 from bridges import as_memory, return_curve, transition_matrix
@@ -186,8 +186,7 @@ def test_return_of_the_posterior_and_of_decoding(sigma):
 
 
 def test_a_network_has_a_graph_and_an_account_of_the_lost():
-    xi = random_patterns(4, 200, seed=0)
-    memory = as_memory(HopfieldNetwork(hebbian(xi)), xi)
+    memory = hebb(0.02, 200, seed=0)
     T = transition_matrix(memory, overlap=0.8, trials=20, seed=0)
     assert T.return_probability == 1
     assert T.converged == 1
@@ -195,10 +194,8 @@ def test_a_network_has_a_graph_and_an_account_of_the_lost():
     assert far.lost.mean() > 0.2  # inverses and mixtures
     nearest = transition_matrix(memory, overlap=0.02, trials=50, threshold=-1, seed=0)
     assert nearest.lost.abs().max() == 0
-    crowd = random_patterns(90, 200, seed=0)  # far beyond capacity
-    lost = transition_matrix(
-        as_memory(HopfieldNetwork(hebbian(crowd)), crowd), overlap=0.9, trials=3, seed=0
-    )
+    crowd = hebb(0.45, 200, seed=0)  # far beyond capacity
+    lost = transition_matrix(crowd, overlap=0.9, trials=3, seed=0)
     assert lost.lost.mean() > 0.9
     assert lost.effective_number < 9
 

@@ -62,7 +62,7 @@ def spins(draw, rows=(1, 6), sites=(2, 12)):
 def points(draw, rows=(1, 7), columns=(1, 5), scale=1.0):
     """(n, d) normal numbers, some with a row that is there twice."""
     n, d = draw(st.integers(*rows)), draw(st.integers(*columns))
-    x = scale * torch.randn(n, d, generator=generator(draw(seeds)), dtype=torch.float64)
+    x = scale * normal(n, d, draw(seeds))
     if draw(st.booleans()):
         x[-1] = x[0]
     return x.to(draw(precisions))
@@ -76,10 +76,14 @@ def rows(draw, least=1, most=6, size=None):
     return torch.tensor(draw(numbers), dtype=draw(precisions)).view(count, size) / 2
 
 
+def normal(rows, columns, seed, dtype=torch.float64):
+    """Normal numbers: the same in both precisions."""
+    return torch.randn(rows, columns, generator=generator(seed), dtype=torch.float64).to(dtype)
+
+
 def normal_like(x, seed, rows=None):
     """Normal numbers of the columns and the precision of x, in as many rows or in `rows`."""
-    shape = (len(x) if rows is None else rows, x.shape[1])
-    return torch.randn(shape, generator=generator(seed), dtype=torch.float64).to(x)
+    return normal(len(x) if rows is None else rows, x.shape[1], seed, x.dtype)
 
 
 def signs(size, seed):
@@ -91,8 +95,7 @@ def shuffled(size, seed):
 
 
 def rotation(size, seed):
-    normal = torch.randn(size, size, generator=generator(seed), dtype=torch.float64)
-    return torch.linalg.qr(normal).Q
+    return torch.linalg.qr(normal(size, size, seed)).Q
 
 
 def denoiser_of(kind, data):
@@ -108,3 +111,22 @@ def denoiser_of(kind, data):
         "full": torch.eye(d).to(data) + data[:, :, None] * data[:, None, :],
     }[kind]
     return GaussianMixtureDenoiser(data, spread)
+
+
+class Toy:
+    """A memory of one's own, of any dynamics."""
+
+    def __init__(self, patterns, dynamics=lambda x: x):
+        self.patterns, self.dynamics = patterns, dynamics
+
+    def corrupt(self, patterns, overlap, generator):
+        return patterns + (1 - overlap) * torch.randn(patterns.shape, generator=generator)
+
+    def retrieve(self, cues, overlap):
+        return self.dynamics(cues), torch.ones(len(cues), dtype=torch.bool)
+
+    def step(self, cues, overlap):
+        return self.dynamics(cues)
+
+    def energy(self, states):
+        return None

@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from drawn import rows
-from hypothesis import given, settings, strategies as st
+from drawn import Toy, few, rows, seeds
+from hypothesis import given, strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
@@ -36,33 +36,12 @@ from bridges.memory import NearestPattern
 from diffusion import EmpiricalDenoiser
 from hopfield import DenseMemory, random_patterns
 
-few = settings(max_examples=12, deadline=None, derandomize=True)
 nan, inf = float("nan"), float("inf")
-seeds = st.integers(0, 2**32)
 
 
 @st.composite
 def spins(draw, most=6):
     return random_patterns(draw(st.integers(1, most)), draw(st.integers(1, 6)), seed=draw(seeds))
-
-
-class Toy:
-    """A memory of one's own, of any dynamics."""
-
-    def __init__(self, patterns, dynamics=lambda x: x):
-        self.patterns, self.dynamics = patterns, dynamics
-
-    def corrupt(self, patterns, overlap, generator):
-        return patterns + (1 - overlap) * torch.randn(patterns.shape, generator=generator)
-
-    def retrieve(self, cues, overlap):
-        return self.dynamics(cues), torch.ones(len(cues), dtype=torch.bool)
-
-    def step(self, cues, overlap):
-        return self.dynamics(cues)
-
-    def energy(self, states):
-        return None
 
 
 DYNAMICS = {

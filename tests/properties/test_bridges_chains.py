@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from drawn import rows
+from drawn import Toy, few, rows, seeds
 from hypothesis import given, settings, strategies as st
 
 from bridges import (
@@ -27,14 +27,12 @@ from bridges import (
 from bridges._clusters import are_spins, groups, rms_distance
 from bridges.crossing import crossing, crossings, isotonic_crossing, middle, probit
 from bridges.graph import layout, undirected
-from bridges.memory import NearestPattern, Retrieval
+from bridges.memory import NearestPattern
 from bridges.transitions import nearest_pattern
 from diffusion import EmpiricalDenoiser
 from hopfield import random_patterns
 
-few = settings(max_examples=12, deadline=None, derandomize=True)
 nan, inf = float("nan"), float("inf")
-seeds = st.integers(0, 2**32)
 
 
 @st.composite
@@ -249,20 +247,9 @@ def test_a_probit_curve_gives_its_middle_and_width_back(middle_x, width):
     assert (low, high) == (-inf, inf)
 
 
-class Filled:
+def filled(holds):
     """A memory of one pattern that holds up to a load, and forgets beyond."""
-
-    def __init__(self, holds):
-        self.patterns, self.holds = torch.ones(1, 2), holds
-
-    def corrupt(self, patterns, overlap, generator):
-        return patterns
-
-    def retrieve(self, cues, overlap):
-        return Retrieval(cues if self.holds else -cues, torch.ones(len(cues)))
-
-    def energy(self, states):
-        return None
+    return Toy(torch.ones(1, 2), torch.clone if holds else torch.neg)
 
 
 @few
@@ -271,7 +258,7 @@ def test_a_capacity_falls_with_its_level_and_is_where_memories_fill_up(limit, sp
     loads = [1.0, 2.0, 4.0, 8.0]
 
     def build(load, seed):
-        return Filled(load <= limit + spread * (seed % 5))
+        return filled(load <= limit + spread * (seed % 5))
 
     found = [
         capacity(build, loads, success=s, samples=5, trials=1, seed=3, scale=scale)
@@ -281,7 +268,7 @@ def test_a_capacity_falls_with_its_level_and_is_where_memories_fill_up(limit, sp
     assert found[0].load >= found[1].load >= found[2].load
     assert (np.diff(found[0].curve.success) <= 0).all()
     one = capacity(
-        lambda m, _: Filled(m <= limit), loads, samples=1, trials=1, seed=0, bisections=9
+        lambda m, _: filled(m <= limit), loads, samples=1, trials=1, seed=0, bisections=9
     )
     if limit < 1 or limit >= 8:
         assert one.load == (0 if limit < 1 else inf)
@@ -297,7 +284,7 @@ def test_the_limit_of_large_sizes_is_found(limit, slope):
 
     def build(load, size, seed):
         noise = np.random.default_rng(seed).normal(0, 0.02)
-        return Filled(load <= limit + slope * size**-x + noise)
+        return filled(load <= limit + slope * size**-x + noise)
 
     found = capacity_scaling(
         build, sizes, np.linspace(1, 4, 13), samples=8, trials=1, seed=0, bisections=5,

@@ -3,16 +3,14 @@
 import csv
 import io
 import math
-from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from drawn import generator, precisions
+from drawn import few, generator, normal, precisions, seeds
 from hypothesis import given, settings, strategies as st
 from sklearn.metrics import roc_auc_score
 
-import bridges
 from bridges import (
     PromptedMemory,
     Study,
@@ -42,14 +40,7 @@ from bridges.statistics import binomial_sem, effective_number
 from bridges.verbs.convert import convert
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, manifold_dimension
 
-few = settings(max_examples=10, deadline=None, derandomize=True)
 nan, inf = float("nan"), float("inf")
-seeds = st.integers(0, 2**32)
-
-
-def normal(count, size, seed, dtype=torch.float64):
-    drawn = torch.randn(count, size, generator=generator(seed), dtype=torch.float64)
-    return drawn.to(dtype)
 
 
 @st.composite
@@ -339,13 +330,6 @@ def test_spins_and_noise_are_tied_both_ways(overlap, rule):
     assert flips.spins[rule]["overlap"] == pytest.approx(overlap, rel=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["linear", "quadratic", "cubic", "exponential"])
-def test_loads_and_patterns_invert_each_other(kind):
-    for P, N in ((1, 1), (3, 7), (10**6, 40)):
-        load = equivalence.load_of_patterns(P, N, kind)
-        assert equivalence.patterns_of_load(load, N, kind) == pytest.approx(P)
-
-
 @few
 @given(st.integers(1, 6), st.integers(1, 5), st.floats(0.05, 50), seeds)
 def test_the_dictionary_is_exact(count, size, sigma, seed):
@@ -371,21 +355,3 @@ def test_statistics_of_weights_and_fractions(B, P, seed, fraction, trials):
     error = binomial_sem(counted, trials)
     assert 0 < error <= 0.5
     assert error == pytest.approx(binomial_sem(1 - counted, trials), rel=1e-3)
-
-
-RESULTS = {  # plain records, that the functions beside them return
-    *("BasinEntropy", "BasinRadius", "Calibration", "CapacityScaling", "ClassBasins"),
-    *("ClassCapacity", "Continuation", "DimensionContrast", "Generalization", "GraphSummary"),
-    *("Matching", "MemorizationFractions", "MemorizationReport", "MemoryGeometry"),
-    *("RetrievalMap", "TwoHalves"),
-}
-
-
-def test_every_public_name_has_its_properties():
-    from pathlib import Path
-
-    text = "".join(one.read_text() for one in Path(__file__).parent.glob("test_bridges*.py"))
-    tested = {name for name in bridges.__all__ if f"{name}(" in text or f", {name})" in text}
-    assert {*bridges.__all__} - tested - RESULTS <= {"equivalence"}
-    assert "equivalence.translate(" in text
-    assert all(a < b for a, b in pairwise(bridges.__all__))

@@ -4,17 +4,7 @@ import math
 
 import pytest
 import torch
-from drawn import (
-    close,
-    few,
-    fewer,
-    levels,
-    normal_like,
-    points,
-    rotation,
-    seeds,
-    shuffled,
-)
+from drawn import close, few, fewer, levels, normal, normal_like, points, rotation, seeds, shuffled
 from hypothesis import assume, given, strategies as st
 
 from diffusion import (
@@ -37,13 +27,9 @@ from diffusion import (
     subspace_signal_to_noise,
     two_nn_dimension,
 )
+from diffusion.geometry import METHODS
 
-METHODS = ("gap", "half-count", "effective", "normal-bundle", "flipd")
 scales = st.sampled_from([1e-100, 1e-6, 1.0, 1e6, 1e100])
-
-
-def cloud(seed, rows=40, columns=3):
-    return normal_like(torch.empty(1, columns, dtype=torch.float64), seed, rows)
 
 
 @few
@@ -163,7 +149,7 @@ def test_chance_falls_with_the_dimension(one, other, threshold):
 @fewer
 @given(seeds, scales)
 def test_intrinsic_dimensions_are_of_no_scale_and_no_direction(seed, scale):
-    data, turn = cloud(seed), rotation(3, seed)
+    data, turn = normal(40, 3, seed), rotation(3, seed)
     assume(1e-9 < scale < 1e9)
     for measure in (
         participation_ratio,

@@ -4,16 +4,7 @@ import math
 
 import pytest
 import torch
-from drawn import (
-    close,
-    few,
-    fewer,
-    levels,
-    normal_like,
-    points,
-    rotation,
-    seeds,
-)
+from drawn import close, few, fewer, levels, normal, normal_like, points, rotation, seeds
 from hypothesis import assume, given, strategies as st
 
 from diffusion import GaussianMixtureDenoiser, GuidedDenoiser, guidance
@@ -106,7 +97,7 @@ def test_vendi_counts_points_in_any_frame(data, width, seed):
 def test_distortions_turn_with_their_classes(K, d, within, seed):
     mixture = guidance.random_classes(K, d, within, seed=seed)
     labels = torch.arange(5 * K) % K
-    x = mixture.means[labels] + normal_like(mixture.means, seed, 5 * K)
+    x = mixture.means[labels] + normal(5 * K, d, seed).to(mixture.means)
     turn = rotation(d, seed)
     turned = GaussianMixtureDenoiser(mixture.means @ turn, within)
     one = guidance.distortion(x, labels, mixture)
@@ -126,7 +117,7 @@ def test_distortions_turn_with_their_classes(K, d, within, seed):
 @few
 @given(st.integers(4, 9), st.integers(1, 4), st.sampled_from(["own", "shared", "isotropic"]), seeds)
 def test_fitted_classes_move_with_the_data(n, d, covariance, seed):
-    x, labels = normal_like(torch.empty(1, d).double(), seed, n), torch.arange(n) % 2
+    x, labels = normal(n, d, seed), torch.arange(n) % 2
     fit, moved = (guidance.fitted_classes(y, labels, covariance) for y in (x, 2 * x + 1))
     assert close(moved.means, 2 * fit.means + 1)
     assert close(moved.covariances(), 4 * fit.covariances())

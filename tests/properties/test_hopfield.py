@@ -6,16 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from drawn import (
-    close,
-    few,
-    points,
-    precisions,
-    seeds,
-    shuffled,
-    signs,
-    spins,
-)
+from drawn import close, few, points, precisions, seeds, shuffled, signs, spins
 from hypothesis import assume, given, strategies as st
 from scipy.optimize import linprog
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from drawn import close, fewer, levels, normal_like, points, refused, seeds
+from drawn import close, fewer, levels, normal, points, refused, seeds
 from hypothesis import given, strategies as st
 
 from diffusion import (
@@ -65,7 +65,7 @@ def test_models_of_others_answer_in_flat_rows(make, seed, sigma):
     """All three are exact for N(0, 1), where D = x/(1 + σ²) and v = 0."""
     denoiser = make()
     for dtype in (torch.float32, torch.float64):
-        x = normal_like(torch.empty(3, 4, dtype=dtype), seed)
+        x = normal(3, 4, seed, dtype)
         assert denoiser(x, sigma).dtype == dtype
         assert close(denoiser(x, sigma), x / (1 + sigma**2), torch.float32)
         each = torch.tensor([sigma, 1.0, sigma])
@@ -95,7 +95,7 @@ def test_networks_are_of_their_seed_and_travel_through_files(
         for weight in network.parameters():
             weight += 0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed))
     denoiser = NetworkDenoiser(network, scale, mean=torch.arange(4.0))
-    x = normal_like(torch.empty(3, 4), seed)
+    x = normal(3, 4, seed, torch.float32)
     found = denoiser(x, sigma).detach()
     assert found.dtype == torch.float32
     assert torch.isfinite(found).all()
@@ -136,7 +136,7 @@ def test_training_is_of_its_seed(data, steps, seed):
 @given(st.integers(1, 12), st.integers(1, 3), st.integers(2, 8), st.floats(0.05, 2), seeds)
 def test_feature_flows_descend_on_their_data(p, d, n, time, seed):
     """The loss starts at 1 and falls; labels in another order permute the classes."""
-    data, labels = normal_like(torch.empty(1, d).double(), seed, n), torch.arange(n) % 2
+    data, labels = normal(n, d, seed), torch.arange(n) % 2
     model = RandomFeatureScore(p, d, time=time, seed=seed)
     flow = model.fit(data, labels)
     assert isinstance(flow, FeatureFlow)

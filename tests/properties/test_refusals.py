@@ -4,17 +4,17 @@ from math import inf, nan
 
 import pytest
 import torch
-from drawn import KINDS, denoiser_of, normal_like, refused
+from drawn import KINDS, denoiser_of, normal, refused
 
 import diffusion
 import hopfield
 from diffusion import guidance, theory as noise
+from diffusion.geometry import METHODS
 from hopfield import theory as memory
 
 XI, J, LABELS = torch.ones(1, 2), torch.zeros(2, 2), torch.tensor([0, 0, 1, 1])
 TWO, PAIR = torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([[1.0, 1.0], [1.0, -1.0]])
-CLOUD = normal_like(torch.empty(1, 2, dtype=torch.float64), seed=0, rows=40)
-X = normal_like(torch.empty(1, 4), seed=0, rows=3)
+CLOUD, X = normal(40, 2, seed=0), normal(3, 4, seed=0)
 
 NETWORK, DENSE = hopfield.HopfieldNetwork(J), hopfield.DenseMemory(XI)
 LANDSCAPES = (hopfield.FixedPoint, hopfield.Thermal, hopfield.Kawasaki)
@@ -23,16 +23,11 @@ EXACT = diffusion.EmpiricalDenoiser(TWO)
 MIXTURE = diffusion.GaussianMixtureDenoiser(torch.eye(2), 1.0)
 ONE_CLASS = diffusion.GaussianMixtureDenoiser(torch.zeros(1, 2).double(), 1.0)
 MLP = diffusion.ResidualMLP(2, width=8, depth=1, seed=0)
-TRAINED, FEATURES = diffusion.NetworkDenoiser(MLP), diffusion.RandomFeatureScore(3, 2, time=0.1)
+TRAINED = diffusion.NetworkDenoiser(MLP)
+FEATURES = diffusion.RandomFeatureScore(3, 2, time=0.1, seed=0)
 FLOW, IMAGES = FEATURES.fit(torch.eye(2)), diffusion.ImageDenoiser(lambda x, _: x, shape=(2,))
 SCHEDULES = (diffusion.VE(), diffusion.OU(), diffusion.Cosine())
 VE, OU, _ = SCHEDULES
-WHOLE = [torch.eye(2)]
-INTRINSIC = (
-    *(diffusion.participation_ratio, diffusion.two_nn_dimension),
-    *(diffusion.likelihood_dimension, diffusion.local_pca_dimension),
-)
-METHODS = ("gap", "half-count", "effective", "normal-bundle", "flipd")
 EVALUATIONS = [
     evaluate
     for denoiser in (denoiser_of(kind, TWO) for kind in KINDS)
@@ -44,15 +39,8 @@ EVALUATIONS = [
 
 ONSETS = (noise.collapse_sigma, noise.onset_sigma, noise.condensation_sigma)
 
-NO_SPINS = [
-    torch.tensor([[1.0, nan]]),
-    torch.tensor([[1.0, inf]]),
-    torch.tensor([[1.0, 0.5]]),
-    torch.zeros(1, 2),
-    torch.ones(2),
-    torch.ones(1, 1, 2),
-    torch.ones(1, 0),
-]
+NO_SHAPES = [torch.ones(2), torch.ones(1, 1, 2), torch.ones(1, 0)]
+NO_SPINS = [*(torch.tensor([[1.0, x]]) for x in (nan, inf, 0.5)), torch.zeros(1, 2), *NO_SHAPES]
 SPINS = [
     (hopfield.hebbian, "patterns"),
     (hopfield.pseudo_inverse, "patterns"),
@@ -73,13 +61,7 @@ SPINS = [
     *((lambda x, source=source: source(TWO, x, 0.5), "targets") for source in SOURCES),
 ]
 
-NO_POINTS = [
-    torch.tensor([[1.0, nan]]),
-    torch.tensor([[1.0, -inf]]),
-    torch.ones(2),
-    torch.ones(1, 1, 2),
-    torch.ones(1, 0),
-]
+NO_POINTS = [*(torch.tensor([[1.0, x]]) for x in (nan, -inf)), *NO_SHAPES]
 POINTS = [
     (hopfield.binarize, "data"),
     (hopfield.DenseMemory, "patterns"),
@@ -98,14 +80,17 @@ POINTS = [
     (lambda x: diffusion.denoising_error(EXACT, x, 1.0), "points"),
     (lambda x: diffusion.jacobian_spectrum(EXACT, x, 1.0), "x"),
     *((lambda x, m=m: diffusion.manifold_dimension(EXACT, x, 1.0, m), "x") for m in METHODS),
-    (lambda x: diffusion.subspace_dimension(EXACT, x, 1.0, WHOLE), "x"),
-    (lambda x: diffusion.subspace_signal_to_noise([EXACT] * 2, x, 1.0, WHOLE), "x"),
+    (lambda x: diffusion.subspace_dimension(EXACT, x, 1.0, [TWO]), "x"),
+    (lambda x: diffusion.subspace_signal_to_noise([EXACT] * 2, x, 1.0, [TWO]), "x"),
     (lambda x: diffusion.neighbour_distances(x, CLOUD, 1), "samples"),
     (lambda x: diffusion.neighbour_ratio(CLOUD, x), "data"),
     (lambda x: diffusion.calibrated_distance(x, CLOUD, 2), "samples"),
     (lambda x: diffusion.copy_fraction(x, CLOUD, CLOUD), "samples"),
     (lambda x: diffusion.copy_fraction(CLOUD, CLOUD, x), "held_out"),
-    *((estimate, "data") for estimate in INTRINSIC),
+    (diffusion.participation_ratio, "data"),
+    (diffusion.two_nn_dimension, "data"),
+    (diffusion.likelihood_dimension, "data"),
+    (diffusion.local_pca_dimension, "data"),
     (lambda x: diffusion.GuidedDenoiser(MIXTURE, MIXTURE, 2.0)(x, 1.0), "x"),
     (lambda x: guidance.distortion(x, LABELS, MIXTURE), "samples"),
     (lambda x: guidance.distortion(J.repeat(2, 1), LABELS, MIXTURE, centre=x.sum(-1)), "centre"),
