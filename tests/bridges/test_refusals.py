@@ -12,7 +12,7 @@ import bridges
 from bridges import as_memory, attractor_graph, starts
 from bridges.capacities import extrapolate
 from bridges.class_training import class_training
-from bridges.crossing import crossings
+from bridges.crossing import crossing, crossings
 from bridges.data import pattern_set, standardised, subset
 from bridges.equivalence import (
     QUANTITIES,
@@ -65,6 +65,7 @@ noised = partial(starts.noised, patterns=TWO, sigma=1.0, count=3)
 gaussian = partial(starts.gaussian, count=3, size=3, sigma=1.0)
 retrieval = partial(bridges.retrieval_map, memory=FLOW, overlaps=[1.0], trials=3)
 attractors = partial(bridges.find_attractors, memory=Toy(), starts=ONES)
+continuation = partial(bridges.continuation, build, starts=ONES, threshold=0.1)
 match = partial(bridges.match, one=ONES, other=ONES, threshold=0.1)
 entropy = partial(bridges.basin_entropy_sampled, points=ONES, labels=[0] * 4, neighbours=2)
 posterior = partial(bridges.transition_matrix, source=CORNERS, sigma=1.0)
@@ -74,7 +75,7 @@ communities = partial(bridges.communities, T=CHAIN)
 committor = partial(bridges.chain_committor, T=CHAIN, start=[0], target=[1])
 committors = partial(bridges.committors, denoiser=CORNERS, x=torch.eye(3), sigma=1.0)
 summary = partial(bridges.summarise, T=bridges.transition_matrix(CORNERS, 1.0, seed=0))
-crossing = partial(crossings, x=X, by_sample=CURVES, level=0.5, rising=True)
+crosses = partial(crossing, x=X, by_sample=CURVES, level=0.5, rising=True)
 capacity = partial(bridges.capacity, build=build, loads=[1.0, 2.0])
 scaling = partial(bridges.capacity_scaling, build=build, sizes=[10, 20], loads=[1.0])
 limit = partial(extrapolate, sizes=[10, 20], load=CURVES[0], draws=CURVES)
@@ -155,7 +156,7 @@ REFUSED = [
     (attractors, "labels", [[0], [0.5, 1], torch.ones(2)], "labels must be 2 whole"),
     (match, "other", [torch.ones(2, 4)], r"other must have shape \(B, 3\)"),
     (match, "threshold", [-0.1, nan], "threshold must lie in"),
-    (partial(bridges.continuation, build, starts=ONES, threshold=1), "values", [[]], "one value"),
+    (continuation, "values", [[]], "values must .* at least one value"),
     (partial(bridges.basin_fractions, FLOW), "starts", [ONES[:0]], "starts"),
     (partial(bridges.basin_entropy, GRID), "box", [7], "box must divide .* got 7"),
     (partial(bridges.basin_entropy, GRID), "box", [0], "box must be a whole number"),
@@ -205,9 +206,9 @@ REFUSED = [
     (summary, "classes", [[0, 1]], r"classes must have shape \(3,\), got \(2,\)"),
     (summary, "classes", [[0, 1, nan]], "classes"),
     # capacities
-    (crossing, "by_sample", [CURVES * nan, CURVES[:, :1]], "by_sample"),
-    (crossing, "x", [X[::-1]], "x"),
-    (partial(crossing, by_sample=CURVES[:, :0]), "x", [X[:0]], "by_sample"),
+    (crosses, "by_sample", [np.array([[nan, 1.0]]), CURVES[:, :1]], "by_sample"),
+    (crosses, "x", [X[::-1]], "x"),
+    (partial(crossings, X[:0], level=0.5, rising=True), "by_sample", [CURVES[:, :0]], "by_sample"),
     (capacity, "loads", [[0.2, 0.1]], "loads must increase"),
     (capacity, "loads", [[0.0, 0.1]], r"loads must be numbers in \(0, inf\)"),
     (capacity, "loads", [[1, nan], [1, inf], [1, 0], [1, 1]], "loads"),
