@@ -5,6 +5,9 @@ import torch
 from bridges import as_memory
 from hopfield import HopfieldNetwork, hebbian, random_patterns
 
+ROWS = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.2], [-1.5, -0.5], [0.8, -1.3]]
+FIVE = torch.tensor(ROWS, dtype=torch.float64)  # points of a plane
+
 
 def normal(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

@@ -63,19 +63,3 @@ def test_the_median_time_of_a_minority():
         found = median_appearance(mixture, c, 20000, seed=0)
         assert found == pytest.approx(theory[c], abs=0.04)
     assert theory[2] < theory[1] - 1  # the class that it parts from last counts, not the largest
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda m: class_appearance(m, -1.0), "time must lie in"),
-        (lambda m: class_appearance(m, 0.0), "sigma must be positive"),
-        (lambda m: class_appearance(m, 1.0, draws=0), "count must be a whole number"),
-        (lambda m: class_uturns(m, 0.0), "start must be a time above stop"),
-        (lambda m: class_uturns(m, 1.0, steps=0), "steps must be a whole number"),
-        (lambda m: median_appearance(m, 2), "label must be a class 0 to 1, or one per row, got 2"),
-    ],
-)
-def test_bad_arguments_are_refused(call, message):
-    with pytest.raises(ValueError, match=message):
-        call(classes(0.2))

@@ -125,28 +125,3 @@ def test_cues_of_one_class_among_the_others():
         assert retrieval_map(memory, [0.999], seed=0).success[0] == 1
         radius.append(basin_radius(memory, trials=80, seed=0).overlap)
     assert radius[0] < radius[1]  # the wider class has the wider basins
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"labels": torch.zeros(3, dtype=torch.long)}, r"labels must be .* shape \(4,\)"),
-        ({"labels": torch.tensor([0, 2, 2, 0])}, "got none of 1"),
-        ({"labels": torch.tensor([0, -1, 0, 0])}, "labels must be whole numbers from 0"),
-        ({"sigma": 0.0}, "sigma must be positive"),
-        ({"draws": 1}, "draws must be a whole number of at least 2"),
-    ],
-)
-def test_bad_arguments_are_refused(change, message):
-    usual = {"labels": torch.tensor([0, 1, 1, 0]), "sigma": 1.0}
-    with pytest.raises(ValueError, match=message):
-        class_basins(EmpiricalDenoiser(torch.randn(4, 2)), **(usual | change))
-
-
-@pytest.mark.parametrize(
-    ("loads", "message"),
-    [([], "loads must increase"), ([9, 8], "loads must increase"), ([4], "at least 2 points")],
-)
-def test_bad_loads_are_refused(loads, message):
-    with pytest.raises(ValueError, match=message):
-        class_capacity(two_classes(2, [1.0, 1.0], [0.1, 0.9], 1.0), 1.0, loads)

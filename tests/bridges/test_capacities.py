@@ -9,7 +9,7 @@ from scipy.stats import norm
 from bridges import as_memory, capacity, capacity_scaling
 from bridges.capacities import extrapolate, scaling
 from bridges.crossing import crossings
-from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
+from hopfield import DenseMemory, random_patterns
 from hopfield.theory import ags_capacity, argmax_capacity, polynomial_error
 
 
@@ -26,9 +26,16 @@ class Fading(Threshold):
         return kept, torch.ones(len(cues), dtype=torch.bool)
 
 
+def up_to_a_fifth(load, seed):
+    return Threshold(load / 0.2, seed)
+
+
+ONE_STEP = {"samples": 16, "trials": 60, "criterion": "one-step", "fit": "probit", "seed": 0}
+
+
 def test_a_known_capacity_is_found():
     loads = np.geomspace(0.01, 1, 41)
-    found = capacity(lambda load, seed: Threshold(load / 0.2, seed), loads, samples=3, seed=0)
+    found = capacity(up_to_a_fifth, loads, samples=3, seed=0)
     assert found.load == pytest.approx(0.2, rel=0.13)  # a step of the grid
     never = capacity(lambda load, seed: Threshold(2.0), [0.1, 0.2], samples=2, seed=0)
     assert never.load == 0
@@ -38,12 +45,8 @@ def test_a_known_capacity_is_found():
 
 def test_capacity_of_hebb_lies_near_its_asymptote():
     """Clean cues at N = 200: half are lost somewhat above α_c = 0.138."""
-
-    def build(load, seed):
-        xi = random_patterns(round(load * 200), 200, seed=seed)
-        return as_memory(HopfieldNetwork(hebbian(xi)), xi)
-
-    found = capacity(build, [0.08, 0.12, 0.16, 0.2, 0.26], samples=6, trials=30, seed=0)
+    loads = [0.08, 0.12, 0.16, 0.2, 0.26]
+    found = capacity(lambda load, seed: hebb(load, 200, seed), loads, samples=6, trials=30, seed=0)
     # Half of the patterns are lost near 0.18 at N = 400 already (reference: .483(36) there)
     assert 0.15 < found.load < 0.2
     assert found.interval[0] < found.load < found.interval[1]
@@ -55,7 +58,7 @@ def test_bisection_finds_an_edge_to_its_own_step():
 
     def build(load, seed):
         seen.append(load)
-        return Threshold(load / 0.2, seed)
+        return up_to_a_fifth(load, seed)
 
     found = capacity(build, loads, samples=1, seed=0, bisections=9)
     assert found.load == pytest.approx(0.2, rel=100 ** (1 / 2**9))  # two decades halved 9 times
@@ -69,14 +72,9 @@ def test_bisection_finds_an_edge_to_its_own_step():
 
 
 def test_criteria_are_kept_apart():
+    options = {"loads": [0.05, 0.8], "samples": 2, "seed": 0, "bisections": 8}
     for criterion, edge in (("fixed-point", 0.2), ("one-step", 0.4)):
-        found = capacity(
-            *(lambda load, seed: Threshold(load / 0.2, seed), [0.05, 0.8]),
-            samples=2,
-            criterion=criterion,
-            seed=0,
-            bisections=8,
-        )
+        found = capacity(up_to_a_fifth, criterion=criterion, **options)
         assert found.load == pytest.approx(edge, rel=0.02)
         assert found.curve.criterion == criterion
 
@@ -157,13 +155,8 @@ def test_capacity_of_hebb_extrapolates():
     N^{−2/3} is the better law and leaves the limit at 0.144(1), N^{−1/2} at 0.138(1): both from
     N = 200 … 1600 and 32 pattern sets or more, with what counts as retrieved set to 0.95.
     """
-    measured = capacity_scaling(
-        *(hebb, [100, 200, 400, 800], [0.12, 0.14, 0.16, 0.18, 0.2, 0.23, 0.27]),
-        samples=24,
-        trials=60,
-        seed=0,
-        bisections=0,
-    )
+    sizes, loads = [100, 200, 400, 800], [0.12, 0.14, 0.16, 0.18, 0.2, 0.23, 0.27]
+    measured = capacity_scaling(hebb, sizes, loads, samples=24, trials=60, seed=0, bisections=0)
     assert (np.diff(measured.load) < 0).all()
     assert measured.width * np.sqrt(measured.sizes) == pytest.approx(0.6, rel=0.2)
     assert abs(measured.load[2] - 0.1737) < 4 * np.hypot(measured.sem[2], 0.0005)  # N = 400
@@ -183,16 +176,7 @@ def test_the_law_of_the_cubic_memory(size):
         xi = random_patterns(round(load * size**2), size, seed=seed)
         return as_memory(DenseMemory(xi, "polynomial", degree=3, states="binary"))
 
-    found = capacity(
-        *(build, [0.01, 0.2]),
-        samples=16,
-        trials=60,
-        criterion="one-step",
-        threshold=1.0,
-        seed=0,
-        bisections=6,
-        fit="probit",
-    )
+    found = capacity(build, [0.01, 0.2], threshold=1.0, bisections=6, **ONE_STEP)
     error = polynomial_error(found.load * size**2, size, 3)
     assert error * size == pytest.approx(math.log(2), rel=0.25)  # 15 %, and finite samples
     assert found.interval[0] < found.load < found.interval[1]
@@ -208,44 +192,8 @@ def test_the_exponential_memory_follows_the_exact_law(noise):
         return as_memory(DenseMemory(xi, beta=20.0))  # cold: one step is decoding
 
     law = argmax_capacity(N, noise)
-    found = capacity(
-        *(build, [law - 0.12, law + 0.12], overlap),
-        samples=16,
-        trials=60,
-        criterion="one-step",
-        threshold=0.9,
-        seed=0,
-        bisections=4,
-        scale="linear",
-        fit="probit",
-    )
+    loads = [law - 0.12, law + 0.12]
+    options = ONE_STEP | {"threshold": 0.9, "bisections": 4, "scale": "linear"}
+    found = capacity(build, loads, overlap, **options)
     assert found.interval[0] - 0.02 < law < found.interval[1] + 0.02
     assert law > math.log1p(noise**-2) / 2
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda b: capacity(b, [0.2, 0.1]), "loads must increase"),
-        (lambda b: capacity(b, [0.0, 0.1]), r"loads must be numbers in \(0, inf\)"),
-        (lambda b: capacity(b, [0.1], samples=0), "samples must be a whole number"),
-        (lambda b: capacity(b, [0.1, 0.2], fit="cubic"), "fit must be one of 'isotonic', 'probit'"),
-        (lambda b: capacity(b, [0.1, 0.2], scale="cubic"), "scale must be one of 'log', 'linear'"),
-        (lambda b: capacity(b, [0.1, 0.2], bisections=-1), "bisections must be a whole number"),
-        (lambda b: capacity(b, [0.1, 0.2], success=0.0), r"success must lie in \(0, 1\), got 0"),
-        (lambda b: capacity_scaling(b, [10], [0.1, 0.2]), "sizes must be at least two whole"),
-        (
-            lambda b: capacity_scaling(b, [10, 20], [0.1, 0.2], samples=1),
-            "samples must be a whole number of at least 2",
-        ),
-        (lambda b: capacity_scaling(b, [10, 5], [0.1, 0.2]), "sizes must increase"),
-        (lambda b: capacity_scaling(b, [10, 10.5], [0.1, 0.2]), "sizes must be at least two whole"),
-        (
-            lambda b: extrapolate([10, 20], np.ones(2), np.ones((2, 5)), -1.0),
-            "exponent must be a finite number above 0, got -1.0",
-        ),
-    ],
-)
-def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call(lambda load, seed: Threshold(0.5))

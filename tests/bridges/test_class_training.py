@@ -1,7 +1,5 @@
 """Classes along the training of a network: losses against the exact denoiser, copies, orders."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -79,23 +77,3 @@ def test_a_minority_of_two_digits_is_overfit_sooner_and_learnt_worse():
     # the same digit, by its share: worse where it is rare
     assert least[0][0] < least[1][0]
     assert least[0][1] > least[1][1]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"labels": torch.tensor([0, 1, 1])}, r"labels must be whole numbers .* shape \(4,\)"),
-        ({"labels": torch.tensor([0, 0, 2, 2])}, "got none of 1"),
-        ({"held_out_labels": torch.zeros(4, dtype=torch.long)}, "must have the 2 classes"),
-        ({"times": ()}, "times must be positive"),
-        ({"times": (0.0,)}, "times must be positive"),
-        ({"samples": -1}, "samples must be a whole number of at least 0"),
-        ({"marks": 0}, "marks must be a whole number"),
-        ({"data": torch.full((4, 2), math.nan)}, "data must be finite"),
-    ],
-)
-def test_bad_arguments_are_refused(change, message):
-    rows, labels = torch.randn(4, 2), torch.tensor([0, 0, 1, 1])
-    usual = {"data": rows, "labels": labels, "held_out": rows, "held_out_labels": labels}
-    with pytest.raises(ValueError, match=message):
-        class_training(**(usual | {"steps": 2} | change))

@@ -69,7 +69,7 @@ def test_ends_of_the_scale():
 
 
 def test_loads_both_ways():
-    P, N = np.array([3.0, 55.0, 1e4]), np.array([10, 20, 30])
+    P, N = np.array([1.0, 3.0, 3.0, 55.0, 1e4, 1e6]), np.array([1, 7, 10, 20, 30, 40])
     for kind in ("linear", "quadratic", "cubic", "exponential"):
         load = load_of_patterns(P, N, kind)
         assert patterns_of_load(load, N, kind) == pytest.approx(P)
@@ -109,28 +109,3 @@ def test_beta_of_attention_and_of_unit_norms():
     assert torch.allclose(4 * unit, DenseMemory(xi, beta=beta).step(x))
     sigma = translate(beta, "beta", "sigma")
     assert torch.allclose(EmpiricalDenoiser(xi)(x, sigma), DenseMemory(xi, beta=beta).step(x))
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: noise_of_overlap([0.5, 1.2]), r"overlap must lie in \(0, 1\], got \[0.5, 1.2\]"),
-        (lambda: noise_of_overlap(0.5, "soft"), "rule must be one of 'cosine', 'hard'"),
-        (lambda: overlap_of_noise(0.5, "information"), r"noise must lie in \[0.57735, inf\)"),
-        (lambda: overlap_of_noise(-0.5), r"noise must lie in \[0, inf\)"),
-        (lambda: translate(1.0, "volume", "sigma"), "source must be one of 'sigma'"),
-        (lambda: translate(1.0, "sigma", "volume"), "target must be one of 'sigma'"),
-        (lambda: load_of_patterns(0, 10), r"patterns must lie in \(0, inf\), got 0.0"),
-        (lambda: load_of_patterns(5, 10, "quartic"), "kind must be one of 'exponential'"),
-        (lambda: patterns_of_load(-1.0, 10), r"load must lie in \(0, inf\), got -1.0"),
-        (lambda: beta_elsewhere(0.0, "pham", 4), r"beta must lie in \(0, inf\)"),
-        (lambda: beta_elsewhere(1.0, "kelvin", 4), "convention must be one of 'unit-norm'"),
-        (
-            lambda: energy_elsewhere(torch.zeros(1), "kelvin", 1.0, torch.ones(1, 1)),
-            "convention must be one of 'pham', 'ramsauer'",
-        ),
-    ],
-)
-def test_bad_input_is_named(make, message):
-    with pytest.raises(ValueError, match=message):
-        make()

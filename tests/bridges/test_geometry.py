@@ -60,15 +60,3 @@ def test_geometry_of_the_digits():
     time = np.log1p(found.sigma**2) / 2
     assert abs(np.interp(1.1275, time, found.agreement) - 0.477) < 0.05
     json.dumps(found.to_dict())
-
-
-@pytest.mark.parametrize(
-    ("factor", "rows", "message"),
-    [
-        (1.0, 2, "data must hold at least 4 different points, got 2"),
-        (math.nan, 30, "data must be finite"),
-    ],
-)
-def test_bad_input_is_named(factor, rows, message):
-    with pytest.raises(ValueError, match=message):
-        memory_geometry(factor * normal(rows, 3))

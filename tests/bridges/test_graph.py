@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
+from known import FIVE
 
 from bridges import (
     attractor_graph,
@@ -16,10 +17,6 @@ from bridges import (
 )
 from bridges.graph import layout, undirected
 from diffusion import VE, EmpiricalDenoiser, sample
-
-FIVE = torch.tensor(
-    [[0.0, 0.0], [1.0, 0.0], [0.0, 1.2], [-1.5, -0.5], [0.8, -1.3]], dtype=torch.float64
-)
 
 
 def clusters(seed, centres=5, members=6, size=20, within=0.5):
@@ -161,36 +158,3 @@ def test_places_are_finite_and_reproducible():
     assert places.shape == (30, 2)
     assert np.isfinite(places).all()
     assert (layout(T, seed=3) == places).all()
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: attractor_graph(np.ones((2, 3)) / 3), r"T must be square, \(P, P\), got \(2, 3\)"),
-        (lambda: attractor_graph([[1.0, -0.1], [0.0, 1.0]]), "T must have finite entries of at"),
-        (lambda: attractor_graph([[np.nan, 0], [0.0, 1.0]]), "T must have finite entries of at"),
-        (lambda: attractor_graph([[1.0, 1.0], [0.0, 1.0]]), "rows that sum to at most 1, got 2"),
-        (lambda: attractor_graph(np.eye(2), threshold=-1), "threshold must lie in"),
-        (lambda: communities(np.eye(2), threshold=1.0), r"threshold must lie in \[0, 1\), got 1.0"),
-        (lambda: communities(np.eye(2), resolution=0), "resolution must be a finite number above"),
-        (lambda: communities(np.eye(2), seed=-1), "seed must be a whole number of at least 0"),
-        (lambda: chain_committor(np.eye(3), [], [1]), r"start must be memories in \[0, 3\), at"),
-        (lambda: chain_committor(np.eye(3), [0], [3]), r"target must be memories in \[0, 3\), at"),
-        (lambda: chain_committor(np.eye(3), [0, 1], [1]), "no memory in common"),
-        (
-            lambda: committors(EmpiricalDenoiser(FIVE), torch.zeros(1, 2), 1.0, groups=[0, 1]),
-            r"groups must be whole numbers from 0, of shape \(5,\), got torch.int64",
-        ),
-        (
-            lambda: committors(EmpiricalDenoiser(FIVE), torch.zeros(1, 2), 0.0),
-            "sigma must be positive and finite",
-        ),
-        (
-            lambda: summarise(transition_matrix(EmpiricalDenoiser(FIVE), 1.0, seed=0), [0, 1]),
-            r"classes must have shape \(5,\), got \(2,\)",
-        ),
-    ],
-)
-def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()

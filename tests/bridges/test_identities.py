@@ -38,16 +38,3 @@ def test_no_basin_is_left_far_above_the_onset():
     found = basin_edge_map(1000, spectrum, 2 * float(onset_sigma(1000, spectrum)), [0.0], seed=0)
     assert found.edge == 0
     assert found.one_step[0] == found.fixed_point[0] == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((1, [1.0], 1.0, [1.0]), "P must be a whole number"),
-        ((9, [1.0], 1.0, [-1.0]), "ratios must be numbers"),
-        ((9, [1.0], 0.0, [1.0]), "sigma must be positive"),
-    ],
-)
-def test_bad_input_is_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        basin_edge_map(*arguments)

@@ -58,16 +58,3 @@ def test_an_attractor_is_followed_when_no_start_finds_it():
 def test_ten_lines_are_followed():
     along = continuation(lambda value: Toy(), [1, 2], gaussian(50, 3, 1.0, seed=0), 0.1)
     assert along.fractions.shape == (2, 8)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: match(torch.ones(2, 3), torch.ones(2, 4), 0.1), r"other must have shape \(B, 3\)"),
-        (lambda: match(torch.ones(2, 3), torch.ones(2, 3), -0.1), "threshold must lie in"),
-        (lambda: continuation(lambda v: Toy(), [], torch.ones(4, 3), 0.1), "at least one value"),
-    ],
-)
-def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()

@@ -9,20 +9,19 @@ import math
 import numpy as np
 import pytest
 import torch
+from known import hebb, normal, sphere
 
 from bridges import as_memory, retrieval_map
 from bridges.models import MODELS, Options
 from diffusion import EmpiricalDenoiser
-from hopfield import DenseMemory, HopfieldNetwork, flip_spins, hebbian, overlap, random_patterns
+from hopfield import DenseMemory, flip_spins, overlap, random_patterns
 from hopfield.theory import argmax_retrieval, posterior_weight_bound
 
-
-def ensemble(name, P, N, seed):
-    if name == "binary":
-        return random_patterns(P, N, seed=seed)
-    generator = torch.Generator().manual_seed(seed)
-    xi = torch.randn(P, N, generator=generator, dtype=torch.float64)
-    return xi * (N**0.5 / xi.norm(dim=1, keepdim=True)) if name == "spherical" else xi
+ENSEMBLES = {
+    "binary": random_patterns,
+    "spherical": sphere,
+    "gaussian": lambda P, N, seed: normal(P, N, seed=seed),
+}
 
 
 def within(ours, expected, error, floor=0.003):
@@ -54,7 +53,7 @@ def within(ours, expected, error, floor=0.003):
 def test_fixed_points_against_load(name, b, beta, P, expected, error):
     books = []
     for seed in range(16):
-        memory = DenseMemory(ensemble(name, P, 20, seed), beta=beta, norm_correction=b)
+        memory = DenseMemory(ENSEMBLES[name](P, 20, seed), beta=beta, norm_correction=b)
         adapted = as_memory(memory, max_sweeps=30)
         books.append(retrieval_map(adapted, [1.0], min(P, 32), threshold=0.9, seed=seed).success[0])
     assert within(books, expected, error)
@@ -77,7 +76,7 @@ def test_fixed_points_against_load(name, b, beta, P, expected, error):
 def test_weights_of_one_step_against_load(name, beta, P, expected, error):
     books = []
     for seed in range(16):
-        xi = ensemble(name, P, 20, 100 + seed)
+        xi = ENSEMBLES[name](P, 20, 100 + seed)
         rows = torch.arange(min(P, 32))
         weights = EmpiricalDenoiser(xi).weights(xi[rows], beta**-0.5)
         books.append((weights[rows, rows] > 0.5).double().mean().item())
@@ -97,7 +96,7 @@ def test_weights_of_one_step_against_load(name, beta, P, expected, error):
 def test_decoding_and_drawing_against_noise(N, P, noise, decoded, drawn):
     argmax, weight = [], []
     for seed in range(16):
-        xi = ensemble("spherical", P, N, 200 + seed)
+        xi = sphere(P, N, 200 + seed)
         generator = torch.Generator().manual_seed(seed)
         rows = torch.arange(200)
         cues = xi[rows] + noise * torch.randn(200, N, generator=generator, dtype=torch.float64)
@@ -128,7 +127,7 @@ def test_basins_on_the_sphere(beta, m, one_step, fixed_point):
     N, P, first, last = 24, 1339, [], []
     rows = torch.arange(60)
     for seed in range(12):
-        xi = ensemble("spherical", P, N, 300 + seed)
+        xi = sphere(P, N, 300 + seed)
         generator = torch.Generator().manual_seed(seed)
         away = torch.randn(60, N, generator=generator, dtype=torch.float64)
         away -= (away * xi[rows]).sum(1, keepdim=True) / N * xi[rows]
@@ -230,10 +229,7 @@ def test_one_call_measures_any_memory(model):
     ],
 )
 def test_hebb_near_its_capacity(load, clean, half, mean):
-    memories = []
-    for seed in range(12):
-        xi = random_patterns(round(load * 400), 400, seed=seed)
-        memories.append(as_memory(HopfieldNetwork(hebbian(xi)), xi))
+    memories = [hebb(load, 400, seed) for seed in range(12)]
     found = retrieval_map(memories, [0.5, 1.0], trials=80, seed=0)
     for k, (expected, error) in enumerate((half, clean)):
         bound = 4 * math.hypot(found.sem[k], max(error, 0.003))

@@ -122,19 +122,6 @@ def test_nothing_half_written_is_left(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"samples": 0}, "samples must be at least 1, got 0"),
-        ({"jobs": 0}, "jobs must be at least 1, got 0"),
-        ({"seed": -1}, "seed must be at least 0, got -1"),
-    ],
-)
-def test_bad_input_is_named(settings, message):
-    with pytest.raises(ValueError, match=message):
-        run_study("test", measure, POINTS, **settings)
-
-
 def test_a_curve_gathers_a_quantity_along_a_setting_or_a_label():
     study = run()
     x, by_sample = study.curve("value", "x", at=1.0)

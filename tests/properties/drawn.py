@@ -1,36 +1,20 @@
-"""What property tests draw: shapes, seeds, precisions, levels, and what must be refused."""
+"""What property tests draw: shapes, seeds, precisions, levels, and what they compare with."""
 
-import math
 from itertools import pairwise
 
 import pytest
 import torch
 from hypothesis import settings, strategies as st
 
+from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, LinearManifoldDenoiser
+
 few = settings(max_examples=15, deadline=None, derandomize=True)
 fewer = settings(max_examples=6, deadline=None, derandomize=True)
 
-seeds = st.integers(0, 2**31 - 1)
+seeds = st.integers(0, 2**32)
 precisions = st.sampled_from([torch.float32, torch.float64])
+KINDS = ("empirical", "isotropic", "diagonal", "full", "manifold")
 levels = st.sampled_from([1e-6, 1e-3, 0.03, 0.3, 1.0, 3.0, 1e2, 1e6])
-
-SPINS_REFUSED = {
-    "NaN": torch.tensor([[1.0, math.nan]]),
-    "infinity": torch.tensor([[1.0, math.inf]]),
-    "not a spin": torch.tensor([[1.0, 0.5]]),
-    "zeros": torch.zeros(1, 2),
-    "one axis": torch.ones(2),
-    "three axes": torch.ones(1, 1, 2),
-    "no site": torch.ones(1, 0),
-}
-POINTS_REFUSED = {
-    "NaN": torch.tensor([[1.0, math.nan]]),
-    "infinity": torch.tensor([[1.0, -math.inf]]),
-    "one axis": torch.ones(2),
-    "three axes": torch.ones(1, 1, 2),
-    "no coordinate": torch.ones(1, 0),
-}
-NUMBERS_REFUSED = [math.nan, math.inf, -math.inf, -1.0, 0.0]
 
 
 def refused(name):
@@ -78,7 +62,7 @@ def spins(draw, rows=(1, 6), sites=(2, 12)):
 def points(draw, rows=(1, 7), columns=(1, 5), scale=1.0):
     """(n, d) normal numbers, some with a row that is there twice."""
     n, d = draw(st.integers(*rows)), draw(st.integers(*columns))
-    x = scale * torch.randn(n, d, generator=generator(draw(seeds)), dtype=torch.float64)
+    x = scale * normal(n, d, draw(seeds))
     if draw(st.booleans()):
         x[-1] = x[0]
     return x.to(draw(precisions))
@@ -92,10 +76,14 @@ def rows(draw, least=1, most=6, size=None):
     return torch.tensor(draw(numbers), dtype=draw(precisions)).view(count, size) / 2
 
 
+def normal(rows, columns, seed, dtype=torch.float64):
+    """Normal numbers: the same in both precisions."""
+    return torch.randn(rows, columns, generator=generator(seed), dtype=torch.float64).to(dtype)
+
+
 def normal_like(x, seed, rows=None):
     """Normal numbers of the columns and the precision of x, in as many rows or in `rows`."""
-    shape = (len(x) if rows is None else rows, x.shape[1])
-    return torch.randn(shape, generator=generator(seed), dtype=torch.float64).to(x)
+    return normal(len(x) if rows is None else rows, x.shape[1], seed, x.dtype)
 
 
 def signs(size, seed):
@@ -107,5 +95,38 @@ def shuffled(size, seed):
 
 
 def rotation(size, seed):
-    normal = torch.randn(size, size, generator=generator(seed), dtype=torch.float64)
-    return torch.linalg.qr(normal).Q
+    return torch.linalg.qr(normal(size, size, seed)).Q
+
+
+def denoiser_of(kind, data):
+    """An exact denoiser of the dimension and the precision of the data."""
+    if kind == "empirical":
+        return EmpiricalDenoiser(data)
+    if kind == "manifold":
+        return LinearManifoldDenoiser(data.T.contiguous())
+    K, d = data.shape
+    spread = {
+        "isotropic": 0.5,
+        "diagonal": 0.2 + torch.arange(K * d).reshape(K, d).to(data) / 9,
+        "full": torch.eye(d).to(data) + data[:, :, None] * data[:, None, :],
+    }[kind]
+    return GaussianMixtureDenoiser(data, spread)
+
+
+class Toy:
+    """A memory of one's own, of any dynamics."""
+
+    def __init__(self, patterns, dynamics=lambda x: x):
+        self.patterns, self.dynamics = patterns, dynamics
+
+    def corrupt(self, patterns, overlap, generator):
+        return patterns + (1 - overlap) * torch.randn(patterns.shape, generator=generator)
+
+    def retrieve(self, cues, overlap):
+        return self.dynamics(cues), torch.ones(len(cues), dtype=torch.bool)
+
+    def step(self, cues, overlap):
+        return self.dynamics(cues)
+
+    def energy(self, states):
+        return None

@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from drawn import rows
+from drawn import Toy, few, rows, seeds
 from hypothesis import given, settings, strategies as st
 
 from bridges import (
@@ -27,14 +27,12 @@ from bridges import (
 from bridges._clusters import are_spins, groups, rms_distance
 from bridges.crossing import crossing, crossings, isotonic_crossing, middle, probit
 from bridges.graph import layout, undirected
-from bridges.memory import NearestPattern, Retrieval
+from bridges.memory import NearestPattern
 from bridges.transitions import nearest_pattern
 from diffusion import EmpiricalDenoiser
 from hopfield import random_patterns
 
-few = settings(max_examples=12, deadline=None, derandomize=True)
 nan, inf = float("nan"), float("inf")
-seeds = st.integers(0, 2**32)
 
 
 @st.composite
@@ -249,20 +247,9 @@ def test_a_probit_curve_gives_its_middle_and_width_back(middle_x, width):
     assert (low, high) == (-inf, inf)
 
 
-class Filled:
+def filled(holds):
     """A memory of one pattern that holds up to a load, and forgets beyond."""
-
-    def __init__(self, holds):
-        self.patterns, self.holds = torch.ones(1, 2), holds
-
-    def corrupt(self, patterns, overlap, generator):
-        return patterns
-
-    def retrieve(self, cues, overlap):
-        return Retrieval(cues if self.holds else -cues, torch.ones(len(cues)))
-
-    def energy(self, states):
-        return None
+    return Toy(torch.ones(1, 2), torch.clone if holds else torch.neg)
 
 
 @few
@@ -271,7 +258,7 @@ def test_a_capacity_falls_with_its_level_and_is_where_memories_fill_up(limit, sp
     loads = [1.0, 2.0, 4.0, 8.0]
 
     def build(load, seed):
-        return Filled(load <= limit + spread * (seed % 5))
+        return filled(load <= limit + spread * (seed % 5))
 
     found = [
         capacity(build, loads, success=s, samples=5, trials=1, seed=3, scale=scale)
@@ -281,7 +268,7 @@ def test_a_capacity_falls_with_its_level_and_is_where_memories_fill_up(limit, sp
     assert found[0].load >= found[1].load >= found[2].load
     assert (np.diff(found[0].curve.success) <= 0).all()
     one = capacity(
-        lambda m, _: Filled(m <= limit), loads, samples=1, trials=1, seed=0, bisections=9
+        lambda m, _: filled(m <= limit), loads, samples=1, trials=1, seed=0, bisections=9
     )
     if limit < 1 or limit >= 8:
         assert one.load == (0 if limit < 1 else inf)
@@ -297,7 +284,7 @@ def test_the_limit_of_large_sizes_is_found(limit, slope):
 
     def build(load, size, seed):
         noise = np.random.default_rng(seed).normal(0, 0.02)
-        return Filled(load <= limit + slope * size**-x + noise)
+        return filled(load <= limit + slope * size**-x + noise)
 
     found = capacity_scaling(
         build, sizes, np.linspace(1, 4, 13), samples=8, trials=1, seed=0, bisections=5,
@@ -306,61 +293,3 @@ def test_the_limit_of_large_sizes_is_found(limit, slope):
     assert isinstance(found, CapacityScaling)
     assert found.extrapolation.limit == pytest.approx(limit, abs=0.06)
     assert (np.diff(found.load) <= 0.05).all()
-
-
-CHAIN = [[0.9, 0.1], [0.2, 0.8]]
-EXACT = EmpiricalDenoiser(torch.eye(3))
-
-
-@pytest.mark.parametrize(
-    ("call", "name"),
-    [
-        *((lambda s=s: transition_matrix(EXACT, s), "sigma") for s in (0, -1, nan, inf, None)),
-        (lambda: transition_matrix(EXACT, 1.0, overlap=0.5), "overlap"),
-        (lambda: transition_matrix(EXACT, 1.0, draws=nan), "draws"),
-        (lambda: transition_matrix(EXACT, 1.0, criterion="x"), "criterion"),
-        (lambda: transition_matrix(EXACT, 1.0, threshold=nan), "threshold"),
-        (lambda: transition_matrix(NearestPattern(torch.eye(2)), overlap=nan), "overlap"),
-        (lambda: return_curve(EXACT, []), "sigmas"),
-        (lambda: return_curve(EXACT, [1.0, nan]), "sigmas"),
-        (lambda: return_curve(EXACT, [1.0], seed=-1), "seed"),
-        *((lambda f=f: f([[nan]]), "T") for f in (attractor_graph, communities, layout)),
-        *((lambda f=f: f(np.ones((2, 3))), "T") for f in (attractor_graph, communities, layout)),
-        *((lambda f=f: f([[-0.1]]), "T") for f in (attractor_graph, communities, undirected)),
-        *((lambda f=f: f([[0.9, 0.2], [0, 1]]), "T") for f in (attractor_graph, communities)),
-        *((lambda t=t: attractor_graph(CHAIN, t), "threshold") for t in (nan, -1, 1, inf)),
-        (lambda: communities(CHAIN, resolution=nan), "resolution"),
-        (lambda: communities(CHAIN, seed=0.5), "seed"),
-        (lambda: summarise(transition_matrix(EXACT, 1.0), [0, 1]), "classes"),
-        (lambda: summarise(transition_matrix(EXACT, 1.0), [0, 1, nan]), "classes"),
-        (lambda: committors(EXACT, torch.eye(3), nan), "sigma"),
-        (lambda: committors(EXACT, torch.eye(2), 1.0), "x"),
-        (lambda: committors(EXACT, torch.eye(3) * nan, 1.0), "x"),
-        (lambda: committors(EXACT, torch.eye(3), 1.0, [0.5, 1, 1]), "groups"),
-        (lambda: chain_committor(CHAIN, [0], [0]), "start and target"),
-        (lambda: chain_committor(CHAIN, [], [0]), "start"),
-        (lambda: chain_committor(CHAIN, [0], [2]), "target"),
-        (lambda: chain_committor(CHAIN, [nan], [1]), "start"),
-        (lambda: crossing(np.array([1.0, 2]), np.array([[nan, 1]]), 0.5, True), "by_sample"),
-        (lambda: crossing(np.array([1.0, 2]), np.ones((2, 3)), 0.5, True), "by_sample"),
-        (lambda: crossing(np.array([2.0, 1]), np.ones((2, 2)), 0.5, True), "x"),
-        (lambda: crossings(np.array([]), np.ones((1, 0)), 0.5, True), "by_sample"),
-        *((lambda x=x: capacity(lambda *_: Filled(1), [1, x]), "loads") for x in (nan, inf, 0, 1)),
-        (lambda: capacity(lambda *_: Filled(1), [1], success=nan), "success"),
-        (lambda: capacity(lambda *_: Filled(1), [1], bisections=-1), "bisections"),
-        (lambda: capacity(lambda *_: Filled(1), [1], fit="cubic"), "fit"),
-        (lambda: capacity(lambda *_: Filled(1), [1], scale="root"), "scale"),
-        (lambda: capacity_scaling(lambda *_: Filled(1), [5], [1]), "sizes"),
-        (lambda: capacity_scaling(lambda *_: Filled(1), [5, nan], [1]), "sizes"),
-        (lambda: capacity_scaling(lambda *_: Filled(1), [5, 6], [1], samples=1), "samples"),
-    ],
-)
-def test_bad_input_is_named(call, name):
-    with pytest.raises(ValueError, match=name):
-        call()
-
-
-def test_what_has_no_transitions_is_named():
-    for measure in (transition_matrix, lambda x: return_curve(x, [1.0])):
-        with pytest.raises(TypeError, match="as_memory"):
-            measure(torch.eye(2))

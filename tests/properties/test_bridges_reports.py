@@ -3,16 +3,14 @@
 import csv
 import io
 import math
-from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from drawn import generator, precisions
+from drawn import few, generator, normal, precisions, seeds
 from hypothesis import given, settings, strategies as st
 from sklearn.metrics import roc_auc_score
 
-import bridges
 from bridges import (
     PromptedMemory,
     Study,
@@ -42,14 +40,7 @@ from bridges.statistics import binomial_sem, effective_number
 from bridges.verbs.convert import convert
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, manifold_dimension
 
-few = settings(max_examples=10, deadline=None, derandomize=True)
 nan, inf = float("nan"), float("inf")
-seeds = st.integers(0, 2**32)
-
-
-def normal(count, size, seed, dtype=torch.float64):
-    drawn = torch.randn(count, size, generator=generator(seed), dtype=torch.float64)
-    return drawn.to(dtype)
 
 
 @st.composite
@@ -339,13 +330,6 @@ def test_spins_and_noise_are_tied_both_ways(overlap, rule):
     assert flips.spins[rule]["overlap"] == pytest.approx(overlap, rel=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["linear", "quadratic", "cubic", "exponential"])
-def test_loads_and_patterns_invert_each_other(kind):
-    for P, N in ((1, 1), (3, 7), (10**6, 40)):
-        load = equivalence.load_of_patterns(P, N, kind)
-        assert equivalence.patterns_of_load(load, N, kind) == pytest.approx(P)
-
-
 @few
 @given(st.integers(1, 6), st.integers(1, 5), st.floats(0.05, 50), seeds)
 def test_the_dictionary_is_exact(count, size, sigma, seed):
@@ -371,97 +355,3 @@ def test_statistics_of_weights_and_fractions(B, P, seed, fraction, trials):
     error = binomial_sem(counted, trials)
     assert 0 < error <= 0.5
     assert error == pytest.approx(binomial_sem(1 - counted, trials), rel=1e-3)
-
-
-ROWS = normal(6, 2, 0)
-EXACT = EmpiricalDenoiser(ROWS)
-PAIR = GaussianMixtureDenoiser([[-1.0], [1.0]], 0.5)
-HALF = torch.tensor([0, 0, 0, 1, 1, 1])
-
-
-@pytest.mark.parametrize(
-    ("call", "name"),
-    [
-        *((lambda x=x: calibrate(x), "data") for x in (ROWS * nan, ROWS[:3], ROWS[0])),
-        *((lambda v=v: calibrate(ROWS, level=v), "level") for v in (nan, 0, 1)),
-        (lambda: calibrate(ROWS, ROWS[:, :1]), "held_out"),
-        (lambda: memorization_report(ROWS[:0], ROWS), "samples"),
-        (lambda: memorization_report(ROWS, ROWS, denoiser=EXACT), "sigma"),
-        (lambda: memorization_fractions(ROWS * inf, ROWS, ROWS), "samples"),
-        (lambda: memorization_fractions(ROWS, ROWS), "held_out"),
-        (lambda: memorization_fractions(ROWS, ROWS, ROWS, delta_memorized=nan), "delta_mem"),
-        (lambda: memorization_fractions(ROWS, ROWS, ROWS, weights=ROWS), "weights"),
-        (lambda: dimension_contrast(EXACT, ROWS * nan, ROWS, 0.1), "data"),
-        (lambda: dimension_contrast(EXACT, ROWS, ROWS[:, :1], 0.1), "held_out"),
-        (lambda: dimension_contrast(EXACT, ROWS, ROWS[:0], 0.1), "held_out"),
-        (lambda: dimension_contrast(EXACT, ROWS, ROWS, nan), "sigma"),
-        *(
-            (lambda s=s: memory_geometry(ROWS, sigma=s), "sigma")
-            for s in ([], [1, 0.5], [nan], [0], [[1]], [1, inf], [1e200])
-        ),
-        (lambda: memory_geometry(ROWS, HALF[:2]), "labels"),
-        (lambda: memory_geometry(ROWS, HALF * nan), "labels"),
-        (lambda: memory_geometry(ROWS[:3]), "data"),
-        (lambda: noise_grid(ROWS * 1e-200), "data"),
-        (lambda: generalization_report(EXACT, ROWS[:1], ROWS, count=4), "train"),
-        (lambda: generalization_report(EXACT, ROWS, ROWS * nan, count=4), "held_out"),
-        (lambda: generalization_report(EXACT, ROWS, ROWS, sigma=nan), "sigma"),
-        (lambda: two_halves(EXACT, EXACT, ROWS[:1]), "held_out"),
-        (lambda: draw(EXACT, ROWS * nan, 3), "data"),
-        (lambda: draw(EXACT, ROWS, 0), "count"),
-        *((lambda s=s: sphere_dimension(s), "sigma") for s in (nan, 0, inf, 1e-200)),
-        (lambda: halves("sphere", nan, 1, 0), "patterns"),
-        (lambda: class_basins(EXACT, HALF[:2], 0.5), "labels"),
-        (lambda: class_basins(EXACT, 2 * HALF, 0.5), "labels"),
-        (lambda: class_basins(EXACT, HALF, nan), "sigma"),
-        (lambda: class_basins(EXACT, HALF, 0.5, draws=1), "draws"),
-        (lambda: class_capacity(PAIR, 0.5, [9, 8]), "loads"),
-        (lambda: class_capacity(PAIR, 0.5, [2]), "loads"),
-        (lambda: class_capacity(PAIR, 0.5, [nan]), "loads"),
-        (lambda: class_memories(PAIR, 1.0, labels=[2]), "label"),
-        (lambda: class_memories(PAIR, 1.0, "walk"), "dynamics"),
-        (lambda: memory_of_classes(PAIR, nan), "sigma"),
-        (lambda: memory_of_classes(PAIR, 1e200), "sigma"),
-        (lambda: class_appearance(PAIR, nan), "time"),
-        (lambda: class_appearance(PAIR, 1.0, draws=0), "count|draws"),
-        (lambda: class_uturns(PAIR, -1.0), "time"),
-        (lambda: median_appearance(PAIR, 2), "label"),
-        *(
-            (lambda n=n, v=v: run_study("s", values, [{}], **{n: v}), n)
-            for n in ("samples", "jobs", "seed")
-            for v in (nan, inf, 1.5, -1)
-        ),
-        *((lambda s=s: identities(ROWS, ROWS, s), "sigma") for s in (nan, 0, inf, 1e-200)),
-        (lambda: identities(ROWS, ROWS[:, :1], 1.0), "states"),
-        *((lambda s=s: equivalence.dense_memory_of(EXACT, s), "sigma") for s in (nan, inf, 1e200)),
-        *((lambda q=q: convert(nan, q), "must lie in") for q in equivalence.QUANTITIES),
-        (lambda: convert(1e3, "time"), "time"),
-        (lambda: convert(1.0, "sigma", patterns=3), "patterns"),
-        (lambda: equivalence.patterns_of_load(1.0, 1000, "exponential"), "load"),
-        (lambda: effective_number(torch.tensor([[nan, 1.0]])), "weights"),
-        (lambda: effective_number(torch.tensor([[0.5, 0.6]])), "weights"),
-        (lambda: binomial_sem(nan, 3), "fraction"),
-        (lambda: binomial_sem(0.5, nan), "trials"),
-    ],
-)
-def test_bad_input_is_named(call, name):
-    with pytest.raises(ValueError, match=name):
-        call()
-
-
-RESULTS = {  # plain records, that the functions beside them return
-    *("BasinEntropy", "BasinRadius", "Calibration", "CapacityScaling", "ClassBasins"),
-    *("ClassCapacity", "Continuation", "DimensionContrast", "Generalization", "GraphSummary"),
-    *("Matching", "MemorizationFractions", "MemorizationReport", "MemoryGeometry"),
-    *("RetrievalMap", "TwoHalves"),
-}
-
-
-def test_every_public_name_has_its_properties():
-    from pathlib import Path
-
-    text = "".join(one.read_text() for one in Path(__file__).parent.glob("test_bridges*.py"))
-    tested = {name for name in bridges.__all__ if f"{name}(" in text or f", {name})" in text}
-    assert {*bridges.__all__} - tested - RESULTS <= {"equivalence"}
-    assert "equivalence.translate(" in text
-    assert all(a < b for a, b in pairwise(bridges.__all__))

@@ -1,10 +1,12 @@
 """Every public name is tried by a property."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+import bridges
 import diffusion
 import hopfield
 from diffusion import guidance, theory as of_noise
@@ -18,10 +20,27 @@ WITHOUT = {
     "Weight": "a type: a number or such a function",
     "noise_minimum": "an optimiser of seconds, with its own tests against gradients",
 }
+RESULTS = {  # plain records, that the functions beside them return
+    *("BasinEntropy", "BasinRadius", "Calibration", "CapacityScaling", "ClassBasins"),
+    *("ClassCapacity", "Continuation", "DimensionContrast", "Generalization", "GraphSummary"),
+    *("Matching", "MemorizationFractions", "MemorizationReport", "MemoryGeometry"),
+    *("RetrievalMap", "TwoHalves"),
+}
+
+
+def text_of(files):
+    return "\n".join(path.read_text("utf-8") for path in HERE.parent.glob(files) if path != HERE)
 
 
 @pytest.mark.parametrize("package", [hopfield, diffusion, guidance, of_memory, of_noise])
 def test_every_public_name_is_tried(package):
-    others = (path for path in HERE.parent.glob("test_*.py") if path != HERE)
-    tried = set(re.findall(r"\w+", "\n".join(path.read_text("utf-8") for path in others)))
+    tried = set(re.findall(r"\w+", text_of("test_*.py")))
     assert set(package.__all__) - tried - set(WITHOUT) == set()
+
+
+def test_every_public_name_of_bridges_is_called():
+    text = text_of("test_bridges*.py")
+    called = {name for name in bridges.__all__ if f"{name}(" in text or f", {name})" in text}
+    assert {*bridges.__all__} - called - RESULTS <= {"equivalence"}
+    assert "equivalence.translate(" in text
+    assert all(a < b for a, b in pairwise(bridges.__all__))

@@ -6,16 +6,15 @@ from itertools import pairwise
 import pytest
 import torch
 from drawn import (
-    NUMBERS_REFUSED,
-    POINTS_REFUSED,
+    KINDS,
     close,
+    denoiser_of,
     few,
     fewer,
     levels,
     normal_like,
     points,
     precisions,
-    refused,
     rotation,
     seeds,
     shuffled,
@@ -29,7 +28,6 @@ from diffusion import (
     Denoiser,
     EmpiricalDenoiser,
     ExactDenoiser,
-    GaussianMixtureDenoiser,
     LinearManifoldDenoiser,
     Schedule,
     denoising_error,
@@ -43,22 +41,6 @@ from diffusion import (
 
 SCHEDULES = {"VE": VE(), "OU": OU(), "Cosine": Cosine()}
 METHODS = ("euler", "heun", "sde", "stochastic-heun", "ancestral")
-KINDS = ("empirical", "isotropic", "diagonal", "full", "manifold")
-
-
-def denoiser_of(kind, data):
-    """An exact denoiser of the dimension and the precision of the data."""
-    if kind == "empirical":
-        return EmpiricalDenoiser(data)
-    if kind == "manifold":
-        return LinearManifoldDenoiser(data.T.contiguous())
-    K, d = data.shape
-    spread = {
-        "isotropic": 0.5,
-        "diagonal": 0.2 + torch.arange(K * d).reshape(K, d).to(data) / 9,
-        "full": torch.eye(d).to(data) + data[:, :, None] * data[:, None, :],
-    }[kind]
-    return GaussianMixtureDenoiser(data, spread)
 
 
 # ----------------------------------------------------------------- schedules
@@ -302,77 +284,3 @@ def test_planted_statistics_stay_in_their_ranges(data, sigma, draws, seed):
     assert set(found.to_dict()) == {
         "participation", "own_weight", "entropy", "dimension", "agreement"
     }  # fmt: skip
-
-
-# ------------------------------------------------------------------ refusals
-
-
-@pytest.mark.parametrize("wrong", POINTS_REFUSED.values(), ids=POINTS_REFUSED)
-def test_what_is_no_set_of_points_is_refused_by_name(wrong):
-    two = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
-    for make, name in (
-        (EmpiricalDenoiser, "data"),
-        (lambda x: GaussianMixtureDenoiser(x, 1.0), "means"),
-        (LinearManifoldDenoiser, "F"),
-        (lambda x: noise_to(x, VE(), 1.0), "x"),
-        (lambda x: uturn(EmpiricalDenoiser(two), x, VE(), 1.0), "x"),
-        (lambda x: sample(EmpiricalDenoiser(two), x, VE(), start=1.0), "x"),
-        (lambda x: denoising_error(EmpiricalDenoiser(two), x, 1.0), "points"),
-    ):
-        with refused(name):
-            make(wrong)
-    for kind in KINDS:
-        denoiser = denoiser_of(kind, two)
-        for call in (
-            denoiser,
-            denoiser.score,
-            denoiser.log_density,
-            denoiser.jacobian,
-            denoiser.jacobian_trace,
-            denoiser.jacobian_eigenvalues,
-        ):
-            with refused("x"):
-                call(wrong, 1.0)
-
-
-@pytest.mark.parametrize("wrong", [*NUMBERS_REFUSED, 1e-200, 1e200, torch.ones(3)])
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_no_noise_level_is_refused_by_name(kind, wrong):
-    two = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
-    denoiser = denoiser_of(kind, two)
-    for call in (denoiser, denoiser.score, denoiser.log_density, denoiser.jacobian):
-        with refused("sigma"):
-            call(two, wrong)
-
-
-@pytest.mark.parametrize("wrong", [math.nan, -1.0, math.inf])
-def test_numbers_out_of_range_are_refused_by_name(wrong):
-    x = torch.zeros(1, 2)
-    denoiser = EmpiricalDenoiser(x)
-    calls = [
-        (lambda: noise_levels(wrong, 3, 1.0), "start"),
-        (lambda: noise_levels(1.0, wrong, 1.0), "steps"),
-        (lambda: noise_levels(1.0, 3, wrong), "width"),
-        (lambda: sample(denoiser, x, VE(), steps=wrong, start=1.0), "steps"),
-        (lambda: sample(denoiser, x, VE(), levels=[2.0, wrong]), "levels"),
-        (lambda: manifold_factors(5, [1, 1], [1.0, wrong]), "variances"),
-        (lambda: manifold_factors(5, [wrong], [1.0]), "subspaces"),
-        (lambda: GaussianMixtureDenoiser(x, wrong), "variances"),
-        (lambda: GaussianMixtureDenoiser(x, 1.0, [wrong]), "weights"),
-        (lambda: planted_posterior(denoiser, wrong), "sigma"),
-        (lambda: planted_posterior(denoiser, 1.0, wrong), "draws"),
-        (lambda: denoising_error(denoiser, x, 1.0, wrong), "draws"),
-    ]
-    for schedule in SCHEDULES.values():
-        calls += [
-            (lambda s=schedule: s.alpha(wrong), "time"),
-            (lambda s=schedule: s.time(wrong), "noise_level"),
-            (lambda s=schedule: noise_to(x, s, wrong), "time"),
-            (lambda s=schedule: uturn(denoiser, x, s, wrong), "time"),
-        ]
-    for call, name in calls:
-        with refused(name):
-            call()
-    for start in (wrong, 0.0, 1e4):  # at 1e4 the Ornstein–Uhlenbeck process has no signal left
-        with pytest.raises(ValueError, match=r"start|time"):
-            sample(denoiser, x, OU(), start=start)

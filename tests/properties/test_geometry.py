@@ -4,19 +4,7 @@ import math
 
 import pytest
 import torch
-from drawn import (
-    POINTS_REFUSED,
-    close,
-    few,
-    fewer,
-    levels,
-    normal_like,
-    points,
-    refused,
-    rotation,
-    seeds,
-    shuffled,
-)
+from drawn import close, few, fewer, levels, normal, normal_like, points, rotation, seeds, shuffled
 from hypothesis import assume, given, strategies as st
 
 from diffusion import (
@@ -39,13 +27,9 @@ from diffusion import (
     subspace_signal_to_noise,
     two_nn_dimension,
 )
+from diffusion.geometry import METHODS
 
-METHODS = ("gap", "half-count", "effective", "normal-bundle", "flipd")
 scales = st.sampled_from([1e-100, 1e-6, 1.0, 1e6, 1e100])
-
-
-def cloud(seed, rows=40, columns=3):
-    return normal_like(torch.empty(1, columns, dtype=torch.float64), seed, rows)
 
 
 @few
@@ -165,7 +149,7 @@ def test_chance_falls_with_the_dimension(one, other, threshold):
 @fewer
 @given(seeds, scales)
 def test_intrinsic_dimensions_are_of_no_scale_and_no_direction(seed, scale):
-    data, turn = cloud(seed), rotation(3, seed)
+    data, turn = normal(40, 3, seed), rotation(3, seed)
     assume(1e-9 < scale < 1e9)
     for measure in (
         participation_ratio,
@@ -188,55 +172,6 @@ def test_participation_counts_at_any_scale(data, scale):
     ratio = participation_ratio(scale * data.double())
     assert 1 - 1e-9 <= ratio <= min(n - 1, d) + 1e-9
     assert ratio == pytest.approx(participation_ratio(data.double()))
-
-
-# ------------------------------------------------------------------ refusals
-
-
-@pytest.mark.parametrize("wrong", POINTS_REFUSED.values(), ids=POINTS_REFUSED)
-def test_what_is_no_set_of_points_is_refused_by_name(wrong):
-    data = cloud(0, columns=2)
-    denoiser = EmpiricalDenoiser(data)
-    for call, name in (
-        (lambda: jacobian_spectrum(denoiser, wrong, 1.0), "x"),
-        *((lambda m=m: manifold_dimension(denoiser, wrong, 1.0, m), "x") for m in METHODS),
-        (lambda: subspace_dimension(denoiser, wrong, 1.0, [torch.eye(2)]), "x"),
-        (lambda: subspace_signal_to_noise([denoiser] * 2, wrong, 1.0, [torch.eye(2)]), "x"),
-        (lambda: neighbour_distances(wrong, data, 1), "samples"),
-        (lambda: neighbour_ratio(data, wrong), "data"),
-        (lambda: calibrated_distance(wrong, data, 2), "samples"),
-        (lambda: copy_fraction(wrong, data, data), "samples"),
-        (lambda: copy_fraction(data, data, wrong), "held_out"),
-        (lambda: participation_ratio(wrong), "data"),
-        (lambda: two_nn_dimension(wrong), "data"),
-        (lambda: likelihood_dimension(wrong), "data"),
-        (lambda: local_pca_dimension(wrong), "data"),
-    ):
-        with refused(name):
-            call()
-    with refused("subspaces"):
-        subspace_dimension(denoiser, data, 1.0, [math.nan * torch.eye(2)])
-
-
-@pytest.mark.parametrize("wrong", [math.nan, -1.0])
-def test_numbers_out_of_range_are_refused_by_name(wrong):
-    data = cloud(0, columns=2)
-    denoiser = EmpiricalDenoiser(data)
-    for call, name in (
-        (lambda: jacobian_spectrum(denoiser, data, wrong), "sigma"),
-        (lambda: manifold_dimension(denoiser, data, 1.0, floor=wrong), "floor"),
-        (lambda: neighbour_distances(data, data, wrong), "count"),
-        (lambda: calibrated_distance(data, data, 2, wrong), "scale"),
-        (lambda: chance_ratio(wrong), "dimension"),
-        (lambda: chance_ratio(2, wrong), "threshold"),
-        (lambda: likelihood_dimension(data, wrong), "neighbours"),
-        (lambda: local_pca_dimension(data, 3, wrong), "explained"),
-        (lambda: two_nn_dimension(data, discard=wrong), "discard"),
-    ):
-        with refused(name):
-            call()
-    with refused("threshold"):
-        copy_fraction(data, data, data, threshold=math.nan)
 
 
 @pytest.mark.parametrize("grid", [torch.eye(6), torch.arange(20.0)[:, None]])

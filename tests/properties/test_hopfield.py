@@ -6,27 +6,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from drawn import (
-    NUMBERS_REFUSED,
-    POINTS_REFUSED,
-    SPINS_REFUSED,
-    close,
-    few,
-    fewer,
-    generator,
-    points,
-    precisions,
-    refused,
-    seeds,
-    shuffled,
-    signs,
-    spins,
-)
+from drawn import close, few, points, precisions, seeds, shuffled, signs, spins
 from hypothesis import assume, given, strategies as st
 from scipy.optimize import linprog
 
 from hopfield import (
-    DenseMemory,
     HopfieldNetwork,
     NotSeparableError,
     Relaxation,
@@ -280,84 +264,3 @@ def test_heat_baths_leave_spins(xi, temperature, seed):
         assert torch.equal(ends[0], ends[1])
         assert (ends[0].abs() == 1).all()
         assert network.relax(xi[:0], dynamics, temperature, 3, seed).states.shape == xi[:0].shape
-
-
-# ------------------------------------------------------------------ refusals
-
-
-@pytest.mark.parametrize("wrong", SPINS_REFUSED.values(), ids=SPINS_REFUSED)
-def test_what_is_not_a_pattern_is_refused_by_name(wrong):
-    calls = [
-        *RULES.values(),
-        max_margin,
-        lambda xi: flip_spins(xi, 0.5),
-        lambda xi: stabilities(torch.zeros(2, 2), xi),
-        lambda xi: DenseMemory(xi, states="binary"),
-    ]
-    for call in calls:
-        with refused("patterns"):
-            call(wrong)
-    network = HopfieldNetwork(torch.zeros(2, 2))
-    for call in (network.energy, network.fields, network.step, network.relax):
-        with refused("states"):
-            call(wrong)
-
-
-@pytest.mark.parametrize("wrong", POINTS_REFUSED.values(), ids=POINTS_REFUSED)
-def test_what_is_not_a_matrix_is_refused_by_name(wrong):
-    for call, name in (
-        (binarize, "data"),
-        (DenseMemory, "patterns"),
-        (HopfieldNetwork, "couplings"),
-        (DenseMemory(torch.ones(1, 2)).step, "states"),
-        (DenseMemory(torch.ones(1, 2)).relax, "states"),
-        (lambda J: paramagnetic_unlearning(J, 1.0, 1.0), "couplings"),
-        (lambda J: stabilities(J, torch.ones(1, 2)), "couplings"),
-    ):
-        with refused(name):
-            call(wrong)
-
-
-@pytest.mark.parametrize("wrong", NUMBERS_REFUSED)
-def test_numbers_out_of_range_are_refused_by_name(wrong):
-    xi, J = torch.ones(1, 2), torch.zeros(2, 2)
-    calls = [
-        (lambda: random_patterns(wrong, 2), "P"),
-        (lambda: random_patterns(2, wrong), "N"),
-        (lambda: clustered_patterns(1, wrong, 2, 0.5), "per_cluster"),
-        (lambda: DenseMemory(xi, beta=wrong), "beta"),
-        (lambda: DenseMemory(xi, degree=wrong), "degree"),
-        (lambda: paramagnetic_unlearning(J, wrong, 1.0), "rate"),
-        (lambda: paramagnetic_unlearning(J, 1.0, wrong), "beta"),
-    ]
-    if wrong != 0:
-        calls += [(lambda: HopfieldNetwork(J).relax(xi, max_sweeps=wrong), "max_sweeps")]
-    if not wrong >= 0:
-        calls += [
-            (lambda: dreaming_kernel(xi, wrong), "time"),
-            (lambda: HopfieldNetwork(J).relax(xi, temperature=wrong), "temperature"),
-            (lambda: DenseMemory(xi).relax(xi, tolerance=wrong), "tolerance"),
-        ]
-    if wrong not in (0.0, -1.0):
-        calls += [(lambda: flip_spins(xi, wrong), "overlap")]
-    if math.isnan(wrong):
-        calls += [(lambda: binarize(xi, wrong), "threshold")]
-    for call, name in calls:
-        with refused(name):
-            call()
-
-
-@fewer
-@given(seeds)
-def test_overlap_refuses_what_has_none(seed):
-    x = torch.randn(3, 4, generator=generator(seed))
-    for states, patterns in (
-        (x, x[:2]),
-        (x, x[:, :3]),
-        (torch.tensor(1.0), x),
-        (x[:, :0], x[:, :0]),
-        (x, x * math.nan),
-        (x, x / 0.0),
-    ):
-        with refused("states and patterns"):
-            overlap(states, patterns)

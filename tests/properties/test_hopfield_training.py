@@ -1,10 +1,8 @@
 """Iterative rules and training noise of `hopfield`: what holds for any input that they allow."""
 
-import math
-
 import pytest
 import torch
-from drawn import SPINS_REFUSED, close, few, fewer, refused, seeds, shuffled, signs, spins
+from drawn import close, few, fewer, seeds, shuffled, signs, spins
 from hypothesis import assume, given, strategies as st
 
 from hopfield import (
@@ -171,76 +169,6 @@ def test_noise_structure_sums_to_zero_on_hebbian_couplings(xi, seed):
     assert close(turned.slope, found.slope[order])
     assert close(turned.omega, found.omega)
     assert noise_structure(J, xi, states[:0], window=1e3).slope.shape == (0,)
-
-
-# ------------------------------------------------------------------ refusals
-
-
-@pytest.mark.parametrize("wrong", SPINS_REFUSED.values(), ids=SPINS_REFUSED)
-def test_what_is_not_a_pattern_is_refused_by_name(wrong):
-    J = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
-    for call in (
-        lambda: unlearn(J, 1, patterns=wrong),
-        lambda: daydream(wrong, steps=1),
-        lambda: train_with_noise(wrong, 0.5, steps=1, rate=0.1),
-        lambda: symmetric_perceptron(wrong, 0.0, steps=1),
-        lambda: noise_structure(J, wrong, torch.ones(1, 2)),
-    ):
-        with refused("patterns"):
-            call()
-    with refused("states"):
-        noise_structure(J, torch.tensor([[1.0, 1.0], [1.0, -1.0]]), wrong, window=9.0)
-    for source in SOURCES.values():
-        with refused("targets"):
-            source(J, wrong, 0.5)
-
-
-def test_no_pattern_at_all_is_refused():
-    with refused("patterns"):
-        unlearn(torch.zeros(2, 2), 1, patterns=torch.ones(0, 2))
-
-
-@pytest.mark.parametrize("wrong", [torch.ones(2, 3), torch.full((2, 2), math.nan), torch.ones(2)])
-def test_what_is_not_a_landscape_is_refused_by_name(wrong):
-    xi = torch.ones(1, 2)
-    for source in (FixedPoint(), Thermal(), Kawasaki()):
-        with refused("couplings"):
-            source(wrong, xi, 0.5)
-        with refused("landscape"):
-            type(source)(landscape=wrong)
-    for call in (
-        lambda: unlearn(wrong, 1),
-        lambda: daydream(xi, steps=1, couplings=wrong),
-        lambda: train_with_noise(xi, 0.5, steps=1, rate=0.1, couplings=wrong),
-        lambda: symmetric_perceptron(xi, 0.0, couplings=wrong),
-    ):
-        with refused("couplings"):
-            call()
-
-
-@pytest.mark.parametrize("wrong", [math.nan, -1.0, math.inf])
-def test_numbers_out_of_range_are_refused_by_name(wrong):
-    xi, J = torch.ones(1, 2), torch.zeros(2, 2)
-    calls = [
-        (lambda: unlearn(J, wrong), "steps"),
-        (lambda: unlearn(J, 1, rate=wrong), "rate"),
-        (lambda: unlearn(J, 1, batch=wrong), "batch"),
-        (lambda: daydream(xi, steps=wrong), "steps"),
-        (lambda: daydream(xi, steps=1, rate=wrong), "rate"),
-        (lambda: train_with_noise(xi, 0.5, steps=1, rate=wrong), "rate"),
-        (lambda: train_with_noise(xi, 0.5, steps=1, rate=[0.1, wrong]), "rate"),
-        (lambda: train_with_noise(xi, wrong, steps=1, rate=0.1), "overlap"),
-        (lambda: symmetric_perceptron(xi, 0.0, rate=wrong), "rate"),
-        (lambda: Thermal(wrong), "temperature"),
-        (lambda: Kawasaki(sweeps=wrong), "sweeps"),
-        (lambda: FixedPoint(max_sweeps=wrong), "max_sweeps"),
-        *((lambda s=s: s(J, xi, wrong), "overlap") for s in SOURCES.values()),
-    ]
-    if wrong != math.inf:
-        calls.append((lambda: symmetric_perceptron(xi, wrong), "margin"))
-    for call, name in calls:
-        with refused(name):
-            call()
 
 
 @fewer

@@ -4,11 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from drawn import falls, few, fewer, levels, refused, rises
+from drawn import falls, few, fewer, levels, rises
 from hypothesis import given, strategies as st
 
 from diffusion import theory as noise
-from hopfield import theory as memory
 
 ratios = st.floats(1e-3, 0.99)
 spectra = st.lists(st.sampled_from([0.0, 1e-3, 0.5, 1.0, 30.0]), min_size=1, max_size=40).filter(
@@ -226,74 +225,3 @@ def test_bulks_hold_their_mass():
     bulks = spectrum.bulks()
     assert all(isinstance(one, noise.Bulk) and one.low < one.high for one in bulks)
     assert sum(one.mass for one in bulks) == pytest.approx((1 + 8) / 64, rel=0.02)  # + the atom
-
-
-# ------------------------------------------------------------------ refusals
-
-REFUSED = [
-    (memory.ags_overlap, "load"),
-    (memory.gardner_kappa, "load"),
-    (lambda x: memory.one_step_overlap(x, 0.5), "stabilities"),
-    (lambda x: memory.hebbian_one_step(x, 0.1), "overlap"),
-    (lambda x: memory.argmax_retrieval(x, 5, 1.0), "patterns"),
-    (lambda x: memory.argmax_retrieval(5, x, 1.0), "size"),
-    (lambda x: memory.argmax_retrieval(5, 5, x), "noise"),
-    (lambda x: memory.argmax_retrieval_normal(5, 5, x), "noise"),
-    (lambda x: memory.argmax_retrieval_spins(5, 5, x), "overlap"),
-    (lambda x: memory.argmax_capacity(5, x), "noise"),
-    (lambda x: memory.argmax_capacity(5, 1.0, x), "success"),
-    (lambda x: memory.posterior_weight_bound(5, 5, x), "noise"),
-    (lambda x: memory.posterior_weight_bound(5, 5, 1.0, x), "beta"),
-    (lambda x: memory.dense_load(1.0, x), "noise"),
-    (lambda x: memory.dense_load_at_overlap(1.0, x), "overlap"),
-    (lambda x: memory.query_gain(1.0, x), "noise"),
-    (lambda x: memory.sphere_average(x, 5), "k"),
-    (lambda x: memory.fixed_point_load(x, 5), "beta"),
-    (lambda x: memory.polynomial_error(x, 5, 3), "patterns"),
-    (lambda x: memory.polynomial_capacity(x, 3), "size"),
-    (memory.flip_information, "overlap"),
-    (memory.spins_of_information, "information"),
-    (lambda x: memory.retrieval_loss([x], 0.5), "stabilities"),
-    (lambda x: memory.perceptron_loss([1.0], x), "overlap"),
-    (lambda x: memory.noise_norm([[1.0]], 0.5, x), "rate"),
-    (lambda x: noise.mutual_information([1.0], x), "sigma"),
-    (lambda x: noise.mutual_information([x], 1.0), "variances"),
-    (lambda x: noise.collapse_sigma(x, [1.0]), "P"),
-    (lambda x: noise.onset_sigma(x, [1.0]), "P"),
-    (lambda x: noise.condensation_sigma(x, [1.0]), "P"),
-    (lambda x: noise.basin_edge(9, [1.0], x), "sigma"),
-    (lambda x: noise.participation_ratio(9, [1.0], x), "sigma"),
-    (lambda x: noise.excess_entropy(9, [1.0], 1.0, x), "dimension"),
-    (lambda x: noise.area_law(x), "P"),
-    (lambda x: noise.effective_number(9, [1.0], x), "sigma"),
-    (lambda x: noise.critical_size_score([1.0], x), "sigma"),
-    (lambda x: noise.final_gap(x, 1.0), "lowest"),
-    (lambda x: noise.switch_sigma(x, 1.0), "large"),
-    (lambda x: noise.marchenko_pastur_edges(3, 3, x), "entry_variance"),
-    (lambda x: noise.speciation_time([x]), "covariance"),
-    (lambda x: noise.clone_probability(1.0, 1.0, x), "time"),
-    (lambda x: noise.guided_moments(x, 1.0), "ratio"),
-    (lambda x: noise.class_condensation(x, 1.0, 1.0), "alpha"),
-    (lambda x: noise.guided_mean_field(x, 1.0, 0.5), "alpha"),
-    (lambda x: noise.guided_condensation(1.0, x, 0.5), "w"),
-    (lambda x: noise.guided_power_law(0.5, x), "omega"),
-    (lambda x: noise.own_class_probability(x, 1.0), "weight"),
-    (lambda x: noise.class_divergence(x, 1.0, 1.0), "distance2"),
-    (lambda x: noise.minority_speciation_time(x, 1.0, 1.0), "weight"),
-    (lambda x: noise.class_collapse_time(x, 1.0, 2), "points"),
-    (lambda x: noise.class_collapse_points(1.0, x, 2), "sigma"),
-    (lambda x: noise.feature_coefficients("tanh", x, 1.0), "time"),
-    (lambda x: noise.feature_spectrum(x, 1.0, [1.0], [1.0], 0.1), "psi_p"),
-    (lambda x: noise.inversion_fraction([x, 1.0], 0.1), "variances"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("wrong", [math.nan, -math.inf, -2.0, math.inf])
-@pytest.mark.parametrize(
-    ("call", "name"), REFUSED, ids=[f"{k}-{n}" for k, (_, n) in enumerate(REFUSED)]
-)
-def test_numbers_out_of_range_are_refused_by_name(call, name, wrong):
-    if name == "stabilities" and wrong == -2.0:
-        pytest.skip("a stability may be negative")
-    with refused(name):
-        call(wrong)
