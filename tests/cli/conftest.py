@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # what the tests share is a module beside them
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # what the tests share is a module beside them
+sys.path.insert(0, str(HERE.parents[1] / "scripts"))  # what a study finds beside itself
 
 
 @pytest.fixture(autouse=True)

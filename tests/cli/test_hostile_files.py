@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from bridges import run_study
 from bridges.cli import main
-from bridges.study.folders import load, merge
+from bridges.study.folders import load_run, merge
 from diffusion import ResidualMLP, UNet, checkpoints
 from diffusion.checkpoints import load_denoiser, save_denoiser
 from diffusion.networks import NetworkDenoiser
@@ -305,7 +305,7 @@ def test_points_there_twice_count_once_unless_they_disagree():
     study = ran()
     points = Path("run/points.jsonl")
     points.write_text(points.read_text() * 2)
-    assert load(Path("run")).to_csv() == study.to_csv()
+    assert load_run(Path("run")).to_csv() == study.to_csv()
     assert ran().reused == 4
     merge([Path("run"), Path("run")], Path("whole"))  # NaN is NaN
     entry = json.loads(points.read_text().splitlines()[0])
