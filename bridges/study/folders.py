@@ -8,6 +8,8 @@ from pathlib import Path
 from bridges.study.record import Key, Point, Record, Row, parse, read_config, same
 from bridges.study.results import Study
 
+_PER_PART = ("shard", "command", "version", "versions")  # of a record, which parts differ in
+
 
 def load_run(folder: Path) -> Study:
     """The study of a run, as far as it has come.
@@ -39,7 +41,8 @@ def merge(folders: Sequence[Path], out: Path, overwrite: bool = False) -> Study:
                     f"{folder} and {origin[key]} disagree about point {key[0]}, sample {key[1]}"
                 )
             origin.setdefault(key, folder)
-    with Record(out, configs[0], overwrite) as record:
+    command = read_config(folders[0]).get("command")
+    with Record(out, configs[0], overwrite, command) as record:
         known, failed = record.read(origin)
         record.extend({key: rows for key, rows in done.items() if key not in known})
         study = Study.of(configs[0], known | done, failed, out, reused=0)
@@ -56,4 +59,4 @@ def _lines(folder: Path, config: Point) -> tuple[dict[Key, list[Row]], dict[Key,
 
 
 def _whole(config: Point) -> Point:
-    return {k: v for k, v in config.items() if k not in ("shard", "version", "versions")}
+    return {k: v for k, v in config.items() if k not in _PER_PART}

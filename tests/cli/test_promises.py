@@ -262,8 +262,8 @@ VERBS = {
 MEASURE_NOTHING = {"models", "convert", "show", "merge"}
 TABLE = STUDIES | VERBS
 AMISS = {  # options that all share
-    "--samples 0": "--samples",
-    "--jobs 0": "--jobs",
+    "--samples 0": "Invalid value for '--samples': 0 is not in the range x>=1",
+    "--jobs 0": "Invalid value for '--jobs': 0 is not in the range x>=1",
     "--seed -1": "--seed",
     "--shard 3/2": "is not i/n",
     "--lodas 3": "No such option",

@@ -1,6 +1,7 @@
 """The studies of classes and imbalance, small, as a user runs them."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_a_minority_appears_when_theory_says_and_is_memorized_earlier():
     for one in (few, many):  # R = ½ lies 10 to 40 % above the collapse in σ²
         ratio = math.expm1(2 * one["measured"]["mean"]) / math.expm1(2 * one["theory"])
         assert 1.02 < ratio < 1.4
-    study = load_run("run")
+    study = load_run(Path("run"))
     unequal = [k for k, point in enumerate(study.points) if point["kind"] == "unequal"]
     assert len(unequal) == 4
     for k in unequal:  # the skew of log-odds at d = 100 moves the median

@@ -1,6 +1,7 @@
 """The studies of guidance, small, as a user runs them."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_few_classes_are_distorted_less_and_less_dense_ones_are_not():
 def test_the_window_trades_retention_for_variance_at_higher_separability():
     words = "--samples 2 --jobs 1 --trials 10 --steps 40 --training-steps 2500 --out run"
     run("guidance_window", words)
-    by_sample = load_run("run").by_sample("model", "schedule", "quantity")
+    by_sample = load_run(Path("run")).by_sample("model", "schedule", "quantity")
 
     def found(model, schedule, quantity):
         return np.array(by_sample[model, schedule, quantity])
