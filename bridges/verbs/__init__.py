@@ -27,7 +27,8 @@ def report(study: Study) -> Report | None:
     ValueError : the record is not one that the verb writes.
     """
     name = study.config["study"]
-    if name not in _HOMES:
+    of_a_script = str(study.config.get("command")).startswith("python scripts/")
+    if of_a_script or name not in _HOMES:
         return None
     try:
         found: Report = import_module(f"bridges.verbs.{_HOMES[name]}").Report(study)

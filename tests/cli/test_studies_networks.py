@@ -39,9 +39,14 @@ def test_a_training_learns_its_data_by_heart_in_time():
     assert summary()["least_held_out_loss"]["sphere"]["mean"] < 600
 
 
-def test_a_rate_that_lets_the_loss_overflow_is_refused():
-    words = "--rate 1e20 --patterns 4 --steps 100 --samples 1 --jobs 1"
-    (error,) = (
-        line for line in run("training_time", words, code=2).splitlines() if "Error:" in line
-    )
-    assert "let the loss become" in error
+@pytest.mark.parametrize(
+    ("study", "words", "message"),
+    [
+        ("memorization_to_generalization", "--device tpu", "device must be one of 'auto'"),
+        ("training_time", "--rate 1e20 --patterns 4 --steps 100", "let the loss become"),
+    ],
+)
+def test_what_only_training_finds_out_is_refused_in_one_line(study, words, message):
+    text = run(study, words, "--samples 1 --jobs 1", code=2)
+    (error,) = (line for line in text.splitlines() if line.startswith("Error:"))
+    assert message in error
