@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from functools import partial
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from terminal import ENVIRONMENT, contents, run
+from tqdm import tqdm
 
 from bridges import run_study
 
@@ -31,25 +33,30 @@ def takes_its_time(point, seed):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_ten_kills_lose_and_repeat_nothing(tmp_path):
-    rng = random.Random(0)
-    done_before = 0
+    rng, points, done_before = random.Random(0), tmp_path / "run" / "points.jsonl", 0
+
+    def done():
+        return points.read_text().count("\n") if points.exists() else 0
+
     run_study("kills", takes_its_time, POINTS[:1], samples=1)  # imports what the children need
     for _ in range(10):
         with warnings.catch_warnings():  # forking beside threads: the child uses none of them
             warnings.simplefilter("ignore")
             child = os.fork()
         if child == 0:
+            tqdm.set_lock(threading.RLock())  # killed with the one it shares, it would stop us
             try:
                 run_study("kills", takes_its_time, POINTS, samples=20, out=tmp_path / "run")
             finally:
                 os._exit(0)
-        time.sleep(rng.uniform(0.03, 0.15))
+        wanted = done_before + rng.randint(0, 8)
+        while done() < wanted and os.waitpid(child, os.WNOHANG) == (0, 0):
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.02))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        points = tmp_path / "run" / "points.jsonl"
-        done = points.read_text().count("\n") if points.exists() else 0
-        assert done >= done_before
-        done_before = done
+        assert done() >= wanted
+        done_before = done()
     assert 0 < done_before < 120  # killed on its way
     study = run_study("kills", takes_its_time, POINTS, samples=20, out=tmp_path / "run")
     assert study.reused == done_before
