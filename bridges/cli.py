@@ -178,8 +178,8 @@ def memorization(patterns: list[int] | None, **shared: Any) -> None:
 
     given = {f.name: shared.pop(f.name) for f in fields(Survey)}
     files = {name: given[name] for name in FILES if given[name]}
+    points = Survey(**given).points(patterns)  # refuses a file by the name that was given
     survey = Survey(**(given | {name: place(file) for name, file in files.items()}))
-    points = survey.points(patterns)
     _conduct("memorization", given["data"], "memorization", survey, points, files, **shared)
 
 

@@ -1,4 +1,4 @@
-"""One thread a test: several are run at once, and would wait for each other's threads.
+"""One thread per test: several are run at once, and would wait for each other's threads.
 
 The variables must be there before the libraries are; processes that tests start have them too.
 """

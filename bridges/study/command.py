@@ -54,13 +54,14 @@ class Command(click.Command):
 
 
 def words_given(started: str) -> str:
-    """The line that started the running command, without the folder and how it is shown."""
+    """The line that started the command, for all parts of a run: no folder, no part, no looks."""
     words, kept = iter(click.get_current_context().meta[_WORDS]), [*started.split()]
     for word in words:
         name = word.split("=")[0].removeprefix("--")
-        if name == "out" and "=" not in word:
-            next(words, None)
-        elif name != "out" and name not in options.FLAGS:
+        if name in ("out", "shard"):
+            if "=" not in word:
+                next(words, None)
+        elif name not in options.FLAGS:
             kept.append(word)
     return shlex.join(kept)
 

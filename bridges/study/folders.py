@@ -11,11 +11,12 @@ from bridges.study.results import Study
 _PER_PART = ("shard", "command", "ids", "version", "versions")  # of a record, which parts differ in
 
 
-def load_run(folder: Path) -> Study:
+def load_run(folder: str | Path) -> Study:
     """The study of a run, as far as it has come.
 
     Raises ValueError if the folder holds no readable run.
     """
+    folder = Path(folder)
     config = read_config(folder)
     done, failed = _lines(folder, config)
     return Study.of(config, done, failed, folder, reused=len(done))
@@ -27,21 +28,22 @@ def merge(folders: Sequence[Path], out: Path, overwrite: bool = False) -> Study:
     Raises ValueError if they are parts of different runs, if two disagree about a point, or
     as a run does for its folder.
     """
-    configs = [_whole(read_config(folder)) for folder in folders]
+    found = [read_config(folder) for folder in folders]
+    configs = [_whole(config) for config in found]
     done: dict[Key, list[Row]] = {}
     origin: dict[Key, Path] = {}
-    for folder, config in zip(folders, configs, strict=True):
+    for folder, own, config in zip(folders, found, configs, strict=True):
         if different := [k for k in config if config[k] != configs[0].get(k)]:
             raise ValueError(
                 f"{folder} is no part of the run of {folders[0]}: {', '.join(different)} differ"
             )
-        for key, rows in _lines(folder, read_config(folder))[0].items():
+        for key, rows in _lines(folder, own)[0].items():
             if not same(done.setdefault(key, rows), rows):
                 raise ValueError(
                     f"{folder} and {origin[key]} disagree about point {key[0]}, sample {key[1]}"
                 )
             origin.setdefault(key, folder)
-    with Record(out, configs[0], overwrite) as record:
+    with Record(out, configs[0], overwrite, command=found[0].get("command")) as record:
         known, failed = record.read(origin)
         record.extend({key: rows for key, rows in done.items() if key not in known})
         study = Study.of(configs[0], known | done, failed, out, reused=0)

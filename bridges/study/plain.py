@@ -36,9 +36,9 @@ def show(study: Study, *, json: bool, quiet: bool, open_figure: bool) -> None:
         click.echo(results_table(rows))
         if not study.missing:
             click.echo(f"drawn plainly in {drawn}")
-        if command := study.config.get("command"):
-            folder = shlex.quote(str(study.out))
-            click.echo(f"its own report, nothing measured again: {command} --out {folder}")
+            if command := study.config.get("command"):
+                folder = shlex.quote(str(study.out))
+                click.echo(f"its own report, nothing measured again: {command} --out {folder}")
     if open_figure and not study.missing:
         click.launch(str(drawn))
 

@@ -19,7 +19,12 @@ Key = tuple[int, int]  # of a point and a sample
 _CONFIG = {"study": str, "parameters": dict, "seed": int, "points": list, "samples": int}
 _MOST_SAMPLES = 10**6  # more would not fit into memory: such a record is forged
 _ABOUT = ("command", "ids", "versions")  # of a record, which results do not depend on
-_CONCLUDED = ("results.csv", "summary.json", "figure.png")  # from the lines of a record
+_CONCLUDED = (
+    "results.csv",
+    "summary.json",
+    "figure.png",
+    "results.png",
+)  # from the lines of a record
 _PACKAGES = ("torch", "numpy", "numba", "scipy")
 
 

@@ -148,6 +148,8 @@ class Case:
 class Report(base.Report):
     """What a survey found, at one number of memories or at several."""
 
+    between = "sets of memories"
+
     def __init__(self, study: Study) -> None:
         super().__init__(study)
         self.survey = Survey.of(study)
@@ -197,6 +199,8 @@ class Report(base.Report):
 
     def errors(self) -> str:
         """What the errors are between, which the largest number of memories may change."""
+        if self.samples == 1:
+            return super().errors()
         errors = first = self.cases[0].errors()
         for case in self.cases[1:]:
             if case.errors() != first:

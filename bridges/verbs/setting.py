@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges.data import count, pattern_set, place
+from bridges.data.sources import state
 from bridges.models import MODELS, Options
 from bridges.retrieval import retrieval_map
 from bridges.study.record import Point
@@ -48,6 +49,7 @@ class Setting:
     @classmethod
     def taken_from(cls, data: str, given: dict[str, Any], **own: Any) -> Setting:
         """Take its own out of the options of a command; `own` are under another name there."""
+        state(data)  # refuses a file by the name that was given
         names = [f.name for f in fields(cls) if f.name in given]
         return cls(place(data), **{name: given.pop(name) for name in names}, **own)
 

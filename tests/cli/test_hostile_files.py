@@ -1,6 +1,5 @@
 """Files that are broken, forged or not what their name says: one line, exit code 2, no harm."""
 
-import csv
 import io
 import json
 import pickle
@@ -14,29 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from safetensors.torch import save_file
+from terminal import ENVIRONMENT, refuses, rows, run
 
 from bridges import run_study
-from bridges.cli import main
-from bridges.study.folders import load, merge
+from bridges.study.folders import load_run, merge
 from diffusion import ResidualMLP, UNet, checkpoints
 from diffusion.checkpoints import load_denoiser, save_denoiser
 from diffusion.networks import NetworkDenoiser
 
-SMALL = ["retrieve", "--data", "random", "--size", "20", "--patterns", "2", "--trials", "2"]
-SMALL += ["--overlaps", "1", "--jobs", "1", "--samples", "2"]
-
-
-def refused(*words):
-    """The one line of a command that refuses; nothing new is written."""
-    before = sorted(Path().rglob("*"))
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == 2, result.output or repr(result.exception)
-    assert isinstance(result.exception, SystemExit)
-    assert "Traceback" not in result.output
-    assert sorted(Path().rglob("*")) == before
-    return result.output.strip().splitlines()[-1]
+SMALL = "bridges retrieve --data random --size 20 --patterns 2 --trials 2 --overlaps 1 --jobs 1"
+SMALL += " --samples 2 --out run"
 
 
 class Bomb:
@@ -104,15 +91,15 @@ FILES = {
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_arrays_that_are_none_are_refused(name):
     Path(name).write_bytes(FILES[name]())
-    assert name in refused("retrieve", "--data", name, "--patterns", "2", "--out", "run")
+    assert name in refuses("bridges retrieve", "--data", name, "--patterns 2 --out run")
     assert not Path("exploded").exists()
 
 
-@pytest.mark.parametrize("option", ["--samples-file", "--held-out"])
+@pytest.mark.parametrize("option", ["--generated", "--held-out"])
 def test_other_arrays_of_a_command_are_refused_likewise(option):
     Path("mine.npz").write_bytes(FILES["damaged.npz"]())
-    words = ["memorization", "--data", "digits", "--patterns", "9", option, "mine.npz"]
-    assert "mine.npz" in refused(*words, "--out", "run")
+    words = f"--data digits --patterns 9 {option} mine.npz --out run"
+    assert "mine.npz" in refuses("bridges memorization", words)
 
 
 # checkpoints
@@ -245,24 +232,24 @@ CONFIGS = [
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_a_record_of_parameters_that_is_none_is_refused(config):
-    CliRunner().invoke(main, [*SMALL, "--out", "run"])
+    run(SMALL)
     Path("run/config.json").write_text(config)
     kept = Path("run/points.jsonl").read_bytes()
-    for words in (["show", "run"], ["merge", "run", "--out", "whole"], [*SMALL, "--out", "run"]):
-        assert "run" in refused(*words)
+    for words in ("bridges show run", "bridges merge run --out whole", SMALL):
+        assert "run" in refuses(words)
     assert Path("run/points.jsonl").read_bytes() == kept
 
 
 def test_a_changed_value_is_another_run_and_another_study_tells_nothing():
-    CliRunner().invoke(main, [*SMALL, "--out", "run"])
+    run(SMALL)
     config = json.loads(Path("run/config.json").read_text())
     for changed in ({"parameters": config["parameters"] | {"trials": 3}}, {"study": "capacity"}):
         Path("run/config.json").write_text(json.dumps(config | changed))
-        assert "holds another run" in refused(*SMALL, "--out", "run")
+        assert "holds another run" in refuses(SMALL)
     Path("run/config.json").write_text(json.dumps(config | {"study": "basins"}))
-    assert "'basins'" in refused("show", "run")
+    assert "'basins'" in refuses("bridges show run")
     Path("run/config.json").write_text(json.dumps(config | {"parameters": {}, "study": "graph"}))
-    assert "'graph'" in refused("show", "run")
+    assert "'graph'" in refuses("bridges show run")
 
 
 @pytest.mark.parametrize(
@@ -280,13 +267,13 @@ def test_a_changed_value_is_another_run_and_another_study_tells_nothing():
     ],
 )
 def test_a_corrupt_line_is_named_and_nothing_is_lost(line):
-    CliRunner().invoke(main, [*SMALL, "--out", "run"])
+    run(SMALL)
     points = Path("run/points.jsonl")
     lines = points.read_text().splitlines()
     points.write_text("\n".join([lines[0], line, *lines[1:]]) + "\n")
     kept = points.read_bytes()
-    for words in (["show", "run"], [*SMALL, "--out", "run"]):
-        assert "line 2 of run/points.jsonl is not a point of this run" in refused(*words)
+    for words in ("bridges show run", SMALL):
+        assert "line 2 of run/points.jsonl is not a point of this run" in refuses(words)
     assert points.read_bytes() == kept
 
 
@@ -305,23 +292,22 @@ def test_points_there_twice_count_once_unless_they_disagree():
     study = ran()
     points = Path("run/points.jsonl")
     points.write_text(points.read_text() * 2)
-    assert load(Path("run")).to_csv() == study.to_csv()
+    assert load_run(Path("run")).to_csv() == study.to_csv()
     assert ran().reused == 4
     merge([Path("run"), Path("run")], Path("whole"))  # NaN is NaN
     entry = json.loads(points.read_text().splitlines()[0])
     entry["rows"][0]["value"] += 1
     points.write_text(points.read_text() + json.dumps(entry) + "\n")
     message = "line 9 of run/points.jsonl disagrees with an earlier one about point 0, sample 0"
-    assert message in refused("show", "run")
+    assert message in refuses("bridges show run")
 
 
 def test_the_table_of_results_needs_no_options():
     study = ran()
-    with Path("run/results.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["quantity"] for row in rows] == ["q, of a kind", "none"] * 2
-    assert [float(row["value"]) for row in rows if row["value"] != "nan"] == [1, 2]
-    assert len(rows) == len(study.results())
+    table = rows()
+    assert [row["quantity"] for row in table] == ["q, of a kind", "none"] * 2
+    assert [float(row["value"]) for row in table if row["value"] != "nan"] == [1, 2]
+    assert len(table) == len(study.results())
     pandas = pytest.importorskip("pandas")
     table = pandas.read_csv("run/results.csv")
     assert table["value"].dropna().tolist() == [1, 2]
@@ -338,16 +324,15 @@ with Record(Path("run"), {"study": "s"}, False):
 
 
 def test_of_two_processes_one_refuses():
-    root = str(Path(main.callback.__code__.co_filename).parents[1])
     with subprocess.Popen(
         [sys.executable, "-c", HOLDS],
-        env={"PYTHONPATH": root},
+        env=ENVIRONMENT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as other:
         assert other.stdout.readline() == "held\n"
-        assert "another process is writing to run" in refused(*SMALL, "--out", "run")
+        assert "another process is writing to run" in refuses(SMALL)
         other.communicate("\n")
     assert other.returncode == 0
 
@@ -357,4 +342,4 @@ def test_a_folder_that_may_not_be_written_is_named(monkeypatch):
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "mkdir", denied)  # whoever runs this: root may write anywhere
-    assert "Permission denied: 'run'" in refused(*SMALL, "--out", "run")
+    assert "Permission denied: 'run'" in refuses(SMALL)
