@@ -88,7 +88,8 @@ def main(run: Run, **asked: Any) -> Report:
     points = worth_measuring(models, loads, overlap, asked["size"], asked["degree"])
     points += corruption_points(models, patterns, overlaps)
     setting.check(models, sorted({point["patterns"] for point in points}))
-    return Report(run(partial(measure, setting), points))
+    shared = setting.columns()
+    return Report(run(partial(measure, setting), [shared | point for point in points]))
 
 
 def worth_measuring(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST = 9  # panels of a figure
-_LINES = 6  # that a legend names
+_LINES, _LETTERS = 6, 30  # of a legend
 _ROW = "row of the table"
 _LAST = ("quantity", "value", "sem", "n")
 
@@ -96,7 +96,7 @@ def _panel(axes: Axes, rows: list[Row]) -> None:
             label=label,
         )
     axes.set_xlabel(along or _ROW)
-    if 1 < len(groups) <= _LINES:
+    if 1 < len(groups) <= _LINES and max(map(len, groups)) < _LETTERS:
         axes.legend(fontsize=7)
 
 

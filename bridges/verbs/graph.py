@@ -129,7 +129,7 @@ class GraphSurvey:
 
 def summary_rows(T: Transitions, classes: Any, edge: float) -> list[Row]:
     """The numbers of `summarise` that are known, as rows of a study."""
-    found = summarise(T, classes, edge).to_dict()
+    found = vars(summarise(T, classes, edge))
     return [{"quantity": k, "value": float(v)} for k, v in found.items() if np.isfinite(v)]
 
 
