@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from diffusion import _checks, checkpoints
+from diffusion._modules import evaluation, mixed, precision_of
 from diffusion._results import Result
 from diffusion.networks import Network, NetworkDenoiser
 
@@ -89,12 +90,13 @@ class Trainer:
         self.options, self.device = options, device
         self.network = network.to(device)
         weight = next(network.parameters())
+        kind = precision_of(weight, data)
         mean = data.double().mean(0)
         self.scale = float((data.double() - mean).square().mean().sqrt())
         if not self.scale > 0:
             raise ValueError(f"data must hold at least 2 different points, got {len(data)} alike")
-        self.mean = mean.to(weight)
-        self.data = (data.to(weight) - self.mean) / self.scale  # in units of s from here on
+        self.mean = mean.to(weight.device, kind)
+        self.data = (data.to(self.mean) - self.mean) / self.scale  # in units of s from here on
         self.labels = None if labels is None else labels.to(device)
         self.average = [p.detach().clone() for p in network.parameters()]
         self.levels = (options.levels[0] * self.scale, options.levels[1] * self.scale)
@@ -184,7 +186,10 @@ class Trainer:
         """Weighted error of the network's output, against the output for which D = x₀."""
         into = (1 + sigma.square()).rsqrt()
         wanted = (sigma * x - noise) * into
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+        with (
+            torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"),
+            mixed(self.average[0]),
+        ):
             found = network((x + sigma * noise) * into, sigma.log().squeeze(1) / 4, labels)
         error = (found.to(x) - wanted).square()
         if self.options.weighting == "likelihood":
@@ -222,14 +227,15 @@ class Trainer:
         assert self.validation is not None
         network = self._averaged()
         parts = zip(*(part.split(4096) for part in self.validation), strict=True)
-        losses = [self._error(network, x, sigma, z, None) * len(x) for x, sigma, z in parts]
+        with evaluation(network):
+            losses = [self._error(network, x, sigma, z, None) * len(x) for x, sigma, z in parts]
         return float(torch.stack(losses).sum()) / len(self.validation[0])
 
     def _validation(self, held_out: Tensor | None) -> tuple[Tensor, Tensor, Tensor] | None:
         """Held-out points, noise levels and noise, the same at every mark."""
         if held_out is None:
             return None
-        x = _checks.points("held_out", held_out, dimension=self.data.shape[1])
+        x = _checks.points("held_out", held_out, dimension=self.data.shape[1]).detach()
         if len(x) == 0:
             raise ValueError("held_out must hold at least one point, got none")
         x = ((x.to(self.data) - self.mean) / self.scale).repeat(_HELD_OUT_NOISE, 1)
