@@ -104,7 +104,7 @@ class _RealMemory:
     """Real states; corruption adds Gaussian noise."""
 
     def __init__(self, patterns: Tensor) -> None:
-        self.patterns = _checks.stored("patterns", patterns, binary=False)
+        self.patterns = _checks.stored("patterns", patterns, binary=False).detach()
         self._rms = float(self.patterns.square().mean().sqrt())
 
     def noise_level(self, overlap: float) -> float:

@@ -26,7 +26,7 @@ from torch import Tensor
 from diffusion import _checks
 from diffusion._attention import Keys
 from diffusion._checks import Level, Seed
-from diffusion._modules import evaluated
+from diffusion._modules import at_least_single, evaluated
 
 _NUMBERS = 2**22  # numbers of a block held at once
 _NEGLIGIBLE = 1e-20  # weight below which a point adds nothing to a covariance
@@ -145,7 +145,7 @@ class EmpiricalDenoiser(ExactDenoiser):
 
     Parameters
     ----------
-    data : (n, d), finite; dtype and device of the results.
+    data : (n, d), finite; dtype (at least single precision) and device of the results.
 
     Raises
     ------
@@ -159,7 +159,8 @@ class EmpiricalDenoiser(ExactDenoiser):
     """
 
     def __init__(self, data: Tensor) -> None:
-        self.data = _checks.points("data", data).detach()
+        data = _checks.points("data", data).detach()
+        self.data = data.to(at_least_single(data.dtype))
         if len(self.data) == 0:
             raise ValueError(f"data must hold at least one point, got {tuple(self.data.shape)}")
         self.dimension = self.data.shape[1]
