@@ -10,9 +10,7 @@ from diffusion import VE, DiffusersDenoiser, GuidedDenoiser, ImageDenoiser, samp
 from diffusion.guidance import PowerLawGuidance, ProjectedGuidance, autoguided
 
 SIGNAL = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000), 0)
-SCHEDULER = SimpleNamespace(
-    alphas_cumprod=SIGNAL, config=SimpleNamespace(prediction_type="sample")
-)
+SCHEDULER = SimpleNamespace(alphas_cumprod=SIGNAL, config=SimpleNamespace(prediction_type="sample"))
 LEAST = float(((1 - SIGNAL[0]) / SIGNAL[0]).sqrt())
 
 
