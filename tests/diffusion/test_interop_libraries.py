@@ -216,15 +216,15 @@ def test_one_dimensional_models_are_of_one_dimension():
     diffusers = pytest.importorskip("diffusers")
     unet()
     network = diffusers.UNet1DModel(
-        sample_size=16,
+        sample_size=64,
         in_channels=2,
         out_channels=2,
         block_out_channels=(32, 32, 64),
         extra_in_channels=64,
     )
     model = DiffusersDenoiser(network, schedule_of("DDPMScheduler", "epsilon"))
-    assert model.shape == (2, 16)
-    assert model(randn(1, 32).float(), 1.0).shape == (1, 32)
+    assert model.shape == (2, 64)
+    assert model(randn(1, 128).float(), 1.0).shape == (1, 128)
 
 
 @pytest.mark.parametrize("kind", ["diffusers", "azula"])
