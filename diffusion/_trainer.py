@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from diffusion import _checks, checkpoints
-from diffusion._modules import evaluation, mixed, precision_of
+from diffusion._modules import mixed, precision_of
 from diffusion._results import Result
 from diffusion.networks import Network, NetworkDenoiser
 
@@ -227,8 +227,7 @@ class Trainer:
         assert self.validation is not None
         network = self._averaged()
         parts = zip(*(part.split(4096) for part in self.validation), strict=True)
-        with evaluation(network):
-            losses = [self._error(network, x, sigma, z, None) * len(x) for x, sigma, z in parts]
+        losses = [self._error(network, x, sigma, z, None) * len(x) for x, sigma, z in parts]
         return float(torch.stack(losses).sum()) / len(self.validation[0])
 
     def _validation(self, held_out: Tensor | None) -> tuple[Tensor, Tensor, Tensor] | None:
@@ -255,7 +254,7 @@ class Trainer:
         return NetworkDenoiser(self._averaged(), self.scale, self.mean, self.levels)
 
     def _averaged(self) -> Network:
-        network = deepcopy(self.network).requires_grad_(False)
+        network = deepcopy(self.network).requires_grad_(False).eval()
         for own, value in zip(network.parameters(), self.average, strict=True):
             own.copy_(value)
         return network

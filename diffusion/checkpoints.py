@@ -101,7 +101,7 @@ def load_denoiser(path: str | Path, device: torch.device | str = "cpu") -> Netwo
             f"checkpoint {path} does not fit an architecture of "
             f"{', '.join(ARCHITECTURES)}: {_first_line(error)}"
         ) from error
-    network.requires_grad_(False)
+    network.requires_grad_(False).eval()
     return denoiser.to(device)
 
 

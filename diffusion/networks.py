@@ -208,8 +208,7 @@ class NetworkDenoiser(Denoiser):
     Parameters
     ----------
     network : F(y, level, labels), a `ResidualMLP`, a `UNet`, or a module of that form. It
-        is used, not copied, and asked in evaluation mode. Where its weights are half precision,
-        its layers alone compute in it.
+        is used, not copied, and asked in evaluation mode; of half precision, in its layers alone.
     scale : rms deviation s of the data, positive.
     mean : (d,), the mean μ of the data; None: 0.
     levels : noise levels, lowest and highest, that the network was trained at; None: all.
@@ -386,8 +385,7 @@ class _Embedding(nn.Module):
         self.table = nn.Embedding(classes + 1, width) if classes else None
 
     def _apply(self, *args: Any, **options: Any) -> _Embedding:
-        """Keep the waves: in half precision they would be those of other noise levels."""
-        waves = self.waves
+        waves = self.waves  # in half precision they would be those of other noise levels
         super()._apply(*args, **options)
         self.waves = waves.to(self.waves.device)
         return self
