@@ -43,6 +43,7 @@ from diffusion import (
     sample,
     uturn,
 )
+from diffusion.flat import as_denoiser
 
 RETURNED = 0.2  # rms distance, in units of the data's, within which a U-turn came back
 _FIRST = 10.0  # noise level samples start from, in the same units, where the training is unknown
@@ -276,7 +277,7 @@ def two_halves(
     generator.set_state(state)  # the same noise for both
     others = draw(other, held_out, count, steps, generator) - mean
     x = held_out + sigma * _checks.normal_like(held_out, generator)
-    first, second = (denoiser(x, sigma).to(held_out) for denoiser in (one, other))
+    first, second = (as_denoiser(each)(x, sigma).to(held_out) for each in (one, other))
     errors = (first - held_out).square().mean() + (second - held_out).square().mean()
     return TwoHalves(
         samples=float(torch.cosine_similarity(own, others).mean()),

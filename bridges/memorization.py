@@ -46,6 +46,7 @@ from diffusion import (
     neighbour_distances,
     two_nn_dimension,
 )
+from diffusion.flat import as_denoiser
 
 CRITERIA = ("ratio", "local", "calibrated")
 CLASSES = ("memorized", "spurious", "generalized")
@@ -276,7 +277,7 @@ def memorization_report(
         raise ValueError(f"denoiser and sigma must be given together, got sigma = {sigma}")
     samples = points("samples", samples, dimension=data.shape[1])
     if denoiser is not None and sigma is not None:
-        samples = denoiser(samples, sigma).detach()
+        samples = as_denoiser(denoiser)(samples, sigma).detach()
     return calibration.judge(samples)
 
 

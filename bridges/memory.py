@@ -26,6 +26,8 @@ from torch import Tensor
 from bridges import _checks
 from bridges.equivalence import energy_of_log_density, noise_of_overlap
 from diffusion import VE, NetworkDenoiser, sample
+from diffusion.denoisers import noise_range
+from diffusion.flat import as_denoiser
 from hopfield import DenseMemory, HopfieldNetwork, flip_spins
 from hopfield.relaxation import Relaxation, fixed_point
 
@@ -106,7 +108,7 @@ class _RealMemory:
     """Real states; corruption adds Gaussian noise."""
 
     def __init__(self, patterns: Tensor) -> None:
-        self.patterns = _checks.stored("patterns", patterns, binary=False)
+        self.patterns = _checks.stored("patterns", patterns, binary=False).detach()
         self._rms = float(self.patterns.square().mean().sqrt())
 
     def noise_level(self, overlap: float) -> float:
@@ -163,6 +165,8 @@ class FixedNoiseMemory(_RealMemory):
     def step(self, cues: Tensor, overlap: float) -> Tensor:
         """One denoising of each cue; a clean cue at its own noise level stays."""
         sigma = self._level(overlap)
+        if sigma > 0 and self.sigma is None:  # a cue cleaner than the denoiser knows any
+            sigma = max(sigma, noise_range(self.denoiser)[0])
         return self.denoiser(cues, sigma) if sigma > 0 else cues.clone()
 
     def weights(self, states: Tensor, overlap: float) -> Tensor | None:
@@ -213,8 +217,9 @@ class ReverseMemory(_RealMemory):
         arrived = torch.ones(len(cues), dtype=torch.bool, device=cues.device)
         if noise == 0:  # a clean cue has nothing to be cleaned of
             return Retrieval(cues.clone(), arrived)
+        start = max(noise, noise_range(self.denoiser)[0])
         states = sample(
-            self.denoiser, cues, VE(), self.method, self.steps, start=noise, seed=generator
+            self.denoiser, cues, VE(), self.method, self.steps, start=start, seed=generator
         )
         return Retrieval(states, arrived)
 
@@ -295,6 +300,7 @@ def as_memory(
     stored = getattr(source, "data", None) if patterns is None else patterns
     if stored is None:
         raise ValueError("patterns must be given for a denoiser that has no data, got None")
+    source = as_denoiser(source)
     if isinstance(source, NetworkDenoiser):  # finer states than it resolves never come to rest
         stored = torch.as_tensor(stored).to(source.mean)
     words = ("fixed-noise", "flow", "sde")

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from diffusion._modules import evaluation
 from diffusion.denoisers import DenoiserLike, ExactDenoiser
 
 _NUMBERS = 2**22  # numbers held at once, in a block of Jacobian rows
@@ -77,7 +78,9 @@ def _rows(
         directions = torch.eye(x.shape[1], dtype=output.dtype, device=x.device)
     for block in directions.to(output).T.split(max(1, _NUMBERS // max(1, x.numel()))):
         probes = block[:, None, :].expand(-1, len(x), -1)
-        yield _pulled_back(output, inputs, probes).detach().transpose(0, 1)
+        with evaluation(denoiser):  # a module may compute its layers again on the way back
+            rows = _pulled_back(output, inputs, probes)
+        yield rows.detach().transpose(0, 1)
 
 
 def _pulled_back(output: Tensor, inputs: Tensor, probes: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from diffusion import _checks, checkpoints
+from diffusion._modules import mixed, precision_of
 from diffusion._results import Result
 from diffusion.networks import Network, NetworkDenoiser
 
@@ -89,12 +90,13 @@ class Trainer:
         self.options, self.device = options, device
         self.network = network.to(device)
         weight = next(network.parameters())
+        kind = precision_of(weight, data)
         mean = data.double().mean(0)
         self.scale = float((data.double() - mean).square().mean().sqrt())
         if not self.scale > 0:
             raise ValueError(f"data must hold at least 2 different points, got {len(data)} alike")
-        self.mean = mean.to(weight)
-        self.data = (data.to(weight) - self.mean) / self.scale  # in units of s from here on
+        self.mean = mean.to(weight.device, kind)
+        self.data = (data.to(self.mean) - self.mean) / self.scale  # in units of s from here on
         self.labels = None if labels is None else labels.to(device)
         self.average = [p.detach().clone() for p in network.parameters()]
         self.levels = (options.levels[0] * self.scale, options.levels[1] * self.scale)
@@ -184,7 +186,10 @@ class Trainer:
         """Weighted error of the network's output, against the output for which D = x₀."""
         into = (1 + sigma.square()).rsqrt()
         wanted = (sigma * x - noise) * into
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+        with (
+            torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"),
+            mixed(self.average[0]),
+        ):
             found = network((x + sigma * noise) * into, sigma.log().squeeze(1) / 4, labels)
         error = (found.to(x) - wanted).square()
         if self.options.weighting == "likelihood":
@@ -229,7 +234,7 @@ class Trainer:
         """Held-out points, noise levels and noise, the same at every mark."""
         if held_out is None:
             return None
-        x = _checks.points("held_out", held_out, dimension=self.data.shape[1])
+        x = _checks.points("held_out", held_out, dimension=self.data.shape[1]).detach()
         if len(x) == 0:
             raise ValueError("held_out must hold at least one point, got none")
         x = ((x.to(self.data) - self.mean) / self.scale).repeat(_HELD_OUT_NOISE, 1)
@@ -249,7 +254,7 @@ class Trainer:
         return NetworkDenoiser(self._averaged(), self.scale, self.mean, self.levels)
 
     def _averaged(self) -> Network:
-        network = deepcopy(self.network).requires_grad_(False)
+        network = deepcopy(self.network).requires_grad_(False).eval()
         for own, value in zip(network.parameters(), self.average, strict=True):
             own.copy_(value)
         return network

@@ -22,6 +22,10 @@ from diffusion.files import write_whole
 from diffusion.networks import ARCHITECTURES, NetworkDenoiser
 
 _FORMAT = "hopfield-diffusion denoiser 1"
+_TORCH = (
+    "it is a torch checkpoint (a pickle); load its weights into their network with "
+    "torch.load(path, weights_only=True), then write it with save_denoiser"
+)
 _OWN = "denoiser."  # names of the weights of the denoiser itself; a training has more
 
 Record = dict[str, Any]
@@ -97,7 +101,7 @@ def load_denoiser(path: str | Path, device: torch.device | str = "cpu") -> Netwo
             f"checkpoint {path} does not fit an architecture of "
             f"{', '.join(ARCHITECTURES)}: {_first_line(error)}"
         ) from error
-    network.requires_grad_(False)
+    network.requires_grad_(False).eval()
     return denoiser.to(device)
 
 
@@ -170,8 +174,9 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], Record]:
         length = int.from_bytes(content[:8], "little")
         about = json.loads(content[8 : 8 + length]).get("__metadata__", {})
     except (SafetensorError, ValueError) as error:
+        fault = _TORCH if _is_pickle(content) else _first_line(error)
         raise ValueError(
-            f"checkpoint {path} is cut short or not a safetensors file: {_first_line(error)}"
+            f"checkpoint {path} is cut short or not a safetensors file: {fault}"
         ) from error
     if about.get("format") != _FORMAT:
         raise ValueError(
@@ -195,6 +200,12 @@ def _digest(tensors: dict[str, Tensor], text: str) -> str:
         found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         found.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
+
+
+def _is_pickle(content: bytes) -> bool:
+    """Whether a file that is no safetensors file is what torch.save writes, zipped or bare."""
+    zipped = content.startswith(b"PK") and b"data.pkl" in content[:1024]
+    return zipped or (content[:1] == b"\x80" and content[1:2] in (b"\2", b"\3", b"\4", b"\5"))
 
 
 def _first_line(error: BaseException) -> str:

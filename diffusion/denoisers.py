@@ -26,6 +26,7 @@ from torch import Tensor
 from diffusion import _checks
 from diffusion._attention import Keys
 from diffusion._checks import Level, Seed
+from diffusion._modules import at_least_single, evaluated
 
 _NUMBERS = 2**22  # numbers of a block held at once
 _NEGLIGIBLE = 1e-20  # weight below which a point adds nothing to a covariance
@@ -42,6 +43,9 @@ DenoiserLike = Callable[[Tensor, Any], Tensor]
 class Denoiser(ABC):
     """D(x, σ), the posterior mean of clean data; the one door by which models enter.
 
+    Torch modules that a denoiser holds are in evaluation mode while it is called. Afterwards
+    they are in the mode that they were in.
+
     Attributes
     ----------
     dimension : d of the data.
@@ -50,6 +54,11 @@ class Denoiser(ABC):
 
     dimension: int
     noise_range: tuple[float, float] = (0.0, math.inf)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__call__" in vars(cls):
+            cls.__call__ = evaluated(cls.__call__)  # type: ignore[method-assign]
 
     @abstractmethod
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
@@ -66,6 +75,34 @@ class Denoiser(ABC):
     def _about(self) -> str:
         """What a repr says of it, on one line."""
         return f"d={self.dimension}"
+
+
+def noise_range(*denoisers: DenoiserLike) -> tuple[float, float]:
+    """The noise levels that all of these denoisers answer for.
+
+    Parameters
+    ----------
+    denoisers : D(x, sigma), each; one that states no `noise_range` answers for all levels.
+
+    Returns
+    -------
+    Least and largest σ.
+
+    Raises
+    ------
+    ValueError : ranges that do not overlap.
+
+    Examples
+    --------
+    >>> noise_range(EmpiricalDenoiser([[-1.0], [1.0]]))
+    (0.0, inf)
+    """
+    ranges = [getattr(each, "noise_range", (0.0, math.inf)) for each in denoisers]
+    low, high = max(low for low, _ in ranges), min(high for _, high in ranges)
+    if low > high:
+        words = " and ".join(f"[{least:g}, {most:g}]" for least, most in ranges)
+        raise ValueError(f"noise_range of all denoisers must overlap, got {words}")
+    return float(low), float(high)
 
 
 class ExactDenoiser(Denoiser):
@@ -108,7 +145,7 @@ class EmpiricalDenoiser(ExactDenoiser):
 
     Parameters
     ----------
-    data : (n, d), finite; dtype and device of the results.
+    data : (n, d), finite; dtype (at least single precision) and device of the results.
 
     Raises
     ------
@@ -122,7 +159,8 @@ class EmpiricalDenoiser(ExactDenoiser):
     """
 
     def __init__(self, data: Tensor) -> None:
-        self.data = _checks.points("data", data).detach()
+        data = _checks.points("data", data).detach()
+        self.data = data.to(at_least_single(data.dtype))
         if len(self.data) == 0:
             raise ValueError(f"data must hold at least one point, got {tuple(self.data.shape)}")
         self.dimension = self.data.shape[1]

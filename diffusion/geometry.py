@@ -21,7 +21,6 @@ A trained network's tJ is not symmetric: see `diffusion._jacobians` for its spec
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,8 +30,10 @@ from torch import Tensor
 
 from diffusion import _checks, _jacobians
 from diffusion._checks import Level, Seed
+from diffusion._modules import at_least_single
 from diffusion._results import Result
-from diffusion.denoisers import DenoiserLike
+from diffusion.denoisers import DenoiserLike, noise_range
+from diffusion.flat import as_denoiser
 
 METHODS = ("gap", "half-count", "effective", "normal-bundle", "flipd")
 PHASES = ("trivial", "coverage", "consolidation", "collapsed")
@@ -95,7 +96,7 @@ def jacobian_spectrum(denoiser: DenoiserLike, x: Tensor, sigma: Level) -> Tensor
     >>> jacobian_spectrum(line, torch.zeros(1, 2), sigma=0.5)  # −1 and −σ²/(σ² + 1)
     tensor([[-1.0000, -0.2000]])
     """
-    x = _points(denoiser, x)
+    denoiser, x = as_denoiser(denoiser), _points(denoiser, x)
     return _jacobians.spectrum(denoiser, x, _level(sigma, x))
 
 
@@ -150,7 +151,7 @@ def manifold_dimension(
     _checks.choice("method", method, METHODS)
     if not 0 < floor < 1:
         raise ValueError(f"floor must lie in (0, 1), got {floor}")
-    x = _points(denoiser, x)
+    denoiser, x = as_denoiser(denoiser), _points(denoiser, x)
     level = _level(sigma, x)
     if method in ("effective", "flipd"):
         return _from_trace(denoiser, x, level, floor, with_score=method == "flipd")
@@ -205,7 +206,7 @@ def subspace_dimension(
     >>> subspace_dimension(plane, torch.zeros(1, 2), 0.1, axes)
     tensor([[0.9901, 0.5000]])
     """
-    x = _points(denoiser, x)
+    denoiser, x = as_denoiser(denoiser), _points(denoiser, x)
     bases = _bases(subspaces, x.shape[1])
     along = _jacobians.along(denoiser, x, _level(sigma, x), torch.cat(bases, 1))
     return _per_subspace(along, bases)
@@ -249,7 +250,7 @@ def subspace_signal_to_noise(
     """
     if len(denoisers) < 2:
         raise ValueError(f"denoisers must be at least 2, got {len(denoisers)}")
-    x = _points(denoisers[0], x)
+    denoisers, x = [as_denoiser(each) for each in denoisers], _points(denoisers[0], x)
     level = _level(sigma, x)
     bases = _bases(subspaces, x.shape[1])
     directions = torch.cat(bases, 1)
@@ -260,17 +261,18 @@ def subspace_signal_to_noise(
 
 
 def _points(denoiser: DenoiserLike, x: Tensor) -> Tensor:
-    return _checks.points("x", x, dimension=getattr(denoiser, "dimension", None))
+    x = _checks.points("x", x, dimension=getattr(denoiser, "dimension", None))
+    return x.to(at_least_single(x.dtype))  # no spectrum can be computed in half precision
 
 
 def _level(sigma: Level, x: Tensor) -> Tensor:
-    """σ as (B,) in the precision of `x`: a network need not take another."""
-    return _checks.noise_level(sigma, x).squeeze(1).to(x.dtype)
+    """σ as (B,) in the precision of `x`, at least single: a network need not take another."""
+    return _checks.noise_level(sigma, x).squeeze(1).to(at_least_single(x.dtype))
 
 
 def _known(denoiser: DenoiserLike, level: Tensor) -> Tensor:
     """The nearest of the noise levels that the denoiser answers for."""
-    return level.clamp(*getattr(denoiser, "noise_range", (0.0, math.inf)))
+    return level.clamp(*noise_range(denoiser))
 
 
 def _bases(subspaces: Sequence[Tensor], dimension: int) -> list[Tensor]:

@@ -18,8 +18,11 @@ library. The adapter takes x₀ + σz in signal units and returns the posterior 
                        [0, 1] where σ_t/α_t of its schedule is σ
 
 Each has a range of noise levels, `noise_range`, and refuses σ outside it: samplers take
-their last step from its lower end. None of the libraries is imported, except by
-`DiffusersDenoiser.from_pretrained`.
+their last step from its lower end. A model is asked in evaluation mode and left as it was;
+times and noise levels are in single precision or better, also where its weights are not. None
+of the libraries is imported, except by `DiffusersDenoiser.from_pretrained`.
+
+A torch module of flat rows needs no adapter: `diffusion.flat`.
 """
 
 from __future__ import annotations
@@ -32,15 +35,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusion import _checks
+from diffusion import _checks, _modules, _pretrained
 from diffusion._checks import Level
 from diffusion.denoisers import Denoiser
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 _ROUNDING = 1e-6  # relative, by which σ may leave the range: times in single precision
-_PARTS = (
-    64  # into which an interval of times is divided, again and again until it has no digits left
-)
+_PARTS = 64  # of an interval of times, divided again and again until it has no digits left
+_CLASSES = ("class_labels", "labels", "y")  # inputs of a model that may be one whole number
+_NO_SIGNAL = 2**-24  # ᾱ that diffusers puts in place of 0
 
 
 class _ForeignDenoiser(Denoiser):
@@ -62,8 +65,6 @@ class _ForeignDenoiser(Denoiser):
         if not 0 <= low < high:
             raise ValueError(f"noise_range must rise from 0 or above, got ({low:g}, {high:g})")
         self.noise_range = (low, high)
-        if isinstance(model, torch.nn.Module):
-            model.eval()
 
     def _about(self) -> str:
         low, high = self.noise_range
@@ -76,7 +77,7 @@ class _ForeignDenoiser(Denoiser):
         Parameters
         ----------
         x : (B, d), finite; d is the product of `shape`. It is converted to the precision of the
-            model's weights.
+            model's weights, or to single precision where that is half.
         sigma : noise level, a number or (B,), in signal units, within `noise_range`.
 
         Returns
@@ -90,8 +91,12 @@ class _ForeignDenoiser(Denoiser):
         """
         x = _checks.points("x", x, dimension=self.dimension)
         level = self._within(_checks.noise_level(sigma, x))
-        with torch.set_grad_enabled(torch.is_grad_enabled() and x.requires_grad):
-            images = x.to(self._dtype(x)).reshape(-1, *self.shape)
+        weight = _modules.weight_of(self.model)
+        with (
+            torch.set_grad_enabled(torch.is_grad_enabled() and x.requires_grad),
+            _modules.mixed(weight),
+        ):
+            images = x.to(self._precision(weight, x)).reshape(-1, *self.shape)
             mean = self._mean(images, level.squeeze(1))
         name = type(self.model).__name__
         if mean.shape != images.shape:
@@ -117,10 +122,20 @@ class _ForeignDenoiser(Denoiser):
             )
         return level.clamp(low, high)
 
-    def _dtype(self, x: Tensor) -> torch.dtype:
-        """The precision of the model's weights, or of x where it has none."""
-        weights = self.model.parameters() if isinstance(self.model, torch.nn.Module) else ()
-        return next((w.dtype for w in weights if w.is_floating_point()), x.dtype)
+    def _precision(self, weight: Tensor | None, x: Tensor) -> torch.dtype:
+        """The precision of the images that `_mean` is given."""
+        return _modules.precision_of(weight, x)
+
+    def _ask(self, images: Tensor, level: Tensor) -> Tensor:
+        """The model's answer, its inputs of one row given to each of the images."""
+        inputs = {
+            name: torch.as_tensor(value, device=images.device).reshape(-1)
+            if name in _CLASSES and isinstance(value, int)
+            else value
+            for name, value in self.inputs.items()
+        }
+        found = self.model(images, level, **_modules.of_each_row(inputs, len(images)))
+        return _modules.tensor_of(found, type(self.model).__name__)
 
     def _column(self, values: Tensor, images: Tensor) -> Tensor:
         """Numbers (B,), to be multiplied with the images."""
@@ -133,12 +148,14 @@ class ImageDenoiser(_ForeignDenoiser):
     Parameters
     ----------
     model : called as model(images, sigma, **inputs), with images (B, *shape) at noise level
-        sigma (B,), both in the precision of its weights; returns the denoised images. A
-        torch module is put into evaluation mode.
+        sigma (B,), both in the precision of its weights and at least in single precision;
+        returns the denoised images, alone, first of a tuple, or as the `sample` or `mean` of
+        an output. A torch module is asked in evaluation mode.
     shape : of one image, such as (channels, height, width); any number of axes.
     noise_range : least and largest σ of the model; None: its own `sigma_min` and
         `sigma_max` if it has them, otherwise all.
-    inputs : further keyword arguments of the model, such as a class.
+    inputs : further keyword arguments of the model, such as a class. Tensors of one row are
+        given to each image of a batch.
 
     Raises
     ------
@@ -166,7 +183,7 @@ class ImageDenoiser(_ForeignDenoiser):
         super().__init__(model, shape, noise_range, inputs)
 
     def _mean(self, images: Tensor, sigma: Tensor) -> Tensor:
-        return self.model(images, sigma.to(images), **self.inputs)
+        return self._ask(images, sigma.to(images))
 
 
 class DiffusersDenoiser(_ForeignDenoiser):
@@ -175,14 +192,16 @@ class DiffusersDenoiser(_ForeignDenoiser):
     Parameters
     ----------
     model : UNet2DModel or a model that is called like it: model(images, timestep, **inputs).
-        Its result has a `sample` of the images' shape, or of twice their channels where the
-        scheduler's variance is learned (the variance is not used). It is put into evaluation
-        mode. Timesteps are floats; at the noise levels of training they are whole.
+        Its result has a `sample` of the images' shape, or of twice their channels: the second
+        half is then a learned variance, which is not used. It is asked in evaluation mode, for
+        images in the precision of its weights. Timesteps are floats; at the noise levels of
+        training they are whole.
     scheduler : with `alphas_cumprod` and a `prediction_type` (DDPMScheduler, DDIMScheduler
         and similar ones), or an EDM scheduler. Samples are not clipped: clipping is no part of
         the model. A last level without signal (zero terminal SNR) is outside the range.
     shape : of one image; None: by the model's configuration.
-    inputs : further keyword arguments of the model, such as class_labels=torch.tensor([3]).
+    inputs : further keyword arguments of the model, such as class_labels=3. Tensors of one row
+        are given to each image of a batch.
 
     Raises
     ------
@@ -218,51 +237,43 @@ class DiffusersDenoiser(_ForeignDenoiser):
             noise_range = (float(config.sigma_min), float(config.sigma_max))  # type: ignore[union-attr]
         elif hasattr(scheduler, "alphas_cumprod"):
             self._prediction = _checks.choice("prediction_type", prediction, PREDICTIONS)  # type: ignore[arg-type]
-            self._log_levels = _log_levels(scheduler.alphas_cumprod)
+            zero = bool(getattr(config, "rescale_betas_zero_snr", False))
+            self._log_levels = _log_levels(scheduler.alphas_cumprod, without_last=zero)
             noise_range = (float(self._log_levels[0].exp()), float(self._log_levels[-1].exp()))
         else:
             raise ValueError(
                 "scheduler must have alphas_cumprod, as DDPMScheduler does, or be an EDM "
                 f"scheduler, got {type(scheduler).__name__}"
             )
-        self._learned = str(getattr(config, "variance_type", "")).startswith("learned")
         super().__init__(model, _shape_of(model) if shape is None else shape, noise_range, inputs)
 
     @classmethod
-    def from_pretrained(cls, path: str, **inputs: Any) -> DiffusersDenoiser:
-        """The denoiser of an unconditional diffusers pipeline.
+    def from_pretrained(cls, path: str, scheduler: Any = None, **inputs: Any) -> DiffusersDenoiser:
+        """The denoiser of an unconditional diffusers pipeline, or of a model alone.
 
         Weights are read from safetensors alone, never from a pickle.
 
         Parameters
         ----------
         path : a folder, or a name of the hub.
-        inputs : further keyword arguments of the model.
+        scheduler : of the model; None: that of the pipeline, or one that lies in the folder of
+            the model or in `scheduler` beside it.
+        inputs : `shape` and further keyword arguments of the model. Options of the loader, such
+            as torch_dtype, variant, revision and subfolder, go there.
 
         Raises
         ------
         ImportError : diffusers is not installed.
-        ValueError : nothing readable there, or a pipeline without a `unet` and a `scheduler`.
+        ValueError : nothing readable there, a pipeline without a network and a `scheduler`, or
+            a model alone without a scheduler.
         """
-        try:
-            from diffusers import DiffusionPipeline
-        except (ImportError, RuntimeError) as error:  # RuntimeError: its own imports failed
-            raise ImportError(
-                f"reading {path} needs diffusers; pip install 'hopfield-diffusion[interop]' "
-                f"({error})"
-            ) from error
-        try:
-            pipeline = DiffusionPipeline.from_pretrained(path, use_safetensors=True)
-        except (OSError, ValueError) as error:
-            raise ValueError(
-                f"path: no diffusers pipeline could be read from {path}: {error}"
-            ) from error
-        if not (hasattr(pipeline, "unet") and hasattr(pipeline, "scheduler")):
-            raise ValueError(
-                "path must hold a pipeline with a unet and a scheduler, "
-                f"got {type(pipeline).__name__}"
-            )
-        return cls(pipeline.unet, pipeline.scheduler, **inputs)
+        options = {k: inputs.pop(k) for k in list(inputs) if k in _pretrained.OPTIONS}
+        model, own = _pretrained.read(path, scheduler, options)
+        return cls(model, own, **inputs)
+
+    def _precision(self, weight: Tensor | None, x: Tensor) -> torch.dtype:
+        """The finer one: the network is given its own, and what is done with its answer is ours."""
+        return _modules.at_least_single(x.dtype, super()._precision(weight, x))
 
     def _mean(self, images: Tensor, sigma: Tensor) -> Tensor:
         level = self._column(sigma, images)
@@ -272,7 +283,7 @@ class DiffusersDenoiser(_ForeignDenoiser):
             answer = self._answer(scaled, noise)
             return self.scheduler.precondition_outputs(images, answer, level)
         alpha = self._column(1 / (1 + sigma.square()).sqrt(), images)
-        answer = self._answer(alpha * images, self._timestep(sigma).to(images))
+        answer = self._answer(alpha * images, self._timestep(sigma))
         if self._prediction == "epsilon":
             return images - level * answer
         if self._prediction == "v_prediction":
@@ -280,12 +291,15 @@ class DiffusersDenoiser(_ForeignDenoiser):
         return answer
 
     def _answer(self, images: Tensor, timestep: Tensor) -> Tensor:
-        found = self.model(images, timestep, **self.inputs)
-        found = found[0] if isinstance(found, tuple) else getattr(found, "sample", found)
+        """What the network predicts, in the precision of `images`."""
+        weight = _modules.weight_of(self.model)
+        precision = images.dtype if weight is None else weight.dtype
+        time = timestep.to(_modules.precision_of(weight, images))
+        found = self._ask(images.to(precision), time)
         channels = images.shape[1]
-        if self._learned and found.shape[1] == 2 * channels:
-            found = found[:, :channels]
-        return found
+        if found.ndim == images.ndim and found.shape[1] == 2 * channels:
+            found = found[:, :channels]  # the others are a learned variance
+        return found.to(images)
 
     def _timestep(self, sigma: Tensor) -> Tensor:
         """The timestep of each σ (B,), log σ linear between the whole ones."""
@@ -303,7 +317,7 @@ class AzulaDenoiser(_ForeignDenoiser):
     model : azula.denoise.Denoiser, or a model called like it: model(x_t, t, **inputs) returns
         a posterior with its `mean`; `model.schedule(t)` returns (α_t, σ_t), with σ_t/α_t
         increasing for t in [0, 1]. Times are found by sectioning and passed in double
-        precision, (B,), or () where all rows have one noise level. It is put into evaluation
+        precision, (B,), or () where all rows have one noise level. It is asked in evaluation
         mode.
     shape : of one image, or (d,) for a model of flat rows.
     inputs : further keyword arguments of the model.
@@ -331,6 +345,7 @@ class AzulaDenoiser(_ForeignDenoiser):
                 f"model must have a schedule, as azula's denoisers do, got {type(model).__name__}"
             )
         self._schedule = model.schedule
+        self._casts = hasattr(model, "backbone")  # azula's own cast for it and keep the states
         ends = [float(self._log_level(torch.tensor(t, dtype=torch.float64))) for t in (0.0, 1.0)]
         if not ends[0] < ends[1]:
             raise ValueError(f"model must have a schedule of rising noise, got log σ/α {ends}")
@@ -341,7 +356,11 @@ class AzulaDenoiser(_ForeignDenoiser):
             sigma = sigma[0]  # all that azula's analytical denoisers take
         t = self._time(sigma)
         alpha = self._column(self._schedule(t)[0], images)
-        return self.model(alpha * images, t, **self.inputs).mean
+        return self._ask(alpha * images, t)
+
+    def _precision(self, weight: Tensor | None, x: Tensor) -> torch.dtype:
+        own = super()._precision(weight, x)
+        return _modules.at_least_single(x.dtype, own) if self._casts else own
 
     def _log_level(self, t: Tensor) -> Tensor:
         alpha, sigma = self._schedule(t)
@@ -357,10 +376,14 @@ class AzulaDenoiser(_ForeignDenoiser):
         return low + width / 2
 
 
-def _log_levels(alphas_cumprod: Any) -> Tensor:
+def _log_levels(alphas_cumprod: Any, *, without_last: bool) -> Tensor:
     """log σ of each timestep that has signal. Raises ValueError."""
-    signal = torch.as_tensor(alphas_cumprod).detach().cpu().double()
-    signal = signal[: int((signal > 0).sum())]
+    every = torch.as_tensor(alphas_cumprod).detach().cpu().double()
+    signal = every[: int((every > 0).sum())]
+    if 1 < len(signal) == len(every):
+        before, last = signal[-2:].tolist()
+        if last <= _NO_SIGNAL and (without_last or last >= before):
+            signal = signal[:-1]
     levels = ((1 - signal) / signal).log() / 2
     if len(levels) < 2 or not (torch.isfinite(levels).all() and (levels.diff() > 0).all()):
         raise ValueError("scheduler must have alphas_cumprod that fall from below 1")
@@ -368,11 +391,30 @@ def _log_levels(alphas_cumprod: Any) -> Tensor:
 
 
 def _shape_of(model: Any) -> tuple[int, ...]:
-    """(channels, height, width) by the configuration of a diffusers model."""
+    """(channels, height, width), or (channels, length), by the configuration of a model."""
     config = getattr(model, "config", None)
     channels, size = (getattr(config, name, None) for name in ("in_channels", "sample_size"))
     if channels is None or size is None:
         raise ValueError(
             "shape must be given for a model without in_channels and sample_size, got None"
         )
-    return (channels, size, size) if isinstance(size, int) else (channels, *size)
+    if not isinstance(size, int):
+        return (channels, *size)
+    axes = _axes_of(model)
+    if axes > 2:
+        raise ValueError(
+            f"shape must be given for {type(model).__name__}, as (channels, frames, height, "
+            f"width): its sample_size {size} does not say how many frames"
+        )
+    return (channels, *(size,) * axes)
+
+
+def _axes_of(model: Any) -> int:
+    """Axes of a sample besides its channels: by the names of the model, or its first layer."""
+    names = [kind.__name__ for kind in type(model).__mro__]
+    for axes in (1, 3):
+        if any(f"{axes}D" in name for name in names):
+            return axes
+    layers = model.modules() if isinstance(model, torch.nn.Module) else ()
+    first = next((m for m in layers if isinstance(m, torch.nn.modules.conv._ConvNd)), None)
+    return 2 if first is None else len(first.kernel_size)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from diffusion import _checks
 from diffusion._checks import Level, Seed
+from diffusion._modules import at_least_single
 from diffusion.denoisers import ExactDenoiser
 
 
@@ -43,7 +44,8 @@ class LinearManifoldDenoiser(ExactDenoiser):
     """
 
     def __init__(self, F: Tensor) -> None:
-        self.F = _checks.points("F", F)
+        F = _checks.points("F", F)
+        self.F = F.to(at_least_single(F.dtype))
         self.dimension = len(self.F)
         if self.dimension == 0:
             raise ValueError(f"F must have at least one row, got {tuple(self.F.shape)}")

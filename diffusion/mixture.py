@@ -26,6 +26,7 @@ from torch import Tensor
 from diffusion import _checks
 from diffusion._checks import Level, Seed
 from diffusion._class_means import ClassOfRow, SharedCovariance
+from diffusion._modules import at_least_single
 from diffusion.denoisers import Denoiser, ExactDenoiser
 
 _NUMBERS = 2**22  # numbers of a block held at once
@@ -60,7 +61,8 @@ class GaussianMixtureDenoiser(ExactDenoiser):
     def __init__(
         self, means: Tensor, variances: float | Tensor, weights: Tensor | None = None
     ) -> None:
-        self.means = _checks.points("means", means)
+        means = _checks.points("means", means).detach()
+        self.means = means.to(at_least_single(means.dtype))
         classes, self.dimension = self.means.shape
         if classes == 0:
             raise ValueError(f"means must hold at least one class, got {(0, self.dimension)}")

@@ -28,6 +28,7 @@ from torch.nn import functional
 
 from diffusion import _checks
 from diffusion._checks import Level, Seed
+from diffusion._modules import mixed, precision_of
 from diffusion.denoisers import Denoiser
 
 _WAVES = 8  # sines and cosines of the noise level
@@ -207,7 +208,7 @@ class NetworkDenoiser(Denoiser):
     Parameters
     ----------
     network : F(y, level, labels), a `ResidualMLP`, a `UNet`, or a module of that form. It
-        is used, not copied.
+        is used, not copied, and asked in evaluation mode; of half precision, in its layers alone.
     scale : rms deviation s of the data, positive.
     mean : (d,), the mean μ of the data; None: 0.
     levels : noise levels, lowest and highest, that the network was trained at; None: all.
@@ -247,7 +248,7 @@ class NetworkDenoiser(Denoiser):
         row = _checks.points("mean", torch.as_tensor(mean)[None], dimension=dimension)
         self.dimension = row.shape[1]
         self.network, self.scale, self.levels, self.label = network, float(scale), levels, label
-        self.mean = row[0].to(weight)
+        self.mean = row[0].to(weight.device, precision_of(weight, row))
         self.classes = int(getattr(network, "classes", 0))
         if label is not None and _checks.whole("label", label, low=0) >= self.classes:
             known = f"0 to {self.classes - 1}" if self.classes else "of a network that has them"
@@ -261,7 +262,7 @@ class NetworkDenoiser(Denoiser):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision of the network and of the results."""
+        """The precision of the results: that of the network, and at least single precision."""
         return self.mean.dtype
 
     @property
@@ -279,7 +280,7 @@ class NetworkDenoiser(Denoiser):
 
         Returns
         -------
-        (B, d), of the precision and on the device of the network.
+        (B, d), of the precision `dtype` and on the device of the network.
 
         Raises
         ------
@@ -294,7 +295,8 @@ class NetworkDenoiser(Denoiser):
         level = float(sigma) if isinstance(sigma, int | float) else column.to(x)
         skip, out, into = preconditioning(level, self.scale)
         y = x - self.mean
-        found = self.network(y * into, self._level(level, x), self._labels(x, labels))
+        with mixed(next(self.network.parameters(), None)):
+            found = self.network(y * into, self._level(level, x), self._labels(x, labels))
         return self.mean + skip * y + out * found
 
     @overload
@@ -355,6 +357,7 @@ class _ClassOfRow(Denoiser):
             known = f"0 to {denoiser.classes - 1}" if denoiser.classes else "of a network with them"
             raise ValueError(f"label must be classes {known}, got {labels.dtype} {labels.unique()}")
         self.dimension, self._denoiser = denoiser.dimension, denoiser
+        self.noise_range = denoiser.noise_range
         self._labels = labels.long().to(denoiser.device)
 
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
@@ -380,6 +383,12 @@ class _Embedding(nn.Module):
         self.register_buffer("waves", 2 * math.pi / periods, persistent=False)
         self.first = nn.Linear(2 * _WAVES, width)
         self.table = nn.Embedding(classes + 1, width) if classes else None
+
+    def _apply(self, *args: Any, **options: Any) -> _Embedding:
+        waves = self.waves  # in half precision they would be those of other noise levels
+        super()._apply(*args, **options)
+        self.waves = waves.to(self.waves.device)
+        return self
 
     def forward(self, level: Tensor, labels: Tensor | None) -> Tensor:
         phase = level[:, None] * self.waves

@@ -27,13 +27,15 @@ from torch import Tensor
 
 from diffusion import _checks
 from diffusion._checks import Seed
-from diffusion.denoisers import DenoiserLike
+from diffusion._modules import at_least_single, evaluation
+from diffusion.denoisers import DenoiserLike, noise_range
+from diffusion.flat import as_denoiser
 from diffusion.schedules import Schedule
 
 METHODS = ("euler", "heun", "sde", "stochastic-heun", "ancestral")
 _LAST = 1e-3  # last positive noise level of a run to 0, in units of the first,
 _FINEST = 1e-2  # or this, if that is less
-_JUMPED = 1 + 1e-9  # the upper side of a jump of the denoiser
+_JUMPED = 1 + 1e-9  # the upper side of a jump of the denoiser, or of the end of its range
 _BELOW_WIDTH = 1e-3  # last positive level of `noise_levels`, in widths of the data
 
 
@@ -65,7 +67,8 @@ def sample(
     stop : time of the result, at least 0. With stop = 0 the last of several steps goes to
         clean data from 10⁻³ of the first noise level, or from 0.01 if that is less: fine
         enough for data with entries of order one. If the denoiser's `noise_range` ends above
-        that level, the last step starts from that end.
+        that level, the last step starts from that end. On the way to a time below that end the
+        denoiser is asked at the end itself.
     seed : int, torch.Generator or None; used by all but "euler" and "heun".
     levels : noise levels σ to step through, falling, the last may be 0; instead of `steps`,
         `start` and `stop`. x is then at the time of the first. See `noise_levels`.
@@ -101,17 +104,20 @@ def sample(
         first, last = (float(schedule.noise_level(time)) for time in (start, stop))
         if not math.isfinite(first):
             raise ValueError(f"start must be a time that leaves some signal, got {start}")
-        path = _levels(first, last, steps, getattr(denoiser, "noise_range", (0.0,))[0])
+        path = _levels(first, last, steps, noise_range(denoiser)[0])
     if method == "ancestral" and not hasattr(denoiser, "posterior_sample"):
         raise ValueError(
             "method 'ancestral' needs a denoiser with posterior_sample, "
             f"got {type(denoiser).__name__}; use method 'sde'"
         )
     generator = _checks.generator_from(seed, "sample", x.device)
-    y = x / float(schedule.alpha(start))
-    advance = _STEPS[method]
-    for a, b in pairwise(path):
-        y = advance(denoiser, y, a, b, generator)
+    y = x.to(at_least_single(x.dtype)) / float(schedule.alpha(start))
+    advance, asked = _STEPS[method], as_denoiser(denoiser)
+    if method != "ancestral":
+        asked = _within(asked, path[0])
+    with evaluation(denoiser):
+        for a, b in pairwise(path):
+            y = advance(asked, y, a, b, generator)
     return (y * float(schedule.alpha(stop))).to(x)
 
 
@@ -204,7 +210,8 @@ def uturn(
     denoiser : as for `sample`.
     x : (B, d) clean points.
     schedule : VE(), OU(), Cosine() or another Schedule.
-    time : turning time, above 0.
+    time : turning time, above 0. From below the denoiser's `noise_range` the way back is one
+        step, with the denoiser at the lower end of the range.
     method, steps, seed : as for `sample`.
 
     Returns
@@ -227,6 +234,10 @@ def uturn(
     noised = noise_to(x, schedule, time, generator)
     if not time > 0:
         raise ValueError(f"time must be above 0, got {time}")
+    least = noise_range(denoiser)[0]
+    if float(schedule.noise_level(time)) < least:
+        low = float(schedule.time(least))
+        noised, time = noised * float(schedule.alpha(low) / schedule.alpha(time)), low
     return sample(denoiser, noised, schedule, method, steps, start=time, seed=generator)
 
 
@@ -248,9 +259,19 @@ def _levels(first: float, last: float, steps: int, least: float) -> list[float]:
     """
     if last > 0:
         return [first * (last / first) ** (k / steps) for k in range(steps + 1)]
+    if first <= least * _JUMPED:
+        return [first, 0.0]
     smallest = max(min(_LAST, _FINEST / first), min(1.0, least / first))
     ratio = smallest ** (1 / max(1, steps - 1))
     return [first * ratio**k for k in range(steps)] + [0.0]
+
+
+def _within(denoiser: DenoiserLike, start: float) -> DenoiserLike:
+    """The denoiser, asked no lower than its `noise_range` allows in a run from inside of it."""
+    least = noise_range(denoiser)[0]
+    if not 0 < least <= start:
+        return denoiser
+    return lambda y, level: denoiser(y, max(level, least))
 
 
 def _euler(denoiser: DenoiserLike, y: Tensor, a: float, b: float, _: object) -> Tensor:

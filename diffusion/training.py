@@ -26,8 +26,10 @@ from torch import Tensor, nn
 
 from diffusion import _checks, checkpoints
 from diffusion._checks import Level, Seed
+from diffusion._modules import at_least_single
 from diffusion._trainer import History, Options, Trainer, Training
 from diffusion.denoisers import DenoiserLike
+from diffusion.flat import as_denoiser
 from diffusion.networks import ResidualMLP, UNet
 
 WEIGHTINGS = ("edm", "likelihood")
@@ -104,7 +106,7 @@ def train_denoiser(
     >>> training.denoiser(data, sigma=0.5).shape, sorted(training.snapshots)
     (torch.Size([100, 2]), [10])
     """
-    data = _checks.points("data", data)
+    data = _checks.points("data", data).detach()
     _checks.choice("weighting", weighting, WEIGHTINGS)
     place = _device(device)
     steps = _checks.whole("steps", steps)
@@ -183,13 +185,14 @@ def denoising_error(
     True
     """
     points = _checks.points("points", points)
+    points = points.to(at_least_single(points.dtype))
     level = _checks.noise_level(sigma, points)
     generator = _checks.generator_from(seed, "denoising_error", points.device)
-    total = points.new_zeros(len(points))
+    total, asked = points.new_zeros(len(points)), as_denoiser(denoiser)
     draws = _checks.whole("draws", draws)
     for _ in range(draws):
         noised = points + level.to(points) * _checks.normal_like(points, generator)
-        found = denoiser(noised, level.squeeze(1).to(points.dtype)).to(points)
+        found = asked(noised, level.squeeze(1).to(points.dtype)).to(points)
         total += (found - points).square().mean(1)
     return total / draws
 

@@ -10,6 +10,8 @@ d = D_c − D_u:
     projected     momentum and a bound on d, its part along D_c cut  (APG; Sadat et al., 2410.02416)
     CFG++         the constant kind with a schedule, `guidance.cfg_plus_plus`
 
+Each answers for the noise levels that both denoisers answer for (`noise_range`).
+
 Guidance does not sample the power p_c^{1+w} p_u^{−w}. The flow and the SDE sample neither that
 nor the same density as each other.
 """
@@ -24,7 +26,8 @@ from torch import Tensor
 
 from diffusion import _checks
 from diffusion._checks import Level
-from diffusion.denoisers import Denoiser, DenoiserLike
+from diffusion.denoisers import Denoiser, DenoiserLike, noise_range
+from diffusion.flat import as_denoiser
 from diffusion.guidance.schedules import Weight, as_schedule, extra_weight, weight_at
 
 
@@ -45,7 +48,8 @@ class _Pair(Denoiser):
                 "conditional and unconditional must have one dimension, "
                 f"got {sizes[0]} and {sizes[1]}"
             )
-        self.conditional, self.unconditional = conditional, unconditional
+        self.conditional, self.unconditional = as_denoiser(conditional), as_denoiser(unconditional)
+        self.noise_range = noise_range(conditional, unconditional)
         self.dimension: Any = sizes[1] if sizes[0] is None else sizes[0]
 
     def _about(self) -> str:

@@ -116,7 +116,7 @@ def test_dtype_follows_the_input_and_the_model_has_its_own(kind):
             self.layer = torch.nn.Linear(D, D)  # single precision
 
         def forward(self, images, _):
-            seen.add(images.dtype)
+            seen.add((images.dtype, self.training))
             found = self.layer(images.flatten(1)).reshape(images.shape)
             return found if kind[0] == "image" else SimpleNamespace(sample=found, mean=found)
 
@@ -128,14 +128,14 @@ def test_dtype_follows_the_input_and_the_model_has_its_own(kind):
         model = DiffusersDenoiser(network, schedule_of("by hand", "sample"), SHAPE)
     else:
         model = ImageDenoiser(network, SHAPE)
-    assert not network.training
     x = randn(2, D, seed=6)
     kept = x.clone()
     found = model(x, 0.5)
     assert found.dtype == torch.float64
     assert not found.requires_grad  # no graph that nobody asked for
     assert torch.equal(x, kept)
-    assert seen == {torch.float32}
+    assert seen == {(torch.float32, False)}
+    assert network.training  # as it was
     assert model(x.float(), 0.5).dtype == torch.float32
     assert model(x.requires_grad_(), 0.5).requires_grad
 
@@ -232,5 +232,5 @@ def test_importing_the_package_imports_none_of_the_libraries():
 
 def test_reading_a_model_without_diffusers_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "diffusers", None)
-    with pytest.raises(ImportError, match=r"pip install 'hopfield-diffusion\[interop\]'"):
+    with pytest.raises(ImportError, match=r"pip install '.\[interop\]'"):
         DiffusersDenoiser.from_pretrained("anything")

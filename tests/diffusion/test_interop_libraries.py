@@ -133,6 +133,133 @@ def test_a_pipeline_is_read_from_its_folder(tmp_path):
         DiffusersDenoiser.from_pretrained(str(tmp_path))
 
 
+@pytest.fixture
+def pipeline(tmp_path):
+    """A network and the folder of its pipeline."""
+    network = unet()
+    from diffusers import DDPMPipeline, DDPMScheduler
+
+    scheduler = DDPMScheduler(prediction_type="v_prediction")
+    DDPMPipeline(network, scheduler).save_pretrained(tmp_path / "tiny")
+    return DiffusersDenoiser(network, scheduler), tmp_path / "tiny"
+
+
+@pytest.mark.filterwarnings("ignore:.torch_dtype. is deprecated:FutureWarning")
+def test_options_of_the_loader_go_to_the_loader(pipeline):
+    expected, folder = pipeline
+    x = randn(2, 64).float()
+    model = DiffusersDenoiser.from_pretrained(
+        str(folder), torch_dtype=torch.bfloat16, local_files_only=True, shape=(1, 8, 8)
+    )
+    assert next(model.model.parameters()).dtype == torch.bfloat16
+    sigma = 0.05
+    # D = α²x − ασv: only v is rounded, of layers of 2⁻⁸ each
+    assert float((model(x, sigma) - expected(x, sigma)).abs().max()) < 0.1 * sigma
+    with pytest.raises(ValueError, match=r"no diffusers pipeline .*fp16"):
+        DiffusersDenoiser.from_pretrained(str(folder), variant="fp16")
+    expected.model.save_pretrained(folder / "unet", variant="fp16")
+    model = DiffusersDenoiser.from_pretrained(str(folder), variant="fp16")
+    assert torch.equal(model(x, 1.0), expected(x, 1.0))
+    with pytest.raises(ValueError, match="use_safetensors must be True"):
+        DiffusersDenoiser.from_pretrained(str(folder), use_safetensors=False)
+
+
+@pytest.mark.parametrize("where", ["pipeline", "same", "below", "given", "subfolder"])
+def test_a_folder_of_a_model_alone_is_read(where, pipeline, tmp_path):
+    expected, tiny = pipeline
+    x = randn(2, 64).float()
+    folder, options = tmp_path / "alone", {}
+    expected.model.save_pretrained(folder)
+    with pytest.raises(ValueError, match=r"holds a model alone; give its scheduler"):
+        DiffusersDenoiser.from_pretrained(str(folder))
+    if where == "pipeline":
+        folder = tiny / "unet"
+    elif where == "subfolder":
+        folder, options = tiny, {"subfolder": "unet"}
+    elif where == "given":
+        options = {"scheduler": expected.scheduler}
+    else:
+        expected.scheduler.save_pretrained(folder / "scheduler" if where == "below" else folder)
+    model = DiffusersDenoiser.from_pretrained(str(folder), **options)
+    assert torch.equal(model(x, 1.0), expected(x, 1.0))
+
+
+@pytest.mark.parametrize("content", ['{"_class_name": "path"}', '{"_class_name": 3}', "[1]"])
+def test_a_configuration_that_names_no_model_is_refused(content, tmp_path):
+    unet()
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ValueError, match="must name a class of diffusers"):
+        DiffusersDenoiser.from_pretrained(str(tmp_path))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # theirs
+@pytest.mark.parametrize(
+    "name",
+    ["DDPM", "DDIM", "EulerDiscrete", "EulerAncestralDiscrete", "DPMSolverMultistep", "UniPC"],
+)
+def test_zero_terminal_signal_is_left_out_of_the_range(name):
+    import numpy as np
+
+    schedulers = pytest.importorskip("diffusers.schedulers")
+    kind = getattr(schedulers, f"{name}{'Multistep' * (name == 'UniPC')}Scheduler")
+    model = DiffusersDenoiser(
+        abs, kind(rescale_betas_zero_snr=True, prediction_type="v_prediction"), SHAPE
+    )
+    # Lin et al. (arXiv 2305.08891), algorithm 1, in double precision
+    root = np.sqrt(np.cumprod(1 - np.linspace(1e-4, 0.02, 1000)))
+    scaled = ((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2
+    ends = [math.sqrt((1 - s) / s) for s in (scaled[0], scaled[-2])]
+    assert model.noise_range == pytest.approx(ends, rel=0.01)  # theirs is single precision
+
+
+def test_one_dimensional_models_are_of_one_dimension():
+    diffusers = pytest.importorskip("diffusers")
+    unet()
+    network = diffusers.UNet1DModel(
+        sample_size=64,
+        in_channels=2,
+        out_channels=2,
+        block_out_channels=(32, 32, 64),
+        extra_in_channels=64,
+    )
+    model = DiffusersDenoiser(network, schedule_of("DDPMScheduler", "epsilon"))
+    assert model.shape == (2, 64)
+    assert model(randn(1, 128).float(), 1.0).shape == (1, 128)
+
+
+@pytest.mark.parametrize("kind", ["diffusers", "azula"])
+def test_half_precision_costs_no_more_than_the_network_rounds(kind):
+    x = 100 + randn(3, 64).float()
+    if kind == "diffusers":
+        network = unet()
+        models = [
+            DiffusersDenoiser(each, schedule_of("DDPMScheduler", "epsilon"))
+            for each in (network, unet().bfloat16())
+        ]
+    else:
+        denoise, noise = pytest.importorskip("azula.denoise"), pytest.importorskip("azula.noise")
+
+        class Backbone(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                torch.manual_seed(0)
+                self.layer = torch.nn.Linear(64, 64)
+
+            def forward(self, x, t):
+                return torch.tanh(self.layer(x / 100))
+
+        models = [
+            AzulaDenoiser(denoise.KarrasDenoiser(Backbone().to(kind), noise.VPSchedule()), (64,))
+            for kind in (torch.float32, torch.bfloat16)
+        ]
+    sigma = 0.05  # the states alone would lose 0.25 in bf16
+    one, other = (model(x, sigma) for model in models)
+    assert float((one - other).abs().max()) < 0.1 * sigma
+    if kind == "azula":  # its skip connection keeps the digits of double precision, too
+        fine = x.double() * (1 + 1e-12)
+        assert float((models[0](fine, sigma) - models[0](x.double(), sigma)).abs().min()) > 0
+
+
 @pytest.mark.parametrize("schedule", ["VESchedule", "VPSchedule", "CosineSchedule"])
 def test_azula_networks_are_asked_at_their_own_times(schedule):
     denoise, noise = pytest.importorskip("azula.denoise"), pytest.importorskip("azula.noise")

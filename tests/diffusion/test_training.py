@@ -243,8 +243,9 @@ def damaged(file, how):
     elif how == "foreign":
         save_file({"weight": torch.zeros(2)}, file)
         return
-    elif how == "pickle":
-        torch.save({"weight": torch.zeros(2)}, file)
+    elif how.endswith("pickle"):
+        zipped = how == "pickle"
+        torch.save({"weight": torch.zeros(2)}, file, _use_new_zipfile_serialization=zipped)
         return
     file.write_bytes(content)
 
@@ -254,7 +255,8 @@ def damaged(file, how):
     [
         ("truncated", "cut short or not a safetensors file"),
         ("empty", "cut short or not a safetensors file"),
-        ("pickle", "cut short or not a safetensors file"),
+        ("pickle", "not a safetensors file: it is a torch checkpoint .* with torch.load"),
+        ("old pickle", "not a safetensors file: it is a torch checkpoint .* with torch.load"),
         ("one number", "was changed after it was written"),
         ("record", "was changed after it was written"),
         ("foreign", "must have format 'hopfield-diffusion denoiser 1', got None"),

@@ -1,0 +1,100 @@
+"""Networks of diffusers and their schedulers, from a folder or by a name of the hub.
+
+A pipeline has both. A folder of a model alone has its `config.json` and its weights; the
+scheduler then lies with them, in `scheduler` beside or below, or is given.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+OPTIONS = (  # of the loader of diffusers; none of them runs code of others
+    "cache_dir",
+    "device_map",
+    "disable_mmap",
+    "dtype",
+    "force_download",
+    "local_files_only",
+    "low_cpu_mem_usage",
+    "max_memory",
+    "offload_folder",
+    "offload_state_dict",
+    "proxies",
+    "quantization_config",
+    "revision",
+    "subfolder",
+    "token",
+    "torch_dtype",
+    "use_safetensors",
+    "variant",
+)
+_NETWORKS = ("unet", "transformer")
+
+
+def read(path: str, scheduler: Any, options: dict[str, Any]) -> tuple[Any, Any]:
+    """The network and the scheduler; `scheduler`, where given, is taken instead.
+
+    Raises
+    ------
+    ImportError : diffusers is not installed.
+    ValueError : nothing readable, no network, no scheduler, or weights of a pickle asked for.
+    """
+    if not options.setdefault("use_safetensors", True):
+        raise ValueError("use_safetensors must be True: weights are never read from a pickle")
+    try:
+        import diffusers
+
+        loader = diffusers.DiffusionPipeline
+    except (ImportError, RuntimeError) as error:  # RuntimeError: its own imports failed
+        raise ImportError(
+            f"reading {path} needs diffusers; pip install '.[interop]' ({_first_line(error)})"
+        ) from error
+    folder = Path(path) / (options.get("subfolder") or "")
+    try:
+        if (folder / "config.json").is_file() and not (folder / "model_index.json").is_file():
+            return _model(diffusers, folder, options), scheduler or _beside(diffusers, folder)
+        pipeline = loader.from_pretrained(path, **options)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"path: no diffusers pipeline could be read from {path}: {_first_line(error)}"
+        ) from error
+    networks = [getattr(pipeline, name) for name in _NETWORKS if hasattr(pipeline, name)]
+    scheduler = scheduler or getattr(pipeline, "scheduler", None)
+    if not networks or scheduler is None:
+        raise ValueError(
+            f"path must hold a pipeline with a unet and a scheduler, got {type(pipeline).__name__}"
+        )
+    return networks[0], scheduler
+
+
+def _model(diffusers: Any, folder: Path, options: dict[str, Any]) -> Any:
+    """The network of a folder that holds it alone."""
+    kind = _kind(diffusers, folder / "config.json")
+    return kind.from_pretrained(folder, **{k: v for k, v in options.items() if k != "subfolder"})
+
+
+def _beside(diffusers: Any, folder: Path) -> Any:
+    """The scheduler that lies with a network."""
+    for home in (folder, folder / "scheduler", folder.resolve().parent / "scheduler"):
+        if (home / "scheduler_config.json").is_file():
+            return _kind(diffusers, home / "scheduler_config.json").from_pretrained(home)
+    raise ValueError(
+        "it holds a model alone; give its scheduler, as "
+        "from_pretrained(path, scheduler=diffusers.DDPMScheduler())"
+    )
+
+
+def _kind(diffusers: Any, config: Path) -> Any:
+    """The class that a configuration names, one of diffusers."""
+    content = json.loads(config.read_text(encoding="utf-8"))
+    name = content.get("_class_name") if isinstance(content, dict) else None
+    found = getattr(diffusers, name, None) if isinstance(name, str) else None
+    if not (isinstance(found, type) and issubclass(found, diffusers.ConfigMixin)):
+        raise ValueError(f"{config.name} must name a class of diffusers, got {name!r}")
+    return found
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
