@@ -163,7 +163,7 @@ class Run:
     ) -> None:
         if couplings is None and patterns is not None:
             couplings = hebbian(patterns)
-        self._like = torch.as_tensor(couplings)
+        self._like = _checks.tensor_of(getattr(couplings, "couplings", couplings))
         size = None if patterns is None else patterns.shape[1]
         rows = zero_diagonal("couplings", self._like, size)
         if normalize:
@@ -271,7 +271,7 @@ class Recorder:
     def history(self, start_norm: float) -> History:
         """History of what was recorded; `start_norm` is ‖J‖ before the first step."""
         columns: dict[str, Tensor | None] = {
-            name: torch.tensor([row[name] for row in self._rows]) if name in self._rows[0] else None
+            name: _checks.tensor_of([r[name] for r in self._rows]) if name in self._rows[0] else None
             for name in History.__dataclass_fields__
             if name != "norm_ratio"
         }

@@ -294,7 +294,7 @@ def noise_structure(
     >>> bool(structure.intercept.mean() < 0 < structure.slope.mean())
     True
     """
-    network = HopfieldNetwork(couplings)
+    network = HopfieldNetwork(_checks.working(_checks.square("couplings", couplings)))
     patterns = _checks.stored("patterns", patterns, binary=True).to(network.couplings)
     delta = stabilities(network.couplings, patterns)
     states = _checks.spins("states", states, columns=network.size).to(network.couplings)

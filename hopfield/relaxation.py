@@ -92,7 +92,13 @@ def synchronous(step: Step, states: Tensor, max_sweeps: int) -> Relaxation:
     return result
 
 
-def fixed_point(step: Step, states: Tensor, max_steps: int, tolerance: float) -> Relaxation:
+def fixed_point(
+    step: Step,
+    states: Tensor,
+    max_steps: int,
+    tolerance: float,
+    centre: Tensor | None = None,
+) -> Relaxation:
     """Iterate `step` on real states until each row changes by less than `tolerance` of itself.
 
     Changes are root mean squares; single precision cannot resolve less than about 10⁻⁶.
@@ -103,6 +109,7 @@ def fixed_point(step: Step, states: Tensor, max_steps: int, tolerance: float) ->
     states : (B, N); left untouched.
     max_steps : largest number of steps.
     tolerance : relative change below which a row has converged.
+    centre : (N,) about which the size of a row is measured, None for 0.
 
     Returns
     -------
@@ -113,7 +120,8 @@ def fixed_point(step: Step, states: Tensor, max_steps: int, tolerance: float) ->
     >>> fixed_point(torch.cos, torch.zeros(1, 1), 99, 1e-5).states
     tensor([[0.7391]])
     """
-    least = max(tolerance, 16 * torch.finfo(states.dtype).eps)
+    rounding = 16 * torch.finfo(states.dtype).eps
+    least = max(tolerance, rounding)
     result = begin(states)
     active = torch.arange(len(states), device=states.device)
     current = states
@@ -122,8 +130,11 @@ def fixed_point(step: Step, states: Tensor, max_steps: int, tolerance: float) ->
             break
         following = step(current).to(current)
         result.sweeps[active] += 1
-        scale = following.square().mean(1).sqrt()
-        done = (following - current).square().mean(1).sqrt() <= least * scale
+        reach = least * following.square().mean(1).sqrt()
+        if centre is not None:
+            size = (following - centre).square().mean(1).sqrt()
+            reach = torch.maximum(tolerance * size, reach * (rounding / least))
+        done = (following - current).square().mean(1).sqrt() <= reach
         current = following
         if done.any():
             result.states[active[done]] = following[done]
