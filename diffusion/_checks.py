@@ -22,13 +22,16 @@ Level = float | Tensor  # a noise level σ: one per batch or one per row
 
 
 def tensor_of(value: Any) -> Tensor:
-    """`value` as a tensor; plain numbers and lists of them keep double precision."""
+    """`value` as a tensor; plain numbers and lists of them keep double precision.
+
+    It is for what takes the precision of something else, or is computed in double.
+    """
     return value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
 
 
 def points(name: str, value: Any, *, dimension: int | None = None) -> Tensor:
     """`value` as a finite floating tensor of shape (rows, d)."""
-    tensor = tensor_of(value)
+    tensor = torch.as_tensor(value)
     if not tensor.is_floating_point():
         tensor = tensor.to(torch.float64)
     if tensor.ndim != 2 or tensor.shape[1] == 0 or dimension not in (None, tensor.shape[1]):
@@ -59,7 +62,7 @@ def noise_level(sigma: Level, x: Tensor) -> Tensor:
 
 def directions(name: str, value: Any, dimension: int) -> Tensor:
     """`value` as a finite floating tensor of `dimension` rows, one direction per column."""
-    tensor = tensor_of(value)
+    tensor = torch.as_tensor(value)
     if tensor.ndim != 2 or tensor.shape[0] != dimension:
         raise ValueError(
             f"{name} must have shape ({dimension}, directions), got {tuple(tensor.shape)}"

@@ -66,7 +66,7 @@ def neighbour_ratio(samples: Tensor, data: Tensor) -> Tensor:
     >>> neighbour_ratio(torch.tensor([[1.0]]), torch.tensor([[0.0], [0.0], [5.0]]))
     tensor([0.2500], dtype=torch.float64)
     """
-    data = _checks.points("data", data).unique(dim=0)
+    data = _checks.points("data", _checks.tensor_of(data)).unique(dim=0)
     near = neighbour_distances(samples, data, 2)
     return near[:, 0] / near[:, 1]
 
@@ -169,7 +169,7 @@ def copy_fraction(
         raise ValueError("threshold must be a number, got NaN")
     rates, errors = [], []
     for name, value in (("samples", samples), ("held_out", held_out)):
-        value = _checks.points(name, value)
+        value = _checks.points(name, _checks.tensor_of(value))
         if len(value) == 0:
             raise ValueError(f"{name} must hold at least one point, got {tuple(value.shape)}")
         rate = float((measure(value, data) < threshold).double().mean())
@@ -196,8 +196,8 @@ def neighbour_distances(samples: Tensor, data: Tensor, count: int) -> Tensor:
     >>> neighbour_distances(torch.zeros(1, 1), torch.tensor([[3.0], [-1.0]]), 2)
     tensor([[1., 3.]], dtype=torch.float64)
     """
-    data = _checks.points("data", data)
-    samples = _checks.points("samples", samples, dimension=data.shape[1])
+    data = _checks.points("data", _checks.tensor_of(data))
+    samples = _checks.points("samples", _checks.tensor_of(samples), dimension=data.shape[1])
     if len(data) < _checks.whole("count", count):
         raise ValueError(f"data must hold at least {count} different points, got {len(data)}")
     rows = (points.double().numpy(force=True) for points in (samples, data))

@@ -427,7 +427,7 @@ class FeatureFlow:
 
 def _labelled(data: Tensor, labels: Tensor | None, dimension: int) -> tuple[Tensor, list[Tensor]]:
     """Points in float64, and the rows of each class."""
-    data = _checks.points("data", data, dimension=dimension).detach().double()
+    data = _checks.points("data", _checks.tensor_of(data), dimension=dimension).detach().double()
     if len(data) == 0:
         raise ValueError(f"data must hold at least one point, got {tuple(data.shape)}")
     if labels is None:

@@ -19,7 +19,10 @@ Seed = int | torch.Generator | None
 
 
 def tensor_of(value: Any) -> Tensor:
-    """Return `value` as a tensor; plain numbers and lists of them keep double precision."""
+    """Return `value` as a tensor; plain numbers and lists of them keep double precision.
+
+    It is for what takes the precision of something else, or is computed in double.
+    """
     return value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
 
 
@@ -33,7 +36,7 @@ def working(tensor: Tensor) -> Tensor:
 
 def matrix(name: str, value: Any, *, columns: int | None = None) -> Tensor:
     """Return `value` as a finite, non-empty floating tensor of shape (rows, columns)."""
-    tensor = tensor_of(value)
+    tensor = torch.as_tensor(value)
     if tensor.is_complex():
         raise ValueError(f"{name} must be real, got {tensor.dtype}; take its .real or .abs()")
     if not tensor.is_floating_point():

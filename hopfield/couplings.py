@@ -202,7 +202,7 @@ def max_margin(patterns: Tensor) -> Tensor:
     from hopfield import _training_kernels  # numba is needed, and loaded, only here
 
     patterns = _checks.stored("patterns", patterns, binary=True)
-    rows = patterns.to("cpu", torch.float64).contiguous()
+    rows = patterns.detach().to("cpu", torch.float64).contiguous()
     count, size = rows.shape
     multipliers = torch.zeros(size, count, dtype=torch.float64)
     lower, upper = torch.zeros(2, size, dtype=torch.float64)

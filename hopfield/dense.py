@@ -235,7 +235,7 @@ class DenseMemory:
         ValueError : states of a wrong shape or kind, an unknown dynamics, asynchronous
             dynamics of real states, a negative tolerance.
         """
-        given = self._states(states)
+        given = self._states(states).detach()
         allowed = ("synchronous",) if self.states == "real" else ("asynchronous", "synchronous")
         dynamics = _checks.choice("dynamics", dynamics or allowed[0], allowed)
         max_sweeps = _checks.whole("max_sweeps", max_sweeps, low=0)

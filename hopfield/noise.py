@@ -198,8 +198,8 @@ class Kawasaki(_Heated):
         """States (B, N) at exactly `overlap`, in [0, 1], with `targets` (B, N)."""
         from hopfield import _kernels  # numba is needed, and loaded, only here
 
-        landscape = self._couplings(couplings).to("cpu", torch.float64)
-        targets = _checks.spins("targets", targets, columns=len(landscape))
+        landscape = self._couplings(couplings).detach().to("cpu", torch.float64)
+        targets = _checks.spins("targets", targets, columns=len(landscape)).detach()
         _checks.number("overlap", overlap, low=0, high=1)
         generator = _checks.generator_from(seed, "training noise")
         spins = flip_spins(targets.to("cpu", torch.float64), overlap, generator).contiguous()

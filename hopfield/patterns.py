@@ -160,7 +160,7 @@ def overlap(states: Tensor, patterns: Tensor) -> Tensor:
     >>> overlap(torch.tensor([[1.0, -1.0]]), torch.tensor([[1.0, 1.0]]))
     tensor([0.])
     """
-    states, patterns = _checks.tensor_of(states), _checks.tensor_of(patterns)
+    states, patterns = torch.as_tensor(states), torch.as_tensor(patterns)
     shapes = f"{tuple(states.shape)} and {tuple(patterns.shape)}"
     spins = states.shape[-1:]
     if spins != patterns.shape[-1:] or spins in ((), (0,)):
