@@ -200,8 +200,8 @@ def neighbour_distances(samples: Tensor, data: Tensor, count: int) -> Tensor:
     samples = _checks.points("samples", _checks.tensor_of(samples), dimension=data.shape[1])
     if len(data) < _checks.whole("count", count):
         raise ValueError(f"data must hold at least {count} different points, got {len(data)}")
-    rows = (points.double().numpy(force=True) for points in (samples, data))
-    distances, _ = nearest(*rows, count)
+    one, other = (points.double().numpy(force=True) for points in (samples, data))
+    distances, _ = nearest(one, other, count)
     return torch.from_numpy(distances)
 
 

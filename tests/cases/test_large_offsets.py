@@ -113,7 +113,7 @@ def test_training_takes_the_mean_off_before_digits_are():
 
 def test_data_that_the_network_cannot_resolve_are_refused():
     data, _ = _sensors(100, 2, torch.float64, 1e7)
-    with pytest.raises(ValueError, match="data must lie close enough to 0 for torch.float32"):
+    with pytest.raises(ValueError, match=r"data must lie close enough to 0 for torch\.float32"):
         train_denoiser(data, steps=3, quiet=True, seed=0)
 
 

@@ -130,8 +130,16 @@ def _planted_weights(P, m, t, trials):
 
 @pytest.mark.parametrize(
     ("m", "P", "least", "most"),
-    [(1, 10, 2.0, 3.0), (1, 100, 1.7, 3.0), (2, 10, 1.5, 3.0), (2, 100, 1.3, 3.0)]
-    + [(3, 100, 1.0, 1.6), (4, 10, 1.0, 1.6), (10, 100, 1.0, 1.6), (20, 100, 1.0, 1.6)],
+    [
+        (1, 10, 2.0, 3.0),
+        (1, 100, 1.7, 3.0),
+        (2, 10, 1.5, 3.0),
+        (2, 100, 1.3, 3.0),
+        (3, 100, 1.0, 1.6),
+        (4, 10, 1.0, 1.6),
+        (10, 100, 1.0, 1.6),
+        (20, 100, 1.0, 1.6),
+    ],
 )
 def test_participation_ratio(m, P, least, most):
     """Y = ½ between `least` and `most` times σ² of the collapse; the law is too small by ≤ 0.13."""
