@@ -33,6 +33,7 @@ from bridges._clusters import are_spins, groups, rms_distance
 from bridges.memory import Memory, cosine, recall, recall_near, stored_patterns
 from bridges.starts import Starts
 from bridges.statistics import effective_number
+from hopfield.patterns import offset
 
 KINDS = ("memory", "inverse", "prototype", "global", "mixture", "spurious")
 _ROWS = 2**14  # starts retrieved at once
@@ -245,9 +246,7 @@ def _weighed(
     Next come the weight of that pattern, k_eff, the largest share of a class and half the size
     of that class; NaN where there are no weights or classes.
     """
-    products = states @ patterns.T
-    half_norms = patterns.square().sum(1) / 2
-    near, far = (products - half_norms).argmax(1), (-products - half_norms).argmax(1)
+    near, far = _nearest(states, patterns)
     unknown = torch.full((len(states),), torch.nan, dtype=torch.float64, device=states.device)
     known = getattr(memory, "weights", None)
     weights = None if known is None else known(states, overlap)
@@ -265,6 +264,19 @@ def _weighed(
     shares.index_add_(1, classes.to(states.device), weights.double())
     share, largest = shares.max(1)
     return near, far, held, k_eff, share, sizes[largest] / 2
+
+
+def _nearest(states: Tensor, patterns: Tensor) -> tuple[Tensor, Tensor]:
+    """The pattern nearest to each state, and to its inverse."""
+    centre = offset(patterns)
+    if centre is None:
+        products = states @ patterns.T
+        inverse = -products
+    else:
+        patterns = patterns - centre
+        products, inverse = (states - centre) @ patterns.T, (-states - centre) @ patterns.T
+    half_norms = patterns.square().sum(1) / 2
+    return (products - half_norms).argmax(1), (inverse - half_norms).argmax(1)
 
 
 def _unit(patterns: Tensor) -> float:

@@ -29,6 +29,7 @@ from diffusion import VE, NetworkDenoiser, sample
 from diffusion.denoisers import noise_range
 from diffusion.flat import as_denoiser
 from hopfield import DenseMemory, HopfieldNetwork, flip_spins
+from hopfield.patterns import offset
 from hopfield.relaxation import Relaxation, fixed_point
 
 Denoiser = Callable[[Tensor, Any], Tensor]
@@ -110,6 +111,7 @@ class _RealMemory:
     def __init__(self, patterns: Tensor) -> None:
         self.patterns = _checks.stored("patterns", patterns, binary=False).detach()
         self._rms = float(self.patterns.square().mean().sqrt())
+        self._offset = offset(self.patterns)  # None unless distances lose their digits in it
 
     def noise_level(self, overlap: float) -> float:
         """The σ of the noise that leaves a cue at `overlap`, in units of the patterns."""
@@ -159,7 +161,7 @@ class FixedNoiseMemory(_RealMemory):
     def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
         """The fixed point that each cue is denoised to."""
         return _ended(
-            fixed_point(lambda x: self.step(x, overlap), cues, self.sweeps, tolerance=1e-8)
+            fixed_point(lambda x: self.step(x, overlap), cues, self.sweeps, 1e-8, self._offset)
         )
 
     def step(self, cues: Tensor, overlap: float) -> Tensor:
@@ -240,7 +242,10 @@ class NearestPattern(_RealMemory):
 
     def step(self, cues: Tensor, overlap: float) -> Tensor:
         """The nearest pattern of each cue: decoding takes one step."""
-        return self.patterns[torch.cdist(cues, self.patterns).argmin(1)]
+        keys = self.patterns
+        if self._offset is not None:
+            cues, keys = cues - self._offset, keys - self._offset
+        return self.patterns[torch.cdist(cues, keys).argmin(1)]
 
     def energy(self, states: Tensor) -> None:
         """None: there is no dynamics."""

@@ -21,6 +21,14 @@ Seed = int | torch.Generator | None
 Level = float | Tensor  # a noise level σ: one per batch or one per row
 
 
+def tensor_of(value: Any) -> Tensor:
+    """`value` as a tensor; plain numbers and lists of them keep double precision.
+
+    It is for what takes the precision of something else, or is computed in double.
+    """
+    return value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+
+
 def points(name: str, value: Any, *, dimension: int | None = None) -> Tensor:
     """`value` as a finite floating tensor of shape (rows, d)."""
     tensor = torch.as_tensor(value)

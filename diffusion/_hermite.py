@@ -5,7 +5,9 @@ For h = m + r z, z standard normal, and the normalised Hermite polynomials He_k/
     c_k(m, r) = E[σ(m + r z) He_k(z)]/√k!,      E σ(h_i)σ(h_j) = Σ_k R_ij^k c_k(i) c_k(j)
 
 for two such numbers whose z have correlation R_ij (Mehler). c_1 = r E σ′(h), by Stein.
-Averages over z are Gauss–Hermite sums, exact to rounding for the smooth activations here.
+Averages over z are Gauss–Hermite sums where these have converged to 10⁻⁸ of the rms of σ. Wide
+fields, r above about 1, need the trapezoidal rule: its error is e^{−π²/(rh)} for tanh, h the
+distance of its nodes, which is halved until two rules agree.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from diffusion import _checks
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "erf": torch.erf}
 Activation = str | Callable[[Tensor], Tensor]
 _PROBE = torch.linspace(0, 8, 161, dtype=torch.float64)
+_EXACT, _ENOUGH = 1e-8, 1e-6  # error of averages that is sought, and the largest allowed
+_REACH, _FEWEST, _MOST = 11.0, 161, 2**16  # of the trapezoidal rule: half its width, its nodes
 _ODD = 1e-6  # allowed |σ(x) + σ(−x)|, in units of the largest |σ|
 
 
@@ -78,6 +82,62 @@ def nodes_and_weights(count: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(nodes), torch.from_numpy(weights / weights.sum())
 
 
+Rule = tuple[Tensor, Tensor]  # nodes and weights
+
+
+def trapezoid(count: int) -> Rule:
+    """Nodes and weights of the trapezoidal rule for the standard normal law, float64."""
+    z = torch.linspace(-_REACH, _REACH, count, dtype=torch.float64)
+    weights = torch.exp(-z.square() / 2)
+    return z, weights / weights.sum()
+
+
+def rule_for(
+    activation: Callable[[Tensor], Tensor], mean: Tensor, scale: Tensor, order: int, first: int
+) -> Rule:
+    """First rule of averages over z that agrees with the next finer one on σ(m + r z).
+
+    Parameters
+    ----------
+    activation : an elementwise function of a tensor.
+    mean : m, float64, of the same shape as `scale`: the fields to try.
+    scale : r, float64.
+    order : the largest Hermite coefficient that is needed.
+    first : number of nodes of the Gauss–Hermite sum to begin with.
+
+    Raises
+    ------
+    ValueError : averages that still change with 2¹⁶ nodes.
+
+    Examples
+    --------
+    >>> zero, one = torch.zeros(2, 1, dtype=torch.float64)
+    >>> [len(rule_for(torch.tanh, zero, one + r, 1, first=40)[0]) for r in (-0.5, 4.0)]
+    [40, 321]
+    """
+    count = _FEWEST
+    rule, finer = nodes_and_weights(first), trapezoid(count)
+    now = coefficients(activation, mean, scale, order, rule)
+    while True:
+        after = coefficients(activation, mean, scale, order, finer)
+        unit = float(after[1].max())
+        apart = [float((a - b).abs().max()) for a, b in zip(now, after, strict=True)]
+        error = max(apart[0] / unit**0.5, apart[1] / unit) if unit > 0 else 0.0
+        if error <= _EXACT:
+            return rule
+        rule, now, count = finer, after, 2 * count - 1
+        if count > _MOST:
+            break
+        finer = trapezoid(count)
+    if error > _ENOUGH:
+        raise ValueError(
+            f"activation must be smooth on the width {float(scale.max()):.3g} of its fields, got "
+            f"averages that change by {error:.1e} between {count // 2 + 1} nodes and half of "
+            "them; scale the data down, or give a smoother function"
+        )
+    return rule
+
+
 def polynomials(z: Tensor, order: int) -> Tensor:
     """He_k(z)/√k! for k = 0 … order, (order + 1, len(z)).
 
@@ -93,7 +153,7 @@ def polynomials(z: Tensor, order: int) -> Tensor:
 
 
 def coefficients(
-    activation: Callable[[Tensor], Tensor], mean: Tensor, scale: Tensor, order: int, nodes: int
+    activation: Callable[[Tensor], Tensor], mean: Tensor, scale: Tensor, order: int, rule: Rule
 ) -> tuple[Tensor, Tensor]:
     """Hermite coefficients of σ(m + r z), and E σ².
 
@@ -103,7 +163,7 @@ def coefficients(
     mean : m, float64.
     scale : r ≥ 0, float64, of a shape that broadcasts with that of `mean`.
     order : the largest k.
-    nodes : of the Gauss–Hermite sum.
+    rule : nodes and weights of the averages.
 
     Returns
     -------
@@ -112,11 +172,11 @@ def coefficients(
     Examples
     --------
     >>> zero, one = torch.zeros(1), torch.ones(1)
-    >>> c, square = coefficients(lambda h: h, zero, one, order=2, nodes=8)
+    >>> c, square = coefficients(lambda h: h, zero, one, order=2, rule=nodes_and_weights(8))
     >>> c[:, 0].abs().round(decimals=4), square.round(decimals=4)  # σ = He_1
     (tensor([0., 1., 0.]), tensor([1.]))
     """
-    z, weights = (part.to(mean) for part in nodes_and_weights(nodes))
+    z, weights = (part.to(mean) for part in rule)
     basis = polynomials(z, order) * weights
     shape = torch.broadcast_shapes(mean.shape, scale.shape)
     value = activation(mean + scale * z.reshape(-1, *[1] * len(shape))).flatten(1)

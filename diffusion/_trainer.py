@@ -26,6 +26,7 @@ from diffusion.networks import Network, NetworkDenoiser
 _ROWS = 128  # noised points of a step by default
 _CLIP = 1.0  # largest norm of a gradient
 _HELD_OUT_NOISE = 8  # noise levels at which each held-out point is seen
+_FAR, _COARSE = 10.0, 1e-2  # rms deviations of the mean from 0; of the rounding of a datum
 _NONE = 0.1  # share of labels left out, so that the mixture of all classes is learnt too
 
 
@@ -90,13 +91,21 @@ class Trainer:
         self.options, self.device = options, device
         self.network = network.to(device)
         weight = next(network.parameters())
+        data = data.detach()
         kind = precision_of(weight, data)
         mean = data.double().mean(0)
         self.scale = float((data.double() - mean).square().mean().sqrt())
         if not self.scale > 0:
             raise ValueError(f"data must hold at least 2 different points, got {len(data)} alike")
         self.mean = mean.to(weight.device, kind)
-        self.data = (data.to(self.mean) - self.mean) / self.scale  # in units of s from here on
+        offset = float(mean.abs().max()) / self.scale
+        if offset * torch.finfo(kind).eps > _COARSE:
+            raise ValueError(
+                f"data must lie close enough to 0 for {kind} to resolve them, got a mean "
+                f"of {offset:.3g} rms deviations; subtract it first, or give a network.double()"
+            )
+        self.far = offset > _FAR
+        self.data = self._scaled(data)
         self.labels = None if labels is None else labels.to(device)
         self.average = [p.detach().clone() for p in network.parameters()]
         self.levels = (options.levels[0] * self.scale, options.levels[1] * self.scale)
@@ -237,12 +246,19 @@ class Trainer:
         x = _checks.points("held_out", held_out, dimension=self.data.shape[1]).detach()
         if len(x) == 0:
             raise ValueError("held_out must hold at least one point, got none")
-        x = ((x.to(self.data) - self.mean) / self.scale).repeat(_HELD_OUT_NOISE, 1)
+        x = self._scaled(x).repeat(_HELD_OUT_NOISE, 1)
         generator = _checks.generator_from(self.options.seed or 0, "held out")
         place = torch.rand(len(x), 1, generator=generator, dtype=torch.float64)
         low, high = (math.log(level) for level in self.options.levels)
         noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
         return x, torch.exp(low + (high - low) * place).to(x), noise.to(x)
+
+    def _scaled(self, data: Tensor) -> Tensor:
+        """Data about its mean in units of s; the mean is taken off before digits are."""
+        if not self.far:
+            return (data.to(self.mean) - self.mean) / self.scale
+        about = data.to(self.mean.device, torch.float64) - self.mean.double()
+        return (about / self.scale).to(self.mean)
 
     def history(self) -> History:
         """The course so far."""

@@ -122,7 +122,7 @@ def local_pca_dimension(data: Tensor, neighbours: int = 30, explained: float = 0
     if not 0 < explained < 1:
         raise ValueError(f"explained must lie in (0, 1), got {explained}")
     _, indices = _around(data, _checks.whole("neighbours", neighbours, low=2))
-    points = torch.as_tensor(data).numpy(force=True).astype(np.float64)
+    points = _checks.points("data", _checks.tensor_of(data)).double().numpy(force=True)
     counts = np.empty(len(points))
     for i, around in enumerate(indices):
         counts[i] = PCA(n_components=explained, svd_solver="full").fit(points[around]).n_components_
@@ -149,7 +149,7 @@ def participation_ratio(data: Tensor) -> float:
     >>> participation_ratio([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     2.0
     """
-    points = _checks.points("data", data).numpy(force=True).astype(np.float64)
+    points = _checks.points("data", _checks.tensor_of(data)).double().numpy(force=True)
     if len(points) < 2 or not np.ptp(points, axis=0).any():
         raise ValueError(f"data must hold at least 2 different points, got {points.shape}")
     # tr² / |·|² of the covariance is that of the smaller Gram matrix: no spectrum is needed
@@ -162,10 +162,10 @@ def participation_ratio(data: Tensor) -> float:
 
 def _around(data: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Distances and indices (n, count) of the nearest other points."""
-    points = _checks.points("data", data)
+    points = _checks.points("data", _checks.tensor_of(data))
     if len(points) <= count:
         raise ValueError(f"data must hold more than {count} points, got {len(points)}")
-    array = points.numpy(force=True)
+    array = points.double().numpy(force=True)
     distances, indices = nearest(array, array, count + 1)
     if not distances[:, 1].all():
         repeated = int((distances[:, 1] == 0).sum())

@@ -294,7 +294,7 @@ def _weights(weights: Tensor | None, means: Tensor) -> Tensor:
     """Class weights (K,) of sum 1."""
     if weights is None:
         return means.new_full((len(means),), 1 / len(means))
-    result = torch.as_tensor(weights).to(means)
+    result = _checks.tensor_of(weights).to(means)
     if result.shape != means.shape[:1]:
         raise ValueError(f"weights must have shape ({len(means)},), got {tuple(result.shape)}")
     if not (result >= 0).all():
@@ -308,7 +308,7 @@ def _weights(weights: Tensor | None, means: Tensor) -> Tensor:
 def _spectra(variances: float | Tensor, means: Tensor) -> tuple[Tensor, Tensor | None]:
     """Eigenvalues (K, d) of each class, and their eigenvectors where they are not the axes."""
     classes, d = means.shape
-    given = torch.as_tensor(variances).to(means)
+    given = _checks.tensor_of(variances).to(means)
     if not torch.isfinite(given).all():
         raise ValueError("variances must be finite, got NaN or infinite entries")
     basis = None

@@ -27,6 +27,7 @@ from torch import Tensor
 from diffusion import _checks
 from diffusion._results import Result, with_error
 
+_LOST = 1e4  # rounding errors of a square of the size of the data that a distance must exceed
 _TREE = 20  # up to this dimension a tree finds neighbours faster than brute force
 
 
@@ -65,7 +66,7 @@ def neighbour_ratio(samples: Tensor, data: Tensor) -> Tensor:
     >>> neighbour_ratio(torch.tensor([[1.0]]), torch.tensor([[0.0], [0.0], [5.0]]))
     tensor([0.2500], dtype=torch.float64)
     """
-    data = _checks.points("data", data).unique(dim=0)
+    data = _checks.points("data", _checks.tensor_of(data)).unique(dim=0)
     near = neighbour_distances(samples, data, 2)
     return near[:, 0] / near[:, 1]
 
@@ -168,7 +169,7 @@ def copy_fraction(
         raise ValueError("threshold must be a number, got NaN")
     rates, errors = [], []
     for name, value in (("samples", samples), ("held_out", held_out)):
-        value = _checks.points(name, value)
+        value = _checks.points(name, _checks.tensor_of(value))
         if len(value) == 0:
             raise ValueError(f"{name} must hold at least one point, got {tuple(value.shape)}")
         rate = float((measure(value, data) < threshold).double().mean())
@@ -195,27 +196,44 @@ def neighbour_distances(samples: Tensor, data: Tensor, count: int) -> Tensor:
     >>> neighbour_distances(torch.zeros(1, 1), torch.tensor([[3.0], [-1.0]]), 2)
     tensor([[1., 3.]], dtype=torch.float64)
     """
-    data = _checks.points("data", data)
-    samples = _checks.points("samples", samples, dimension=data.shape[1])
+    data = _checks.points("data", _checks.tensor_of(data))
+    samples = _checks.points("samples", _checks.tensor_of(samples), dimension=data.shape[1])
     if len(data) < _checks.whole("count", count):
         raise ValueError(f"data must hold at least {count} different points, got {len(data)}")
-    distances, _ = nearest(samples.numpy(force=True), data.numpy(force=True), count)
+    one, other = (points.double().numpy(force=True) for points in (samples, data))
+    distances, _ = nearest(one, other, count)
     return torch.from_numpy(distances)
 
 
 def nearest(samples: np.ndarray, data: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Distances and indices (B, count) of the nearest data points, without checks.
 
-    Brute force finds them by |x|² − 2x·y + |y|², whose rounding would hide the distance
-    of a copy: so the distances are computed again.
+    Brute force finds them by |x|² − 2x·y + |y|², about the mean of the data; its rounding would
+    hide the distance of a copy: so the distances are computed again. Where it is not small
+    beside them, the neighbours are those of all differences x − y.
     """
     samples, data = samples.astype(np.float64), data.astype(np.float64)
     if len(samples) == 0:
         return np.empty((0, count)), np.empty((0, count), dtype=np.int64)
-    algorithm = "brute" if data.shape[1] > _TREE else "auto"
-    finder = NearestNeighbors(n_neighbors=count, algorithm=algorithm).fit(data)
-    indices = finder.kneighbors(samples, return_distance=False)
-    distances = np.stack(
-        [np.linalg.norm(samples - data[column], axis=1) for column in indices.T], axis=1
+    brute = data.shape[1] > _TREE
+    centre = data.mean(0)
+    finder = NearestNeighbors(n_neighbors=count, algorithm="brute" if brute else "auto")
+    finder.fit(data - centre if brute else data)
+    indices = finder.kneighbors(samples - centre if brute else samples, return_distance=False)
+    distances = _norms(samples, data[indices])
+    if brute:
+        size = np.square(samples - centre).sum(1) + np.square(data - centre).sum(1).max()
+        lost = _LOST * np.finfo(np.float64).eps * size > np.square(distances).max(1)
+        for row in np.flatnonzero(lost):
+            apart = np.linalg.norm(samples[row] - data, axis=1)
+            indices[row] = np.argpartition(apart, count - 1)[:count]
+            distances[row] = apart[indices[row]]
+    order = np.argsort(distances, axis=1, kind="stable")
+    return np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1)
+
+
+def _norms(samples: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Distances (B, count) of rows to what was found for them, (B, count, d)."""
+    return np.stack(
+        [np.linalg.norm(samples - found[:, k], axis=1) for k in range(found.shape[1])], axis=1
     )
-    return np.sort(distances, axis=1), indices

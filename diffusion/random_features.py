@@ -17,7 +17,8 @@ at rate η is a time ηψ/d. On any points S, with P = OᵀV and ∘ the product
 
 This costs one eigendecomposition, two products per set of points, and p² operations per time.
 Averages over ξ are Hermite series: given x the fields h = Wx_t/√d are Gaussian of mean m and
-covariance DWWᵀ/d. So are those of a Gaussian class, averaged over its points as well.
+covariance DWWᵀ/d. So are those of a Gaussian class, averaged over its points as well. A series
+ends where less than 10⁻⁶ of the mean of σ² is left of it.
 (Bonnaire, Urfin, Biroli & Mézard, arXiv 2505.17638; George, Veiga & Macris, arXiv 2502.00336.)
 """
 
@@ -31,10 +32,12 @@ from torch import Tensor
 
 from diffusion import _checks
 from diffusion._checks import Seed
-from diffusion._hermite import Activation, activation_from, coefficients
+from diffusion._hermite import Activation, Rule, activation_from, coefficients, rule_for
 from diffusion.mixture import GaussianMixtureDenoiser
 
-_ORDER, _NODES = 12, 40  # of the Hermite series and of its integrals
+_ORDER, _NODES = 12, 40  # of the Hermite series and of its integrals, to begin with
+_MOST = 2**12  # largest order of the series
+_TRIED = 8  # points, and features, on which the integrals are tried
 _NEGLIGIBLE = 1e-6  # what may be left of the series, of the mean of σ²
 _NUMBERS = 2**22  # activations held at once, in a block
 _BLOCK = 512  # fewest points of a block: with fewer, products of entries take most of the time
@@ -172,24 +175,60 @@ class RandomFeatureScore:
         width = variance**0.5 * scale
         U, slope = torch.zeros_like(correlation), torch.zeros_like(scale)
         square = torch.zeros_like(scale)
-        for block in means.split(_BLOCK):
-            parts = block.split(max(1, _NUMBERS // (_NODES * block.shape[1])))
-            found = [coefficients(self.activation, m, width, _ORDER, _NODES) for m in parts]
+        order, start = _ORDER, 0
+        rule = self._rule(means, width, order)
+        while start < len(means):
+            rows = _BLOCK if order == _ORDER else max(1, _NUMBERS // (order * means.shape[1]))
+            block = means[start : start + rows]
+            parts = block.split(max(1, _NUMBERS // (len(rule[0]) * block.shape[1])))
+            found = [coefficients(self.activation, m, width, order, rule) for m in parts]
             c = torch.cat([one for one, _ in found], 1)
             squares = torch.cat([one for _, one in found]).sum(0)
-            power, left = torch.ones_like(correlation), squares.clone()
-            for k, column in enumerate(c):
-                U.addcmul_(power, column.mT @ column)
-                left -= column.square().sum(0)
-                if largest ** (k + 1) * float(left.max()) < _NEGLIGIBLE * float(squares.mean()):
-                    break
-                power *= correlation
+            terms = _terms(c, squares, largest)
+            if terms <= order:
+                power = torch.ones_like(correlation)
+                for k, column in enumerate(c[: terms + 1]):
+                    U.addcmul_(power, column.mT @ column)
+                    if k < terms:
+                        power *= correlation
+            elif self.dimension == 1:
+                for m in parts:
+                    U += self._on_a_line(m, width, rule)
+            else:
+                order = self._higher(order, width)
+                rule = self._rule(means, width, order)
+                continue
             slope += c[1].sum(0)
             square += squares
+            start += len(block)
         n = len(means)
         U.diagonal().copy_(square)
         V = (slope / (n * width) * self.noise**0.5)[:, None] * self.first_layer
         return U / n, V / self.dimension**0.5
+
+    def _on_a_line(self, means: Tensor, width: Tensor, rule: Rule) -> Tensor:
+        """Σ over points of E σ(h_i)σ(h_j) in one dimension, where all fields share one z."""
+        z, weights = rule
+        spread = z.to(width)[:, None] * width * self.first_layer[:, 0].sign()
+        value = self.activation(means[:, None, :] + spread)  # (rows, nodes, p)
+        return torch.einsum("nzp,z,nzq->pq", value, weights.to(width), value)
+
+    def _higher(self, order: int, width: Tensor) -> int:
+        """The next order to try, twice the last one."""
+        if order >= _MOST:
+            raise ValueError(
+                f"data must not give fields as wide as {float(width.max()):.3g} in "
+                f"d = {self.dimension}, got a series that {order} terms do not end; scale the "
+                "data down"
+            )
+        return min(2 * order, _MOST)
+
+    def _rule(self, means: Tensor, width: Tensor, order: int) -> Rule:
+        """Nodes and weights that suffice for the widest fields, and for some of the others."""
+        features = torch.cat([width.argsort()[-_TRIED:], _spaced(len(width)).to(width.device)])
+        tried = means[_spaced(len(means)).to(means.device)][:, features]
+        tried = torch.cat([tried, torch.zeros_like(tried[:1])])  # and those without a mean
+        return rule_for(self.activation, tried, width[features].expand_as(tried), order, _NODES)
 
     def _finite(self, data: Tensor) -> Averages:
         """U and V over these points, one draw of the noise each."""
@@ -203,6 +242,21 @@ class RandomFeatureScore:
             U.addmm_(sigma.mT, sigma)
             V.addmm_(sigma.mT, noise)
         return U / len(data), V / len(data)
+
+
+def _spaced(count: int) -> Tensor:
+    """A few of `count` numbers, evenly spaced."""
+    return torch.linspace(0, count - 1, min(count, _TRIED), dtype=torch.float64).round().long()
+
+
+def _terms(c: Tensor, squares: Tensor, largest: float) -> int:
+    """The last term that a series of these coefficients needs; one more than there are: not all."""
+    left = squares.clone()
+    for k, column in enumerate(c):
+        left -= column.square().sum(0)
+        if largest ** (k + 1) * float(left.max()) < _NEGLIGIBLE * float(squares.mean()):
+            return k
+    return len(c)
 
 
 @dataclass(frozen=True)
@@ -373,7 +427,7 @@ class FeatureFlow:
 
 def _labelled(data: Tensor, labels: Tensor | None, dimension: int) -> tuple[Tensor, list[Tensor]]:
     """Points in float64, and the rows of each class."""
-    data = _checks.points("data", data, dimension=dimension).detach().double()
+    data = _checks.points("data", _checks.tensor_of(data), dimension=dimension).detach().double()
     if len(data) == 0:
         raise ValueError(f"data must hold at least one point, got {tuple(data.shape)}")
     if labels is None:

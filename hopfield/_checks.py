@@ -18,9 +18,27 @@ from torch import Tensor
 Seed = int | torch.Generator | None
 
 
+def tensor_of(value: Any) -> Tensor:
+    """Return `value` as a tensor; plain numbers and lists of them keep double precision.
+
+    It is for what takes the precision of something else, or is computed in double.
+    """
+    return value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+
+
+def working(tensor: Tensor) -> Tensor:
+    """Return a tensor in a precision to compute in: single at least, its own beyond.
+
+    Half precision is one of storage: sums of its numbers have no digits left.
+    """
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
 def matrix(name: str, value: Any, *, columns: int | None = None) -> Tensor:
     """Return `value` as a finite, non-empty floating tensor of shape (rows, columns)."""
     tensor = torch.as_tensor(value)
+    if tensor.is_complex():
+        raise ValueError(f"{name} must be real, got {tensor.dtype}; take its .real or .abs()")
     if not tensor.is_floating_point():
         tensor = tensor.to(torch.float64)
     if tensor.ndim != 2 or (columns is not None and tensor.shape[1] != columns):
@@ -57,8 +75,8 @@ def stored(name: str, value: Any, *, binary: bool, columns: int | None = None) -
 
 
 def square(name: str, value: Any) -> Tensor:
-    """Return `value` as a finite square matrix."""
-    tensor = matrix(name, value)
+    """Return `value`, or the `couplings` of what training returns, as a finite square matrix."""
+    tensor = matrix(name, getattr(value, "couplings", value))
     if tensor.shape[0] != tensor.shape[1]:
         raise ValueError(f"{name} must be square, (N, N), got {tuple(tensor.shape)}")
     return tensor
@@ -68,7 +86,8 @@ def symmetric(name: str, value: Any) -> Tensor:
     """Return `value` as a finite symmetric matrix, to rounding."""
     tensor = square(name, value)
     if not is_symmetric(tensor):
-        largest = float((tensor - tensor.T).abs().max())
+        rows = working(tensor)
+        largest = float((rows - rows.T).abs().max())
         raise ValueError(
             f"{name} must be symmetric, got a largest |{name} − {name}ᵀ| of {largest:g}"
         )
@@ -77,8 +96,9 @@ def symmetric(name: str, value: Any) -> Tensor:
 
 def is_symmetric(matrix: Tensor) -> bool:
     """True if a square matrix equals its transpose to rounding."""
-    rounding = 100 * torch.finfo(matrix.dtype).eps * float(matrix.abs().max())
-    return float((matrix - matrix.T).abs().max()) <= rounding
+    rows = working(matrix)
+    rounding = 100 * torch.finfo(rows.dtype).eps * float(rows.abs().max())
+    return float((rows - rows.T).abs().max()) <= rounding
 
 
 def number(

@@ -41,8 +41,9 @@ def hebbian(patterns: Tensor) -> Tensor:
             [-0.5000,  0.0000]])
     """
     patterns = _checks.stored("patterns", patterns, binary=True)
-    couplings = patterns.T @ patterns / patterns.shape[1]
-    return couplings.fill_diagonal_(0.0)
+    rows = _checks.working(patterns)
+    couplings = rows.T @ rows / rows.shape[1]
+    return couplings.fill_diagonal_(0.0).to(patterns)
 
 
 def pseudo_inverse(patterns: Tensor) -> Tensor:
@@ -74,15 +75,15 @@ def pseudo_inverse(patterns: Tensor) -> Tensor:
     True
     """
     patterns = _checks.stored("patterns", patterns, binary=True)
-    _, basis = _span(patterns)
+    _, basis = _span(_checks.working(patterns))
     projector = basis.T @ basis
     # Σ_{j≠i} 𝒫_ij² = 𝒫_ii(1 − 𝒫_ii): where 𝒫_ii = 1 the row is rounding noise, which
     # sign() would take for a field.
-    free = 1 - projector.diagonal() < max(patterns.shape) * torch.finfo(patterns.dtype).eps
+    free = 1 - projector.diagonal() < max(patterns.shape) * torch.finfo(projector.dtype).eps
     couplings = projector.fill_diagonal_(0.0)
     couplings[free] = 0.0
     couplings[:, free] = 0.0
-    return couplings
+    return couplings.to(patterns)
 
 
 def storkey(patterns: Tensor) -> Tensor:
@@ -112,14 +113,15 @@ def storkey(patterns: Tensor) -> Tensor:
     """
     patterns = _checks.stored("patterns", patterns, binary=True)
     size = patterns.shape[1]
-    couplings = patterns.new_zeros(size, size)
-    for x in patterns:
+    rows = _checks.working(patterns)
+    couplings = rows.new_zeros(size, size)
+    for x in rows:
         # Without a diagonal h_ij = h_i − J_ij ξ_j, so that the two last terms of the rule
         # are −ξ_i h_j − h_i ξ_j + 2 J_ij.
         half = torch.outer(couplings @ x, x)
         couplings = couplings + (torch.outer(x, x) - (half + half.T) + 2 * couplings) / size
         couplings.fill_diagonal_(0.0)
-    return couplings
+    return couplings.to(patterns)
 
 
 def dreaming_kernel(patterns: Tensor, time: float) -> Tensor:
@@ -151,19 +153,20 @@ def dreaming_kernel(patterns: Tensor, time: float) -> Tensor:
     """
     patterns = _checks.stored("patterns", patterns, binary=True)
     time = _checks.number("time", time, low=0)
-    epsilon = torch.finfo(patterns.dtype).eps
+    rows = _checks.working(patterns)
+    epsilon = torch.finfo(rows.dtype).eps
     if time * epsilon > 1:  # the kernel differs from it by 1/t
         return pseudo_inverse(patterns)
-    count, size = patterns.shape
+    count, size = rows.shape
     if time > epsilon**-0.5:
         # I + tC is then singular to rounding where patterns depend on each other.
-        singular, rows = _span(patterns)
+        singular, basis = _span(rows)
         spectrum = singular.square() / size  # (1 + t)λ/(1 + tλ), divided by t
         kept = (1 / time + 1) * spectrum / (1 / time + spectrum)
-        return _symmetric((rows.T * kept) @ rows)
+        return _symmetric((basis.T * kept) @ basis).to(patterns)
     # Divided by 1 + t, the matrix stays of order one at all times.
-    mixed = (torch.eye(count).to(patterns) + time * (patterns @ patterns.T) / size) / (1 + time)
-    return _symmetric(patterns.T @ torch.linalg.solve(mixed, patterns) / size)
+    mixed = (torch.eye(count).to(rows) + time * (rows @ rows.T) / size) / (1 + time)
+    return _symmetric(rows.T @ torch.linalg.solve(mixed, rows) / size).to(patterns)
 
 
 def max_margin(patterns: Tensor) -> Tensor:
@@ -199,7 +202,7 @@ def max_margin(patterns: Tensor) -> Tensor:
     from hopfield import _training_kernels  # numba is needed, and loaded, only here
 
     patterns = _checks.stored("patterns", patterns, binary=True)
-    rows = patterns.to("cpu", torch.float64).contiguous()
+    rows = patterns.detach().to("cpu", torch.float64).contiguous()
     count, size = rows.shape
     multipliers = torch.zeros(size, count, dtype=torch.float64)
     lower, upper = torch.zeros(2, size, dtype=torch.float64)
@@ -253,13 +256,14 @@ def paramagnetic_unlearning(couplings: Tensor, rate: float, beta: float) -> Tens
     >>> bool(stabilities(unlearned, xi).min() > stabilities(hebbian(xi), xi).min())
     True
     """
-    couplings = _checks.symmetric("couplings", couplings)
+    given = _checks.symmetric("couplings", couplings)
     rate, beta = _checks.positive("rate", rate), _checks.positive("beta", beta)
-    largest = float(torch.linalg.eigvalsh(couplings)[-1])
+    rows = _checks.working(given)
+    largest = float(torch.linalg.eigvalsh(rows)[-1])
     if beta * largest >= 1:
         raise ValueError(f"beta must lie below 1/λ_max = {1 / largest:g}, got {beta}")
-    identity = torch.eye(len(couplings)).to(couplings)
-    return _symmetric(couplings - rate * torch.linalg.inv(identity - beta * couplings))
+    identity = torch.eye(len(rows)).to(rows)
+    return _symmetric(rows - rate * torch.linalg.inv(identity - beta * rows)).to(given)
 
 
 def _symmetric(couplings: Tensor) -> Tensor:

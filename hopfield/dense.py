@@ -18,6 +18,9 @@ real states live on the sphere |S|² = N and move to S ← √N g/|g|, g = Σ_μ
 odd n, real states use the rectified F(m) = max(m, 0)^n, convex, so that this step lowers
 the energy for every n.
 
+Logits and energies of real patterns far from 0 are taken about their mean, from which they
+differ by what is common to all.
+
 Binary updates compare the energies of S_i = ±1, others fixed, so that there is no
 self-coupling; at equal energies the spin stays. With the exponential energy, spin i flips
 iff the patterns that disagree with it hold more than the share 1/(1 + e^{2β}) of the
@@ -28,6 +31,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -37,6 +41,7 @@ from torch import Tensor
 
 from hopfield import _checks
 from hopfield._checks import Seed
+from hopfield.patterns import offset
 from hopfield.relaxation import Relaxation, begin, fixed_point, synchronous
 
 _ROWS = 1024  # states worked on at once
@@ -85,8 +90,11 @@ class DenseMemory:
         self.interaction = _checks.choice("interaction", interaction, ("exponential", "polynomial"))
         self.patterns = _checks.stored("patterns", patterns, binary=states == "binary")
         self.patterns = self.patterns.detach()
+        self._rows = _checks.working(self.patterns)
         self.beta = _checks.positive("beta", beta)
         self.degree = _checks.whole("degree", degree, low=2)
+        real = self.states == "real" and self.interaction == "exponential"
+        self._centre = offset(self._rows, self.beta) if real else None
         if not math.isfinite(2 * self.beta * max(self._largest_norm, 1)):
             raise ValueError(f"beta must leave β|ξ|² finite, got {beta:g}")
         if self.degree > _LARGEST_DEGREE:
@@ -123,7 +131,13 @@ class DenseMemory:
         ValueError : states of a wrong shape or kind, or the polynomial interaction.
         """
         given = self._exponential("log_partition needs", states)
-        return torch.cat([self._log_sum(rows) for rows in given.split(_ROWS)])
+        logs = self._log_sums(self._about(given))
+        if self._centre is None:
+            return logs
+        centre, rows = self._centre.double(), self._about(given).double()
+        part = 0.5 if self.norm_correction else 1.0
+        common = rows @ centre + part * centre.square().sum()
+        return (logs + self.beta * common).to(given)
 
     def energy(self, states: Tensor) -> Tensor:
         """Energy E of each state; see the head of the module.
@@ -142,7 +156,11 @@ class DenseMemory:
         """
         given = self._states(states)
         if self.interaction == "exponential":
-            return given.square().sum(1) / 2 - self.log_partition(given) / self.beta
+            about = self._about(given)
+            energy = about.square().sum(1) / 2 - self._log_sums(about) / self.beta
+            if self._centre is None or self.norm_correction:
+                return energy
+            return energy - self._centre.square().sum() / 2
         total = given.new_zeros(len(given))
         for rows, block in self._blocks(given):
             total[rows] += self._power(given[rows] @ block.T / self.size, self.degree).sum(1)
@@ -164,8 +182,10 @@ class DenseMemory:
         ValueError : states of a wrong shape or kind, or the polynomial interaction.
         """
         given = self._exponential("weights need", states)
-        work = self._precision(given)
-        return torch.softmax(self._logits(given.to(work), self.patterns.to(work)), 1).to(given)
+        about = self._about(given)
+        work = self._precision(about)
+        logits = self._logits(about.to(work), self._about(self._rows).to(work))
+        return torch.softmax(logits, 1).to(given)
 
     # -------------------------------------------------------------- dynamics
 
@@ -184,11 +204,7 @@ class DenseMemory:
         ------
         ValueError : states of a wrong shape or kind.
         """
-        given = self._states(states)
-        exponential = self.interaction == "exponential"
-        if self.states == "real":
-            return self._softmax_mean(given) if exponential else self._polynomial_step(given)
-        return self._exponential_flips(given) if exponential else self._polynomial_flips(given)
+        return self._step(self._states(states)).to(self.patterns)
 
     def relax(
         self,
@@ -219,19 +235,32 @@ class DenseMemory:
         ValueError : states of a wrong shape or kind, an unknown dynamics, asynchronous
             dynamics of real states, a negative tolerance.
         """
-        given = self._states(states)
+        given = self._states(states).detach()
         allowed = ("synchronous",) if self.states == "real" else ("asynchronous", "synchronous")
         dynamics = _checks.choice("dynamics", dynamics or allowed[0], allowed)
         max_sweeps = _checks.whole("max_sweeps", max_sweeps, low=0)
         tolerance = _checks.number("tolerance", tolerance, low=0)
         with torch.no_grad():
             if self.states == "real":
-                return fixed_point(self.step, given, max_sweeps, tolerance)
-            if dynamics == "synchronous":
-                return synchronous(self.step, given, max_sweeps)
-            return self._compiled(given, max_sweeps, _checks.generator_from(seed, "relax"))
+                found = fixed_point(self._step, given, max_sweeps, tolerance, self._centre)
+            elif dynamics == "synchronous":
+                found = synchronous(self._step, given, max_sweeps)
+            else:
+                generator = _checks.generator_from(seed, "relax")
+                found = self._compiled(given, max_sweeps, generator)
+        return replace(found, states=found.states.to(self.patterns))
 
     # ---------------------------------------------------------------- inside
+
+    def _step(self, states: Tensor) -> Tensor:
+        exponential = self.interaction == "exponential"
+        if self.states == "real":
+            return self._softmax_mean(states) if exponential else self._polynomial_step(states)
+        return self._exponential_flips(states) if exponential else self._polynomial_flips(states)
+
+    def _about(self, rows: Tensor) -> Tensor:
+        """Rows about the centre of the patterns, where these are far from 0."""
+        return rows if self._centre is None else rows - self._centre
 
     def _exponential(self, asking: str, states: Tensor) -> Tensor:
         """Check the states of what the exponential interaction alone has."""
@@ -241,7 +270,7 @@ class DenseMemory:
 
     def _states(self, states: Tensor) -> Tensor:
         check = _checks.spins if self.states == "binary" else _checks.matrix
-        return check("states", states, columns=self.size).to(self.patterns)
+        return check("states", states, columns=self.size).to(self._rows)
 
     @property
     def _tie(self) -> float:
@@ -251,15 +280,15 @@ class DenseMemory:
 
     def _precision(self, states: Tensor) -> torch.dtype:
         """Precision of the logits: float64 where single precision would err by too much."""
-        if len(states) == 0 or self.patterns.dtype == torch.float64:
-            return self.patterns.dtype
+        if len(states) == 0 or states.dtype == torch.float64:
+            return states.dtype
         largest = max(float(states.square().sum(1).max()), self._largest_norm)
-        error = torch.finfo(self.patterns.dtype).eps * self.beta * largest
-        return torch.float64 if error > _LOSS else self.patterns.dtype
+        error = torch.finfo(states.dtype).eps * self.beta * largest
+        return torch.float64 if error > _LOSS else states.dtype
 
     @cached_property
     def _largest_norm(self) -> float:
-        return float(self.patterns.square().sum(1).max())
+        return float(self._about(self._rows).square().sum(1).max())
 
     def _blocks(self, states: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Pairs of rows of the batch and patterns that keep each block of overlaps small."""
@@ -268,14 +297,18 @@ class DenseMemory:
                 yield slice(start, start + _ROWS), block
 
     def _pattern_blocks(self, rows: int) -> Iterator[Tensor]:
-        yield from self.patterns.split(max(1, _BLOCK // max(1, rows)))
+        yield from self._rows.split(max(1, _BLOCK // max(1, rows)))
+
+    def _log_sums(self, states: Tensor) -> Tensor:
+        """Log-partition functions (B,) of states about the centre, up to what is common."""
+        return torch.cat([self._log_sum(rows) for rows in states.split(_ROWS)])
 
     def _log_sum(self, states: Tensor) -> Tensor:
         """Log-partition function of a few states, one block of patterns after the other."""
         work = self._precision(states)
         total = torch.full((len(states),), -math.inf, dtype=work, device=states.device)
         for block in self._pattern_blocks(len(states)):
-            logits = self._logits(states.to(work), block.to(work))
+            logits = self._logits(states.to(work), self._about(block).to(work))
             total = torch.logaddexp(total, torch.logsumexp(logits, 1))
         return total.to(states.dtype)
 
@@ -283,22 +316,36 @@ class DenseMemory:
         logits = self.beta * (states @ block.T)
         if self.norm_correction:
             logits -= self.beta / 2 * block.square().sum(1)
+        elif self._centre is not None:
+            logits += self.beta * (block @ self._centre.to(block))
         return logits
 
     def _softmax_mean(self, states: Tensor) -> Tensor:
         """Mean D(S) = softmax(L)Ξ as fused attention: key [ξ, −b|ξ|²/2], query β[S, 1]."""
+        states = self._about(states)
         work = self._precision(states)
-        keys = self._keys.to(work)
+        keys = self._keys_in(work)
         queries = self.beta * torch.cat([states, torch.ones_like(states[:, :1])], 1).to(work)
         mean = F.scaled_dot_product_attention(
             queries[None, None], keys[None, None], keys[None, None], scale=1.0
         )
-        return mean[0, 0, :, :-1].to(states.dtype)
+        mean = mean[0, 0, :, :-1].to(states.dtype)
+        return mean if self._centre is None else mean + self._centre
+
+    def _keys_in(self, work: torch.dtype) -> Tensor:
+        """Keys in the precision of the work, where their norms are computed too."""
+        return self._keys if work == self._rows.dtype else self._augmented(work)
 
     @cached_property
     def _keys(self) -> Tensor:
-        offset = -self.patterns.square().sum(1, keepdim=True) / 2
-        return torch.cat([self.patterns, offset * self.norm_correction], 1)
+        return self._augmented(self._rows.dtype)
+
+    def _augmented(self, work: torch.dtype) -> Tensor:
+        rows = self._about(self._rows).to(work)
+        last = -rows.square().sum(1, keepdim=True) / 2 * self.norm_correction
+        if self._centre is not None and not self.norm_correction:
+            last = rows @ self._centre[:, None].to(rows)
+        return torch.cat([rows, last], 1)
 
     def _exponential_flips(self, states: Tensor) -> Tensor:
         """Flip the spins with which too much weight disagrees.

@@ -150,7 +150,7 @@ def daydream(
     steps = _checks.whole("steps", steps, low=0)
     rate = _checks.positive("rate", rate)
     run = Run(couplings, rate, patterns, retrieval, seed)
-    known = patterns.to("cpu", torch.float64).contiguous().numpy()
+    known = patterns.detach().to("cpu", torch.float64).contiguous().numpy()
 
     def advance(first: int, last: int) -> int:
         dreams = last - first

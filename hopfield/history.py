@@ -163,7 +163,7 @@ class Run:
     ) -> None:
         if couplings is None and patterns is not None:
             couplings = hebbian(patterns)
-        self._like = torch.as_tensor(couplings)
+        self._like = torch.as_tensor(getattr(couplings, "couplings", couplings))
         size = None if patterns is None else patterns.shape[1]
         rows = zero_diagonal("couplings", self._like, size)
         if normalize:
@@ -176,7 +176,7 @@ class Run:
         self.generator = _checks.generator_from(seed, "training")
         # Drawn whether or not it is used: what is recorded does not change what is learned.
         cues = int(torch.randint(2**31, (1,), generator=self.generator))
-        known = None if patterns is None else patterns.to("cpu", torch.float64)
+        known = None if patterns is None else patterns.detach().to("cpu", torch.float64)
         self.recorder = Recorder(known, retrieval, cues)
         seeds = torch.randint(2**62, (replicas,), generator=self.generator)
         self.streams: Array = seeds.numpy().astype(np.uint64)
@@ -210,7 +210,7 @@ def zero_diagonal(name: str, couplings: Tensor, size: int | None) -> Tensor:
     square = _checks.square(name, couplings)
     if size is not None and len(square) != size:
         raise ValueError(f"{name} must have shape ({size}, {size}), got {tuple(square.shape)}")
-    return square.to("cpu", torch.float64, copy=True).fill_diagonal_(0.0)
+    return square.detach().to("cpu", torch.float64, copy=True).fill_diagonal_(0.0)
 
 
 def tie(rows: Tensor, rate: float) -> Array:
@@ -271,7 +271,9 @@ class Recorder:
     def history(self, start_norm: float) -> History:
         """History of what was recorded; `start_norm` is ‖J‖ before the first step."""
         columns: dict[str, Tensor | None] = {
-            name: torch.tensor([row[name] for row in self._rows]) if name in self._rows[0] else None
+            name: _checks.tensor_of([r[name] for r in self._rows])
+            if name in self._rows[0]
+            else None
             for name in History.__dataclass_fields__
             if name != "norm_ratio"
         }

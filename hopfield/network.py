@@ -4,7 +4,8 @@ Spins S_i = ±1, couplings J (N, N), fields h_i = Σ_j J_ij S_j, energy E = −�
 (Hopfield 1982). A pattern is a fixed point when all its stabilities
 Δ_i^μ = ξ_i^μ h_i(ξ^μ)/‖J_i‖ are positive (Gardner 1988). A spin in zero field keeps its
 value: sign(0) = 0 would silently delete it. Fields are sums of rounded numbers, so zero
-means |h_i| ≤ 4√N ε ‖J_i‖, with ε the precision of the couplings.
+means |h_i| ≤ 4√N ε ‖J_i‖, with ε the precision of the sums: that of the couplings, and single
+precision for couplings stored in half precision.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def stabilities(couplings: Tensor, patterns: Tensor) -> Tensor:
     >>> bool((stabilities(pseudo_inverse(xi), xi) > 0).all())
     True
     """
-    couplings = _checks.square("couplings", couplings)
+    couplings = _checks.working(_checks.square("couplings", couplings))
     patterns = _checks.spins("patterns", patterns, columns=len(couplings)).to(couplings.dtype)
     norms = row_norms(couplings)
     scale = torch.where(norms > 0, norms, torch.ones_like(norms))
@@ -74,7 +75,7 @@ class HopfieldNetwork:
 
     Parameters
     ----------
-    couplings : (N, N), finite; row i holds the couplings into spin i
+    couplings : (N, N), finite, or what training returned; row i holds those into spin i
         Asymmetric couplings are allowed; only symmetric ones with zero diagonal have an
         energy that relaxation lowers.
 
@@ -94,6 +95,7 @@ class HopfieldNetwork:
 
     def __init__(self, couplings: Tensor) -> None:
         self.couplings = _checks.square("couplings", couplings).detach()
+        self._rows = _checks.working(self.couplings)
 
     def __repr__(self) -> str:
         kind = "symmetric" if _checks.is_symmetric(self.couplings) else "asymmetric"
@@ -106,12 +108,12 @@ class HopfieldNetwork:
 
     def fields(self, states: Tensor) -> Tensor:
         """Fields h_i = Σ_j J_ij S_j of each state, (B, N)."""
-        return self._spins(states) @ self.couplings.T
+        return self._spins(states) @ self._rows.T
 
     def energy(self, states: Tensor) -> Tensor:
         """Energy E = −½ S·JS of each state, (B,)."""
         spins = self._spins(states)
-        return -0.5 * (spins * (spins @ self.couplings.T)).sum(1)
+        return -0.5 * (spins * (spins @ self._rows.T)).sum(1)
 
     def stabilities(self, patterns: Tensor) -> Tensor:
         """Stabilities Δ_i^μ of each spin of each pattern, (P, N); see `stabilities`."""
@@ -120,7 +122,7 @@ class HopfieldNetwork:
     def step(self, states: Tensor) -> Tensor:
         """One synchronous update S_i ← sign(h_i), (B, N); a spin in zero field stays."""
         given = _checks.spins("states", states, columns=self.size)
-        return self._step(given.to(self.couplings), self._tie).to(given)
+        return self._step(given.to(self._rows), self._tie).to(given)
 
     def relax(
         self,
@@ -167,27 +169,27 @@ class HopfieldNetwork:
         return replace(result, states=result.states.to(given))
 
     def _spins(self, states: Tensor) -> Tensor:
-        return _checks.spins("states", states, columns=self.size).to(self.couplings)
+        return _checks.spins("states", states, columns=self.size).to(self._rows)
 
     @property
     def _tie(self) -> Tensor:
         """Fields that count as zero, (N,)."""
-        epsilon = torch.finfo(self.couplings.dtype).eps
-        return 4 * math.sqrt(self.size) * epsilon * row_norms(self.couplings)
+        epsilon = torch.finfo(self._rows.dtype).eps
+        return 4 * math.sqrt(self.size) * epsilon * row_norms(self._rows)
 
     def _step(self, spins: Tensor, tie: Tensor) -> Tensor:
-        fields = spins @ self.couplings.T
+        fields = spins @ self._rows.T
         return torch.where(fields.abs() <= tie, spins, fields).sign_()
 
     def _synchronous(
         self, states: Tensor, temperature: float, steps: int, generator: torch.Generator
     ) -> Relaxation:
-        spins = states.to(self.couplings)
+        spins = states.to(self._rows)
         if temperature == 0:
             tie = self._tie
             return synchronous(lambda s: self._step(s, tie), spins, steps)
         for _ in range(steps):
-            up = torch.sigmoid(2 * (spins @ self.couplings.T) / temperature)
+            up = torch.sigmoid(2 * (spins @ self._rows.T) / temperature)
             noise = torch.rand(spins.shape, generator=generator, device=generator.device)
             spins = torch.where(noise.to(up) < up, 1.0, -1.0).to(up)
         return _thermal(spins, steps)

@@ -198,8 +198,8 @@ class Kawasaki(_Heated):
         """States (B, N) at exactly `overlap`, in [0, 1], with `targets` (B, N)."""
         from hopfield import _kernels  # numba is needed, and loaded, only here
 
-        landscape = self._couplings(couplings).to("cpu", torch.float64)
-        targets = _checks.spins("targets", targets, columns=len(landscape))
+        landscape = self._couplings(couplings).detach().to("cpu", torch.float64)
+        targets = _checks.spins("targets", targets, columns=len(landscape)).detach()
         _checks.number("overlap", overlap, low=0, high=1)
         generator = _checks.generator_from(seed, "training noise")
         spins = flip_spins(targets.to("cpu", torch.float64), overlap, generator).contiguous()
@@ -294,7 +294,7 @@ def noise_structure(
     >>> bool(structure.intercept.mean() < 0 < structure.slope.mean())
     True
     """
-    network = HopfieldNetwork(couplings)
+    network = HopfieldNetwork(_checks.working(_checks.square("couplings", couplings)))
     patterns = _checks.stored("patterns", patterns, binary=True).to(network.couplings)
     delta = stabilities(network.couplings, patterns)
     states = _checks.spins("states", states, columns=network.size).to(network.couplings)

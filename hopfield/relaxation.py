@@ -92,7 +92,13 @@ def synchronous(step: Step, states: Tensor, max_sweeps: int) -> Relaxation:
     return result
 
 
-def fixed_point(step: Step, states: Tensor, max_steps: int, tolerance: float) -> Relaxation:
+def fixed_point(
+    step: Step,
+    states: Tensor,
+    max_steps: int,
+    tolerance: float,
+    centre: Tensor | None = None,
+) -> Relaxation:
     """Iterate `step` on real states until each row changes by less than `tolerance` of itself.
 
     Changes are root mean squares; single precision cannot resolve less than about 10⁻⁶.
@@ -103,6 +109,7 @@ def fixed_point(step: Step, states: Tensor, max_steps: int, tolerance: float) ->
     states : (B, N); left untouched.
     max_steps : largest number of steps.
     tolerance : relative change below which a row has converged.
+    centre : (N,) about which the size of a row is measured, None for 0.
 
     Returns
     -------
@@ -114,7 +121,8 @@ def fixed_point(step: Step, states: Tensor, max_steps: int, tolerance: float) ->
     tensor([[0.7391]])
     """
     eps = torch.finfo(states.dtype).eps
-    least, result = max(tolerance, 16 * eps), begin(states)
+    rounding = 16 * eps
+    least, result = max(tolerance, rounding), begin(states)
     floor = eps * states.square().mean(1).sqrt()  # where 0 is the fixed point, all is rounding
     active = torch.arange(len(states), device=states.device)
     current = states
@@ -123,9 +131,12 @@ def fixed_point(step: Step, states: Tensor, max_steps: int, tolerance: float) ->
             break
         following = step(current).to(current)
         result.sweeps[active] += 1
-        scale = following.square().mean(1).sqrt()
+        reach = least * following.square().mean(1).sqrt()
+        if centre is not None:
+            size = (following - centre).square().mean(1).sqrt()
+            reach = torch.maximum(tolerance * size, reach * (rounding / least))
         change = (following - current).square().mean(1).sqrt()
-        done = change <= torch.maximum(least * scale, floor[active])
+        done = change <= torch.maximum(reach, floor[active])
         current = following
         if done.any():
             result.states[active[done]] = following[done]

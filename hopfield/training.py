@@ -108,7 +108,7 @@ def train_with_noise(
     run = Run(
         couplings, float(rates.max(initial=0.0)), patterns, retrieval, seed, normalize=normalize
     )
-    known = patterns.to("cpu", torch.float64).contiguous()
+    known = patterns.detach().to("cpu", torch.float64).contiguous()
     ours = isinstance(source, Uniform | FixedPoint | Thermal | Kawasaki)
     make = _compiled if ours else _interpreted
     advance = make(run, known, source, overlap, rates, (bool(symmetric), bool(normalize)))
@@ -161,7 +161,7 @@ def symmetric_perceptron(
     steps = _checks.whole("steps", steps, low=0)
     rate = _checks.positive("rate", rate)
     run = Run(couplings, rate, patterns, retrieval, seed=0)
-    known, rows = patterns.to("cpu", torch.float64), run.couplings
+    known, rows = patterns.detach().to("cpu", torch.float64), run.couplings
     marks = history.checkpoints(steps, checkpoints)
     for step in range(steps + 1):
         norms = rows.norm(dim=1)

@@ -141,13 +141,15 @@ def fitted_classes(
     tensor([[ 1.],
             [10.]], dtype=torch.float64)
     """
-    x = _checks.points("data", data).double()
+    x = _checks.points("data", _checks.tensor_of(data)).double()
     _checks.choice("covariance", covariance, ("own", "shared", "isotropic"))
     _checks.all_positive(ridge=ridge)
     groups = [x[rows.to(x.device)] for rows in _checks.rows_of_classes(labels, len(x))]
-    counts = torch.tensor([len(group) for group in groups])
+    counts = torch.tensor([len(group) for group in groups], dtype=torch.float64)
     if counts.min() < 2:
-        raise ValueError(f"labels must give two points per class or more, got {counts.tolist()}")
+        raise ValueError(
+            f"labels must give two points per class or more, got {[int(n) for n in counts]}"
+        )
     if (x == x[:1]).all():
         raise ValueError(f"data must hold different points, got {len(x)} alike")
     d = x.shape[1]

@@ -23,13 +23,15 @@ above them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
-from diffusion._hermite import Activation, activation_from, nodes_and_weights
+from diffusion._hermite import Activation, Rule, activation_from, nodes_and_weights, rule_for
 from diffusion._results import Result
 from diffusion.theory import _checks
 from diffusion.theory._checks import Array
@@ -81,18 +83,50 @@ def feature_coefficients(
     function = activation_from(activation)
     given = _checks.positive("time", time), _checks.positive("chi2", chi2)
     t, second = (torch.from_numpy(np.array(one)) for one in np.broadcast_arrays(*given))
-    z, w = nodes_and_weights(_NODES)
     D, kept = -torch.expm1(-2 * t), torch.exp(-2 * t) * second
+    usual = nodes_and_weights(_NODES)
+    found = _coefficients(function, kept, D, usual, usual, usual)
+    for at in np.ndindex(t.shape):
+        rules = _rules(function, kept[at], D[at])
+        if any(len(z) != _NODES for z, _ in rules):
+            one_of = _coefficients(function, kept[at], D[at], *rules)
+            for one, value in zip(found, one_of, strict=True):
+                one[at] = value
+    a, b, v2, s2 = found
+    # v² and s² are variances: what is below 0 is the error of the quadrature
+    return FeatureCoefficients(*(one.numpy() for one in (a, b, v2.clamp(min=0), s2.clamp(min=0))))
+
+
+def _coefficients(
+    function: Callable[[Tensor], Tensor],
+    kept: Tensor,
+    D: Tensor,
+    together: Rule,
+    data: Rule,
+    noise: Rule,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """a, b, v², s² of fields of variance `kept` from the data and D from the noise."""
+    (z, w), (u, over_data), (x, over_noise) = together, data, noise
     gamma = (kept + D).sqrt()
     whole = function(gamma[..., None] * z)
     a = (whole * z) @ w / gamma  # Stein
-    fields = kept.sqrt()[..., None, None] * z[:, None] + D.sqrt()[..., None, None] * z
-    signal = function(fields) @ w  # averaged over the noise, one per point
-    v2 = signal.square() @ w - a.square() * kept
+    fields = kept.sqrt()[..., None, None] * u[:, None] + D.sqrt()[..., None, None] * x
+    signal = function(fields) @ over_noise  # averaged over the noise, one per point
+    v2 = signal.square() @ over_data - a.square() * kept
     b = D.sqrt() * a
-    s2 = whole.square() @ w - a.square() * kept - v2 - b.square()
-    # v² and s² are variances: what is below 0 is the error of the quadrature
-    return FeatureCoefficients(*(one.numpy() for one in (a, b, v2.clamp(min=0), s2.clamp(min=0))))
+    return a, b, v2, whole.square() @ w - a.square() * kept - v2 - b.square()
+
+
+def _rules(function: Callable[[Tensor], Tensor], kept: Tensor, D: Tensor) -> list[Rule]:
+    """Rules that suffice for averages over all fields, over the data, and over the noise."""
+    data, noise = kept.sqrt()[None], D.sqrt()[None]
+    points = data * nodes_and_weights(_NODES)[0]
+    none = torch.zeros_like(data)
+    return [
+        rule_for(function, none, (kept + D).sqrt()[None], 1, _NODES),
+        rule_for(function, none, data, 1, _NODES),
+        rule_for(function, points, noise.expand_as(points), 1, _NODES),
+    ]
 
 
 @dataclass(frozen=True, repr=False)

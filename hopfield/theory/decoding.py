@@ -20,6 +20,7 @@ from hopfield.theory import _checks
 from hopfield.theory._checks import LARGEST_NOISE, Array
 
 _NODES = 200
+_WIDE = 0.5  # noise beyond which the cues of a circle reach its other side
 _LARGEST_EXPONENT = 700  # e^x is finite
 
 
@@ -52,6 +53,8 @@ def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> Array:
     counts = _checks.at_least("patterns", patterns, 1)
     size = whole("size", size, low=2)
     s = number("noise", noise, low=0, high=LARGEST_NOISE)
+    if size == 2 and s > _WIDE:
+        return _on_a_circle(counts, s)
     z, across, weights = cue_nodes(size)
     along = np.sqrt(size) + s * z[:, None]
     cosine = along / np.sqrt(along**2 + s**2 * across)
@@ -61,6 +64,20 @@ def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> Array:
     )
     powers = np.exp((counts[..., None, None] - 1) * worse)
     return (powers * weights).sum((-1, -2))
+
+
+def _on_a_circle(counts: Array, noise: float) -> Array:
+    """Probability `argmax_retrieval` at N = 2, from the law of the angle θ of the cue.
+
+    The others are farther than θ with probability 1 − θ/π = v, and the density of θ is that of a
+    projected normal. The mean of v^{P−1} is one over u = v^P.
+    """
+    u, weights = np.polynomial.legendre.leggauss(_NODES)
+    angle = np.pi * (1 - ((u + 1) / 2) ** (1 / counts[..., None]))
+    along = np.sqrt(2) * np.cos(angle) / noise
+    tail = np.exp(-((np.sin(angle) / noise) ** 2)) * special.ndtr(along)
+    density = np.exp(-(noise**-2)) + np.sqrt(2 * np.pi) * along * tail
+    return (density * weights / 2).sum(-1) / counts
 
 
 def argmax_retrieval_normal(patterns: ArrayLike, size: int, noise: float) -> Array:

@@ -150,7 +150,7 @@ def noise_minimum(patterns: Tensor, overlap: float, loss: str = "perceptron") ->
     _checks.choice("loss", loss, ("perceptron", "retrieval"))
     if not 0 < overlap < 1:
         raise ValueError(f"overlap must lie in (0, 1), got {overlap}")
-    xi = patterns.to("cpu", torch.float64)
+    xi = patterns.detach().to("cpu", torch.float64)
     start = hebbian(xi)
     if not (start.norm(dim=1) > 0).all():
         raise ValueError(

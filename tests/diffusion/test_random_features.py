@@ -263,3 +263,71 @@ def _fit(data=None, labels=None, draws=None):
 def test_activations_that_are_not_odd_are_warned_of(activation):
     with pytest.warns(UserWarning, match="activation is not odd.*adds a spike"):
         RandomFeatureScore(5, 5, time=0.1, activation=activation)
+
+
+def _on_a_line(W, points, variance, time, times):
+    """(T, 2) train and test losses in d = 1, all averages by one dense trapezoidal rule."""
+    p, D, kept = len(W), -np.expm1(-2 * time), np.exp(-time)
+    z = np.linspace(-10, 10, 4001)
+    w = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
+    U, V = np.zeros((p, p)), np.zeros(p)
+    for x in points:
+        features = np.tanh(np.outer(kept * x + np.sqrt(D) * z, W))
+        U += (features.T * w) @ features / len(points)
+        V += (features.T * w) @ z / len(points)
+    G = kept**2 * variance + D
+    features = np.tanh(np.outer(np.sqrt(G) * z, W))
+    fresh = (features.T * w) @ features, (features.T * w) @ z * np.sqrt(D / G)
+    values, vectors = np.linalg.eigh(U)
+    values = values.clip(1e-300)
+    P = vectors.T @ V
+    rows = []
+    for tau in times:
+        g = -np.expm1(-2 * D * values * tau / p) / values * P
+        rows.append(
+            [
+                1 + g @ (vectors.T @ u @ vectors) @ g - 2 * g @ (vectors.T @ v)
+                for u, v in ((U, V), fresh)
+            ]
+        )
+    return np.array(rows)
+
+
+@pytest.mark.parametrize(("p", "time", "variance"), [(20, 2.0, 1.0), (60, 0.1, 25.0)])
+def test_in_one_dimension_no_series_ends_too_early(p, time, variance):
+    """All fields share one noise: their correlations are ±1."""
+    mixture = GaussianMixtureDenoiser(torch.zeros(1, 1, dtype=torch.float64), variance)
+    data, _ = mixture.draw(15, seed=0)
+    model = RandomFeatureScore(p, 1, time=time, seed=0)
+    flow, times = model.fit(data), [1.0, 100.0, 1e3, 1e5]
+    expected = _on_a_line(
+        model.first_layer[:, 0].numpy(), data[:, 0].numpy(), variance, time, times
+    )
+    # 10⁻⁸: what averages are computed to
+    assert flow.train_loss(times)[:, 0].numpy() == pytest.approx(expected[:, 0], abs=1e-7)
+    assert flow.test_loss(times, mixture)[:, 0].numpy() == pytest.approx(expected[:, 1], abs=1e-7)
+
+
+def test_averages_over_wide_classes_are_those_of_sampled_points():
+    """N(0, 25) in d = 20 and d = 3: fields of width 5, where tanh is nearly a step."""
+    for d in (3, 20):
+        mixture = GaussianMixtureDenoiser(torch.zeros(1, d, dtype=torch.float64), 25.0)
+        model = RandomFeatureScore(30, d, time=0.1, seed=0)
+        U, V = model.average_over_class(mixture.means[0], torch.full((d,), 25.0).double())
+        generator, parts = torch.Generator().manual_seed(1), []
+        for _ in range(20):
+            x = 5 * torch.randn(20_000, d, generator=generator, dtype=torch.float64)
+            noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+            noised = model.signal * x + model.noise**0.5 * noise
+            features = torch.tanh(noised @ model.first_layer.mT / d**0.5)
+            parts.append(torch.cat([features.mT @ features, features.mT @ noise], 1) / len(x))
+        mean, sem = torch.stack(parts).mean(0), torch.stack(parts).std(0) / 20**0.5
+        gap = (torch.cat([U, V], 1) - mean) / sem
+        # Student's law of 19 degrees of freedom, of 30·(30 + d) numbers, most of them together
+        assert gap.abs().max() < 6.5
+
+
+def test_steps_are_refused():
+    model = RandomFeatureScore(10, 3, time=0.5, activation=torch.sign, seed=0)
+    with pytest.raises(ValueError, match="activation must be smooth on the width"):
+        model.fit(torch.randn(5, 3, generator=torch.Generator().manual_seed(0)))

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.special import erf
 
 from diffusion import GaussianMixtureDenoiser, RandomFeatureScore
 from diffusion.theory import (
@@ -252,3 +253,30 @@ def test_other_bad_arguments():
         inversion_fraction([1.0, 2.0, 3.0], 0.1)
     with pytest.warns(UserWarning, match="activation is not odd"):
         feature_coefficients(torch.relu, 0.1, 1.0)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "erf"])
+@pytest.mark.parametrize(("time", "chi2"), [(0.1, 25.0), (1.0, 100.0), (0.01, 1e4), (0.1, 1.0)])
+def test_coefficients_of_wide_classes(activation, time, chi2):
+    """v² and s² by another way: pairs of fields of correlation ρ = e^{−2t}χ²/Γ².
+
+    E[(E_w σ)²] = E σ(h)σ(h′); the pair is turned into sum and difference, whose widths differ.
+    """
+    function = {"tanh": np.tanh, "erf": erf}[activation]
+    D, kept = -np.expm1(-2 * time), np.exp(-2 * time) * chi2
+    found = feature_coefficients(activation, time, chi2)
+    z = np.linspace(-9, 9, 20_001)
+    w = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
+    gamma = np.sqrt(kept + D)
+    a = (z * function(gamma * z)) @ w / gamma
+    y = np.linspace(-9, 9, 201)
+    over_y = np.exp(-(y**2) / 2) / np.exp(-(y**2) / 2).sum()
+    both = np.zeros_like(z)
+    for shift, weight in zip(np.sqrt(D / 2) * y, over_y, strict=True):
+        middle = np.sqrt(kept + D / 2) * z
+        both += weight * function(middle + shift) * function(middle - shift)
+    v2 = both @ w - a**2 * kept
+    s2 = function(gamma * z) ** 2 @ w - v2 - a**2 * (kept + D)
+    assert [float(one) for one in (found.a, found.v2, found.s2)] == pytest.approx(
+        [a, v2, s2], abs=3e-8
+    )

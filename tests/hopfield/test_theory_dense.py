@@ -175,7 +175,7 @@ def test_polynomial_error(degree, N, P, expected):
 
 @pytest.mark.parametrize(("degree", "N", "P"), [(2, 200, 40), (3, 60, 200), (3, 60, 400)])
 def test_polynomial_error_against_one_step(degree, N, P):
-    """The Gaussian crosstalk is good to 15 % where errors exceed 0.005."""
+    """The Gaussian crosstalk is good to 15 % here."""
     rates = []
     for seed in range(20):
         xi = random_patterns(P, N, seed=100 + seed)
