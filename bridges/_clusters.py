@@ -17,6 +17,7 @@ from torch import Tensor
 _PART = 1 / 16  # of the tolerance, to which states are rounded
 _ROWS = 2**12  # states compared at once
 _NUMBERS = 2**22  # distances held at once
+_FAR = 10.0  # rms deviations from which a mean is one
 _BLOCK = 1024  # states among which new leaders are sought at once
 
 
@@ -58,6 +59,21 @@ def rms_distance(one: Tensor, other: Tensor) -> Tensor:
         for a, b in zip(one.split(_ROWS), other.split(_ROWS), strict=True)
     ]
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64, device=one.device)
+
+
+def nearest(states: Tensor, patterns: Tensor) -> Tensor:
+    """The pattern (P, N) nearest to each state (B, N), (B,)."""
+    centre = far_mean(patterns)
+    if centre is not None:
+        states, patterns = states - centre, patterns - centre
+    return torch.cdist(states, patterns).argmin(1)
+
+
+def far_mean(patterns: Tensor) -> Tensor | None:
+    """The mean of patterns in which squared distances lose their digits; None if it is near."""
+    mean = patterns.mean(0)
+    spread = (patterns - mean).double().square().mean()
+    return mean if mean.double().square().mean() > _FAR**2 * spread else None
 
 
 def _of_one(sizes: Tensor) -> bool:
