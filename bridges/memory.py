@@ -193,7 +193,11 @@ class FixedNoiseMemory(_RealMemory):
     def step(self, cues: Tensor, overlap: float) -> Tensor:
         """One denoising of each cue; a clean cue at its own noise level stays."""
         sigma = self.level(overlap)
-        return self.denoiser(cues, sigma) if sigma > 0 else cues.clone()
+        found = self.denoiser(cues, sigma) if sigma > 0 else cues.clone()
+        if found.is_complex():
+            name = type(self.denoiser).__name__
+            raise ValueError(f"{name} must return real states, got {found.dtype}")
+        return found
 
     def weights(self, states: Tensor, overlap: float) -> Tensor | None:
         """Posterior weights of the patterns, or None where they are not known."""
