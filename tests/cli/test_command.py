@@ -53,7 +53,7 @@ def test_compare_writes_all_its_files_and_prints_tables():
         (axis, model, quantity)
         for axis in ("load", "corruption")
         for model in SIDE_BY_SIDE
-        for quantity in ("success", "overlap", "converged")
+        for quantity in ("success", "overlap", "converged", "cycles")
     }
     assert {r["n"] for r in rows} == {"3"}
     assert Path("run/figure.png").read_bytes().startswith(b"\x89PNG")
