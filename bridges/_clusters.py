@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hopfield.patterns import offset
+
 _PART = 1 / 16  # of the tolerance, to which states are rounded
 _ROWS = 2**12  # states compared at once
 _NUMBERS = 2**22  # distances held at once
@@ -58,6 +60,14 @@ def rms_distance(one: Tensor, other: Tensor) -> Tensor:
         for a, b in zip(one.split(_ROWS), other.split(_ROWS), strict=True)
     ]
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64, device=one.device)
+
+
+def nearest(states: Tensor, patterns: Tensor) -> Tensor:
+    """The pattern (P, N) nearest to each state (B, N), (B,)."""
+    centre = offset(patterns)
+    if centre is not None:
+        states, patterns = states - centre, patterns - centre
+    return torch.cdist(states, patterns).argmin(1)
 
 
 def _of_one(sizes: Tensor) -> bool:

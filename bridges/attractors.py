@@ -1,13 +1,15 @@
 r"""Attractors of any memory: where many starts end, and what is there.
 
 Starts are retrieved, and those whose dynamics converged are put together: spins by a hash,
-real states within a tolerance. A real state is then kicked and retrieved again; one that does
+real states within a tolerance; distances count the sites, and overlaps the centre, that the
+memory states (`bridges.similarity`). A real state is then kicked and retrieved again; one that does
 not come back is a saddle, not an attractor. Each attractor is one of
 
     memory      a stored pattern: spins of overlap ≥ `threshold`, real states at an rms
                 distance ≤ `delta`; and where the memory knows the weights w of its patterns,
                 that one has more than half. A short distance to dense data is no memory
-    inverse     the same of −ξ alone: energies that are even in the state have both
+    inverse     the same of −ξ alone, about the centre: energies that are even in the state have
+                both
     prototype   one class has more than 0.9 of the weight, on more than half its patterns
     global      more than half of all patterns contribute: the mean of the data
     mixture     any other of known weights
@@ -30,7 +32,9 @@ from torch import Tensor
 from bridges import _checks
 from bridges._checks import Result, Seed
 from bridges._clusters import are_spins, groups, rms_distance
-from bridges.memory import Memory, cosine, recall, recall_near, stored_patterns
+from bridges.cueing import recall, recall_near, stored_patterns
+from bridges.memory import Memory
+from bridges.similarity import WHOLE, Similarity, similarity_of
 from bridges.starts import Starts
 from bridges.statistics import effective_number
 from hopfield.patterns import offset
@@ -61,6 +65,7 @@ class Attractors(Result):
     converged : (B,) whether its dynamics did.
     saddles : (S, N) states that starts ended in, and left when kicked.
     measure : what the starts were drawn from.
+    varying : (N,) bool, the sites that distances are taken on; None: all.
     """
 
     states: Tensor
@@ -74,6 +79,7 @@ class Attractors(Result):
     converged: Tensor
     saddles: Tensor
     measure: str
+    varying: Tensor | None = None
 
     def __len__(self) -> int:
         """Number of attractors A."""
@@ -126,7 +132,8 @@ def find_attractors(
     ----------
     memory : a Memory of P patterns in N dimensions.
     starts : (B, N), at least one; or Starts, which carry the name of their measure and the
-        overlap that the memory is given. That of a plain tensor is 1.
+        overlap that the memory is given. That of a plain tensor is 1, which a denoiser without
+        a level of its own takes for no noise: it is refused, since all starts would stay.
     labels : (P,) class of each pattern, whole numbers from 0; without them no state is a
         prototype.
     tolerance : rms distance per entry within which real states are the same, in units of the
@@ -142,8 +149,9 @@ def find_attractors(
 
     Raises
     ------
-    ValueError : no start, an argument outside its range, labels that are not (P,), a memory
-        that returns NaN, states of a wrong shape, or weights that are none.
+    ValueError : no start, an argument outside its range, labels that are not (P,), a denoiser
+        that knows no noise level of the starts, a memory that returns NaN, states of a wrong
+        shape, or weights that are none.
     TypeError : something that is no Memory.
 
     Examples
@@ -157,11 +165,16 @@ def find_attractors(
     """
     patterns = stored_patterns(memory)
     given = starts if isinstance(starts, Starts) else Starts(starts, "given starts")
-    states = torch.as_tensor(given.states).to(patterns)  # before: it may make them infinite
+    states = torch.as_tensor(given.states).detach()
+    if states.is_complex():
+        raise ValueError(f"starts must be real, got {states.dtype}; take their .real or .abs()")
+    states = states.to(patterns)  # before: it may make them infinite
     states = _checks.matrix("starts", states, columns=patterns.shape[1])
     if len(states) == 0:
         raise ValueError(f"starts must hold at least one state, got shape {tuple(states.shape)}")
-    unit = _unit(patterns)
+    similarity = similarity_of(memory)
+    overlap = _overlap(memory, given, similarity)
+    unit = _unit(similarity.seen(patterns))
     tolerance = unit * _checks.positive("tolerance", tolerance)
     kick = unit * _checks.positive("kick", kick)
     delta = unit * _checks.number("delta", delta, low=0)
@@ -169,24 +182,25 @@ def find_attractors(
     classes = None if labels is None else _classes(labels, len(patterns))
     generator = _checks.generator_from(seed, "find_attractors")
 
-    parts = [recall(memory, rows, given.overlap, generator) for rows in states.split(_ROWS)]
+    parts = [recall(memory, rows, overlap, generator) for rows in states.split(_ROWS)]
     ends = torch.cat([part.states for part in parts]).to(patterns)
     converged = torch.cat([part.converged for part in parts]).to(ends.device)
     settled = ends if converged.all() else ends[converged]
-    group, leaders = groups(settled, tolerance)
+    group, leaders = groups(similarity.seen(settled), tolerance)
     found = settled[leaders]
     kept = torch.ones(len(found), dtype=torch.bool, device=found.device)
     if not are_spins(found):
         kicked = found + kick * _checks.normal_like(found, generator)
-        again = recall_near(memory, kicked, kick, given.overlap, generator)
-        kept = again.converged.to(kept) & (rms_distance(again.states.to(found), found) <= tolerance)
+        again = recall_near(memory, kicked, kick, overlap, generator)
+        left = rms_distance(similarity.seen(again.states.to(found)), similarity.seen(found))
+        kept = again.converged.to(kept) & (left <= tolerance)
     counts = torch.bincount(group, minlength=len(found))
     order = torch.argsort(counts * kept, descending=True, stable=True)[: int(kept.sum())]
     number = torch.full((len(found),), -1, device=found.device)
     number[order] = torch.arange(len(order), device=found.device)
     assigned = torch.full((len(ends),), -1, device=ends.device)
     assigned[converged] = number[group]
-    described = _describe(memory, found[order], given.overlap, patterns, classes, threshold, delta)
+    described = _describe(memory, found[order], overlap, patterns, classes, threshold, delta)
     return Attractors(
         states=found[order],
         counts=counts[order].numpy(force=True),
@@ -194,8 +208,24 @@ def find_attractors(
         converged=converged,
         saddles=found[~kept],
         measure=given.measure,
+        varying=similarity.varying,
         **described,
     )
+
+
+def _overlap(memory: Memory, starts: Starts, similarity: Similarity) -> float:
+    """The overlap that the memory takes the starts to have."""
+    overlap = starts.overlap
+    if starts.sigma is not None and similarity is not WHOLE:
+        overlap = similarity.overlap_of_noise(starts.sigma, memory.patterns)
+    level = getattr(memory, "level", None)
+    if level is not None and level(overlap) == 0:
+        raise ValueError(
+            "memory must know the noise level of the starts, got a denoiser at that of its cues "
+            f"and starts of overlap {overlap:g}, no noise, which all stay; give "
+            "as_memory(…, sigma=…), or starts of bridges.starts with noise"
+        )
+    return overlap
 
 
 def _describe(
@@ -213,13 +243,16 @@ def _describe(
     near, far, held, k_eff, share, half = (
         torch.cat(column) for column in zip(*pieces, strict=True)
     )
-    distance, opposite = rms_distance(states, patterns[near]), rms_distance(-states, patterns[far])
+    similarity = similarity_of(memory)
+    shown, known = similarity.seen(states), similarity.seen(patterns)
+    turned = similarity.seen(similarity.opposite(states))
+    distance, opposite = rms_distance(shown, known[near]), rms_distance(turned, known[far])
     # spins at overlap m are sqrt(2 − 2m) apart
     reach = math.sqrt(2 - 2 * threshold) + _ROUNDING if are_spins(states) else delta
     close, inverse = distance <= reach, opposite <= reach
     inverse &= ~close
     nearest = torch.where(inverse, far, near)
-    distance[inverse] = rms_distance(states[inverse], patterns[far[inverse]])
+    distance[inverse] = rms_distance(shown[inverse], known[far[inverse]])
     kinds = np.full(len(states), "spurious", dtype=object)
     for kind, which in (  # the last that holds counts
         ("mixture", ~held.isnan()),
@@ -232,7 +265,7 @@ def _describe(
     return {
         "kind": tuple(kinds.tolist()),
         "nearest": nearest.numpy(force=True),
-        "overlap": cosine(states, patterns[nearest]).numpy(force=True),
+        "overlap": similarity.cosine(states, patterns[nearest]).numpy(force=True),
         "distance": distance.numpy(force=True),
         "k_eff": k_eff.numpy(force=True),
     }
@@ -246,7 +279,7 @@ def _weighed(
     Next come the weight of that pattern, k_eff, the largest share of a class and half the size
     of that class; NaN where there are no weights or classes.
     """
-    near, far = _nearest(states, patterns)
+    near, far = _nearest(states, patterns, similarity_of(memory))
     unknown = torch.full((len(states),), torch.nan, dtype=torch.float64, device=states.device)
     known = getattr(memory, "weights", None)
     weights = None if known is None else known(states, overlap)
@@ -266,17 +299,16 @@ def _weighed(
     return near, far, held, k_eff, share, sizes[largest] / 2
 
 
-def _nearest(states: Tensor, patterns: Tensor) -> tuple[Tensor, Tensor]:
-    """The pattern nearest to each state, and to its inverse."""
+def _nearest(states: Tensor, patterns: Tensor, similarity: Similarity) -> tuple[Tensor, Tensor]:
+    """The pattern nearest to each state, and to its inverse, on the sites that count."""
+    turned, states = similarity.seen(similarity.opposite(states)), similarity.seen(states)
+    patterns = similarity.seen(patterns)
     centre = offset(patterns)
-    if centre is None:
-        products = states @ patterns.T
-        inverse = -products
-    else:
-        patterns = patterns - centre
-        products, inverse = (states - centre) @ patterns.T, (-states - centre) @ patterns.T
+    if centre is not None:
+        turned, states, patterns = turned - centre, states - centre, patterns - centre
     half_norms = patterns.square().sum(1) / 2
-    return (products - half_norms).argmax(1), (inverse - half_norms).argmax(1)
+    near, far = ((rows @ patterns.T - half_norms).argmax(1) for rows in (states, turned))
+    return near, far
 
 
 def _unit(patterns: Tensor) -> float:

@@ -10,7 +10,7 @@ could be lost only because its basin has become too small for the starts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,8 @@ def match(one: Attractors | Tensor, other: Attractors | Tensor, threshold: float
 
     Parameters
     ----------
-    one, other : Attractors, or their states (A, N) and (B, N).
+    one, other : Attractors, or their states (A, N) and (B, N). Attractors are compared on the
+        sites that vary for both.
     threshold : largest rms distance per entry of a match, in the units of the states, not
         negative; spins of overlap m are sqrt(2 − 2m) apart.
 
@@ -102,6 +103,12 @@ def match(one: Attractors | Tensor, other: Attractors | Tensor, threshold: float
     )
     if first.shape[1] != second.shape[1]:
         raise ValueError(f"other must have shape (B, {first.shape[1]}), got {tuple(second.shape)}")
+    sites = torch.ones(first.shape[1], dtype=torch.bool)
+    for found in (one, other):
+        if isinstance(found, Attractors) and found.varying is not None:
+            sites = sites & found.varying.cpu()
+    if not sites.all():
+        first, second = first[:, sites.to(first.device)], second[:, sites.to(second.device)]
     threshold = _checks.number("threshold", threshold, low=0)
     distance = torch.cdist(
         first, second.to(first.device), compute_mode="donot_use_mm_for_euclid_dist"
@@ -173,7 +180,7 @@ def continuation(
         given = drawn if isinstance(drawn, Starts) else Starts(drawn, "given starts")
         states = torch.as_tensor(given.states)
         again = found[-1].states.to(states) if found else states[:0]
-        seeded = Starts(torch.cat([again, states]), given.measure, given.overlap, given.drawn)
+        seeded = replace(given, states=torch.cat([again, states]))
         here = find_attractors(memory_at(value), seeded, seed=generator, **options)
         number = np.full(len(here), -1)
         if found:

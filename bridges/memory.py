@@ -10,13 +10,13 @@ at a given overlap with them, and what each cue is retrieved as. `as_memory` ada
                          "sde": the reverse diffusion from there, a draw from the posterior
                          (either from a given level for cues of any kind)
 
-The overlap of a real state is its cosine with the pattern; Gaussian noise of
-s = rms(ξ) sqrt(1/m² − 1) per entry leaves it at m.
+The overlap of a real state is its cosine with the pattern about a centre c that the memory
+states, zero or the mean of the data (`bridges.similarity`). Gaussian noise of
+s = rms(ξ − c) sqrt(1/m² − 1) per entry leaves it at m.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -24,7 +24,10 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
+from bridges._adapted import Adapted, flat
+from bridges._clusters import nearest
 from bridges.equivalence import energy_of_log_density, noise_of_overlap
+from bridges.similarity import WHOLE, Similarity, chosen_similarity
 from diffusion import VE, NetworkDenoiser, sample
 from diffusion.denoisers import noise_range
 from diffusion.flat import as_denoiser
@@ -52,7 +55,10 @@ class Memory(Protocol):
     `step(cues, overlap)`, a single update as against the whole dynamics;
     `weights(states, overlap)`, (B, P), how much each pattern contributes to a state;
     `revisit(states, noise, generator)`, where states at an rms distance of `noise` from an
-    attractor are taken, if that is not what `retrieve` does at any overlap.
+    attractor are taken, if that is not what `retrieve` does at any overlap;
+    `similarity`, the centre and the sites that overlaps are measured on, if these are not zero
+    and all (`bridges.similarity`); `cycling(states, overlap)`, (B,), which unconverged states
+    are in 2-cycles; `level(overlap)`, the noise level that `retrieve` takes states to be at.
 
     Attributes
     ----------
@@ -71,22 +77,33 @@ class Memory(Protocol):
         """Energy of each state (B,), or None where the dynamics has none."""
 
 
-class SpinMemory:
+class SpinMemory(Adapted):
     """A network or a binary dense memory; corruption flips spins."""
 
     def __init__(
-        self, source: HopfieldNetwork | DenseMemory, patterns: Tensor, dynamics: str, sweeps: int
+        self,
+        source: HopfieldNetwork | DenseMemory,
+        patterns: Tensor,
+        dynamics: str,
+        sweeps: int,
+        similarity: Similarity = WHOLE,
     ) -> None:
         self.source, self.dynamics, self.sweeps = source, dynamics, sweeps
-        self.patterns = _checks.stored("patterns", patterns, binary=True)
+        only = WHOLE if similarity.varying is None else Similarity(varying=similarity.varying)
+        super().__init__(patterns, only, binary=True)
         if self.patterns.shape[1] != source.size:
             raise ValueError(
                 f"patterns must have shape (P, {source.size}), got {tuple(self.patterns.shape)}"
             )
 
     def corrupt(self, patterns: Tensor, overlap: float, generator: torch.Generator) -> Tensor:
-        """Exactly round((1 − m)N/2) spins of each pattern flipped."""
-        return flip_spins(patterns, overlap, generator)
+        """Exactly round((1 − m)N/2) spins of each pattern flipped, of the N that vary."""
+        varying = self.similarity.varying
+        if varying is None:
+            return flip_spins(patterns, overlap, generator)
+        cues, varying = patterns.clone(), varying.to(patterns.device)
+        cues[:, varying] = flip_spins(patterns[:, varying], overlap, generator)
+        return cues
 
     def retrieve(
         self, cues: Tensor, overlap: float, generator: torch.Generator | None = None
@@ -100,18 +117,24 @@ class SpinMemory:
         """One synchronous update of each cue."""
         return self.source.step(cues)
 
+    def cycling(self, states: Tensor, overlap: float) -> Tensor:
+        """Which states alternate with another one; none in asynchronous dynamics."""
+        return super().cycling(states, overlap) & (self.dynamics == "synchronous")
+
     def energy(self, states: Tensor) -> Tensor:
         """The energy of the network or dense memory."""
         return self.source.energy(states)
 
 
-class _RealMemory:
+class _RealMemory(Adapted):
     """Real states; corruption adds Gaussian noise."""
 
-    def __init__(self, patterns: Tensor) -> None:
-        self.patterns = _checks.stored("patterns", patterns, binary=False).detach()
-        self._rms = float(self.patterns.square().mean().sqrt())
+    def __init__(self, patterns: Tensor, similarity: Similarity = WHOLE) -> None:
+        super().__init__(patterns, similarity, binary=False)
+        self._rms = self.similarity.rms(self.patterns)
         self._offset = offset(self.patterns)  # None unless distances lose their digits in it
+        if self._rms == 0 and similarity is not WHOLE:
+            raise ValueError("centre must differ from the patterns, got patterns that equal it")
 
     def noise_level(self, overlap: float) -> float:
         """The σ of the noise that leaves a cue at `overlap`, in units of the patterns."""
@@ -125,8 +148,10 @@ class _RealMemory:
 class RealDenseMemory(_RealMemory):
     """A dense memory of real states, iterated to a fixed point."""
 
-    def __init__(self, source: DenseMemory, patterns: Tensor, sweeps: int) -> None:
-        super().__init__(patterns)
+    def __init__(
+        self, source: DenseMemory, patterns: Tensor, sweeps: int, similarity: Similarity = WHOLE
+    ) -> None:
+        super().__init__(patterns, similarity)
         self.source, self.sweeps = source, sweeps
 
     def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
@@ -153,9 +178,14 @@ class FixedNoiseMemory(_RealMemory):
     """A denoiser iterated at one noise level, None for the cue's own: an energy descent."""
 
     def __init__(
-        self, denoiser: Denoiser, patterns: Tensor, sigma: float | None, sweeps: int
+        self,
+        denoiser: Denoiser,
+        patterns: Tensor,
+        sigma: float | None,
+        sweeps: int,
+        similarity: Similarity = WHOLE,
     ) -> None:
-        super().__init__(patterns)
+        super().__init__(patterns, similarity)
         self.denoiser, self.sigma, self.sweeps = denoiser, sigma, sweeps
 
     def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
@@ -166,20 +196,25 @@ class FixedNoiseMemory(_RealMemory):
 
     def step(self, cues: Tensor, overlap: float) -> Tensor:
         """One denoising of each cue; a clean cue at its own noise level stays."""
-        sigma = self._level(overlap)
+        sigma = self.level(overlap)
         if sigma > 0 and self.sigma is None:  # a cue cleaner than the denoiser knows any
             sigma = max(sigma, noise_range(self.denoiser)[0])
-        return self.denoiser(cues, sigma) if sigma > 0 else cues.clone()
+        found = self.denoiser(cues, sigma) if sigma > 0 else cues.clone()
+        if found.is_complex():
+            name = type(self.denoiser).__name__
+            raise ValueError(f"{name} must return real states, got {found.dtype}")
+        return found
 
     def weights(self, states: Tensor, overlap: float) -> Tensor | None:
         """Posterior weights of the patterns, or None where they are not known."""
-        known, sigma = getattr(self.denoiser, "weights", None), self._level(overlap)
+        known, sigma = getattr(self.denoiser, "weights", None), self.level(overlap)
         of_others = len(self.patterns) != len(getattr(self.denoiser, "data", ()))
         if known is None or of_others or sigma == 0:
             return None
         return known(states, sigma)
 
-    def _level(self, overlap: float) -> float:
+    def level(self, overlap: float) -> float:
+        """The noise level at which cues of this overlap are denoised."""
         return self.noise_level(overlap) if self.sigma is None else self.sigma
 
     def energy(self, states: Tensor) -> Tensor | None:
@@ -198,9 +233,15 @@ class ReverseMemory(_RealMemory):
     """
 
     def __init__(
-        self, denoiser: Denoiser, patterns: Tensor, dynamics: str, sigma: float | None, steps: int
+        self,
+        denoiser: Denoiser,
+        patterns: Tensor,
+        dynamics: str,
+        sigma: float | None,
+        steps: int,
+        similarity: Similarity = WHOLE,
     ) -> None:
-        super().__init__(patterns)
+        super().__init__(patterns, similarity)
         self.denoiser, self.sigma, self.steps = denoiser, sigma, steps
         exact = hasattr(denoiser, "posterior_sample")
         self.method = "heun" if dynamics == "flow" else "ancestral" if exact else "sde"
@@ -209,13 +250,19 @@ class ReverseMemory(_RealMemory):
         self, cues: Tensor, overlap: float, generator: torch.Generator | None = None
     ) -> Retrieval:
         """Where the reverse process takes each cue; it always arrives."""
-        level = self.noise_level(overlap) if self.sigma is None else self.sigma
-        return self.revisit(cues, level, generator)
+        return self.revisit(cues, self.level(overlap), generator)
+
+    def level(self, overlap: float) -> float:
+        """The noise level from which cues of this overlap are run back."""
+        return self.noise_level(overlap) if self.sigma is None else self.sigma
 
     def revisit(
         self, cues: Tensor, noise: float, generator: torch.Generator | None = None
     ) -> Retrieval:
-        """Where the reverse process from noise level `noise` takes each cue."""
+        """Where the reverse process from noise level `noise` takes each cue.
+
+        From below the denoiser's `noise_range` it starts at the least level of that.
+        """
         arrived = torch.ones(len(cues), dtype=torch.bool, device=cues.device)
         if noise == 0:  # a clean cue has nothing to be cleaned of
             return Retrieval(cues.clone(), arrived)
@@ -235,6 +282,13 @@ class NearestPattern(_RealMemory):
     No memory can beat it on average, so that the others are measured against it.
     """
 
+    def __init__(self, patterns: Any, centre: Tensor | Similarity | float | None = None) -> None:
+        """Take patterns (P, N) or images (P, …), and a `centre` as `as_memory` does."""
+        rows, shape = flat(patterns, None)
+        stored = _checks.stored("patterns", rows, binary=False)
+        super().__init__(stored, chosen_similarity(centre, stored, stored.shape[1]))
+        self.shape = shape or self.shape
+
     def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
         """The nearest pattern of each cue."""
         found = torch.ones(len(cues), dtype=torch.bool, device=cues.device)
@@ -242,10 +296,9 @@ class NearestPattern(_RealMemory):
 
     def step(self, cues: Tensor, overlap: float) -> Tensor:
         """The nearest pattern of each cue: decoding takes one step."""
-        keys = self.patterns
-        if self._offset is not None:
-            cues, keys = cues - self._offset, keys - self._offset
-        return self.patterns[torch.cdist(cues, keys).argmin(1)]
+        return self.patterns[
+            nearest(self.similarity.seen(cues), self.similarity.seen(self.patterns))
+        ]
 
     def energy(self, states: Tensor) -> None:
         """None: there is no dynamics."""
@@ -259,6 +312,7 @@ def as_memory(
     sigma: float | None = None,
     steps: int = 50,
     max_sweeps: int = 100,
+    centre: Tensor | Similarity | float | None = None,
 ) -> Memory:
     """Adapt a network, a dense memory or a denoiser to the shared measurements.
 
@@ -266,22 +320,26 @@ def as_memory(
     ----------
     source : HopfieldNetwork, DenseMemory, a denoiser D(x, sigma), or a Memory (returned
         as it is).
-    patterns : (P, N), what was stored; needed for a network and for a denoiser that has
-        no `data`.
+    patterns : (P, N), what was stored, or images (P, …), which are flattened and whose shape
+        is kept as `shape`; needed for a network and for a denoiser that has no `data`.
     dynamics : "asynchronous" (default) or "synchronous" for spins; "fixed-noise" (default),
         "flow" or "sde" for a denoiser; see the head of the module.
     sigma : noise level of "fixed-noise", or that "flow" and "sde" start from whatever the
         overlap of the cue, positive; None takes the cue's own.
     steps : steps of "flow" and "sde". An exact denoiser of finite data is sampled exactly.
     max_sweeps : most sweeps or updates to a fixed point; more is reported as not converged.
+    centre : about which overlaps of real states are cosines, (N,) or 0. None: zero or the mean,
+        by the denoiser's `data`, else by the patterns. Give all loads of a sweep that of the
+        whole data set, `bridges.similarity.similarity_of_data(rows)`, which knows the sites too.
 
     Returns
     -------
-    Memory.
+    Memory, which states what was decided as `similarity` and `centre`.
 
     Raises
     ------
-    ValueError : no patterns known, shapes that disagree, or an unknown dynamics.
+    ValueError : no patterns known, shapes that disagree, an unknown dynamics, data that are
+        all alike, or a centre for spins.
     TypeError : a source that is none of these.
 
     Examples
@@ -293,148 +351,32 @@ def as_memory(
     True
     """
     max_sweeps = _checks.whole("max_sweeps", max_sweeps)
-    if isinstance(source, HopfieldNetwork | DenseMemory):
-        return _adapt_hopfield(source, patterns, dynamics, max_sweeps)
-    if isinstance(source, Memory):
+    spins = isinstance(source, HopfieldNetwork | DenseMemory)
+    if not spins and isinstance(source, Memory):
         return source
-    if not callable(source):
+    if not spins and not callable(source):
         raise TypeError(
             "source must be a HopfieldNetwork, a DenseMemory, a denoiser or a Memory, "
             f"got {type(source).__name__}"
         )
-    stored = getattr(source, "data", None) if patterns is None else patterns
-    if stored is None:
-        raise ValueError("patterns must be given for a denoiser that has no data, got None")
-    source = as_denoiser(source)
-    if isinstance(source, NetworkDenoiser):  # finer states than it resolves never come to rest
-        stored = torch.as_tensor(stored).to(source.mean)
-    words = ("fixed-noise", "flow", "sde")
-    dynamics = _checks.choice("dynamics", dynamics or words[0], words)
-    sigma = None if sigma is None else _checks.positive("sigma", sigma)
-    if dynamics == "fixed-noise":
-        return FixedNoiseMemory(source, stored, sigma, max_sweeps)
-    return ReverseMemory(source, stored, dynamics, sigma, _checks.whole("steps", steps))
-
-
-def stored_patterns(memory: Memory) -> Tensor:
-    """`memory.patterns`, checked: (P, N), finite, at least one.
-
-    Raises
-    ------
-    TypeError : something that is no Memory.
-    ValueError : patterns that are not.
-    """
-    if not isinstance(memory, Memory):
-        raise TypeError(
-            f"memory must be a Memory, got {type(memory).__name__}; adapt it with as_memory"
-        )
-    return _checks.stored("memory.patterns", memory.patterns, binary=False)
-
-
-@torch.no_grad()
-def cue(memory: Memory, patterns: Tensor, overlap: float, generator: torch.Generator) -> Tensor:
-    """`memory.corrupt`, checked.
-
-    Raises
-    ------
-    ValueError : the memory returned NaN, or cues of a wrong shape.
-    """
-    made = _checked(memory, memory.corrupt(patterns, overlap, generator), patterns, "cues")
-    return made if made.is_floating_point() else made.to(patterns)
-
-
-@torch.no_grad()
-def recall(memory: Memory, cues: Tensor, overlap: float, generator: torch.Generator) -> Retrieval:
-    """`memory.retrieve`, checked: the one door through which measurements cue a memory.
-
-    Raises
-    ------
-    ValueError : the memory returned no pair, NaN, or states or convergence of a wrong shape
-        or kind.
-    """
-    if "generator" in inspect.signature(memory.retrieve).parameters:
-        found = memory.retrieve(cues, overlap, generator=generator)  # type: ignore[call-arg]
+    rows, shape = flat(patterns, getattr(source, "shape", None))
+    memory: SpinMemory | RealDenseMemory | FixedNoiseMemory | ReverseMemory
+    if spins:
+        memory = _adapt_hopfield(source, rows, dynamics, max_sweeps, centre)
     else:
-        found = memory.retrieve(cues, overlap)
-    return _retrieved(memory, found, cues)
-
-
-@torch.no_grad()
-def recall_near(
-    memory: Memory, states: Tensor, noise: float, overlap: float, generator: torch.Generator
-) -> Retrieval:
-    """`memory.revisit` if it has one, else `memory.retrieve`, checked likewise."""
-    revisit = getattr(memory, "revisit", None)
-    if revisit is None:
-        return recall(memory, states, overlap, generator)
-    return _retrieved(memory, revisit(states, noise, generator), states)
-
-
-@torch.no_grad()
-def one_step(memory: Memory, cues: Tensor, overlap: float) -> Tensor:
-    """`memory.step`, checked likewise.
-
-    Raises
-    ------
-    ValueError : a memory without steps, or one that returned NaN or a wrong shape.
-    """
-    step = getattr(memory, "step", None)
-    if step is None:
-        raise ValueError(
-            "criterion 'one-step' needs a memory with step(cues, overlap), "
-            f"got {type(memory).__name__}"
-        )
-    return _checked(memory, step(cues, overlap), cues)
-
-
-def settle(
-    memory: Memory, cues: Tensor, overlap: float, criterion: str, generator: torch.Generator
-) -> Retrieval:
-    """Where cues go by a criterion: `recall` or `one_step`, whose convergence is NaN."""
-    if criterion == "fixed-point":
-        return recall(memory, cues, overlap, generator)
-    unknown = torch.full((len(cues),), torch.nan, device=cues.device)
-    return Retrieval(one_step(memory, cues, overlap), unknown)
-
-
-def cosine(states: Tensor, patterns: Tensor) -> Tensor:
-    """Cosine of each state with its pattern, in float64; 0 for a state of norm 0."""
-    states, patterns = states.double(), patterns.double()
-    norms = states.norm(dim=1) * patterns.norm(dim=1)
-    return torch.where(norms > 0, (states * patterns).sum(1) / norms, 0.0)
-
-
-def _retrieved(memory: Memory, found: Retrieval | tuple[Tensor, Tensor], cues: Tensor) -> Retrieval:
-    if not isinstance(found, tuple | list) or len(found) != 2:
-        raise ValueError(
-            f"{type(memory).__name__} must return states and convergence, "
-            f"got {type(found).__name__}"
-        )
-    states, converged = found[0], torch.as_tensor(found[1])
-    if not ((converged == 0) | (converged == 1)).all():
-        raise ValueError(
-            f"{type(memory).__name__} must return convergence that is true or false, "
-            f"got {converged.dtype} with other values"
-        )
-    if converged.shape not in ((), (len(cues),)):
-        raise ValueError(
-            f"{type(memory).__name__} must return convergence of shape ({len(cues)},), "
-            f"got {tuple(converged.shape)}"
-        )
-    return Retrieval(_checked(memory, states, cues), converged.bool().expand(len(cues)))
-
-
-def _checked(memory: Memory, states: Tensor, cues: Tensor, what: str = "states") -> Tensor:
-    states = torch.as_tensor(states)
-    if states.shape != cues.shape:
-        raise ValueError(
-            f"{type(memory).__name__} must return {what} of shape {tuple(cues.shape)}, "
-            f"got {tuple(states.shape)}"
-        )
-    # the sum costs no temporary of that size, and may overflow
-    if not torch.isfinite(states.sum()) and not torch.isfinite(states).all():
-        raise ValueError(f"{type(memory).__name__} must return finite {what}, got NaN or infinity")
-    return states
+        stored, similarity = _stored_by(source, rows, centre)
+        source = as_denoiser(source)
+        words = ("fixed-noise", "flow", "sde")
+        dynamics = _checks.choice("dynamics", dynamics or words[0], words)
+        sigma = None if sigma is None else _checks.positive("sigma", sigma)
+        if dynamics == "fixed-noise":
+            memory = FixedNoiseMemory(source, stored, sigma, max_sweeps, similarity)
+        else:
+            steps = _checks.whole("steps", steps)
+            memory = ReverseMemory(source, stored, dynamics, sigma, steps, similarity)
+    if isinstance(shape, tuple):
+        memory.shape = shape
+    return memory
 
 
 def _adapt_hopfield(
@@ -442,18 +384,43 @@ def _adapt_hopfield(
     patterns: Tensor | None,
     dynamics: str | None,
     sweeps: int,
-) -> Memory:
+    centre: Any,
+) -> SpinMemory | RealDenseMemory:
     if isinstance(source, DenseMemory) and patterns is None:
         patterns = source.patterns
     if patterns is None:
         raise ValueError("patterns must be given for a HopfieldNetwork, got None")
     if isinstance(source, DenseMemory) and source.states == "real":
         _checks.choice("dynamics", dynamics or "synchronous", ("synchronous",))
-        return RealDenseMemory(source, patterns, sweeps)
+        similarity = chosen_similarity(centre, source.patterns, source.size)
+        return RealDenseMemory(source, patterns, sweeps, similarity)
+    similarity = chosen_similarity(0 if centre is None else centre, None, source.size)
+    if similarity.centre is not None and not isinstance(centre, Similarity):
+        raise ValueError(f"centre must be 0 for spins, whose overlap is ξ·S/N, got {centre}")
     words = ("asynchronous", "synchronous")
-    return SpinMemory(
-        source, patterns, _checks.choice("dynamics", dynamics or words[0], words), sweeps
-    )
+    dynamics = _checks.choice("dynamics", dynamics or words[0], words)
+    return SpinMemory(source, patterns, dynamics, sweeps, similarity)
+
+
+def _stored_by(source: Any, patterns: Tensor | None, centre: Any) -> tuple[Tensor, Similarity]:
+    """What a denoiser stores, as its states are, and how they are compared."""
+    data = getattr(source, "data", None)
+    if patterns is None and data is None:
+        raise ValueError("patterns must be given for a denoiser that has no data, got None")
+    stored = _checks.stored("patterns", data if patterns is None else patterns, binary=False)
+    weight = _weight(source)
+    if weight is not None:  # finer states than it resolves never come to rest
+        stored = stored.to(weight.device, torch.promote_types(weight.dtype, torch.float32))
+    rows = stored if data is None else torch.as_tensor(data)
+    return stored, chosen_similarity(centre, rows, stored.shape[1])
+
+
+def _weight(source: Any) -> Tensor | None:
+    """A weight of a network, whose precision and device states have; None if there is none."""
+    if isinstance(source, NetworkDenoiser):
+        return source.mean
+    weights = source.parameters() if isinstance(source, torch.nn.Module) else ()
+    return next((weight for weight in weights if weight.is_floating_point()), None)
 
 
 def _ended(relaxation: Relaxation) -> Retrieval:

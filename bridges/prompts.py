@@ -24,6 +24,7 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges.memory import Retrieval, ReverseMemory
+from bridges.similarity import WHOLE, Similarity
 from diffusion import GaussianMixtureDenoiser, GuidedDenoiser
 from diffusion.guidance import Weight, most_probable
 from hopfield import DenseMemory
@@ -33,7 +34,9 @@ class PromptedMemory(ReverseMemory):
     """The class of a prompt as a memory: its centre is the only pattern.
 
     A cue is the centre under noise. It is run back from its noise level under guidance and
-    read as the centre of the class that the exact posterior gives to the end.
+    read as the centre of the class that the exact posterior gives to the end. Overlaps are about
+    zero, or about the mean of the mixture where different centres have, in the mean, a cosine
+    above 1/2.
     """
 
     def __init__(
@@ -45,7 +48,8 @@ class PromptedMemory(ReverseMemory):
         steps: int,
     ) -> None:
         guided = GuidedDenoiser(mixture.condition(label), mixture, w)
-        super().__init__(guided, mixture.means[label][None], dynamics, None, steps)
+        own = mixture.means[label][None]
+        super().__init__(guided, own, dynamics, None, steps, _similarity(mixture))
         self.mixture = mixture
 
     def revisit(
@@ -54,6 +58,15 @@ class PromptedMemory(ReverseMemory):
         """The class, as its centre, that each cue ends in."""
         ends, converged = super().revisit(cues, noise, generator)
         return Retrieval(self.mixture.means[most_probable(ends, self.mixture)], converged)
+
+
+def _similarity(mixture: GaussianMixtureDenoiser) -> Similarity:
+    """About zero, or the mean of classes whose centres are alike."""
+    means = mixture.means.double()
+    total, own = means.sum(0).square().sum(), means.square().sum()
+    if not 2 * (total - own) > (len(means) - 1) * own:
+        return WHOLE
+    return Similarity(mixture.weights.to(means) @ means, None, "the mean of the mixture")
 
 
 def class_memories(

@@ -25,8 +25,10 @@ import torch
 from bridges import _checks
 from bridges._checks import Result, Seed
 from bridges.crossing import crossing
+from bridges.cueing import cue, cycling, settle, stored_patterns
 from bridges.estimates import mean_and_sem, short_table, with_interval
-from bridges.memory import CRITERIA, ROUNDING, Memory, cosine, cue, settle, stored_patterns
+from bridges.memory import CRITERIA, ROUNDING, Memory
+from bridges.similarity import WHOLE, similarity_of
 
 Array = np.ndarray
 
@@ -43,9 +45,12 @@ class RetrievalMap(Result):
     success : probability of retrieval.
     sem : its standard error.
     converged : fraction of cues whose dynamics converged, NaN for a single step.
+    cycles : fraction that ended in a 2-cycle, which success does not ask; NaN for a single
+        step, or where the memory does not know.
     by_sample : (samples, overlaps), the success of each sample.
     criterion : "fixed-point" or "one-step".
     threshold : cosine that counts as retrieval.
+    about : the centre of the cosines, and their sites, in words.
     """
 
     overlap_in: Array
@@ -54,19 +59,23 @@ class RetrievalMap(Result):
     success: Array
     sem: Array
     converged: Array
+    cycles: Array
     by_sample: Array
     criterion: str
     threshold: float
+    about: str
 
     def __repr__(self) -> str:
-        return short_table(
-            f"RetrievalMap({self.criterion}, cosine of at least {self.threshold:g})",
-            {
-                "cue": (self.overlap_in, None),
-                "retrieved": (self.overlap_out, self.overlap_sem),
-                "success": (self.success, self.sem),
-            },
-        )
+        about = "" if self.about == str(WHOLE) else f" {self.about}"
+        columns = {
+            "cue": (self.overlap_in, None),
+            "retrieved": (self.overlap_out, self.overlap_sem),
+            "success": (self.success, self.sem),
+        }
+        if (self.cycles > 0).any():
+            columns["in 2-cycles"] = (self.cycles, None)
+        heading = f"{self.criterion}, cosine of at least {self.threshold:g}{about}"
+        return short_table(f"RetrievalMap({heading})", columns)
 
 
 @dataclass(frozen=True, repr=False)
@@ -142,7 +151,7 @@ def retrieval_map(
     for index, one in enumerate(memories):
         cue_seed = int(np.random.SeedSequence(base, spawn_key=(index,)).generate_state(1)[0])
         units = [_measure(one, m, trials, criterion, threshold, cue_seed) for m in grid]
-        results.append(np.stack(units, 1))  # (patterns, overlaps, 3)
+        results.append(np.stack(units, 1))  # (patterns, overlaps, 4)
     table = results[0] if len(results) == 1 else np.stack([one.mean(0) for one in results])
     mean, sem = mean_and_sem(table)
     return RetrievalMap(
@@ -152,9 +161,11 @@ def retrieval_map(
         success=mean[:, 1],
         sem=sem[:, 1],
         converged=mean[:, 2],
+        cycles=mean[:, 3],
         by_sample=table[:, :, 1],
         criterion=criterion,
         threshold=threshold,
+        about="; ".join(dict.fromkeys(str(similarity_of(one)) for one in memories)),
     )
 
 
@@ -212,16 +223,17 @@ def basin_radius(
 def _measure(
     memory: Memory, overlap: float, trials: int, criterion: str, threshold: float, seed: int
 ) -> Array:
-    """Overlap, success and convergence, averaged over the cues of a pattern, (patterns, 3)."""
+    """Overlap, success, convergence and cycles of each pattern, (patterns, 4)."""
     generator = torch.Generator().manual_seed(seed)
     patterns = stored_patterns(memory)
     order = torch.randperm(len(patterns), generator=generator)
     rows = order.repeat(-(-trials // len(order)))[:trials].sort().values
     cued = patterns[rows.to(patterns.device)]
     cues = cue(memory, cued, overlap, generator)
-    states, converged = settle(memory, cues, overlap, criterion, generator)
-    near = cosine(states, cued)
-    columns = near, (near >= threshold - ROUNDING).to(near), converged.to(near)
+    found = settle(memory, cues, overlap, criterion, generator)
+    near = similarity_of(memory).cosine(found.states, cued)
+    cycles = cycling(memory, found, overlap).to(near)
+    columns = near, (near >= threshold - ROUNDING).to(near), found.converged.to(near), cycles
     values = torch.stack(columns, 1).cpu().double().numpy()
     starts = np.flatnonzero(np.diff(rows.numpy(), prepend=-1))
     counts = np.diff(starts, append=trials)

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import Result, Seed
-from bridges.memory import Memory, cue, stored_patterns
+from bridges.cueing import cue, stored_patterns
+from bridges.memory import Memory
 from hopfield import random_patterns
 
 _LEAST_OVERLAP = 1e-300  # of starts that are all noise: an overlap is above 0
@@ -39,12 +40,15 @@ class Starts(Result):
     overlap : in (0, 1], what a memory takes it to be; only a memory whose dynamics depends on
         the noise of the cue uses it.
     drawn : whether they are independent draws, with errors, and not a grid.
+    sigma : noise level that they are patterns with, if known; a memory whose overlaps are about
+        a centre of its own finds their overlap from it.
     """
 
     states: Tensor
     measure: str
     overlap: float = 1.0
     drawn: bool = True
+    sigma: float | None = None
 
     def __len__(self) -> int:
         """Number of starts B."""
@@ -70,14 +74,14 @@ def noised(patterns: Tensor, sigma: float, count: int, seed: Seed = None) -> Sta
     >>> noised(torch.eye(3), 0.5, 10, seed=0).measure
     'p_σ, σ = 0.5'
     """
-    stored = _checks.stored("patterns", patterns, binary=False)
+    stored = _checks.stored("patterns", patterns, binary=False).detach()
     sigma = _checks.number("sigma", sigma, low=0)
     generator = _checks.generator_from(seed, "noised", stored.device)
     rows = stored[_drawn(len(stored), count, generator)]
     rms = float(stored.square().mean().sqrt())
     states = _within("sigma", sigma, rows + sigma * _checks.normal_like(rows, generator))
     overlap = rms / (rms * rms + sigma * sigma) ** 0.5 if rms > 0 else 1.0
-    return Starts(states, f"p_σ, σ = {sigma:g}", max(overlap, _LEAST_OVERLAP))
+    return Starts(states, f"p_σ, σ = {sigma:g}", max(overlap, _LEAST_OVERLAP), sigma=sigma)
 
 
 def gaussian(count: int, size: int, sigma: float, seed: Seed = None) -> Starts:

@@ -28,9 +28,11 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import Result, Seed
+from bridges.cueing import cue, settle, stored_patterns
 from bridges.equivalence import overlap_of_noise
 from bridges.estimates import short_table, with_error
-from bridges.memory import CRITERIA, ROUNDING, Memory, cue, settle, stored_patterns
+from bridges.memory import CRITERIA, ROUNDING, Memory
+from bridges.similarity import WHOLE, Similarity, similarity_of
 from diffusion import EmpiricalDenoiser
 
 _NUMBERS = 2**22  # weights, overlaps or coordinates of a block held at once
@@ -250,7 +252,8 @@ def return_curve(
     Parameters
     ----------
     source : an EmpiricalDenoiser or a Memory; the cues of a memory have the overlap that
-        noise σ leaves, m = 1/sqrt(1 + σ²/r²) with r the rms entry of its patterns.
+        noise σ leaves, m = 1/sqrt(1 + σ²/r²) with r the rms entry of its patterns about its
+        centre.
     sigmas : noise levels, positive.
     draws : noised points or cues per memory at each level.
     criterion, threshold : of a memory, as for `transition_matrix`.
@@ -279,7 +282,7 @@ def return_curve(
     if isinstance(source, EmpiricalDenoiser):
         found = [transition_matrix(source, one, draws=draws, **shared) for one in grid]
     else:
-        rms = float(stored_patterns(source).double().square().mean().sqrt())
+        rms = similarity_of(source).rms(stored_patterns(source).double())
         if not 0 < rms < np.inf:
             raise ValueError(f"patterns must have a finite rms entry above 0, got {rms:g}")
         overlaps = [overlap_of_noise(one / rms) for one in grid]
@@ -346,7 +349,7 @@ def _counted(
         own = torch.arange(P)[rows].repeat_interleave(count)
         cues = cue(memory, patterns[own.to(patterns.device)], overlap, generator)
         states, done = settle(memory, cues, overlap, criterion, generator)
-        home = nearest_pattern(states, patterns, threshold).cpu()
+        home = nearest_pattern(states, patterns, threshold, similarity_of(memory)).cpu()
         counts += torch.bincount(own * (P + 1) + home % (P + 1), minlength=P * (P + 1)).view(P, -1)
         converged += float(done.double().mean()) * len(own)
     mean = (counts / trials).to(patterns)
@@ -359,17 +362,21 @@ def _counted(
     )
 
 
-def nearest_pattern(states: Tensor, patterns: Tensor, threshold: float = -1.0) -> Tensor:
+def nearest_pattern(
+    states: Tensor, patterns: Tensor, threshold: float = -1.0, similarity: Similarity = WHOLE
+) -> Tensor:
     """Index of the pattern (P, N) of largest cosine with each state (B, N), (B,).
 
-    −1 where that cosine is below `threshold`; a state of norm 0 has cosine 0 with all.
+    The cosine is about the centre, and over the sites, of a `similarity`. −1 where it is below
+    `threshold`; a state at the centre has cosine 0 with all.
 
     Examples
     --------
     >>> nearest_pattern(torch.tensor([[2.0, 0.1], [0.0, 0.0]]), torch.eye(2), threshold=0.9)
     tensor([ 0, -1])
     """
-    cosine = torch.nn.functional.normalize(states.to(patterns), dim=1) @ (
+    states, patterns = (similarity.about(rows) for rows in (states.to(patterns), patterns))
+    cosine = torch.nn.functional.normalize(states, dim=1) @ (
         torch.nn.functional.normalize(patterns, dim=1).T
     )
     best, index = cosine.max(1)

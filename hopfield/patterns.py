@@ -13,6 +13,7 @@ from hopfield import _checks
 from hopfield._checks import Seed
 
 _PART, _LOSS = 1e3, 1e-2  # see `offset`
+_CANCELLED = 1e-9  # of |mean|², below which a difference is taken before it is squared
 
 
 def random_patterns(
@@ -202,6 +203,8 @@ def offset(patterns: Tensor, beta: float = 0.0) -> Tensor | None:
     size = float(mean.square().sum())
     total = float(torch.linalg.vector_norm(patterns, dtype=torch.float64)) ** 2
     spread = total / len(patterns) - size
+    if spread < _CANCELLED * size:  # the difference has lost its own digits
+        spread = float((patterns.double() - mean).square().sum()) / len(patterns)
     lost = torch.finfo(patterns.dtype).eps * size * max(beta, _PART / spread if spread > 0 else 0.0)
     return mean.to(patterns) if size > spread and lost > _LOSS else None
 

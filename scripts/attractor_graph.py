@@ -7,7 +7,7 @@ returns and the graph of T has no edges. As σ grows memories are confused, with
 own class first: there the communities of the graph (Louvain) are the classes, while most
 U-turns still return. At large σ all memories are alike.
 
-Two data sets: the digits of scikit-learn, ten classes, as patterns of |ξ|² = N = 64, with
+Two data sets: the digits of scikit-learn, ten classes, as patterns of |ξ|² = N = 61, with
 k-means on the same memories to compare with; and Gaussian clusters in d dimensions, whose
 centres have unit variance.
 

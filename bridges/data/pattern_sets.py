@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data.sets import centre_of, class_labels, on_sphere, patterns_of, stored
+from bridges.data.sets import (
+    centre_of,
+    class_labels,
+    on_sphere,
+    patterns_of,
+    stored,
+    varying_of,
+)
 from bridges.data.sources import state
+from bridges.similarity import BEYOND_CHANCE, FEWEST
 from hopfield import random_patterns
+
+_BLOCK = 4096  # vectors looked at together
 
 
 def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int) -> Tensor:
@@ -26,7 +40,8 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
 
     Returns
     -------
-    (P, N), float64.
+    (P, N), float64, on the sites that vary in a data set of at least 20 vectors; `about` says
+    which.
 
     Raises
     ------
@@ -35,7 +50,7 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
     Examples
     --------
     >>> pattern_set("digits", "binary", 10, None, seed=0).shape
-    torch.Size([10, 64])
+    torch.Size([10, 61])
     """
     _checks.choice("kind", kind, ("binary", "real"))
     if data == "random":
@@ -51,7 +66,8 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
         raise ValueError(f"size is for random data; {data} has size {rows.shape[1]}, got {size}")
     if not 1 <= patterns <= len(rows):
         raise ValueError(f"patterns must lie in [1, {len(rows)}] for {data}, got {patterns}")
-    return patterns_of(rows[_order(len(rows), seed)[:patterns]], kind, mean)
+    chosen = rows[_order(len(rows), seed)[:patterns]]
+    return patterns_of(chosen, kind, mean, varying_of(data, content))
 
 
 def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
@@ -64,6 +80,69 @@ def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
     """
     labels = None if data == "random" else class_labels(data)
     return None if labels is None else labels[_order(len(labels), seed)[:patterns]]
+
+
+def about(data: str) -> dict[str, float | str]:
+    """What its patterns are of a data set, as settings of a run; nothing for random patterns.
+
+    Parameters
+    ----------
+    data : as for `pattern_set`.
+
+    Returns
+    -------
+    dict with `centre`, of real states, "mean" or "zero"; and where they are above chance
+    `constant_sites`, which are left out, `activity`, the part of spins +1, and
+    `shared_overlap`, the mean overlap of two different patterns of spins.
+
+    Examples
+    --------
+    >>> about("digits")["constant_sites"]
+    3
+    """
+    return {} if data == "random" else dict(_about(data, state(data)))
+
+
+def said(settings: Mapping[str, Any]) -> str:
+    """What `about` put among the settings of a run, in words that end a heading.
+
+    Examples
+    --------
+    >>> said({"centre": "zero", "constant_sites": 3})
+    '; 3 constant sites left out'
+    >>> said({})
+    ''
+    """
+    words = []
+    if "constant_sites" in settings:
+        words.append(f"{settings['constant_sites']} constant sites left out")
+    if settings.get("centre") == "mean":
+        words.append("real states about the mean of the data")
+    if "shared_overlap" in settings:
+        words.append(
+            f"{settings['activity']:.0%} of the spins +1, so that two patterns share an overlap of "
+            f"{settings['shared_overlap']:.2g} (unbiased ones 0)"
+        )
+    return "".join(f"; {one}" for one in words)
+
+
+@lru_cache(maxsize=4)
+def _about(data: str, content: str) -> dict[str, float | str]:
+    """The same for a content, read once."""
+    rows, varying = stored(data, content)[0], varying_of(data, content)
+    found: dict[str, float | str] = {"centre": "mean"}
+    if centre_of(data, content, "real") is None:
+        found["centre"] = "zero"
+    if varying is not None:
+        found["constant_sites"] = int((~varying).sum())
+    mean, n = centre_of(data, content, "binary"), len(rows)
+    blocks = (patterns_of(block, "binary", mean, varying) for block in rows.split(_BLOCK))
+    total = torch.stack([block.sum(0) for block in blocks]).sum(0)
+    squares = float(total.square().mean())  # n, were the patterns independent and unbiased
+    if n >= FEWEST and squares > BEYOND_CHANCE * n:
+        found["activity"] = (1 + float(total.mean()) / n) / 2
+        found["shared_overlap"] = (squares - n) / (n * (n - 1))
+    return found
 
 
 def _order(count: int, seed: int) -> Tensor:

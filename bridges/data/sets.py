@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bridges.data.sources import NAMED, read, state
+from bridges.similarity import similarity_of_data, varying_sites
 from hopfield import binarize
 
 _ALMOST_SPINS = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)
@@ -46,9 +47,13 @@ def load(data: str) -> tuple[Tensor, Tensor | None]:
 
 
 def vectors(data: str, kind: str) -> Tensor:
-    """All n vectors of a data set, binarised or on the sphere, (n, N). Raises ValueError."""
+    """All n vectors as patterns of either kind, on the sites that vary, (n, N).
+
+    Raises ValueError.
+    """
     content = state(data)
-    return patterns_of(stored(data, content)[0], kind, centre_of(data, content, kind))
+    rows = stored(data, content)[0]
+    return patterns_of(rows, kind, centre_of(data, content, kind), varying_of(data, content))
 
 
 def count(data: str) -> int:
@@ -102,17 +107,39 @@ def stored(data: str, _: str) -> tuple[Tensor, Tensor | None]:
     return torch.from_numpy(rows), None if labels is None else torch.from_numpy(labels).long()
 
 
+@lru_cache(maxsize=4)
+def varying_of(data: str, content: str) -> Tensor | None:
+    """Sites (N,) that are not constant in a data set of at least 20 vectors; None: all.
+
+    Raises ValueError if all vectors are alike.
+    """
+    varying = varying_sites(stored(data, content)[0])
+    if varying is not None and not varying.any():
+        raise ValueError(f"data: {data} must hold different vectors, got all of them alike")
+    return varying
+
+
+def seen(rows: Tensor, varying: Tensor | None) -> Tensor:
+    """Rows on the sites that vary."""
+    return rows if varying is None else rows[:, varying]
+
+
 @lru_cache(maxsize=8)
 def centre_of(data: str, content: str, kind: str) -> Tensor | None:
-    """The mean that patterns are taken about; None for spins, which are patterns already.
+    """The mean that patterns are taken about, on the sites that vary.
 
-    Raises ValueError if some vector would be no pattern; a block of them is made at a time.
+    None for spins, which are patterns already; but their mean for real states, if it is beyond
+    chance. Raises ValueError if some vector would be no pattern; a block of them is made at a
+    time.
     """
-    rows = stored(data, content)[0]
+    rows = seen(stored(data, content)[0], varying_of(data, content))
     blocks = rows.split(_BLOCK)
-    if all(bool((block.double().abs() == 1).all()) for block in blocks):
+    spins = all(bool((block.double().abs() == 1).all()) for block in blocks)
+    if spins and (kind == "binary" or similarity_of_data(rows).centre is None):
         return None
-    almost = all(bool(torch.isin(block.double(), _ALMOST_SPINS).all()) for block in blocks)
+    almost = not spins and all(
+        bool(torch.isin(block.double(), _ALMOST_SPINS).all()) for block in blocks
+    )
     if almost and bool(rows.min() < 0):
         raise ValueError(f"data: {data} must have spins ±1, got {int((rows == 0).sum())} zeros")
     mean = rows.mean(0, dtype=torch.float64)
@@ -125,8 +152,8 @@ def centre_of(data: str, content: str, kind: str) -> Tensor | None:
     return mean
 
 
-def patterns_of(rows: Tensor, kind: str, mean: Tensor | None) -> Tensor:
-    rows = rows.to(torch.float64, copy=True)
+def patterns_of(rows: Tensor, kind: str, mean: Tensor | None, varying: Tensor | None) -> Tensor:
+    rows = seen(rows, varying).to(torch.float64, copy=True)
     if mean is None:
         return rows
     return binarize(rows, mean) if kind == "binary" else on_sphere(rows - mean)

@@ -129,13 +129,13 @@ def _trained_structured(patterns: Tensor, options: Options, seed: int) -> Tensor
 def _dense(interaction: str, states: str) -> Build:
     def build(patterns: Tensor, options: Options, seed: int) -> Memory:
         from bridges.memory import as_memory
+        from bridges.similarity import WHOLE
         from hopfield import DenseMemory
 
-        return as_memory(
-            DenseMemory(
-                patterns, interaction, beta=options.beta, degree=options.degree, states=states
-            )
+        source = DenseMemory(
+            patterns, interaction, beta=options.beta, degree=options.degree, states=states
         )
+        return as_memory(source, centre=WHOLE)  # patterns are about the centre of their data
 
     return build
 
@@ -143,20 +143,21 @@ def _dense(interaction: str, states: str) -> Build:
 def _denoiser(dynamics: str) -> Build:
     def build(patterns: Tensor, options: Options, seed: int) -> Memory:
         from bridges.memory import as_memory
+        from bridges.similarity import WHOLE
         from diffusion import EmpiricalDenoiser
 
+        source, steps = EmpiricalDenoiser(patterns), options.steps
         sigma = options.beta**-0.5 if dynamics == "fixed-noise" else None
-        return as_memory(
-            EmpiricalDenoiser(patterns), dynamics=dynamics, sigma=sigma, steps=options.steps
-        )
+        return as_memory(source, dynamics=dynamics, sigma=sigma, steps=steps, centre=WHOLE)
 
     return build
 
 
 def _nearest(patterns: Tensor, options: Options, seed: int) -> Memory:
     from bridges.memory import NearestPattern
+    from bridges.similarity import WHOLE
 
-    return NearestPattern(patterns)
+    return NearestPattern(patterns, centre=WHOLE)
 
 
 MODELS: dict[str, Model] = {

@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from bridges import _checks
 from bridges.attractors import KINDS
 from bridges.basins import BasinFractions, basin_fractions
-from bridges.data import pattern_classes
+from bridges.data import pattern_classes, said
 from bridges.estimates import estimate, mean_and_sem
 from bridges.memory import Memory
 from bridges.models import MODELS
@@ -235,7 +235,7 @@ class Report(base.Report):
         size, starts = self.study.points[0]["size"], self.survey.starts
         return (
             f"{Path(s.data).name}, N = {size}, P = {loads}; {starts} starts per pattern set: "
-            f"{self.describe()}"
+            f"{self.describe()}{said(self.study.points[0])}"
         )
 
     def tables(self) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bridges.crossing import crossings
+from bridges.data import said
 from bridges.equivalence import noise_of_overlap
 from bridges.estimates import mean_and_sem
 from bridges.models import MODELS
@@ -65,6 +66,7 @@ def measure(setting: Setting, point: Point, seed: int) -> list[Row]:
         memory, point["overlaps"], setting.trials, setting.criterion, setting.threshold, seed
     )
     named = {"success": found.success, "overlap": found.overlap_out, "converged": found.converged}
+    named["cycles"] = found.cycles
     return [
         {"cue_overlap": m, "quantity": name, "value": float(values[k])}
         for k, m in enumerate(point["overlaps"])
@@ -243,7 +245,7 @@ class Report(base.Report):
         s = self.asked
         return (
             f"{Path(s.data).name}, N = {self.size}; {s.trials} cues per pattern set; "
-            f"{s.criterion}, retrieved: cosine ≥ {s.threshold:g}"
+            f"{s.criterion}, retrieved: cosine ≥ {s.threshold:g}{said(self.study.points[0])}"
         )
 
     def tables(self) -> Iterator[str]:

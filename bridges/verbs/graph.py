@@ -18,7 +18,7 @@ from matplotlib.collections import LineCollection
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import fingerprint, pattern_classes
+from bridges.data import fingerprint, pattern_classes, said
 from bridges.equivalence import noise_of_overlap
 from bridges.estimates import mean_and_sem
 from bridges.graph import communities, layout, summarise, undirected
@@ -246,6 +246,7 @@ class Report(base.Report):
         return (
             f"{Path(setting.data).name}, P = {P} memories, {setting.trials} cues of each at "
             f"overlap m = 1/√(1 + σ²); edges above {self.survey.edge:g}"
+            f"{said(self.study.points[0])}"
         )
 
     def tables(self) -> Iterator[str]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import count, pattern_set, place
+from bridges.data import about, count, pattern_set, place
 from bridges.data.sources import state
 from bridges.models import MODELS, Options
 from bridges.retrieval import retrieval_map
@@ -97,5 +97,6 @@ class Setting:
     def columns(self) -> Point:
         """What all points of the run share, for the rows of its table; N is the `size`."""
         named = {f.name: getattr(self, f.name) for f in fields(self)}
+        named |= about(self.data)
         named |= {"data": Path(self.data).name, "size": self.pattern_set("binary", 1, 0).shape[1]}
         return {name: value for name, value in named.items() if value is not None}

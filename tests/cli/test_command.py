@@ -39,7 +39,7 @@ def test_compare_measures_every_memory_on_two_axes():
         (axis, model, quantity)
         for axis in ("load", "corruption")
         for model in SIDE_BY_SIDE
-        for quantity in ("success", "overlap", "converged")
+        for quantity in ("success", "overlap", "converged", "cycles")
     }
     assert {row["n"] for row in rows()} == {"3"}
     assert set(summary()["capacity"]) == set(summary()["basin"]) == set(SIDE_BY_SIDE)

@@ -1,0 +1,142 @@
+r"""The one door through which measurements cue a memory, and what they check of its answers."""
+
+from __future__ import annotations
+
+import inspect
+
+import torch
+from torch import Tensor
+
+from bridges import _checks
+from bridges.memory import Memory, Retrieval
+
+
+def stored_patterns(memory: Memory) -> Tensor:
+    """`memory.patterns`, checked: (P, N), finite, at least one.
+
+    Raises
+    ------
+    TypeError : something that is no Memory.
+    ValueError : patterns that are not.
+    """
+    if not isinstance(memory, Memory):
+        raise TypeError(
+            f"memory must be a Memory, got {type(memory).__name__}; adapt it with as_memory"
+        )
+    stored = _checks.stored("memory.patterns", memory.patterns, binary=False).detach()
+    return stored.to(torch.promote_types(stored.dtype, torch.float32))
+
+
+@torch.no_grad()
+def cue(memory: Memory, patterns: Tensor, overlap: float, generator: torch.Generator) -> Tensor:
+    """`memory.corrupt`, checked.
+
+    Raises
+    ------
+    ValueError : the memory returned NaN, or cues of a wrong shape.
+    """
+    made = _checked(memory, memory.corrupt(patterns, overlap, generator), patterns, "cues")
+    return made if made.is_floating_point() else made.to(patterns)
+
+
+@torch.no_grad()
+def recall(memory: Memory, cues: Tensor, overlap: float, generator: torch.Generator) -> Retrieval:
+    """`memory.retrieve`, checked: the one door through which measurements cue a memory.
+
+    Raises
+    ------
+    ValueError : the memory returned no pair, NaN, or states or convergence of a wrong shape
+        or kind.
+    """
+    if "generator" in inspect.signature(memory.retrieve).parameters:
+        found = memory.retrieve(cues, overlap, generator=generator)  # type: ignore[call-arg]
+    else:
+        found = memory.retrieve(cues, overlap)
+    return _retrieved(memory, found, cues)
+
+
+@torch.no_grad()
+def recall_near(
+    memory: Memory, states: Tensor, noise: float, overlap: float, generator: torch.Generator
+) -> Retrieval:
+    """`memory.revisit` if it has one, else `memory.retrieve`, checked likewise."""
+    revisit = getattr(memory, "revisit", None)
+    if revisit is None:
+        return recall(memory, states, overlap, generator)
+    return _retrieved(memory, revisit(states, noise, generator), states)
+
+
+@torch.no_grad()
+def one_step(memory: Memory, cues: Tensor, overlap: float) -> Tensor:
+    """`memory.step`, checked likewise.
+
+    Raises
+    ------
+    ValueError : a memory without steps, or one that returned NaN or a wrong shape.
+    """
+    step = getattr(memory, "step", None)
+    if step is None:
+        raise ValueError(
+            "criterion 'one-step' needs a memory with step(cues, overlap), "
+            f"got {type(memory).__name__}"
+        )
+    return _checked(memory, step(cues, overlap), cues)
+
+
+def settle(
+    memory: Memory, cues: Tensor, overlap: float, criterion: str, generator: torch.Generator
+) -> Retrieval:
+    """Where cues go by a criterion: `recall` or `one_step`, whose convergence is NaN."""
+    if criterion == "fixed-point":
+        return recall(memory, cues, overlap, generator)
+    unknown = torch.full((len(cues),), torch.nan, device=cues.device)
+    return Retrieval(one_step(memory, cues, overlap), unknown)
+
+
+def cycling(memory: Memory, found: Retrieval, overlap: float) -> Tensor:
+    """Which ends are in 2-cycles, (B,): 0 or 1, NaN where the memory does not know."""
+    known, open_ends = getattr(memory, "cycling", None), found.converged == 0
+    cycles = torch.zeros(len(found.states), dtype=torch.float64, device=found.states.device)
+    cycles[found.converged.isnan()] = torch.nan
+    if not open_ends.any():
+        return cycles
+    if known is None:
+        cycles[:] = torch.nan
+    else:
+        cycles[open_ends] = known(found.states[open_ends], overlap).double()
+    return cycles
+
+
+def _retrieved(memory: Memory, found: Retrieval | tuple[Tensor, Tensor], cues: Tensor) -> Retrieval:
+    if not isinstance(found, tuple | list) or len(found) != 2:
+        raise ValueError(
+            f"{type(memory).__name__} must return states and convergence, "
+            f"got {type(found).__name__}"
+        )
+    states, converged = found[0], torch.as_tensor(found[1])
+    if not ((converged == 0) | (converged == 1)).all():
+        raise ValueError(
+            f"{type(memory).__name__} must return convergence that is true or false, "
+            f"got {converged.dtype} with other values"
+        )
+    if converged.shape not in ((), (len(cues),)):
+        raise ValueError(
+            f"{type(memory).__name__} must return convergence of shape ({len(cues)},), "
+            f"got {tuple(converged.shape)}"
+        )
+    return Retrieval(_checked(memory, states, cues), converged.bool().expand(len(cues)))
+
+
+def _checked(memory: Memory, states: Tensor, cues: Tensor, what: str = "states") -> Tensor:
+    states = torch.as_tensor(states)
+    if states.shape != cues.shape:
+        raise ValueError(
+            f"{type(memory).__name__} must return {what} of shape {tuple(cues.shape)}, "
+            f"got {tuple(states.shape)}"
+        )
+    if states.is_complex():
+        raise ValueError(f"{type(memory).__name__} must return real {what}, got {states.dtype}")
+    # the sum costs no temporary of that size, and may overflow
+    if not torch.isfinite(states.sum()) and not torch.isfinite(states).all():
+        raise ValueError(f"{type(memory).__name__} must return finite {what}, got NaN or infinity")
+    return states
