@@ -28,6 +28,7 @@ FITS = ("isotonic", "probit")
 Array = np.ndarray
 _LEAST_WIDTH = 0.05  # of a probit fit, in spacings of x, about: data cannot resolve less
 _ITERATIONS = 60
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,9 +121,7 @@ def crossings(
     )
 
 
-def _fitted(
-    x: Array, curves: Array, level: float, rising: bool, fit: str
-) -> tuple[Array, Array]:
+def _fitted(x: Array, curves: Array, level: float, rising: bool, fit: str) -> tuple[Array, Array]:
     """Crossings and widths (R,) of curves (R, K)."""
     values = np.array([isotonic_crossing(x, curve, level, rising) for curve in curves])
     widths = np.full(len(values), np.nan)
@@ -145,9 +144,10 @@ def _interval(
     t = float(stdtrit(n - 1, 0.975))
     if fit == "probit":
         left_out = (by_sample.sum(0) - by_sample) / (n - 1)
-        each = n * value - (n - 1) * _fitted(x, left_out, level, rising, fit)[0]
-        if not np.isfinite(each).all():
-            return min(value, -np.inf), max(value, np.inf)
+        others = _fitted(x, left_out, level, rising, fit)[0]
+        if not np.isfinite([value, *others]).all():
+            return min(value, others.min()), max(value, others.max())
+        each = n * value - (n - 1) * others
         half = t * float(each.std(ddof=1)) / n**0.5
         return value - half, value + half
     low, high = _undecided(x, by_sample, t, level, rising)
@@ -155,6 +155,7 @@ def _interval(
     if np.isfinite(own).all() and np.isfinite(value):
         middle, half = float(own.mean()), t * float(own.std(ddof=1)) / n**0.5
         low, high = min(low, middle - half), max(high, middle + half)
+    low, high = (value if abs(end - value) < _ROUNDING * np.ptp(x) else end for end in (low, high))
     return min(low, value), max(high, value)
 
 
