@@ -16,9 +16,10 @@ many count. The calibrated threshold is set on one half of the held-out points, 
 alarms are counted on the other.
 
 A match is beyond chance by itself, be it the only one. The law d₁/d₂ < c of points of dimension
-D falls as c^D below the smallest ratio of all real points; to be sure ¾ D is taken. Where no
-such ratio can be told from 0 (coarse data, of few values and entries), or real points repeat one
-another, no match is.
+D falls as c^D below the smallest ratio of all real points; to be sure ¾ D is taken. Values on a
+grid, as those of pixels, coincide by chance: as often as c^D has it within half a step, or as
+independent entries do if that is more. Where that is too often, or real points repeat one
+another, nothing is a match.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from bridges._checks import Result
@@ -39,6 +41,7 @@ _RATIO, _LOCAL = 1 / 3, 1.0  # the thresholds of the literature
 _DECIDE = ("calibrated", "ratio", "match")  # "local" has more false alarms than copies
 _CLEAR = (0.02275, 3.17e-5)  # p-values of a hint and of a clear excess, of 2 and 4 errors
 _MATCH = 1e-8  # chance of a match of a point that is no copy
+_COARSE = 1e-5  # the same of values on a grid, above which a match proves nothing
 _STEEP = 0.75  # of the dimension, by which ratios below all seen become rarer at least
 
 
@@ -64,13 +67,14 @@ class Criterion(Result):
 
 @dataclass(frozen=True, repr=False)
 class Match(Criterion):
-    """A threshold so low that a single sample below it is beyond chance."""
+    """A threshold so low that few samples below it are beyond chance, most often a single one."""
 
     def judge(self, values: Tensor) -> CopyFraction:
         """How often samples of these values (B,) are flagged, against chance."""
+        from scipy.stats import binom  # slow to import
+
         count, flagged = len(values), int((values < self.threshold).sum())
-        chance = -math.expm1(count * math.log1p(-self.chance)) if flagged else 1.0
-        rate = flagged / count
+        rate, chance = flagged / count, float(binom.sf(flagged - 1, count, self.chance))
         return CopyFraction(rate, 0.0, rate, binomial_sem(rate, count), chance)
 
 
@@ -99,12 +103,12 @@ def copy_criteria(
     """
     setting, testing = local.tensor_split(2)
     threshold, had = order_threshold(setting, level)
-    match = 0.0 if real is None else _match_below(data, real, dimension)
+    match, chance = (0.0, _MATCH) if real is None else _matching(data, real, dimension)
     return {
         "ratio": _criterion(ratio, _RATIO, chance_ratio(dimension, _RATIO), together),
         "local": _criterion(local, _LOCAL, math.nan, together),
         "calibrated": _criterion(testing, threshold, had, together),
-        "match": Match(match, 0.0, len(ratio), _MATCH),
+        "match": Match(match, 0.0, len(ratio), chance),
     }
 
 
@@ -124,26 +128,35 @@ def _criterion(held_out: Tensor, threshold: float, chance: float, together: int)
     return Criterion(threshold, rate, len(held_out), chance, together)
 
 
-def _match_below(data: Tensor, near: Tensor, dimension: float) -> float:
-    """d₁/d₂ that a point which is no copy falls below with probability _MATCH; 0 where none is.
+def _matching(data: Tensor, near: Tensor, dimension: float) -> tuple[float, float]:
+    """d₁/d₂ below which a point matches its datum, and the chance of a point that is no copy.
 
-    `near` (K, 2) holds both distances of all real points, data left out and held out.
+    The ratio is 0 where none is. `near` (K, 2) holds both distances of all real points, data
+    left out and held out.
     """
-    ratios = near[:, 0] / near[:, 1]
+    ratios, farthest = near[:, 0] / near[:, 1], float(near[:, 1].max())
     least, count = float(ratios.min()), len(ratios) + 1
     if least == 0:
-        return 0.0
-    power = _STEEP * dimension
+        return 0.0, _MATCH
+    step, equal = _grid(data)
     # values on a grid coincide where no entry differs by half a step: of a distance like this
     N = data.shape[1]
     spread = math.sqrt(N / max(1.0, 2 * math.log(N)))
-    by_grid = (_grid_step(data) / 2 * spread / (near[:, 1] * least)).clamp(max=1)
-    if float((by_grid**power).mean()) / count > _MATCH:
-        return 0.0
-    return least * (_MATCH * count) ** (1 / power)
+    by_law = (step / 2 * spread / (near[:, 1] * least)).clamp(max=1) ** dimension
+    chance = max(float(by_law.mean()) / count, equal)
+    if chance <= _MATCH:
+        return least * (_MATCH * count) ** (1 / (_STEEP * dimension)), _MATCH
+    return (step / 2 / farthest if chance <= _COARSE else 0.0), chance
 
 
-def _grid_step(data: Tensor) -> float:
-    """The smallest difference between two values of an entry: the step of values on a grid."""
-    steps = data.double().sort(dim=0).values.diff(dim=0)
-    return float(steps[steps > 0].min())
+def _grid(data: Tensor) -> tuple[float, float]:
+    """Smallest step between values of an entry, and the chance that a point equals some datum.
+
+    The latter as if entries were independent.
+    """
+    ordered = data.double().sort(dim=0).values
+    steps = ordered.diff(dim=0)
+    value = torch.cat([torch.zeros_like(ordered[:1]), steps > 0]).cumsum(0).long()
+    counts = torch.zeros_like(ordered).scatter_add_(0, value, torch.ones_like(ordered))
+    logs = (counts.square().sum(0) / len(data) ** 2).log()
+    return float(steps[steps > 0].min()), len(data) * math.exp(float(logs.sum()))

@@ -16,12 +16,13 @@ from torch import Tensor
 
 _ROWS, _ENTRIES = 4, 100  # of a set, from which it shows its units
 _MOST = 4000  # rows of a set that are looked at
-_FACTOR = 4.0  # between rms deviations of all entries, from which units differ
+_FACTOR = 4.0  # between mean deviations of all entries, from which units differ
 _NARROW = 1.5  # the same where the means lie apart too, as of [0, 1] and [−1, 1]
 _APART = (0.5, 1.5)  # of means, in deviations: beside such a factor, and alone
-_USUAL = (2.0, 10.0, 16.0, 100.0, 127.5, 255.0, 1000.0, 65535.0)  # factors that are named whole
+_USUAL = (2.0, 8.0, 10.0, 255 / 16, 16.0, 100.0, 127.5, 255.0, 1000.0, 65535.0)  # named whole
 _CLOSE = 0.05  # to such a factor
 _PROFILE = 30  # rows of a set, from which its means are known entry by entry
+_IMAGE = 36  # entries of a row, of which so many means do not agree by chance
 _FITS, _BETTER = 0.9, 0.25  # correlation of means in the right order, and how far below others lie
 _CHANNELS = (1, 3, 4)
 
@@ -31,7 +32,7 @@ def check_units(name: str, rows: Tensor, data: Tensor, of: str = "data") -> None
     if min(len(rows), len(data)) < _ROWS or min(rows.numel(), data.numel()) < _ENTRIES:
         return
     rows, data = _some(rows), _some(data)
-    width, wanted = float(rows.std()), float(data.std())
+    width, wanted = (float((one - one.mean()).abs().mean()) for one in (rows, data))
     if not (0 < width < math.inf and 0 < wanted < math.inf):
         return
     apart = abs(float(rows.mean()) - float(data.mean())) / max(width, wanted)
@@ -60,7 +61,7 @@ def _some(rows: Tensor) -> Tensor:
 
 def _check_order(name: str, rows: Tensor, data: Tensor, of: str) -> None:
     """Refuse rows of images whose axes come in another order than those of the data."""
-    if min(len(rows), len(data)) < _PROFILE:
+    if min(len(rows), len(data)) < _PROFILE or data.shape[1] < _IMAGE:
         return
     mean, own = data.mean(0), rows.mean(0)
     found = _correlation(own, mean)
@@ -100,8 +101,6 @@ def _range(rows: Tensor) -> str:
 
 def _named(by_range: float, by_width: float) -> float:
     """The factor by which units differ: a usual one where the ranges are about that far apart."""
-    for usual in _USUAL:
-        for factor in (usual, 1 / usual):
-            if abs(by_range / factor - 1) < _CLOSE:
-                return factor
-    return by_width
+    both = [factor for usual in _USUAL for factor in (usual, 1 / usual)]
+    nearest = min(both, key=lambda factor: abs(math.log(by_range / factor)))
+    return nearest if abs(by_range / nearest - 1) < _CLOSE else by_width
