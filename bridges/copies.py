@@ -159,4 +159,4 @@ def _grid(data: Tensor) -> tuple[float, float]:
     value = torch.cat([torch.zeros_like(ordered[:1]), steps > 0]).cumsum(0).long()
     counts = torch.zeros_like(ordered).scatter_add_(0, value, torch.ones_like(ordered))
     logs = (counts.square().sum(0) / len(data) ** 2).log()
-    return float(steps[steps > 0].min()), len(data) * math.exp(float(logs.sum()))
+    return float(steps[steps > 0].min()), min(1.0, len(data) * math.exp(float(logs.sum())))

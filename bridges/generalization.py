@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from bridges import _checks
 from bridges._checks import Result, Seed
@@ -194,8 +195,11 @@ def generalization_report(
     count = _checks.whole("count", count, low=2)
     generator = _checks.generator_from(seed, "generalization", train.device)
     unit = _unit("train", train)
+    quick = train.shape[1] <= _EXACT
+    bar = tqdm(total=5, desc="samples", leave=False, disable=True if quick else None)
     samples = draw(denoiser, train, count, steps, generator)
     classes = classified(samples, train, held_out, seed=generator)
+    _next(bar, "U-turns")
     rows = train[torch.arange(count, device=train.device) % len(train)]
     returned = [
         _returned(uturn(denoiser, rows, VE(), turn, method, steps, generator), rows, unit)
@@ -204,14 +208,18 @@ def generalization_report(
     near = samples + sigma * _checks.normal_like(samples, generator)
     weights = EmpiricalDenoiser(train).weights(near, sigma)
     planted = noised(train, sigma, min(count, 64), generator).states
+    _next(bar, "dimension")
     dimension = _dimension(denoiser, planted, sigma, generator)
+    _next(bar, "gap")
     errors = [
         float(denoising_error(denoiser, points, sigma, draws, generator).mean())
         for points, draws in ((held_out, 1), (train, -(-len(held_out) // len(train))))
     ]
+    _next(bar, "attractors")
     memory = as_memory(denoiser, train, "fixed-noise", sigma=sigma, max_sweeps=_SWEEPS)
     found = find_attractors(memory, noised(train, sigma, count, generator), seed=generator)
     data = found.count("memory") / count
+    bar.close()
     return Generalization(
         memorized=classes.memorized,
         spurious=classes.spurious,
@@ -344,6 +352,12 @@ def sphere_dimension(sigma: float) -> float:
     pull = ive(d / 2, kappa) / ive(d / 2 - 1, kappa)
     steeper = 1 - pull**2 - (d - 1) * pull / kappa
     return float(np.mean(R**2 / variance * steeper + (d - 1) * R * pull / r))
+
+
+def _next(bar: Any, name: str) -> None:
+    """The next part of a report begins."""
+    bar.update()
+    bar.set_description(name)
 
 
 def _dimension(
