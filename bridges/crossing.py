@@ -103,7 +103,7 @@ def crossings(
     --------
     >>> curves = np.array([[0.0, 0.4, 1.0], [0.1, 0.6, 1.0], [0.2, 0.5, 1.0]])
     >>> crossings(np.arange(3.0), curves, 0.5, rising=True)
-    Crossings(1.0, 95 % 0.4 … 1.5, width 0.59)
+    Crossings(1.0, 95 % 0.5 … 1.4, width 0.59)
     """
     _curves(x, by_sample)
     generator, samples = np.random.default_rng(0), len(by_sample)
