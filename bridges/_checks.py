@@ -7,6 +7,7 @@ that all three refuse an argument in the same words and write a result in the sa
 import torch
 
 from diffusion._checks import Level, noise_level, normal_like, points, rows_of_classes
+from diffusion._units import check_units
 from hopfield._checks import (
     Seed,
     choice,
@@ -23,6 +24,7 @@ __all__ = [
     "Level",
     "Result",
     "Seed",
+    "check_units",
     "choice",
     "generator_from",
     "matrix",

@@ -21,15 +21,23 @@ the fit: compare exponents, and see `misfit`. For the best decoder the law is kn
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import stdtrit
 
 from bridges import _checks
 from bridges._checks import Result, Seed
-from bridges.crossing import FITS, Crossings, crossings, isotonic_crossing, middle
-from bridges.estimates import mean_and_sem, short_table, with_error, with_interval
+from bridges.crossing import FITS, Crossings, crossings, isotonic_crossing
+from bridges.estimates import (
+    fraction_and_sem,
+    mean_and_sem,
+    short_table,
+    with_error,
+    with_interval,
+)
 from bridges.memory import Memory
 from bridges.retrieval import check_level, positive_grid, retrieval_map
 
@@ -82,7 +90,7 @@ class Extrapolation(Result):
     ----------
     limit : α_∞.
     sem : its standard error, from a bootstrap over pattern sets.
-    interval : the middle 95 % of that bootstrap.
+    interval : of 95 %, by Student's t where the number of pattern sets is known.
     slope : a.
     exponent : x.
     misfit : χ² per degree of freedom; NaN for two sizes, much above 1 where the law does not hold.
@@ -207,15 +215,15 @@ def capacity(
         load = float(_back((x[k - 1] + x[k]) / 2, scale))
         grid = np.insert(grid, k, load)
         table = np.insert(table, k, column(load), axis=1)
-    mean, sem = mean_and_sem(table)
     by_sample = table[:, :, 1]
+    mean, sem = fraction_and_sem(by_sample)
     found = crossings(_abscissa(grid, scale), by_sample, success, rising=False, fit=fit)
     low, high = found.interval
     return Capacity(
         load=_edge(found.value, scale),
         interval=(_edge(low, scale), _edge(high, scale)),
         curve=CapacityCurve(
-            grid, mean[:, 0], mean[:, 1], sem[:, 1], by_sample, criterion, threshold
+            grid, mean_and_sem(table[:, :, 0])[0], mean, sem, by_sample, criterion, threshold
         ),
     )
 
@@ -302,7 +310,9 @@ def scaling(
         load=load,
         sem=sem,
         width=np.array([one.width for one in found]),
-        extrapolation=extrapolate(sizes, load, draws, exponent),
+        extrapolation=extrapolate(
+            sizes, load, draws, exponent, min(len(one.curve.by_sample) for one in measured)
+        ),
         capacities=tuple(measured),
     )
 
@@ -312,6 +322,7 @@ def extrapolate(
     load: Array,
     draws: Array,
     exponent: float = 2 / 3,
+    samples: int | None = None,
 ) -> Extrapolation:
     """α_∞ of α(N) = α_∞ + a N^{−x}, by least squares weighted with the errors.
 
@@ -321,6 +332,7 @@ def extrapolate(
     load : (K,) α(N).
     draws : (K, R) bootstrap draws of them.
     exponent : x > 0.
+    samples : pattern sets per size, at least 2; None: many.
 
     Returns
     -------
@@ -346,12 +358,13 @@ def extrapolate(
     sem = draws.std(1, ddof=1)
     weights = 1 / np.maximum(sem, 1e-12) ** 2
     limit, slope = _line(z, load[:, None], weights)
-    limits = _line(z, draws, weights)[0]
+    error = float(_line(z, draws, weights)[0].std(ddof=1))
+    half = error * float(stdtrit(math.inf if samples is None else samples - 1, 0.975))
     left = ((load - limit - slope * z) ** 2 * weights).sum()
     return Extrapolation(
         limit=float(limit[0]),
-        sem=float(limits.std(ddof=1)),
-        interval=middle(limits),
+        sem=error,
+        interval=(float(limit[0]) - half, float(limit[0]) + half),
         slope=float(slope[0]),
         exponent=x,
         misfit=float(left / (len(grid) - 2)) if len(grid) > 2 else float("nan"),
@@ -372,7 +385,8 @@ def _crossings(curve: CapacityCurve, success: float, fit: str, scale: str) -> Cr
     if scale == "linear":
         return replace(found, value=_edge(found.value, scale))
     value, values = _edge(found.value, scale), np.exp(found.values)
-    return Crossings(value, value * found.width, values, values * found.widths)
+    low, high = (_edge(end, scale) for end in found.interval)
+    return Crossings(value, value * found.width, values, values * found.widths, (low, high))
 
 
 def _abscissa(load: Array, scale: str) -> Array:

@@ -4,7 +4,12 @@ r"""Where a measured probability crosses a level: fits of monotone curves, and t
     "probit"     Φ((x − x₀)/w), by quasi-likelihood: smoother, uses all the x measured,
                  and also gives the width w of the transition
 
-95 % intervals come from a bootstrap over the samples, which are independent pattern sets.
+Samples are independent pattern sets. A 95 % interval of n of them rests on Student's t with
+n − 1 degrees of freedom, as three samples need it. It holds every x at which the mean curve is
+not told from the level (Fieller 1954), and that of the mean of the samples' own crossings, where
+each has one: curves that jump have no spread beside their jumps. A probit fit has that of its
+jackknife instead. Errors come from a bootstrap that draws n − 1 of the n samples, so that the
+variance of its means is right: with n it would be too small by 1 − 1/n.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import isotonic_regression
-from scipy.special import log_ndtr, ndtri
+from scipy.special import log_ndtr, ndtri, stdtrit
 
 from bridges._checks import Result
 from bridges.estimates import with_interval
@@ -23,6 +28,7 @@ FITS = ("isotonic", "probit")
 Array = np.ndarray
 _LEAST_WIDTH = 0.05  # of a probit fit, in spacings of x, about: data cannot resolve less
 _ITERATIONS = 60
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,17 +44,14 @@ class Crossings(Result):
     width : of the probit fit to it.
     values : (resamples,), of bootstrap means.
     widths : (resamples,)
+    interval : of 95 %; see the head of the module. NaN for a single sample.
     """
 
     value: float
     width: float
     values: Array
     widths: Array
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The middle 95 % of the bootstrap, NaN without one."""
-        return middle(self.values) if len(self.values) else (float("nan"), float("nan"))
+    interval: tuple[float, float]
 
     @property
     def sem(self) -> float:
@@ -85,7 +88,7 @@ def crossings(
     level : to cross.
     rising : whether the curve rises with x, or falls.
     resamples : of the bootstrap over the samples, which has a fixed seed; a single sample has
-        none, and neither interval nor error.
+        none, and neither interval nor error. The interval needs none.
     fit : "isotonic" or "probit"; see the head of the module.
 
     Returns
@@ -98,14 +101,28 @@ def crossings(
 
     Examples
     --------
-    >>> crossings(np.arange(3.0), np.array([[0.0, 0.4, 1.0], [0.2, 0.6, 1.0]]), 0.5, rising=True)
-    Crossings(1.0, 95 % 0.8 … 1.2, width 0.59)
+    >>> curves = np.array([[0.0, 0.4, 1.0], [0.1, 0.6, 1.0], [0.2, 0.5, 1.0]])
+    >>> crossings(np.arange(3.0), curves, 0.5, rising=True)
+    Crossings(1.0, 95 % 0.5 … 1.4, width 0.59)
     """
     _curves(x, by_sample)
     generator, samples = np.random.default_rng(0), len(by_sample)
     resamples = 0 if samples == 1 else resamples
-    rows = [generator.integers(samples, size=samples) for _ in range(resamples)]
+    rows = [generator.integers(samples, size=samples - 1) for _ in range(resamples)]
     curves = np.stack([by_sample.mean(0), *(by_sample[row].mean(0) for row in rows)])
+    values, widths = _fitted(x, curves, level, rising, fit)
+    low, high = _interval(x, by_sample, float(values[0]), level, rising, fit)
+    return Crossings(
+        value=float(values[0]),
+        width=float(widths[0]),
+        values=values[1:],
+        widths=widths[1:],
+        interval=(-np.inf if low < x[0] else low, np.inf if high > x[-1] else high),
+    )
+
+
+def _fitted(x: Array, curves: Array, level: float, rising: bool, fit: str) -> tuple[Array, Array]:
+    """Crossings and widths (R,) of curves (R, K)."""
     values = np.array([isotonic_crossing(x, curve, level, rising) for curve in curves])
     widths = np.full(len(values), np.nan)
     inside = np.isfinite(values)
@@ -114,7 +131,61 @@ def crossings(
         middles, widths[inside] = probit(x, up[inside], values[inside])
         if fit == "probit":
             values[inside] = middles + widths[inside] * ndtri(height)
-    return Crossings(float(values[0]), float(widths[0]), values[1:], widths[1:])
+    return values, widths
+
+
+def _interval(
+    x: Array, by_sample: Array, value: float, level: float, rising: bool, fit: str
+) -> tuple[float, float]:
+    """Of 95 %, around the crossing of the mean curve; NaN for a single sample."""
+    n = len(by_sample)
+    if n == 1:
+        return float("nan"), float("nan")
+    t = float(stdtrit(n - 1, 0.975))
+    if fit == "probit":
+        left_out = (by_sample.sum(0) - by_sample) / (n - 1)
+        others = _fitted(x, left_out, level, rising, fit)[0]
+        if not np.isfinite([value, *others]).all():
+            return min(value, others.min()), max(value, others.max())
+        each = n * value - (n - 1) * others
+        half = t * float(each.std(ddof=1)) / n**0.5
+        return value - half, value + half
+    low, high = _undecided(x, by_sample, t, level, rising)
+    own = np.array([isotonic_crossing(x, curve, level, rising) for curve in by_sample])
+    if np.isfinite(own).all() and np.isfinite(value):
+        middle, half = float(own.mean()), t * float(own.std(ddof=1)) / n**0.5
+        low, high = min(low, middle - half), max(high, middle + half)
+    low, high = (value if abs(end - value) < _ROUNDING * np.ptp(x) else end for end in (low, high))
+    return min(low, value), max(high, value)
+
+
+def _undecided(
+    x: Array, by_sample: Array, t: float, level: float, rising: bool
+) -> tuple[float, float]:
+    """First and last x at which the level lies within t standard errors of the monotone mean.
+
+    ±∞ where an end of x is one of them; (∞, −∞) where none is.
+    """
+    n, blocks = len(by_sample), isotonic_regression(by_sample.mean(0), increasing=rising).blocks
+    pooled = np.add.reduceat(by_sample, blocks[:-1], axis=1) / np.diff(blocks)
+    away = np.repeat(pooled, np.diff(blocks), axis=1) - level  # (n, K)
+    start, step = away[:, :-1], np.diff(away, axis=1)
+
+    def excess(one: Array, other: Array) -> Array:
+        """mean · mean − t² covariance of the mean, not above 0 where the level is in reach."""
+        a, b = one.mean(0), other.mean(0)
+        spread = ((one - a) * (other - b)).sum(0) / (n * (n - 1))
+        return np.asarray(a * b - t**2 * spread)
+
+    a, b, c = excess(step, step), excess(start, step), excess(start, start)  # a w² + 2 b w + c
+    with np.errstate(invalid="ignore", divide="ignore"):
+        q = -b - np.copysign(np.sqrt(np.maximum(b**2 - a * c, 0)), b)
+        w = np.stack([q / a, c / q])
+    real = (w >= 0) & (w <= 1) & (b**2 - a * c >= -1e-12 * b**2)  # a double root is rounded
+    found = (x[:-1] + w * np.diff(x))[real]
+    ends = excess(away[:, [0, -1]], away[:, [0, -1]]) <= 0
+    low, high = (found.min(), found.max()) if found.size else (np.inf, -np.inf)
+    return -np.inf if ends[0] else float(low), np.inf if ends[1] else float(high)
 
 
 def _curves(x: Array, by_sample: Array) -> None:
@@ -191,9 +262,3 @@ def probit(x: Array, curves: Array, start: Array) -> tuple[Array, Array]:
         if (moved < 1e-12).all():
             break
     return start - spacing * a / b, spacing / b
-
-
-def middle(draws: Array) -> tuple[float, float]:
-    """The middle 95 % of bootstrap draws, which may be infinite."""
-    ordered, last = np.sort(draws), len(draws) - 1
-    return float(ordered[int(0.025 * last)]), float(ordered[int(np.ceil(0.975 * last))])

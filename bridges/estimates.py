@@ -45,6 +45,69 @@ def mean_and_sem(by_sample: ndarray) -> tuple[ndarray, ndarray]:
         return mean, np.sqrt(squares.sum(0) / np.where(n > 1, (n - 1) * n, np.nan))
 
 
+def fraction_and_sem(by_sample: ndarray) -> tuple[ndarray, ndarray]:
+    """Mean of fractions over the first axis and its standard error, which never vanishes.
+
+    Where all or none of n samples are counted, no spread is left to see: the error is the far
+    end of Wilson's interval of one standard error then, 1/(n + 1). What one sample counts is
+    not independent, so that n is the number of samples.
+
+    Parameters
+    ----------
+    by_sample : (samples, …) in [0, 1]; entries that are NaN are left out.
+
+    Returns
+    -------
+    mean : NaN where no sample has a number.
+    sem : NaN where fewer than two have one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> fraction_and_sem(np.ones((99, 1)))
+    (array([1.]), array([0.01]))
+    """
+    import numpy as np
+
+    mean, sem = mean_and_sem(by_sample)
+    n = (~np.isnan(by_sample)).sum(0)
+    ends = (n > 1) & ((mean == 0) | (mean == 1))
+    return mean, np.where(ends, 1 / (n + 1), sem)
+
+
+def pattern_sets(samples: int, patterns: Sequence[int], rows: float) -> int:
+    """How many different pattern sets the samples of a study are.
+
+    Parameters
+    ----------
+    samples : of the study.
+    patterns : P of its points.
+    rows : vectors that the sets are taken from, infinite if they are drawn anew.
+
+    Returns
+    -------
+    `samples`, but 1 where some point takes all rows: its samples have the same patterns then,
+    and an error between them is one of the cues alone.
+
+    Examples
+    --------
+    >>> pattern_sets(2, [100, 500], 1797), pattern_sets(2, [100, 1797], 1797)
+    (2, 1)
+    """
+    return samples if max(patterns) < rows else 1
+
+
+def with_count(text: str, n: int, samples: int) -> str:
+    """A mean as a table shows it, with its n where not all samples have one.
+
+    Examples
+    --------
+    >>> with_count("0.93(2)", 3, 3), with_count("0.93(2)", 2, 3)
+    ('0.93(2)', '0.93(2), n = 2')
+    """
+    return text if n == samples else f"{text}, n = {n}"
+
+
 def mean_of(values: Sequence[float]) -> tuple[float, float]:
     """Mean of a number known by samples and its standard error, NaN for a single sample."""
     import numpy as np

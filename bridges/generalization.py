@@ -24,12 +24,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from bridges import _checks
 from bridges._checks import Result, Seed
 from bridges.attractors import Attractors, find_attractors
 from bridges.data import load, standardised, subset
-from bridges.memorization import memorization_fractions
+from bridges.memorization import classified
 from bridges.memory import as_memory
 from bridges.starts import noised
 from bridges.statistics import effective_number
@@ -47,6 +48,7 @@ from diffusion.flat import as_denoiser
 
 RETURNED = 0.2  # rms distance, in units of the data's, within which a U-turn came back
 _FIRST = 10.0  # noise level samples start from, in the same units, where the training is unknown
+_EXACT, _PROBES = 1024, 16  # entries of a state whose Jacobian is made whole; else its probes
 _SWEEPS = 300  # updates to a fixed point: slow where attractors are about to merge
 
 
@@ -175,7 +177,8 @@ def generalization_report(
 
     Raises
     ------
-    ValueError : a wrong shape, a number out of range, or a denoiser that returns NaN.
+    ValueError : a wrong shape, held-out points in other units than the data, a number out of
+        range, or a denoiser that returns NaN.
 
     Examples
     --------
@@ -188,12 +191,16 @@ def generalization_report(
     """
     train = _checks.matrix("train", train)
     held_out = _checks.matrix("held_out", held_out, columns=train.shape[1]).to(train)
+    _checks.check_units("held_out", held_out, train, of="train")
     sigma, turn = _checks.positive("sigma", sigma), _checks.positive("turn", turn)
     count = _checks.whole("count", count, low=2)
     generator = _checks.generator_from(seed, "generalization", train.device)
     unit = _unit("train", train)
+    quick = train.shape[1] <= _EXACT
+    bar = tqdm(total=5, desc="samples", leave=False, disable=True if quick else None)
     samples = draw(denoiser, train, count, steps, generator)
-    classes = memorization_fractions(samples, train, held_out, seed=generator)
+    classes = classified(samples, train, held_out, seed=generator)
+    _next(bar, "U-turns")
     rows = train[torch.arange(count, device=train.device) % len(train)]
     returned = [
         _returned(uturn(denoiser, rows, VE(), turn, method, steps, generator), rows, unit)
@@ -202,15 +209,18 @@ def generalization_report(
     near = samples + sigma * _checks.normal_like(samples, generator)
     weights = EmpiricalDenoiser(train).weights(near, sigma)
     planted = noised(train, sigma, min(count, 64), generator).states
-    with torch.enable_grad():
-        dimension = manifold_dimension(denoiser, planted, sigma, "effective").value
+    _next(bar, "dimension")
+    dimension = _dimension(denoiser, planted, sigma, generator)
+    _next(bar, "gap")
     errors = [
         float(denoising_error(denoiser, points, sigma, draws, generator).mean())
         for points, draws in ((held_out, 1), (train, -(-len(held_out) // len(train))))
     ]
+    _next(bar, "attractors")
     memory = as_memory(denoiser, train, "fixed-noise", sigma=sigma, max_sweeps=_SWEEPS)
     found = find_attractors(memory, noised(train, sigma, count, generator), seed=generator)
     data = found.count("memory") / count
+    bar.close()
     return Generalization(
         memorized=classes.memorized,
         spurious=classes.spurious,
@@ -343,6 +353,32 @@ def sphere_dimension(sigma: float) -> float:
     pull = ive(d / 2, kappa) / ive(d / 2 - 1, kappa)
     steeper = 1 - pull**2 - (d - 1) * pull / kappa
     return float(np.mean(R**2 / variance * steeper + (d - 1) * R * pull / r))
+
+
+def _next(bar: Any, name: str) -> None:
+    """The next part of a report begins."""
+    bar.update()
+    bar.set_description(name)
+
+
+def _dimension(
+    denoiser: NetworkDenoiser, x: Tensor, sigma: float, generator: torch.Generator
+) -> Tensor:
+    """Effective dimension at each point (B,): exact up to `_EXACT` entries, else by probes.
+
+    A row of ±1 has E[vᵀ(∂D/∂x)v] = tr ∂D/∂x (Hutchinson 1990).
+    """
+    if x.shape[1] <= _EXACT or hasattr(denoiser, "jacobian_trace"):
+        with torch.enable_grad():
+            return manifold_dimension(denoiser, x, sigma, "effective").value
+    total = x.new_zeros(len(x))
+    for _ in range(_PROBES):
+        v = _checks.normal_like(x, generator).sign()
+        with torch.enable_grad():
+            inputs = x.clone().requires_grad_()
+            pulled = torch.autograd.grad(denoiser(inputs, sigma), inputs, v)[0]
+        total += (pulled * v).sum(1) / _PROBES
+    return total
 
 
 def _returned(ends: Tensor, rows: Tensor, unit: float) -> float:

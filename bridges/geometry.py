@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
-from bridges._checks import Result, Seed, generator_from, points
+from bridges._checks import Result, Seed, check_units, generator_from, points
 from bridges.data import standardised
 from bridges.memorization import distinct
 from diffusion import (
@@ -34,6 +35,8 @@ from diffusion import (
 from diffusion.theory import area_law, speciation_time
 
 _STEP = 0.25  # of the noise grid, in log σ²
+_NEIGHBOURLY = 4000  # points whose neighbours are looked at for an intrinsic dimension
+_LARGE = 2**20  # numbers in data that make a geometry slow
 _LEAST, _MOST = 1e-100, 1e100  # noise levels, whose squares are numbers
 Array = np.ndarray
 
@@ -75,7 +78,7 @@ class MemoryGeometry(Result):
     peak_sigma: float
     area: float  # ∫ D_eff d log σ² over 2 log P: 1 for any data
     area_sem: float
-    likelihood_dimension: float
+    likelihood_dimension: float  # this and the next two of at most 4000 of the points
     two_nn_dimension: float
     local_pca_dimension: float
     participation_ratio: float
@@ -124,6 +127,7 @@ def dimension_contrast(
     n, m = len(data), len(held_out)
     if n == 0 or m == 0:
         raise ValueError(f"data and held_out must hold points, got {n} and {m}")
+    check_units("held_out", held_out, data)
     inside = manifold_dimension(denoiser, data, sigma, "flipd").value
     outside = manifold_dimension(denoiser, held_out, sigma, "flipd").value
     below = torch.searchsorted(inside.sort().values, outside)  # training points below each
@@ -178,7 +182,8 @@ def memory_geometry(
     base = generator_from(seed, "memory_geometry").initial_seed()
     P, size = rows.shape
     denoiser = EmpiricalDenoiser(rows)
-    found = [planted_posterior(denoiser, float(s), draws, classes, seed=base) for s in sigma]
+    levels = tqdm(sigma, "geometry", leave=False, disable=None if rows.numel() > _LARGE else True)
+    found = [planted_posterior(denoiser, float(s), draws, classes, seed=base) for s in levels]
     Y = np.array([float(one.participation.mean()) for one in found])
     entropy = np.array([float(one.entropy.mean()) for one in found])
     dimension = torch.stack([one.dimension for one in found]).numpy()  # (K, draws)
@@ -190,6 +195,8 @@ def memory_geometry(
     species = speciation_time(spectrum.numpy())
     in_play = np.interp(2 * math.log(max(_level(species), sigma[0])), logs, entropy)
     mean = dimension.mean(1)
+    order = torch.randperm(P, generator=generator_from(base, "memory_geometry"))
+    some = rows if P <= _NEIGHBOURLY else rows[order[:_NEIGHBOURLY]]
     return MemoryGeometry(
         patterns=P,
         size=size,
@@ -207,9 +214,9 @@ def memory_geometry(
         peak_sigma=float(sigma[mean.argmax()]),
         area=float(area.mean()),
         area_sem=float(area.std(ddof=1) / math.sqrt(draws)) if draws > 1 else math.nan,
-        likelihood_dimension=likelihood_dimension(rows, min(20, P - 1)),
-        two_nn_dimension=two_nn_dimension(rows, "likelihood"),
-        local_pca_dimension=float(local_pca_dimension(rows, min(30, P - 1)).mean()),
+        likelihood_dimension=likelihood_dimension(some, min(20, len(some) - 1)),
+        two_nn_dimension=two_nn_dimension(some, "likelihood"),
+        local_pca_dimension=float(local_pca_dimension(some, min(30, len(some) - 1)).mean()),
         participation_ratio=participation_ratio(rows),
     )
 
@@ -236,10 +243,23 @@ def noise_grid(data: Tensor) -> Array:
     nearest = float(neighbour_distances(different, different, 2)[:, 1].min())
     if not 0 < nearest < math.inf:
         raise ValueError(f"data must have distances in double precision, got {nearest:g}; scale it")
-    largest = float(torch.linalg.matrix_norm(different - different.mean(0), 2))
+    centred = different - different.mean(0)
     low = 2 * math.log(nearest / 10)
-    high = math.log(10 * largest**2 / len(different))
+    high = math.log(10 * _largest(centred) ** 2 / len(different))
+    # in many dimensions data fall together where noise is larger than any variance of theirs
+    together = math.log(float(centred.square().sum()) / len(different))
+    together -= math.log(2 * math.log(len(different)))
+    if high < together + 1:
+        high = together + math.log(10)
     return np.exp(np.linspace(low, high, max(2, math.ceil((high - low) / _STEP) + 1)) / 2)
+
+
+def _largest(rows: Tensor) -> float:
+    """Largest singular value of rows; of many numbers from their smaller Gram matrix."""
+    if rows.numel() <= _LARGE:
+        return float(torch.linalg.matrix_norm(rows, 2))
+    gram = rows.T @ rows if rows.shape[1] <= len(rows) else rows @ rows.T
+    return float(torch.linalg.eigvalsh(gram)[-1]) ** 0.5
 
 
 def _crossing(logs: Array, falling: Array, level: float = 0.5) -> float:

@@ -1,16 +1,6 @@
 r"""Memorization: are samples copies of the data, or are they new?
 
-Copies. A sample near a datum proves nothing by itself: in D dimensions a share 3^{−D} of
-fresh points has its nearest datum at a third of the distance to the next. Each criterion is
-a measure that is small for copies, and a threshold below which a point is flagged,
-
-    ratio        d₁/d₂ < 1/3                                   (Yoon et al. 2023)
-    local        d₁/(½ mean of the 50 nearest distances) < 1   (Carlini et al. 2023)
-    calibrated   the same below the quantile at which 1 % of held-out points are flagged
-
-and what counts is how much oftener samples are flagged than held-out points. Without held-out
-data each datum is left out in turn and compared to the others. The calibrated threshold is
-set on one half of the held-out points, and its false alarms are counted on the other.
+Copies. Criteria that are small for copies, against their false alarms: `bridges.copies`.
 
 Classes. Between copies and new samples stand the spurious ones, states that a model returns
 to although they are no data. With d_m the distance of a sample to its nearest
@@ -27,7 +17,6 @@ rms, |x − y|/√N.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,44 +25,29 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Result, Seed, generator_from, points
+from bridges._checks import Result, Seed, check_units, generator_from, points
+from bridges.copies import (
+    CRITERIA as CRITERIA,
+    VERDICTS as VERDICTS,
+    Criterion,
+    clearest as clearest,
+    copy_criteria,
+)
 from bridges.estimates import with_error
-from bridges.statistics import binomial_sem, effective_number
+from bridges.statistics import binomial_sem, effective_number, order_threshold
 from diffusion import (
     CopyFraction,
     DenoiserLike,
-    chance_ratio,
     neighbour_distances,
     two_nn_dimension,
 )
 from diffusion.flat import as_denoiser
 
-CRITERIA = ("ratio", "local", "calibrated")
 CLASSES = ("memorized", "spurious", "generalized")
-_RATIO, _LOCAL = 1 / 3, 1.0  # the thresholds of the literature
 _SCALE, _NEIGHBOURS = 0.5, 50  # Carlini's a and n
 _CLOSE = 0.2  # largest δ_m, in rms deviations of the data
+_ROUNDING = 1e-9
 _SINGLE = 1.5  # data in play below which a state is of one datum
-_DECIDE = ("calibrated", "ratio")  # "local" has more false alarms than copies
-_CLEAR = (2.0, 4.0)  # standard errors of an excess from which it is a hint, and clear
-VERDICTS = ("no more copies than among held-out points", "not decided", "copies beyond chance")
-
-
-@dataclass(frozen=True, repr=False)
-class Criterion(Result):
-    """A threshold, and how often it flags points that cannot be copies."""
-
-    threshold: float
-    false_alarms: float  # their rate among held-out points
-    tested: int  # held-out points that the rate was counted on
-    chance: float  # the rate that theory expects; NaN where it has none
-
-    def judge(self, values: Tensor) -> CopyFraction:
-        """How often samples of these values (B,) are flagged, beyond false alarms."""
-        rate = float((values < self.threshold).double().mean())
-        pairs = ((rate, len(values)), (self.false_alarms, self.tested))
-        error = math.sqrt(sum(p * (1 - p) / n for p, n in pairs))
-        return CopyFraction(rate, self.false_alarms, rate - self.false_alarms, error)
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,7 +76,7 @@ class Calibration(Result):
         found = self.measures(samples)
         return MemorizationReport(
             copies={
-                name: one.judge(found["ratio" if name == "ratio" else "local"])
+                name: one.judge(found["ratio" if name in ("ratio", "match") else "local"])
                 for name, one in self.criteria.items()
             },
             calibration=self,
@@ -118,9 +92,8 @@ class MemorizationReport(Result):
 
     @property
     def verdict(self) -> str:
-        """One of VERDICTS: the clearer of the criteria "ratio" and "calibrated" decides."""
-        excesses = {name: (one.excess, one.sem) for name, one in self.copies.items()}
-        return clearest(excesses)[0]
+        """One of VERDICTS: the clearest of all criteria but "local" decides."""
+        return clearest({name: one.p_value for name, one in self.copies.items()})[0]
 
     def _parts(self) -> list[tuple[str, Any]]:
         copies = {name: one.to_dict() for name, one in self.copies.items()}
@@ -144,6 +117,9 @@ class MemorizationFractions(Result):
     delta_memorized : threshold of d_m, an rms distance per entry, in the units of the data.
     delta_spurious : threshold of d_s.
     compared : number of samples that d_s is the nearest of.
+    levels : rates of held-out points that both thresholds flag; NaN where one was given. With
+        fewer than 99 held-out points there is none of 1 %.
+    paired : fraction of the samples that are spurious by a single other one.
     effective_number : (B,) exp H of the posterior weights of each sample, None where they were
         not given.
     """
@@ -155,16 +131,30 @@ class MemorizationFractions(Result):
     delta_memorized: float
     delta_spurious: float
     compared: int
+    levels: tuple[float, float] = (math.nan, math.nan)
+    paired: float = 0.0
     effective_number: Tensor | None = None
 
     @property
     def sem(self) -> dict[str, float]:
-        """Binomial standard error of each fraction: of samples of this one model."""
-        return {name: binomial_sem(getattr(self, name), len(self.labels)) for name in CLASSES}
+        """Standard error of each fraction: of samples of this one model.
+
+        Binomial, but that spurious samples are found by two. With f of them, m memorized and p
+        in pairs, n times the variance is f(1 − f) + p(1 − f − p), and g(1 − g) +
+        p(1 − f − p − 2m) of the g generalized: exact where spurious states are all as likely.
+        """
+        n, f, p = len(self.labels), self.spurious, self.paired
+        found = {name: binomial_sem(getattr(self, name), n) for name in CLASSES}
+        for name, pull in (("spurious", 0.0), ("generalized", 2 * self.memorized)):
+            if 0 < getattr(self, name) < 1:
+                found[name] = math.sqrt(found[name] ** 2 + max(0.0, p * (1 - f - p - pull)) / n)
+            else:
+                found[name] = binomial_sem(getattr(self, name), max(1, n // 2))
+        return found
 
     def _parts(self) -> list[tuple[str, Any]]:
         """Not the samples one by one."""
-        names = (*CLASSES, "sem", "delta_memorized", "delta_spurious", "compared")
+        names = (*CLASSES, "sem", "delta_memorized", "delta_spurious", "levels", "compared")
         return [("samples", len(self.labels)), *((name, getattr(self, name)) for name in names)]
 
     def __repr__(self) -> str:
@@ -195,7 +185,8 @@ def calibrate(
 
     Raises
     ------
-    ValueError : a wrong shape, not finite, too few points, or a level outside (0, 1).
+    ValueError : a wrong shape, not finite, too few points, held-out points in other units than
+        the data, or a level outside (0, 1).
 
     Examples
     --------
@@ -210,26 +201,28 @@ def calibrate(
     if len(different) < 4:
         raise ValueError(f"data must hold at least 4 different points, got {len(different)}")
     if held_out is None:
-        near = neighbour_distances(different, different, _count(different) + 1)[:, 1:]
+        near = _left_out(different)
     else:
         held_out = points("held_out", held_out, dimension=data.shape[1])
         if len(held_out) < 2:
             raise ValueError(f"held_out must hold at least 2 points, got {len(held_out)}")
+        check_units("held_out", held_out, data)
         near = neighbour_distances(held_out, different, _count(different))
     found = _measures(near)
     order = torch.randperm(len(near), generator=generator_from(seed, "calibrate"))
-    setting, testing = found["local"][order].tensor_split(2)
-    threshold = float(np.quantile(setting.numpy(), level))
-    dimension = two_nn_dimension(different, "likelihood")
+    dimension, repeated = two_nn_dimension(different, "likelihood"), len(data) - len(different)
+    real = near if held_out is None else torch.cat([near, _left_out(different)])
+    criteria = copy_criteria(
+        *(found["ratio"], found["local"][order], dimension, level),
+        real=None if repeated else real[:, :2],
+        data=different,
+        together=2 if held_out is None else 1,
+    )
     return Calibration(
         data=different,
-        criteria={
-            "ratio": _criterion(found["ratio"], _RATIO, chance_ratio(dimension, _RATIO)),
-            "local": _criterion(found["local"], _LOCAL, math.nan),
-            "calibrated": _criterion(testing, threshold, level),
-        },
+        criteria=criteria,
         dimension=dimension,
-        repeated=len(data) - len(different),
+        repeated=repeated,
         left_out=held_out is None,
         held_out=found,
     )
@@ -261,7 +254,8 @@ def memorization_report(
 
     Raises
     ------
-    ValueError : as for `calibrate`, no sample, or a denoiser without sigma.
+    ValueError : as for `calibrate`, no sample, samples in other units or with another order
+        of axes than the data, or a denoiser without sigma.
 
     Examples
     --------
@@ -278,6 +272,7 @@ def memorization_report(
     samples = points("samples", samples, dimension=data.shape[1])
     if denoiser is not None and sigma is not None:
         samples = as_denoiser(denoiser)(samples, sigma).detach()
+    check_units("samples", samples, data)
     return calibration.judge(samples)
 
 
@@ -294,9 +289,11 @@ def memorization_fractions(
 ) -> MemorizationFractions:
     """Fractions of samples that are memorized, spurious and generalized.
 
-    δ_m is the `level` quantile of the distances of held-out points to the data, but at most
-    0.2 of their rms deviation; δ_s is that of the distances to the nearest other one inside
-    held-out sets of the size of the samples, since it falls with that size. Where there are
+    δ_m is the order statistic of the distances of held-out points to the data below which a
+    fresh point lies with probability `level`, but at most 0.2 of their rms deviation; δ_s is
+    that of the distances to the nearest other one inside held-out sets of the size of the
+    samples, since it falls with that size. Below 99 held-out points there is no level of 1 %:
+    see `levels`. Where there are
     fewer held-out points than samples, the samples are judged in random parts of that size.
     In few dimensions, and among dense data, distances prove nothing: use 8 or more, and
     `weights` where they are known.
@@ -312,7 +309,7 @@ def memorization_fractions(
         exp H, contribute to it, whatever its distance.
     delta_memorized : threshold instead of the calibrated one, not negative.
     delta_spurious : the same of the other.
-    level : of the quantiles, in (0, 1).
+    level : of both thresholds, in (0, 1).
     seed : int, torch.Generator or None; parts held-out points and samples.
 
     Returns
@@ -321,8 +318,9 @@ def memorization_fractions(
 
     Raises
     ------
-    ValueError : a wrong shape, not finite, too few points, weights that are not (B, n) or
-        do not sum to 1, a level outside (0, 1), a negative threshold.
+    ValueError : a wrong shape, not finite, too few points, samples or held-out points in
+        other units than the data, weights that are not (B, n) or do not sum to 1, a level
+        outside (0, 1), a negative threshold.
 
     Examples
     --------
@@ -336,22 +334,50 @@ def memorization_fractions(
     >>> memorization_fractions(blend, train, held_out, seed=0).spurious > 0.8
     True
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie in (0, 1), got {level}")
     train = _at_least(1, "train", train)
     samples = _at_least(2, "samples", samples, train.shape[1])
+    check_units("samples", samples, train, of="train")
+    return classified(
+        samples,
+        train,
+        held_out,
+        weights=weights,
+        delta_memorized=delta_memorized,
+        delta_spurious=delta_spurious,
+        level=level,
+        seed=seed,
+    )
+
+
+def classified(
+    samples: Tensor,
+    train: Tensor,
+    held_out: Tensor | None = None,
+    *,
+    weights: Tensor | None = None,
+    delta_memorized: float | None = None,
+    delta_spurious: float | None = None,
+    level: float = 0.01,
+    seed: Seed = None,
+) -> MemorizationFractions:
+    """`memorization_fractions` of samples (B, N) whose units are known to be those of the data."""
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie in (0, 1), got {level}")
     generator = generator_from(seed, "memorization_fractions")
-    compared, fallback = len(samples), (0.0, 0.0)
+    compared, fallback = len(samples), ((0.0, math.nan), (0.0, math.nan))
     if delta_memorized is None or delta_spurious is None:
         if held_out is None:
             raise ValueError("held_out must be given, or both thresholds, got None")
         held_out = _at_least(2, "held_out", held_out, train.shape[1])
+        check_units("held_out", held_out, train, of="train")
         if delta_spurious is None:  # at most as many samples in a part as are held out
             parts = min(math.ceil(len(samples) / len(held_out)), len(samples) // 2)
             compared = math.ceil(len(samples) / parts)
         fallback = _thresholds(held_out, train, compared, level, generator)
     given = (delta_memorized, delta_spurious)
-    close, twin = (b if a is None else a for a, b in zip(given, fallback, strict=True))
+    (close, close_level), (twin, twin_level) = (
+        b if a is None else (a, math.nan) for a, b in zip(given, fallback, strict=True)
+    )
     close = _checks.number("delta_memorized", close, low=0)
     twin = _checks.number("delta_spurious", twin, low=0)
     memorized = _rms(neighbour_distances(samples, train, 1)[:, 0], train) <= close
@@ -360,30 +386,16 @@ def memorization_fractions(
         in_play = effective_number(weights, rows=len(samples), columns=len(train))
         memorized &= in_play.cpu() < _SINGLE
     order = torch.randperm(len(samples), generator=generator, device=generator.device).cpu()
-    repeated = torch.empty(len(samples), dtype=torch.bool)
+    twins = torch.empty(len(samples), dtype=torch.long)  # how many, but no more than two
     for part in order.tensor_split(math.ceil(len(order) / compared)):
-        repeated[part] = _twin_distances(samples[part.to(samples.device)]) <= twin
-    labels = torch.where(memorized, 0, torch.where(repeated, 1, 2))
+        twins[part] = (_twin_distances(samples[part.to(samples.device)], 2) <= twin).sum(1)
+    labels = torch.where(memorized, 0, torch.where(twins > 0, 1, 2))
     found = (torch.bincount(labels, minlength=3).double() / len(labels)).tolist()
+    paired = float(((labels == 1) & (twins == 1)).double().mean())
+    levels = (close_level, twin_level)
     return MemorizationFractions(
-        found[0], found[1], found[2], labels, close, twin, compared, in_play
+        *(found[0], found[1], found[2], labels, close, twin, compared, levels, paired, in_play)
     )
-
-
-def clearest(excesses: Mapping[str, tuple[float, float]]) -> tuple[str, str]:
-    """One of VERDICTS, and the name of the criterion that it comes from.
-
-    Parameters
-    ----------
-    excesses : by criterion, the copies in excess of its false alarms, and the error.
-    """
-
-    def clarity(name: str) -> float:
-        excess, sem = excesses[name]
-        return excess / sem if sem else math.copysign(math.inf, excess) if excess else 0.0
-
-    name = max(_DECIDE, key=clarity)
-    return VERDICTS[sum(clarity(name) > least for least in _CLEAR)], name
 
 
 def distinct(data: Tensor) -> Tensor:
@@ -401,9 +413,9 @@ def _measures(near: Tensor) -> dict[str, Tensor]:
     return {"ratio": near[:, 0] / near[:, 1], "local": near[:, 0] / (_SCALE * near.mean(1))}
 
 
-def _criterion(held_out: Tensor, threshold: float, chance: float) -> Criterion:
-    rate = float((held_out < threshold).double().mean())
-    return Criterion(threshold, rate, len(held_out), chance)
+def _left_out(data: Tensor) -> Tensor:
+    """Distances of each datum to the nearest others, ascending, (n, k)."""
+    return neighbour_distances(data, data, _count(data) + 1)[:, 1:]
 
 
 def _at_least(least: int, name: str, value: Tensor, dimension: int | None = None) -> Tensor:
@@ -415,15 +427,19 @@ def _at_least(least: int, name: str, value: Tensor, dimension: int | None = None
 
 def _thresholds(
     held_out: Tensor, train: Tensor, size: int, level: float, generator: torch.Generator
-) -> tuple[float, float]:
-    """δ_m and δ_s, the latter for sets of `size` samples."""
-    near = np.quantile(_rms(neighbour_distances(held_out, train, 1)[:, 0], train), level)
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """δ_m and δ_s with the levels they have, the latter for sets of `size` samples."""
+    near = _rms(neighbour_distances(held_out, train, 1)[:, 0], train)
+    unit = (held_out - held_out.mean(0)).double().square().mean().sqrt()
+    close = min(order_threshold(near, level)[0], _CLOSE * float(unit))
+    below = float((near <= close).double().sum()) / (len(near) + 1)
     order = torch.randperm(len(held_out), generator=generator, device=generator.device)
     size = min(size, len(held_out))
     sets = order[: len(order) // size * size].view(-1, size).to(held_out.device)
-    twin = np.quantile(torch.cat([_twin_distances(held_out[one]) for one in sets]), level)
-    unit = (held_out - held_out.mean(0)).double().square().mean().sqrt()
-    return min(float(near), _CLOSE * float(unit)), float(twin)
+    twins = torch.cat([_twin_distances(held_out[one])[:, 0] for one in sets]).sort().values
+    # close points come by two: the j-th pair of n points has 2j/n of as many fresh ones below
+    pairs = max(1, math.floor(level * len(twins) / 2 + _ROUNDING))
+    return (close, below), (float(twins[2 * pairs - 1]), 2 * pairs / len(twins))
 
 
 def _rms(distances: Tensor, like: Tensor) -> Tensor:
@@ -431,6 +447,6 @@ def _rms(distances: Tensor, like: Tensor) -> Tensor:
     return distances / math.sqrt(like.shape[1])
 
 
-def _twin_distances(rows: Tensor) -> Tensor:
-    """Rms distance of each row to the nearest other one, (B,)."""
-    return _rms(neighbour_distances(rows, rows, 2)[:, 1], rows)
+def _twin_distances(rows: Tensor, count: int = 1) -> Tensor:
+    """Rms distances of each row to the nearest others, at most (B, count)."""
+    return _rms(neighbour_distances(rows, rows, min(count + 1, len(rows)))[:, 1:], rows)

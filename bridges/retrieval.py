@@ -10,8 +10,9 @@ retrieved with that pattern and the probability that it is the pattern (cosine o
 
 Errors are standard errors between independent samples: memories of independent pattern
 sets where several are given, the patterns of one memory otherwise (cues of one pattern are
-not independent). Crossings are read off an isotonic fit, with intervals from a bootstrap over
-the samples (`bridges.crossing`).
+not independent). Where all or none of n samples return, the error of their share is 1/(n + 1),
+not 0. Crossings are read off an isotonic fit, with intervals that hold for three samples and
+more (`bridges.crossing`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from bridges import _checks
 from bridges._checks import Result, Seed
 from bridges.crossing import crossing
 from bridges.cueing import cue, cycling, settle, stored_patterns
-from bridges.estimates import mean_and_sem, short_table, with_interval
+from bridges.estimates import fraction_and_sem, mean_and_sem, short_table, with_interval
 from bridges.memory import CRITERIA, ROUNDING, Memory
 from bridges.similarity import WHOLE, similarity_of
 
@@ -154,12 +155,13 @@ def retrieval_map(
         results.append(np.stack(units, 1))  # (patterns, overlaps, 4)
     table = results[0] if len(results) == 1 else np.stack([one.mean(0) for one in results])
     mean, sem = mean_and_sem(table)
+    success, success_sem = fraction_and_sem(table[:, :, 1])
     return RetrievalMap(
         overlap_in=grid,
         overlap_out=mean[:, 0],
         overlap_sem=sem[:, 0],
-        success=mean[:, 1],
-        sem=sem[:, 1],
+        success=success,
+        sem=success_sem,
         converged=mean[:, 2],
         cycles=mean[:, 3],
         by_sample=table[:, :, 1],

@@ -1,4 +1,4 @@
-"""Errors of counted fractions, and the number of patterns that a set of weights is spread over."""
+"""Errors of counted fractions, thresholds of counted points, and how many patterns weights hold."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bridges import _checks
 
+_ROUNDING = 1e-9
 _SUM = 1e-3  # allowed error of a sum of weights, for single precision
 
 
@@ -35,6 +36,27 @@ def binomial_sem(fraction: float, trials: int) -> float:
     f = _checks.number("fraction", fraction, low=0, high=1)
     n = _checks.whole("trials", trials)
     return math.sqrt(f * (1 - f) / n) if 0 < f < 1 else 1 / (n + 1)
+
+
+def order_threshold(values: Tensor, level: float) -> tuple[float, float]:
+    """Value below which a fresh point lies with a probability of at most `level`, and that.
+
+    The k-th smallest of n values has k/(n + 1) of all fresh ones below it, whatever their law:
+    k = ⌊level (n + 1)⌋. Where that is 0 the smallest value serves, at the level 1/(n + 1).
+
+    Parameters
+    ----------
+    values : (n,), at least one, of the law of the fresh ones.
+    level : in (0, 1).
+
+    Examples
+    --------
+    >>> order_threshold(torch.arange(1.0, 200), 0.01), order_threshold(torch.arange(1.0, 50), 0.01)
+    ((2.0, 0.01), (1.0, 0.02))
+    """
+    n = len(values)
+    k = min(max(1, math.floor(level * (n + 1) + _ROUNDING)), n)
+    return float(values.double().kthvalue(k).values), k / (n + 1)
 
 
 def effective_number(

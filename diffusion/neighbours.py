@@ -26,6 +26,7 @@ from torch import Tensor
 
 from diffusion import _checks
 from diffusion._results import Result, with_error
+from diffusion._units import check_units
 
 _LOST = 1e4  # rounding errors of a square of the size of the data that a distance must exceed
 _TREE = 20  # up to this dimension a tree finds neighbours faster than brute force
@@ -39,6 +40,21 @@ class CopyFraction(Result):
     baseline: float  # of the held-out points: the rate of false alarms
     excess: float  # the difference
     sem: float  # standard error of the excess
+    p_value: float  # probability of as many flagged among points that are no copies
+
+    @classmethod
+    def counted(cls, flagged: int, samples: int, false_alarms: int, held_out: int) -> CopyFraction:
+        """Of samples and held-out points that were flagged, by Fisher's exact test.
+
+        The error has a floor where all or none of either are: 1/(n + 1) of n points.
+        """
+        from scipy.stats import hypergeom  # slow to import
+
+        rate, baseline = flagged / samples, false_alarms / held_out
+        total = samples + held_out
+        chance = hypergeom.sf(flagged - 1, total, flagged + false_alarms, samples)
+        error = math.hypot(_counted_error(rate, samples), _counted_error(baseline, held_out))
+        return cls(rate, baseline, rate - baseline, error, float(chance))
 
     def __repr__(self) -> str:
         excess = with_error(self.excess, self.sem)
@@ -153,7 +169,7 @@ def copy_fraction(
 
     Returns
     -------
-    CopyFraction(fraction, baseline, excess, sem).
+    CopyFraction.
 
     Raises
     ------
@@ -167,15 +183,19 @@ def copy_fraction(
     """
     if math.isnan(threshold):
         raise ValueError("threshold must be a number, got NaN")
-    rates, errors = [], []
+    counts = []
     for name, value in (("samples", samples), ("held_out", held_out)):
         value = _checks.points(name, _checks.tensor_of(value))
         if len(value) == 0:
             raise ValueError(f"{name} must hold at least one point, got {tuple(value.shape)}")
-        rate = float((measure(value, data) < threshold).double().mean())
-        rates.append(rate)
-        errors.append(rate * (1 - rate) / len(value))
-    return CopyFraction(rates[0], rates[1], rates[0] - rates[1], sum(errors) ** 0.5)
+        check_units(name, value, _checks.points("data", data))
+        counts += [int((measure(value, data) < threshold).sum()), len(value)]
+    return CopyFraction.counted(*counts)
+
+
+def _counted_error(fraction: float, trials: int) -> float:
+    """Binomial standard error, of 1/(n + 1) where it would vanish."""
+    return math.sqrt(fraction * (1 - fraction) / trials) if 0 < fraction < 1 else 1 / (trials + 1)
 
 
 def neighbour_distances(samples: Tensor, data: Tensor, count: int) -> Tensor:

@@ -12,6 +12,10 @@ The data are points of a sphere in 8 dimensions, of which any number can be draw
 images. Samples, dimension, U-turns and fixed points each have a passage of their own; no two are
 assumed to coincide.
 
+Nothing is said of networks that have not learnt: their loss must lie below that of a constant, a
+network whose output does not depend on its input, on their own data if they are to be a memory
+and on held-out data if they are to know the distribution.
+
     python scripts/memorization_to_generalization.py --preset quick
 """
 
@@ -80,7 +84,9 @@ COLUMNS = {
     "dimension": "dimension",
     "in_play": "in play",
     "gap": "gap",
+    "learnt": "loss",
 }
+_LEARNT = 0.9  # loss over that of a constant, below which a network has learnt
 
 
 @study_command(PRESETS)
@@ -130,8 +136,27 @@ def measure(point: Point, seed: int) -> list[Row]:
         "denoised": both.denoised,
         "disagreement": both.disagreement,
         "size": float(found.first.shape[1]),
+        "learnt": loss_of_constant(trained[0], found, point["sigma"], seed),
     }
     return [{"quantity": name, "value": value} for name, value in values.items()]
+
+
+def loss_of_constant(denoiser: Any, found: Any, sigma: float, seed: int) -> float:
+    """Denoising loss of a network over that of a constant, of its data or of held-out points.
+
+    The smaller of both: a memory is good at its data, and one that generalizes at all. With
+    data of variance v per entry, preconditioning makes mean + v/(v + σ²)(x − mean) of a
+    constant, whose error is vσ²/(v + σ²) per entry.
+    """
+    from diffusion import denoising_error
+
+    rows = found.first
+    variance = float((rows - rows.mean(0)).square().mean())
+    constant = variance * sigma**2 / (variance + sigma**2)
+    draws = max(1, -(-200 // len(rows)))
+    own = denoising_error(denoiser, rows, sigma, draws, seed)
+    held_out = denoising_error(denoiser, found.held_out, sigma, 1, seed)
+    return min(float(one.mean()) for one in (own, held_out)) / constant
 
 
 class Report(TrainedReport):
@@ -139,20 +164,35 @@ class Report(TrainedReport):
 
     axis, along, columns = "number of data $P$", "patterns", COLUMNS
 
+    def unlearnt(self, data: str) -> list[float]:
+        """The P at which networks have learnt nothing: their loss is that of a constant."""
+        P, loss = self.curve(data, "learnt")
+        return P[~(loss.mean(0) < _LEARNT)].tolist()
+
+    def known(self, data: str, quantity: str) -> tuple[Any, Any]:
+        """As `curve`, where networks have learnt."""
+        import numpy as np
+
+        P, by_sample = self.curve(data, quantity)
+        kept = ~np.isin(P, self.unlearnt(data))
+        return P[kept], by_sample[:, kept]
+
     def passage(self, data: str) -> dict[str, Any]:
         """The P at which half is memorized, half is generalized, and most samples are spurious."""
         import numpy as np
 
         from bridges.crossing import crossing
 
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {"unlearnt": self.unlearnt(data)}
+        if not self.known(data, "spurious")[0].size:
+            return found
         for name, falls in (("memorized", True), ("generalized", False)):
-            P, by_sample = self.curve(data, name)
+            P, by_sample = self.known(data, name)
             each = [
                 math.exp(crossing(np.log(P), row[None], 0.5, not falls)[0]) for row in by_sample
             ]
             found[name] = estimate(np.array([x if 0 < x < math.inf else math.nan for x in each]))
-        P, by_sample = self.curve(data, "spurious")
+        P, by_sample = self.known(data, "spurious")
         k = by_sample.mean(0).argmax()
         found["spurious_peak"] = {"patterns": float(P[k])} | estimate(by_sample[:, k])
         return found
@@ -169,7 +209,10 @@ class Report(TrainedReport):
         return "; ".join(self._peak(data) for data in self.sets)
 
     def _peak(self, data: str) -> str:
-        peak, name = self.passage(data)["spurious_peak"], shown_name(data)
+        found, name = self.passage(data), shown_name(data)
+        if "spurious_peak" not in found:
+            return f"{name}: the networks have learnt nothing"
+        peak = found["spurious_peak"]
         if peak["mean"] < 0.05:
             return f"{name}: no spurious samples"
         return f"{name}: most spurious samples, {peak['mean']:.2f}, at $P$ = {peak['patterns']:g}"
@@ -196,10 +239,21 @@ class Report(TrainedReport):
     def words(self, data: str) -> str:
         """The thresholds and the passage."""
         found, distances = self.passage(data), self.thresholds(data)
+        unlearnt = ", ".join(f"{P:g}" for P in found["unlearnt"])
+        left_out = (
+            f"the networks of P = {unlearnt} have learnt nothing: neither on their own data nor "
+            f"on held-out data is their loss below {_LEARNT:g} of that of a constant; nothing is "
+            "said of them. Train longer, or a larger network"
+        )
+        if "spurious_peak" not in found:
+            return left_out
 
         def at(name: str) -> str:
             mean, sem = found[name]["mean"], found[name]["sem"]
-            return "no P measured" if math.isnan(mean) else f"P = {uncertain(mean, sem, 0)}"
+            if not math.isnan(mean):
+                return f"P = {uncertain(mean, sem, 0)}"
+            most = (self.known(data, name)[1].mean(0) >= 0.5).all()
+            return "every P measured" if most else "no P measured"
 
         close, twin = (distances[f"delta_{name}"]["mean"] for name in ("memorized", "spurious"))
         peak = found["spurious_peak"]
@@ -207,7 +261,7 @@ class Report(TrainedReport):
             f"thresholds: δ_m = {close:.3f}, δ_s = {twin:.3f} rms\n"
             f"half is memorized at {at('memorized')}, half is generalized at {at('generalized')}; "
             f"the spurious fraction is largest, {uncertain(peak['mean'], peak['sem'])}, at "
-            f"P = {peak['patterns']:g}"
+            f"P = {peak['patterns']:g}" + (f"\n{left_out}" if unlearnt else "")
         )
 
     def panels(self) -> tuple[Panel, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bridges.memorization import CRITERIA, VERDICTS, clearest
+from bridges.copies import CRITERIA, VERDICTS, clearest
 from bridges.study import figures, report as base
 from bridges.study.record import Point
 from bridges.study.results import Study
@@ -28,6 +28,7 @@ _MEASURES = {
     "ratio": "d₁/d₂ < 1/3",
     "local": "local distance < 1",
     "calibrated": "local distance < its quantile",
+    "match": "d₁/d₂ below all chance",
 }
 
 
@@ -91,8 +92,13 @@ class Case:
 
     @property
     def judgement(self) -> tuple[str, str]:
-        """One of VERDICTS on the samples, and the criterion that it comes from."""
-        return clearest({name: self.excess(name) for name in CRITERIA})
+        """One of VERDICTS on the samples, and the criterion that it comes from.
+
+        Twice the mean of p-values is one, however they depend on each other: those of sets of
+        memories judge the same samples.
+        """
+        times = min(2, self.study.config["samples"])
+        return clearest({c: times * self.value("p_value", criterion=c)[0] for c in CRITERIA})
 
     @property
     def verdict(self) -> str:
@@ -130,11 +136,11 @@ class Case:
         """A row per criterion of a copy."""
         rows = []
         for name, label in _MEASURES.items():
-            chance = self.value("chance") if name == "ratio" else None
+            chance = None if name == "local" else self.value("chance", criterion=name)
             row = [
                 label,
                 f"{self.value('threshold', criterion=name)[0]:.3f}",
-                "" if chance is None else uncertain(*chance, 4),
+                "" if chance is None else _rate(*chance),
                 uncertain(*self.value("false_alarms", criterion=name), 4),
             ]
             if self.judged:
@@ -237,6 +243,11 @@ class Report(base.Report):
         return case.verdict if len(self.cases) == 1 else f"P = {case.patterns}: {case.verdict}"
 
 
+def _rate(mean: float, sem: float | None) -> str:
+    """A rate that may be tiny."""
+    return uncertain(mean, sem, 4) if mean >= 1e-4 else f"{mean:.0e}"
+
+
 def _draw_case(figure: Figure, report: Report) -> None:
     """A data set as memories: its posterior, its dimension, and what distances prove."""
     posterior, dimension, distance = figure.subplots(1, 3)
@@ -305,7 +316,7 @@ def _dimension(axes: Axes, report: Case) -> None:
 
 
 def _distance(axes: Axes, report: Case) -> None:
-    chance, _ = report.value("chance")
+    chance, _ = report.value("chance", criterion="ratio")
     for who, color, marker in (("held-out points", _BLUE, "o"), ("samples", _ORANGE, "s")):
         found = report.below(who.removesuffix(" points"))
         if found is not None:

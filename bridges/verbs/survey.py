@@ -7,6 +7,7 @@ differ in their noise alone.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -71,6 +72,12 @@ class Survey:
 
         Raises ValueError.
         """
+        memories, held_out, _ = self.split(_LEAST, 0)
+        samples = self.judged(memories.shape[1])
+        if self.data != "random":
+            for option, rows in (("held-out", held_out), ("generated", samples)):
+                if rows is not None:
+                    _checks.check_units(option, rows, raw_vectors(self.data))
         points: list[Point] = []
         asked: Sequence[int | None] = patterns or [None]
         for P in asked:
@@ -79,7 +86,6 @@ class Survey:
                 raise ValueError(f"patterns must be at least {_LEAST}, got {len(memories)}")
             sigma = noise_grid(standardised(memories)[0])
             points.append({"patterns": len(memories), "sigma": [float(s) for s in sigma]})
-        self.judged(memories.shape[1])
         return points
 
     def split(self, P: int | None, seed: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -104,26 +110,48 @@ class Survey:
         memories, rest = rows[order[:P]], rows[order[P:]]
         held_out: Tensor | None = rest if len(rest) > 1 else None
         if self.held_out is not None:
-            held_out = _like("held-out", self.held_out, rows.shape[1])
+            held_out = self._like("held-out", self.held_out, rows.shape[1])
         return memories, held_out, None if labels is None else labels[order[:P]]
 
     def judged(self, size: int) -> Tensor | None:
         """The samples to judge (B, N), if any. Raises ValueError."""
         if self.generated is None:
             return None
-        return _like("generated", self.generated, size)
+        return self._like("generated", self.generated, size)
+
+    def _like(self, option: str, path: str, size: int) -> Tensor:
+        """The rows of a file, of the size and the shape of the data."""
+        rows = raw_vectors(path)
+        if rows.shape[1] != size:
+            raise ValueError(f"{option} must hold vectors of size {size}, got {tuple(rows.shape)}")
+        own, other = _row_shape(self.data), _row_shape(path)
+        if own != other and min(len(own), len(other)) > 1:
+            raise ValueError(
+                f"{option} must hold rows of the shape {own} of the data, got {other}; bring its "
+                "axes into that order with numpy.transpose"
+            )
+        return rows
 
 
-def _like(option: str, path: str, size: int) -> Tensor:
-    rows = raw_vectors(path)
-    if rows.shape[1] != size:
-        raise ValueError(f"{option} must hold vectors of size {size}, got {tuple(rows.shape)}")
-    return rows
+def _row_shape(path: str) -> tuple[int, ...]:
+    """Shape of the rows of a .npy file but for axes of length 1, () where none is known."""
+    if Path(path).suffix.lower() != ".npy" or not Path(path).is_file():
+        return ()
+    return tuple(n for n in np.load(path, mmap_mode="r", allow_pickle=False).shape[1:] if n > 1)
+
+
+def _tell(text: str) -> None:
+    """Write a line beside the progress, on a terminal."""
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr)
 
 
 def measure(survey: Survey, point: Point, seed: int) -> list[Row]:
     """Geometry and criteria of one set of memories, for `run_study`."""
     memories, held_out, labels = survey.split(point["patterns"], seed)
+    judged = _judged(survey, memories, held_out, seed)  # first: the geometry takes its time
     geometry = memory_geometry(memories, labels, np.array(point["sigma"]), survey.draws, seed)
     rows: list[Row] = [
         {"quantity": name, "value": float(getattr(geometry, name))} for name in ("unit", *NUMBERS)
@@ -135,25 +163,34 @@ def measure(survey: Survey, point: Point, seed: int) -> list[Row]:
                 {"sigma": s, "quantity": name, "value": value}
                 for s, value in zip(point["sigma"], values, strict=True)
             ]
+    return rows + judged
+
+
+def _judged(survey: Survey, memories: Tensor, held_out: Tensor | None, seed: int) -> list[Row]:
+    """The criteria of a copy on these memories, and the samples by them if there are any."""
+    rows: list[Row] = []
     calibration = calibrate(memories, held_out, seed=seed)
     found = {"held-out": calibration.held_out["ratio"]}
     samples = survey.judged(memories.shape[1])
     if samples is not None:
         report = calibration.judge(samples)
         found["samples"] = calibration.measures(samples)["ratio"]
+        _tell(f"P = {len(memories)}: {report.verdict}; the geometry of the data follows")
     for name, criterion in calibration.criteria.items():
         rows += [
             {"criterion": name, "quantity": "threshold", "value": criterion.threshold},
             {"criterion": name, "quantity": "false_alarms", "value": criterion.false_alarms},
         ]
+        if not np.isnan(criterion.chance):
+            rows.append({"criterion": name, "quantity": "chance", "value": criterion.chance})
         if samples is not None:
             copies = report.copies[name]
             rows += [
                 {"criterion": name, "quantity": "flagged", "value": copies.fraction},
                 {"criterion": name, "quantity": "excess", "value": copies.excess},
                 {"criterion": name, "quantity": "excess_sem", "value": copies.sem},
+                {"criterion": name, "quantity": "p_value", "value": copies.p_value},
             ]
-    rows.append({"quantity": "chance", "value": calibration.criteria["ratio"].chance})
     rows += [
         {"points": who, "ratio": c, "quantity": "below", "value": float((r < c).double().mean())}
         for who, r in found.items()

@@ -48,7 +48,9 @@ RESULTS = {
     "ClassTraining": lambda: class_training(ROWS, LABELS, ROWS, LABELS, steps=4, marks=2, seed=0),
     "Continuation": lambda: bridges.continuation(lambda _: Toy(), [1, 2], STARTS, 0.1),
     "Criterion": lambda: bridges.calibrate(ROWS, seed=0).criteria["local"],
-    "Crossings": lambda: crossings(np.arange(3.0), np.array([[0, 0.3, 1], [0, 0.6, 1]]), 0.5, True),
+    "Crossings": lambda: crossings(
+        np.arange(3.0), np.array([[0, k, 1] for k in (0.4, 0.5, 0.6, 0.3)]), 0.5, True
+    ),
     "DimensionContrast": lambda: bridges.dimension_contrast(EXACT, ROWS, ROWS + 1, 0.3),
     "Extrapolation": lambda: SCALING.extrapolation,
     "Generalization": lambda: bridges.generalization_report(
@@ -57,6 +59,7 @@ RESULTS = {
     "GraphSummary": lambda: bridges.summarise(bridges.transition_matrix(EXACT, 0.5, seed=0)),
     "Halves": lambda: halves("sphere", 4, 6, seed=0),
     "Identities": lambda: identities(ROWS, ROWS + 1, 0.5),
+    "Match": lambda: bridges.calibrate(ROWS, seed=0).criteria["match"],
     "Matching": lambda: bridges.match(ROWS, ROWS + 0.1, 0.5),
     "MemorizationFractions": lambda: bridges.memorization_fractions(ROWS, ROWS, ROWS + 1, seed=0),
     "MemorizationReport": lambda: bridges.memorization_report(ROWS + 0.01, ROWS, seed=0),
@@ -100,7 +103,7 @@ def test_it_is_plain_json_and_shown_in_a_few_lines(name):
 
 def test_shown_as_its_error_deserves():
     assert repr(SCALING.capacities[1]) == "Capacity(load 1.03, 95 % 1.03 … 1.03)"
-    assert repr(RESULTS["Crossings"]()).startswith("Crossings(1.1, 95 % 0.8 … 1.3, width ")
+    assert repr(RESULTS["Crossings"]()).startswith("Crossings(1.1, 95 % 0.8 … 1.4, width ")
     lines = repr(MAP).splitlines()
     assert lines[0] == "RetrievalMap(fixed-point, cosine of at least 0.95)"
     assert [line.split()[0] for line in lines[1:]] == ["cue", "retrieved", "success"]

@@ -100,7 +100,8 @@ def test_no_result_is_left_out():
 
 def test_what_a_repr_says():
     assert repr(RESULTS[0]).startswith("ManifoldDimension(30 points: value ")
-    assert repr(copy_fraction(DATA, DATA, DATA + 9.0)) == ("CopyFraction(1, baseline 0, excess 1)")
+    copies = copy_fraction(DATA, DATA, DATA[:3] + 9.0)  # no error vanishes: 1/31 and 1/4
+    assert repr(copies) == "CopyFraction(1, baseline 0, excess 1.00 ± 0.25)"
     assert repr(DENOISER) == "EmpiricalDenoiser(n=30, d=4)"
     assert repr(MIXTURE) == "GaussianMixtureDenoiser(K=2, d=4)"
     assert repr(manifold(TWO)) == "LinearManifoldDenoiser(d=50, m=4)"

@@ -25,7 +25,7 @@ from bridges import (
     transition_matrix,
 )
 from bridges._clusters import are_spins, groups, rms_distance
-from bridges.crossing import crossing, crossings, isotonic_crossing, middle, probit
+from bridges.crossing import crossing, crossings, isotonic_crossing, probit
 from bridges.graph import layout, undirected
 from bridges.memory import NearestPattern
 from bridges.transitions import nearest_pattern
@@ -243,8 +243,6 @@ def test_a_probit_curve_gives_its_middle_and_width_back(middle_x, width):
     at, wide = probit(x, ndtr((x - middle_x) / width)[None], np.array([3.5]))
     assert at[0] == pytest.approx(middle_x, abs=0.01)
     assert wide[0] == pytest.approx(width, rel=0.02)  # its penalty is small
-    low, high = middle(np.array([inf, 1.0, -inf, 2.0]))
-    assert (low, high) == (-inf, inf)
 
 
 def filled(holds):
