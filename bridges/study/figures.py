@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from matplotlib.ticker import Locator
+    from numpy.typing import ArrayLike
 
 LOOKS: dict[str, tuple[str, str]] = {
     "hebb": ("#000000", "o"),
@@ -55,6 +56,9 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.labelsize": 10,
+    "axes.titlesize": 9.5,
+    "errorbar.capsize": 2,
+    "legend.fontsize": 8,
     "legend.frameon": False,
     "savefig.dpi": 200,
 }
@@ -75,19 +79,43 @@ def points(
     axes: Axes, x: np.ndarray, by_sample: np.ndarray, series: tuple[str, str], **settings: Any
 ) -> None:
     """Data: means over the samples (S, K) at x (K,), with their standard errors."""
+    means(axes, x, mean_and_sem(by_sample), series, **settings)
+
+
+def means(
+    axes: Axes,
+    x: ArrayLike,
+    found: tuple[ArrayLike, ArrayLike] | np.ndarray,
+    series: tuple[str, str],
+    **settings: Any,
+) -> None:
+    """Data: `found` are means (K,) at x (K,), and their errors, (K,) or (2, K), NaN for none."""
     import numpy as np
 
+    (mean, error), (color, marker) = found, series
+    usual: dict[str, Any] = {"color": color, "marker": marker, "ms": 5, "lw": 1, "zorder": 3}
+    axes.errorbar(x, mean, yerr=np.nan_to_num(error), **(usual | settings))
+
+
+def band(
+    axes: Axes,
+    x: ArrayLike,
+    by_sample: np.ndarray,
+    color: str,
+    alpha: float = 0.3,
+    **settings: Any,
+) -> None:
+    """Data so dense that they are a line: means of (S, K) at x (K,), errors as a band."""
     mean, sem = mean_and_sem(by_sample)
-    color, marker = series
-    usual: dict[str, Any] = {
-        "color": color,
-        "marker": marker,
-        "ms": 5,
-        "lw": 1,
-        "capsize": 2,
-        "zorder": 3,
-    }
-    axes.errorbar(x, mean, yerr=np.nan_to_num(sem), **(usual | settings))
+    axes.plot(x, mean, color=color, **settings)
+    axes.fill_between(x, mean - sem, mean + sem, color=color, alpha=alpha, lw=0)
+
+
+def ticks(axes: Axes, x: np.ndarray, base: int = 10) -> None:
+    """A logarithmic x axis whose ticks are what was measured."""
+    axes.set_xscale("log", base=base)
+    axes.set_xticks(x, [f"{one:g}" for one in x])
+    axes.minorticks_off()
 
 
 def shades() -> Colormap:
