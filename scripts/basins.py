@@ -274,8 +274,7 @@ class Report(base.Report):
             axes.set_xticks([-2, 0, 2])
             axes.set_yticks([-2, 0, 2])
             title = "nearest memory" if which is None else f"{MODELS[dynamics]} = {sigma:g}"
-            axes.set_title(title.replace("σ", "$\\sigma$"), fontsize=9.5)
-            axes.set_xlabel("$x_1$")
+            axes.set(title=title.replace("σ", "$\\sigma$"), xlabel="$x_1$")
         panels[0].set_ylabel("$x_2$")
 
     def _fractions(self, axes: Axes) -> None:
@@ -290,25 +289,23 @@ class Report(base.Report):
             axes.plot(x, box.mean(0), color=color, lw=1, ls=":")
         axes.axhline(1 / len(MEMORIES), **figures.THEORY[0], label="exact")
         axes.plot([], [], color="0.4", lw=1, ls=":", label="box")
-        axes.set_xscale("log")
-        axes.set_xlabel(r"noise level $\sigma$ of the start")
-        axes.set_ylabel("fraction of the starts")
-        axes.set_title(r"(a) flow: of $p_\sigma$ (points), of the box", fontsize=9.5)
-        axes.legend(fontsize=8, ncols=2, loc="upper left")
+        axes.set(xscale="log", title=r"(a) flow: of $p_\sigma$ (points), of the box")
+        axes.set(xlabel=r"noise level $\sigma$ of the start", ylabel="fraction of the starts")
+        axes.legend(ncols=2, loc="upper left")
 
     def _agreement(self, axes: Axes) -> None:
         words = {"agreement": ("-", "as the cells"), "spurious": (":", "in no memory")}
         self._numbers(axes, words, "fraction of the box", "(b) against the nearest memory")
         axes.set_ylim(-0.03, 1.5)  # room for the legend
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
-        axes.legend(fontsize=8, loc="upper right")
+        axes.legend(loc="upper right")
 
     def _entropy(self, axes: Axes) -> None:
         words = {"boundary": ("-", "$S_{bb}$"), "entropy": (":", "$S_b$")}
         self._numbers(axes, words, "basin entropy", "(c) how entangled basins are")
         axes.axhline(math.log(2), **figures.THEORY[0], label=r"$\log\,2$: fractal above")
         axes.set_ylim(0, 0.78)
-        axes.legend(fontsize=8, loc="upper right", bbox_to_anchor=(1.0, 0.6))
+        axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.6))
 
     def _numbers(
         self, axes: Axes, words: dict[str, tuple[str, str]], label: str, title: str
@@ -321,10 +318,7 @@ class Report(base.Report):
                     continue
                 text = f"{word}, {dynamics}".replace("σ", "$\\sigma$")
                 axes.plot(x, y, color=color, marker=marker, ms=4, ls=style, label=text)
-        axes.set_xscale("log")
-        axes.set_xlabel(r"noise level $\sigma$")
-        axes.set_ylabel(label)
-        axes.set_title(title, fontsize=9.5)
+        axes.set(xscale="log", xlabel=r"noise level $\sigma$", ylabel=label, title=title)
 
 
 def _coloured(ends: ndarray) -> ndarray:

@@ -67,15 +67,9 @@ SPECTRUM_TIME, BINS = 0.01, 60
 
 @study_command(PRESETS)
 @click.option("--dimension", type=click.IntRange(4), help="Dimension d of the mixtures.")
-@click.option(
-    "--features", type=click.FloatRange(0, min_open=True), help="Features per dimension, p/d."
-)
-@click.option(
-    "--points", type=click.FloatRange(0, min_open=True), help="Points per dimension, n/d."
-)
-@click.option(
-    "--time", type=click.FloatRange(0, min_open=True), help="Ornstein–Uhlenbeck time of the score."
-)
+@click.option("--features", type=options.POSITIVE, help="Features per dimension, p/d.")
+@click.option("--points", type=options.POSITIVE, help="Points per dimension, n/d.")
+@click.option("--time", type=options.POSITIVE, help="Ornstein–Uhlenbeck time of the score.")
 @click.option(
     "--activation", type=click.Choice(["tanh", "erf"]), help="Activation of the features."
 )

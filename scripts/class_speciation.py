@@ -64,12 +64,8 @@ NOISES = (0.7, 0.85, 1.0, 1.2)  # σ of the capacities
 
 @study_command(PRESETS)
 @click.option("--dimension", type=click.IntRange(2, 10_000), help="Dimension d.")
-@click.option(
-    "--separation", type=click.FloatRange(0, min_open=True), help="μ: the centres are 2μ√d apart."
-)
-@click.option(
-    "--variance", type=click.FloatRange(0, min_open=True), help="Variance s² within a class."
-)
+@click.option("--separation", type=options.POSITIVE, help="μ: the centres are 2μ√d apart.")
+@click.option("--variance", type=options.POSITIVE, help="Variance s² within a class.")
 @click.option(
     "--weights",
     type=options.Numbers(float, 0, 0.5, open_low=True),

@@ -76,7 +76,7 @@ CURVES = ("train", "test", "copies")
 @click.option("--few", type=click.IntRange(4), help="The same, where copies are counted.")
 @click.option("--steps", type=click.IntRange(10), help="Gradient steps.")
 @click.option("--copy-steps", type=click.IntRange(10), help="Gradient steps for copies.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate.")
+@click.option("--rate", type=options.POSITIVE, help="Learning rate.")
 @click.option("--held-out", type=click.IntRange(2), help="Test images of each class.")
 @click.option(
     "--drawn", type=click.IntRange(2), help="Samples drawn each time that copies are counted."
@@ -266,7 +266,7 @@ class Report(base.Report):
         for axes, point in zip(panels, self.study.points, strict=True):
             (self._losses if point["kind"] == "losses" else self._copies)(axes, point)
         panels[0].set_ylabel("loss, in units of the noise")
-        panels[0].legend(fontsize=8)
+        panels[0].legend()
 
     def _losses(self, axes: Axes, point: Point) -> None:
         for c, (color, _) in zip((1, 2), figures.SERIES, strict=False):
@@ -279,19 +279,16 @@ class Report(base.Report):
             opens = estimate(self.values(point, "gap", c))["mean"]
             if not math.isnan(opens):
                 axes.axvline(opens, color=color, lw=0.8, ls="--", zorder=0)
-        axes.set_ylim(0, 1)
-        axes.set_xlabel("gradient steps")
-        axes.set_title(f"{self.images(point)} images; dashed: gap opens", fontsize=9.5)
+        axes.set(ylim=(0, 1), xlabel="gradient steps")
+        axes.set_title(f"{self.images(point)} images; dashed: gap opens")
 
     def _copies(self, axes: Axes, point: Point) -> None:
         for c, series in zip((1, 2), figures.SERIES, strict=False):
             x, by_sample = self.curve(point, "copies", c)
             figures.points(axes, x, by_sample, series, label=f"class {self.labels[c - 1]}")
-        axes.set_ylim(-0.03, 1.05)
-        axes.set_xlabel("gradient steps")
-        axes.set_ylabel("samples that are copies")
-        axes.set_title(f"{self.images(point)} images", fontsize=9.5)
-        axes.legend(fontsize=8)
+        axes.set(ylim=(-0.03, 1.05), xlabel="gradient steps")
+        axes.set(ylabel="samples that are copies", title=f"{self.images(point)} images")
+        axes.legend()
 
 
 if __name__ == "__main__":

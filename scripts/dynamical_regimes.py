@@ -113,12 +113,10 @@ def _basin(point: Point, seed: int) -> list[Row]:
 @click.option("--dimension", type=click.IntRange(2), help="Dimension d of the mixture.")
 @click.option(
     "--separation",
-    type=click.FloatRange(0, min_open=True),
+    type=options.POSITIVE,
     help="μ: the centres ±m have |m| = μ √d.",
 )
-@click.option(
-    "--variance", type=click.FloatRange(0, min_open=True), help="Variance s² within a class."
-)
+@click.option("--variance", type=options.POSITIVE, help="Variance s² within a class.")
 @click.option("--intrinsic", type=click.IntRange(2), help="Dimension m of the memory's patterns.")
 @click.option("--levels", type=click.IntRange(4), help="Times of a curve.")
 @options.shared("draws", default=None)

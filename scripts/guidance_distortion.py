@@ -70,7 +70,7 @@ _DIGITS = {"own": "own covariances", "shared": "one covariance"}
 @click.option("--classes", type=click.IntRange(2), help="Number of classes K, where it is fixed.")
 @click.option(
     "--density",
-    type=click.FloatRange(0, min_open=True),
+    type=options.POSITIVE,
     help="Density of classes α, where it is fixed.",
 )
 @click.option(
@@ -322,18 +322,16 @@ class Report(base.Report):
         axes.set_xscale("log", base=2)
         axes.set_xticks(d, [f"{one:g}" for one in d])
         axes.minorticks_off()
-        axes.set_xlabel("dimension $d$")
-        axes.set_ylabel(label)
+        axes.set(xlabel="dimension $d$", ylabel=label)
 
     def _counter_example(self, axes: Axes, method: str, name: str) -> None:
         for (kind, label), series in zip(_DIGITS.items(), figures.SERIES[2:], strict=False):
             w, by_sample = self.digits("variance_ratio", kind, method)
             figures.points(axes, w, by_sample, series, label=label)
         axes.axhline(1, color="0.8", lw=0.8, zorder=0)
-        axes.set_xlabel("extra weight $w$")
-        axes.set_ylabel(f"variance ratio $R$ ({name})")
-        axes.set_title("digits as ten Gaussians, exact scores", fontsize=9.5)
-        axes.legend(fontsize=8, loc="upper left")
+        axes.set(xlabel="extra weight $w$", ylabel=f"variance ratio $R$ ({name})")
+        axes.set_title("digits as ten Gaussians, exact scores")
+        axes.legend(loc="upper left")
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ _NUMBERS = options.Numbers(float, 0, 1e6, open_low=True)
 
 @study_command(PRESETS)
 @click.option("--weights", type=_NUMBERS, help="Constant weights w to compare.")
-@click.option("--window", type=click.FloatRange(0, min_open=True), help="w above the window.")
+@click.option("--window", type=options.POSITIVE, help="w above the window.")
 @click.option("--switches", type=_NUMBERS, help="Noise levels σ_s at which w turns to −1.")
 @click.option("--cells", type=click.IntRange(2, 200), help="k-means cells of the digits.")
 @options.shared(
@@ -328,8 +328,7 @@ class Report(base.Report):
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel("separability $J$, relative to $w$ = 0")
-        axes.set_ylabel("diversity (Vendi), relative")
-        axes.set_title(MODELS[model] + " (flow)", fontsize=9.5)
+        axes.set(ylabel="diversity (Vendi), relative", title=MODELS[model] + " (flow)")
         axes.axhline(1, **figures.THEORY[1])
 
     def _trade(self, axes: Axes, model: str) -> None:
@@ -338,8 +337,7 @@ class Report(base.Report):
         if axes.get_xlim()[1] > 100:  # a network that was guided off its data
             figures.log_axis(axes)
         axes.axvline(1, **figures.THEORY[1])
-        axes.set_xlabel("variance ratio $R$, relative to $w$ = 0")
-        axes.set_ylabel("retention")
+        axes.set(xlabel="variance ratio $R$, relative to $w$ = 0", ylabel="retention")
 
     def _draw(self, axes: Axes, model: str, along: str, up: str) -> None:
         """Two measures of all schedules, by family."""

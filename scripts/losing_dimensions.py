@@ -75,7 +75,7 @@ _LEVELS = (1e-2, 10**0.5)  # noise levels of training, in signal units
 )
 @click.option(
     "--variances",
-    type=click.FloatRange(0, min_open=True),
+    type=options.POSITIVE,
     nargs=2,
     help="Variances λ₁ λ₂ of the subspaces.",
 )

@@ -216,10 +216,9 @@ class Report(base.Report):
             axes.plot(window, intercept + slope * window, color=series[0], lw=1.5)
         axes.axhline(0, color="0.85", lw=0.8, zorder=0)
         axes.axvspan(-1, 1, color="0.96", zorder=-1)
-        axes.set_xlabel(r"stability $\Delta_i^\mu$")
-        axes.set_ylabel(r"mean of $N\omega_i^\mu$")
-        axes.set_title(r"(a) lines: fits in $|\Delta| < 1$", fontsize=9.5)
-        axes.legend(loc="upper left", fontsize=8)
+        axes.set(xlabel=r"stability $\Delta_i^\mu$", ylabel=r"mean of $N\omega_i^\mu$")
+        axes.set_title(r"(a) lines: fits in $|\Delta| < 1$")
+        axes.legend(loc="upper left")
 
     def _temperatures(self, axes: Axes) -> None:
         for (color, marker), name in zip(figures.SERIES[3:5], ("slope", "intercept"), strict=True):
@@ -234,8 +233,8 @@ class Report(base.Report):
         axes.axvline(self.glass_temperature, **figures.THEORY[1], label=label)
         axes.set_xlabel("temperature $T$ of the training states")
         axes.set_ylabel(r"fit of $N\omega$ against $\Delta$")
-        axes.set_title(f"(b) structure melts, $\\alpha$ = {self.load:g}", fontsize=9.5)
-        axes.legend(loc="best", fontsize=8)
+        axes.set_title(f"(b) structure melts, $\\alpha$ = {self.load:g}")
+        axes.legend(loc="best")
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ BATCHED = 5 / 6  # dreams of the comparison of batches, in αN/ε: about D_top
 @click.option("--batches", type=options.COUNTS, help="Dreams at the same couplings, B, to compare.")
 @options.shared("overlaps", "trials", default=None)
 @options.shared("rate", default=None, help="Learning rate of a dream, ε.")
-@click.option("--time", type=click.FloatRange(0, min_open=True), help="Dreams made, in αN/ε = P/ε.")
+@click.option("--time", type=options.POSITIVE, help="Dreams made, in αN/ε = P/ε.")
 def main(run: Run, loads: list[int], batches: list[int], time: float, **setting: Any) -> Report:
     """Hebbian unlearning: stability and basins along the dreams, and when to stop.
 

@@ -237,7 +237,7 @@ class Report(base.Report):
             for P, series in zip(_three(self.loads), figures.SERIES, strict=False):
                 self._returns(axes, dynamics, P, series)
             _dress_returns(axes, dynamics, line)
-            axes.set_title(title, fontsize=9.5)
+            axes.set_title(title)
         self._halves(halves)
 
     def _returns(self, axes: Axes, dynamics: str, P: int, series: tuple[str, str]) -> None:
@@ -288,11 +288,9 @@ class Report(base.Report):
                 capsize=2,
                 label=f"reverse {'SDE' if name == SDE else name}",
             )
-        axes.set_xscale("log")
-        axes.set_xlabel("number of patterns $P$")
-        axes.set_ylabel("time at which half of the U-turns return")
-        axes.set_title("(c) half return (95 % intervals)", fontsize=9.5)
-        axes.legend(fontsize=8, loc="upper right")
+        axes.set(xscale="log", ylabel="time at which half of the U-turns return")
+        axes.set(xlabel="number of patterns $P$", title="(c) half return (95 % intervals)")
+        axes.legend(loc="upper right")
 
 
 def laws(loads: Sequence[float], size: int, sigmas: Iterable[float]) -> ndarray:
@@ -327,7 +325,7 @@ def _dress_returns(axes: Axes, dynamics: str, line: str) -> None:
     axes.set_yticks([k / 5 for k in range(6)])
     axes.set_xlabel(r"time of the turn $t=\frac{1}{2}\log(1+\sigma^2)$")
     axes.set_ylabel(f"return probability, {'SDE' if dynamics == SDE else 'flow'}")
-    axes.legend(fontsize=8, loc="upper right")
+    axes.legend(loc="upper right")
 
 
 def _number(value: float, digits: int = 3) -> str:

@@ -1,8 +1,9 @@
 """A report is made of a study alone: the finding, a text, a summary, a figure.
 
 A study writes a subclass that says what is its own (`finding`, `heading`, `tables`,
-`conclusions`, `panels` or `draw`); what all reports share stands here once: the samples and the seed, what
-the errors are between, how much was found on disk, the look of the figure and its headline.
+`conclusions`, `panels` or `draw`); what all reports share stands here once: the samples and the
+seed, what the errors are between, how much was found on disk, the look of the figure and its
+headline.
 A folder that is finished can be shown again from what is in it, by `Report(load_run(folder))`.
 """
 

@@ -292,8 +292,7 @@ def _draw_ends(axes: Axes, report: Report) -> None:
             capsize=2,
         )
     axes.set_yticks(place, [report.name(case).replace("P =", "$P$ =") for case in report.cases])
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("fraction of the starts that end in …")
+    axes.set(xlim=(0, 1), xlabel="fraction of the starts that end in …")
     columns = min(4, len(report.ends))
     axes.legend(
         loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=columns, fontsize=8, columnspacing=1
@@ -312,7 +311,7 @@ def _draw_sizes(axes: Axes, report: Report) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("pattern, by the size of its basin")
     axes.set_ylabel("fraction of the starts that end in it")
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
 
 
 def _draw_loads(axes: Axes, report: Report) -> None:
@@ -320,10 +319,9 @@ def _draw_loads(axes: Axes, report: Report) -> None:
     for model in report.models:
         figures.points(axes, *report.held(model), _look(model), ms=4, label=MODELS[model].label)
     figures.log_axis(axes)
-    axes.set_ylim(-0.03, 1.05)
-    axes.set_xlabel("number of patterns $P$")
+    axes.set(ylim=(-0.03, 1.05), xlabel="number of patterns $P$")
     axes.set_ylabel("fraction of the starts that end in a memory")
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
 
 
 def _equal_shares(patterns: int, starts: int) -> tuple[np.ndarray, np.ndarray]:

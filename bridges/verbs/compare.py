@@ -161,7 +161,7 @@ class Report(base.Report):
         super().__init__(study)
         self.asked = Setting.of(study)
         axes = {point["axis"]: point for point in study.points}
-        self.size: int = study.points[0]["size"]
+        self.size: int = (self.setting | study.points[0])["size"]
         self.overlap: float | None = axes["load"]["overlaps"][0] if "load" in axes else None
         self.patterns: int | None = axes["corruption"]["patterns"] if "corruption" in axes else None
 
@@ -318,7 +318,7 @@ def _load(axes: Axes, report: Report) -> None:
         axes.plot(P, law(P, overlap), **style, label=label)
     figures.log_axis(axes)
     axes.set_xlabel("number of patterns $P$")
-    axes.set_title(f"against load, cues at overlap $m_0$ = {overlap:g}", fontsize=9.5)
+    axes.set_title(f"against load, cues at overlap $m_0$ = {overlap:g}")
 
 
 def _corruption(axes: Axes, report: Report) -> None:
@@ -333,7 +333,7 @@ def _corruption(axes: Axes, report: Report) -> None:
     axes.invert_xaxis()
     axes.set_xlabel("overlap of the cue $m_0$ (harder to the right)")
     load = patterns / report.size
-    axes.set_title(f"against corruption, $P$ = {patterns}, $P/N$ = {load:.2g}", fontsize=9.5)
+    axes.set_title(f"against corruption, $P$ = {patterns}, $P/N$ = {load:.2g}")
 
 
 def _draw(axes: Axes, curve: Curve) -> None:

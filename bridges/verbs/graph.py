@@ -129,7 +129,7 @@ class GraphSurvey:
 
 def summary_rows(T: Transitions, classes: Any, edge: float) -> list[Row]:
     """The numbers of `summarise` that are known, as rows of a study."""
-    found = summarise(T, classes, edge).to_dict()
+    found = vars(summarise(T, classes, edge))
     return [{"quantity": k, "value": float(v)} for k, v in found.items() if np.isfinite(v)]
 
 
@@ -297,7 +297,7 @@ def draw_graphs(
     below = np.atleast_1d(parts[-1].subplots(1, len(panels)))
     for axes, (quantity, label) in zip(below, panels, strict=True):
         _curves(axes, series, quantity, label)
-    below[0].legend(fontsize=8)
+    below[0].legend()
 
 
 def draw_graph(axes: Axes, picture: Picture, places: np.ndarray, edge: float) -> None:
@@ -336,7 +336,6 @@ def draw_graph(axes: Axes, picture: Picture, places: np.ndarray, edge: float) ->
     axes.set_title(
         f"$\\sigma$ = {picture.sigma:.2g}: {len(ends)} edges, {groups.max() + 1} communities,\n"
         f"$N_{{\\mathrm{{eff}}}}$ = {picture.T.effective_number:.1f} of {len(groups)} memories",
-        fontsize=9.5,
     )
 
 
@@ -373,8 +372,7 @@ def _curves(axes: Axes, series: Sequence[Series], quantity: str, label: str) -> 
     axes.set_xscale("log")
     levels = np.unique(np.concatenate([one.curves[quantity][0] for one in series]).round(3))
     figures.plain_ticks(axes.xaxis, levels if len(levels) <= _TICKS else None)
-    axes.set_xlabel(r"noise level of the cues $\sigma$")
-    axes.set_ylabel(label)
+    axes.set(xlabel=r"noise level of the cues $\sigma$", ylabel=label)
 
 
 def _number(pictures: Sequence[Picture]) -> int | None:

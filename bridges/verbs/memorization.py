@@ -249,9 +249,8 @@ def _draw_sweep(figure: Figure, report: Report) -> None:
         look = (f"$P$ = {case.patterns}", color, marker)
         _errorbars(posterior, case.sigma, case.curve("return_probability"), *look)
         _errorbars(dimension, case.sigma, case.curve("dimension"), *look)
-    posterior.set_ylabel("return to the datum $Y$")
-    posterior.set_ylim(-0.03, 1.05)
-    posterior.legend(fontsize=8)
+    posterior.set(ylabel="return to the datum $Y$", ylim=(-0.03, 1.05))
+    posterior.legend()
     dimension.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
     dimension.set_ylim(bottom=0)
     for axes in (posterior, dimension):
@@ -283,11 +282,10 @@ def _posterior(axes: Axes, report: Case) -> None:
     )
     for sigma, label, style in marks:
         figures.mark(axes, sigma, label, style)
-    axes.set_ylim(-0.03, 1.05)
-    axes.set_ylabel("posterior weights of the data")
-    axes.legend(fontsize=8, loc="center left")
+    axes.set(ylim=(-0.03, 1.05), ylabel="posterior weights of the data")
+    axes.legend(loc="center left")
     _noise_axis(axes)
-    axes.set_title("which datum, which class", fontsize=9.5)
+    axes.set_title("which datum, which class")
 
 
 def _dimension(axes: Axes, report: Case) -> None:
@@ -297,7 +295,7 @@ def _dimension(axes: Axes, report: Case) -> None:
     axes.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
     _noise_axis(axes)
     area = report.value("area")[0]
-    axes.set_title(rf"area under the curve: {area:.3f} of $2\,\log P$", fontsize=9.5)
+    axes.set_title(rf"area under the curve: {area:.3f} of $2\,\log P$")
 
 
 def _distance(axes: Axes, report: Case) -> None:
@@ -310,11 +308,9 @@ def _distance(axes: Axes, report: Case) -> None:
     exponent = np.log(chance) / np.log(1 / 3)
     axes.plot(c, c**exponent, color="0.35", lw=1.2, label=f"chance $c^D$, $D$ = {exponent:.1f}")
     axes.axvline(1 / 3, color="0.35", lw=1, ls=":", zorder=0, label="threshold 1/3")
-    axes.set_ylim(-0.03, 1.05)
-    axes.set_xlabel("$c$")
-    axes.set_ylabel("probability of $d_1/d_2 < c$")
-    axes.legend(fontsize=8, loc="upper left", frameon=True, edgecolor="none", framealpha=1)
-    axes.set_title("nearest neighbours and chance", fontsize=9.5)
+    axes.set(ylim=(-0.03, 1.05), xlabel="$c$", ylabel="probability of $d_1/d_2 < c$")
+    axes.legend(loc="upper left", frameon=True, edgecolor="none", framealpha=1)
+    axes.set_title("nearest neighbours and chance")
 
 
 def _noise_axis(axes: Axes) -> None:

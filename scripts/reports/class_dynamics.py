@@ -287,10 +287,9 @@ class Report(base.Report):
         if len(higher):
             words = f"↑ {len(higher)} more, up to {higher.max():.2f}"
             axes.annotate(words, (0.02, 0.96), xycoords="axes fraction", fontsize=7.5, color="0.3")
-        axes.set_xlabel(r"eigenvalue $\lambda$ of $U$")
-        axes.set_ylabel(r"density per $\log\lambda$")
-        axes.set_title("(a) memorized (left), generalized (right), $t$ = 0.01", fontsize=9.5)
-        axes.legend(fontsize=8)
+        axes.set(xlabel=r"eigenvalue $\lambda$ of $U$", ylabel=r"density per $\log\lambda$")
+        axes.set_title("(a) memorized (left), generalized (right), $t$ = 0.01")
+        axes.legend()
 
     def _variance(self, axes: Axes) -> None:
         self._order(axes, "variance", "ratio", (*CLAIMED, "gen63"))
@@ -299,7 +298,7 @@ class Report(base.Report):
         axes.set_xticks(ticks, [f"{one:g}" for one in ticks])
         axes.minorticks_off()
         axes.set_xlabel(r"ratio of variances $\sigma_1^2/\sigma_2^2$")
-        axes.set_title("(b) the wider class is first", fontsize=9.5)
+        axes.set_title("(b) the wider class is first")
         axes.legend(fontsize=7.5)
 
     def _centres(self, axes: Axes) -> None:
@@ -311,20 +310,20 @@ class Report(base.Report):
                 x = self.varied(places, "norm")
                 self._leads(axes, places, x, name, _LOOKS[name], label, **settings)
         axes.set_xlabel(r"norm of the second centre $|\mu_2|/\sqrt{d}$ (first: 1)")
-        axes.set_title("(c) smaller centres slightly first, variance before", fontsize=9.5)
+        axes.set_title("(c) smaller centres slightly first, variance before")
         axes.legend(fontsize=7.5)
 
     def _imbalance(self, axes: Axes) -> None:
         self._order(axes, "imbalance", "fraction", (*CLAIMED, "gen63"))
         axes.set_xlabel(r"share of the wider class $\rho_1$")
-        axes.set_title("(d) imbalance modulates; colours of (b)", fontsize=9.5)
+        axes.set_title("(d) imbalance modulates; colours of (b)")
 
     def _subspaces(self, axes: Axes) -> None:
         self._order(axes, "subspaces", "fraction", ("gap", "opt", "gen63", "speed"))
         label = r"$\rho_1^*$ of the spectrum, theory"
         axes.axvline(self.spectral_inversion(), **figures.THEORY[1], label=label)
         axes.set_xlabel(r"share of the wider class $\rho_1$")
-        axes.set_title("(e) classes in subspaces of their own", fontsize=9.5)
+        axes.set_title("(e) classes in subspaces of their own")
         axes.legend(fontsize=7.5)
 
     def _digits(self, axes: Axes) -> None:
@@ -335,8 +334,8 @@ class Report(base.Report):
             x = self.varied(own, "first") / 100
             self._leads(axes, own, x, "gap", series, f"digits {pair}")
         axes.set_xlabel("share of the first digit, of 100 images")
-        axes.set_title("(f) digits: overfitting sets in", fontsize=9.5)
-        axes.legend(fontsize=8)
+        axes.set_title("(f) digits: overfitting sets in")
+        axes.legend()
 
 
 def _ratio(lead: ndarray) -> str:

@@ -236,11 +236,9 @@ class Report(base.Report):
             t, found = self.curve("uturn", "speciation", "minority", weight=w)
             figures.points(axes, t, found, series, ms=8, ls="", mfc="none")
         axes.axhline(0.75, color="0.85", lw=0.8, zorder=0)
-        axes.set_ylim(-0.03, 1.05)
-        axes.set_xlabel("Ornstein–Uhlenbeck time $t$")
-        axes.set_ylabel(r"return to the own class $\varphi$")
-        axes.set_title("(a) dots: posterior, open: U-turns, lines: theory", fontsize=9.5)
-        axes.legend(fontsize=8)
+        axes.set(ylim=(-0.03, 1.05), title="(a) dots: posterior, open: U-turns, lines: theory")
+        axes.set(xlabel="Ornstein–Uhlenbeck time $t$", ylabel=r"return to the own class $\varphi$")
+        axes.legend()
 
     def _times(self, axes: Axes) -> None:
         weights = self.setting["weights"]
@@ -260,11 +258,9 @@ class Report(base.Report):
         axes.set_xticks(weights, [f"{w:g}" for w in weights])
         axes.minorticks_off()
         top = self.theory(0.5).threshold + 0.6  # the median goes to infinity
-        axes.set_ylim(min(wells) - 0.1, top)
-        axes.set_xlabel(r"weight of the minority $\rho$")
-        axes.set_ylabel("time at which it appears $t_S$")
-        axes.set_title("(b) the rarer the later, by every definition", fontsize=9.5)
-        axes.legend(fontsize=8)
+        axes.set(ylim=(min(wells) - 0.1, top), title="(b) the rarer the later, by every definition")
+        axes.set(xlabel=r"weight of the minority $\rho$", ylabel="time at which it appears $t_S$")
+        axes.legend()
 
     def _basins(self, axes: Axes) -> None:
         last = 1.6 * max(theory for theory, _ in self.collapse.values())
@@ -287,8 +283,7 @@ class Report(base.Report):
         axes.axhline(0.5, color="0.85", lw=0.8, zorder=0)
         axes.set_ylim(-0.03, 1.13)
         axes.set_xlabel("Ornstein–Uhlenbeck time $t$  (the way back runs to the left)")
-        axes.set_ylabel("return of a U-turn")
-        axes.set_title("(c) return to the datum and to the class", fontsize=9.5)
+        axes.set(ylabel="return of a U-turn", title="(c) return to the datum and to the class")
         axes.legend(fontsize=7.5, loc=(0.58, 0.54))
 
     def _capacities(self, axes: Axes) -> None:
@@ -301,12 +296,11 @@ class Report(base.Report):
             law = class_collapse_points(s2, fine, d)
             axes.plot(fine, law, color=series[0], lw=1.2, zorder=1)
             figures.points(axes, s, by_sample, series, ls="", label=f"$s^2$ = {s2:g}")
-        axes.set_yscale("log")
-        axes.set_xlabel(r"noise level $\sigma$")
+        axes.set(yscale="log", xlabel=r"noise level $\sigma$")
         axes.set_ylabel("points of a class it is memorized to")
         title = rf"(d) capacity by class, $d$ = {d}; lines: $(1+s^2/\sigma^2)^{{d/2}}$"
-        axes.set_title(title, fontsize=9.5)
-        axes.legend(fontsize=8)
+        axes.set_title(title)
+        axes.legend()
 
 
 def _falls_to(curve: tuple[ndarray, ndarray], level: float) -> ndarray:

@@ -239,11 +239,11 @@ class Report(base.Report):
         ):
             mixture.plot(fine, values, color=color, lw=1.4, zorder=1)
         figures.mark(mixture, self.mixture.collapse, "$t_C$", "-")
-        mixture.set_title("two Gaussian classes (lines: theory)", fontsize=9.5)
-        mixture.legend(fontsize=8, loc=(0.38, 0.16))
+        mixture.set_title("two Gaussian classes (lines: theory)")
+        mixture.legend(loc=(0.38, 0.16))
         self._curves(digits, "digits", "-")
         figures.mark(digits, self.collapse("digits").mean(), "$Y=1/2$", "-")
-        digits.set_title("digits: choices of class and datum overlap", fontsize=9.5)
+        digits.set_title("digits: choices of class and datum overlap")
         self._basin(basin)
 
     def _curves(self, axes: Axes, data: str, style: str) -> ndarray:
@@ -252,8 +252,7 @@ class Report(base.Report):
             look: dict[str, Any] = {"ms": 4, "ls": style, "lw": 0.7, "label": label}
             figures.points(axes, times, by_sample, series, **look)
         figures.mark(axes, self.speciation[data], "$t_S$", "--")
-        axes.set_ylim(-0.03, 1.05)
-        axes.set_xlabel("Ornstein–Uhlenbeck time $s$")
+        axes.set(ylim=(-0.03, 1.05), xlabel="Ornstein–Uhlenbeck time $s$")
         axes.set_ylabel("posterior weights of the data")
         return times
 
@@ -280,11 +279,10 @@ class Report(base.Report):
             )
         figures.mark(axes, float(collapse_sigma(P, [1.0] * m)) ** 2, "$t_C$", "-")
         axes.axhline(1, color="0.35", lw=0.8, ls=":")
-        axes.set_xlabel(r"noise variance $t=\sigma^2=1/\beta$")
+        axes.set(xlabel=r"noise variance $t=\sigma^2=1/\beta$", ylim=(ratios[0], ratios[-1]))
         axes.set_ylabel(r"squared distance of the cue $\rho$ (units of $tm$)")
-        axes.set_ylim(ratios[0], ratios[-1])
-        axes.legend(fontsize=8, loc="upper right", frameon=True, edgecolor="none", framealpha=0.9)
-        axes.set_title(f"dense memory, $P$ = {P}, $m$ = {m}", fontsize=9.5)
+        axes.legend(loc="upper right", frameon=True, edgecolor="none", framealpha=0.9)
+        axes.set_title(f"dense memory, $P$ = {P}, $m$ = {m}")
 
 
 def edge_in_words(edge: float, error: float, farthest: float) -> str:

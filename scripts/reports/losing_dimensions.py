@@ -145,15 +145,14 @@ class Report(base.Report):
             figures.mark(axes, switch, "widest gap\nswitches", ":")
         axes.set_xscale("log")
         axes.set_ylim(top=1.3)
-        axes.set_xlabel(_NOISE)
-        axes.set_ylabel(r"sorted values of $-\sigma^2\nabla\nabla\log p_\sigma$")
+        axes.set(xlabel=_NOISE, ylabel=r"sorted values of $-\sigma^2\nabla\nabla\log p_\sigma$")
         axes.legend(fontsize=7.5, loc="lower right")
-        axes.set_title("the spectrum and its gaps: 1 is denoised away", fontsize=9.5)
+        axes.set_title("the spectrum and its gaps: 1 is denoised away")
 
     def _curves(self, axes: Axes) -> None:
         self._dimensions(axes, self.loads[:: max(1, len(self.loads) // 4)], "empirical")
-        axes.legend(fontsize=8)
-        axes.set_title(r"exact score: $P$ points hold an area of $2\,\log P$", fontsize=9.5)
+        axes.legend()
+        axes.set_title(r"exact score: $P$ points hold an area of $2\,\log P$")
 
     def _trained(self, axes: Axes) -> None:
         colors = self._dimensions(axes, self.order.trained, "trained")
@@ -161,8 +160,8 @@ class Report(base.Report):
             exact = self.order.curve(P, "effective").mean(0)
             axes.plot(self.order.noise, exact, color=color, lw=0.9, ls=":")
         axes.plot([], [], color="0.35", lw=0.9, ls=":", label="exact score of them")
-        axes.legend(fontsize=8)
-        axes.set_title("networks keep dimensions where the exact score collapses", fontsize=9.5)
+        axes.legend()
+        axes.set_title("networks keep dimensions where the exact score collapses")
 
     def _dimensions(self, axes: Axes, sizes: Sequence[int], part: str) -> dict[int, Any]:
         """D_eff of the distribution and of some P; returns the colours of these."""
@@ -176,9 +175,7 @@ class Report(base.Report):
             found = self.order.curve(P, "effective", part)
             series = color, _MARKERS[k % len(_MARKERS)]
             figures.points(axes, noise, found, series, ms=4, lw=0.8, label=f"$P$ = {P}")
-        axes.set_xscale("log")
-        axes.set_xlabel(_NOISE)
-        axes.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
+        axes.set(xscale="log", xlabel=_NOISE, ylabel=r"effective dimension $D_{\mathrm{eff}}$")
         return colors
 
     def _map(self, axes: Axes) -> None:
@@ -198,11 +195,7 @@ class Report(base.Report):
             for a, color in enumerate(_COLORS):
                 label = f"SNR = 1, {name}, $A_{a + 1}$"
                 axes.plot(t, found[:, a], color=color, ls=style, lw=1.6, label=label)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xlim(noise[0], noise[-1])
-        axes.set_ylim(loads[0], loads[-1])
-        axes.set_xlabel(_NOISE)
-        axes.set_ylabel("number of points $P$")
+        axes.set(xscale="log", yscale="log", xlim=(noise[0], noise[-1]))
+        axes.set(ylim=(loads[0], loads[-1]), xlabel=_NOISE, ylabel="number of points $P$")
         axes.legend(fontsize=7, loc="upper right", frameon=True, edgecolor="none", framealpha=0.85)
-        axes.set_title("exact score: dimension against noise and data", fontsize=9.5)
+        axes.set_title("exact score: dimension against noise and data")

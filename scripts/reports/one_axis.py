@@ -48,7 +48,6 @@ class Report(Comparison):
         asked = study.config["parameters"]
         setting = asdict(Setting("random", **{name: asked[name] for name in _SETTING}))
         super().__init__(replace(study, config=study.config | {"parameters": setting | asked}))
-        self.size: int = asked["size"]
 
     @cached_property
     def kinds(self) -> set[str]:
@@ -137,9 +136,8 @@ class Report(Comparison):
         self._load(load)
         self._corruption(corruption)
         handles, labels = load.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right center", fontsize=8)
-        load.set_ylim(-0.03, 1.14)
-        load.set_ylabel("probability of retrieval (end of the dynamics)")
+        figure.legend(handles, labels, loc="outside right center")
+        load.set(ylim=(-0.03, 1.14), ylabel="probability of retrieval (end of the dynamics)")
 
     def _load(self, axes: Axes) -> None:
         for curve in self.load:
@@ -147,9 +145,8 @@ class Report(Comparison):
         P = np.geomspace(1, max(curve.x[-1] for curve in self.load), 60)
         _lines(axes, P, self.laws(P, np.array([self.overlap])))
         self._marks(axes, "patterns", P[-1])
-        axes.set_xscale("log")
-        axes.set_xlabel("number of patterns $P$")
-        axes.set_title(f"(a) against load, cues at $m_0$ = {self.overlap:.3g}", fontsize=9.5)
+        axes.set(xscale="log", xlabel="number of patterns $P$")
+        axes.set_title(f"(a) against load, cues at $m_0$ = {self.overlap:.3g}")
 
     def _corruption(self, axes: Axes) -> None:
         for curve in self.corruption:
@@ -168,7 +165,6 @@ class Report(Comparison):
         alpha = math.log(self.patterns) / self.size
         axes.set_title(
             f"(b) against corruption, $P$ = {self.patterns}, $\\ln P/N$ = {alpha:.2g}",
-            fontsize=9.5,
         )
 
     def _marks(self, axes: Axes, what: str, largest: float) -> None:

@@ -218,8 +218,8 @@ class OrderOfLoss:
         axes.set_yticks([])
         axes.set_ylim(-len(CRITERIA) + 0.15, 0.6)
         axes.set_xlabel("noise variance $t$ at which a subspace is lost")
-        axes.legend(fontsize=8, loc="lower right", ncols=3)
-        axes.set_title(f"exact score: the order of loss, measured ($P$ = {self.P})", fontsize=9.5)
+        axes.legend(loc="lower right", ncols=3)
+        axes.set_title(f"exact score: the order of loss, measured ($P$ = {self.P})")
 
     def draw_networks(self, axes: Axes) -> None:
         """Both subspaces against P: a network's as points, those of the exact score dotted."""
@@ -244,10 +244,9 @@ class OrderOfLoss:
         axes.minorticks_off()
         low, high = axes.get_ylim()
         axes.set_ylim(min(0.0, low), high + 0.35 * (high - low))
-        axes.set_xlabel("number of points $P$")
-        axes.set_ylabel(r"retention $D_A\,(\lambda+t)/m\lambda$")
+        axes.set(xlabel="number of points $P$", ylabel=r"retention $D_A\,(\lambda+t)/m\lambda$")
         axes.legend(fontsize=7.5, loc="upper left", ncols=2)
-        axes.set_title("networks: what is left of each subspace", fontsize=9.5)
+        axes.set_title("networks: what is left of each subspace")
 
 
 def _compared(first: ndarray, second: ndarray) -> dict[str, Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Panel = Callable[["Axes", str], None]
 SPHERE = "sphere"
 CLASSES = ("memorized", "spurious", "generalized")
-_POSITIVE = click.FloatRange(0, min_open=True)
+_POSITIVE = options.POSITIVE
 _OPTIONS = (
     options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…"),
     options.shared("rate", default=None, help="Learning rate."),
@@ -154,7 +154,4 @@ class TrainedReport(base.Report):
 
     def dress(self, axes: Axes, label: str, title: str) -> None:
         """Labels, a logarithmic axis and a title."""
-        axes.set_xscale("log")
-        axes.set_xlabel(self.axis)
-        axes.set_ylabel(label)
-        axes.set_title(title, fontsize=9.5)
+        axes.set(xscale="log", xlabel=self.axis, ylabel=label, title=title)
