@@ -129,13 +129,8 @@ def memory_of(point: Point) -> Any:
     from diffusion import EmpiricalDenoiser
 
     exact = EmpiricalDenoiser(torch.tensor(MEMORIES, dtype=torch.float64))
-    return as_memory(
-        exact,
-        dynamics=point["dynamics"],
-        sigma=point["sigma"],
-        steps=STEPS,
-        max_sweeps=SWEEPS,
-    )
+    asked = {name: point[name] for name in ("dynamics", "sigma")}
+    return as_memory(exact, **asked, steps=STEPS, max_sweeps=SWEEPS)
 
 
 def picture(point: Point, memory: Any) -> tuple[ndarray, ndarray, ndarray]:
@@ -235,28 +230,24 @@ class Report(base.Report):
             for name, label in MODELS.items()
             for k, sigma in enumerate(self.sigmas(name))
         ]
-        return "\n".join(
-            [
-                table(["pictures", "as the cells", "S_b", "S_bb"], rows),
-                f"({self.setting['points']}² points of the box [−{SIDE:g}, {SIDE:g}]²; a fractal "
-                f"boundary would have S_bb > log 2 = {math.log(2):.4f})",
-            ]
+        note = (
+            f"({self.setting['points']}² points of the box [−{SIDE:g}, {SIDE:g}]²; a fractal "
+            f"boundary would have S_bb > log 2 = {math.log(2):.4f})"
         )
+        return table(["pictures", "as the cells", "S_b", "S_bb"], rows) + f"\n{note}"
 
     def draw(self, figure: Figure) -> None:
         """Pictures above; fractions, agreement with the cells and entropies below."""
         above, below = figure.subfigures(2, 1, height_ratios=[1, 1.35])
         self._pictures(list(above.subplots(1, 5, sharey=True)))
-        fractions, agreement, entropy = below.subplots(1, 3)
-        self._fractions(fractions)
-        self._agreement(agreement)
-        self._entropy(entropy)
+        panels = self._fractions, self._agreement, self._entropy
+        for axes, panel in zip(below.subplots(1, 3), panels, strict=True):
+            panel(axes)
 
-    def _nearest(self, dynamics: str, wanted: float) -> tuple[str, float] | None:
-        """The dynamics and its noise level next to one, if there is any."""
-        there = self.sigmas(dynamics)
-        level = min(there, key=lambda s: abs(math.log(s / wanted)), default=None)
-        return None if level is None else (dynamics, level)
+    def _nearest(self, dynamics: str, wanted: float) -> Point | None:
+        """The point of a dynamics whose noise level is next to one, if there is any."""
+        there = [point for point in self.study.points if point["dynamics"] == dynamics]
+        return min(there, key=lambda p: abs(math.log(p["sigma"] / wanted)), default=None)
 
     def _pictures(self, panels: list[Axes]) -> None:
         """The cells, and both dynamics at a few noise levels."""
@@ -265,15 +256,14 @@ class Report(base.Report):
         fixed = self._nearest("fixed-noise", SHOWN[0])
         wanted = [None, fixed, *(self._nearest("flow", sigma) for sigma in SHOWN)]
         for axes, which in zip(panels, wanted, strict=True):
-            dynamics, sigma = which or ("flow", self.sigmas("flow")[0])
-            point = {"dynamics": dynamics, "sigma": sigma, "points": self.setting["points"]}
+            point = which or self.study.points[-1]
             labels, cells, _ = picture(point, memory_of(point))
             image = _coloured(cells if which is None else labels)
             axes.imshow(image.swapaxes(0, 1), origin="lower", extent=[-SIDE, SIDE] * 2)
             axes.plot(*np.array(MEMORIES).T, "o", color="black", ms=4, mec="white")
-            axes.set_xticks([-2, 0, 2])
-            axes.set_yticks([-2, 0, 2])
-            title = "nearest memory" if which is None else f"{MODELS[dynamics]} = {sigma:g}"
+            axes.set(xticks=[-2, 0, 2], yticks=[-2, 0, 2])
+            title = f"{MODELS[point['dynamics']]} = {point['sigma']:g}"
+            title = title if which else "nearest memory"
             axes.set(title=title.replace("σ", "$\\sigma$"), xlabel="$x_1$")
         panels[0].set_ylabel("$x_2$")
 
@@ -296,8 +286,7 @@ class Report(base.Report):
     def _agreement(self, axes: Axes) -> None:
         words = {"agreement": ("-", "as the cells"), "spurious": (":", "in no memory")}
         self._numbers(axes, words, "fraction of the box", "(b) against the nearest memory")
-        axes.set_ylim(-0.03, 1.5)  # room for the legend
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+        axes.set(ylim=(-0.03, 1.5), yticks=[0, 0.25, 0.5, 0.75, 1])  # room for the legend
         axes.legend(loc="upper right")
 
     def _entropy(self, axes: Axes) -> None:

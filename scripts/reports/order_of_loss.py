@@ -214,9 +214,7 @@ class OrderOfLoss:
             words = f"{CRITERIA[criterion]}: {found['lost_first']}"
             axes.text(0.01, -row + 0.3, words, transform=axes.get_yaxis_transform(), fontsize=8.5)
             axes.axhline(-row - 0.4, color="0.9", lw=0.8)
-        axes.set_xscale("log")
-        axes.set_yticks([])
-        axes.set_ylim(-len(CRITERIA) + 0.15, 0.6)
+        axes.set(xscale="log", yticks=[], ylim=(-len(CRITERIA) + 0.15, 0.6))
         axes.set_xlabel("noise variance $t$ at which a subspace is lost")
         axes.legend(loc="lower right", ncols=3)
         axes.set_title(f"exact score: the order of loss, measured ($P$ = {self.P})")

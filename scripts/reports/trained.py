@@ -148,8 +148,7 @@ class TrainedReport(base.Report):
             if x.size:
                 figures.points(axes, x, by_sample, series, label=name)
         self.dress(axes, label, title)
-        axes.set_ylim(-0.05, 1.42)
-        axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
+        axes.set(ylim=(-0.05, 1.42), yticks=[0, 0.2, 0.4, 0.6, 0.8, 1])
         axes.legend(fontsize=7.5, loc="upper center", ncol=2, columnspacing=1)
 
     def dress(self, axes: Axes, label: str, title: str) -> None:
