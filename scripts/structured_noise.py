@@ -160,12 +160,9 @@ def _trained(point: Point, patterns: Tensor, seed: int) -> tuple[Tensor, dict[st
     history = train(steps, max(1, round(unit / 100))).history
     best = int(history.steps[history.min_stability.argmax()])
     result = train(best, max(1, best))  # the same path again, up to there
-    return result.couplings, {
-        "time": best / unit,
-        "asymmetry": float(result.history.asymmetry[-1]),
-        "norm_ratio": float(result.history.norm_ratio[-1]),
-        "unsettled": float(result.history.unsettled[-1]),
-    }
+    ends = ("asymmetry", "norm_ratio", "unsettled")
+    found = {name: float(getattr(result.history, name)[-1]) for name in ends}
+    return result.couplings, {"time": best / unit} | found
 
 
 def _limit(scheme: str, training_overlap: float | None, patterns: Tensor) -> Tensor:
@@ -236,10 +233,8 @@ class Report(base.Report):
             for rival in self.maximal
             if rival != "structured"
         }
-        return {
-            "maximal_noise": {"training_overlap": self.least, "gain_of_structured_over": gains},
-            "unsettled": round(self.study.total("unsettled")),
-        }
+        maximal = {"training_overlap": self.least, "gain_of_structured_over": gains}
+        return {"maximal_noise": maximal, "unsettled": round(self.study.total("unsettled"))}
 
     def heading(self) -> str:
         """The patterns, the rate and the cues."""
@@ -260,13 +255,10 @@ class Report(base.Report):
         yield self._gain_table()
 
     def _noise_table(self) -> str:
-        rows = []
+        followed, rows = ("overlap", {"cue_overlap": self.overlap}), []
+        shown = [(name, {}) for name in ("time", "min_stability", "satisfied_patterns")]
         for scheme in ("uniform", "structured"):
-            columns = [
-                self.against_noise(scheme, name)[1]
-                for name in ("time", "min_stability", "satisfied_patterns")
-            ]
-            columns.append(self.against_noise(scheme, "overlap", cue_overlap=self.overlap)[1])
+            columns = [self.against_noise(scheme, q, **one)[1] for q, one in [*shown, followed]]
             for k, m in enumerate(self.setting["training_overlaps"]):
                 cells = [of_samples(column[:, k]) for column in columns]
                 rows.append([LABELS[scheme], f"{m:g}", *cells])
@@ -276,22 +268,14 @@ class Report(base.Report):
         rows, over_hebb = [], self.gain("hebb")
         for name, gain in self.gain("uniform").items():
             mean, sem = mean_and_sem(gain)
-            rows.append(
-                [
-                    name,
-                    *(of_samples(values[name]) for values in self.maximal.values()),
-                    of_samples(gain),
-                    f"{mean / sem:.0f}" if sem > 0 else "—",
-                    of_samples(over_hebb[name]),
-                ]
-            )
+            found = [of_samples(values[name]) for values in self.maximal.values()]
+            sure = f"{mean / sem:.0f}" if sem > 0 else "—"
+            rows.append([name, *found, of_samples(gain), sure, of_samples(over_hebb[name])])
         heading = [f"maximal noise, m_t = {self.least:g}", *self.maximal]
-        return "\n".join(
-            [
-                table([*heading, "gain", "in s.e.", "over hebb"], rows),
-                "n_SAT: share of the patterns that are fixed points",
-                "gain: of structured over uniform noise, paired by pattern set",
-            ]
+        return (
+            table([*heading, "gain", "in s.e.", "over hebb"], rows)
+            + "\nn_SAT: share of the patterns that are fixed points"
+            + "\ngain: of structured over uniform noise, paired by pattern set"
         )
 
     def draw(self, figure: Figure) -> None:
@@ -311,12 +295,11 @@ class Report(base.Report):
         figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8.5)
 
     def _maximal_noise(self, axes: Axes) -> None:
-        for scheme in LOOKS:
+        for scheme, look in LOOKS.items():
             m = None if scheme in LIMITS else self.least
             setting = {"scheme": scheme, "training_overlap": m}
-            x, by_sample = self.study.curve("overlap", "cue_overlap", **setting)
-            style = {"ls": LIMITS.get(scheme, "-")}
-            figures.points(axes, x, by_sample, figures.LOOKS[LOOKS[scheme]], **style)
+            found = self.study.curve("overlap", "cue_overlap", **setting)
+            figures.points(axes, *found, figures.LOOKS[look], ls=LIMITS.get(scheme, "-"))
         axes.plot([0, 1], [0, 1], color="0.85", lw=0.8, zorder=0)
         axes.set(xlabel="overlap of the cue $m_0$", ylabel="retrieved overlap $m_f$")
         axes.set_title(f"(c) maximal noise, $m_t$ = {self.least:g}")
@@ -324,8 +307,8 @@ class Report(base.Report):
     def _against_noise(self, axes: Axes, quantity: str, **labels: Any) -> None:
         """Both noises against m_t, between the limits, with the average rule as theory."""
         for scheme in ("structured", "uniform"):
-            x, by_sample = self.against_noise(scheme, quantity, **labels)
-            figures.points(axes, x, by_sample, figures.LOOKS[LOOKS[scheme]], label=LABELS[scheme])
+            found, look = self.against_noise(scheme, quantity, **labels), LOOKS[scheme]
+            figures.points(axes, *found, figures.LOOKS[look], label=LABELS[scheme])
         x, by_sample = self.against_noise("minimum", quantity, **labels)
         axes.plot(x, mean_and_sem(by_sample)[0], **figures.THEORY[0], label=LABELS["minimum"])
         for scheme, style in LIMITS.items():
