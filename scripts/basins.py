@@ -64,13 +64,11 @@ MODELS = {"fixed-noise": "fixed σ", "flow": "flow from σ"}
 
 
 @study_command(PRESETS)
-@click.option(
-    "--sigmas", type=options.Numbers(float, 0, 1e3, open_low=True), help="Noise levels σ."
+@options.own(
+    sigmas=(options.Numbers(float, 0, 1e3, open_low=True), "Noise levels σ."),
+    points=(click.IntRange(BOXES, 2000), "Points along a side, of 20 boxes."),
+    starts=(click.IntRange(1), "Starts per measure and noise level."),
 )
-@click.option(
-    "--points", type=click.IntRange(BOXES, 2000), help="Points along a side, of 20 boxes."
-)
-@click.option("--starts", type=click.IntRange(1), help="Starts per measure and noise level.")
 def main(run: Run, sigmas: list[float], points: int, starts: int) -> Report:
     """Basins of five memories in a plane: cells, dense memory and reverse flow.
 

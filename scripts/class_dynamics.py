@@ -30,32 +30,26 @@ from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "dimension": 50,
-        "features": 16.0,
-        "points": 4.0,
-        "time": 0.1,
-        "activation": "tanh",
-        "ratios": [1.0, 2.0, 4.0],
-        "norms": [0.25, 1.0],
-        "fractions": [0.1, 0.5, 0.9],
-        "subspace_fractions": [0.3, 0.4, 0.5, 0.6],
-        "samples": 4,
-    },
-    "paper": {
-        "dimension": 50,
-        "features": 16.0,
-        "points": 4.0,
-        "time": 0.1,
-        "activation": "tanh",
-        "ratios": [1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0],
-        "norms": [0.0, 0.25, 0.5, 0.75, 1.0, 1.5],
-        "fractions": [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95],
-        "subspace_fractions": [0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8],
-        "samples": 8,
-    },
+_QUICK: dict[str, Any] = {
+    "dimension": 50,
+    "features": 16.0,
+    "points": 4.0,
+    "time": 0.1,
+    "activation": "tanh",
+    "ratios": [1.0, 2.0, 4.0],
+    "norms": [0.25, 1.0],
+    "fractions": [0.1, 0.5, 0.9],
+    "subspace_fractions": [0.3, 0.4, 0.5, 0.6],
+    "samples": 4,
 }
+_PAPER = {
+    "ratios": [1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0],
+    "norms": [0.0, 0.25, 0.5, 0.75, 1.0, 1.5],
+    "fractions": [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95],
+    "subspace_fractions": [0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8],
+    "samples": 8,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 IMBALANCED = 4.0  # ratio of the variances where shares are varied
 SUBSPACE_RATIO, BESIDE = 2.0, 0.05  # of variances; of a class across its own coordinates, in units
 PAIRS = ((1, 0), (3, 6))
@@ -66,26 +60,16 @@ SPECTRUM_TIME, BINS = 0.01, 60
 
 
 @study_command(PRESETS)
-@click.option("--dimension", type=click.IntRange(4), help="Dimension d of the mixtures.")
-@click.option("--features", type=options.POSITIVE, help="Features per dimension, p/d.")
-@click.option("--points", type=options.POSITIVE, help="Points per dimension, n/d.")
-@click.option("--time", type=options.POSITIVE, help="Ornstein–Uhlenbeck time of the score.")
-@click.option(
-    "--activation", type=click.Choice(["tanh", "erf"]), help="Activation of the features."
-)
-@click.option(
-    "--ratios",
-    type=options.Numbers(float, 1, 100),
-    help="Variance of class 1 over that of class 2.",
-)
-@click.option(
-    "--norms",
-    type=options.Numbers(float, 0, 10),
-    help="Norms of the second centre, |μ₂|/√d, where |μ₁| = √d.",
-)
-@click.option("--fractions", type=options.OVERLAPS, help="Shares ρ₁ of classes about 0, below 1.")
-@click.option(
-    "--subspace-fractions", type=options.OVERLAPS, help="Shares ρ₁ of classes in subspaces."
+@options.own(
+    dimension=(click.IntRange(4), "Dimension d of the mixtures."),
+    features=(options.POSITIVE, "Features per dimension, p/d."),
+    points=(options.POSITIVE, "Points per dimension, n/d."),
+    time=(options.POSITIVE, "Ornstein–Uhlenbeck time of the score."),
+    activation=(click.Choice(["tanh", "erf"]), "Activation of the features."),
+    ratios=(options.Numbers(float, 1, 100), "Variance of class 1 over that of class 2."),
+    norms=(options.Numbers(float, 0, 10), "Norms of the second centre, |μ₂|/√d, where |μ₁| = √d."),
+    fractions=(options.OVERLAPS, "Shares ρ₁ of classes about 0, below 1."),
+    subspace_fractions=(options.OVERLAPS, "Shares ρ₁ of classes in subspaces."),
 )
 def main(run: Run, **chosen: Any) -> base.Report:
     """Which class is learnt and memorized first: variance, centres, imbalance, digits, spectrum."""

@@ -27,34 +27,29 @@ from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "dimension": 100,
-        "separation": 1.0,
-        "variance": 1.0,
-        "weights": [0.02, 0.05, 0.1, 0.2, 0.5],
-        "minority": 0.1,
-        "patterns": 1000,
-        "levels": 16,
-        "draws": 4000,
-        "paths": 1000,
-        "steps": 100,
-        "samples": 4,
-    },
-    "paper": {
-        "dimension": 100,
-        "separation": 1.0,
-        "variance": 1.0,
-        "weights": [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5],
-        "minority": 0.1,
-        "patterns": 4000,
-        "levels": 40,
-        "draws": 20000,
-        "paths": 4000,
-        "steps": 400,
-        "samples": 12,
-    },
+_QUICK: dict[str, Any] = {
+    "dimension": 100,
+    "separation": 1.0,
+    "variance": 1.0,
+    "weights": [0.02, 0.05, 0.1, 0.2, 0.5],
+    "minority": 0.1,
+    "patterns": 1000,
+    "levels": 16,
+    "draws": 4000,
+    "paths": 1000,
+    "steps": 100,
+    "samples": 4,
 }
+_PAPER = {
+    "weights": [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5],
+    "patterns": 4000,
+    "levels": 40,
+    "draws": 20000,
+    "paths": 4000,
+    "steps": 400,
+    "samples": 12,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 CLASSES = ("minority", "majority")
 TURNS = 5  # times at which U-turns are run in full
 UNEQUAL = ((1.6, 0.4), (0.4, 1.6))  # variances of minority and majority
@@ -63,18 +58,15 @@ NOISES = (0.7, 0.85, 1.0, 1.2)  # σ of the capacities
 
 
 @study_command(PRESETS)
-@click.option("--dimension", type=click.IntRange(2, 10_000), help="Dimension d.")
-@click.option("--separation", type=options.POSITIVE, help="μ: the centres are 2μ√d apart.")
-@click.option("--variance", type=options.POSITIVE, help="Variance s² within a class.")
-@click.option(
-    "--weights",
-    type=options.Numbers(float, 0, 0.5, open_low=True),
-    help="Weights ρ of the minority.",
-)
-@click.option(
-    "--minority",
-    type=click.FloatRange(0, 0.5, min_open=True),
-    help="Weight ρ of the minority of the data that is memorized.",
+@options.own(
+    dimension=(click.IntRange(2, 10_000), "Dimension d."),
+    separation=(options.POSITIVE, "μ: the centres are 2μ√d apart."),
+    variance=(options.POSITIVE, "Variance s² within a class."),
+    weights=(options.Numbers(float, 0, 0.5, open_low=True), "Weights ρ of the minority."),
+    minority=(
+        click.FloatRange(0, 0.5, min_open=True),
+        "Weight ρ of the minority of the data that is memorized.",
+    ),
 )
 @options.shared("patterns")
 @click.option("--levels", type=click.IntRange(4), help="Times of a curve.")

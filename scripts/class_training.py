@@ -34,34 +34,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy import ndarray
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "data": "digits",
-        "classes": (1, 0),
-        "network": "mlp",
-        "images": 80,
-        "few": 20,
-        "steps": 600,
-        "copy_steps": 2400,
-        "rate": 0.004,
-        "held_out": 60,
-        "drawn": 300,
-        "samples": 2,
-    },
-    "paper": {
-        "data": "digits",
-        "classes": (1, 0),
-        "network": "mlp",
-        "images": 80,
-        "few": 20,
-        "steps": 4000,
-        "copy_steps": 16000,
-        "rate": 0.002,
-        "held_out": 60,
-        "drawn": 1000,
-        "samples": 10,
-    },
+_QUICK: dict[str, Any] = {
+    "data": "digits",
+    "classes": (1, 0),
+    "network": "mlp",
+    "images": 80,
+    "few": 20,
+    "steps": 600,
+    "copy_steps": 2400,
+    "rate": 0.004,
+    "held_out": 60,
+    "drawn": 300,
+    "samples": 2,
 }
+_PAPER = {
+    "steps": 4000,
+    "copy_steps": 16000,
+    "rate": 0.002,
+    "drawn": 1000,
+    "samples": 10,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 SHARES = (0.25, 0.5, 0.75)  # of the first class
 GAP, LEARNT = 0.05, 0.3
 MEASURES = ("best", "gap", "learnt")

@@ -30,28 +30,25 @@ from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "patterns": 1000,
-        "dimension": 100,
-        "separation": 1.0,
-        "variance": 1.0,
-        "intrinsic": 20,
-        "levels": 14,
-        "draws": 400,
-        "samples": 4,
-    },
-    "paper": {
-        "patterns": 2000,
-        "dimension": 200,
-        "separation": 1.0,
-        "variance": 1.0,
-        "intrinsic": 40,
-        "levels": 40,
-        "draws": 2000,
-        "samples": 16,
-    },
+_QUICK: dict[str, Any] = {
+    "patterns": 1000,
+    "dimension": 100,
+    "separation": 1.0,
+    "variance": 1.0,
+    "intrinsic": 20,
+    "levels": 14,
+    "draws": 400,
+    "samples": 4,
 }
+_PAPER = {
+    "patterns": 2000,
+    "dimension": 200,
+    "intrinsic": 40,
+    "levels": 40,
+    "draws": 2000,
+    "samples": 16,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 RATIOS = [k / 5 for k in range(10)]  # ρ of the cues
 _DIGITS_COLLAPSE = 0.55  # about where Y = ½, to lay the times around
 
@@ -110,15 +107,13 @@ def _basin(point: Point, seed: int) -> list[Row]:
 
 @study_command(PRESETS)
 @options.shared("patterns", help="Points of the mixture and of the memory, P.")
-@click.option("--dimension", type=click.IntRange(2), help="Dimension d of the mixture.")
-@click.option(
-    "--separation",
-    type=options.POSITIVE,
-    help="μ: the centres ±m have |m| = μ √d.",
+@options.own(
+    dimension=(click.IntRange(2), "Dimension d of the mixture."),
+    separation=(options.POSITIVE, "μ: the centres ±m have |m| = μ √d."),
+    variance=(options.POSITIVE, "Variance s² within a class."),
+    intrinsic=(click.IntRange(2), "Dimension m of the memory's patterns."),
+    levels=(click.IntRange(4), "Times of a curve."),
 )
-@click.option("--variance", type=options.POSITIVE, help="Variance s² within a class.")
-@click.option("--intrinsic", type=click.IntRange(2), help="Dimension m of the memory's patterns.")
-@click.option("--levels", type=click.IntRange(4), help="Times of a curve.")
 @options.shared("draws", default=None)
 def main(run: Run, **chosen: Any) -> base.Report:
     """Speciation into classes and collapse onto data: mixtures, digits, dense memories."""

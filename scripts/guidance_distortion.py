@@ -34,28 +34,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy import ndarray
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "dimensions": [8, 16, 32, 64],
-        "classes": 10,
-        "density": 0.4,
-        "weight": 3.0,
-        "ratio": 0.2,
-        "steps": 80,
-        "trials": 120,
-        "samples": 8,
-    },
-    "paper": {
-        "dimensions": [8, 16, 32, 64, 128, 256],
-        "classes": 10,
-        "density": 0.4,
-        "weight": 3.0,
-        "ratio": 0.2,
-        "steps": 200,
-        "trials": 400,
-        "samples": 24,
-    },
+_QUICK: dict[str, Any] = {
+    "dimensions": [8, 16, 32, 64],
+    "classes": 10,
+    "density": 0.4,
+    "weight": 3.0,
+    "ratio": 0.2,
+    "steps": 80,
+    "trials": 120,
+    "samples": 8,
 }
+_PAPER = {
+    "dimensions": [8, 16, 32, 64, 128, 256],
+    "steps": 200,
+    "trials": 400,
+    "samples": 24,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 METHODS = {"flow": "heun", "sde": "stochastic-heun"}
 ENSEMBLES = {"number": "fixed number", "density": "fixed density"}
 MEASURES = ("overlap", "variance_ratio", "parallel_ratio", "retention", "separability")
@@ -66,22 +61,17 @@ _DIGITS = {"own": "own covariances", "shared": "one covariance"}
 
 
 @study_command(PRESETS)
-@click.option("--dimensions", type=options.COUNTS, help="Dimensions d.")
-@click.option("--classes", type=click.IntRange(2), help="Number of classes K, where it is fixed.")
-@click.option(
-    "--density",
-    type=options.POSITIVE,
-    help="Density of classes α, where it is fixed.",
+@options.own(
+    dimensions=(options.COUNTS, "Dimensions d."),
+    classes=(click.IntRange(2), "Number of classes K, where it is fixed."),
+    density=(options.POSITIVE, "Density of classes α, where it is fixed."),
+    weight=(click.FloatRange(-1), "Extra weight w: the guidance scale less 1."),
+    ratio=(
+        click.FloatRange(0, 1, min_open=True, max_open=True),
+        "r, variance of a class over that of the whole.",
+    ),
+    steps=(click.IntRange(4), "Steps of the samplers."),
 )
-@click.option(
-    "--weight", type=click.FloatRange(-1), help="Extra weight w: the guidance scale less 1."
-)
-@click.option(
-    "--ratio",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="r, variance of a class over that of the whole.",
-)
-@click.option("--steps", type=click.IntRange(4), help="Steps of the samplers.")
 @options.shared("trials", default=None, help="Guided samples per set of centres.")
 def main(run: Run, dimensions: list[int], weight: float, **setting: Any) -> Report:
     """Guidance and its distortions: few classes against exponentially many.

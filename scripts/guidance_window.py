@@ -40,30 +40,27 @@ if TYPE_CHECKING:
 
     from diffusion.guidance import Weight
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "weights": [1.0, 3.0, 7.0],
-        "window": 3.0,
-        "switches": [1.0, 1.5, 2.0],
-        "cells": 50,
-        "trials": 8,
-        "steps": 32,
-        "training_steps": 2500,
-        "width": 128,
-        "samples": 2,
-    },
-    "paper": {
-        "weights": [0.5, 1.0, 2.0, 3.0, 5.0, 7.0],
-        "window": 3.0,
-        "switches": [0.6, 0.8, 1.0, 1.25, 1.5, 1.75, 2.0],
-        "cells": 50,
-        "trials": 30,
-        "steps": 64,
-        "training_steps": 4000,
-        "width": 192,
-        "samples": 6,
-    },
+_QUICK: dict[str, Any] = {
+    "weights": [1.0, 3.0, 7.0],
+    "window": 3.0,
+    "switches": [1.0, 1.5, 2.0],
+    "cells": 50,
+    "trials": 8,
+    "steps": 32,
+    "training_steps": 2500,
+    "width": 128,
+    "samples": 2,
 }
+_PAPER = {
+    "weights": [0.5, 1.0, 2.0, 3.0, 5.0, 7.0],
+    "switches": [0.6, 0.8, 1.0, 1.25, 1.5, 1.75, 2.0],
+    "trials": 30,
+    "steps": 64,
+    "training_steps": 4000,
+    "width": 192,
+    "samples": 6,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 MODELS = {
     "cells, exact": "exact scores, 50 cells",
     "cells, trained": "trained network, 50 cells",

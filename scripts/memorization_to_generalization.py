@@ -40,34 +40,27 @@ from bridges.study.tables import uncertain
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "data": "digits",
-        "loads": [4, 16, 64, 256],
-        "steps": 1200,
-        "rate": 3e-3,
-        "width": 128,
-        "sigma": 0.3,
-        "turn": 1.0,
-        "count": 300,
-        "held_out": 400,
-        "device": "cpu",
-        "samples": 2,
-    },
-    "paper": {
-        "data": "digits",
-        "loads": [4, 8, 16, 32, 64, 128, 256, 512, 1024],
-        "steps": 3000,
-        "rate": 1e-3,
-        "width": 128,
-        "sigma": 0.3,
-        "turn": 1.0,
-        "count": 1000,
-        "held_out": 400,
-        "device": "cpu",
-        "samples": 5,
-    },
+_QUICK: dict[str, Any] = {
+    "data": "digits",
+    "loads": [4, 16, 64, 256],
+    "steps": 1200,
+    "rate": 3e-3,
+    "width": 128,
+    "sigma": 0.3,
+    "turn": 1.0,
+    "count": 300,
+    "held_out": 400,
+    "device": "cpu",
+    "samples": 2,
 }
+_PAPER = {
+    "loads": [4, 8, 16, 32, 64, 128, 256, 512, 1024],
+    "steps": 3000,
+    "rate": 1e-3,
+    "count": 1000,
+    "samples": 5,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 COLUMNS = {
     "memorized": "memorized",
     "spurious": "spurious",

@@ -177,6 +177,17 @@ def shared(*names: str, **settings: Any) -> Callable[[Command], Command]:
     return decorate
 
 
+def own(**named: tuple[Any, str]) -> Callable[[Command], Command]:
+    """The options that a study alone has, in this order: by name the type and the help."""
+
+    def decorate(command: Command) -> Command:
+        for name, (kind, words) in reversed(named.items()):
+            command = click.option(f"--{name.replace('_', '-')}", type=kind, help=words)(command)
+        return command
+
+    return decorate
+
+
 _NOISE = {
     "sigma": "Noise level σ, in units of a pattern's rms entry.",
     "cosine": "Cosine of a noisy cue with its pattern.",
