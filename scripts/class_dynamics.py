@@ -25,6 +25,7 @@ import math
 from typing import Any
 
 import click
+from reports.two_classes import class_rows, two_classes
 
 from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
@@ -150,8 +151,7 @@ def measure(point: Point, seed: int) -> list[Row]:
     if point["subspaces"]:
         half = point["dimension"] // 2
         speeds = flow.input_eigenvalues
-        for c, part in enumerate((speeds[:half], speeds[half:])):
-            rows.append({"class": c + 1, "quantity": "speed", "value": float(part.mean())})
+        rows += class_rows({"speed": (speeds[:half].mean(), speeds[half:].mean())})
     return rows
 
 
@@ -172,20 +172,13 @@ def _trained(point: Point, seed: int) -> tuple[Any, Any]:
     mixture = GaussianMixtureDenoiser(means, spread, [rho, 1 - rho])
     n = round(point["points"] * d)
     data, labels = draw_classes(mixture, [round(rho * n), n - round(rho * n)], seed)
-    model = RandomFeatureScore(
-        round(point["features"] * d),
-        d,
-        time=point["time"],
-        activation=point["activation"],
-        seed=seed,
-    )
+    asked = {name: point[name] for name in ("time", "activation")}
+    model = RandomFeatureScore(round(point["features"] * d), d, **asked, seed=seed)
     return model.fit(data, labels), mixture
 
 
 def _digits(point: Point, seed: int) -> tuple[Any, Any, Any]:
     """The flow on some images of two digits, and others of both that were held out."""
-    import torch
-
     from bridges._checks import generator_from
     from bridges.data import class_labels, raw_vectors, standardised
     from diffusion import RandomFeatureScore
@@ -193,30 +186,20 @@ def _digits(point: Point, seed: int) -> tuple[Any, Any, Any]:
     pixels, target = standardised(raw_vectors("digits"))[0], class_labels("digits")
     assert target is not None
     generator = generator_from(seed, "digits")
-    train, held_out = [], []
-    for digit, n in zip(point["digits"], point["counts"], strict=True):
-        rows = (target == digit).nonzero().squeeze(1)
-        rows = rows[torch.randperm(len(rows), generator=generator)]
-        train.append(pixels[rows[:n]])
-        held_out.append(pixels[rows[n : n + HELD_OUT]])
-    labels = torch.arange(2).repeat_interleave(torch.tensor(point["counts"]))
-    model = RandomFeatureScore(
-        point["p"], PIXELS, time=point["time"], activation=point["activation"], seed=seed
+    train, labels, *rest = two_classes(
+        pixels, target, point["digits"], point["counts"], HELD_OUT, generator
     )
-    flow = model.fit(torch.cat(train), labels)
-    return flow, torch.cat(held_out), torch.arange(2).repeat_interleave(HELD_OUT)
+    asked = {name: point[name] for name in ("time", "activation")}
+    model = RandomFeatureScore(point["p"], PIXELS, **asked, seed=seed)
+    return model.fit(train, labels), *rest
 
 
 def _rows(times: Any) -> list[Row]:
-    """What was found of each class; what never comes has no row."""
+    """What was found of each class."""
     from diffusion.learning_times import MEASURES
 
-    return [
-        {"class": c + 1, "quantity": name, "value": float(value)}
-        for name in (*MEASURES, "quality", "least_loss", "final_gap")
-        for c, value in enumerate(getattr(times, name))
-        if math.isfinite(value)
-    ]
+    names = (*MEASURES, "quality", "least_loss", "final_gap")
+    return class_rows({name: getattr(times, name) for name in names})
 
 
 def _histogram(flow: Any, point: Point) -> list[Row]:
