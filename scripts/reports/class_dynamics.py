@@ -27,21 +27,13 @@ from diffusion.theory import feature_spectrum, inversion_fraction
 
 _CHANCE = 0.01  # that samples without an order show one
 _BESIDE = 0.05  # BESIDE of the script: a class is narrower across its own coordinates
-_ABOUT = {
-    "variance": "variance of class 1 over that of class 2, centres at 0",
-    "centroid": "|μ₂|/√d where |μ₁| = √d, at a ratio of variances",
-    "imbalance": "share ρ₁ of the wider class, centres at 0",
-    "subspaces": "share ρ₁, each class wide in its own half of the coordinates",
-    "growth": "n/d, the first class twice as wide",
-    "digits": "digits and the numbers of their images",
-}
-_VARIED = {
-    "variance": "{ratio:g}",
-    "centroid": "{norm:g} at {ratio:g}",
-    "imbalance": "{fraction:g}",
-    "subspaces": "{fraction:g}",
-    "growth": "{points:g}",
-    "digits": "{pair}, {counts[0]}:{counts[1]}",
+_KINDS = {  # what a point of a kind varies, in a word, and about it
+    "variance": ("{ratio:g}", "variance of class 1 over that of class 2, centres at 0"),
+    "centroid": ("{norm:g} at {ratio:g}", "|μ₂|/√d where |μ₁| = √d, at a ratio of variances"),
+    "imbalance": ("{fraction:g}", "share ρ₁ of the wider class, centres at 0"),
+    "subspaces": ("{fraction:g}", "share ρ₁, each class wide in its own half of the coordinates"),
+    "growth": ("{points:g}", "n/d, the first class twice as wide"),
+    "digits": ("{pair}, {counts[0]}:{counts[1]}", "digits and the numbers of their images"),
 }
 _SHARED = ("imbalance", "subspaces")  # kinds along which shares are varied
 CLAIMED = ("spectral", "gap", "opt")  # the measures that a claim rests on
@@ -130,18 +122,15 @@ class Report(TwoClasses):
                 | {"first": {q: self.first(point, q) for q in self._measures(kind)}}
                 for point in self.points(kind)
             ]
-            for kind, form in _VARIED.items()
+            for kind, (form, _) in _KINDS.items()
         }
         inversions = {
             kind: {q: None if at is None else estimate(at) for q, at in found.items()}
             for kind, found in self._inversions().items()
         }
+        theory = {"spectral_inversion_theory": self.spectral_inversion()}
         slopes = {q: [estimate(self.slope(q, c)) for c in (1, 2)] for q in MEASURES}
-        return orders | {
-            "inversions": inversions,
-            "spectral_inversion_theory": self.spectral_inversion(),
-            "growth_exponents": slopes,
-        }
+        return orders | {"inversions": inversions} | theory | {"growth_exponents": slopes}
 
     def _inversions(self) -> dict[str, dict[str, ndarray | None]]:
         return {
@@ -163,14 +152,12 @@ class Report(TwoClasses):
 
     def tables(self) -> Iterator[str]:
         """τ₂/τ₁ by every measure, the quality reached, the inversions."""
-        yield "\n".join(
-            [
-                "τ₂/τ₁ by every measure; above 1 class 1 is first;",
-                f"first: by {', '.join(CLAIMED)}, all three where they differ, ? undecided at 1 %;",
-                "quality: largest progress of classes 1 and 2 (least loss for digits)",
-            ]
+        yield (
+            "τ₂/τ₁ by every measure; above 1 class 1 is first;\n"
+            f"first: by {', '.join(CLAIMED)}, all three where they differ, ? undecided at 1 %;\n"
+            "quality: largest progress of classes 1 and 2 (least loss for digits)"
         )
-        for kind in _ABOUT:
+        for kind in _KINDS:
             yield self._table(kind)
         lines = []
         for kind, found in self._inversions().items():
@@ -183,15 +170,15 @@ class Report(TwoClasses):
         yield self.finding()
 
     def _table(self, kind: str) -> str:
-        measures, rows = self._measures(kind), []
+        measures, (form, about), rows = self._measures(kind), _KINDS[kind], []
         reached = "least_loss" if kind == "digits" else "quality"
         for point in self.points(kind):
             quality = " / ".join(of_samples(self.values(point, reached, c)) for c in (1, 2))
             orders = "".join(str(self.first(point, q) or "?") for q in CLAIMED)
             ratios = [_ratio(self.lead(point, q)) for q in measures]
             first = orders[0] if len(set(orders)) == 1 else orders
-            rows.append([_VARIED[kind].format(**point), *ratios, quality, first])
-        return f"{_ABOUT[kind]}\n" + table([kind, *measures, "quality", "first"], rows)
+            rows.append([form.format(**point), *ratios, quality, first])
+        return f"{about}\n" + table([kind, *measures, "quality", "first"], rows)
 
     def draw(self, figure: Figure) -> None:
         """Spectrum, and the order of two classes against what is varied."""

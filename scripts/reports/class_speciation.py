@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy import ndarray
 
 from bridges.estimates import estimate, mean_and_sem
 from bridges.study import figures, report as base
 from bridges.study.record import Point
-from bridges.study.tables import of_samples, table
+from bridges.study.tables import by_column, of_each, of_samples, table
 from diffusion.theory import (
     SpeciationTimes,
     class_collapse_points,
@@ -39,6 +38,7 @@ class Report(base.Report):
 
     between = "samples"
     figsize = (9.0, 7.4)
+    grid = (2, 2)
 
     @property
     def distance2(self) -> float:
@@ -82,12 +82,9 @@ class Report(base.Report):
     def collapse(self) -> dict[str, tuple[float, ndarray]]:
         """By class t_C of theory, and the times at which R = ½, (samples,)."""
         s2, d = self.setting["variance"], self.setting["dimension"]
+        halves = {c: _falls_to(self.curve("datum", "basins", c), 0.5) for c in CLASSES}
         return {
-            name: (
-                float(class_collapse_time(n, s2, d)),
-                _falls_to(self.curve("datum", "basins", name), 0.5),
-            )
-            for name, n in self.counts.items()
+            c: (float(class_collapse_time(n, s2, d)), halves[c]) for c, n in self.counts.items()
         }
 
     def identity(self, weight: float) -> float:
@@ -176,13 +173,9 @@ class Report(base.Report):
         for point, samples in zip(self.study.points, self.study.samples, strict=True):
             if point["kind"] != "unequal":
                 continue
-            w, gap, pair = point["weight"], point["distance2"], point["variances"]
-            shares = w, 1 - w, gap
-            theory = (
-                divergence_speciation_time(*shares, *pair, point["dimension"])
-                if w < 0.5
-                else math.nan
-            )
+            w, gap, pair, theory = point["weight"], point["distance2"], point["variances"], math.nan
+            if w < 0.5:
+                theory = divergence_speciation_time(w, 1 - w, gap, *pair, point["dimension"])
             found = of_samples(np.array([row["value"] for one in samples for row in one]))
             rows.append([" / ".join(f"{s2:g}" for s2 in pair), f"{gap:g}", _time(theory), found])
         first = f"s² of {self.setting['minority']:g} / the rest"
@@ -203,27 +196,21 @@ class Report(base.Report):
             for quantity, (label, digits) in shown.items():
                 times, found = self.curve(quantity, "basins", name)
                 heading.append(f"{label}, {name}")
-                columns.append([of_samples(one, digits) for one in found.T])
-        rows = zip((f"{t:.3f}" for t in times), *columns, strict=True)
-        return table(heading, [*rows])
+                columns.append(of_each(found, digits))
+        return by_column(heading, [f"{t:.3f}" for t in times], *columns)
 
     def _capacity_table(self) -> str:
         d, rows = self.holding["dimension"], []
         for s2 in self.holding["variances"]:
             sigma, found = self.capacities(s2)
-            for s, values in zip(sigma, found.T, strict=True):
-                law = float(class_collapse_points(s2, s, d))
-                rows.append([f"{s2:g}", f"{s:g}", of_samples(values, 1), f"{law:.1f}"])
+            for s, words in zip(sigma, of_each(found, 1), strict=True):
+                rows.append([f"{s2:g}", f"{s:g}", words, f"{class_collapse_points(s2, s, d):.1f}"])
         heading = [f"class of s², d = {d}", "σ", "capacity (R = 1/2)", "(1 + s²/σ²)^(d/2)"]
         return table(heading, rows)
 
-    def draw(self, figure: Figure) -> None:
+    def panels(self) -> tuple[base.Panel, ...]:
         """Return to the class, times by definition, memorization by class, capacity by class."""
-        (a, b), (c, d) = figure.subplots(2, 2)
-        self._curves(a)
-        self._times(b)
-        self._basins(c)
-        self._capacities(d)
+        return self._curves, self._times, self._basins, self._capacities
 
     def _curves(self, axes: Axes) -> None:
         weights = self.setting["weights"]
@@ -233,8 +220,8 @@ class Report(base.Report):
             fine = np.linspace(t[0], t[-1], 200)
             axes.plot(fine, self.own_class(w, fine), color=series[0], lw=1.2, zorder=1)
             figures.points(axes, t, found, series, ms=4, ls="", label=rf"$\rho$ = {w:g}")
-            t, found = self.curve("uturn", "speciation", "minority", weight=w)
-            figures.points(axes, t, found, series, ms=8, ls="", mfc="none")
+            turned = self.curve("uturn", "speciation", "minority", weight=w)
+            figures.points(axes, *turned, series, ms=8, ls="", mfc="none")
         axes.axhline(0.75, color="0.85", lw=0.8, zorder=0)
         axes.set(ylim=(-0.03, 1.05), title="(a) dots: posterior, open: U-turns, lines: theory")
         axes.set(xlabel="Ornstein–Uhlenbeck time $t$", ylabel=r"return to the own class $\varphi$")
