@@ -77,13 +77,16 @@ def main(run: Run, **chosen: Any) -> base.Report:
     """Speciation and memorization of a minority: every definition, theory and simulation."""
     from reports.class_speciation import Report
 
+    from diffusion.theory import speciation_times
+
     d, P, rho = chosen["dimension"], chosen["patterns"], chosen["minority"]
     if round(rho * P) < 2:
         raise ValueError(f"patterns must give the minority at least 2 points, got {rho * P:g}")
     shared = {k: chosen[k] for k in ("dimension", "variance", "draws")}
     shared["distance2"] = 4 * chosen["separation"] ** 2 * d
-    late = _latest(min(chosen["weights"]), shared)
-    early = _earliest(shared)
+    apart = shared["distance2"], shared["variance"]
+    late = speciation_times(min(chosen["weights"]), *apart).bimodal
+    early = speciation_times(0.5, *apart).threshold
     if not early > late:
         raise ValueError(
             "separation must part the classes before the data is clean, got "
@@ -112,13 +115,8 @@ def main(run: Run, **chosen: Any) -> base.Report:
 
 def measure(point: Point, seed: int) -> list[Row]:
     """One kind of point."""
-    kinds = {
-        "speciation": _speciation,
-        "unequal": _unequal,
-        "basins": _basins,
-        "capacity": _capacity,
-    }
-    return kinds[point["kind"]](point, seed)
+    kinds = {"unequal": _unequal, "basins": _basins, "capacity": _capacity}
+    return kinds.get(point["kind"], _speciation)(point, seed)
 
 
 def _speciation(point: Point, seed: int) -> list[Row]:
@@ -171,14 +169,12 @@ def _basins(point: Point, seed: int) -> list[Row]:
     for k, time in enumerate(point["times"]):
         sigma = float(OU().noise_level(time))
         found = class_basins(denoiser, labels, sigma, min(point["draws"], 2000), seed=seed + k)
-        for c, name in enumerate(CLASSES):
-            values = {
-                "datum": found.datum[c],
-                "own_class": found.own_class[c],
-                "effective_number": found.effective_number[c],
-            }
-            where = {"time": time, "class": name}
-            rows += [where | {"quantity": q, "value": float(v)} for q, v in values.items()]
+        rows += [
+            {"time": time, "class": name, "quantity": quantity}
+            | {"value": float(getattr(found, quantity)[c])}
+            for c, name in enumerate(CLASSES)
+            for quantity in ("datum", "own_class", "effective_number")
+        ]
     return rows
 
 
@@ -207,18 +203,6 @@ def _mixture(weight: float, distance2: float, variances: Sequence[float], dimens
     means = torch.zeros(2, dimension, dtype=torch.float64)
     means[0, 0], means[1, 0] = math.sqrt(distance2) / 2, -math.sqrt(distance2) / 2
     return GaussianMixtureDenoiser(means, torch.tensor(variances).double(), [weight, 1 - weight])
-
-
-def _latest(weight: float, shared: Point) -> float:
-    from diffusion.theory import speciation_times
-
-    return speciation_times(weight, shared["distance2"], shared["variance"]).bimodal
-
-
-def _earliest(shared: Point) -> float:
-    from diffusion.theory import speciation_times
-
-    return speciation_times(0.5, shared["distance2"], shared["variance"]).threshold
 
 
 def _grid(low: float, high: float, levels: int) -> list[float]:

@@ -236,7 +236,7 @@ class Report(base.Report):
         line, name = "nearest pattern, exact law", "flow"
         if dynamics == SDE:
             line, name = r"exact $E\,w_1$", "SDE"
-        for P, series in zip(_three(self.loads), figures.SERIES, strict=False):
+        for P, series in zip(figures.three(self.loads), figures.SERIES, strict=False):
             self._returns(axes, dynamics, P, series)
         axes.plot([], [], color="0.35", lw=1, label=line)
         if dynamics == FLOW:
@@ -302,11 +302,6 @@ def time_of(sigma: Any) -> Any:
     import numpy as np
 
     return np.log1p(np.square(sigma)) / 2
-
-
-def _three(loads: Sequence[int]) -> list[int]:
-    """The first, the middle and the last, or as many as there are."""
-    return [loads[k] for k in sorted({0, len(loads) // 2, len(loads) - 1})]
 
 
 def _number(value: float, digits: int = 3) -> str:

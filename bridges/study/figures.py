@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import io
 import textwrap
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bridges.estimates import mean_and_sem
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.ticker import Locator
     from numpy.typing import ArrayLike
 
+T = TypeVar("T")
 LOOKS: dict[str, tuple[str, str]] = {
     "hebb": ("#000000", "o"),
     "pseudo-inverse": ("#E69F00", "s"),
@@ -111,11 +113,16 @@ def band(
     axes.fill_between(x, mean - sem, mean + sem, color=color, alpha=alpha, lw=0)
 
 
-def ticks(axes: Axes, x: np.ndarray, base: int = 10) -> None:
+def ticks(axes: Axes, x: Sequence[float] | np.ndarray, base: int = 10) -> None:
     """A logarithmic x axis whose ticks are what was measured."""
     axes.set_xscale("log", base=base)
     axes.set_xticks(x, [f"{one:g}" for one in x])
     axes.minorticks_off()
+
+
+def three(values: Sequence[T]) -> list[T]:
+    """The first, the middle and the last of what would be too much to draw; all of fewer."""
+    return [values[k] for k in sorted({0, len(values) // 2, len(values) - 1})]
 
 
 def shades() -> Colormap:

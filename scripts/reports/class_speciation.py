@@ -213,9 +213,7 @@ class Report(base.Report):
         return self._curves, self._times, self._basins, self._capacities
 
     def _curves(self, axes: Axes) -> None:
-        weights = self.setting["weights"]
-        shown = [weights[k] for k in sorted({0, len(weights) // 2, len(weights) - 1})]
-        for w, series in zip(shown, figures.SERIES, strict=False):
+        for w, series in zip(figures.three(self.setting["weights"]), figures.SERIES, strict=False):
             t, found = self.curve("own_class", "speciation", "minority", weight=w)
             fine = np.linspace(t[0], t[-1], 200)
             axes.plot(fine, self.own_class(w, fine), color=series[0], lw=1.2, zorder=1)
@@ -241,9 +239,7 @@ class Report(base.Report):
                 figures.points(axes, np.array([*kept]), values, series, ls="", label=label)
         wells = [one.bimodal for one in theory]
         axes.plot(fine, wells, color="0.35", ls=":", label="two wells")
-        axes.set_xscale("log")
-        axes.set_xticks(weights, [f"{w:g}" for w in weights])
-        axes.minorticks_off()
+        figures.ticks(axes, weights)
         top = self.theory(0.5).threshold + 0.6  # the median goes to infinity
         axes.set(ylim=(min(wells) - 0.1, top), title="(b) the rarer the later, by every definition")
         axes.set(xlabel=r"weight of the minority $\rho$", ylabel="time at which it appears $t_S$")
@@ -280,13 +276,11 @@ class Report(base.Report):
             if not by_sample.size:
                 continue
             fine = np.linspace(s[0], s[-1], 100)
-            law = class_collapse_points(s2, fine, d)
-            axes.plot(fine, law, color=series[0], lw=1.2, zorder=1)
+            axes.plot(fine, class_collapse_points(s2, fine, d), color=series[0], lw=1.2, zorder=1)
             figures.points(axes, s, by_sample, series, ls="", label=f"$s^2$ = {s2:g}")
         axes.set(yscale="log", xlabel=r"noise level $\sigma$")
         axes.set_ylabel("points of a class it is memorized to")
-        title = rf"(d) capacity by class, $d$ = {d}; lines: $(1+s^2/\sigma^2)^{{d/2}}$"
-        axes.set_title(title)
+        axes.set_title(rf"(d) capacity by class, $d$ = {d}; lines: $(1+s^2/\sigma^2)^{{d/2}}$")
         axes.legend()
 
 
