@@ -90,14 +90,8 @@ def measure(point: Point, seed: int) -> list[Row]:
 def _basin(point: Point, seed: int) -> list[Row]:
     from bridges.identities import basin_edge_map
 
-    found = basin_edge_map(
-        point["patterns"],
-        [1.0] * point["intrinsic"],
-        math.sqrt(point["noise"]),
-        RATIOS,
-        point["draws"],
-        seed=seed,
-    )
+    P, spectrum, sigma = point["patterns"], [1.0] * point["intrinsic"], math.sqrt(point["noise"])
+    found = basin_edge_map(P, spectrum, sigma, RATIOS, point["draws"], seed=seed)
     return [
         {"ratio": ratio, "quantity": name, "value": float(values[k])}
         for name, values in (("one-step", found.one_step), ("fixed-point", found.fixed_point))
@@ -129,25 +123,17 @@ def main(run: Run, **chosen: Any) -> base.Report:
     shared = {"draws": chosen["draws"]}
     spectrum = [1.0] * chosen["intrinsic"]
     low, high = (float(f(P, spectrum)) ** 2 for f in (collapse_sigma, onset_sigma))
+    classes = {"patterns": P, "dimension": d, "distance": distance, "variance": chosen["variance"]}
+    times = _grid(mixture.collapse, mixture.speciation, levels)
+    digits_times = _grid(_DIGITS_COLLAPSE, digits_speciation(), levels)
     points: list[Point] = [
-        {
-            "data": "mixture",
-            "patterns": P,
-            "dimension": d,
-            "distance": distance,
-            "variance": chosen["variance"],
-            "times": _grid(mixture.collapse, mixture.speciation, levels),
-        }
-        | shared,
-        {"data": "digits", "times": _grid(_DIGITS_COLLAPSE, digits_speciation(), levels)} | shared,
+        {"data": "mixture"} | classes | {"times": times} | shared,
+        {"data": "digits", "times": digits_times} | shared,
     ]
-    noises = [low * (0.75 + (high / low - 0.75) * k / 7) for k in range(8)]
-    points += [
-        {"data": "basin", "patterns": P, "intrinsic": chosen["intrinsic"], "noise": t}
-        | {"draws": max(50, chosen["draws"] // 4)}
-        for t in noises
-    ]
-    return Report(run(measure, points))
+    memory = {"data": "basin", "patterns": P, "intrinsic": chosen["intrinsic"]}
+    noises = (low * (0.75 + (high / low - 0.75) * k / 7) for k in range(8))
+    few = {"draws": max(50, chosen["draws"] // 4)}
+    return Report(run(measure, points + [memory | {"noise": t} | few for t in noises]))
 
 
 def _grid(collapse: float, speciation: float, levels: int) -> list[float]:

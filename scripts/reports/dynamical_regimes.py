@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy import ndarray
 from scipy.special import entr, expit
 
@@ -19,7 +18,7 @@ from bridges.data import raw_vectors, standardised
 from bridges.estimates import estimate, mean_and_sem
 from bridges.study import figures, report as base
 from bridges.study.record import Point
-from bridges.study.tables import of_samples, table, uncertain
+from bridges.study.tables import by_column, of_each, of_samples, uncertain
 from diffusion import OU
 from diffusion.theory import (
     basin_edge,
@@ -77,6 +76,7 @@ class Report(base.Report):
 
     between = "samples"
     figsize = (11.6, 4.2)
+    grid = (1, 3)
 
     @cached_property
     def mixture(self) -> Mixture:
@@ -195,56 +195,46 @@ class Report(base.Report):
         """Curves of the mixture and of the digits, and the edge of the basins."""
         for data in self.speciation:
             yield self._regimes_table(data)
-        rows = [
-            [
-                f"{t:.3f}",
-                f"{self.edge[k]:.2f}",
-                *(edge_in_words(*pair[:, k], self._farthest) for pair in self.edges.values()),
-            ]
-            for k, t in enumerate(self.noises)
-        ]
-        yield table(["dense memory, σ² = 1/β", "ρ* theory", *CRITERIA], rows)
-
-    @property
-    def _farthest(self) -> float:
-        """The largest ρ of a cue."""
-        return float(self.basin("one-step", self.noises[0])[0][-1])
+        farthest = float(self.basin("one-step", self.noises[0])[0][-1])  # ρ of a cue
+        measured = ([edge_in_words(*one, farthest) for one in e.T] for e in self.edges.values())
+        theory = [f"{edge:.2f}" for edge in self.edge]
+        heading = ["dense memory, σ² = 1/β", "ρ* theory", *CRITERIA]
+        yield by_column(heading, [f"{t:.3f}" for t in self.noises], theory, *measured)
 
     def _regimes_table(self, data: str) -> str:
-        curves = {name: self.curve(data, name) for name in SHOWN}
-        times = curves["return"][0]
+        times = self.curve(data, "return")[0]
         theory = self.mixture.curves(times) if data == "mixture" else {}
-        rows = []
-        for k, t in enumerate(times):
-            row = [f"{t:.3f}", f"{math.expm1(2 * t):.3g}"]
-            for name, (_, by_sample) in curves.items():
-                row.append(of_samples(by_sample[:, k]))
-                row += [f"{theory[name][k]:.3f}"] if theory else []
-            rows.append(row)
-        names = ["Y", "H/log P", "same class φ"]
-        if theory:
-            names = [n for name in names for n in (name, "theory")]
-        known = f" (theory, infinite d: {self.mixture.collapse:.3f})" if theory else ""
+        heading, known = ["time s", "σ²"], ""
+        columns = [[f"{t:.3f}" for t in times], [f"{math.expm1(2 * t):.3g}" for t in times]]
+        for name, label in zip(SHOWN, ("Y", "H/log P", "same class φ"), strict=True):
+            heading.append(label)
+            columns.append(of_each(self.curve(data, name)[1]))
+            if theory:
+                heading.append("theory")
+                columns.append([f"{value:.3f}" for value in theory[name]])
+                known = f" (theory, infinite d: {self.mixture.collapse:.3f})"
         time = of_samples(self.collapse(data))
         line = f"{data}: t_S = {self.speciation[data]:.4f}, Y = 1/2 at s = {time}{known}"
-        return f"{line}\n" + table(["time s", "σ²", *names], rows)
+        return f"{line}\n{by_column(heading, *columns)}"
 
-    def draw(self, figure: Figure) -> None:
+    def panels(self) -> tuple[base.Panel, ...]:
         """Mixture, digits, basin."""
-        mixture, digits, basin = figure.subplots(1, 3)
-        times = self._curves(mixture, "mixture", "")
+        return self._mixture, self._digits, self._basin
+
+    def _mixture(self, axes: Axes) -> None:
+        times = self._curves(axes, "mixture", "")
         fine = np.linspace(times[0], times[-1], 300)
-        for values, (color, _) in zip(
-            self.mixture.curves(fine).values(), figures.SERIES, strict=False
-        ):
-            mixture.plot(fine, values, color=color, lw=1.4, zorder=1)
-        figures.mark(mixture, self.mixture.collapse, "$t_C$", "-")
-        mixture.set_title("two Gaussian classes (lines: theory)")
-        mixture.legend(loc=(0.38, 0.16))
-        self._curves(digits, "digits", "-")
-        figures.mark(digits, self.collapse("digits").mean(), "$Y=1/2$", "-")
-        digits.set_title("digits: choices of class and datum overlap")
-        self._basin(basin)
+        theory = self.mixture.curves(fine).values()
+        for values, (color, _) in zip(theory, figures.SERIES, strict=False):
+            axes.plot(fine, values, color=color, lw=1.4, zorder=1)
+        figures.mark(axes, self.mixture.collapse, "$t_C$", "-")
+        axes.set_title("two Gaussian classes (lines: theory)")
+        axes.legend(loc=(0.38, 0.16))
+
+    def _digits(self, axes: Axes) -> None:
+        self._curves(axes, "digits", "-")
+        figures.mark(axes, self.collapse("digits").mean(), "$Y=1/2$", "-")
+        axes.set_title("digits: choices of class and datum overlap")
 
     def _curves(self, axes: Axes, data: str, style: str) -> ndarray:
         for (name, label), series in zip(SHOWN.items(), figures.SERIES, strict=False):
@@ -268,15 +258,10 @@ class Report(base.Report):
         fine = np.linspace(noise[0], noise[-1], 200)
         color, label = figures.SERIES[1][0], r"$\rho^*(t)$ (theory)"
         axes.plot(fine, self.edge_at(fine), color=color, lw=1.8, label=label, zorder=2)
-        for (name, label), (color, marker) in zip(
-            CRITERIA.items(), (figures.SERIES[0], figures.SERIES[2]), strict=True
-        ):
+        for (name, label), series in zip(CRITERIA.items(), figures.SERIES[::2], strict=False):
             known = np.isfinite(self.edges[name]).all(0)
-            edge, error = self.edges[name][:, known]
-            look = {"ms": 5, "ls": "", "capsize": 2, "mec": "white", "zorder": 3}
-            axes.errorbar(
-                noise[known], edge, error, color=color, marker=marker, label=label, **look
-            )
+            look = {"lw": 1.5, "ls": "", "mec": "white", "label": label}
+            figures.means(axes, noise[known], self.edges[name][:, known], series, **look)
         figures.mark(axes, float(collapse_sigma(P, [1.0] * m)) ** 2, "$t_C$", "-")
         axes.axhline(1, color="0.35", lw=0.8, ls=":")
         axes.set(xlabel=r"noise variance $t=\sigma^2=1/\beta$", ylim=(ratios[0], ratios[-1]))
