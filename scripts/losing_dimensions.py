@@ -74,10 +74,7 @@ _LEVELS = (1e-2, 10**0.5)  # noise levels of training, in signal units
     "--subspaces", type=click.IntRange(1), nargs=2, help="Dimensions m₁ m₂ of the subspaces."
 )
 @click.option(
-    "--variances",
-    type=options.POSITIVE,
-    nargs=2,
-    help="Variances λ₁ λ₂ of the subspaces.",
+    "--variances", type=options.POSITIVE, nargs=2, help="Variances λ₁ λ₂ of the subspaces."
 )
 @options.shared("patterns", help="Points P whose order of loss is measured.")
 @options.shared("loads", default=None, help="Numbers of points P of the map.")
@@ -98,10 +95,8 @@ def main(run: Run, **chosen: Any) -> base.Report:
     if large <= small:
         raise ValueError(f"variances must fall, λ₁ > λ₂, got {large:g} and {small:g}")
     if sum(manifold["subspaces"]) > chosen["dimension"]:
-        raise ValueError(
-            f"subspaces must fit into {chosen['dimension']} dimensions, "
-            f"got {' + '.join(map(str, manifold['subspaces']))}"
-        )
+        sizes = " + ".join(map(str, manifold["subspaces"]))
+        raise ValueError(f"subspaces must fit into {chosen['dimension']} dimensions, got {sizes}")
     P, loads, trained = (chosen[k] for k in ("patterns", "loads", "trained"))
     if min(P, *loads, *trained) < 2:
         raise ValueError(
@@ -176,13 +171,9 @@ def _seen(denoiser: Denoiser, x: Tensor, sigma: float, bases: list[Tensor]) -> l
     }
     values |= {phase: gap.phase.count(phase) / len(x) for phase in PHASES}
     lowest = s.sort(1).values.mean(0)[: sum(basis.shape[1] for basis in bases) + 1]
-    return [
-        *({"quantity": name, "value": value} for name, value in values.items()),
-        *(
-            {"index": k + 1, "quantity": "spectrum", "value": float(value)}
-            for k, value in enumerate(lowest)
-        ),
-    ]
+    spectrum = enumerate(lowest.tolist(), 1)
+    rows = [{"quantity": name, "value": value} for name, value in values.items()]
+    return rows + [{"index": k, "quantity": "spectrum", "value": value} for k, value in spectrum]
 
 
 def _normal(bases: list[Tensor]) -> list[Tensor]:

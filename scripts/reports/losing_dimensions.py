@@ -11,7 +11,6 @@ import matplotlib
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy import ndarray
 from reports.order_of_loss import OrderOfLoss
 
@@ -40,6 +39,7 @@ class Report(base.Report):
 
     between = "data sets"
     figsize = (15.0, 7.6)
+    grid = (2, 3)
 
     @cached_property
     def order(self) -> OrderOfLoss:
@@ -112,15 +112,10 @@ class Report(base.Report):
             rows.append([f"{t:.3g}", *cells, f"{self.exact[name][k]:.2f}"])
         return table([f"{label}, t", *(f"P = {P}" for P in self.loads), "exact"], rows)
 
-    def draw(self, figure: Figure) -> None:
+    def panels(self) -> tuple[base.Panel, ...]:
         """Above, what the exact score and a network keep; below, where each subspace is lost."""
-        (spectrum, curves, trained), (chart, order, networks) = figure.subplots(2, 3)
-        self._spectrum(spectrum)
-        self._curves(curves)
-        self._trained(trained)
-        self._map(chart)
-        self.order.draw(order)
-        self.order.draw_networks(networks)
+        above = self._spectrum, self._curves, self._trained
+        return (*above, self._map, self.order.draw, self.order.draw_networks)
 
     def _spectrum(self, axes: Axes) -> None:
         order, (one, two) = self.order, _COLORS
@@ -137,8 +132,8 @@ class Report(base.Report):
             a = int(k > edge)
             series = ("0.35", "x") if k > total else figures.SERIES[a]
             label = f"{order.P} points, $A_{a + 1}$" if k in (1, edge + 1) else None
-            settings = {"ls": "", "ms": 3.5, "capsize": 1.5, "label": label}
-            figures.points(axes, order.noise, found, series, **settings)
+            look = {"ls": "", "ms": 3.5, "capsize": 1.5, "label": label}
+            figures.points(axes, order.noise, found, series, **look)
         figures.mark(axes, float(collapse_sigma(order.P, order.spectrum)) ** 2, "$t_C$", "-")
         switch = float(switch_sigma(*order.variances)) ** 2
         if math.isfinite(switch):

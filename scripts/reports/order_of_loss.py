@@ -175,9 +175,8 @@ class OrderOfLoss:
                 for k in self.marks.values()
                 for a in (1, 2)
             ]
-            rows.append(
-                [str(P), *(f"{of_samples(n, 2)} [{exact.mean():.2f}]" for n, exact in both)]
-            )
+            words = (f"{of_samples(found, 2)} [{exact.mean():.2f}]" for found, exact in both)
+            rows.append([str(P), *words])
         heading = [f"λ{a}, t = {t:.2g}" for t in self.marks for a in "₁₂"]
         lines = [
             f"half of the retention at t = {t:.2g}: P = {_size(found[SIDES[0]])} (λ₁), "
@@ -191,26 +190,13 @@ class OrderOfLoss:
         """Where the exact score loses each subspace, measured and by theory."""
         for row, (criterion, found) in enumerate(self.exact.items()):
             for a, (side, (color, marker)) in enumerate(zip(SIDES, figures.SERIES, strict=False)):
-                y, first = -row + 0.1 - 0.2 * a, row == 0
-                axes.errorbar(
-                    *(found[side]["mean"], y),
-                    xerr=np.nan_to_num(found[side]["sem"]),
-                    color=color,
-                    marker=marker,
-                    ms=5,
-                    capsize=2,
-                    ls="",
-                    label=f"$A_{a + 1}$, variance {self.variances[a]:g}" if first else None,
-                )
-                axes.plot(
-                    *(found["theory"][a], y),
-                    color=color,
-                    marker="|",
-                    ms=13,
-                    ls="",
-                    alpha=1 if found["theory_holds"][a] else 0.4,
-                    label="theory" if first and a == 0 else None,
-                )
+                y, x, t = -row + 0.1 - 0.2 * a, found[side]["mean"], found["theory"][a]
+                look: dict[str, Any] = {"color": color, "marker": marker, "ms": 5, "ls": ""}
+                label = f"$A_{a + 1}$, variance {self.variances[a]:g}" if row == 0 else None
+                axes.errorbar(x, y, xerr=np.nan_to_num(found[side]["sem"]), label=label, **look)
+                label = "theory" if row == a == 0 else None
+                alpha = 1 if found["theory_holds"][a] else 0.4
+                axes.plot(t, y, label=label, alpha=alpha, **look | {"marker": "|", "ms": 13})
             words = f"{CRITERIA[criterion]}: {found['lost_first']}"
             axes.text(0.01, -row + 0.3, words, transform=axes.get_yaxis_transform(), fontsize=8.5)
             axes.axhline(-row - 0.4, color="0.9", lw=0.8)
@@ -237,9 +223,7 @@ class OrderOfLoss:
         axes.plot([], [], color="0.35", **dotted, label=f"exact score, $t$ = {first:.2g}")
         for level in (0.5, 1.0):
             axes.axhline(level, color="0.85", lw=0.8, zorder=0)
-        axes.set_xscale("log")
-        axes.set_xticks(self.trained, [str(P) for P in self.trained])
-        axes.minorticks_off()
+        figures.ticks(axes, self.trained)
         low, high = axes.get_ylim()
         axes.set_ylim(min(0.0, low), high + 0.35 * (high - low))
         axes.set(xlabel="number of points $P$", ylabel=r"retention $D_A\,(\lambda+t)/m\lambda$")
