@@ -27,7 +27,7 @@ from bridges.estimates import estimate
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
-from bridges.study.tables import of_samples, table
+from bridges.study.tables import by_column, of_each, of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -189,23 +189,17 @@ class Report(base.Report):
 
         from diffusion.theory import guided_mean_field
 
-        found = [
-            guided_mean_field(
-                *(alpha, self.weight, self.setting["ratio"], method, d), annealed=not kept(alpha, d)
-            )
-            for d in dimensions
-            for alpha in [_density(ensemble, d, self.setting)]
-        ]
+        found, guidance = [], (self.weight, self.setting["ratio"], method)
+        for d in dimensions:
+            alpha = _density(ensemble, d, self.setting)
+            found.append(guided_mean_field(alpha, *guidance, d, annealed=not kept(alpha, d)))
         return np.array(found).T
 
     @cached_property
     def lowest(self) -> float:
         """The least retention of all guided classes."""
-        return min(
-            float(self.curve("retention", e, m, self.weight)[1].mean(0).min())
-            for e in ENSEMBLES
-            for m in METHODS
-        )
+        ways = [(ensemble, method, self.weight) for ensemble in ENSEMBLES for method in METHODS]
+        return min(float(self.curve("retention", *way)[1].mean(0).min()) for way in ways)
 
     def finding(self) -> str:
         """Where R goes from small dimensions to large ones."""
@@ -251,7 +245,7 @@ class Report(base.Report):
         rows = [
             [
                 f"{method}, {label}",
-                *(of_samples(v) for v in self.digits("variance_ratio", kind, method)[1].T),
+                *of_each(self.digits("variance_ratio", kind, method)[1]),
                 of_samples(self.digits("retention", kind, method)[1].min(1)),
             ]
             for method in METHODS
@@ -262,26 +256,19 @@ class Report(base.Report):
 
     def _table(self, method: str, ensemble: str) -> str:
         d, _ = self.curve("overlap", ensemble, method, 0.0)
-        theory = self.theory(ensemble, method, d)
         columns = [
             self.curve(q, ensemble, method, w)[1]
             for w in (0.0, self.weight)
             for q in ("overlap", "variance_ratio", "retention")
         ]
         columns.append(self.relative(ensemble, method))
-        rows = [
-            [
-                f"{one:g}",
-                *(of_samples(c[:, k]) for c in columns),
-                *(f"{x:.3f}" for x in theory[:, k]),
-            ]
-            for k, one in enumerate(d)
-        ]
+        columns += [[f"{x:.3f}" for x in one] for one in self.theory(ensemble, method, d)]
         few = f"K = {self.setting['classes']}"
         size = few if ensemble == "number" else f"α = {self.setting['density']:g}"
         names = ["a", "R", "kept"]
         header = [f"{method}, {ENSEMBLES[ensemble]} {size}: d", *(f"{n} (w=0)" for n in names)]
-        return table([*header, *names, "R/R(w=0)", "a theory", "R theory"], rows)
+        header += [*names, "R/R(w=0)", "a theory", "R theory"]
+        return by_column(header, [f"{one:g}" for one in d], *columns)
 
     def draw(self, figure: Figure) -> None:
         """Overlap, variance ratio and the counter-example, a row per sampler."""
@@ -309,9 +296,7 @@ class Report(base.Report):
                 look = {"ls": "", "mfc": "white", "ms": 4, "label": f"{size}, $w$ = 0"}
                 figures.points(axes, *self.curve("overlap", ensemble, method, 0.0), series, **look)
         axes.axhline(1, color="0.8", lw=0.8, zorder=0)
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(d, [f"{one:g}" for one in d])
-        axes.minorticks_off()
+        figures.ticks(axes, d, base=2)
         axes.set(xlabel="dimension $d$", ylabel=label)
 
     def _counter_example(self, axes: Axes, method: str, name: str) -> None:
