@@ -29,6 +29,7 @@ from reports.trained import (
     room,
     shared_options,
     shown_name,
+    two_trainings,
 )
 
 from bridges.estimates import estimate
@@ -96,29 +97,15 @@ def main(run: Run, data: str, loads: list[int], **setting: Any) -> Report:
 
 def measure(point: Point, seed: int) -> list[Row]:
     """Two networks of disjoint data: what the first made of its own, and whether they agree."""
-    from bridges.generalization import generalization_report, halves, perceptron, two_halves
-    from diffusion import train_denoiser
+    from bridges.generalization import generalization_report, two_halves
 
-    found = halves(point["data"], point["patterns"], point["held_out"], seed)
-    trained = []
-    for k, rows in enumerate((found.first, found.second)):
-        network = perceptron(point["data"], rows, point["width"], seed)  # the same start
-        training = train_denoiser(
-            rows,
-            network=network,
-            steps=point["steps"],
-            rate=point["rate"],
-            device=point["device"],
-            seed=seed + k,
-            quiet=True,
-        )
-        trained.append(training.denoiser.to("cpu"))
+    found, trained = two_trainings(point, seed)
+    own, other = (training.denoiser.to("cpu") for training in trained)
     asked = {k: point[k] for k in ("sigma", "count")} | {"seed": seed}
-    one = generalization_report(
-        trained[0], found.first, found.held_out, turn=point["turn"], **asked
-    )
-    both = two_halves(*trained, found.held_out, **asked)
-    values = one.to_dict() | {
+    one = generalization_report(own, found.first, found.held_out, turn=point["turn"], **asked)
+    both = two_halves(own, other, found.held_out, **asked)
+    values = vars(one) | {
+        "attractors": float(len(one.attractors)),
         "halves": both.samples,
         "denoised": both.denoised,
         "disagreement": both.disagreement,
@@ -139,11 +126,9 @@ class Report(TrainedReport):
         from bridges.crossing import crossing
 
         found: dict[str, Any] = {}
-        for name, falls in (("memorized", True), ("generalized", False)):
+        for name, rises in (("memorized", False), ("generalized", True)):
             P, by_sample = self.curve(data, name)
-            each = [
-                math.exp(crossing(np.log(P), row[None], 0.5, not falls)[0]) for row in by_sample
-            ]
+            each = [math.exp(crossing(np.log(P), row[None], 0.5, rises)[0]) for row in by_sample]
             found[name] = estimate(np.array([x if 0 < x < math.inf else math.nan for x in each]))
         P, by_sample = self.curve(data, "spurious")
         k = by_sample.mean(0).argmax()
@@ -152,10 +137,8 @@ class Report(TrainedReport):
 
     def thresholds(self, data: str) -> dict[str, Any]:
         """The distances that a copy, and a spurious state, are told by; means over P."""
-        return {
-            name: estimate(self.curve(data, name)[1].mean(1))
-            for name in ("delta_memorized", "delta_spurious")
-        }
+        names = ("delta_memorized", "delta_spurious")
+        return {name: estimate(self.curve(data, name)[1].mean(1)) for name in names}
 
     def finding(self) -> str:
         """Where most samples are spurious."""
@@ -203,7 +186,7 @@ class Report(TrainedReport):
             f"P = {peak['patterns']:g}"
         )
 
-    def panels(self) -> tuple[Panel, ...]:
+    def row(self) -> tuple[Panel, ...]:
         """Samples, memory and dimension."""
         return self.classes_panel, self._memory, self._dimension
 
@@ -227,7 +210,8 @@ class Report(TrainedReport):
             exact = sphere_dimension(self.setting["sigma"])
             axes.axhline(exact, **figures.THEORY[0], label="of the exact denoiser")
         title = f"dimension seen at $\\sigma$ = {self.setting['sigma']:g}"
-        self.dress(axes, r"effective dimension $D_{\mathrm{eff}}$", title)
+        axes.set(xscale="log", xlabel=self.axis, title=title)
+        axes.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
         axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
         axes.legend(fontsize=7.5, loc="upper left")
 

@@ -18,9 +18,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-from reports.trained import Panel, TrainedReport, data_sets, room, shared_options, shown_name
+from reports.trained import (
+    Panel,
+    TrainedReport,
+    data_sets,
+    room,
+    shared_options,
+    shown_name,
+    two_trainings,
+)
 
-from bridges.estimates import estimate, mean_and_sem
+from bridges.estimates import estimate
 from bridges.study import figures, options
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
@@ -80,24 +88,8 @@ def main(run: Run, data: str, snapshots: int, **setting: Any) -> Report:
 def measure(point: Point, seed: int) -> list[Row]:
     """Two trainings on disjoint data, their losses, and what each snapshot of the first is."""
     from bridges import generalization_report, match, two_halves
-    from bridges.generalization import halves, perceptron
-    from diffusion import train_denoiser
 
-    found = halves(point["data"], point["patterns"], point["held_out"], seed)
-    trained = [
-        train_denoiser(
-            rows,
-            network=perceptron(point["data"], rows, point["width"], seed),
-            steps=point["steps"],
-            rate=point["rate"],
-            snapshots=point["snapshots"],
-            held_out=found.held_out,
-            device=point["device"],
-            seed=seed + k,
-            quiet=True,
-        )
-        for k, rows in enumerate((found.first, found.second))
-    ]
+    found, trained = two_trainings(point, seed)
     history = trained[0].history
     rows: list[Row] = [
         {"mark": int(step), "quantity": name, "value": float(value)}
@@ -109,7 +101,8 @@ def measure(point: Point, seed: int) -> list[Row]:
     for step in point["snapshots"]:
         own, other = (training.snapshots[step].to("cpu") for training in trained)
         one = generalization_report(own, found.first, found.held_out, turn=point["turn"], **asked)
-        values = one.to_dict() | {"halves": two_halves(own, other, found.held_out, **asked).samples}
+        values = vars(one) | {"attractors": float(len(one.attractors))}
+        values["halves"] = two_halves(own, other, found.held_out, **asked).samples
         if before is not None and len(before):
             kept = match(before, one.attractors, _SAME) if len(one.attractors) else None
             values["kept"] = 0.0 if kept is None else len(kept.pairs) / len(before)
@@ -164,7 +157,7 @@ class Report(TrainedReport):
         """The step at which the held-out loss is least."""
         return f"held-out loss least at step {of_samples(self.turned(data), 0)}"
 
-    def panels(self) -> tuple[Panel, ...]:
+    def row(self) -> tuple[Panel, ...]:
         """Samples, losses and attractors."""
         return self.classes_panel, self._losses, self._attractors
 
@@ -173,12 +166,9 @@ class Report(TrainedReport):
             ("loss", "its own data", figures.SERIES[0]),
             ("held_out_loss", "held-out data", figures.SERIES[1]),
         ):
-            step, by_sample = self.losses(data, name)
-            middle, sem = mean_and_sem(by_sample)
-            axes.plot(step, middle, color=color, label=label)
-            axes.fill_between(step, middle - sem, middle + sem, color=color, alpha=0.3, lw=0)
-        self.dress(axes, "weighted denoising loss", "loss along the training")
-        axes.set_yscale("log")
+            figures.band(axes, *self.losses(data, name), color, label=label)
+        axes.set(xscale="log", yscale="log", xlabel=self.axis, ylabel="weighted denoising loss")
+        axes.set_title("loss along the training")
         axes.legend(fontsize=7.5)
 
     def _attractors(self, axes: Axes, data: str) -> None:

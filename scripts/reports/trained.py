@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,32 +16,31 @@ from bridges.study.tables import of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from numpy import ndarray
+
+    from bridges.generalization import Halves
+    from diffusion import Training
 
 Panel = Callable[["Axes", str], None]
 SPHERE = "sphere"
 CLASSES = ("memorized", "spurious", "generalized")
-_POSITIVE = options.POSITIVE
-_OPTIONS = (
+_SHARED = (
     options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…"),
     options.shared("rate", default=None, help="Learning rate."),
-    click.option("--width", type=click.IntRange(1), help="Units per layer of the network."),
-    click.option(
-        "--sigma",
-        type=_POSITIVE,
-        help="Noise level of attractors, dimension, data in play and gap.",
+    options.own(
+        width=(click.IntRange(1), "Units per layer of the network."),
+        sigma=(options.POSITIVE, "Noise level of attractors, dimension, data in play and gap."),
+        turn=(options.POSITIVE, "Noise level of U-turns."),
+        count=(click.IntRange(10), "Samples per network, and starts."),
+        held_out=(click.IntRange(2), "Points that no network sees."),
     ),
-    click.option("--turn", type=_POSITIVE, help="Noise level of U-turns."),
-    click.option("--count", type=click.IntRange(10), help="Samples per network, and starts."),
-    click.option("--held-out", type=click.IntRange(2), help="Points that no network sees."),
     options.shared("device", default=None),
 )
 
 
 def shared_options(command: options.Command) -> options.Command:
     """The options of both studies."""
-    for option in reversed(_OPTIONS):
+    for option in reversed(_SHARED):
         command = option(command)
     return command
 
@@ -57,6 +57,22 @@ def data_sets(data: str) -> list[Point]:
     from bridges.data import fingerprint, place
 
     return [{"data": SPHERE}, {"data": place(data), "content": fingerprint(data)}]
+
+
+def two_trainings(point: Point, seed: int) -> tuple[Halves, list[Training]]:
+    """Two networks with one start, each trained on its half; followed where there are snapshots."""
+    from bridges.generalization import halves, perceptron
+    from diffusion import train_denoiser
+
+    found = halves(point["data"], point["patterns"], point["held_out"], seed)
+    asked = {name: point[name] for name in ("steps", "rate", "device")}
+    if "snapshots" in point:
+        asked |= {"snapshots": point["snapshots"], "held_out": found.held_out}
+    trained = []
+    for k, rows in enumerate((found.first, found.second)):
+        network = perceptron(point["data"], rows, point["width"], seed)
+        trained.append(train_denoiser(rows, network=network, **asked, seed=seed + k, quiet=True))
+    return found, trained
 
 
 def shown_name(data: str) -> str:
@@ -107,8 +123,8 @@ class TrainedReport(base.Report):
         """The conclusion on a data set, in words."""
 
     @abstractmethod
-    def panels(self) -> tuple[Panel, ...]:
-        """What draws the panels of a data set, on axes and by its name."""
+    def row(self) -> tuple[Panel, ...]:
+        """What draws the three panels of a data set, on axes and by its name."""
 
     def tables(self) -> Iterator[str]:
         """A table per data set, a row per x, and what it comes to."""
@@ -125,13 +141,14 @@ class TrainedReport(base.Report):
             heading = f"{shown_name(data).replace('$', '')}, {self.row_heading(data)}"
             yield f"{table([heading, *self.columns.values()], rows)}\n{self.words(data)}"
 
-    def draw(self, figure: Figure) -> None:
+    @property
+    def grid(self) -> tuple[int, int]:
         """A row of panels per data set."""
-        panels = self.panels()
-        grid = figure.subplots(len(self.sets), len(panels), squeeze=False)
-        for row, data in zip(grid, self.sets, strict=True):
-            for axes, panel in zip(row, panels, strict=True):
-                panel(axes, data)
+        return len(self.sets), 3
+
+    def panels(self) -> list[base.Panel]:
+        """The panels of each data set."""
+        return [partial(panel, data=data) for data in self.sets for panel in self.row()]
 
     def classes_panel(self, axes: Axes, data: str) -> None:
         """How many samples are memorized, spurious and new."""
@@ -147,10 +164,6 @@ class TrainedReport(base.Report):
             x, by_sample = self.curve(data, quantity)
             if x.size:
                 figures.points(axes, x, by_sample, series, label=name)
-        self.dress(axes, label, title)
+        axes.set(xscale="log", xlabel=self.axis, ylabel=label, title=title)
         axes.set(ylim=(-0.05, 1.42), yticks=[0, 0.2, 0.4, 0.6, 0.8, 1])
         axes.legend(fontsize=7.5, loc="upper center", ncol=2, columnspacing=1)
-
-    def dress(self, axes: Axes, label: str, title: str) -> None:
-        """Labels, a logarithmic axis and a title."""
-        axes.set(xscale="log", xlabel=self.axis, ylabel=label, title=title)
