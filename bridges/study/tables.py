@@ -78,7 +78,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def by_column(header: Sequence[str], *columns: Sequence[str] | ndarray, digits: int = 3) -> str:
+def by_column(header: Sequence[str], *columns: list[str] | ndarray) -> str:
     """The same from its columns: words, or numbers by sample (samples, K), of which are the means.
 
     Examples
@@ -89,7 +89,7 @@ def by_column(header: Sequence[str], *columns: Sequence[str] | ndarray, digits: 
     2      1.000
     4   0.600(100)
     """
-    cells = [c if isinstance(c, list) else of_each(c, digits) for c in columns]
+    cells = [c if isinstance(c, list) else of_each(c) for c in columns]
     return table(header, list(zip(*cells, strict=True)))
 
 
