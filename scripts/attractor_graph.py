@@ -77,21 +77,16 @@ def main(run: Run, sigmas: list[float], patterns: int, **setting: Any) -> Report
     digits: Point = {"data": DIGITS, "patterns": patterns}
     clusters: Point = {"data": CLUSTERS, **setting}
     shared = {name: setting[name] for name in ("draws", "edge")}
-    check(digits, setting)
+    memories(digits, 0)  # refuses what could not be measured
+    if setting["edge"] * patterns >= 1:
+        raise ValueError(
+            f"edge must be below 1/P = {1 / patterns:g}, where all memories are alike, "
+            f"got {setting['edge']:g}"
+        )
     points: list[Point] = [digits | shared | {"sigma": s} for s in sigmas]
     points += [clusters | {"sigma": s} for s in sigmas]
     points.append(digits | {"method": K_MEANS})
     return Report(run(measure, points))
-
-
-def check(digits: Point, setting: dict[str, Any]) -> None:
-    """Refuse what could not be measured, before anything is. Raises ValueError."""
-    memories(digits, 0)
-    if setting["edge"] * digits["patterns"] >= 1:
-        raise ValueError(
-            f"edge must be below 1/P = {1 / digits['patterns']:g}, where all memories are alike, "
-            f"got {setting['edge']:g}"
-        )
 
 
 def memories(point: Point, seed: int) -> tuple[Tensor, Tensor]:

@@ -22,6 +22,7 @@ question, arXiv 2505.17638 for the model; the definitions of the times are ours.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -96,45 +97,33 @@ def _points(chosen: Point) -> list[Point]:
     """All that is varied, about one setting."""
     shared = {k: chosen[k] for k in ("dimension", "features", "points", "time", "activation")}
     equal: Point = {"fraction": 0.5, "norms": [0.0, 0.0], "subspaces": False} | shared
-    points: list[Point] = [
-        equal | {"kind": "variance", "ratio": r, "variances": _variances(r)}
-        for r in chosen["ratios"]
-    ]
-    points += [
-        equal
-        | {"kind": "centroid", "ratio": r, "variances": _variances(r), "norm": m}
-        | {"norms": [1.0, m]}
-        for r in (1.0, 2.0)
-        for m in chosen["norms"]
-    ]
-    points += [
-        equal | {"kind": "imbalance", "variances": _variances(IMBALANCED), "fraction": rho}
-        for rho in chosen["fractions"]
-    ]
-    wide = [2 * v for v in _variances(SUBSPACE_RATIO)]
-    points += [
-        equal
-        | {"kind": "subspaces", "variances": wide, "fraction": rho, "subspaces": True}
-        | {"features": chosen["features"] / 2}
-        for rho in chosen["subspace_fractions"]
-    ]
-    points += [
-        equal
-        | {"kind": "growth", "variances": _variances(SUBSPACE_RATIO)}
-        | {"points": chosen["points"] * factor}
-        for factor in GROWTH
-    ]
+
+    def kind(name: str, settings: Iterable[Point]) -> list[Point]:
+        return [equal | {"kind": name} | one for one in settings]
+
+    two, four = _variances(SUBSPACE_RATIO), {"variances": _variances(IMBALANCED)}
+    wide = {"variances": [2 * v for v in two], "subspaces": True}
+    wide["features"] = chosen["features"] / 2
+    ratios = {r: {"ratio": r, "variances": _variances(r)} for r in (1.0, 2.0, *chosen["ratios"])}
+    centres = [(r, {"norm": m, "norms": [1.0, m]}) for r in (1.0, 2.0) for m in chosen["norms"]]
+    growing = ({"variances": two, "points": chosen["points"] * factor} for factor in GROWTH)
     digits: Point = {"kind": "digits", "p": round(chosen["features"] * chosen["dimension"])}
     digits |= {k: chosen[k] for k in ("time", "activation")}
-    points += [
-        digits
-        | {"pair": f"{one} v {two}", "digits": [one, two], "counts": list(counts)}
-        | {"first": counts[0]}
-        for one, two in PAIRS
-        for counts in COUNTS
+    return [
+        *kind("variance", (ratios[r] for r in chosen["ratios"])),
+        *kind("centroid", (ratios[r] | centre for r, centre in centres)),
+        *kind("imbalance", (four | {"fraction": rho} for rho in chosen["fractions"])),
+        *kind("subspaces", (wide | {"fraction": rho} for rho in chosen["subspace_fractions"])),
+        *kind("growth", growing),
+        *(
+            digits
+            | {"pair": f"{one} v {two}", "digits": [one, two], "counts": list(counts)}
+            | {"first": counts[0]}
+            for one, two in PAIRS
+            for counts in COUNTS
+        ),
+        *kind("spectrum", [four | {"time": SPECTRUM_TIME}]),
     ]
-    spectrum = {"kind": "spectrum", "variances": _variances(IMBALANCED), "time": SPECTRUM_TIME}
-    return [*points, equal | spectrum]
 
 
 def measure(point: Point, seed: int) -> list[Row]:

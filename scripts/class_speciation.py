@@ -94,22 +94,16 @@ def main(run: Run, **chosen: Any) -> base.Report:
         )
     times = _grid(max(0.05, late - 0.6), early + 0.8, chosen["levels"])
     turns = {k: chosen[k] for k in ("paths", "steps")}
+    speciation: Point = {"times": times} | shared | turns
+    unequal: Point = {"kind": "unequal", "weight": rho, "dimension": d, "draws": chosen["draws"]}
+    gaps = [(pair, gap) for pair in UNEQUAL for gap in (0.0, shared["distance2"])]
+    basins: Point = {"kind": "basins", "weight": rho, "patterns": P} | shared
     points: list[Point] = [
-        {"kind": "speciation", "weight": w, "times": times} | shared | turns
-        for w in chosen["weights"]
+        *({"kind": "speciation", "weight": w} | speciation for w in chosen["weights"]),
+        *(unequal | {"variances": pair, "distance2": gap} for pair, gap in gaps),
+        basins | {"times": _basin_times(P, rho, shared, times)},
+        *({"kind": "capacity", "sigma": s} | HOLDING for s in NOISES),
     ]
-    points += [
-        {"kind": "unequal", "weight": rho, "variances": pair, "distance2": gap, "dimension": d}
-        | {"draws": chosen["draws"]}
-        for pair in UNEQUAL
-        for gap in (0.0, shared["distance2"])
-    ]
-    points.append(
-        {"kind": "basins", "weight": rho, "patterns": P}
-        | shared
-        | {"times": _basin_times(P, rho, shared, times)}
-    )
-    points += [{"kind": "capacity", "sigma": s} | HOLDING for s in NOISES]
     return Report(run(measure, points))
 
 

@@ -273,17 +273,14 @@ class Report(base.Report):
         return {
             model: {
                 "nearest window": self.best(model),
-                "schedules": {
-                    name: {
-                        f"{q} relative to w = 0": estimate(self.relative(model, name, q))
-                        for q in MEASURES
-                        if q != "retention"
-                    }
-                    for name in self.families
-                },
+                "schedules": {name: self._against_control(model, name) for name in self.families},
             }
             for model in MODELS
         }
+
+    def _against_control(self, model: str, name: str) -> Point:
+        shown = [q for q in MEASURES if q != "retention"]
+        return {f"{q} relative to w = 0": estimate(self.relative(model, name, q)) for q in shown}
 
     def heading(self) -> str:
         """What the measures are relative to."""

@@ -196,13 +196,9 @@ def _fixed(point: Point, seed: int) -> list[Row]:
     lam = lam.repeat_interleave(torch.tensor(sizes))
     bases = list(torch.eye(len(lam), dtype=torch.float64).split(sizes, 1))
     generator = torch.Generator().manual_seed(seed)
-    sets = [
-        EmpiricalDenoiser(
-            torch.randn(point["patterns"], len(lam), generator=generator, dtype=torch.float64)
-            * lam.sqrt()
-        )
-        for _ in range(point["sets"])
-    ]
+    noise: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
+    drawn = (torch.randn(point["patterns"], len(lam), **noise) for _ in range(point["sets"]))
+    sets = [EmpiricalDenoiser(data * lam.sqrt()) for data in drawn]
     signs = torch.randint(0, 2, (4, len(lam)), generator=generator).double() * 2 - 1
     along = torch.stack([(basis.sum(1) * lam.sqrt()) for basis in bases])  # a query per subspace
     rows: list[Row] = []

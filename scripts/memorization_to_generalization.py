@@ -21,16 +21,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import click
-from reports.trained import (
-    SPHERE,
-    Panel,
-    TrainedReport,
-    data_sets,
-    room,
-    shared_options,
-    shown_name,
-    two_trainings,
-)
+from reports import trained
 
 from bridges.estimates import estimate
 from bridges.study import figures, options
@@ -62,35 +53,26 @@ _PAPER = {
     "samples": 5,
 }
 PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
-COLUMNS = {
-    "memorized": "memorized",
-    "spurious": "spurious",
-    "generalized": "generalized",
-    "flow_return": "return, flow",
-    "sde_return": "return, SDE",
-    "basins_of_data": "basins of data",
-    "halves": "two halves",
-    "disagreement": "disagreement",
-    "dimension": "dimension",
-    "in_play": "in play",
-    "gap": "gap",
-}
+COLUMNS = (
+    *("flow_return", "sde_return", "basins_of_data", "halves", "disagreement"),
+    *("dimension", "in_play", "gap"),
+)
 
 
 @study_command(PRESETS)
 @options.shared("loads", default=None, help="Numbers of points P; as far as the data allow.")
 @click.option("--steps", type=click.IntRange(1), help="Gradient steps of a training.")
-@shared_options
+@trained.shared_options
 def main(run: Run, data: str, loads: list[int], **setting: Any) -> Report:
     """Memorized, spurious, generalized: trained denoisers against the size of their data."""
-    most = room(data, setting["held_out"])
+    most = trained.room(data, setting["held_out"])
     if not 2 <= min(loads) <= most:
         raise ValueError(f"loads must be 2 to {most} for {data}, got {loads}")
     points: list[Point] = [
         one | {"patterns": P} | setting
-        for one in data_sets(data)
+        for one in trained.data_sets(data)
         for P in loads
-        if most >= P or one["data"] == SPHERE
+        if most >= P or one["data"] == trained.SPHERE
     ]
     return Report(run(measure, points))
 
@@ -99,8 +81,8 @@ def measure(point: Point, seed: int) -> list[Row]:
     """Two networks of disjoint data: what the first made of its own, and whether they agree."""
     from bridges.generalization import generalization_report, two_halves
 
-    found, trained = two_trainings(point, seed)
-    own, other = (training.denoiser.to("cpu") for training in trained)
+    found, networks = trained.two_trainings(point, seed)
+    own, other = (training.denoiser.to("cpu") for training in networks)
     asked = {k: point[k] for k in ("sigma", "count")} | {"seed": seed}
     one = generalization_report(own, found.first, found.held_out, turn=point["turn"], **asked)
     both = two_halves(own, other, found.held_out, **asked)
@@ -114,7 +96,7 @@ def measure(point: Point, seed: int) -> list[Row]:
     return [{"quantity": name, "value": value} for name, value in values.items()]
 
 
-class Report(TrainedReport):
+class Report(trained.TrainedReport):
     """What was measured against the number of data."""
 
     axis, along, columns = "number of data $P$", "patterns", COLUMNS
@@ -145,7 +127,7 @@ class Report(TrainedReport):
         return "; ".join(self._peak(data) for data in self.sets)
 
     def _peak(self, data: str) -> str:
-        peak, name = self.passage(data)["spurious_peak"], shown_name(data)
+        peak, name = self.passage(data)["spurious_peak"], trained.shown_name(data)
         if peak["mean"] < 0.05:
             return f"{name}: no spurious samples"
         return f"{name}: most spurious samples, {peak['mean']:.2f}, at $P$ = {peak['patterns']:g}"
@@ -186,7 +168,7 @@ class Report(TrainedReport):
             f"P = {peak['patterns']:g}"
         )
 
-    def row(self) -> tuple[Panel, ...]:
+    def row(self) -> tuple[trained.Panel, ...]:
         """Samples, memory and dimension."""
         return self.classes_panel, self._memory, self._dimension
 
@@ -206,7 +188,7 @@ class Report(TrainedReport):
 
         dimension = self.curve(data, "dimension")
         figures.points(axes, *dimension, figures.SERIES[0], label="of the trained denoiser")
-        if data == SPHERE:
+        if data == trained.SPHERE:
             exact = sphere_dimension(self.setting["sigma"])
             axes.axhline(exact, **figures.THEORY[0], label="of the exact denoiser")
         title = f"dimension seen at $\\sigma$ = {self.setting['sigma']:g}"

@@ -15,15 +15,7 @@ from bridges.estimates import estimate, mean_and_sem
 from bridges.study import figures, report as base
 from bridges.study.record import Point
 from bridges.study.tables import by_column, of_each, of_samples, table
-from diffusion.theory import (
-    SpeciationTimes,
-    class_collapse_points,
-    class_collapse_time,
-    class_divergence,
-    divergence_speciation_time,
-    own_class_probability,
-    speciation_times,
-)
+from diffusion import theory as laws
 
 CLASSES = ("minority", "majority")
 DEFINITIONS = {
@@ -60,14 +52,14 @@ class Report(base.Report):
         """Times (K,) and values (samples, K) of a class."""
         return self.study.curve(quantity, "time", **{"kind": kind, "class": name} | labels)
 
-    def theory(self, weight: float) -> SpeciationTimes:
+    def theory(self, weight: float) -> laws.SpeciationTimes:
         """Times at which a class of this weight appears."""
-        return speciation_times(weight, self.distance2, self.setting["variance"])
+        return laws.speciation_times(weight, self.distance2, self.setting["variance"])
 
     def own_class(self, weight: float, times: ndarray) -> ndarray:
         """φ of theory for a class of this weight."""
-        D = class_divergence(self.distance2, self.setting["variance"], times)
-        return own_class_probability(weight, D)
+        D = laws.class_divergence(self.distance2, self.setting["variance"], times)
+        return laws.own_class_probability(weight, D)
 
     def measured(self, weight: float) -> dict[str, ndarray]:
         """Times of each definition that a simulation can have, (samples,)."""
@@ -82,10 +74,9 @@ class Report(base.Report):
     def collapse(self) -> dict[str, tuple[float, ndarray]]:
         """By class t_C of theory, and the times at which R = ½, (samples,)."""
         s2, d = self.setting["variance"], self.setting["dimension"]
-        halves = {c: _falls_to(self.curve("datum", "basins", c), 0.5) for c in CLASSES}
-        return {
-            c: (float(class_collapse_time(n, s2, d)), halves[c]) for c, n in self.counts.items()
-        }
+        halves = (_falls_to(self.curve("datum", "basins", name), 0.5) for name in CLASSES)
+        times = (float(laws.class_collapse_time(n, s2, d)) for n in self.counts.values())
+        return dict(zip(CLASSES, zip(times, halves, strict=True), strict=True))
 
     def identity(self, weight: float) -> float:
         """Root mean square over the times of ρ₁(1 − φ₁) − ρ₂(1 − φ₂), in standard errors."""
@@ -175,7 +166,7 @@ class Report(base.Report):
                 continue
             w, gap, pair, theory = point["weight"], point["distance2"], point["variances"], math.nan
             if w < 0.5:
-                theory = divergence_speciation_time(w, 1 - w, gap, *pair, point["dimension"])
+                theory = laws.divergence_speciation_time(w, 1 - w, gap, *pair, point["dimension"])
             found = of_samples(np.array([row["value"] for one in samples for row in one]))
             rows.append([" / ".join(f"{s2:g}" for s2 in pair), f"{gap:g}", _time(theory), found])
         first = f"s² of {self.setting['minority']:g} / the rest"
@@ -204,7 +195,8 @@ class Report(base.Report):
         for s2 in self.holding["variances"]:
             sigma, found = self.capacities(s2)
             for s, words in zip(sigma, of_each(found, 1), strict=True):
-                rows.append([f"{s2:g}", f"{s:g}", words, f"{class_collapse_points(s2, s, d):.1f}"])
+                law = laws.class_collapse_points(s2, s, d)
+                rows.append([f"{s2:g}", f"{s:g}", words, f"{law:.1f}"])
         heading = [f"class of s², d = {d}", "σ", "capacity (R = 1/2)", "(1 + s²/σ²)^(d/2)"]
         return table(heading, rows)
 
@@ -276,7 +268,8 @@ class Report(base.Report):
             if not by_sample.size:
                 continue
             fine = np.linspace(s[0], s[-1], 100)
-            axes.plot(fine, class_collapse_points(s2, fine, d), color=series[0], lw=1.2, zorder=1)
+            law = laws.class_collapse_points(s2, fine, d)
+            axes.plot(fine, law, color=series[0], lw=1.2, zorder=1)
             figures.points(axes, s, by_sample, series, ls="", label=f"$s^2$ = {s2:g}")
         axes.set(yscale="log", xlabel=r"noise level $\sigma$")
         axes.set_ylabel("points of a class it is memorized to")

@@ -19,15 +19,7 @@ from bridges.estimates import estimate, mean_and_sem
 from bridges.study import figures, report as base
 from bridges.study.record import Point
 from bridges.study.tables import by_column, of_each, of_samples, uncertain
-from diffusion import OU
-from diffusion.theory import (
-    basin_edge,
-    clone_probability,
-    collapse_sigma,
-    mutual_information,
-    participation_ratio,
-    speciation_time,
-)
+from diffusion import OU, theory as laws
 
 SHOWN = {
     "return": "return to the datum $Y$",
@@ -43,17 +35,17 @@ class Mixture:
     def __init__(self, P: int, dimension: int, distance: float, variance: float) -> None:
         self.P, self.distance, self.variance = P, distance, variance
         self.spectrum = [variance] * dimension
-        self.speciation = speciation_time([variance + distance**2, variance])
-        self.collapse = float(OU().time(float(collapse_sigma(P / 2, self.spectrum))))
+        self.speciation = laws.speciation_time([variance + distance**2, variance])
+        self.collapse = float(OU().time(float(laws.collapse_sigma(P / 2, self.spectrum))))
 
     def curves(self, times: ndarray) -> dict[str, ndarray]:
         """Y at finite size, H/log P at infinite size and φ, at Ornstein–Uhlenbeck times."""
         sigma = OU().noise_level(times).numpy()
-        left = math.log(self.P) - mutual_information(self.spectrum, sigma) - self._class(times)
+        left = math.log(self.P) - laws.mutual_information(self.spectrum, sigma) - self._class(times)
         return {
-            "return": participation_ratio(self.P / 2, self.spectrum, sigma),
+            "return": laws.participation_ratio(self.P / 2, self.spectrum, sigma),
             "entropy": np.maximum(left, 0) / math.log(self.P),
-            "agreement": clone_probability(self.distance, self.variance, times),
+            "agreement": laws.clone_probability(self.distance, self.variance, times),
         }
 
     def _class(self, times: ndarray) -> ndarray:
@@ -68,7 +60,7 @@ class Mixture:
 
 def digits_speciation() -> float:
     """t_S of the digits, of mean pixel variance 1."""
-    return speciation_time(torch.cov(standardised(raw_vectors("digits"))[0].T).numpy())
+    return laws.speciation_time(torch.cov(standardised(raw_vectors("digits"))[0].T).numpy())
 
 
 class Report(base.Report):
@@ -119,7 +111,7 @@ class Report(base.Report):
 
     def edge_at(self, noise: ndarray) -> ndarray:
         """ρ* of theory."""
-        return basin_edge(self.mixture.P, [1.0] * self.setting["intrinsic"], np.sqrt(noise))
+        return laws.basin_edge(self.mixture.P, [1.0] * self.setting["intrinsic"], np.sqrt(noise))
 
     @cached_property
     def edges(self) -> dict[str, ndarray]:
@@ -159,7 +151,7 @@ class Report(base.Report):
             for data, t_S in self.speciation.items()
         }
         mixture, t_C = self.mixture, self.mixture.collapse
-        agreement = clone_probability(mixture.distance, mixture.variance, mixture.speciation)
+        agreement = laws.clone_probability(mixture.distance, mixture.variance, mixture.speciation)
         found["mixture"] |= {
             "agreement_theory": float(agreement),
             "collapse_time_theory": t_C,
@@ -262,7 +254,7 @@ class Report(base.Report):
             known = np.isfinite(self.edges[name]).all(0)
             look = {"lw": 1.5, "ls": "", "mec": "white", "label": label}
             figures.means(axes, noise[known], self.edges[name][:, known], series, **look)
-        figures.mark(axes, float(collapse_sigma(P, [1.0] * m)) ** 2, "$t_C$", "-")
+        figures.mark(axes, float(laws.collapse_sigma(P, [1.0] * m)) ** 2, "$t_C$", "-")
         axes.axhline(1, color="0.35", lw=0.8, ls=":")
         axes.set(xlabel=r"noise variance $t=\sigma^2=1/\beta$", ylim=(ratios[0], ratios[-1]))
         axes.set_ylabel(r"squared distance of the cue $\rho$ (units of $tm$)")

@@ -17,15 +17,8 @@ from reports.order_of_loss import OrderOfLoss
 from bridges.study import figures, report as base
 from bridges.study.record import Point
 from bridges.study.tables import of_samples, table
-from diffusion import LinearManifoldDenoiser, manifold_dimension, manifold_factors
+from diffusion import LinearManifoldDenoiser, manifold_dimension, manifold_factors, theory as laws
 from diffusion.geometry import PHASES
-from diffusion.theory import (
-    collapse_sigma,
-    critical_size_jacobian,
-    critical_size_score,
-    onset_sigma,
-    switch_sigma,
-)
 
 _DIMENSIONS = ("effective", "gap", "half-count")
 _LETTERS = dict(zip(PHASES, ("tr", "cv", "cs", "––"), strict=True))
@@ -79,9 +72,9 @@ class Report(base.Report):
         return {
             "order": order.exact,
             "trained_order": [{"t": t} | found for t, found in order.networks.items()],
-            "collapse": {P: float(collapse_sigma(P, spectrum)) ** 2 for P in self.loads},
-            "onset": {P: float(onset_sigma(P, spectrum)) ** 2 for P in self.loads},
-            "switch": float(switch_sigma(*order.variances)) ** 2,
+            "collapse": {P: float(laws.collapse_sigma(P, spectrum)) ** 2 for P in self.loads},
+            "onset": {P: float(laws.onset_sigma(P, spectrum)) ** 2 for P in self.loads},
+            "switch": float(laws.switch_sigma(*order.variances)) ** 2,
             "exact": [
                 {"t": t} | {name: float(values[k]) for name, values in self.exact.items()}
                 for k, t in enumerate(order.noise)
@@ -134,8 +127,8 @@ class Report(base.Report):
             label = f"{order.P} points, $A_{a + 1}$" if k in (1, edge + 1) else None
             look = {"ls": "", "ms": 3.5, "capsize": 1.5, "label": label}
             figures.points(axes, order.noise, found, series, **look)
-        figures.mark(axes, float(collapse_sigma(order.P, order.spectrum)) ** 2, "$t_C$", "-")
-        switch = float(switch_sigma(*order.variances)) ** 2
+        figures.mark(axes, float(laws.collapse_sigma(order.P, order.spectrum)) ** 2, "$t_C$", "-")
+        switch = float(laws.switch_sigma(*order.variances)) ** 2
         if math.isfinite(switch):
             figures.mark(axes, switch, "widest gap\nswitches", ":")
         axes.set_xscale("log")
@@ -181,10 +174,11 @@ class Report(base.Report):
         axes.figure.colorbar(cells, ax=axes, label=r"$D_{\mathrm{eff}}$, measured", pad=0.01)
         sizes = np.geomspace(loads[0], loads[-1], 200)
         t = np.geomspace(noise[0], noise[-1], 400)
-        axes.plot(collapse_sigma(sizes, spectrum) ** 2, sizes, color="black", lw=1.8, label="$t_C$")
+        t_C = laws.collapse_sigma(sizes, spectrum) ** 2
+        axes.plot(t_C, sizes, color="black", lw=1.8, label="$t_C$")
         for critical, style, name in (
-            (critical_size_jacobian, "--", "Jacobian"),
-            (critical_size_score, ":", "score"),
+            (laws.critical_size_jacobian, "--", "Jacobian"),
+            (laws.critical_size_score, ":", "score"),
         ):
             found = critical(spectrum, np.sqrt(t))[:, [0, -1]]  # a direction of each subspace
             for a, color in enumerate(_COLORS):

@@ -19,14 +19,7 @@ from bridges.study.results import Study
 from bridges.study.tables import table
 from bridges.verbs.compare import DECODERS, Curve, Report as Comparison
 from bridges.verbs.setting import Setting
-from hopfield.theory import (
-    ags_capacity,
-    dense_load,
-    flip_information,
-    least_overlap,
-    polynomial_capacity,
-    posterior_weight_bound,
-)
+from hopfield import theory
 
 LAWS = {
     "real": "best decoder, sphere",
@@ -59,17 +52,16 @@ class Report(Comparison):
     def limits(self) -> dict[str, float]:
         """Thresholds for N → ∞: P of this N on the load axis, overlaps on the other."""
         alpha = math.log(self.patterns) / self.size
-        found = {
-            "hebb_patterns": ags_capacity() * self.size,
-            "polynomial_patterns": float(polynomial_capacity(self.size, self.setting["degree"])),
-        }
+        dense = theory.polynomial_capacity(self.size, self.setting["degree"])
+        found = {"hebb_patterns": theory.ags_capacity() * self.size}
+        found["polynomial_patterns"] = float(dense)
         if self.overlap < 1:
-            information = float(dense_load(math.inf, noise_of_overlap(self.overlap)))
+            information = float(theory.dense_load(math.inf, noise_of_overlap(self.overlap)))
             found["real_patterns"] = float(np.exp(self.size * information))
-        found["binary_patterns"] = float(np.exp(self.size * flip_information(self.overlap)))
+        found["binary_patterns"] = float(np.exp(self.size * theory.flip_information(self.overlap)))
         if alpha > 0:
-            found["real_overlap"] = float(least_overlap(alpha))
-            found["binary_overlap"] = float(least_overlap(alpha, ensemble="spins"))
+            found["real_overlap"] = float(theory.least_overlap(alpha))
+            found["binary_overlap"] = float(theory.least_overlap(alpha, ensemble="spins"))
         return found
 
     @cached_property
@@ -142,9 +134,8 @@ class Report(Comparison):
         axes.invert_xaxis()
         axes.set_xlabel("overlap of the cue $m_0$ (harder to the right)")
         alpha = math.log(self.patterns) / self.size
-        axes.set_title(
-            f"(b) against corruption, $P$ = {self.patterns}, $\\ln P/N$ = {alpha:.2g}",
-        )
+        load = f"$P$ = {self.patterns}, $\\ln P/N$ = {alpha:.2g}"
+        axes.set_title(f"(b) against corruption, {load}")
 
     def _marks(self, axes: Axes, what: str, largest: float) -> None:
         """Where the limits N → ∞ lie, in the lines' own styles."""
@@ -161,7 +152,7 @@ class Report(Comparison):
 
 def _drawn(P: np.ndarray, N: int, overlap: float) -> np.ndarray:
     s = noise_of_overlap(overlap)
-    return posterior_weight_bound(P, N, s) if s > 0 else 0 * P + 1.0
+    return theory.posterior_weight_bound(P, N, s) if s > 0 else 0 * P + 1.0
 
 
 def _lines(axes: Axes, x: np.ndarray, laws: dict[str, np.ndarray]) -> None:

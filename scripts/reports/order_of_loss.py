@@ -30,13 +30,7 @@ from bridges.estimates import estimate
 from bridges.study import figures
 from bridges.study.results import Study
 from bridges.study.tables import of_samples, table
-from diffusion.theory import (
-    collapse_sigma,
-    condensation_sigma,
-    critical_size_jacobian,
-    critical_size_score,
-    effective_number,
-)
+from diffusion import theory as laws
 
 CRITERIA = {
     "retention": "half of the retention",
@@ -96,13 +90,15 @@ class OrderOfLoss:
     def theory(self, criterion: str, subspace: int) -> float:
         """The t of `lost` by the closed forms of a large system."""
         if criterion == "retention":
-            return float(collapse_sigma(self.P, self.spectrum)) ** 2
+            return float(laws.collapse_sigma(self.P, self.spectrum)) ** 2
         first = np.arange(len(self.spectrum)) < self.subspaces[0]
         inside = first if subspace == 1 else ~first
         if criterion == "condensation":
             x = np.sqrt(self.spectrum) * inside
-            return float(condensation_sigma(self.P, self.spectrum, x)) ** 2 / 2
-        critical = critical_size_jacobian if criterion == "jacobian" else critical_size_score
+            return float(laws.condensation_sigma(self.P, self.spectrum, x)) ** 2 / 2
+        critical = (
+            laws.critical_size_jacobian if criterion == "jacobian" else laws.critical_size_score
+        )
         t = np.geomspace(self.noise[0], self.noise[-1], 4000)
         sizes = critical(self.spectrum, np.sqrt(t))[:, inside.argmax()]
         return last_rise(t.tolist(), np.log(self.P / sizes).tolist())
@@ -111,7 +107,7 @@ class OrderOfLoss:
         """Whether a signal to noise of theory rests on the 10 effective points it asks for."""
         if criterion not in ("jacobian", "score") or math.isnan(t):
             return True
-        return bool(effective_number(self.P, self.spectrum, math.sqrt(t)) > 10)
+        return bool(laws.effective_number(self.P, self.spectrum, math.sqrt(t)) > 10)
 
     @cached_property
     def exact(self) -> dict[str, dict[str, Any]]:

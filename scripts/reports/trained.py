@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 Panel = Callable[["Axes", str], None]
 SPHERE = "sphere"
 CLASSES = ("memorized", "spurious", "generalized")
+HEADINGS = {
+    "flow_return": "return, flow",
+    "sde_return": "return, SDE",
+    "basins_of_data": "basins of data",
+    "kept": "of them kept",
+    "halves": "two halves",
+    "in_play": "in play",
+}
+"""Of quantities in tables, where they differ from their names."""
 _SHARED = (
     options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…"),
     options.shared("rate", default=None, help="Learning rate."),
@@ -87,13 +96,13 @@ class TrainedReport(base.Report):
     ----------
     axis : name of the axis in figures.
     along : the setting or label that has its values.
-    columns : headings of the tables, by quantity.
+    columns : quantities in the tables, after those of CLASSES.
     """
 
     between = "data sets"
     axis: ClassVar[str]
     along: ClassVar[str]
-    columns: ClassVar[Mapping[str, str]]
+    columns: ClassVar[Sequence[str]]
 
     @property
     def sets(self) -> list[str]:
@@ -114,9 +123,9 @@ class TrainedReport(base.Report):
         known, by_sample = self.curve(data, quantity)
         return by_sample[:, known == x].ravel()
 
-    @abstractmethod
     def row_heading(self, data: str) -> str:
         """What a row of the table of a data set is."""
+        return self.along
 
     @abstractmethod
     def words(self, data: str) -> str:
@@ -133,13 +142,15 @@ class TrainedReport(base.Report):
             f"U-turns turn at σ = {turn:g}; all else with a noise level is measured at "
             f"σ = {sigma:g}, in rms deviations of the data"
         )
+        names = (*CLASSES, *self.columns)
+        heads = [HEADINGS.get(name, name) for name in names]
         for data in self.sets:
             rows = []
             for x in self.curve(data, "memorized")[0]:
-                cells = [self.at(data, name, x) for name in self.columns]
+                cells = [self.at(data, name, x) for name in names]
                 rows.append([f"{x:g}", *(of_samples(c, 2) if c.size else "—" for c in cells)])
             heading = f"{shown_name(data).replace('$', '')}, {self.row_heading(data)}"
-            yield f"{table([heading, *self.columns.values()], rows)}\n{self.words(data)}"
+            yield f"{table([heading, *heads], rows)}\n{self.words(data)}"
 
     @property
     def grid(self) -> tuple[int, int]:
