@@ -142,17 +142,12 @@ def measure(survey: Survey, point: Point, seed: int) -> list[Row]:
         report = calibration.judge(samples)
         found["samples"] = calibration.measures(samples)["ratio"]
     for name, criterion in calibration.criteria.items():
-        rows += [
-            {"criterion": name, "quantity": "threshold", "value": criterion.threshold},
-            {"criterion": name, "quantity": "false_alarms", "value": criterion.false_alarms},
-        ]
+        numbers = {"threshold": criterion.threshold, "false_alarms": criterion.false_alarms}
         if samples is not None:
             copies = report.copies[name]
-            rows += [
-                {"criterion": name, "quantity": "flagged", "value": copies.fraction},
-                {"criterion": name, "quantity": "excess", "value": copies.excess},
-                {"criterion": name, "quantity": "excess_sem", "value": copies.sem},
-            ]
+            numbers |= {"flagged": copies.fraction, "excess": copies.excess}
+            numbers["excess_sem"] = copies.sem
+        rows += [{"criterion": name, "quantity": q, "value": v} for q, v in numbers.items()]
     rows.append({"quantity": "chance", "value": calibration.criteria["ratio"].chance})
     rows += [
         {"points": who, "ratio": c, "quantity": "below", "value": float((r < c).double().mean())}
