@@ -6,38 +6,25 @@ that all three refuse an argument in the same words and write a result in the sa
 
 import torch
 
-from diffusion._checks import Level, noise_level, normal_like, points, rows_of_classes
-from diffusion._units import check_units
-from hopfield._checks import (
-    Seed,
-    choice,
-    generator_from,
-    matrix,
-    number,
-    positive,
-    stored,
-    whole,
+from diffusion._checks import (
+    Level as Level,
+    noise_level as noise_level,
+    normal_like as normal_like,
+    points as points,
+    rows_of_classes as rows_of_classes,
 )
-from hopfield._results import Result
-
-__all__ = [
-    "Level",
-    "Result",
-    "Seed",
-    "check_units",
-    "choice",
-    "generator_from",
-    "matrix",
-    "noise_level",
-    "normal_like",
-    "number",
-    "points",
-    "positive",
-    "rows_of_classes",
-    "stored",
-    "whole",
-    "whole_seed",
-]
+from diffusion._units import check_units as check_units
+from hopfield._checks import (
+    Seed as Seed,
+    choice as choice,
+    generator_from as generator_from,
+    matrix as matrix,
+    number as number,
+    positive as positive,
+    stored as stored,
+    whole as whole,
+)
+from hopfield._results import Result as Result
 
 
 def whole_seed(seed: Seed) -> int:

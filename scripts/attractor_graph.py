@@ -36,30 +36,24 @@ if TYPE_CHECKING:
 
     from bridges.verbs.graph import Picture
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "patterns": 200,
-        "sigmas": [0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0],
-        "draws": 100,
-        "edge": 1e-3,
-        "clusters": 5,
-        "members": 6,
-        "dimension": 20,
-        "within": 0.5,
-        "samples": 4,
-    },
-    "paper": {
-        "patterns": 600,
-        "sigmas": [round(0.2 * 25 ** (k / 20), 3) for k in range(21)],
-        "draws": 400,
-        "edge": 1e-3,
-        "clusters": 5,
-        "members": 6,
-        "dimension": 20,
-        "within": 0.5,
-        "samples": 10,
-    },
+_QUICK: dict[str, Any] = {
+    "patterns": 200,
+    "sigmas": [0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0],
+    "draws": 100,
+    "edge": 1e-3,
+    "clusters": 5,
+    "members": 6,
+    "dimension": 20,
+    "within": 0.5,
+    "samples": 4,
 }
+_PAPER = {
+    "patterns": 600,
+    "sigmas": [round(0.2 * 25 ** (k / 20), 3) for k in range(21)],
+    "draws": 400,
+    "samples": 10,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 DIGITS, CLUSTERS, K_MEANS = "digits", "clusters", "k-means"
 LABELS = {DIGITS: "digits", CLUSTERS: "Gaussian clusters"}
 QUANTITIES = ("return_probability", "communities", "agreement")
@@ -83,21 +77,16 @@ def main(run: Run, sigmas: list[float], patterns: int, **setting: Any) -> Report
     digits: Point = {"data": DIGITS, "patterns": patterns}
     clusters: Point = {"data": CLUSTERS, **setting}
     shared = {name: setting[name] for name in ("draws", "edge")}
-    check(digits, setting)
+    memories(digits, 0)  # refuses what could not be measured
+    if setting["edge"] * patterns >= 1:
+        raise ValueError(
+            f"edge must be below 1/P = {1 / patterns:g}, where all memories are alike, "
+            f"got {setting['edge']:g}"
+        )
     points: list[Point] = [digits | shared | {"sigma": s} for s in sigmas]
     points += [clusters | {"sigma": s} for s in sigmas]
     points.append(digits | {"method": K_MEANS})
     return Report(run(measure, points))
-
-
-def check(digits: Point, setting: dict[str, Any]) -> None:
-    """Refuse what could not be measured, before anything is. Raises ValueError."""
-    memories(digits, 0)
-    if setting["edge"] * digits["patterns"] >= 1:
-        raise ValueError(
-            f"edge must be below 1/P = {1 / digits['patterns']:g}, where all memories are alike, "
-            f"got {setting['edge']:g}"
-        )
 
 
 def memories(point: Point, seed: int) -> tuple[Tensor, Tensor]:
@@ -224,19 +213,11 @@ class Report(base.Report):
         """Graphs of the digits at growing noise, and below them the numbers of both data sets."""
         from bridges.verbs.graph import Series, draw_graphs
 
-        series = [
-            Series(
-                LABELS[data],
-                style,
-                {name: self.curve(name, data) for name in QUANTITIES},
-                classes,
-                reference,
-            )
-            for data, style, classes, reference in (
-                (DIGITS, figures.SERIES[0], 10, ("k-means, digits", self.k_means)),
-                (CLUSTERS, figures.SERIES[1], self.setting["clusters"], None),
-            )
-        ]
+        known = (10, ("k-means, digits", self.k_means)), (self.setting["clusters"],)
+        series = []
+        for (data, label), style, truth in zip(LABELS.items(), figures.SERIES, known, strict=False):
+            curves = {name: self.curve(name, data) for name in QUANTITIES}
+            series.append(Series(label, style, curves, *truth))
         draw_graphs(figure, self.pictures, series, self.setting["edge"])
 
 

@@ -64,13 +64,11 @@ MODELS = {"fixed-noise": "fixed σ", "flow": "flow from σ"}
 
 
 @study_command(PRESETS)
-@click.option(
-    "--sigmas", type=options.Numbers(float, 0, 1e3, open_low=True), help="Noise levels σ."
+@options.own(
+    sigmas=(options.Numbers(float, 0, 1e3, open_low=True), "Noise levels σ."),
+    points=(click.IntRange(BOXES, 2000), "Points along a side, of 20 boxes."),
+    starts=(click.IntRange(1), "Starts per measure and noise level."),
 )
-@click.option(
-    "--points", type=click.IntRange(BOXES, 2000), help="Points along a side, of 20 boxes."
-)
-@click.option("--starts", type=click.IntRange(1), help="Starts per measure and noise level.")
 def main(run: Run, sigmas: list[float], points: int, starts: int) -> Report:
     """Basins of five memories in a plane: cells, dense memory and reverse flow.
 
@@ -129,13 +127,8 @@ def memory_of(point: Point) -> Any:
     from diffusion import EmpiricalDenoiser
 
     exact = EmpiricalDenoiser(torch.tensor(MEMORIES, dtype=torch.float64))
-    return as_memory(
-        exact,
-        dynamics=point["dynamics"],
-        sigma=point["sigma"],
-        steps=STEPS,
-        max_sweeps=SWEEPS,
-    )
+    asked = {name: point[name] for name in ("dynamics", "sigma")}
+    return as_memory(exact, **asked, steps=STEPS, max_sweeps=SWEEPS)
 
 
 def picture(point: Point, memory: Any) -> tuple[ndarray, ndarray, ndarray]:
@@ -235,28 +228,24 @@ class Report(base.Report):
             for name, label in MODELS.items()
             for k, sigma in enumerate(self.sigmas(name))
         ]
-        return "\n".join(
-            [
-                table(["pictures", "as the cells", "S_b", "S_bb"], rows),
-                f"({self.setting['points']}² points of the box [−{SIDE:g}, {SIDE:g}]²; a fractal "
-                f"boundary would have S_bb > log 2 = {math.log(2):.4f})",
-            ]
+        note = (
+            f"({self.setting['points']}² points of the box [−{SIDE:g}, {SIDE:g}]²; a fractal "
+            f"boundary would have S_bb > log 2 = {math.log(2):.4f})"
         )
+        return table(["pictures", "as the cells", "S_b", "S_bb"], rows) + f"\n{note}"
 
     def draw(self, figure: Figure) -> None:
         """Pictures above; fractions, agreement with the cells and entropies below."""
         above, below = figure.subfigures(2, 1, height_ratios=[1, 1.35])
         self._pictures(list(above.subplots(1, 5, sharey=True)))
-        fractions, agreement, entropy = below.subplots(1, 3)
-        self._fractions(fractions)
-        self._agreement(agreement)
-        self._entropy(entropy)
+        panels = self._fractions, self._agreement, self._entropy
+        for axes, panel in zip(below.subplots(1, 3), panels, strict=True):
+            panel(axes)
 
-    def _nearest(self, dynamics: str, wanted: float) -> tuple[str, float] | None:
-        """The dynamics and its noise level next to one, if there is any."""
-        there = self.sigmas(dynamics)
-        level = min(there, key=lambda s: abs(math.log(s / wanted)), default=None)
-        return None if level is None else (dynamics, level)
+    def _nearest(self, dynamics: str, wanted: float) -> Point | None:
+        """The point of a dynamics whose noise level is next to one, if there is any."""
+        there = [point for point in self.study.points if point["dynamics"] == dynamics]
+        return min(there, key=lambda p: abs(math.log(p["sigma"] / wanted)), default=None)
 
     def _pictures(self, panels: list[Axes]) -> None:
         """The cells, and both dynamics at a few noise levels."""
@@ -265,17 +254,15 @@ class Report(base.Report):
         fixed = self._nearest("fixed-noise", SHOWN[0])
         wanted = [None, fixed, *(self._nearest("flow", sigma) for sigma in SHOWN)]
         for axes, which in zip(panels, wanted, strict=True):
-            dynamics, sigma = which or ("flow", self.sigmas("flow")[0])
-            point = {"dynamics": dynamics, "sigma": sigma, "points": self.setting["points"]}
+            point = which or self.study.points[-1]
             labels, cells, _ = picture(point, memory_of(point))
             image = _coloured(cells if which is None else labels)
             axes.imshow(image.swapaxes(0, 1), origin="lower", extent=[-SIDE, SIDE] * 2)
             axes.plot(*np.array(MEMORIES).T, "o", color="black", ms=4, mec="white")
-            axes.set_xticks([-2, 0, 2])
-            axes.set_yticks([-2, 0, 2])
-            title = "nearest memory" if which is None else f"{MODELS[dynamics]} = {sigma:g}"
-            axes.set_title(title.replace("σ", "$\\sigma$"), fontsize=9.5)
-            axes.set_xlabel("$x_1$")
+            axes.set(xticks=[-2, 0, 2], yticks=[-2, 0, 2])
+            title = f"{MODELS[point['dynamics']]} = {point['sigma']:g}"
+            title = title if which else "nearest memory"
+            axes.set(title=title.replace("σ", "$\\sigma$"), xlabel="$x_1$")
         panels[0].set_ylabel("$x_2$")
 
     def _fractions(self, axes: Axes) -> None:
@@ -290,25 +277,22 @@ class Report(base.Report):
             axes.plot(x, box.mean(0), color=color, lw=1, ls=":")
         axes.axhline(1 / len(MEMORIES), **figures.THEORY[0], label="exact")
         axes.plot([], [], color="0.4", lw=1, ls=":", label="box")
-        axes.set_xscale("log")
-        axes.set_xlabel(r"noise level $\sigma$ of the start")
-        axes.set_ylabel("fraction of the starts")
-        axes.set_title(r"(a) flow: of $p_\sigma$ (points), of the box", fontsize=9.5)
-        axes.legend(fontsize=8, ncols=2, loc="upper left")
+        axes.set(xscale="log", title=r"(a) flow: of $p_\sigma$ (points), of the box")
+        axes.set(xlabel=r"noise level $\sigma$ of the start", ylabel="fraction of the starts")
+        axes.legend(ncols=2, loc="upper left")
 
     def _agreement(self, axes: Axes) -> None:
         words = {"agreement": ("-", "as the cells"), "spurious": (":", "in no memory")}
         self._numbers(axes, words, "fraction of the box", "(b) against the nearest memory")
-        axes.set_ylim(-0.03, 1.5)  # room for the legend
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
-        axes.legend(fontsize=8, loc="upper right")
+        axes.set(ylim=(-0.03, 1.5), yticks=[0, 0.25, 0.5, 0.75, 1])  # room for the legend
+        axes.legend(loc="upper right")
 
     def _entropy(self, axes: Axes) -> None:
         words = {"boundary": ("-", "$S_{bb}$"), "entropy": (":", "$S_b$")}
         self._numbers(axes, words, "basin entropy", "(c) how entangled basins are")
         axes.axhline(math.log(2), **figures.THEORY[0], label=r"$\log\,2$: fractal above")
         axes.set_ylim(0, 0.78)
-        axes.legend(fontsize=8, loc="upper right", bbox_to_anchor=(1.0, 0.6))
+        axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.6))
 
     def _numbers(
         self, axes: Axes, words: dict[str, tuple[str, str]], label: str, title: str
@@ -321,10 +305,7 @@ class Report(base.Report):
                     continue
                 text = f"{word}, {dynamics}".replace("σ", "$\\sigma$")
                 axes.plot(x, y, color=color, marker=marker, ms=4, ls=style, label=text)
-        axes.set_xscale("log")
-        axes.set_xlabel(r"noise level $\sigma$")
-        axes.set_ylabel(label)
-        axes.set_title(title, fontsize=9.5)
+        axes.set(xscale="log", xlabel=r"noise level $\sigma$", ylabel=label, title=title)
 
 
 def _coloured(ends: ndarray) -> ndarray:

@@ -22,40 +22,36 @@ question, arXiv 2505.17638 for the model; the definitions of the times are ours.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import click
+from reports.two_classes import class_rows, two_classes
 
 from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "dimension": 50,
-        "features": 16.0,
-        "points": 4.0,
-        "time": 0.1,
-        "activation": "tanh",
-        "ratios": [1.0, 2.0, 4.0],
-        "norms": [0.25, 1.0],
-        "fractions": [0.1, 0.5, 0.9],
-        "subspace_fractions": [0.3, 0.4, 0.5, 0.6],
-        "samples": 4,
-    },
-    "paper": {
-        "dimension": 50,
-        "features": 16.0,
-        "points": 4.0,
-        "time": 0.1,
-        "activation": "tanh",
-        "ratios": [1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0],
-        "norms": [0.0, 0.25, 0.5, 0.75, 1.0, 1.5],
-        "fractions": [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95],
-        "subspace_fractions": [0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8],
-        "samples": 8,
-    },
+_QUICK: dict[str, Any] = {
+    "dimension": 50,
+    "features": 16.0,
+    "points": 4.0,
+    "time": 0.1,
+    "activation": "tanh",
+    "ratios": [1.0, 2.0, 4.0],
+    "norms": [0.25, 1.0],
+    "fractions": [0.1, 0.5, 0.9],
+    "subspace_fractions": [0.3, 0.4, 0.5, 0.6],
+    "samples": 4,
 }
+_PAPER = {
+    "ratios": [1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0],
+    "norms": [0.0, 0.25, 0.5, 0.75, 1.0, 1.5],
+    "fractions": [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95],
+    "subspace_fractions": [0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8],
+    "samples": 8,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 IMBALANCED = 4.0  # ratio of the variances where shares are varied
 SUBSPACE_RATIO, BESIDE = 2.0, 0.05  # of variances; of a class across its own coordinates, in units
 PAIRS = ((1, 0), (3, 6))
@@ -66,32 +62,16 @@ SPECTRUM_TIME, BINS = 0.01, 60
 
 
 @study_command(PRESETS)
-@click.option("--dimension", type=click.IntRange(4), help="Dimension d of the mixtures.")
-@click.option(
-    "--features", type=click.FloatRange(0, min_open=True), help="Features per dimension, p/d."
-)
-@click.option(
-    "--points", type=click.FloatRange(0, min_open=True), help="Points per dimension, n/d."
-)
-@click.option(
-    "--time", type=click.FloatRange(0, min_open=True), help="Ornstein–Uhlenbeck time of the score."
-)
-@click.option(
-    "--activation", type=click.Choice(["tanh", "erf"]), help="Activation of the features."
-)
-@click.option(
-    "--ratios",
-    type=options.Numbers(float, 1, 100),
-    help="Variance of class 1 over that of class 2.",
-)
-@click.option(
-    "--norms",
-    type=options.Numbers(float, 0, 10),
-    help="Norms of the second centre, |μ₂|/√d, where |μ₁| = √d.",
-)
-@click.option("--fractions", type=options.OVERLAPS, help="Shares ρ₁ of classes about 0, below 1.")
-@click.option(
-    "--subspace-fractions", type=options.OVERLAPS, help="Shares ρ₁ of classes in subspaces."
+@options.own(
+    dimension=(click.IntRange(4), "Dimension d of the mixtures."),
+    features=(options.POSITIVE, "Features per dimension, p/d."),
+    points=(options.POSITIVE, "Points per dimension, n/d."),
+    time=(options.POSITIVE, "Ornstein–Uhlenbeck time of the score."),
+    activation=(click.Choice(["tanh", "erf"]), "Activation of the features."),
+    ratios=(options.Numbers(float, 1, 100), "Variance of class 1 over that of class 2."),
+    norms=(options.Numbers(float, 0, 10), "Norms of the second centre, |μ₂|/√d, where |μ₁| = √d."),
+    fractions=(options.OVERLAPS, "Shares ρ₁ of classes about 0, below 1."),
+    subspace_fractions=(options.OVERLAPS, "Shares ρ₁ of classes in subspaces."),
 )
 def main(run: Run, **chosen: Any) -> base.Report:
     """Which class is learnt and memorized first: variance, centres, imbalance, digits, spectrum."""
@@ -117,45 +97,33 @@ def _points(chosen: Point) -> list[Point]:
     """All that is varied, about one setting."""
     shared = {k: chosen[k] for k in ("dimension", "features", "points", "time", "activation")}
     equal: Point = {"fraction": 0.5, "norms": [0.0, 0.0], "subspaces": False} | shared
-    points: list[Point] = [
-        equal | {"kind": "variance", "ratio": r, "variances": _variances(r)}
-        for r in chosen["ratios"]
-    ]
-    points += [
-        equal
-        | {"kind": "centroid", "ratio": r, "variances": _variances(r), "norm": m}
-        | {"norms": [1.0, m]}
-        for r in (1.0, 2.0)
-        for m in chosen["norms"]
-    ]
-    points += [
-        equal | {"kind": "imbalance", "variances": _variances(IMBALANCED), "fraction": rho}
-        for rho in chosen["fractions"]
-    ]
-    wide = [2 * v for v in _variances(SUBSPACE_RATIO)]
-    points += [
-        equal
-        | {"kind": "subspaces", "variances": wide, "fraction": rho, "subspaces": True}
-        | {"features": chosen["features"] / 2}
-        for rho in chosen["subspace_fractions"]
-    ]
-    points += [
-        equal
-        | {"kind": "growth", "variances": _variances(SUBSPACE_RATIO)}
-        | {"points": chosen["points"] * factor}
-        for factor in GROWTH
-    ]
+
+    def kind(name: str, settings: Iterable[Point]) -> list[Point]:
+        return [equal | {"kind": name} | one for one in settings]
+
+    two, four = _variances(SUBSPACE_RATIO), {"variances": _variances(IMBALANCED)}
+    wide = {"variances": [2 * v for v in two], "subspaces": True}
+    wide["features"] = chosen["features"] / 2
+    ratios = {r: {"ratio": r, "variances": _variances(r)} for r in (1.0, 2.0, *chosen["ratios"])}
+    centres = [(r, {"norm": m, "norms": [1.0, m]}) for r in (1.0, 2.0) for m in chosen["norms"]]
+    growing = ({"variances": two, "points": chosen["points"] * factor} for factor in GROWTH)
     digits: Point = {"kind": "digits", "p": round(chosen["features"] * chosen["dimension"])}
     digits |= {k: chosen[k] for k in ("time", "activation")}
-    points += [
-        digits
-        | {"pair": f"{one} v {two}", "digits": [one, two], "counts": list(counts)}
-        | {"first": counts[0]}
-        for one, two in PAIRS
-        for counts in COUNTS
+    return [
+        *kind("variance", (ratios[r] for r in chosen["ratios"])),
+        *kind("centroid", (ratios[r] | centre for r, centre in centres)),
+        *kind("imbalance", (four | {"fraction": rho} for rho in chosen["fractions"])),
+        *kind("subspaces", (wide | {"fraction": rho} for rho in chosen["subspace_fractions"])),
+        *kind("growth", growing),
+        *(
+            digits
+            | {"pair": f"{one} v {two}", "digits": [one, two], "counts": list(counts)}
+            | {"first": counts[0]}
+            for one, two in PAIRS
+            for counts in COUNTS
+        ),
+        *kind("spectrum", [four | {"time": SPECTRUM_TIME}]),
     ]
-    spectrum = {"kind": "spectrum", "variances": _variances(IMBALANCED), "time": SPECTRUM_TIME}
-    return [*points, equal | spectrum]
 
 
 def measure(point: Point, seed: int) -> list[Row]:
@@ -172,8 +140,7 @@ def measure(point: Point, seed: int) -> list[Row]:
     if point["subspaces"]:
         half = point["dimension"] // 2
         speeds = flow.input_eigenvalues
-        for c, part in enumerate((speeds[:half], speeds[half:])):
-            rows.append({"class": c + 1, "quantity": "speed", "value": float(part.mean())})
+        rows += class_rows({"speed": (speeds[:half].mean(), speeds[half:].mean())})
     return rows
 
 
@@ -194,20 +161,13 @@ def _trained(point: Point, seed: int) -> tuple[Any, Any]:
     mixture = GaussianMixtureDenoiser(means, spread, [rho, 1 - rho])
     n = round(point["points"] * d)
     data, labels = draw_classes(mixture, [round(rho * n), n - round(rho * n)], seed)
-    model = RandomFeatureScore(
-        round(point["features"] * d),
-        d,
-        time=point["time"],
-        activation=point["activation"],
-        seed=seed,
-    )
+    asked = {name: point[name] for name in ("time", "activation")}
+    model = RandomFeatureScore(round(point["features"] * d), d, **asked, seed=seed)
     return model.fit(data, labels), mixture
 
 
 def _digits(point: Point, seed: int) -> tuple[Any, Any, Any]:
     """The flow on some images of two digits, and others of both that were held out."""
-    import torch
-
     from bridges._checks import generator_from
     from bridges.data import class_labels, raw_vectors, standardised
     from diffusion import RandomFeatureScore
@@ -215,30 +175,20 @@ def _digits(point: Point, seed: int) -> tuple[Any, Any, Any]:
     pixels, target = standardised(raw_vectors("digits"))[0], class_labels("digits")
     assert target is not None
     generator = generator_from(seed, "digits")
-    train, held_out = [], []
-    for digit, n in zip(point["digits"], point["counts"], strict=True):
-        rows = (target == digit).nonzero().squeeze(1)
-        rows = rows[torch.randperm(len(rows), generator=generator)]
-        train.append(pixels[rows[:n]])
-        held_out.append(pixels[rows[n : n + HELD_OUT]])
-    labels = torch.arange(2).repeat_interleave(torch.tensor(point["counts"]))
-    model = RandomFeatureScore(
-        point["p"], PIXELS, time=point["time"], activation=point["activation"], seed=seed
+    train, labels, *rest = two_classes(
+        pixels, target, point["digits"], point["counts"], HELD_OUT, generator
     )
-    flow = model.fit(torch.cat(train), labels)
-    return flow, torch.cat(held_out), torch.arange(2).repeat_interleave(HELD_OUT)
+    asked = {name: point[name] for name in ("time", "activation")}
+    model = RandomFeatureScore(point["p"], PIXELS, **asked, seed=seed)
+    return model.fit(train, labels), *rest
 
 
 def _rows(times: Any) -> list[Row]:
-    """What was found of each class; what never comes has no row."""
+    """What was found of each class."""
     from diffusion.learning_times import MEASURES
 
-    return [
-        {"class": c + 1, "quantity": name, "value": float(value)}
-        for name in (*MEASURES, "quality", "least_loss", "final_gap")
-        for c, value in enumerate(getattr(times, name))
-        if math.isfinite(value)
-    ]
+    names = (*MEASURES, "quality", "least_loss", "final_gap")
+    return class_rows({name: getattr(times, name) for name in names})
 
 
 def _histogram(flow: Any, point: Point) -> list[Row]:

@@ -27,34 +27,29 @@ from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "dimension": 100,
-        "separation": 1.0,
-        "variance": 1.0,
-        "weights": [0.02, 0.05, 0.1, 0.2, 0.5],
-        "minority": 0.1,
-        "patterns": 1000,
-        "levels": 16,
-        "draws": 4000,
-        "paths": 1000,
-        "steps": 100,
-        "samples": 4,
-    },
-    "paper": {
-        "dimension": 100,
-        "separation": 1.0,
-        "variance": 1.0,
-        "weights": [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5],
-        "minority": 0.1,
-        "patterns": 4000,
-        "levels": 40,
-        "draws": 20000,
-        "paths": 4000,
-        "steps": 400,
-        "samples": 12,
-    },
+_QUICK: dict[str, Any] = {
+    "dimension": 100,
+    "separation": 1.0,
+    "variance": 1.0,
+    "weights": [0.02, 0.05, 0.1, 0.2, 0.5],
+    "minority": 0.1,
+    "patterns": 1000,
+    "levels": 16,
+    "draws": 4000,
+    "paths": 1000,
+    "steps": 100,
+    "samples": 4,
 }
+_PAPER = {
+    "weights": [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5],
+    "patterns": 4000,
+    "levels": 40,
+    "draws": 20000,
+    "paths": 4000,
+    "steps": 400,
+    "samples": 12,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 CLASSES = ("minority", "majority")
 TURNS = 5  # times at which U-turns are run in full
 UNEQUAL = ((1.6, 0.4), (0.4, 1.6))  # variances of minority and majority
@@ -63,22 +58,15 @@ NOISES = (0.7, 0.85, 1.0, 1.2)  # σ of the capacities
 
 
 @study_command(PRESETS)
-@click.option("--dimension", type=click.IntRange(2, 10_000), help="Dimension d.")
-@click.option(
-    "--separation", type=click.FloatRange(0, min_open=True), help="μ: the centres are 2μ√d apart."
-)
-@click.option(
-    "--variance", type=click.FloatRange(0, min_open=True), help="Variance s² within a class."
-)
-@click.option(
-    "--weights",
-    type=options.Numbers(float, 0, 0.5, open_low=True),
-    help="Weights ρ of the minority.",
-)
-@click.option(
-    "--minority",
-    type=click.FloatRange(0, 0.5, min_open=True),
-    help="Weight ρ of the minority of the data that is memorized.",
+@options.own(
+    dimension=(click.IntRange(2, 10_000), "Dimension d."),
+    separation=(options.POSITIVE, "μ: the centres are 2μ√d apart."),
+    variance=(options.POSITIVE, "Variance s² within a class."),
+    weights=(options.Numbers(float, 0, 0.5, open_low=True), "Weights ρ of the minority."),
+    minority=(
+        click.FloatRange(0, 0.5, min_open=True),
+        "Weight ρ of the minority of the data that is memorized.",
+    ),
 )
 @options.shared("patterns")
 @click.option("--levels", type=click.IntRange(4), help="Times of a curve.")
@@ -89,13 +77,16 @@ def main(run: Run, **chosen: Any) -> base.Report:
     """Speciation and memorization of a minority: every definition, theory and simulation."""
     from reports.class_speciation import Report
 
+    from diffusion.theory import speciation_times
+
     d, P, rho = chosen["dimension"], chosen["patterns"], chosen["minority"]
     if round(rho * P) < 2:
         raise ValueError(f"patterns must give the minority at least 2 points, got {rho * P:g}")
     shared = {k: chosen[k] for k in ("dimension", "variance", "draws")}
     shared["distance2"] = 4 * chosen["separation"] ** 2 * d
-    late = _latest(min(chosen["weights"]), shared)
-    early = _earliest(shared)
+    apart = shared["distance2"], shared["variance"]
+    late = speciation_times(min(chosen["weights"]), *apart).bimodal
+    early = speciation_times(0.5, *apart).threshold
     if not early > late:
         raise ValueError(
             "separation must part the classes before the data is clean, got "
@@ -103,34 +94,23 @@ def main(run: Run, **chosen: Any) -> base.Report:
         )
     times = _grid(max(0.05, late - 0.6), early + 0.8, chosen["levels"])
     turns = {k: chosen[k] for k in ("paths", "steps")}
+    speciation: Point = {"times": times} | shared | turns
+    unequal: Point = {"kind": "unequal", "weight": rho, "dimension": d, "draws": chosen["draws"]}
+    gaps = [(pair, gap) for pair in UNEQUAL for gap in (0.0, shared["distance2"])]
+    basins: Point = {"kind": "basins", "weight": rho, "patterns": P} | shared
     points: list[Point] = [
-        {"kind": "speciation", "weight": w, "times": times} | shared | turns
-        for w in chosen["weights"]
+        *({"kind": "speciation", "weight": w} | speciation for w in chosen["weights"]),
+        *(unequal | {"variances": pair, "distance2": gap} for pair, gap in gaps),
+        basins | {"times": _basin_times(P, rho, shared, times)},
+        *({"kind": "capacity", "sigma": s} | HOLDING for s in NOISES),
     ]
-    points += [
-        {"kind": "unequal", "weight": rho, "variances": pair, "distance2": gap, "dimension": d}
-        | {"draws": chosen["draws"]}
-        for pair in UNEQUAL
-        for gap in (0.0, shared["distance2"])
-    ]
-    points.append(
-        {"kind": "basins", "weight": rho, "patterns": P}
-        | shared
-        | {"times": _basin_times(P, rho, shared, times)}
-    )
-    points += [{"kind": "capacity", "sigma": s} | HOLDING for s in NOISES]
     return Report(run(measure, points))
 
 
 def measure(point: Point, seed: int) -> list[Row]:
     """One kind of point."""
-    kinds = {
-        "speciation": _speciation,
-        "unequal": _unequal,
-        "basins": _basins,
-        "capacity": _capacity,
-    }
-    return kinds[point["kind"]](point, seed)
+    kinds = {"unequal": _unequal, "basins": _basins, "capacity": _capacity}
+    return kinds.get(point["kind"], _speciation)(point, seed)
 
 
 def _speciation(point: Point, seed: int) -> list[Row]:
@@ -183,14 +163,12 @@ def _basins(point: Point, seed: int) -> list[Row]:
     for k, time in enumerate(point["times"]):
         sigma = float(OU().noise_level(time))
         found = class_basins(denoiser, labels, sigma, min(point["draws"], 2000), seed=seed + k)
-        for c, name in enumerate(CLASSES):
-            values = {
-                "datum": found.datum[c],
-                "own_class": found.own_class[c],
-                "effective_number": found.effective_number[c],
-            }
-            where = {"time": time, "class": name}
-            rows += [where | {"quantity": q, "value": float(v)} for q, v in values.items()]
+        rows += [
+            {"time": time, "class": name, "quantity": quantity}
+            | {"value": float(getattr(found, quantity)[c])}
+            for c, name in enumerate(CLASSES)
+            for quantity in ("datum", "own_class", "effective_number")
+        ]
     return rows
 
 
@@ -219,18 +197,6 @@ def _mixture(weight: float, distance2: float, variances: Sequence[float], dimens
     means = torch.zeros(2, dimension, dtype=torch.float64)
     means[0, 0], means[1, 0] = math.sqrt(distance2) / 2, -math.sqrt(distance2) / 2
     return GaussianMixtureDenoiser(means, torch.tensor(variances).double(), [weight, 1 - weight])
-
-
-def _latest(weight: float, shared: Point) -> float:
-    from diffusion.theory import speciation_times
-
-    return speciation_times(weight, shared["distance2"], shared["variance"]).bimodal
-
-
-def _earliest(shared: Point) -> float:
-    from diffusion.theory import speciation_times
-
-    return speciation_times(0.5, shared["distance2"], shared["variance"]).threshold
 
 
 def _grid(low: float, high: float, levels: int) -> list[float]:

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from reports.two_classes import TwoClasses, class_rows, two_classes
 
-from bridges.estimates import estimate, mean_and_sem
-from bridges.study import figures, options, report as base
+from bridges.estimates import estimate
+from bridges.study import figures, options
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
 from bridges.study.tables import of_samples, table
@@ -34,34 +35,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy import ndarray
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "data": "digits",
-        "classes": (1, 0),
-        "network": "mlp",
-        "images": 80,
-        "few": 20,
-        "steps": 600,
-        "copy_steps": 2400,
-        "rate": 0.004,
-        "held_out": 60,
-        "drawn": 300,
-        "samples": 2,
-    },
-    "paper": {
-        "data": "digits",
-        "classes": (1, 0),
-        "network": "mlp",
-        "images": 80,
-        "few": 20,
-        "steps": 4000,
-        "copy_steps": 16000,
-        "rate": 0.002,
-        "held_out": 60,
-        "drawn": 1000,
-        "samples": 10,
-    },
+_QUICK: dict[str, Any] = {
+    "data": "digits",
+    "classes": (1, 0),
+    "network": "mlp",
+    "images": 80,
+    "few": 20,
+    "steps": 600,
+    "copy_steps": 2400,
+    "rate": 0.004,
+    "held_out": 60,
+    "drawn": 300,
+    "samples": 2,
 }
+_PAPER = {
+    "steps": 4000,
+    "copy_steps": 16000,
+    "rate": 0.002,
+    "drawn": 1000,
+    "samples": 10,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 SHARES = (0.25, 0.5, 0.75)  # of the first class
 GAP, LEARNT = 0.05, 0.3
 MEASURES = ("best", "gap", "learnt")
@@ -76,63 +70,48 @@ CURVES = ("train", "test", "copies")
 @click.option("--few", type=click.IntRange(4), help="The same, where copies are counted.")
 @click.option("--steps", type=click.IntRange(10), help="Gradient steps.")
 @click.option("--copy-steps", type=click.IntRange(10), help="Gradient steps for copies.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate.")
+@click.option("--rate", type=options.POSITIVE, help="Learning rate.")
 @click.option("--held-out", type=click.IntRange(2), help="Test images of each class.")
 @click.option(
     "--drawn", type=click.IntRange(2), help="Samples drawn each time that copies are counted."
 )
 def main(run: Run, **chosen: Any) -> Report:
     """Losses and copies of each class along the training of a network."""
-    from bridges.data import fingerprint, place
+    from bridges.data import fingerprint, load, place
 
-    data, one_two = chosen["data"], chosen["classes"]
-    if one_two[0] == one_two[1]:
-        raise ValueError(f"classes must be two different labels, got {one_two[0]} twice")
-    shared: Point = {"data": place(data), "content": fingerprint(data), "labels": list(one_two)}
-    shared |= {k: chosen[k] for k in ("network", "rate", "held_out")}
-    check = _rows_of(place(data), list(one_two))
-    for label, rows in zip(one_two, check, strict=True):
-        needed = round(max(SHARES) * chosen["images"]) + chosen["held_out"]
-        if len(rows) < needed:
+    data, pair = chosen["data"], chosen["classes"]
+    if pair[0] == pair[1]:
+        raise ValueError(f"classes must be two different labels, got {pair[0]} twice")
+    labels, needed = load(data)[1], round(max(SHARES) * chosen["images"]) + chosen["held_out"]
+    if labels is None:
+        raise ValueError(f"data must have classes, got none in {place(data)}")
+    for label in pair:
+        if (found := int((labels == label).sum())) < needed:
             raise ValueError(
-                f"classes must have {needed} images each, got {len(rows)} of label {label}"
+                f"classes must have {needed} images each, got {found} of label {label}"
             )
-    points: list[Point] = [
-        {"kind": "losses", "share": share, "images": chosen["images"], "steps": chosen["steps"]}
-        | {"drawn": 0}
-        | shared
-        for share in SHARES
-    ]
-    points.append(
-        {"kind": "copies", "share": 0.5, "images": chosen["few"], "steps": chosen["copy_steps"]}
-        | {"drawn": chosen["drawn"]}
-        | shared
-    )
+    shared: Point = {"data": place(data), "content": fingerprint(data), "labels": list(pair)}
+    shared |= {k: chosen[k] for k in ("network", "rate", "held_out")}
+    losses = {"kind": "losses", "images": chosen["images"], "steps": chosen["steps"], "drawn": 0}
+    copies = {"kind": "copies", "images": chosen["few"], "steps": chosen["copy_steps"]}
+    copies["drawn"] = chosen["drawn"]
+    cases = [*((losses, share) for share in SHARES), (copies, 0.5)]
+    points = [{"kind": case["kind"], "share": share} | case | shared for case, share in cases]
     return Report(run(measure, points))
 
 
 def measure(point: Point, seed: int) -> list[Row]:
     """One training, on images of its own."""
-    import torch
-
     from bridges._checks import generator_from
     from bridges.class_training import class_training
     from bridges.data import load, standardised
 
-    images = standardised(load(point["data"])[0])[0].float()
-    generator = generator_from(seed, "class_training")
+    rows, labels = load(point["data"])
+    images, generator = standardised(rows)[0].float(), generator_from(seed, "class_training")
     first = round(point["share"] * point["images"])
     counts = first, point["images"] - first
-    train, test = [], []
-    for rows, n in zip(_rows_of(point["data"], point["labels"]), counts, strict=True):
-        order = rows[torch.randperm(len(rows), generator=generator)]
-        train.append(images[order[:n]])
-        test.append(images[order[n : n + point["held_out"]]])
     found = class_training(
-        torch.cat(train),
-        torch.arange(2).repeat_interleave(torch.tensor(counts)),
-        torch.cat(test),
-        torch.arange(2).repeat_interleave(point["held_out"]),
+        *two_classes(images, labels, point["labels"], counts, point["held_out"], generator),
         network=point["network"],
         steps=point["steps"],
         rate=point["rate"],
@@ -145,53 +124,22 @@ def measure(point: Point, seed: int) -> list[Row]:
         "learnt": found.reaches(LEARNT),
         "least_test": found.best_test,
     }
-    rows: list[Row] = [
-        {"class": c + 1, "quantity": name, "value": float(values[c])}
-        for name, values in scalars.items()
-        for c in (0, 1)
-        if math.isfinite(values[c])
-    ]
+    measured = class_rows(scalars)
     for name in CURVES:
         for step, values in zip(found.steps.tolist(), getattr(found, name), strict=True):
-            rows += [
-                {"step": step, "class": c + 1, "quantity": name, "value": float(values[c])}
-                for c in (0, 1)
-                if math.isfinite(values[c])
-            ]
-    return rows
+            measured += class_rows({name: values}, step=step)
+    return measured
 
 
-def _rows_of(data: str, labels: list[int]) -> list[Any]:
-    """Rows of the data of each label."""
-    from bridges.data import load
-
-    classes = load(data)[1]
-    if classes is None:
-        raise ValueError(f"data must have classes, got none in {data}")
-    return [(classes == label).nonzero().squeeze(1) for label in labels]
-
-
-class Report(base.Report):
+class Report(TwoClasses):
     """Losses by class along the training, and which class is first by every measure."""
 
-    between = "samples"
     figsize = (12.4, 3.8)
 
     @property
     def labels(self) -> list[int]:
         """The two classes in the data."""
         return [*self.setting["classes"]]
-
-    def values(self, point: Point, quantity: str, label: int) -> ndarray:
-        """A number of each sample of a training, (samples,), NaN where one has none."""
-        import numpy as np
-
-        samples = self.study.samples[self.study.points.index(point)]
-        found = [
-            [r["value"] for r in rows if (r["quantity"], r["class"]) == (quantity, label)]
-            for rows in samples
-        ]
-        return np.array([one[0] if one else math.nan for one in found])
 
     def curve(self, point: Point, quantity: str, label: int) -> tuple[ndarray, ndarray]:
         """Steps (K,) and values (samples, K)."""
@@ -213,29 +161,26 @@ class Report(base.Report):
 
     def finding(self) -> str:
         """Whose gap opens first, by the proportion."""
-        losses = [point for point in self.study.points if point["kind"] == "losses"]
         words = ", ".join(
             f"{self.first(point, 'gap').replace('?', 'neither')} at {self.images(point)}"
-            for point in losses[::-1]
+            for point in self.points("losses")[::-1]
         )
         pair = f"{self.labels[0]} and {self.labels[1]}"
         return f"Of classes {pair} the gap opens first, in every sample, for {words}"
 
     def conclusions(self) -> Point:
         """The class that is first by every measure, training by training."""
-        return {
-            "trainings": [
-                {"kind": point["kind"], "images": self.images(point)}
-                | {"first": {name: self.first(point, name) for name in MEASURES}}
-                for point in self.study.points
-            ]
-        }
+        trainings = [
+            {"kind": point["kind"], "images": self.images(point)}
+            | {"first": {name: self.first(point, name) for name in MEASURES}}
+            for point in self.study.points
+        ]
+        return {"trainings": trainings}
 
     def heading(self) -> str:
         """The classes."""
-        return (
-            f"class {self.labels[0]} / class {self.labels[1]} of {Path(self.setting['data']).name}"
-        )
+        data = Path(self.setting["data"]).name
+        return f"class {self.labels[0]} / class {self.labels[1]} of {data}"
 
     def tables(self) -> Iterator[str]:
         """Steps by every measure, least test losses and copies, class by class."""
@@ -266,32 +211,26 @@ class Report(base.Report):
         for axes, point in zip(panels, self.study.points, strict=True):
             (self._losses if point["kind"] == "losses" else self._copies)(axes, point)
         panels[0].set_ylabel("loss, in units of the noise")
-        panels[0].legend(fontsize=8)
+        panels[0].legend()
 
     def _losses(self, axes: Axes, point: Point) -> None:
         for c, (color, _) in zip((1, 2), figures.SERIES, strict=False):
             for quantity, style in (("test", "-"), ("train", ":")):
-                x, by_sample = self.curve(point, quantity, c)
-                mean, sem = mean_and_sem(by_sample)
-                label = f"{quantity}, class {self.labels[c - 1]}"
-                axes.plot(x, mean, color=color, ls=style, label=label)
-                axes.fill_between(x, mean - sem, mean + sem, color=color, alpha=0.25, lw=0)
+                look = {"ls": style, "label": f"{quantity}, class {self.labels[c - 1]}"}
+                figures.band(axes, *self.curve(point, quantity, c), color, alpha=0.25, **look)
             opens = estimate(self.values(point, "gap", c))["mean"]
             if not math.isnan(opens):
                 axes.axvline(opens, color=color, lw=0.8, ls="--", zorder=0)
-        axes.set_ylim(0, 1)
-        axes.set_xlabel("gradient steps")
-        axes.set_title(f"{self.images(point)} images; dashed: gap opens", fontsize=9.5)
+        axes.set(ylim=(0, 1), xlabel="gradient steps")
+        axes.set_title(f"{self.images(point)} images; dashed: gap opens")
 
     def _copies(self, axes: Axes, point: Point) -> None:
         for c, series in zip((1, 2), figures.SERIES, strict=False):
-            x, by_sample = self.curve(point, "copies", c)
-            figures.points(axes, x, by_sample, series, label=f"class {self.labels[c - 1]}")
-        axes.set_ylim(-0.03, 1.05)
-        axes.set_xlabel("gradient steps")
-        axes.set_ylabel("samples that are copies")
-        axes.set_title(f"{self.images(point)} images", fontsize=9.5)
-        axes.legend(fontsize=8)
+            found = self.curve(point, "copies", c)
+            figures.points(axes, *found, series, label=f"class {self.labels[c - 1]}")
+        axes.set(ylim=(-0.03, 1.05), xlabel="gradient steps")
+        axes.set(ylabel="samples that are copies", title=f"{self.images(point)} images")
+        axes.legend()
 
 
 if __name__ == "__main__":

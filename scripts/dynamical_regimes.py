@@ -30,28 +30,25 @@ from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "patterns": 1000,
-        "dimension": 100,
-        "separation": 1.0,
-        "variance": 1.0,
-        "intrinsic": 20,
-        "levels": 14,
-        "draws": 400,
-        "samples": 4,
-    },
-    "paper": {
-        "patterns": 2000,
-        "dimension": 200,
-        "separation": 1.0,
-        "variance": 1.0,
-        "intrinsic": 40,
-        "levels": 40,
-        "draws": 2000,
-        "samples": 16,
-    },
+_QUICK: dict[str, Any] = {
+    "patterns": 1000,
+    "dimension": 100,
+    "separation": 1.0,
+    "variance": 1.0,
+    "intrinsic": 20,
+    "levels": 14,
+    "draws": 400,
+    "samples": 4,
 }
+_PAPER = {
+    "patterns": 2000,
+    "dimension": 200,
+    "intrinsic": 40,
+    "levels": 40,
+    "draws": 2000,
+    "samples": 16,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 RATIOS = [k / 5 for k in range(10)]  # ρ of the cues
 _DIGITS_COLLAPSE = 0.55  # about where Y = ½, to lay the times around
 
@@ -93,14 +90,8 @@ def measure(point: Point, seed: int) -> list[Row]:
 def _basin(point: Point, seed: int) -> list[Row]:
     from bridges.identities import basin_edge_map
 
-    found = basin_edge_map(
-        point["patterns"],
-        [1.0] * point["intrinsic"],
-        math.sqrt(point["noise"]),
-        RATIOS,
-        point["draws"],
-        seed=seed,
-    )
+    P, spectrum, sigma = point["patterns"], [1.0] * point["intrinsic"], math.sqrt(point["noise"])
+    found = basin_edge_map(P, spectrum, sigma, RATIOS, point["draws"], seed=seed)
     return [
         {"ratio": ratio, "quantity": name, "value": float(values[k])}
         for name, values in (("one-step", found.one_step), ("fixed-point", found.fixed_point))
@@ -110,17 +101,13 @@ def _basin(point: Point, seed: int) -> list[Row]:
 
 @study_command(PRESETS)
 @options.shared("patterns", help="Points of the mixture and of the memory, P.")
-@click.option("--dimension", type=click.IntRange(2), help="Dimension d of the mixture.")
-@click.option(
-    "--separation",
-    type=click.FloatRange(0, min_open=True),
-    help="μ: the centres ±m have |m| = μ √d.",
+@options.own(
+    dimension=(click.IntRange(2), "Dimension d of the mixture."),
+    separation=(options.POSITIVE, "μ: the centres ±m have |m| = μ √d."),
+    variance=(options.POSITIVE, "Variance s² within a class."),
+    intrinsic=(click.IntRange(2), "Dimension m of the memory's patterns."),
+    levels=(click.IntRange(4), "Times of a curve."),
 )
-@click.option(
-    "--variance", type=click.FloatRange(0, min_open=True), help="Variance s² within a class."
-)
-@click.option("--intrinsic", type=click.IntRange(2), help="Dimension m of the memory's patterns.")
-@click.option("--levels", type=click.IntRange(4), help="Times of a curve.")
 @options.shared("draws", default=None)
 def main(run: Run, **chosen: Any) -> base.Report:
     """Speciation into classes and collapse onto data: mixtures, digits, dense memories."""
@@ -136,25 +123,17 @@ def main(run: Run, **chosen: Any) -> base.Report:
     shared = {"draws": chosen["draws"]}
     spectrum = [1.0] * chosen["intrinsic"]
     low, high = (float(f(P, spectrum)) ** 2 for f in (collapse_sigma, onset_sigma))
+    classes = {"patterns": P, "dimension": d, "distance": distance, "variance": chosen["variance"]}
+    times = _grid(mixture.collapse, mixture.speciation, levels)
+    digits_times = _grid(_DIGITS_COLLAPSE, digits_speciation(), levels)
     points: list[Point] = [
-        {
-            "data": "mixture",
-            "patterns": P,
-            "dimension": d,
-            "distance": distance,
-            "variance": chosen["variance"],
-            "times": _grid(mixture.collapse, mixture.speciation, levels),
-        }
-        | shared,
-        {"data": "digits", "times": _grid(_DIGITS_COLLAPSE, digits_speciation(), levels)} | shared,
+        {"data": "mixture"} | classes | {"times": times} | shared,
+        {"data": "digits", "times": digits_times} | shared,
     ]
-    noises = [low * (0.75 + (high / low - 0.75) * k / 7) for k in range(8)]
-    points += [
-        {"data": "basin", "patterns": P, "intrinsic": chosen["intrinsic"], "noise": t}
-        | {"draws": max(50, chosen["draws"] // 4)}
-        for t in noises
-    ]
-    return Report(run(measure, points))
+    memory = {"data": "basin", "patterns": P, "intrinsic": chosen["intrinsic"]}
+    noises = (low * (0.75 + (high / low - 0.75) * k / 7) for k in range(8))
+    few = {"draws": max(50, chosen["draws"] // 4)}
+    return Report(run(measure, points + [memory | {"noise": t} | few for t in noises]))
 
 
 def _grid(collapse: float, speciation: float, levels: int) -> list[float]:

@@ -27,35 +27,30 @@ from bridges.estimates import estimate
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
-from bridges.study.tables import of_samples, table
+from bridges.study.tables import by_column, of_each, of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy import ndarray
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "dimensions": [8, 16, 32, 64],
-        "classes": 10,
-        "density": 0.4,
-        "weight": 3.0,
-        "ratio": 0.2,
-        "steps": 80,
-        "trials": 120,
-        "samples": 8,
-    },
-    "paper": {
-        "dimensions": [8, 16, 32, 64, 128, 256],
-        "classes": 10,
-        "density": 0.4,
-        "weight": 3.0,
-        "ratio": 0.2,
-        "steps": 200,
-        "trials": 400,
-        "samples": 24,
-    },
+_QUICK: dict[str, Any] = {
+    "dimensions": [8, 16, 32, 64],
+    "classes": 10,
+    "density": 0.4,
+    "weight": 3.0,
+    "ratio": 0.2,
+    "steps": 80,
+    "trials": 120,
+    "samples": 8,
 }
+_PAPER = {
+    "dimensions": [8, 16, 32, 64, 128, 256],
+    "steps": 200,
+    "trials": 400,
+    "samples": 24,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 METHODS = {"flow": "heun", "sde": "stochastic-heun"}
 ENSEMBLES = {"number": "fixed number", "density": "fixed density"}
 MEASURES = ("overlap", "variance_ratio", "parallel_ratio", "retention", "separability")
@@ -66,22 +61,17 @@ _DIGITS = {"own": "own covariances", "shared": "one covariance"}
 
 
 @study_command(PRESETS)
-@click.option("--dimensions", type=options.COUNTS, help="Dimensions d.")
-@click.option("--classes", type=click.IntRange(2), help="Number of classes K, where it is fixed.")
-@click.option(
-    "--density",
-    type=click.FloatRange(0, min_open=True),
-    help="Density of classes α, where it is fixed.",
+@options.own(
+    dimensions=(options.COUNTS, "Dimensions d."),
+    classes=(click.IntRange(2), "Number of classes K, where it is fixed."),
+    density=(options.POSITIVE, "Density of classes α, where it is fixed."),
+    weight=(click.FloatRange(-1), "Extra weight w: the guidance scale less 1."),
+    ratio=(
+        click.FloatRange(0, 1, min_open=True, max_open=True),
+        "r, variance of a class over that of the whole.",
+    ),
+    steps=(click.IntRange(4), "Steps of the samplers."),
 )
-@click.option(
-    "--weight", type=click.FloatRange(-1), help="Extra weight w: the guidance scale less 1."
-)
-@click.option(
-    "--ratio",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="r, variance of a class over that of the whole.",
-)
-@click.option("--steps", type=click.IntRange(4), help="Steps of the samplers.")
 @options.shared("trials", default=None, help="Guided samples per set of centres.")
 def main(run: Run, dimensions: list[int], weight: float, **setting: Any) -> Report:
     """Guidance and its distortions: few classes against exponentially many.
@@ -199,23 +189,17 @@ class Report(base.Report):
 
         from diffusion.theory import guided_mean_field
 
-        found = [
-            guided_mean_field(
-                *(alpha, self.weight, self.setting["ratio"], method, d), annealed=not kept(alpha, d)
-            )
-            for d in dimensions
-            for alpha in [_density(ensemble, d, self.setting)]
-        ]
+        found, guidance = [], (self.weight, self.setting["ratio"], method)
+        for d in dimensions:
+            alpha = _density(ensemble, d, self.setting)
+            found.append(guided_mean_field(alpha, *guidance, d, annealed=not kept(alpha, d)))
         return np.array(found).T
 
     @cached_property
     def lowest(self) -> float:
         """The least retention of all guided classes."""
-        return min(
-            float(self.curve("retention", e, m, self.weight)[1].mean(0).min())
-            for e in ENSEMBLES
-            for m in METHODS
-        )
+        ways = [(ensemble, method, self.weight) for ensemble in ENSEMBLES for method in METHODS]
+        return min(float(self.curve("retention", *way)[1].mean(0).min()) for way in ways)
 
     def finding(self) -> str:
         """Where R goes from small dimensions to large ones."""
@@ -261,7 +245,7 @@ class Report(base.Report):
         rows = [
             [
                 f"{method}, {label}",
-                *(of_samples(v) for v in self.digits("variance_ratio", kind, method)[1].T),
+                *of_each(self.digits("variance_ratio", kind, method)[1]),
                 of_samples(self.digits("retention", kind, method)[1].min(1)),
             ]
             for method in METHODS
@@ -272,26 +256,19 @@ class Report(base.Report):
 
     def _table(self, method: str, ensemble: str) -> str:
         d, _ = self.curve("overlap", ensemble, method, 0.0)
-        theory = self.theory(ensemble, method, d)
         columns = [
             self.curve(q, ensemble, method, w)[1]
             for w in (0.0, self.weight)
             for q in ("overlap", "variance_ratio", "retention")
         ]
         columns.append(self.relative(ensemble, method))
-        rows = [
-            [
-                f"{one:g}",
-                *(of_samples(c[:, k]) for c in columns),
-                *(f"{x:.3f}" for x in theory[:, k]),
-            ]
-            for k, one in enumerate(d)
-        ]
+        columns += [[f"{x:.3f}" for x in one] for one in self.theory(ensemble, method, d)]
         few = f"K = {self.setting['classes']}"
         size = few if ensemble == "number" else f"α = {self.setting['density']:g}"
         names = ["a", "R", "kept"]
         header = [f"{method}, {ENSEMBLES[ensemble]} {size}: d", *(f"{n} (w=0)" for n in names)]
-        return table([*header, *names, "R/R(w=0)", "a theory", "R theory"], rows)
+        header += [*names, "R/R(w=0)", "a theory", "R theory"]
+        return by_column(header, [f"{one:g}" for one in d], *columns)
 
     def draw(self, figure: Figure) -> None:
         """Overlap, variance ratio and the counter-example, a row per sampler."""
@@ -319,21 +296,17 @@ class Report(base.Report):
                 look = {"ls": "", "mfc": "white", "ms": 4, "label": f"{size}, $w$ = 0"}
                 figures.points(axes, *self.curve("overlap", ensemble, method, 0.0), series, **look)
         axes.axhline(1, color="0.8", lw=0.8, zorder=0)
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(d, [f"{one:g}" for one in d])
-        axes.minorticks_off()
-        axes.set_xlabel("dimension $d$")
-        axes.set_ylabel(label)
+        figures.ticks(axes, d, base=2)
+        axes.set(xlabel="dimension $d$", ylabel=label)
 
     def _counter_example(self, axes: Axes, method: str, name: str) -> None:
         for (kind, label), series in zip(_DIGITS.items(), figures.SERIES[2:], strict=False):
             w, by_sample = self.digits("variance_ratio", kind, method)
             figures.points(axes, w, by_sample, series, label=label)
         axes.axhline(1, color="0.8", lw=0.8, zorder=0)
-        axes.set_xlabel("extra weight $w$")
-        axes.set_ylabel(f"variance ratio $R$ ({name})")
-        axes.set_title("digits as ten Gaussians, exact scores", fontsize=9.5)
-        axes.legend(fontsize=8, loc="upper left")
+        axes.set(xlabel="extra weight $w$", ylabel=f"variance ratio $R$ ({name})")
+        axes.set_title("digits as ten Gaussians, exact scores")
+        axes.legend(loc="upper left")
 
 
 if __name__ == "__main__":

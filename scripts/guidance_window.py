@@ -40,30 +40,27 @@ if TYPE_CHECKING:
 
     from diffusion.guidance import Weight
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "weights": [1.0, 3.0, 7.0],
-        "window": 3.0,
-        "switches": [1.0, 1.5, 2.0],
-        "cells": 50,
-        "trials": 8,
-        "steps": 32,
-        "training_steps": 2500,
-        "width": 128,
-        "samples": 2,
-    },
-    "paper": {
-        "weights": [0.5, 1.0, 2.0, 3.0, 5.0, 7.0],
-        "window": 3.0,
-        "switches": [0.6, 0.8, 1.0, 1.25, 1.5, 1.75, 2.0],
-        "cells": 50,
-        "trials": 30,
-        "steps": 64,
-        "training_steps": 4000,
-        "width": 192,
-        "samples": 6,
-    },
+_QUICK: dict[str, Any] = {
+    "weights": [1.0, 3.0, 7.0],
+    "window": 3.0,
+    "switches": [1.0, 1.5, 2.0],
+    "cells": 50,
+    "trials": 8,
+    "steps": 32,
+    "training_steps": 2500,
+    "width": 128,
+    "samples": 2,
 }
+_PAPER = {
+    "weights": [0.5, 1.0, 2.0, 3.0, 5.0, 7.0],
+    "switches": [0.6, 0.8, 1.0, 1.25, 1.5, 1.75, 2.0],
+    "trials": 30,
+    "steps": 64,
+    "training_steps": 4000,
+    "width": 192,
+    "samples": 6,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 MODELS = {
     "cells, exact": "exact scores, 50 cells",
     "cells, trained": "trained network, 50 cells",
@@ -79,7 +76,7 @@ _NUMBERS = options.Numbers(float, 0, 1e6, open_low=True)
 
 @study_command(PRESETS)
 @click.option("--weights", type=_NUMBERS, help="Constant weights w to compare.")
-@click.option("--window", type=click.FloatRange(0, min_open=True), help="w above the window.")
+@click.option("--window", type=options.POSITIVE, help="w above the window.")
 @click.option("--switches", type=_NUMBERS, help="Noise levels σ_s at which w turns to −1.")
 @click.option("--cells", type=click.IntRange(2, 200), help="k-means cells of the digits.")
 @options.shared(
@@ -137,8 +134,8 @@ def measure(point: Point, seed: int) -> list[Row]:
     denoiser = classes if "exact" in point["model"] else _trained(data, labels, point, seed)
     classify = _neighbours(data, labels) if point["model"].startswith("digits") else None
     rows: list[Row] = []
-    shown = list(schedules(point["weights"], point["window"], point["switches"]).items())
-    for name, (family, w) in shown:
+    shown = schedules(point["weights"], point["window"], point["switches"])
+    for name, (family, w) in shown.items():
         x = _sampled(denoiser, asked, w, point["steps"], seed)
         found = distortion(x, asked, classes, classify).means()
         own = {"schedule": name, "family": family}
@@ -257,18 +254,14 @@ class Report(base.Report):
     def best(self, model: str) -> str:
         """The window whose R is nearest to that of w = 0."""
         windows = [name for name, family in self.families.items() if family == "window"]
-        return min(
-            windows, key=lambda n: abs(float(self.relative(model, n, "variance_ratio").mean()) - 1)
-        )
+        ratios = {name: self.relative(model, name, "variance_ratio").mean() for name in windows}
+        return min(windows, key=lambda name: abs(ratios[name] - 1))
 
     def finding(self) -> str:
         """What the window of a trained network restores, and at what cost."""
-        model = "cells, trained"
+        model, shown = "cells, trained", ("variance_ratio", "retention", "fisher_ratio")
         best = self.best(model)
-        ratio, kept, J = (
-            of_samples(self.relative(model, best, q), 2)
-            for q in ("variance_ratio", "retention", "fisher_ratio")
-        )
+        ratio, kept, J = (of_samples(self.relative(model, best, q), 2) for q in shown)
         switch = best.split(" at ")[-1]
         return (
             f"Trained network, $w$ = {self.window:g} and −1 below $\\sigma_s$ = {switch}: $R$ = "
@@ -280,17 +273,14 @@ class Report(base.Report):
         return {
             model: {
                 "nearest window": self.best(model),
-                "schedules": {
-                    name: {
-                        f"{q} relative to w = 0": estimate(self.relative(model, name, q))
-                        for q in MEASURES
-                        if q != "retention"
-                    }
-                    for name in self.families
-                },
+                "schedules": {name: self._against_control(model, name) for name in self.families},
             }
             for model in MODELS
         }
+
+    def _against_control(self, model: str, name: str) -> Point:
+        shown = [q for q in MEASURES if q != "retention"]
+        return {f"{q} relative to w = 0": estimate(self.relative(model, name, q)) for q in shown}
 
     def heading(self) -> str:
         """What the measures are relative to."""
@@ -314,10 +304,9 @@ class Report(base.Report):
     def draw(self, figure: Figure) -> None:
         """Two planes per model, and samples of the trained model of digits."""
         upper, middle, lower = figure.subfigures(3, 1, height_ratios=[3.0, 2.6, 1.9])
-        for axes, model in zip(upper.subplots(1, 3), MODELS, strict=True):
-            self._plane(axes, model)
-        for axes, model in zip(middle.subplots(1, 3), MODELS, strict=True):
-            self._trade(axes, model)
+        for part, panel in ((upper, self._plane), (middle, self._trade)):
+            for axes, model in zip(part.subplots(1, 3), MODELS, strict=True):
+                panel(axes, model)
         handles, labels = upper.axes[0].get_legend_handles_labels()
         upper.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8.5)
         self._gallery(lower)
@@ -328,8 +317,7 @@ class Report(base.Report):
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel("separability $J$, relative to $w$ = 0")
-        axes.set_ylabel("diversity (Vendi), relative")
-        axes.set_title(MODELS[model] + " (flow)", fontsize=9.5)
+        axes.set(ylabel="diversity (Vendi), relative", title=MODELS[model] + " (flow)")
         axes.axhline(1, **figures.THEORY[1])
 
     def _trade(self, axes: Axes, model: str) -> None:
@@ -338,8 +326,7 @@ class Report(base.Report):
         if axes.get_xlim()[1] > 100:  # a network that was guided off its data
             figures.log_axis(axes)
         axes.axvline(1, **figures.THEORY[1])
-        axes.set_xlabel("variance ratio $R$, relative to $w$ = 0")
-        axes.set_ylabel("retention")
+        axes.set(xlabel="variance ratio $R$, relative to $w$ = 0", ylabel="retention")
 
     def _draw(self, axes: Axes, model: str, along: str, up: str) -> None:
         """Two measures of all schedules, by family."""
@@ -350,32 +337,19 @@ class Report(base.Report):
             "window": f"$w$ = {self.window:g}, −1 below $\\sigma_s$",
             "schedule": "other schedules",
         }
-        for (family, label), (color, marker) in zip(labels.items(), figures.SERIES, strict=False):
+        for (family, label), series in zip(labels.items(), figures.SERIES, strict=False):
             names = [n for n in self.families if self.families[n] == family]
-            by_sample = (
-                np.array([self.relative(model, n, q) for n in names]).T for q in (along, up)
+            (x, x_error), found = (
+                mean_and_sem(np.array([self.relative(model, n, quantity) for n in names]).T)
+                for quantity in (along, up)
             )
-            (x, x_error), (y, y_error) = map(mean_and_sem, by_sample)
-            axes.errorbar(
-                *(x, y, np.nan_to_num(y_error), np.nan_to_num(x_error)),
-                color=color,
-                marker=marker,
-                ms=5,
-                lw=1,
-                ls="" if family == "schedule" else "-",
-                capsize=2,
-                label=label,
-            )
-            for name, *at in zip(names, x, y, strict=True):
-                if family != "schedule" and (family == "window" or name in self._named()):
-                    axes.annotate(
-                        name.split(" at ")[-1].removeprefix("w = "),
-                        at,
-                        xytext=(4, 4),
-                        textcoords="offset points",
-                        fontsize=7,
-                        color=color,
-                    )
+            style = {"ls": "" if family == "schedule" else "-", "zorder": 2, "label": label}
+            figures.means(axes, x, found, series, xerr=np.nan_to_num(x_error), **style)
+            for name, *at in zip(names, x, found[0], strict=True):
+                if family == "window" or name in self._named():
+                    word = name.split(" at ")[-1].removeprefix("w = ")
+                    look = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 7}
+                    axes.annotate(word, at, color=series[0], **look)
 
     def _named(self) -> list[str]:
         """Constant weights that are named in the figure: the least, the largest, and 0."""
@@ -388,13 +362,9 @@ class Report(base.Report):
 
         best = self.best("digits, trained")
         names = [CONTROL, max(self._named()[1:], key=lambda n: float(n[4:])), best]
-        grid = part.subplots(1, 3)
-        for axes, name in zip(grid, names, strict=True):
-            images = self._images(name)
-            padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
-            wall = np.concatenate(
-                [np.concatenate(list(half), 1) for half in (padded[:5], padded[5:])]
-            )
+        for axes, name in zip(part.subplots(1, 3), names, strict=True):
+            padded = np.pad(self._images(name), ((0, 0), (1, 1), (1, 1)))
+            wall = np.block([[*padded[:5]], [*padded[5:]]])
             axes.imshow(np.pad(wall, ((0, 0), (5, 5))), cmap="gray_r", vmin=0, vmax=255)
             kept = float(self.values["digits, trained", name, "retention"].mean())
             axes.set_title(f"samples, {name} (retention {kept:.2f})", fontsize=9)
@@ -404,15 +374,10 @@ class Report(base.Report):
         """The pictures of the first network, (10, 8, 8)."""
         import numpy as np
 
-        rows = next(
-            s
-            for p, s in zip(self.study.points, self.study.samples, strict=True)
-            if p["model"] == "digits, trained"
-        )[0]
-        found = [r for r in rows if r["quantity"] == "picture" and r["schedule"] == name]
-        return np.array(
-            [np.frombuffer(bytes.fromhex(r["pixels"]), dtype=np.uint8).reshape(8, 8) for r in found]
-        )
+        place = [point["model"] for point in self.study.points].index("digits, trained")
+        wanted = {"quantity": "picture", "schedule": name}.items()
+        pictures = [row["pixels"] for row in self.study.samples[place][0] if row.items() >= wanted]
+        return np.frombuffer(bytes.fromhex("".join(pictures)), dtype=np.uint8).reshape(-1, 8, 8)
 
 
 if __name__ == "__main__":

@@ -74,10 +74,7 @@ _LEVELS = (1e-2, 10**0.5)  # noise levels of training, in signal units
     "--subspaces", type=click.IntRange(1), nargs=2, help="Dimensions m₁ m₂ of the subspaces."
 )
 @click.option(
-    "--variances",
-    type=click.FloatRange(0, min_open=True),
-    nargs=2,
-    help="Variances λ₁ λ₂ of the subspaces.",
+    "--variances", type=options.POSITIVE, nargs=2, help="Variances λ₁ λ₂ of the subspaces."
 )
 @options.shared("patterns", help="Points P whose order of loss is measured.")
 @options.shared("loads", default=None, help="Numbers of points P of the map.")
@@ -98,10 +95,8 @@ def main(run: Run, **chosen: Any) -> base.Report:
     if large <= small:
         raise ValueError(f"variances must fall, λ₁ > λ₂, got {large:g} and {small:g}")
     if sum(manifold["subspaces"]) > chosen["dimension"]:
-        raise ValueError(
-            f"subspaces must fit into {chosen['dimension']} dimensions, "
-            f"got {' + '.join(map(str, manifold['subspaces']))}"
-        )
+        sizes = " + ".join(map(str, manifold["subspaces"]))
+        raise ValueError(f"subspaces must fit into {chosen['dimension']} dimensions, got {sizes}")
     P, loads, trained = (chosen[k] for k in ("patterns", "loads", "trained"))
     if min(P, *loads, *trained) < 2:
         raise ValueError(
@@ -176,13 +171,9 @@ def _seen(denoiser: Denoiser, x: Tensor, sigma: float, bases: list[Tensor]) -> l
     }
     values |= {phase: gap.phase.count(phase) / len(x) for phase in PHASES}
     lowest = s.sort(1).values.mean(0)[: sum(basis.shape[1] for basis in bases) + 1]
-    return [
-        *({"quantity": name, "value": value} for name, value in values.items()),
-        *(
-            {"index": k + 1, "quantity": "spectrum", "value": float(value)}
-            for k, value in enumerate(lowest)
-        ),
-    ]
+    spectrum = enumerate(lowest.tolist(), 1)
+    rows = [{"quantity": name, "value": value} for name, value in values.items()]
+    return rows + [{"index": k, "quantity": "spectrum", "value": value} for k, value in spectrum]
 
 
 def _normal(bases: list[Tensor]) -> list[Tensor]:
@@ -205,13 +196,9 @@ def _fixed(point: Point, seed: int) -> list[Row]:
     lam = lam.repeat_interleave(torch.tensor(sizes))
     bases = list(torch.eye(len(lam), dtype=torch.float64).split(sizes, 1))
     generator = torch.Generator().manual_seed(seed)
-    sets = [
-        EmpiricalDenoiser(
-            torch.randn(point["patterns"], len(lam), generator=generator, dtype=torch.float64)
-            * lam.sqrt()
-        )
-        for _ in range(point["sets"])
-    ]
+    noise: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
+    drawn = (torch.randn(point["patterns"], len(lam), **noise) for _ in range(point["sets"]))
+    sets = [EmpiricalDenoiser(data * lam.sqrt()) for data in drawn]
     signs = torch.randint(0, 2, (4, len(lam)), generator=generator).double() * 2 - 1
     along = torch.stack([(basis.sum(1) * lam.sqrt()) for basis in bases])  # a query per subspace
     rows: list[Row] = []

@@ -25,15 +25,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import click
-from reports.trained import (
-    SPHERE,
-    Panel,
-    TrainedReport,
-    data_sets,
-    room,
-    shared_options,
-    shown_name,
-)
+from reports import trained
 
 from bridges.estimates import estimate
 from bridges.study import figures, options
@@ -44,94 +36,63 @@ from bridges.study.tables import uncertain
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "data": "digits",
-        "loads": [4, 16, 64, 256],
-        "steps": 1200,
-        "rate": 3e-3,
-        "width": 128,
-        "sigma": 0.3,
-        "turn": 1.0,
-        "count": 300,
-        "held_out": 400,
-        "device": "cpu",
-        "samples": 2,
-    },
-    "paper": {
-        "data": "digits",
-        "loads": [4, 8, 16, 32, 64, 128, 256, 512, 1024],
-        "steps": 3000,
-        "rate": 1e-3,
-        "width": 128,
-        "sigma": 0.3,
-        "turn": 1.0,
-        "count": 1000,
-        "held_out": 400,
-        "device": "cpu",
-        "samples": 5,
-    },
+_QUICK: dict[str, Any] = {
+    "data": "digits",
+    "loads": [4, 16, 64, 256],
+    "steps": 1200,
+    "rate": 3e-3,
+    "width": 128,
+    "sigma": 0.3,
+    "turn": 1.0,
+    "count": 300,
+    "held_out": 400,
+    "device": "cpu",
+    "samples": 2,
 }
-COLUMNS = {
-    "memorized": "memorized",
-    "spurious": "spurious",
-    "generalized": "generalized",
-    "flow_return": "return, flow",
-    "sde_return": "return, SDE",
-    "basins_of_data": "basins of data",
-    "halves": "two halves",
-    "disagreement": "disagreement",
-    "dimension": "dimension",
-    "in_play": "in play",
-    "gap": "gap",
-    "learnt": "loss",
+_PAPER = {
+    "loads": [4, 8, 16, 32, 64, 128, 256, 512, 1024],
+    "steps": 3000,
+    "rate": 1e-3,
+    "count": 1000,
+    "samples": 5,
 }
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
+COLUMNS = (
+    *("flow_return", "sde_return", "basins_of_data", "halves", "disagreement"),
+    *("dimension", "in_play", "gap", "learnt"),
+)
 _LEARNT = 0.9  # loss over that of a constant, below which a network has learnt
 
 
 @study_command(PRESETS)
 @options.shared("loads", default=None, help="Numbers of points P; as far as the data allow.")
 @click.option("--steps", type=click.IntRange(1), help="Gradient steps of a training.")
-@shared_options
+@trained.shared_options
 def main(run: Run, data: str, loads: list[int], **setting: Any) -> Report:
     """Memorized, spurious, generalized: trained denoisers against the size of their data."""
-    most = room(data, setting["held_out"])
+    most = trained.room(data, setting["held_out"])
     if not 2 <= min(loads) <= most:
         raise ValueError(f"loads must be 2 to {most} for {data}, got {loads}")
     points: list[Point] = [
         one | {"patterns": P} | setting
-        for one in data_sets(data)
+        for one in trained.data_sets(data)
         for P in loads
-        if most >= P or one["data"] == SPHERE
+        if most >= P or one["data"] == trained.SPHERE
     ]
     return Report(run(measure, points))
 
 
 def measure(point: Point, seed: int) -> list[Row]:
     """Two networks of disjoint data: what the first made of its own, and whether they agree."""
-    from bridges.generalization import generalization_report, halves, perceptron, two_halves
-    from diffusion import train_denoiser
+    from bridges.generalization import generalization_report, two_halves
 
-    found = halves(point["data"], point["patterns"], point["held_out"], seed)
-    trained = []
-    for k, rows in enumerate((found.first, found.second)):
-        network = perceptron(point["data"], rows, point["width"], seed)  # the same start
-        training = train_denoiser(
-            rows,
-            network=network,
-            steps=point["steps"],
-            rate=point["rate"],
-            device=point["device"],
-            seed=seed + k,
-            quiet=True,
-        )
-        trained.append(training.denoiser.to("cpu"))
+    found, networks = trained.two_trainings(point, seed)
+    own, other = (training.denoiser.to("cpu") for training in networks)
     asked = {k: point[k] for k in ("sigma", "count")} | {"seed": seed}
-    one = generalization_report(
-        trained[0], found.first, found.held_out, turn=point["turn"], **asked
-    )
-    both = two_halves(*trained, found.held_out, **asked)
-    values = one.to_dict() | {
+    one = generalization_report(own, found.first, found.held_out, turn=point["turn"], **asked)
+    both = two_halves(own, other, found.held_out, **asked)
+    values = vars(one) | {
+        "attractors": float(len(one.attractors)),
         "halves": both.samples,
         "denoised": both.denoised,
         "disagreement": both.disagreement,
@@ -159,7 +120,7 @@ def loss_of_constant(denoiser: Any, found: Any, sigma: float, seed: int) -> floa
     return min(float(one.mean()) for one in (own, held_out)) / constant
 
 
-class Report(TrainedReport):
+class Report(trained.TrainedReport):
     """What was measured against the number of data."""
 
     axis, along, columns = "number of data $P$", "patterns", COLUMNS
@@ -186,11 +147,9 @@ class Report(TrainedReport):
         found: dict[str, Any] = {"unlearnt": self.unlearnt(data)}
         if not self.known(data, "spurious")[0].size:
             return found
-        for name, falls in (("memorized", True), ("generalized", False)):
+        for name, rises in (("memorized", False), ("generalized", True)):
             P, by_sample = self.known(data, name)
-            each = [
-                math.exp(crossing(np.log(P), row[None], 0.5, not falls)[0]) for row in by_sample
-            ]
+            each = [math.exp(crossing(np.log(P), row[None], 0.5, rises)[0]) for row in by_sample]
             found[name] = estimate(np.array([x if 0 < x < math.inf else math.nan for x in each]))
         P, by_sample = self.known(data, "spurious")
         k = by_sample.mean(0).argmax()
@@ -199,17 +158,15 @@ class Report(TrainedReport):
 
     def thresholds(self, data: str) -> dict[str, Any]:
         """The distances that a copy, and a spurious state, are told by; means over P."""
-        return {
-            name: estimate(self.curve(data, name)[1].mean(1))
-            for name in ("delta_memorized", "delta_spurious")
-        }
+        names = ("delta_memorized", "delta_spurious")
+        return {name: estimate(self.curve(data, name)[1].mean(1)) for name in names}
 
     def finding(self) -> str:
         """Where most samples are spurious."""
         return "; ".join(self._peak(data) for data in self.sets)
 
     def _peak(self, data: str) -> str:
-        found, name = self.passage(data), shown_name(data)
+        found, name = self.passage(data), trained.shown_name(data)
         if "spurious_peak" not in found:
             return f"{name}: the networks have learnt nothing"
         peak = found["spurious_peak"]
@@ -264,7 +221,7 @@ class Report(TrainedReport):
             f"P = {peak['patterns']:g}" + (f"\n{left_out}" if unlearnt else "")
         )
 
-    def panels(self) -> tuple[Panel, ...]:
+    def row(self) -> tuple[trained.Panel, ...]:
         """Samples, memory and dimension."""
         return self.classes_panel, self._memory, self._dimension
 
@@ -284,11 +241,12 @@ class Report(TrainedReport):
 
         dimension = self.curve(data, "dimension")
         figures.points(axes, *dimension, figures.SERIES[0], label="of the trained denoiser")
-        if data == SPHERE:
+        if data == trained.SPHERE:
             exact = sphere_dimension(self.setting["sigma"])
             axes.axhline(exact, **figures.THEORY[0], label="of the exact denoiser")
         title = f"dimension seen at $\\sigma$ = {self.setting['sigma']:g}"
-        self.dress(axes, r"effective dimension $D_{\mathrm{eff}}$", title)
+        axes.set(xscale="log", xlabel=self.axis, title=title)
+        axes.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
         axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
         axes.legend(fontsize=7.5, loc="upper left")
 

@@ -32,31 +32,26 @@ from bridges.study.tables import of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from numpy import ndarray
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "size": 400,
-        "patterns": 200,
-        "states": 20,
-        "temperatures": [0.2, 0.4, 0.7, 1.0, 1.3, 1.7, 2.1, 2.5, 3.0],
-        "sweeps": 60,
-        "training_overlap": 0.0,
-        "plain": False,
-        "samples": 16,
-    },
-    "paper": {
-        "size": 1000,
-        "patterns": 500,
-        "states": 100,
-        "temperatures": [k / 10 for k in range(1, 31)],
-        "sweeps": 200,
-        "training_overlap": 0.0,
-        "plain": False,
-        "samples": 16,
-    },
+_QUICK: dict[str, Any] = {
+    "size": 400,
+    "patterns": 200,
+    "states": 20,
+    "temperatures": [0.2, 0.4, 0.7, 1.0, 1.3, 1.7, 2.1, 2.5, 3.0],
+    "sweeps": 60,
+    "training_overlap": 0.0,
+    "plain": False,
+    "samples": 16,
 }
+_PAPER = {
+    "size": 1000,
+    "patterns": 500,
+    "states": 100,
+    "temperatures": [k / 10 for k in range(1, 31)],
+    "sweeps": 200,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 BIN = 0.25  # width in Δ
 FEWEST = 50  # spins × patterns that make the mean of a bin
 COLUMNS = {
@@ -72,11 +67,7 @@ COLUMNS = {
 @study_command(PRESETS)
 @options.shared("size", "patterns", default=None)
 @click.option("--states", type=click.IntRange(1), help="Training states per pattern set.")
-@click.option(
-    "--temperatures",
-    type=options.Numbers(float, 0, math.inf, open_low=True),
-    help="Temperatures T of thermal states.",
-)
+@click.option("--temperatures", type=options.LEVELS, help="Temperatures T of thermal states.")
 @click.option("--sweeps", type=click.IntRange(1), help="Sweeps made of thermal states.")
 @options.shared("training-overlap", help="Overlap m_t with a pattern that states start from.")
 @click.option("--plain", is_flag=True, default=None, help="Keep the term j = i in m_μ.")
@@ -197,11 +188,9 @@ class Report(base.Report):
             rows.append([f"thermal, T = {T:g}" if noise == "thermal" else noise, *cells])
         yield table(["", *COLUMNS.values()], rows)
 
-    def draw(self, figure: Figure) -> None:
+    def panels(self) -> tuple[base.Panel, ...]:
         """ω against Δ, and what temperature does to its fits."""
-        left, right = figure.subplots(1, 2)
-        self._structure(left)
-        self._temperatures(right)
+        return self._structure, self._temperatures
 
     def _structure(self, axes: Axes) -> None:
         import numpy as np
@@ -216,26 +205,24 @@ class Report(base.Report):
             axes.plot(window, intercept + slope * window, color=series[0], lw=1.5)
         axes.axhline(0, color="0.85", lw=0.8, zorder=0)
         axes.axvspan(-1, 1, color="0.96", zorder=-1)
-        axes.set_xlabel(r"stability $\Delta_i^\mu$")
-        axes.set_ylabel(r"mean of $N\omega_i^\mu$")
-        axes.set_title(r"(a) lines: fits in $|\Delta| < 1$", fontsize=9.5)
-        axes.legend(loc="upper left", fontsize=8)
+        axes.set(xlabel=r"stability $\Delta_i^\mu$", ylabel=r"mean of $N\omega_i^\mu$")
+        axes.set_title(r"(a) lines: fits in $|\Delta| < 1$")
+        axes.legend(loc="upper left")
 
     def _temperatures(self, axes: Axes) -> None:
-        for (color, marker), name in zip(figures.SERIES[3:5], ("slope", "intercept"), strict=True):
-            style = (color, marker)
-            x, by_sample = self.study.curve(name, "temperature", noise="thermal")
-            figures.points(axes, x, by_sample, style, label=f"$N$ × {name}, thermal")
-            x, by_sample = self.study.curve(name, "temperature", noise="fixed-point")
-            label = f"$N$ × {name}, fixed points"
-            figures.points(axes, x, by_sample, style, ms=7, mfc="white", ls="", label=label)
+        for series, name in zip(figures.SERIES[3:5], ("slope", "intercept"), strict=True):
+            thermal = self.study.curve(name, "temperature", noise="thermal")
+            figures.points(axes, *thermal, series, label=f"$N$ × {name}, thermal")
+            fixed = self.study.curve(name, "temperature", noise="fixed-point")
+            look = {"ms": 7, "mfc": "white", "ls": "", "label": f"$N$ × {name}, fixed points"}
+            figures.points(axes, *fixed, series, **look)
         axes.axhline(0, color="0.85", lw=0.8, zorder=0)
         label = rf"$T_g = 1 + \sqrt{{\alpha}}$ = {self.glass_temperature:.2f}"
         axes.axvline(self.glass_temperature, **figures.THEORY[1], label=label)
         axes.set_xlabel("temperature $T$ of the training states")
         axes.set_ylabel(r"fit of $N\omega$ against $\Delta$")
-        axes.set_title(f"(b) structure melts, $\\alpha$ = {self.load:g}", fontsize=9.5)
-        axes.legend(loc="best", fontsize=8)
+        axes.set_title(f"(b) structure melts, $\\alpha$ = {self.load:g}")
+        axes.legend(loc="best")
 
 
 if __name__ == "__main__":

@@ -40,30 +40,27 @@ if TYPE_CHECKING:
     from numpy import ndarray
     from torch import Tensor
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "size": 100,
-        "patterns": 50,
-        "training_overlaps": [0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 0.9],
-        "overlaps": [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
-        "overlap": 0.8,
-        "trials": 100,
-        "rate": 0.02,
-        "time": 1.6,
-        "samples": 12,
-    },
-    "paper": {
-        "size": 200,
-        "patterns": 100,
-        "training_overlaps": [*(k / 10 for k in range(10)), 0.95],
-        "overlaps": [k / 20 for k in range(2, 21)],
-        "overlap": 0.8,
-        "trials": 200,
-        "rate": 0.02,
-        "time": 2.0,
-        "samples": 16,
-    },
+_QUICK: dict[str, Any] = {
+    "size": 100,
+    "patterns": 50,
+    "training_overlaps": [0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 0.9],
+    "overlaps": [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+    "overlap": 0.8,
+    "trials": 100,
+    "rate": 0.02,
+    "time": 1.6,
+    "samples": 12,
 }
+_PAPER = {
+    "size": 200,
+    "patterns": 100,
+    "training_overlaps": [*(k / 10 for k in range(10)), 0.95],
+    "overlaps": [k / 20 for k in range(2, 21)],
+    "trials": 200,
+    "time": 2.0,
+    "samples": 16,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 NOISES: dict[str, dict[str, Any]] = {
     "uniform": {"noise": "uniform"},
     "structured": {"noise": "fixed-point", "symmetric": True},
@@ -89,9 +86,7 @@ LABELS = {
 )
 @options.shared("overlaps", "overlap", "trials", default=None)
 @options.shared("rate", default=None, help="Learning rate λ.")
-@click.option(
-    "--time", type=click.FloatRange(0, min_open=True), help="Longest training, in N/λ steps."
-)
+@click.option("--time", type=options.POSITIVE, help="Longest training, in N/λ steps.")
 def main(
     run: Run,
     training_overlaps: list[float],
@@ -165,12 +160,9 @@ def _trained(point: Point, patterns: Tensor, seed: int) -> tuple[Tensor, dict[st
     history = train(steps, max(1, round(unit / 100))).history
     best = int(history.steps[history.min_stability.argmax()])
     result = train(best, max(1, best))  # the same path again, up to there
-    return result.couplings, {
-        "time": best / unit,
-        "asymmetry": float(result.history.asymmetry[-1]),
-        "norm_ratio": float(result.history.norm_ratio[-1]),
-        "unsettled": float(result.history.unsettled[-1]),
-    }
+    ends = ("asymmetry", "norm_ratio", "unsettled")
+    found = {name: float(getattr(result.history, name)[-1]) for name in ends}
+    return result.couplings, {"time": best / unit} | found
 
 
 def _limit(scheme: str, training_overlap: float | None, patterns: Tensor) -> Tensor:
@@ -210,10 +202,8 @@ class Report(base.Report):
         setting = {"scheme": scheme, "training_overlap": training_overlap}
         satisfied = self.study.curve("satisfied_patterns", "patterns", **setting)[1]
         cues, retrieved = self.study.curve("overlap", "cue_overlap", **setting)
-        columns = [satisfied[:, 0]] if satisfied.size else []
-        return dict(
-            zip(["n_SAT", *(f"m_f({m:g})" for m in cues)], [*columns, *retrieved.T], strict=False)
-        )
+        found = {f"m_f({m:g})": values for m, values in zip(cues, retrieved.T, strict=True)}
+        return {"n_SAT": satisfied[:, 0]} | found if satisfied.size else found
 
     @cached_property
     def maximal(self) -> dict[str, dict[str, ndarray]]:
@@ -229,10 +219,8 @@ class Report(base.Report):
 
     def finding(self) -> str:
         """Where cues end after maximal noise of both kinds."""
-        name = f"m_f({self.overlap:g})"
-        structured, uniform = (
-            of_samples(self.maximal[s][name], 2) for s in ("structured", "uniform")
-        )
+        name, noises = f"m_f({self.overlap:g})", ("structured", "uniform")
+        structured, uniform = (of_samples(self.maximal[noise][name], 2) for noise in noises)
         return (
             f"Trained on maximal noise, cues at $m_0$ = {self.overlap:g} end at $m_f$ = "
             f"{structured} if it is structured, {uniform} if uniform"
@@ -245,10 +233,8 @@ class Report(base.Report):
             for rival in self.maximal
             if rival != "structured"
         }
-        return {
-            "maximal_noise": {"training_overlap": self.least, "gain_of_structured_over": gains},
-            "unsettled": round(self.study.total("unsettled")),
-        }
+        maximal = {"training_overlap": self.least, "gain_of_structured_over": gains}
+        return {"maximal_noise": maximal, "unsettled": round(self.study.total("unsettled"))}
 
     def heading(self) -> str:
         """The patterns, the rate and the cues."""
@@ -269,13 +255,10 @@ class Report(base.Report):
         yield self._gain_table()
 
     def _noise_table(self) -> str:
-        rows = []
+        followed, rows = ("overlap", {"cue_overlap": self.overlap}), []
+        shown = [(name, {}) for name in ("time", "min_stability", "satisfied_patterns")]
         for scheme in ("uniform", "structured"):
-            columns = [
-                self.against_noise(scheme, name)[1]
-                for name in ("time", "min_stability", "satisfied_patterns")
-            ]
-            columns.append(self.against_noise(scheme, "overlap", cue_overlap=self.overlap)[1])
+            columns = [self.against_noise(scheme, q, **one)[1] for q, one in [*shown, followed]]
             for k, m in enumerate(self.setting["training_overlaps"]):
                 cells = [of_samples(column[:, k]) for column in columns]
                 rows.append([LABELS[scheme], f"{m:g}", *cells])
@@ -285,33 +268,24 @@ class Report(base.Report):
         rows, over_hebb = [], self.gain("hebb")
         for name, gain in self.gain("uniform").items():
             mean, sem = mean_and_sem(gain)
-            rows.append(
-                [
-                    name,
-                    *(of_samples(values[name]) for values in self.maximal.values()),
-                    of_samples(gain),
-                    f"{mean / sem:.0f}" if sem > 0 else "—",
-                    of_samples(over_hebb[name]),
-                ]
-            )
+            found = [of_samples(values[name]) for values in self.maximal.values()]
+            sure = f"{mean / sem:.0f}" if sem > 0 else "—"
+            rows.append([name, *found, of_samples(gain), sure, of_samples(over_hebb[name])])
         heading = [f"maximal noise, m_t = {self.least:g}", *self.maximal]
-        return "\n".join(
-            [
-                table([*heading, "gain", "in s.e.", "over hebb"], rows),
-                "n_SAT: share of the patterns that are fixed points",
-                "gain: of structured over uniform noise, paired by pattern set",
-            ]
+        return (
+            table([*heading, "gain", "in s.e.", "over hebb"], rows)
+            + "\nn_SAT: share of the patterns that are fixed points"
+            + "\ngain: of structured over uniform noise, paired by pattern set"
         )
 
     def draw(self, figure: Figure) -> None:
         """Classification and retrieval against m_t, and the retrieval map at maximal noise."""
         left, middle, right = figure.subplots(1, 3)
         self._against_noise(left, "satisfied_patterns")
-        left.set_ylabel(r"stored patterns, $n_\mathrm{SAT}$")
-        left.set_title("(a) classification", fontsize=9.5)
+        left.set(ylabel=r"stored patterns, $n_\mathrm{SAT}$", title="(a) classification")
         self._against_noise(middle, "overlap", cue_overlap=self.overlap)
-        middle.set_ylabel("retrieved overlap $m_f$")
-        middle.set_title(f"(b) cues at $m_0$ = {self.overlap:g}", fontsize=9.5)
+        title = f"(b) cues at $m_0$ = {self.overlap:g}"
+        middle.set(ylabel="retrieved overlap $m_f$", title=title)
         self._maximal_noise(right)
         for axes in (left, middle, right):
             axes.set_ylim(-0.03, 1.05)
@@ -321,22 +295,20 @@ class Report(base.Report):
         figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8.5)
 
     def _maximal_noise(self, axes: Axes) -> None:
-        for scheme in LOOKS:
+        for scheme, look in LOOKS.items():
             m = None if scheme in LIMITS else self.least
             setting = {"scheme": scheme, "training_overlap": m}
-            x, by_sample = self.study.curve("overlap", "cue_overlap", **setting)
-            style = {"ls": LIMITS.get(scheme, "-")}
-            figures.points(axes, x, by_sample, figures.LOOKS[LOOKS[scheme]], **style)
+            found = self.study.curve("overlap", "cue_overlap", **setting)
+            figures.points(axes, *found, figures.LOOKS[look], ls=LIMITS.get(scheme, "-"))
         axes.plot([0, 1], [0, 1], color="0.85", lw=0.8, zorder=0)
-        axes.set_xlabel("overlap of the cue $m_0$")
-        axes.set_ylabel("retrieved overlap $m_f$")
-        axes.set_title(f"(c) maximal noise, $m_t$ = {self.least:g}", fontsize=9.5)
+        axes.set(xlabel="overlap of the cue $m_0$", ylabel="retrieved overlap $m_f$")
+        axes.set_title(f"(c) maximal noise, $m_t$ = {self.least:g}")
 
     def _against_noise(self, axes: Axes, quantity: str, **labels: Any) -> None:
         """Both noises against m_t, between the limits, with the average rule as theory."""
         for scheme in ("structured", "uniform"):
-            x, by_sample = self.against_noise(scheme, quantity, **labels)
-            figures.points(axes, x, by_sample, figures.LOOKS[LOOKS[scheme]], label=LABELS[scheme])
+            found, look = self.against_noise(scheme, quantity, **labels), LOOKS[scheme]
+            figures.points(axes, *found, figures.LOOKS[look], label=LABELS[scheme])
         x, by_sample = self.against_noise("minimum", quantity, **labels)
         axes.plot(x, mean_and_sem(by_sample)[0], **figures.THEORY[0], label=LABELS["minimum"])
         for scheme, style in LIMITS.items():

@@ -18,9 +18,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-from reports.trained import Panel, TrainedReport, data_sets, room, shared_options, shown_name
+from reports import trained
 
-from bridges.estimates import estimate, mean_and_sem
+from bridges.estimates import estimate
 from bridges.study import figures, options
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
@@ -44,19 +44,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": _USUAL
     | {"patterns": 64, "rate": 1e-3, "steps": 60_000, "snapshots": 11, "count": 1000, "samples": 4},
 }
-COLUMNS = {
-    "memorized": "memorized",
-    "spurious": "spurious",
-    "generalized": "generalized",
-    "flow_return": "return, flow",
-    "sde_return": "return, SDE",
-    "basins_of_data": "basins of data",
-    "attractors": "attractors",
-    "kept": "of them kept",
-    "halves": "two halves",
-    "dimension": "dimension",
-    "gap": "gap",
-}
+COLUMNS = (
+    *("flow_return", "sde_return", "basins_of_data", "attractors", "kept"),
+    *("halves", "dimension", "gap"),
+)
 _FIRST = 50  # steps of the first snapshot
 _SAME = 0.1  # rms distance, in rms deviations of the data, within which attractors match
 
@@ -65,40 +56,26 @@ _SAME = 0.1  # rms distance, in rms deviations of the data, within which attract
 @options.shared("patterns")
 @click.option("--steps", type=click.IntRange(2 * _FIRST), help="Gradient steps of a training.")
 @click.option("--snapshots", type=click.IntRange(2), help="Snapshots along it.")
-@shared_options
+@trained.shared_options
 def main(run: Run, data: str, snapshots: int, **setting: Any) -> Report:
     """Memorized, spurious, generalized: one training, snapshot by snapshot."""
     import numpy as np
 
-    most = room(data, setting["held_out"])
+    most = trained.room(data, setting["held_out"])
     if not 2 <= setting["patterns"] <= most:
         raise ValueError(f"patterns must be 2 to {most} for {data}, got {setting['patterns']}")
     steps = sorted({round(s) for s in np.geomspace(_FIRST, setting["steps"], snapshots)})
-    return Report(run(measure, [one | setting | {"snapshots": steps} for one in data_sets(data)]))
+    return Report(
+        run(measure, [one | setting | {"snapshots": steps} for one in trained.data_sets(data)])
+    )
 
 
 def measure(point: Point, seed: int) -> list[Row]:
     """Two trainings on disjoint data, their losses, and what each snapshot of the first is."""
     from bridges import generalization_report, match, two_halves
-    from bridges.generalization import halves, perceptron
-    from diffusion import train_denoiser
 
-    found = halves(point["data"], point["patterns"], point["held_out"], seed)
-    trained = [
-        train_denoiser(
-            rows,
-            network=perceptron(point["data"], rows, point["width"], seed),
-            steps=point["steps"],
-            rate=point["rate"],
-            snapshots=point["snapshots"],
-            held_out=found.held_out,
-            device=point["device"],
-            seed=seed + k,
-            quiet=True,
-        )
-        for k, rows in enumerate((found.first, found.second))
-    ]
-    history = trained[0].history
+    found, networks = trained.two_trainings(point, seed)
+    history = networks[0].history
     rows: list[Row] = [
         {"mark": int(step), "quantity": name, "value": float(value)}
         for name, losses in (("loss", history.loss), ("held_out_loss", history.held_out))
@@ -107,9 +84,10 @@ def measure(point: Point, seed: int) -> list[Row]:
     asked = {k: point[k] for k in ("sigma", "count")} | {"seed": seed}
     before = None
     for step in point["snapshots"]:
-        own, other = (training.snapshots[step].to("cpu") for training in trained)
+        own, other = (training.snapshots[step].to("cpu") for training in networks)
         one = generalization_report(own, found.first, found.held_out, turn=point["turn"], **asked)
-        values = one.to_dict() | {"halves": two_halves(own, other, found.held_out, **asked).samples}
+        values = vars(one) | {"attractors": float(len(one.attractors))}
+        values["halves"] = two_halves(own, other, found.held_out, **asked).samples
         if before is not None and len(before):
             kept = match(before, one.attractors, _SAME) if len(one.attractors) else None
             values["kept"] = 0.0 if kept is None else len(kept.pairs) / len(before)
@@ -118,7 +96,7 @@ def measure(point: Point, seed: int) -> list[Row]:
     return rows
 
 
-class Report(TrainedReport):
+class Report(trained.TrainedReport):
     """What was measured along the training."""
 
     axis, along, columns = "gradient steps", "step", COLUMNS
@@ -136,7 +114,7 @@ class Report(TrainedReport):
         """What is memorized in the end."""
         words = " and ".join(
             f"{of_samples(self.at(data, 'memorized', self.setting['steps']), 2)} "
-            f"({shown_name(data)})"
+            f"({trained.shown_name(data)})"
             for data in self.sets
         )
         return (
@@ -156,15 +134,11 @@ class Report(TrainedReport):
             f"two networks per data set, {s['count']} samples of each"
         )
 
-    def row_heading(self, data: str) -> str:
-        """The step."""
-        return "step"
-
     def words(self, data: str) -> str:
         """The step at which the held-out loss is least."""
         return f"held-out loss least at step {of_samples(self.turned(data), 0)}"
 
-    def panels(self) -> tuple[Panel, ...]:
+    def row(self) -> tuple[trained.Panel, ...]:
         """Samples, losses and attractors."""
         return self.classes_panel, self._losses, self._attractors
 
@@ -173,12 +147,9 @@ class Report(TrainedReport):
             ("loss", "its own data", figures.SERIES[0]),
             ("held_out_loss", "held-out data", figures.SERIES[1]),
         ):
-            step, by_sample = self.losses(data, name)
-            middle, sem = mean_and_sem(by_sample)
-            axes.plot(step, middle, color=color, label=label)
-            axes.fill_between(step, middle - sem, middle + sem, color=color, alpha=0.3, lw=0)
-        self.dress(axes, "weighted denoising loss", "loss along the training")
-        axes.set_yscale("log")
+            figures.band(axes, *self.losses(data, name), color, label=label)
+        axes.set(xscale="log", yscale="log", xlabel=self.axis, ylabel="weighted denoising loss")
+        axes.set_title("loss along the training")
         axes.legend(fontsize=7.5)
 
     def _attractors(self, axes: Axes, data: str) -> None:

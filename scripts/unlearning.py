@@ -30,38 +30,35 @@ from bridges.estimates import estimate, mean_and_sem
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
-from bridges.study.tables import of_samples, table
+from bridges.study.tables import by_column, of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from numpy import ndarray
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "size": 100,
-        "loads": [30, 40, 50, 60],
-        "batches": [1, 5, 20, 50, 100, 250],
-        "overlaps": [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
-        "rate": 0.01,
-        "time": 1.3,
-        "trials": 120,
-        "samples": 12,
-    },
-    "paper": {
-        "size": 400,
-        "loads": [80, 120, 160, 200, 220, 240, 260],
-        "batches": [1, 2, 5, 10, 20, 50, 100, 250, 500],
-        "overlaps": [k / 20 for k in range(2, 21)],
-        "rate": 0.01,
-        "time": 1.3,
-        "trials": 400,
-        "samples": 16,
-    },
+_QUICK: dict[str, Any] = {
+    "size": 100,
+    "loads": [30, 40, 50, 60],
+    "batches": [1, 5, 20, 50, 100, 250],
+    "overlaps": [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+    "rate": 0.01,
+    "time": 1.3,
+    "trials": 120,
+    "samples": 12,
 }
+_PAPER = {
+    "size": 400,
+    "loads": [80, 120, 160, 200, 220, 240, 260],
+    "batches": [1, 2, 5, 10, 20, 50, 100, 250, 500],
+    "overlaps": [k / 20 for k in range(2, 21)],
+    "trials": 400,
+    "samples": 16,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 TIMES = {"D_in": r"$D_\mathrm{in}$", "D_top": r"$D_\mathrm{top}$", "D_fin": r"$D_\mathrm{fin}$"}
 NAMES = (*TIMES, "top_stability")
 RECORDED = ("min_stability", "mean_stability", "satisfied_patterns")
+DREAMS = r"dreams $D$ [$N/\epsilon$]"
 STRETCHES = 26  # between the marks at which basins are measured
 FINER = 10  # marks of the stabilities in each
 BATCHED = 5 / 6  # dreams of the comparison of batches, in αN/ε: about D_top
@@ -73,7 +70,7 @@ BATCHED = 5 / 6  # dreams of the comparison of batches, in αN/ε: about D_top
 @click.option("--batches", type=options.COUNTS, help="Dreams at the same couplings, B, to compare.")
 @options.shared("overlaps", "trials", default=None)
 @options.shared("rate", default=None, help="Learning rate of a dream, ε.")
-@click.option("--time", type=click.FloatRange(0, min_open=True), help="Dreams made, in αN/ε = P/ε.")
+@click.option("--time", type=options.POSITIVE, help="Dreams made, in αN/ε = P/ε.")
 def main(run: Run, loads: list[int], batches: list[int], time: float, **setting: Any) -> Report:
     """Hebbian unlearning: stability and basins along the dreams, and when to stop.
 
@@ -167,6 +164,8 @@ def _times(point: Point, path: dict[int, dict[str, float]]) -> list[Row]:
 class Report(base.Report):
     """What was measured along the dreams, and what they come to."""
 
+    grid = (2, 2)
+
     @property
     def loads(self) -> list[int]:
         """The numbers of patterns; the least is shown in full."""
@@ -181,14 +180,10 @@ class Report(base.Report):
         """D (K,) in N/ε and values (samples, K) along the dreams of the least load."""
         return self.study.curve(quantity, "D", kind="path", patterns=self.loads[0], **labels)
 
-    def against_load(self, quantity: str) -> tuple[ndarray, ndarray]:
-        """α (K,) and values (samples, K)."""
-        P, by_sample = self.study.curve(quantity, "patterns", kind="path")
-        return P / self.setting["size"], by_sample
-
     def batches(self, quantity: str, **labels: Any) -> tuple[ndarray, ndarray]:
-        """B (K,) and values (samples, K) at the end of batched dreams."""
-        return self.study.curve(quantity, "batch", kind="batch", **labels)
+        """Bε (K,) and values (samples, K) at the end of batched dreams."""
+        B, by_sample = self.study.curve(quantity, "batch", kind="batch", **labels)
+        return B * self.setting["rate"], by_sample
 
     @cached_property
     def cue(self) -> float:
@@ -218,10 +213,7 @@ class Report(base.Report):
     def conclusions(self) -> Point:
         """The dreams after which basins are widest, and those without a fixed point."""
         widest = {"load": self.load, "cue_overlap": self.cue, "D": estimate(self.widest)}
-        return {
-            "widest_basins": widest,
-            "unsettled": round(self.study.total("unsettled")),
-        }
+        return {"widest_basins": widest, "unsettled": round(self.study.total("unsettled"))}
 
     def heading(self) -> str:
         """The network, its dreams and the cues."""
@@ -236,7 +228,14 @@ class Report(base.Report):
         )
         yield self._times_table()
         yield self._path_table()
-        yield self._batch_table()
+        change, low = self.batches("min_stability")
+        retrieved = self.batches("overlap", cue_overlap=self.cue)[1]
+        B = [f"{b:g}" for b in self.setting["batches"]]
+        heading = f"at D = {BATCHED * self.load:.3f}, B ="
+        yield by_column(
+            [heading, "Bε", "Δ_min", f"m_f({self.cue:g})"],
+            *(B, [f"{x:g}" for x in change], low, retrieved),
+        )
 
     def _times_table(self) -> str:
         rows = [
@@ -250,85 +249,50 @@ class Report(base.Report):
         return table(["α", *TIMES, "Δ_min(D_top)", "D_fin/α"], rows)
 
     def _path_table(self) -> str:
-        followed = self.along("overlap", cue_overlap=self.cue)
-        columns = [
-            self.along("min_stability"),
-            self.along("satisfied_patterns"),
-            followed,
-            self.along("basin_edge"),
-        ]
+        quantities = ("min_stability", "satisfied_patterns", "basin_edge")
+        columns = [self.along(quantity) for quantity in quantities]
+        columns.insert(2, self.along("overlap", cue_overlap=self.cue))
         rows = []
-        for mark in followed[0][::2]:
+        for mark in columns[2][0][::2]:
             cells = [values[:, x == mark] for x, values in columns]
             rows.append([f"{mark:.3f}", *(of_samples(c[:, 0]) if c.size else "—" for c in cells)])
         heading = f"α = {self.load:g}, D ="
         return table([heading, "Δ_min", "n_SAT", f"m_f({self.cue:g})", "m0 at 1/2"], rows)
 
-    def _batch_table(self) -> str:
-        B, low = self.batches("min_stability")
-        retrieved, rate = self.batches("overlap", cue_overlap=self.cue)[1], self.setting["rate"]
-        rows = [
-            [f"{b:g}", f"{b * rate:g}", of_samples(low[:, k]), of_samples(retrieved[:, k])]
-            for k, b in enumerate(B)
-        ]
-        heading = f"at D = {BATCHED * self.load:.3f}, B ="
-        return table([heading, "Bε", "Δ_min", f"m_f({self.cue:g})"], rows)
-
-    def draw(self, figure: Figure) -> None:
+    def panels(self) -> tuple[base.Panel, ...]:
         """Stabilities and basins along the dreams, the three times, batches."""
-        (a, b), (c, d) = figure.subplots(2, 2)
-        self._stability(a)
-        self._basins(b)
-        self._times(c)
-        self._batches(d)
+        return self._stability, self._basins, self._times, self._batches
 
     def _stability(self, axes: Axes) -> None:
         from hopfield.theory import gardner_kappa
 
-        x, low = self.along("min_stability")
-        mean = self.along("mean_stability")[1]
-        for by_sample, (color, _), label in (
-            (mean, figures.SERIES[0], r"mean stability $\langle\Delta\rangle$"),
-            (low, figures.SERIES[1], r"least stability $\Delta_\mathrm{min}$"),
+        for name, label, (color, _) in (
+            ("mean_stability", r"mean stability $\langle\Delta\rangle$", figures.SERIES[0]),
+            ("min_stability", r"least stability $\Delta_\mathrm{min}$", figures.SERIES[1]),
         ):
-            middle, sem = mean_and_sem(by_sample)
-            axes.plot(x, middle, color=color, label=label)
-            axes.fill_between(x, middle - sem, middle + sem, color=color, alpha=0.3, lw=0)
+            figures.band(axes, *self.along(name), color, label=label)
         if self.load <= 2:
             label = r"largest possible $\Delta_\mathrm{min}$ (Gardner)"
             axes.axhline(gardner_kappa(self.load), **figures.THEORY[1], label=label)
         axes.axhline(0, color="0.85", lw=0.8, zorder=0)
         self._mark_times(axes)
-        axes.set_ylim(-3, 2.6)
-        axes.set_xlabel(r"dreams $D$ [$N/\epsilon$]")
-        axes.set_ylabel(r"stability $\Delta$")
-        axes.set_title(f"(a) stability, $\\alpha$ = {self.load:g}", fontsize=9.5)
-        axes.legend(loc="lower center", fontsize=8)
+        axes.set(xlabel=DREAMS, ylabel=r"stability $\Delta$", ylim=(-3, 2.6))
+        axes.set_title(f"(a) stability, $\\alpha$ = {self.load:g}")
+        axes.legend(loc="lower center")
 
     def _basins(self, axes: Axes) -> None:
         cues = sorted({self.cue, *(m for m in self.setting["overlaps"] if m in (0.4, 0.8))})
         for m, series in zip(cues[::-1], figures.SERIES, strict=False):
-            x, by_sample = self.along("overlap", cue_overlap=m)
-            figures.points(
-                axes, x, by_sample, series, ms=4, label=f"$m_f$ of cues at $m_0$ = {m:g}"
-            )
+            look = {"ms": 4, "label": f"$m_f$ of cues at $m_0$ = {m:g}"}
+            figures.points(axes, *self.along("overlap", cue_overlap=m), series, **look)
         x, by_sample = self.along("basin_edge")
         whole = ~(by_sample != by_sample).any(0)  # where every sample has one
-        figures.points(
-            axes,
-            x[whole],
-            by_sample[:, whole],
-            ("#000000", "x"),
-            ms=4,
-            ls=":",
-            label="$m_0$ from which half recover",
-        )
+        look = {"ms": 4, "ls": ":", "label": "$m_0$ from which half recover"}
+        figures.points(axes, x[whole], by_sample[:, whole], ("#000000", "x"), **look)
         self._mark_times(axes)
-        axes.set_ylim(-0.03, 1.14)
-        axes.set_xlabel(r"dreams $D$ [$N/\epsilon$]")
-        axes.set_ylabel("overlap")
-        axes.set_title(f"(b) basins, $\\alpha$ = {self.load:g}", fontsize=9.5)
-        axes.legend(loc="lower left", fontsize=8)
+        axes.set(xlabel=DREAMS, ylabel="overlap", ylim=(-0.03, 1.14))
+        axes.set_title(f"(b) basins, $\\alpha$ = {self.load:g}")
+        axes.legend(loc="lower left")
 
     def _mark_times(self, axes: Axes) -> None:
         """The three times, below the upper edge."""
@@ -342,33 +306,28 @@ class Report(base.Report):
 
     def _times(self, axes: Axes) -> None:
         for (name, label), series in zip(TIMES.items(), figures.SERIES, strict=False):
-            x, by_sample = self.against_load(name)
+            P, by_sample = self.study.curve(name, "patterns", kind="path")
             if by_sample.size:
-                figures.points(axes, x, by_sample, series, label=label)
-        ends = [0, 1.1 * max(self.loads) / self.setting["size"]]
+                figures.points(axes, P / self.setting["size"], by_sample, series, label=label)
+        ends = (0, 1.1 * max(self.loads) / self.setting["size"])
         axes.plot(ends, ends, **figures.THEORY[0], label=r"trace argument, $D = \alpha$")
-        axes.set_xlim(*ends)
-        axes.set_ylim(*ends)
-        axes.set_xlabel(r"load $\alpha = P/N$")
-        axes.set_ylabel(r"dreams $D$ [$N/\epsilon$]")
-        axes.set_title("(c) the three times", fontsize=9.5)
-        axes.legend(loc="upper left", fontsize=8)
+        axes.set(xlabel=r"load $\alpha = P/N$", ylabel=DREAMS, xlim=ends, ylim=ends)
+        axes.set_title("(c) the three times")
+        axes.legend(loc="upper left")
 
     def _batches(self, axes: Axes) -> None:
-        B, low = self.batches("min_stability")
-        x = B * self.setting["rate"]
+        x, low = self.batches("min_stability")
         figures.points(axes, x, low, figures.SERIES[1], label=r"$\Delta_\mathrm{min}$")
-        _, retrieved = self.batches("overlap", cue_overlap=self.cue)
+        retrieved = self.batches("overlap", cue_overlap=self.cue)
         label = f"$m_f$ of cues at $m_0$ = {self.cue:g}"
-        figures.points(axes, x, retrieved, figures.SERIES[0], label=label)
-        axes.set_xscale("log")
+        figures.points(axes, *retrieved, figures.SERIES[0], label=label)
         mean, sem = mean_and_sem(low)
-        axes.set_ylim(min(0.0, float((mean - sem).min())) - 0.03, 1.05)
+        least = min(0.0, float((mean - sem).min())) - 0.03
+        axes.set(xscale="log", ylabel="stability, overlap", ylim=(least, 1.05))
         axes.set_xlabel(r"change at frozen couplings, $B\epsilon$")
-        axes.set_ylabel("stability, overlap")
         at = f"{BATCHED * self.load:.2f}"
-        axes.set_title(f"(d) batches of $B$ dreams, $D$ = {at} $N/\\epsilon$", fontsize=9.5)
-        axes.legend(loc="lower left", fontsize=8)
+        axes.set_title(f"(d) batches of $B$ dreams, $D$ = {at} $N/\\epsilon$")
+        axes.legend(loc="lower left")
 
 
 if __name__ == "__main__":

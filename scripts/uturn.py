@@ -27,11 +27,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges.estimates import mean_and_sem
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
-from bridges.study.tables import of_samples, table
+from bridges.study.tables import by_column, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -210,13 +209,11 @@ class Report(base.Report):
 
     def _returns_table(self, P: int, law: ndarray) -> str:
         sigma = self.curve(POSTERIOR, P)[0]
-        found = {name: self.curve(name, P)[1] for name in DYNAMICS}
-        rows = []
-        for k, one in enumerate(sigma):
-            *cells, iterated = (of_samples(by_sample[:, k]) for by_sample in found.values())
-            rows.append([f"{one:g}", f"{time_of(one):.3f}", *cells, f"{law[k]:.3f}", iterated])
+        *found, iterated = (self.curve(name, P)[1] for name in DYNAMICS)
         heads = ("t", "E w_1", "SDE", "flow", "nearest", "its law", "iterated")
-        return table([f"P = {P}: σ", *heads], rows)
+        at = [f"{one:g}" for one in sigma], [f"{time_of(one):.3f}" for one in sigma]
+        columns = (*at, *found, [f"{one:.3f}" for one in law], iterated)
+        return by_column([f"P = {P}: σ", *heads], *columns)
 
     def _halves_table(self) -> str:
         rows = [
@@ -230,15 +227,26 @@ class Report(base.Report):
     def draw(self, figure: Figure) -> None:
         """Return by the SDE, by the flow, and where half return."""
         sampling, decoding, halves = figure.subplots(1, 3)
-        for axes, dynamics, line, title in (
-            (sampling, SDE, r"exact $E\,w_1$", "(a) reverse SDE: a draw from the posterior"),
-            (decoding, FLOW, "nearest pattern, exact law", "(b) reverse flow: decoding, nearly"),
-        ):
-            for P, series in zip(_three(self.loads), figures.SERIES, strict=False):
-                self._returns(axes, dynamics, P, series)
-            _dress_returns(axes, dynamics, line)
-            axes.set_title(title, fontsize=9.5)
+        self._process(sampling, SDE, "(a) reverse SDE: a draw from the posterior")
+        self._process(decoding, FLOW, "(b) reverse flow: decoding, nearly")
         self._halves(halves)
+
+    def _process(self, axes: Axes, dynamics: str, title: str) -> None:
+        """Return by one process at a few loads."""
+        line, name = "nearest pattern, exact law", "flow"
+        if dynamics == SDE:
+            line, name = r"exact $E\,w_1$", "SDE"
+        for P, series in zip(figures.three(self.loads), figures.SERIES, strict=False):
+            self._returns(axes, dynamics, P, series)
+        axes.plot([], [], color="0.35", lw=1, label=line)
+        if dynamics == FLOW:
+            label = "iterated at the cue's $\\sigma$"
+            axes.plot([], [], color="0.35", marker="o", **ITERATED, label=label)
+        axes.plot([], [], color="0.35", lw=0.8, ls="--", label="collapse $t_C$")
+        axes.set(ylim=(-0.03, 1.45), yticks=[k / 5 for k in range(6)])  # room for the legend
+        axes.set_xlabel(r"time of the turn $t=\frac{1}{2}\log(1+\sigma^2)$")
+        axes.set(ylabel=f"return probability, {name}", title=title)
+        axes.legend(loc="upper right")
 
     def _returns(self, axes: Axes, dynamics: str, P: int, series: tuple[str, str]) -> None:
         """One process at one load, on what it is held against."""
@@ -247,9 +255,7 @@ class Report(base.Report):
         t, label = time_of(sigma), None
         if dynamics == SDE:
             label = f"$P$ = {P}"
-            mean, sem = mean_and_sem(self.curve(POSTERIOR, P)[1])
-            axes.plot(t, mean, color=color, lw=1, zorder=2)
-            axes.fill_between(t, mean - sem, mean + sem, color=color, alpha=0.2, lw=0)
+            figures.band(axes, t, self.curve(POSTERIOR, P)[1], color, alpha=0.2, lw=1, zorder=2)
         else:
             all_P, fine, law = self.fine
             inside = (fine >= sigma[0]) & (fine <= sigma[-1])
@@ -268,31 +274,18 @@ class Report(base.Report):
         times = [time_of(self.collapse(p)) for p in P]
         axes.plot(P, times, **figures.THEORY[0], label="collapse $t_C$")
         axes.plot(P, law, **figures.THEORY[1], label="nearest pattern, exact law")
-        shift = {SDE: 1.03, FLOW: 0.97}  # where both would lie on each other
-        for name in (FLOW, SDE):
-            color, marker = figures.LOOKS[name]
-            halves = [self.half(name, p) for p in self.loads]
-            known = [k for k, (value, _) in enumerate(halves) if math.isfinite(value)]
-            x = np.array([self.loads[k] for k in known]) * shift[name]
-            y = np.array([halves[k][0] for k in known])
-            ends = np.array([halves[k][1] for k in known]).reshape(-1, 2).T
-            reach = np.nan_to_num(np.abs(ends - y), posinf=0.0)
-            axes.errorbar(
-                x,
-                y,
-                yerr=reach,
-                color=color,
-                marker=marker,
-                ms=6,
-                ls="",
-                capsize=2,
-                label=f"reverse {'SDE' if name == SDE else name}",
-            )
-        axes.set_xscale("log")
-        axes.set_xlabel("number of patterns $P$")
-        axes.set_ylabel("time at which half of the U-turns return")
-        axes.set_title("(c) half return (95 % intervals)", fontsize=9.5)
-        axes.legend(fontsize=8, loc="upper right")
+        # a little aside, where both would lie on each other
+        for name, label, aside in ((FLOW, "reverse flow", 0.97), (SDE, "reverse SDE", 1.03)):
+            found = [self.half(name, p) for p in self.loads]
+            half, interval = (np.array(part) for part in zip(*found, strict=True))
+            reach = np.nan_to_num(np.abs(interval.T - half), posinf=0.0)
+            known = np.isfinite(half)
+            look = {"ms": 6, "lw": 1.5, "ls": "", "label": label}
+            x = np.array(self.loads)[known] * aside
+            figures.means(axes, x, (half[known], reach[:, known]), figures.LOOKS[name], **look)
+        axes.set(xscale="log", ylabel="time at which half of the U-turns return")
+        axes.set(xlabel="number of patterns $P$", title="(c) half return (95 % intervals)")
+        axes.legend(loc="upper right")
 
 
 def laws(loads: Sequence[float], size: int, sigmas: Iterable[float]) -> ndarray:
@@ -309,25 +302,6 @@ def time_of(sigma: Any) -> Any:
     import numpy as np
 
     return np.log1p(np.square(sigma)) / 2
-
-
-def _three(loads: Sequence[int]) -> list[int]:
-    """The first, the middle and the last, or as many as there are."""
-    return [loads[k] for k in sorted({0, len(loads) // 2, len(loads) - 1})]
-
-
-def _dress_returns(axes: Axes, dynamics: str, line: str) -> None:
-    """Axes and legend of return probabilities; `line` names the law."""
-    axes.plot([], [], color="0.35", lw=1, label=line)
-    if dynamics == FLOW:
-        label = "iterated at the cue's $\\sigma$"
-        axes.plot([], [], color="0.35", marker="o", **ITERATED, label=label)
-    axes.plot([], [], color="0.35", lw=0.8, ls="--", label="collapse $t_C$")
-    axes.set_ylim(-0.03, 1.45)  # room for the legend
-    axes.set_yticks([k / 5 for k in range(6)])
-    axes.set_xlabel(r"time of the turn $t=\frac{1}{2}\log(1+\sigma^2)$")
-    axes.set_ylabel(f"return probability, {'SDE' if dynamics == SDE else 'flow'}")
-    axes.legend(fontsize=8, loc="upper right")
 
 
 def _number(value: float, digits: int = 3) -> str:

@@ -7,33 +7,20 @@ Pattern sets are random subsets: a seed fixes an order, P takes its first P. Wha
 model is trained on is such a subset too, apart from vectors that are held out for good.
 """
 
-from bridges.data.pattern_sets import about, pattern_classes, pattern_set, said
-from bridges.data.sets import (
-    class_labels,
-    count,
-    load,
-    place,
-    raw_vectors,
-    standardised,
-    vectors,
+from bridges.data.pattern_sets import (
+    about as about,
+    pattern_classes as pattern_classes,
+    pattern_set as pattern_set,
+    said as said,
 )
-from bridges.data.sources import NAMED, fingerprint
-from bridges.data.splits import Split, subset
-
-__all__ = [
-    "NAMED",
-    "Split",
-    "about",
-    "class_labels",
-    "count",
-    "fingerprint",
-    "load",
-    "pattern_classes",
-    "pattern_set",
-    "place",
-    "raw_vectors",
-    "said",
-    "standardised",
-    "subset",
-    "vectors",
-]
+from bridges.data.sets import (
+    class_labels as class_labels,
+    count as count,
+    load as load,
+    place as place,
+    raw_vectors as raw_vectors,
+    standardised as standardised,
+    vectors as vectors,
+)
+from bridges.data.sources import NAMED as NAMED, fingerprint as fingerprint
+from bridges.data.splits import Split as Split, subset as subset

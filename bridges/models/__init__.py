@@ -1,5 +1,9 @@
 """The models that the command knows by name."""
 
-from bridges.models.named import FIRST, MODELS, SIDE_BY_SIDE, Model, Options
-
-__all__ = ["FIRST", "MODELS", "SIDE_BY_SIDE", "Model", "Options"]
+from bridges.models.named import (
+    FIRST as FIRST,
+    MODELS as MODELS,
+    SIDE_BY_SIDE as SIDE_BY_SIDE,
+    Model as Model,
+    Options as Options,
+)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import io
 import textwrap
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bridges.estimates import mean_and_sem
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from matplotlib.ticker import Locator
+    from numpy.typing import ArrayLike
 
+T = TypeVar("T")
 LOOKS: dict[str, tuple[str, str]] = {
     "hebb": ("#000000", "o"),
     "pseudo-inverse": ("#E69F00", "s"),
@@ -55,6 +58,9 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.labelsize": 10,
+    "axes.titlesize": 9.5,
+    "errorbar.capsize": 2,
+    "legend.fontsize": 8,
     "legend.frameon": False,
     "savefig.dpi": 200,
 }
@@ -75,19 +81,48 @@ def points(
     axes: Axes, x: np.ndarray, by_sample: np.ndarray, series: tuple[str, str], **settings: Any
 ) -> None:
     """Data: means over the samples (S, K) at x (K,), with their standard errors."""
+    means(axes, x, mean_and_sem(by_sample), series, **settings)
+
+
+def means(
+    axes: Axes,
+    x: ArrayLike,
+    found: tuple[ArrayLike, ArrayLike] | np.ndarray,
+    series: tuple[str, str],
+    **settings: Any,
+) -> None:
+    """Data: `found` are means (K,) at x (K,), and their errors, (K,) or (2, K), NaN for none."""
     import numpy as np
 
+    (mean, error), (color, marker) = found, series
+    usual: dict[str, Any] = {"color": color, "marker": marker, "ms": 5, "lw": 1, "zorder": 3}
+    axes.errorbar(x, mean, yerr=np.nan_to_num(error), **(usual | settings))
+
+
+def band(
+    axes: Axes,
+    x: ArrayLike,
+    by_sample: np.ndarray,
+    color: str,
+    alpha: float = 0.3,
+    **settings: Any,
+) -> None:
+    """Data so dense that they are a line: means of (S, K) at x (K,), errors as a band."""
     mean, sem = mean_and_sem(by_sample)
-    color, marker = series
-    usual: dict[str, Any] = {
-        "color": color,
-        "marker": marker,
-        "ms": 5,
-        "lw": 1,
-        "capsize": 2,
-        "zorder": 3,
-    }
-    axes.errorbar(x, mean, yerr=np.nan_to_num(sem), **(usual | settings))
+    axes.plot(x, mean, color=color, **settings)
+    axes.fill_between(x, mean - sem, mean + sem, color=color, alpha=alpha, lw=0)
+
+
+def ticks(axes: Axes, x: Sequence[float] | np.ndarray, base: int = 10) -> None:
+    """A logarithmic x axis whose ticks are what was measured."""
+    axes.set_xscale("log", base=base)
+    axes.set_xticks(x, [f"{one:g}" for one in x])
+    axes.minorticks_off()
+
+
+def three(values: Sequence[T]) -> list[T]:
+    """The first, the middle and the last of what would be too much to draw; all of fewer."""
+    return [values[k] for k in sorted({0, len(values) // 2, len(values) - 1})]
 
 
 def shades() -> Colormap:

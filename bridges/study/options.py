@@ -57,6 +57,7 @@ SEVERAL: dict[str, Any] = {"type": COUNTS}
 """Of `patterns`, where a run measures several loads."""
 SIGMAS = [0.5, 0.7, 1.0, 1.4, 2.0]
 OVERLAP = click.FloatRange(0, 1, min_open=True)
+POSITIVE = click.FloatRange(0, min_open=True)
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]
@@ -124,13 +125,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "trials": {"type": click.IntRange(1), "default": 64, "help": "Cues per pattern set."},
     "beta": {
-        "type": click.FloatRange(0, min_open=True),
+        "type": POSITIVE,
         "default": 1.0,
         "help": "Inverse temperature; σ² = 1/β of the iterated denoiser.",
     },
     "degree": {"type": click.IntRange(2), "default": 3, "help": "Degree of the polynomial."},
     "rate": {
-        "type": click.FloatRange(0, min_open=True),
+        "type": POSITIVE,
         "default": Options.rate,
         "help": "Learning rate of dreams and of structured noise.",
     },
@@ -171,6 +172,17 @@ def shared(*names: str, **settings: Any) -> Callable[[Command], Command]:
         for name in reversed(names):
             own = {k: v for k, v in settings.items() if v is not ...}
             command = click.option(f"--{name}", **(_OPTIONS[name] | own))(command)
+        return command
+
+    return decorate
+
+
+def own(**named: tuple[Any, str]) -> Callable[[Command], Command]:
+    """The options that a study alone has, in this order: by name the type and the help."""
+
+    def decorate(command: Command) -> Command:
+        for name, (kind, words) in reversed(named.items()):
+            command = click.option(f"--{name.replace('_', '-')}", type=kind, help=words)(command)
         return command
 
     return decorate

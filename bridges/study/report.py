@@ -1,8 +1,9 @@
 """A report is made of a study alone: the finding, a text, a summary, a figure.
 
 A study writes a subclass that says what is its own (`finding`, `heading`, `tables`,
-`conclusions`, `draw`); what all reports share stands here once: the samples and the seed, what
-the errors are between, how much was found on disk, the look of the figure and its headline.
+`conclusions`, `panels` or `draw`); what all reports share stands here once: the samples and the
+seed, what the errors are between, how much was found on disk, the look of the figure and its
+headline.
 A folder that is finished can be shown again from what is in it, by `Report(load_run(folder))`.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from json import dumps
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,16 +23,23 @@ from bridges.study.results import Study
 from bridges.study.tables import WIDTH
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Panel = Callable[["Axes"], None]
 
 
 class Report(ABC):
     """What a study found.
 
+    Attributes
+    ----------
     between : what the independent samples are, in the plural; errors are between them.
+    grid : rows and columns of the panels.
     """
 
     between: ClassVar[str] = "pattern sets"
+    grid: tuple[int, int] = (1, 2)
 
     def __init__(self, study: Study) -> None:
         self.study = study
@@ -68,9 +76,14 @@ class Report(ABC):
         """What does not follow from `study.results()` by reading a row of it."""
         return {}
 
-    @abstractmethod
+    def panels(self) -> Iterable[Panel]:
+        """What draws the panels of the grid, row by row."""
+        return ()
+
     def draw(self, figure: Figure) -> None:
-        """Draw all panels on an empty figure."""
+        """Draw all panels on an empty figure; here those of a grid."""
+        for axes, panel in zip(figure.subplots(*self.grid).ravel(), self.panels(), strict=True):
+            panel(axes)
 
     def errors(self) -> str:
         """What the errors are."""

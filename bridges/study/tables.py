@@ -44,6 +44,11 @@ def of_samples(by_sample: ndarray, digits: int = 3) -> str:
     return "never" if math.isnan(mean) else uncertain(mean, sem, digits)
 
 
+def of_each(by_sample: ndarray, digits: int = 3) -> list[str]:
+    """The means of several numbers known by samples, (samples, K)."""
+    return [of_samples(one, digits) for one in by_sample.T]
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns aligned, the first to the left and the others to the right.
 
@@ -71,6 +76,21 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         )
         for block in blocks
     )
+
+
+def by_column(header: Sequence[str], *columns: list[str] | ndarray) -> str:
+    """The same from its columns: words, or numbers by sample (samples, K), of which are the means.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(by_column(["P", "overlap"], ["2", "4"], np.array([[1.0, 0.5], [1.0, 0.7]])))
+    P    overlap
+    2      1.000
+    4   0.600(100)
+    """
+    cells = [c if isinstance(c, list) else of_each(c) for c in columns]
+    return table(header, list(zip(*cells, strict=True)))
 
 
 def results_table(rows: Sequence[Row]) -> str:

@@ -9,14 +9,8 @@ if TYPE_CHECKING:
     from bridges.study.report import Report
     from bridges.study.results import Study
 
-_HOMES = {
-    "basins": "basins",
-    "capacity": "compare",
-    "compare": "compare",
-    "graph": "graph",
-    "memorization": "memorization",
-    "retrieve": "compare",
-}
+_HOMES = {verb: verb for verb in ("basins", "compare", "graph", "memorization")}
+_HOMES |= dict.fromkeys(("capacity", "retrieve"), "compare")
 
 
 def report(study: Study) -> Report | None:

@@ -56,11 +56,8 @@ class BasinSurvey:
 
     def columns(self) -> Point:
         """What all points of the run share, for the rows of its table."""
-        return self.setting.columns() | {
-            "starts": self.starts,
-            "measure": self.measure,
-            "overlap": self.overlap,
-        }
+        own = {"starts": self.starts, "measure": self.measure, "overlap": self.overlap}
+        return self.setting.columns() | own
 
     @classmethod
     def of(cls, study: Study) -> BasinSurvey:
@@ -180,14 +177,11 @@ class Report(base.Report):
 
     def fraction(self, case: Case, end: str) -> np.ndarray:
         """Fraction of starts that end so, (samples,), fewer where some stored no patterns."""
-        return self._by_sample("fraction", case, end)
+        return np.array(self._grouped["fraction", *case, end])
 
     def number(self, case: Case, quantity: str) -> np.ndarray:
         """ "attractors", "held" or "effective", (samples,)."""
-        return self._by_sample(quantity, case, None)
-
-    def _by_sample(self, quantity: str, case: Case, end: str | None) -> np.ndarray:
-        return np.array(self._grouped[quantity, *case, end])
+        return np.array(self._grouped[quantity, *case, None])
 
     @cached_property
     def _grouped(self) -> dict[tuple[Any, ...], list[float]]:
@@ -249,14 +243,9 @@ class Report(base.Report):
             for case in self.cases
         ]
         yield table(["model", *(label for label, _ in _NUMBERS.values()), *self.ends], rows)
-        notes = [
-            "(effective attractors: exp of the entropy of their basins; none: not converged, or "
-            "a saddle)"
-        ]
-        if self.left_out:
-            left_out = "; ".join(self.left_out)
-            notes.append(f"(left out, as no couplings store the patterns: {left_out})")
-        yield "\n".join(notes)
+        note = "effective attractors: exp of the entropy of their basins; none: not converged, or a"
+        left_out = f"(left out, as no couplings store the patterns: {'; '.join(self.left_out)})"
+        yield f"({note} saddle)" + (f"\n{left_out}" if self.left_out else "")
 
     @property
     def figsize(self) -> tuple[float, float]:
@@ -282,22 +271,12 @@ def _draw_ends(axes: Axes, report: Report) -> None:
         axes.barh(place, mean, left=left, height=0.62, color=COLOURS[end], label=end)
         left += mean
         shown = (mean > 0.005) & (left < 0.995) & (not last)
-        axes.errorbar(
-            left[shown],
-            place[shown],
-            xerr=np.nan_to_num(sem)[shown],
-            ls="",
-            color="black",
-            lw=1,
-            capsize=2,
-        )
+        x, error = left[shown], np.nan_to_num(sem)[shown]
+        axes.errorbar(x, place[shown], xerr=error, ls="", color="black", lw=1)
     axes.set_yticks(place, [report.name(case).replace("P =", "$P$ =") for case in report.cases])
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("fraction of the starts that end in …")
+    axes.set(xlim=(0, 1), xlabel="fraction of the starts that end in …")
     columns = min(4, len(report.ends))
-    axes.legend(
-        loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=columns, fontsize=8, columnspacing=1
-    )
+    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=columns, columnspacing=1)
 
 
 def _draw_sizes(axes: Axes, report: Report) -> None:
@@ -312,7 +291,7 @@ def _draw_sizes(axes: Axes, report: Report) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("pattern, by the size of its basin")
     axes.set_ylabel("fraction of the starts that end in it")
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
 
 
 def _draw_loads(axes: Axes, report: Report) -> None:
@@ -320,10 +299,9 @@ def _draw_loads(axes: Axes, report: Report) -> None:
     for model in report.models:
         figures.points(axes, *report.held(model), _look(model), ms=4, label=MODELS[model].label)
     figures.log_axis(axes)
-    axes.set_ylim(-0.03, 1.05)
-    axes.set_xlabel("number of patterns $P$")
+    axes.set(ylim=(-0.03, 1.05), xlabel="number of patterns $P$")
     axes.set_ylabel("fraction of the starts that end in a memory")
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
 
 
 def _equal_shares(patterns: int, starts: int) -> tuple[np.ndarray, np.ndarray]:

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Law = Callable[[Any, float], Any]  # f(P, overlap) → probability of retrieval
+DECODERS: dict[str, Callable[[Any, int, float], Any]] = {  # f(P, N, overlap) of the best
+    "real": lambda P, N, overlap: argmax_retrieval(P, N, noise_of_overlap(overlap)),
+    "binary": argmax_retrieval_spins,
+}
 
 
 def load_points(models: Sequence[str], loads: Sequence[int], overlap: float) -> list[Point]:
@@ -163,7 +167,7 @@ class Report(base.Report):
         super().__init__(study)
         self.asked = Setting.of(study)
         axes = {point["axis"]: point for point in study.points}
-        self.size: int = study.points[0]["size"]
+        self.size: int = (self.setting | study.points[0])["size"]
         self.overlap: float | None = axes["load"]["overlaps"][0] if "load" in axes else None
         self.patterns: int | None = axes["corruption"]["patterns"] if "corruption" in axes else None
 
@@ -194,6 +198,11 @@ class Report(base.Report):
         }
 
     @property
+    def kinds(self) -> set[str]:
+        """Kinds of states among the models."""
+        return {MODELS[point["model"]].kind for point in self.study.points}
+
+    @property
     def theory(self) -> dict[str, Law]:
         """Exact finite-N laws where the patterns are random: the limit of any decoder.
 
@@ -201,19 +210,13 @@ class Report(base.Report):
         """
         if self.asked.data != "random" or self.asked.threshold < 0.9:
             return {}
-        N = self.size
-        laws: dict[str, tuple[str, Law]] = {
-            "real": (
-                "best decoder (theory, real)",
-                lambda P, m: argmax_retrieval(P, N, noise_of_overlap(m)),
-            ),
-            "binary": (
-                "best decoder (theory, spins)",
-                lambda P, m: argmax_retrieval_spins(P, N, m),
-            ),
-        }
-        kinds = {MODELS[point["model"]].kind for point in self.study.points}
-        return {label: law for kind, (label, law) in laws.items() if kind in kinds}
+
+        def here(law: Callable[[Any, int, float], Any]) -> Law:
+            return lambda P, overlap: law(P, self.size, overlap)
+
+        known = {kind: here(law) for kind, law in DECODERS.items() if kind in self.kinds}
+        words = {"real": "real", "binary": "spins"}
+        return {f"best decoder (theory, {words[kind]})": law for kind, law in known.items()}
 
     def conclusions(self) -> Point:
         """By model capacity and basin with 95 % intervals."""
@@ -233,11 +236,9 @@ class Report(base.Report):
         memories = [c for c in curves if c.model != "nearest"] or curves
         ranked = sorted(memories, key=lambda c: float(c.by_sample.mean()))
         ends = dict.fromkeys([ranked[0].model, ranked[-1].model])
-        edge, what = (
-            (self._held, f"cues at $m_0$ = {self.overlap:g} come home up to $P$ =")
-            if self.load
-            else (self._edge, f"cues of {self.patterns} patterns come home from $m_0$ =")
-        )
+        edge, what = self._edge, f"cues of {self.patterns} patterns come home from $m_0$ ="
+        if self.load:
+            edge, what = self._held, f"cues at $m_0$ = {self.overlap:g} come home up to $P$ ="
         return f"{data}: half of the {what} " + ", ".join(f"{edge(m)} ({_label(m)})" for m in ends)
 
     def heading(self) -> str:
@@ -265,11 +266,8 @@ class Report(base.Report):
 
     def draw(self, figure: Figure) -> None:
         """Retrieval against load and against corruption."""
-        panels = [
-            draw
-            for draw, measured in ((_load, self.load), (_corruption, self.corruption))
-            if measured
-        ]
+        axes_of = {_load: self.load, _corruption: self.corruption}
+        panels = [draw for draw, measured in axes_of.items() if measured]
         drawn = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for draw, axes in zip(panels, drawn, strict=True):
             draw(axes, self)
@@ -298,10 +296,8 @@ def _table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]
     columns = sorted({float(x) for curve in curves for x in curve.x})
     rows = []
     for curve, end in zip(curves, ends, strict=True):
-        cells = {
-            float(x): uncertain(mean, sem)
-            for x, mean, sem in zip(curve.x, curve.mean, curve.sem, strict=True)
-        }
+        words = map(uncertain, curve.mean, curve.sem)
+        cells = dict(zip(curve.x.tolist(), words, strict=True))
         rows.append([_label(curve.model), *(cells.get(x, "—") for x in columns), end])
     return table([heading, *(f"{x:g}" for x in columns), last], rows)
 
@@ -320,7 +316,7 @@ def _load(axes: Axes, report: Report) -> None:
         axes.plot(P, law(P, overlap), **style, label=label)
     figures.log_axis(axes)
     axes.set_xlabel("number of patterns $P$")
-    axes.set_title(f"against load, cues at overlap $m_0$ = {overlap:g}", fontsize=9.5)
+    axes.set_title(f"against load, cues at overlap $m_0$ = {overlap:g}")
 
 
 def _corruption(axes: Axes, report: Report) -> None:
@@ -335,7 +331,7 @@ def _corruption(axes: Axes, report: Report) -> None:
     axes.invert_xaxis()
     axes.set_xlabel("overlap of the cue $m_0$ (harder to the right)")
     load = patterns / report.size
-    axes.set_title(f"against corruption, $P$ = {patterns}, $P/N$ = {load:.2g}", fontsize=9.5)
+    axes.set_title(f"against corruption, $P$ = {patterns}, $P/N$ = {load:.2g}")
 
 
 def _draw(axes: Axes, curve: Curve) -> None:
@@ -343,15 +339,7 @@ def _draw(axes: Axes, curve: Curve) -> None:
     if curve.model not in figures.LOOKS:
         axes.plot(curve.x, curve.mean, color="0.2", ls="--", lw=1.2, label=label, zorder=4)
         return
-    color, marker = figures.LOOKS[curve.model]
-    hollow = curve.model == "exponential-real"  # lies under the denoiser's crosses
-    figures.points(
-        axes,
-        curve.x,
-        curve.by_sample,
-        (color, marker),
-        label=label,
-        ms=8 if hollow else 5,
-        mfc="none" if hollow else color,
-        zorder=2 if hollow else 3,
-    )
+    look: dict[str, Any] = {"label": label}
+    if curve.model == "exponential-real":  # lies under the denoiser's crosses
+        look |= {"ms": 8, "mfc": "none", "zorder": 2}
+    figures.points(axes, curve.x, curve.by_sample, figures.LOOKS[curve.model], **look)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from bridges import _checks
@@ -14,8 +14,8 @@ from hopfield.theory import argmax_retrieval, critical_noise, least_overlap
 _DEAF = 1e100  # σ of a cue without any information; its square is a number
 
 
-@dataclass(frozen=True)
-class Conversion:
+@dataclass(frozen=True, repr=False)
+class Conversion(_checks.Result):
     """What was asked, and how it is called elsewhere.
 
     cue : σ, cosine, time, signal, beta; overlap and flips of spins by map, None where a map has
@@ -28,10 +28,6 @@ class Conversion:
     spins: dict[str, dict[str, float] | None]
     units: dict[str, float] | None
     load: dict[str, float] | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
 
     def table(self) -> str:
         """A table for a person."""

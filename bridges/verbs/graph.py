@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EXACT = "exact"
-_PICTURES = 3
 _CLEAR = 3  # standard errors from which communities are said to follow the classes
 _COLUMNS = {  # quantity: (heading, digits)
     "return_probability": ("return R", 3),
@@ -51,11 +50,9 @@ _COLUMNS = {  # quantity: (heading, digits)
 }
 
 
-COLORS = (
-    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"),
-    *("#56B4E9", "#000000", "#882255", "#999933", "#8C6D1F"),
-)
+COLORS = (*(color for color, _ in figures.SERIES), "#000000", "#882255", "#999933", "#8C6D1F")
 """Of classes, or of the largest communities."""
+_PICTURES = 3
 _REST = "0.7"
 _STRONG = 0.05  # weight of an edge from which it is drawn in full
 _FAINT = 100  # edges in full that all the weakest may add up to
@@ -113,14 +110,8 @@ class GraphSurvey:
             return transition_matrix(denoiser, point["sigma"], draws=setting.trials, seed=seed)
         model = MODELS[name]
         memory = model.build(setting.pattern_set(model.kind, P, seed), setting.options, seed)
-        return transition_matrix(
-            memory,
-            overlap=point["overlap"],
-            trials=setting.trials,
-            criterion=setting.criterion,
-            threshold=setting.threshold,
-            seed=seed,
-        )
+        asked = {name: getattr(setting, name) for name in ("trials", "criterion", "threshold")}
+        return transition_matrix(memory, overlap=point["overlap"], **asked, seed=seed)
 
     def classes(self, point: Point, seed: int) -> Tensor | None:
         """The true class of each memory of one pattern set, where known."""
@@ -298,7 +289,7 @@ def draw_graphs(
     below = np.atleast_1d(parts[-1].subplots(1, len(panels)))
     for axes, (quantity, label) in zip(below, panels, strict=True):
         _curves(axes, series, quantity, label)
-    below[0].legend(fontsize=8)
+    below[0].legend()
 
 
 def draw_graph(axes: Axes, picture: Picture, places: np.ndarray, edge: float) -> None:
@@ -323,21 +314,14 @@ def draw_graph(axes: Axes, picture: Picture, places: np.ndarray, edge: float) ->
     for color, name in zip(COLORS, shown, strict=False):
         members = places[marks == name]
         glyph = "o" if picture.classes is None else f"${name}$"
-        axes.scatter(
-            members[:, 0],
-            members[:, 1],
-            s=16 if glyph == "o" else 26,
-            color=color,
-            marker=glyph,
-            lw=0.2,
-            zorder=3,
-        )
+        x, y = members.T
+        size = 16 if glyph == "o" else 26
+        axes.scatter(x, y, s=size, color=color, marker=glyph, lw=0.2, zorder=3)
     axes.autoscale_view()
     axes.set_axis_off()
     axes.set_title(
         f"$\\sigma$ = {picture.sigma:.2g}: {len(ends)} edges, {groups.max() + 1} communities,\n"
         f"$N_{{\\mathrm{{eff}}}}$ = {picture.T.effective_number:.1f} of {len(groups)} memories",
-        fontsize=9.5,
     )
 
 
@@ -346,18 +330,11 @@ def _curves(axes: Axes, series: Sequence[Series], quantity: str, label: str) -> 
         x, values = one.curves[quantity]
         if x.size:
             figures.points(axes, x, values, one.style, label=one.label)
-    classes = {one.classes for one in series if one.classes is not None}
+    beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "bottom", "fontsize": 8}
     if quantity == "communities":
-        for count in classes:
+        for count in {one.classes for one in series if one.classes is not None}:
             axes.axhline(count, **figures.THEORY[1])
-            axes.annotate(
-                f"{count} classes",
-                (0.02, count),
-                xycoords=("axes fraction", "data"),
-                va="bottom",
-                fontsize=8,
-                color="0.25",
-            )
+            axes.annotate(f"{count} classes", (0.02, count), color="0.25", **beside)
         axes.set_yscale("log")
         axes.set_ylim(0.8, 1.3 * max(one.curves[quantity][1].max(initial=1) for one in series))
         figures.plain_ticks(axes.yaxis)
@@ -368,14 +345,11 @@ def _curves(axes: Axes, series: Sequence[Series], quantity: str, label: str) -> 
         mean, sem = (float(v) for v in mean_and_sem(values))
         axes.axhline(mean, **figures.THEORY[0])
         axes.axhspan(mean - sem, mean + sem, color="0.35", alpha=0.15, lw=0)
-        axes.annotate(
-            name, (0.02, mean + sem), xycoords=("axes fraction", "data"), va="bottom", fontsize=8
-        )
+        axes.annotate(name, (0.02, mean + sem), **beside)
     axes.set_xscale("log")
     levels = np.unique(np.concatenate([one.curves[quantity][0] for one in series]).round(3))
     figures.plain_ticks(axes.xaxis, levels if len(levels) <= _TICKS else None)
-    axes.set_xlabel(r"noise level of the cues $\sigma$")
-    axes.set_ylabel(label)
+    axes.set(xlabel=r"noise level of the cues $\sigma$", ylabel=label)
 
 
 def _number(pictures: Sequence[Picture]) -> int | None:

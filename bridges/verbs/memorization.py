@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["FILES", "Report", "Survey", "measure"]
-_BLUE, _ORANGE, _GREEN = (color for color, _ in figures.SERIES[:3])
 _MEASURES = {
     "ratio": "d₁/d₂ < 1/3",
     "local": "local distance < 1",
@@ -125,12 +124,8 @@ class Case:
 
     def columns(self) -> list[str]:
         """The columns of `criteria`."""
-        return [
-            "threshold",
-            "by chance",
-            "false alarms",
-            *(["samples", "excess"] if self.judged else []),
-        ]
+        judged = ["samples", "excess"] if self.judged else []
+        return ["threshold", "by chance", "false alarms", *judged]
 
     def criteria(self) -> list[list[str]]:
         """A row per criterion of a copy."""
@@ -260,13 +255,12 @@ def _draw_case(figure: Figure, report: Report) -> None:
 def _draw_sweep(figure: Figure, report: Report) -> None:
     """Posterior and dimension of growing data sets, and the noise up to which they are held."""
     posterior, dimension, collapse = figure.subplots(1, 3)
-    for case, (color, marker) in zip(report.cases, cycle(figures.SERIES), strict=False):
-        look = (f"$P$ = {case.patterns}", color, marker)
+    for case, series in zip(report.cases, cycle(figures.SERIES), strict=False):
+        look = (f"$P$ = {case.patterns}", series)
         _errorbars(posterior, case.sigma, case.curve("return_probability"), *look)
         _errorbars(dimension, case.sigma, case.curve("dimension"), *look)
-    posterior.set_ylabel("return to the datum $Y$")
-    posterior.set_ylim(-0.03, 1.05)
-    posterior.legend(fontsize=8)
+    posterior.set(ylabel="return to the datum $Y$", ylim=(-0.03, 1.05))
+    posterior.legend()
     dimension.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
     dimension.set_ylim(bottom=0)
     for axes in (posterior, dimension):
@@ -277,7 +271,7 @@ def _draw_sweep(figure: Figure, report: Report) -> None:
 def _collapse(axes: Axes, report: Report) -> None:
     P = [case.patterns for case in report.cases]
     found = np.array([(m, s or 0.0) for m, s in (c.value("collapse_sigma") for c in report.cases)])
-    _errorbars(axes, P, found.T, "", _BLUE, "o")
+    _errorbars(axes, P, found.T, "", figures.SERIES[0])
     figures.log_axis(axes)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("number of memories $P$")
@@ -285,51 +279,45 @@ def _collapse(axes: Axes, report: Report) -> None:
 
 
 def _posterior(axes: Axes, report: Case) -> None:
-    shown = (
-        ("return_probability", "return $Y$", _BLUE, "o"),
-        ("entropy", r"entropy $H/\log P$", _ORANGE, "s"),
-        ("agreement", r"same class $\varphi$", _GREEN, "^"),
-    )
-    for name, label, color, marker in shown:
-        _errorbars(axes, report.sigma, report.curve(name), label, color, marker)
-    marks = (
-        (report.value("collapse_sigma")[0], "$Y=1/2$", "-"),
-        (float(np.sqrt(np.expm1(2 * report.value("speciation_time")[0]))), "$t_S$", "--"),
-    )
-    for sigma, label, style in marks:
-        figures.mark(axes, sigma, label, style)
-    axes.set_ylim(-0.03, 1.05)
-    axes.set_ylabel("posterior weights of the data")
-    axes.legend(fontsize=8, loc="center left")
+    shown = {
+        "return_probability": "return $Y$",
+        "entropy": r"entropy $H/\log P$",
+        "agreement": r"same class $\varphi$",
+    }
+    for (name, label), series in zip(shown.items(), figures.SERIES, strict=False):
+        _errorbars(axes, report.sigma, report.curve(name), label, series)
+    figures.mark(axes, report.value("collapse_sigma")[0], "$Y=1/2$", "-")
+    t = report.value("speciation_time")[0]
+    figures.mark(axes, float(np.sqrt(np.expm1(2 * t))), "$t_S$", "--")
+    axes.set(ylim=(-0.03, 1.05), ylabel="posterior weights of the data")
+    axes.legend(loc="center left")
     _noise_axis(axes)
-    axes.set_title("which datum, which class", fontsize=9.5)
+    axes.set_title("which datum, which class")
 
 
 def _dimension(axes: Axes, report: Case) -> None:
-    _errorbars(axes, report.sigma, report.curve("dimension"), "", _BLUE, "o")
+    _errorbars(axes, report.sigma, report.curve("dimension"), "", figures.SERIES[0])
     figures.mark(axes, report.value("collapse_sigma")[0], "$Y=1/2$", "-")
     axes.set_ylim(bottom=0)
     axes.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
     _noise_axis(axes)
     area = report.value("area")[0]
-    axes.set_title(rf"area under the curve: {area:.3f} of $2\,\log P$", fontsize=9.5)
+    axes.set_title(rf"area under the curve: {area:.3f} of $2\,\log P$")
 
 
 def _distance(axes: Axes, report: Case) -> None:
     chance, _ = report.value("chance", criterion="ratio")
-    for who, color, marker in (("held-out points", _BLUE, "o"), ("samples", _ORANGE, "s")):
+    for who, series in zip(("held-out points", "samples"), figures.SERIES, strict=False):
         found = report.below(who.removesuffix(" points"))
         if found is not None:
-            _errorbars(axes, found[0], found[1:], who, color, marker)
+            _errorbars(axes, found[0], found[1:], who, series)
     c = np.linspace(0, 1, 100)
     exponent = np.log(chance) / np.log(1 / 3)
     axes.plot(c, c**exponent, color="0.35", lw=1.2, label=f"chance $c^D$, $D$ = {exponent:.1f}")
     axes.axvline(1 / 3, color="0.35", lw=1, ls=":", zorder=0, label="threshold 1/3")
-    axes.set_ylim(-0.03, 1.05)
-    axes.set_xlabel("$c$")
-    axes.set_ylabel("probability of $d_1/d_2 < c$")
-    axes.legend(fontsize=8, loc="upper left", frameon=True, edgecolor="none", framealpha=1)
-    axes.set_title("nearest neighbours and chance", fontsize=9.5)
+    axes.set(ylim=(-0.03, 1.05), xlabel="$c$", ylabel="probability of $d_1/d_2 < c$")
+    axes.legend(loc="upper left", frameon=True, edgecolor="none", framealpha=1)
+    axes.set_title("nearest neighbours and chance")
 
 
 def _noise_axis(axes: Axes) -> None:
@@ -338,17 +326,8 @@ def _noise_axis(axes: Axes) -> None:
 
 
 def _errorbars(
-    axes: Axes, x: Any, found: np.ndarray | None, label: str, color: str, marker: str
+    axes: Axes, x: Any, found: np.ndarray | None, label: str, series: tuple[str, str]
 ) -> None:
     """Data with error bars: `found` (2, K) holds means and standard errors, None nothing."""
     if found is not None:
-        axes.errorbar(
-            *(x, found[0]),
-            yerr=np.nan_to_num(found[1]),
-            color=color,
-            marker=marker,
-            ms=4,
-            lw=0.7,
-            capsize=2,
-            label=label,
-        )
+        figures.means(axes, x, found, series, ms=4, lw=0.7, zorder=2, label=label)

@@ -177,20 +177,14 @@ def _judged(survey: Survey, memories: Tensor, held_out: Tensor | None, seed: int
         found["samples"] = calibration.measures(samples)["ratio"]
         _tell(f"P = {len(memories)}: {report.verdict}; the geometry of the data follows")
     for name, criterion in calibration.criteria.items():
-        rows += [
-            {"criterion": name, "quantity": "threshold", "value": criterion.threshold},
-            {"criterion": name, "quantity": "false_alarms", "value": criterion.false_alarms},
-        ]
+        numbers = {"threshold": criterion.threshold, "false_alarms": criterion.false_alarms}
         if not np.isnan(criterion.chance):
-            rows.append({"criterion": name, "quantity": "chance", "value": criterion.chance})
+            numbers["chance"] = criterion.chance
         if samples is not None:
             copies = report.copies[name]
-            rows += [
-                {"criterion": name, "quantity": "flagged", "value": copies.fraction},
-                {"criterion": name, "quantity": "excess", "value": copies.excess},
-                {"criterion": name, "quantity": "excess_sem", "value": copies.sem},
-                {"criterion": name, "quantity": "p_value", "value": copies.p_value},
-            ]
+            numbers |= {"flagged": copies.fraction, "excess": copies.excess}
+            numbers |= {"excess_sem": copies.sem, "p_value": copies.p_value}
+        rows += [{"criterion": name, "quantity": q, "value": v} for q, v in numbers.items()]
     rows += [
         {"points": who, "ratio": c, "quantity": "below", "value": float((r < c).double().mean())}
         for who, r in found.items()

@@ -15,10 +15,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy import ndarray
+from reports.two_classes import TwoClasses
 from scipy.stats import t as student
 
 from bridges.estimates import estimate, mean_and_sem
-from bridges.study import figures, report as base
+from bridges.study import figures
 from bridges.study.record import Point
 from bridges.study.tables import of_samples, table, uncertain
 from diffusion.learning_times import MEASURES
@@ -26,21 +27,13 @@ from diffusion.theory import feature_spectrum, inversion_fraction
 
 _CHANCE = 0.01  # that samples without an order show one
 _BESIDE = 0.05  # BESIDE of the script: a class is narrower across its own coordinates
-_ABOUT = {
-    "variance": "variance of class 1 over that of class 2, centres at 0",
-    "centroid": "|μ₂|/√d where |μ₁| = √d, at a ratio of variances",
-    "imbalance": "share ρ₁ of the wider class, centres at 0",
-    "subspaces": "share ρ₁, each class wide in its own half of the coordinates",
-    "growth": "n/d, the first class twice as wide",
-    "digits": "digits and the numbers of their images",
-}
-_VARIED = {
-    "variance": "{ratio:g}",
-    "centroid": "{norm:g} at {ratio:g}",
-    "imbalance": "{fraction:g}",
-    "subspaces": "{fraction:g}",
-    "growth": "{points:g}",
-    "digits": "{pair}, {counts[0]}:{counts[1]}",
+_KINDS = {  # what a point of a kind varies, in a word, and about it
+    "variance": ("{ratio:g}", "variance of class 1 over that of class 2, centres at 0"),
+    "centroid": ("{norm:g} at {ratio:g}", "|μ₂|/√d where |μ₁| = √d, at a ratio of variances"),
+    "imbalance": ("{fraction:g}", "share ρ₁ of the wider class, centres at 0"),
+    "subspaces": ("{fraction:g}", "share ρ₁, each class wide in its own half of the coordinates"),
+    "growth": ("{points:g}", "n/d, the first class twice as wide"),
+    "digits": ("{pair}, {counts[0]}:{counts[1]}", "digits and the numbers of their images"),
 }
 _SHARED = ("imbalance", "subspaces")  # kinds along which shares are varied
 CLAIMED = ("spectral", "gap", "opt")  # the measures that a claim rests on
@@ -54,50 +47,26 @@ _SHOWN = {
 _LOOKS = dict(zip(_SHOWN, figures.SERIES, strict=False))
 
 
-class Report(base.Report):
+class Report(TwoClasses):
     """Which class is first by every measure, against all that is varied."""
 
-    between = "samples"
     figsize = (11.6, 7.2)
 
-    def points(self, kind: str) -> list[int]:
-        """The points of a kind, by their places in the study."""
-        return [k for k, point in enumerate(self.study.points) if point["kind"] == kind]
-
-    def varied(self, places: list[int], name: str) -> ndarray:
-        """A setting of some points."""
-        return np.array([self.study.points[k][name] for k in places])
-
-    def name(self, place: int) -> str:
-        """What a point varies, in a word."""
-        point = self.study.points[place]
-        return _VARIED[point["kind"]].format(**point)
-
-    def values(self, place: int, quantity: str, label: int) -> ndarray:
-        """A quantity of class 1 or 2, (samples,), NaN where a sample has none."""
-        found = []
-        for rows in self.study.samples[place]:
-            one = [
-                r["value"] for r in rows if r["quantity"] == quantity and r.get("class") == label
-            ]
-            found.append(one[0] if one else math.nan)
-        return np.array(found)
-
-    def lead(self, place: int, quantity: str) -> ndarray:
+    def lead(self, point: Point, quantity: str) -> ndarray:
         """log τ₂/τ₁, (samples,): positive where class 1 is first; of a speed, log of 1's over 2's.
 
         ±∞ where only one class ever comes.
         """
-        one, two = (self.values(place, quantity, c) for c in (1, 2))
+        one, two = (self.values(point, quantity, c) for c in (1, 2))
         if quantity == "speed":
             one, two = two, one
         both = np.log(two / one)
         never = np.isnan(one).astype(float) - np.isnan(two)
         return np.where(never == 0, both, np.where(never > 0, -np.inf, np.inf))
 
-    def first(self, place: int, quantity: str) -> int:
+    def first(self, point: Point, quantity: str) -> int:
         """The class that comes first by a measure; 0: undecided."""
-        lead = self.lead(place, quantity)
+        lead = self.lead(point, quantity)
         lead = lead[~np.isnan(lead)]
         if len(lead) < 2 or np.isinf(lead).any():
             same = len(lead) > 1 and len(set(np.sign(lead))) == 1
@@ -108,15 +77,15 @@ class Report(base.Report):
 
     def inversion(self, kind: str, quantity: str) -> ndarray | None:
         """ρ₁ at which the order inverts, (samples,), or None where not both orders are seen."""
-        places = self.points(kind)
-        if not {1, 2} <= {self.first(k, quantity) for k in places}:
+        points = self.points(kind)
+        if not {1, 2} <= {self.first(point, quantity) for point in points}:
             return None
-        leads = np.array([self.lead(k, quantity) for k in places])
-        return np.array([_zero(self.varied(places, "fraction"), one) for one in leads.T])
+        leads = np.array([self.lead(point, quantity) for point in points])
+        return np.array([_zero(_varied(points, "fraction"), one) for one in leads.T])
 
     def spectral_inversion(self) -> float:
         """ρ₁* of theory, of the classes in subspaces."""
-        point = self.study.points[self.points("subspaces")[0]]
+        point = self.points("subspaces")[0]
         lam = np.array(point["variances"])
         chi2 = lam * (1 + _BESIDE) / 2
         return inversion_fraction(lam, point["time"], point["activation"], chi2)
@@ -124,16 +93,16 @@ class Report(base.Report):
     def slope(self, quantity: str, label: int) -> ndarray:
         """d log τ/d log n between the least and the most points, (samples,)."""
         ends = [self.points("growth")[k] for k in (0, -1)]
-        few, many = (self.values(k, quantity, label) for k in ends)
-        less, more = self.varied(ends, "points")
+        few, many = (self.values(point, quantity, label) for point in ends)
+        less, more = _varied(ends, "points")
         return np.log(many / few) / math.log(more / less)
 
     def finding(self) -> str:
         """Which class is first, and whether imbalance inverts this."""
         wider = {
-            self.first(k, q)
-            for k in self.points("variance")
-            if self.study.points[k]["ratio"] >= 2
+            self.first(point, q)
+            for point in self.points("variance")
+            if point["ratio"] >= 2
             for q in CLAIMED
         }
         wide = "first" if wider == {1} else "not always first"
@@ -149,22 +118,19 @@ class Report(base.Report):
         """The orders by every measure, the inversions, and what memorization waits for."""
         orders = {
             kind: [
-                {"setting": self.name(k)}
-                | {"first": {q: self.first(k, q) for q in self._measures(kind)}}
-                for k in self.points(kind)
+                {"setting": form.format(**point)}
+                | {"first": {q: self.first(point, q) for q in self._measures(kind)}}
+                for point in self.points(kind)
             ]
-            for kind in _ABOUT
+            for kind, (form, _) in _KINDS.items()
         }
         inversions = {
             kind: {q: None if at is None else estimate(at) for q, at in found.items()}
             for kind, found in self._inversions().items()
         }
+        theory = {"spectral_inversion_theory": self.spectral_inversion()}
         slopes = {q: [estimate(self.slope(q, c)) for c in (1, 2)] for q in MEASURES}
-        return orders | {
-            "inversions": inversions,
-            "spectral_inversion_theory": self.spectral_inversion(),
-            "growth_exponents": slopes,
-        }
+        return orders | {"inversions": inversions} | theory | {"growth_exponents": slopes}
 
     def _inversions(self) -> dict[str, dict[str, ndarray | None]]:
         return {
@@ -186,14 +152,12 @@ class Report(base.Report):
 
     def tables(self) -> Iterator[str]:
         """τ₂/τ₁ by every measure, the quality reached, the inversions."""
-        yield "\n".join(
-            [
-                "τ₂/τ₁ by every measure; above 1 class 1 is first;",
-                f"first: by {', '.join(CLAIMED)}, all three where they differ, ? undecided at 1 %;",
-                "quality: largest progress of classes 1 and 2 (least loss for digits)",
-            ]
+        yield (
+            "τ₂/τ₁ by every measure; above 1 class 1 is first;\n"
+            f"first: by {', '.join(CLAIMED)}, all three where they differ, ? undecided at 1 %;\n"
+            "quality: largest progress of classes 1 and 2 (least loss for digits)"
         )
-        for kind in _ABOUT:
+        for kind in _KINDS:
             yield self._table(kind)
         lines = []
         for kind, found in self._inversions().items():
@@ -206,15 +170,15 @@ class Report(base.Report):
         yield self.finding()
 
     def _table(self, kind: str) -> str:
-        measures, rows = self._measures(kind), []
+        measures, (form, about), rows = self._measures(kind), _KINDS[kind], []
         reached = "least_loss" if kind == "digits" else "quality"
-        for k in self.points(kind):
-            quality = " / ".join(of_samples(self.values(k, reached, c)) for c in (1, 2))
-            orders = "".join(str(self.first(k, q) or "?") for q in CLAIMED)
-            ratios = [_ratio(self.lead(k, q)) for q in measures]
+        for point in self.points(kind):
+            quality = " / ".join(of_samples(self.values(point, reached, c)) for c in (1, 2))
+            orders = "".join(str(self.first(point, q) or "?") for q in CLAIMED)
+            ratios = [_ratio(self.lead(point, q)) for q in measures]
             first = orders[0] if len(set(orders)) == 1 else orders
-            rows.append([self.name(k), *ratios, quality, first])
-        return f"{_ABOUT[kind]}\n" + table([kind, *measures, "quality", "first"], rows)
+            rows.append([form.format(**point), *ratios, quality, first])
+        return f"{about}\n" + table([kind, *measures, "quality", "first"], rows)
 
     def draw(self, figure: Figure) -> None:
         """Spectrum, and the order of two classes against what is varied."""
@@ -238,38 +202,24 @@ class Report(base.Report):
         axes.set_ylabel(r"$\tau_2/\tau_1$ (above 1: class 1 first)")
 
     def _leads(
-        self,
-        axes: Axes,
-        places: list[int],
-        x: ndarray,
-        name: str,
-        series: tuple[str, str],
-        label: str,
-        **settings: Any,
+        self, axes: Axes, points: list[Point], x: ndarray, name: str, look: dict[str, Any]
     ) -> None:
         """Geometric mean of τ₂/τ₁ and its standard error, of some points at x."""
-        lead = np.array([self.lead(k, name) for k in places])  # (K, samples)
+        lead = np.array([self.lead(point, name) for point in points])  # (K, samples)
         lead[~np.isfinite(lead)] = np.nan
         mean, sem = mean_and_sem(lead.T)
-        ratio, (color, marker) = np.exp(mean), series
-        usual: dict[str, Any] = {"ms": 5, "lw": 1, "capsize": 2, "label": label}
-        axes.errorbar(
-            *(x, ratio),
-            yerr=ratio * np.nan_to_num(sem),
-            color=color,
-            marker=marker,
-            **(usual | settings),
-        )
+        ratio = np.exp(mean)
+        usual = {"series": _LOOKS[name], "zorder": 2}
+        figures.means(axes, x, (ratio, ratio * sem), **(usual | look))
 
     def _order(self, axes: Axes, kind: str, along: str, names: tuple[str, ...]) -> None:
-        places = self.points(kind)
-        x = self.varied(places, along)
+        points = self.points(kind)
         for name in names:
-            self._leads(axes, places, x, name, _LOOKS[name], _SHOWN[name])
+            self._leads(axes, points, _varied(points, along), name, {"label": _SHOWN[name]})
 
     def _spectrum(self, axes: Axes) -> None:
         """The measured density of eigenvalues per log λ, and that of theory."""
-        point = self.study.points[self.points("spectrum")[0]]
+        (point,) = self.points("spectrum")
         shares = [point["fraction"], 1 - point["fraction"]]
         rest = (point[k] for k in ("variances", "time", "activation"))
         x, found = self.study.curve("density", "eigenvalue", kind="spectrum")
@@ -287,56 +237,57 @@ class Report(base.Report):
         if len(higher):
             words = f"↑ {len(higher)} more, up to {higher.max():.2f}"
             axes.annotate(words, (0.02, 0.96), xycoords="axes fraction", fontsize=7.5, color="0.3")
-        axes.set_xlabel(r"eigenvalue $\lambda$ of $U$")
-        axes.set_ylabel(r"density per $\log\lambda$")
-        axes.set_title("(a) memorized (left), generalized (right), $t$ = 0.01", fontsize=9.5)
-        axes.legend(fontsize=8)
+        axes.set(xlabel=r"eigenvalue $\lambda$ of $U$", ylabel=r"density per $\log\lambda$")
+        axes.set_title("(a) memorized (left), generalized (right), $t$ = 0.01")
+        axes.legend()
 
     def _variance(self, axes: Axes) -> None:
         self._order(axes, "variance", "ratio", (*CLAIMED, "gen63"))
-        axes.set_xscale("log")
-        ticks = self.varied(self.points("variance"), "ratio")
-        axes.set_xticks(ticks, [f"{one:g}" for one in ticks])
-        axes.minorticks_off()
+        figures.ticks(axes, _varied(self.points("variance"), "ratio"))
         axes.set_xlabel(r"ratio of variances $\sigma_1^2/\sigma_2^2$")
-        axes.set_title("(b) the wider class is first", fontsize=9.5)
+        axes.set_title("(b) the wider class is first")
         axes.legend(fontsize=7.5)
 
     def _centres(self, axes: Axes) -> None:
         open_: dict[str, Any] = {"mfc": "none", "ls": ":"}
         for ratio, settings in ((1.0, open_), (2.0, {})):
-            places = [k for k in self.points("centroid") if self.study.points[k]["ratio"] == ratio]
+            points = [point for point in self.points("centroid") if point["ratio"] == ratio]
             for name in ("gap", "gen63"):
                 label = f"{_SHOWN[name].split(':')[0]}, variances {ratio:g} : 1"
-                x = self.varied(places, "norm")
-                self._leads(axes, places, x, name, _LOOKS[name], label, **settings)
+                look = settings | {"label": label}
+                self._leads(axes, points, _varied(points, "norm"), name, look)
         axes.set_xlabel(r"norm of the second centre $|\mu_2|/\sqrt{d}$ (first: 1)")
-        axes.set_title("(c) smaller centres slightly first, variance before", fontsize=9.5)
+        axes.set_title("(c) smaller centres slightly first, variance before")
         axes.legend(fontsize=7.5)
 
     def _imbalance(self, axes: Axes) -> None:
         self._order(axes, "imbalance", "fraction", (*CLAIMED, "gen63"))
         axes.set_xlabel(r"share of the wider class $\rho_1$")
-        axes.set_title("(d) imbalance modulates; colours of (b)", fontsize=9.5)
+        axes.set_title("(d) imbalance modulates; colours of (b)")
 
     def _subspaces(self, axes: Axes) -> None:
         self._order(axes, "subspaces", "fraction", ("gap", "opt", "gen63", "speed"))
         label = r"$\rho_1^*$ of the spectrum, theory"
         axes.axvline(self.spectral_inversion(), **figures.THEORY[1], label=label)
         axes.set_xlabel(r"share of the wider class $\rho_1$")
-        axes.set_title("(e) classes in subspaces of their own", fontsize=9.5)
+        axes.set_title("(e) classes in subspaces of their own")
         axes.legend(fontsize=7.5)
 
     def _digits(self, axes: Axes) -> None:
-        places = self.points("digits")
-        pairs = dict.fromkeys(self.study.points[k]["pair"] for k in places)
+        points = self.points("digits")
+        pairs = dict.fromkeys(point["pair"] for point in points)
         for pair, series in zip(pairs, figures.SERIES, strict=False):
-            own = [k for k in places if self.study.points[k]["pair"] == pair]
-            x = self.varied(own, "first") / 100
-            self._leads(axes, own, x, "gap", series, f"digits {pair}")
+            own = [point for point in points if point["pair"] == pair]
+            look = {"series": series, "label": f"digits {pair}"}
+            self._leads(axes, own, _varied(own, "first") / 100, "gap", look)
         axes.set_xlabel("share of the first digit, of 100 images")
-        axes.set_title("(f) digits: overfitting sets in", fontsize=9.5)
-        axes.legend(fontsize=8)
+        axes.set_title("(f) digits: overfitting sets in")
+        axes.legend()
+
+
+def _varied(points: list[Point], name: str) -> ndarray:
+    """A setting of some points."""
+    return np.array([point[name] for point in points])
 
 
 def _ratio(lead: ndarray) -> str:

@@ -9,22 +9,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy import ndarray
 
 from bridges.estimates import estimate, mean_and_sem
 from bridges.study import figures, report as base
 from bridges.study.record import Point
-from bridges.study.tables import of_samples, table
-from diffusion.theory import (
-    SpeciationTimes,
-    class_collapse_points,
-    class_collapse_time,
-    class_divergence,
-    divergence_speciation_time,
-    own_class_probability,
-    speciation_times,
-)
+from bridges.study.tables import by_column, of_each, of_samples, table
+from diffusion import theory as laws
 
 CLASSES = ("minority", "majority")
 DEFINITIONS = {
@@ -39,6 +30,7 @@ class Report(base.Report):
 
     between = "samples"
     figsize = (9.0, 7.4)
+    grid = (2, 2)
 
     @property
     def distance2(self) -> float:
@@ -60,14 +52,14 @@ class Report(base.Report):
         """Times (K,) and values (samples, K) of a class."""
         return self.study.curve(quantity, "time", **{"kind": kind, "class": name} | labels)
 
-    def theory(self, weight: float) -> SpeciationTimes:
+    def theory(self, weight: float) -> laws.SpeciationTimes:
         """Times at which a class of this weight appears."""
-        return speciation_times(weight, self.distance2, self.setting["variance"])
+        return laws.speciation_times(weight, self.distance2, self.setting["variance"])
 
     def own_class(self, weight: float, times: ndarray) -> ndarray:
         """φ of theory for a class of this weight."""
-        D = class_divergence(self.distance2, self.setting["variance"], times)
-        return own_class_probability(weight, D)
+        D = laws.class_divergence(self.distance2, self.setting["variance"], times)
+        return laws.own_class_probability(weight, D)
 
     def measured(self, weight: float) -> dict[str, ndarray]:
         """Times of each definition that a simulation can have, (samples,)."""
@@ -82,13 +74,9 @@ class Report(base.Report):
     def collapse(self) -> dict[str, tuple[float, ndarray]]:
         """By class t_C of theory, and the times at which R = ½, (samples,)."""
         s2, d = self.setting["variance"], self.setting["dimension"]
-        return {
-            name: (
-                float(class_collapse_time(n, s2, d)),
-                _falls_to(self.curve("datum", "basins", name), 0.5),
-            )
-            for name, n in self.counts.items()
-        }
+        halves = (_falls_to(self.curve("datum", "basins", name), 0.5) for name in CLASSES)
+        times = (float(laws.class_collapse_time(n, s2, d)) for n in self.counts.values())
+        return dict(zip(CLASSES, zip(times, halves, strict=True), strict=True))
 
     def identity(self, weight: float) -> float:
         """Root mean square over the times of ρ₁(1 − φ₁) − ρ₂(1 − φ₂), in standard errors."""
@@ -176,13 +164,9 @@ class Report(base.Report):
         for point, samples in zip(self.study.points, self.study.samples, strict=True):
             if point["kind"] != "unequal":
                 continue
-            w, gap, pair = point["weight"], point["distance2"], point["variances"]
-            shares = w, 1 - w, gap
-            theory = (
-                divergence_speciation_time(*shares, *pair, point["dimension"])
-                if w < 0.5
-                else math.nan
-            )
+            w, gap, pair, theory = point["weight"], point["distance2"], point["variances"], math.nan
+            if w < 0.5:
+                theory = laws.divergence_speciation_time(w, 1 - w, gap, *pair, point["dimension"])
             found = of_samples(np.array([row["value"] for one in samples for row in one]))
             rows.append([" / ".join(f"{s2:g}" for s2 in pair), f"{gap:g}", _time(theory), found])
         first = f"s² of {self.setting['minority']:g} / the rest"
@@ -203,44 +187,35 @@ class Report(base.Report):
             for quantity, (label, digits) in shown.items():
                 times, found = self.curve(quantity, "basins", name)
                 heading.append(f"{label}, {name}")
-                columns.append([of_samples(one, digits) for one in found.T])
-        rows = zip((f"{t:.3f}" for t in times), *columns, strict=True)
-        return table(heading, [*rows])
+                columns.append(of_each(found, digits))
+        return by_column(heading, [f"{t:.3f}" for t in times], *columns)
 
     def _capacity_table(self) -> str:
         d, rows = self.holding["dimension"], []
         for s2 in self.holding["variances"]:
             sigma, found = self.capacities(s2)
-            for s, values in zip(sigma, found.T, strict=True):
-                law = float(class_collapse_points(s2, s, d))
-                rows.append([f"{s2:g}", f"{s:g}", of_samples(values, 1), f"{law:.1f}"])
+            for s, words in zip(sigma, of_each(found, 1), strict=True):
+                law = laws.class_collapse_points(s2, s, d)
+                rows.append([f"{s2:g}", f"{s:g}", words, f"{law:.1f}"])
         heading = [f"class of s², d = {d}", "σ", "capacity (R = 1/2)", "(1 + s²/σ²)^(d/2)"]
         return table(heading, rows)
 
-    def draw(self, figure: Figure) -> None:
+    def panels(self) -> tuple[base.Panel, ...]:
         """Return to the class, times by definition, memorization by class, capacity by class."""
-        (a, b), (c, d) = figure.subplots(2, 2)
-        self._curves(a)
-        self._times(b)
-        self._basins(c)
-        self._capacities(d)
+        return self._curves, self._times, self._basins, self._capacities
 
     def _curves(self, axes: Axes) -> None:
-        weights = self.setting["weights"]
-        shown = [weights[k] for k in sorted({0, len(weights) // 2, len(weights) - 1})]
-        for w, series in zip(shown, figures.SERIES, strict=False):
+        for w, series in zip(figures.three(self.setting["weights"]), figures.SERIES, strict=False):
             t, found = self.curve("own_class", "speciation", "minority", weight=w)
             fine = np.linspace(t[0], t[-1], 200)
             axes.plot(fine, self.own_class(w, fine), color=series[0], lw=1.2, zorder=1)
             figures.points(axes, t, found, series, ms=4, ls="", label=rf"$\rho$ = {w:g}")
-            t, found = self.curve("uturn", "speciation", "minority", weight=w)
-            figures.points(axes, t, found, series, ms=8, ls="", mfc="none")
+            turned = self.curve("uturn", "speciation", "minority", weight=w)
+            figures.points(axes, *turned, series, ms=8, ls="", mfc="none")
         axes.axhline(0.75, color="0.85", lw=0.8, zorder=0)
-        axes.set_ylim(-0.03, 1.05)
-        axes.set_xlabel("Ornstein–Uhlenbeck time $t$")
-        axes.set_ylabel(r"return to the own class $\varphi$")
-        axes.set_title("(a) dots: posterior, open: U-turns, lines: theory", fontsize=9.5)
-        axes.legend(fontsize=8)
+        axes.set(ylim=(-0.03, 1.05), title="(a) dots: posterior, open: U-turns, lines: theory")
+        axes.set(xlabel="Ornstein–Uhlenbeck time $t$", ylabel=r"return to the own class $\varphi$")
+        axes.legend()
 
     def _times(self, axes: Axes) -> None:
         weights = self.setting["weights"]
@@ -256,15 +231,11 @@ class Report(base.Report):
                 figures.points(axes, np.array([*kept]), values, series, ls="", label=label)
         wells = [one.bimodal for one in theory]
         axes.plot(fine, wells, color="0.35", ls=":", label="two wells")
-        axes.set_xscale("log")
-        axes.set_xticks(weights, [f"{w:g}" for w in weights])
-        axes.minorticks_off()
+        figures.ticks(axes, weights)
         top = self.theory(0.5).threshold + 0.6  # the median goes to infinity
-        axes.set_ylim(min(wells) - 0.1, top)
-        axes.set_xlabel(r"weight of the minority $\rho$")
-        axes.set_ylabel("time at which it appears $t_S$")
-        axes.set_title("(b) the rarer the later, by every definition", fontsize=9.5)
-        axes.legend(fontsize=8)
+        axes.set(ylim=(min(wells) - 0.1, top), title="(b) the rarer the later, by every definition")
+        axes.set(xlabel=r"weight of the minority $\rho$", ylabel="time at which it appears $t_S$")
+        axes.legend()
 
     def _basins(self, axes: Axes) -> None:
         last = 1.6 * max(theory for theory, _ in self.collapse.values())
@@ -287,8 +258,7 @@ class Report(base.Report):
         axes.axhline(0.5, color="0.85", lw=0.8, zorder=0)
         axes.set_ylim(-0.03, 1.13)
         axes.set_xlabel("Ornstein–Uhlenbeck time $t$  (the way back runs to the left)")
-        axes.set_ylabel("return of a U-turn")
-        axes.set_title("(c) return to the datum and to the class", fontsize=9.5)
+        axes.set(ylabel="return of a U-turn", title="(c) return to the datum and to the class")
         axes.legend(fontsize=7.5, loc=(0.58, 0.54))
 
     def _capacities(self, axes: Axes) -> None:
@@ -298,15 +268,13 @@ class Report(base.Report):
             if not by_sample.size:
                 continue
             fine = np.linspace(s[0], s[-1], 100)
-            law = class_collapse_points(s2, fine, d)
+            law = laws.class_collapse_points(s2, fine, d)
             axes.plot(fine, law, color=series[0], lw=1.2, zorder=1)
             figures.points(axes, s, by_sample, series, ls="", label=f"$s^2$ = {s2:g}")
-        axes.set_yscale("log")
-        axes.set_xlabel(r"noise level $\sigma$")
+        axes.set(yscale="log", xlabel=r"noise level $\sigma$")
         axes.set_ylabel("points of a class it is memorized to")
-        title = rf"(d) capacity by class, $d$ = {d}; lines: $(1+s^2/\sigma^2)^{{d/2}}$"
-        axes.set_title(title, fontsize=9.5)
-        axes.legend(fontsize=8)
+        axes.set_title(rf"(d) capacity by class, $d$ = {d}; lines: $(1+s^2/\sigma^2)^{{d/2}}$")
+        axes.legend()
 
 
 def _falls_to(curve: tuple[ndarray, ndarray], level: float) -> ndarray:

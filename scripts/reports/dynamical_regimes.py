@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy import ndarray
 from scipy.special import entr, expit
 
@@ -19,16 +18,8 @@ from bridges.data import raw_vectors, standardised
 from bridges.estimates import estimate, mean_and_sem
 from bridges.study import figures, report as base
 from bridges.study.record import Point
-from bridges.study.tables import of_samples, table, uncertain
-from diffusion import OU
-from diffusion.theory import (
-    basin_edge,
-    clone_probability,
-    collapse_sigma,
-    mutual_information,
-    participation_ratio,
-    speciation_time,
-)
+from bridges.study.tables import by_column, of_each, of_samples, uncertain
+from diffusion import OU, theory as laws
 
 SHOWN = {
     "return": "return to the datum $Y$",
@@ -44,17 +35,17 @@ class Mixture:
     def __init__(self, P: int, dimension: int, distance: float, variance: float) -> None:
         self.P, self.distance, self.variance = P, distance, variance
         self.spectrum = [variance] * dimension
-        self.speciation = speciation_time([variance + distance**2, variance])
-        self.collapse = float(OU().time(float(collapse_sigma(P / 2, self.spectrum))))
+        self.speciation = laws.speciation_time([variance + distance**2, variance])
+        self.collapse = float(OU().time(float(laws.collapse_sigma(P / 2, self.spectrum))))
 
     def curves(self, times: ndarray) -> dict[str, ndarray]:
         """Y at finite size, H/log P at infinite size and φ, at Ornstein–Uhlenbeck times."""
         sigma = OU().noise_level(times).numpy()
-        left = math.log(self.P) - mutual_information(self.spectrum, sigma) - self._class(times)
+        left = math.log(self.P) - laws.mutual_information(self.spectrum, sigma) - self._class(times)
         return {
-            "return": participation_ratio(self.P / 2, self.spectrum, sigma),
+            "return": laws.participation_ratio(self.P / 2, self.spectrum, sigma),
             "entropy": np.maximum(left, 0) / math.log(self.P),
-            "agreement": clone_probability(self.distance, self.variance, times),
+            "agreement": laws.clone_probability(self.distance, self.variance, times),
         }
 
     def _class(self, times: ndarray) -> ndarray:
@@ -69,7 +60,7 @@ class Mixture:
 
 def digits_speciation() -> float:
     """t_S of the digits, of mean pixel variance 1."""
-    return speciation_time(torch.cov(standardised(raw_vectors("digits"))[0].T).numpy())
+    return laws.speciation_time(torch.cov(standardised(raw_vectors("digits"))[0].T).numpy())
 
 
 class Report(base.Report):
@@ -77,6 +68,7 @@ class Report(base.Report):
 
     between = "samples"
     figsize = (11.6, 4.2)
+    grid = (1, 3)
 
     @cached_property
     def mixture(self) -> Mixture:
@@ -119,7 +111,7 @@ class Report(base.Report):
 
     def edge_at(self, noise: ndarray) -> ndarray:
         """ρ* of theory."""
-        return basin_edge(self.mixture.P, [1.0] * self.setting["intrinsic"], np.sqrt(noise))
+        return laws.basin_edge(self.mixture.P, [1.0] * self.setting["intrinsic"], np.sqrt(noise))
 
     @cached_property
     def edges(self) -> dict[str, ndarray]:
@@ -159,7 +151,7 @@ class Report(base.Report):
             for data, t_S in self.speciation.items()
         }
         mixture, t_C = self.mixture, self.mixture.collapse
-        agreement = clone_probability(mixture.distance, mixture.variance, mixture.speciation)
+        agreement = laws.clone_probability(mixture.distance, mixture.variance, mixture.speciation)
         found["mixture"] |= {
             "agreement_theory": float(agreement),
             "collapse_time_theory": t_C,
@@ -195,56 +187,46 @@ class Report(base.Report):
         """Curves of the mixture and of the digits, and the edge of the basins."""
         for data in self.speciation:
             yield self._regimes_table(data)
-        rows = [
-            [
-                f"{t:.3f}",
-                f"{self.edge[k]:.2f}",
-                *(edge_in_words(*pair[:, k], self._farthest) for pair in self.edges.values()),
-            ]
-            for k, t in enumerate(self.noises)
-        ]
-        yield table(["dense memory, σ² = 1/β", "ρ* theory", *CRITERIA], rows)
-
-    @property
-    def _farthest(self) -> float:
-        """The largest ρ of a cue."""
-        return float(self.basin("one-step", self.noises[0])[0][-1])
+        farthest = float(self.basin("one-step", self.noises[0])[0][-1])  # ρ of a cue
+        measured = ([edge_in_words(*one, farthest) for one in e.T] for e in self.edges.values())
+        theory = [f"{edge:.2f}" for edge in self.edge]
+        heading = ["dense memory, σ² = 1/β", "ρ* theory", *CRITERIA]
+        yield by_column(heading, [f"{t:.3f}" for t in self.noises], theory, *measured)
 
     def _regimes_table(self, data: str) -> str:
-        curves = {name: self.curve(data, name) for name in SHOWN}
-        times = curves["return"][0]
+        times = self.curve(data, "return")[0]
         theory = self.mixture.curves(times) if data == "mixture" else {}
-        rows = []
-        for k, t in enumerate(times):
-            row = [f"{t:.3f}", f"{math.expm1(2 * t):.3g}"]
-            for name, (_, by_sample) in curves.items():
-                row.append(of_samples(by_sample[:, k]))
-                row += [f"{theory[name][k]:.3f}"] if theory else []
-            rows.append(row)
-        names = ["Y", "H/log P", "same class φ"]
-        if theory:
-            names = [n for name in names for n in (name, "theory")]
-        known = f" (theory, infinite d: {self.mixture.collapse:.3f})" if theory else ""
+        heading, known = ["time s", "σ²"], ""
+        columns = [[f"{t:.3f}" for t in times], [f"{math.expm1(2 * t):.3g}" for t in times]]
+        for name, label in zip(SHOWN, ("Y", "H/log P", "same class φ"), strict=True):
+            heading.append(label)
+            columns.append(of_each(self.curve(data, name)[1]))
+            if theory:
+                heading.append("theory")
+                columns.append([f"{value:.3f}" for value in theory[name]])
+                known = f" (theory, infinite d: {self.mixture.collapse:.3f})"
         time = of_samples(self.collapse(data))
         line = f"{data}: t_S = {self.speciation[data]:.4f}, Y = 1/2 at s = {time}{known}"
-        return f"{line}\n" + table(["time s", "σ²", *names], rows)
+        return f"{line}\n{by_column(heading, *columns)}"
 
-    def draw(self, figure: Figure) -> None:
+    def panels(self) -> tuple[base.Panel, ...]:
         """Mixture, digits, basin."""
-        mixture, digits, basin = figure.subplots(1, 3)
-        times = self._curves(mixture, "mixture", "")
+        return self._mixture, self._digits, self._basin
+
+    def _mixture(self, axes: Axes) -> None:
+        times = self._curves(axes, "mixture", "")
         fine = np.linspace(times[0], times[-1], 300)
-        for values, (color, _) in zip(
-            self.mixture.curves(fine).values(), figures.SERIES, strict=False
-        ):
-            mixture.plot(fine, values, color=color, lw=1.4, zorder=1)
-        figures.mark(mixture, self.mixture.collapse, "$t_C$", "-")
-        mixture.set_title("two Gaussian classes (lines: theory)", fontsize=9.5)
-        mixture.legend(fontsize=8, loc=(0.38, 0.16))
-        self._curves(digits, "digits", "-")
-        figures.mark(digits, self.collapse("digits").mean(), "$Y=1/2$", "-")
-        digits.set_title("digits: choices of class and datum overlap", fontsize=9.5)
-        self._basin(basin)
+        theory = self.mixture.curves(fine).values()
+        for values, (color, _) in zip(theory, figures.SERIES, strict=False):
+            axes.plot(fine, values, color=color, lw=1.4, zorder=1)
+        figures.mark(axes, self.mixture.collapse, "$t_C$", "-")
+        axes.set_title("two Gaussian classes (lines: theory)")
+        axes.legend(loc=(0.38, 0.16))
+
+    def _digits(self, axes: Axes) -> None:
+        self._curves(axes, "digits", "-")
+        figures.mark(axes, self.collapse("digits").mean(), "$Y=1/2$", "-")
+        axes.set_title("digits: choices of class and datum overlap")
 
     def _curves(self, axes: Axes, data: str, style: str) -> ndarray:
         for (name, label), series in zip(SHOWN.items(), figures.SERIES, strict=False):
@@ -252,8 +234,7 @@ class Report(base.Report):
             look: dict[str, Any] = {"ms": 4, "ls": style, "lw": 0.7, "label": label}
             figures.points(axes, times, by_sample, series, **look)
         figures.mark(axes, self.speciation[data], "$t_S$", "--")
-        axes.set_ylim(-0.03, 1.05)
-        axes.set_xlabel("Ornstein–Uhlenbeck time $s$")
+        axes.set(ylim=(-0.03, 1.05), xlabel="Ornstein–Uhlenbeck time $s$")
         axes.set_ylabel("posterior weights of the data")
         return times
 
@@ -269,22 +250,16 @@ class Report(base.Report):
         fine = np.linspace(noise[0], noise[-1], 200)
         color, label = figures.SERIES[1][0], r"$\rho^*(t)$ (theory)"
         axes.plot(fine, self.edge_at(fine), color=color, lw=1.8, label=label, zorder=2)
-        for (name, label), (color, marker) in zip(
-            CRITERIA.items(), (figures.SERIES[0], figures.SERIES[2]), strict=True
-        ):
+        for (name, label), series in zip(CRITERIA.items(), figures.SERIES[::2], strict=False):
             known = np.isfinite(self.edges[name]).all(0)
-            edge, error = self.edges[name][:, known]
-            look = {"ms": 5, "ls": "", "capsize": 2, "mec": "white", "zorder": 3}
-            axes.errorbar(
-                noise[known], edge, error, color=color, marker=marker, label=label, **look
-            )
-        figures.mark(axes, float(collapse_sigma(P, [1.0] * m)) ** 2, "$t_C$", "-")
+            look = {"lw": 1.5, "ls": "", "mec": "white", "label": label}
+            figures.means(axes, noise[known], self.edges[name][:, known], series, **look)
+        figures.mark(axes, float(laws.collapse_sigma(P, [1.0] * m)) ** 2, "$t_C$", "-")
         axes.axhline(1, color="0.35", lw=0.8, ls=":")
-        axes.set_xlabel(r"noise variance $t=\sigma^2=1/\beta$")
+        axes.set(xlabel=r"noise variance $t=\sigma^2=1/\beta$", ylim=(ratios[0], ratios[-1]))
         axes.set_ylabel(r"squared distance of the cue $\rho$ (units of $tm$)")
-        axes.set_ylim(ratios[0], ratios[-1])
-        axes.legend(fontsize=8, loc="upper right", frameon=True, edgecolor="none", framealpha=0.9)
-        axes.set_title(f"dense memory, $P$ = {P}, $m$ = {m}", fontsize=9.5)
+        axes.legend(loc="upper right", frameon=True, edgecolor="none", framealpha=0.9)
+        axes.set_title(f"dense memory, $P$ = {P}, $m$ = {m}")
 
 
 def edge_in_words(edge: float, error: float, farthest: float) -> str:

@@ -11,22 +11,14 @@ import matplotlib
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy import ndarray
 from reports.order_of_loss import OrderOfLoss
 
 from bridges.study import figures, report as base
 from bridges.study.record import Point
 from bridges.study.tables import of_samples, table
-from diffusion import LinearManifoldDenoiser, manifold_dimension, manifold_factors
+from diffusion import LinearManifoldDenoiser, manifold_dimension, manifold_factors, theory as laws
 from diffusion.geometry import PHASES
-from diffusion.theory import (
-    collapse_sigma,
-    critical_size_jacobian,
-    critical_size_score,
-    onset_sigma,
-    switch_sigma,
-)
 
 _DIMENSIONS = ("effective", "gap", "half-count")
 _LETTERS = dict(zip(PHASES, ("tr", "cv", "cs", "––"), strict=True))
@@ -40,6 +32,7 @@ class Report(base.Report):
 
     between = "data sets"
     figsize = (15.0, 7.6)
+    grid = (2, 3)
 
     @cached_property
     def order(self) -> OrderOfLoss:
@@ -79,9 +72,9 @@ class Report(base.Report):
         return {
             "order": order.exact,
             "trained_order": [{"t": t} | found for t, found in order.networks.items()],
-            "collapse": {P: float(collapse_sigma(P, spectrum)) ** 2 for P in self.loads},
-            "onset": {P: float(onset_sigma(P, spectrum)) ** 2 for P in self.loads},
-            "switch": float(switch_sigma(*order.variances)) ** 2,
+            "collapse": {P: float(laws.collapse_sigma(P, spectrum)) ** 2 for P in self.loads},
+            "onset": {P: float(laws.onset_sigma(P, spectrum)) ** 2 for P in self.loads},
+            "switch": float(laws.switch_sigma(*order.variances)) ** 2,
             "exact": [
                 {"t": t} | {name: float(values[k]) for name, values in self.exact.items()}
                 for k, t in enumerate(order.noise)
@@ -112,15 +105,10 @@ class Report(base.Report):
             rows.append([f"{t:.3g}", *cells, f"{self.exact[name][k]:.2f}"])
         return table([f"{label}, t", *(f"P = {P}" for P in self.loads), "exact"], rows)
 
-    def draw(self, figure: Figure) -> None:
+    def panels(self) -> tuple[base.Panel, ...]:
         """Above, what the exact score and a network keep; below, where each subspace is lost."""
-        (spectrum, curves, trained), (chart, order, networks) = figure.subplots(2, 3)
-        self._spectrum(spectrum)
-        self._curves(curves)
-        self._trained(trained)
-        self._map(chart)
-        self.order.draw(order)
-        self.order.draw_networks(networks)
+        above = self._spectrum, self._curves, self._trained
+        return (*above, self._map, self.order.draw, self.order.draw_networks)
 
     def _spectrum(self, axes: Axes) -> None:
         order, (one, two) = self.order, _COLORS
@@ -137,23 +125,22 @@ class Report(base.Report):
             a = int(k > edge)
             series = ("0.35", "x") if k > total else figures.SERIES[a]
             label = f"{order.P} points, $A_{a + 1}$" if k in (1, edge + 1) else None
-            settings = {"ls": "", "ms": 3.5, "capsize": 1.5, "label": label}
-            figures.points(axes, order.noise, found, series, **settings)
-        figures.mark(axes, float(collapse_sigma(order.P, order.spectrum)) ** 2, "$t_C$", "-")
-        switch = float(switch_sigma(*order.variances)) ** 2
+            look = {"ls": "", "ms": 3.5, "capsize": 1.5, "label": label}
+            figures.points(axes, order.noise, found, series, **look)
+        figures.mark(axes, float(laws.collapse_sigma(order.P, order.spectrum)) ** 2, "$t_C$", "-")
+        switch = float(laws.switch_sigma(*order.variances)) ** 2
         if math.isfinite(switch):
             figures.mark(axes, switch, "widest gap\nswitches", ":")
         axes.set_xscale("log")
         axes.set_ylim(top=1.3)
-        axes.set_xlabel(_NOISE)
-        axes.set_ylabel(r"sorted values of $-\sigma^2\nabla\nabla\log p_\sigma$")
+        axes.set(xlabel=_NOISE, ylabel=r"sorted values of $-\sigma^2\nabla\nabla\log p_\sigma$")
         axes.legend(fontsize=7.5, loc="lower right")
-        axes.set_title("the spectrum and its gaps: 1 is denoised away", fontsize=9.5)
+        axes.set_title("the spectrum and its gaps: 1 is denoised away")
 
     def _curves(self, axes: Axes) -> None:
         self._dimensions(axes, self.loads[:: max(1, len(self.loads) // 4)], "empirical")
-        axes.legend(fontsize=8)
-        axes.set_title(r"exact score: $P$ points hold an area of $2\,\log P$", fontsize=9.5)
+        axes.legend()
+        axes.set_title(r"exact score: $P$ points hold an area of $2\,\log P$")
 
     def _trained(self, axes: Axes) -> None:
         colors = self._dimensions(axes, self.order.trained, "trained")
@@ -161,8 +148,8 @@ class Report(base.Report):
             exact = self.order.curve(P, "effective").mean(0)
             axes.plot(self.order.noise, exact, color=color, lw=0.9, ls=":")
         axes.plot([], [], color="0.35", lw=0.9, ls=":", label="exact score of them")
-        axes.legend(fontsize=8)
-        axes.set_title("networks keep dimensions where the exact score collapses", fontsize=9.5)
+        axes.legend()
+        axes.set_title("networks keep dimensions where the exact score collapses")
 
     def _dimensions(self, axes: Axes, sizes: Sequence[int], part: str) -> dict[int, Any]:
         """D_eff of the distribution and of some P; returns the colours of these."""
@@ -176,9 +163,7 @@ class Report(base.Report):
             found = self.order.curve(P, "effective", part)
             series = color, _MARKERS[k % len(_MARKERS)]
             figures.points(axes, noise, found, series, ms=4, lw=0.8, label=f"$P$ = {P}")
-        axes.set_xscale("log")
-        axes.set_xlabel(_NOISE)
-        axes.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
+        axes.set(xscale="log", xlabel=_NOISE, ylabel=r"effective dimension $D_{\mathrm{eff}}$")
         return colors
 
     def _map(self, axes: Axes) -> None:
@@ -189,20 +174,17 @@ class Report(base.Report):
         axes.figure.colorbar(cells, ax=axes, label=r"$D_{\mathrm{eff}}$, measured", pad=0.01)
         sizes = np.geomspace(loads[0], loads[-1], 200)
         t = np.geomspace(noise[0], noise[-1], 400)
-        axes.plot(collapse_sigma(sizes, spectrum) ** 2, sizes, color="black", lw=1.8, label="$t_C$")
+        t_C = laws.collapse_sigma(sizes, spectrum) ** 2
+        axes.plot(t_C, sizes, color="black", lw=1.8, label="$t_C$")
         for critical, style, name in (
-            (critical_size_jacobian, "--", "Jacobian"),
-            (critical_size_score, ":", "score"),
+            (laws.critical_size_jacobian, "--", "Jacobian"),
+            (laws.critical_size_score, ":", "score"),
         ):
             found = critical(spectrum, np.sqrt(t))[:, [0, -1]]  # a direction of each subspace
             for a, color in enumerate(_COLORS):
                 label = f"SNR = 1, {name}, $A_{a + 1}$"
                 axes.plot(t, found[:, a], color=color, ls=style, lw=1.6, label=label)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xlim(noise[0], noise[-1])
-        axes.set_ylim(loads[0], loads[-1])
-        axes.set_xlabel(_NOISE)
-        axes.set_ylabel("number of points $P$")
+        axes.set(xscale="log", yscale="log", xlim=(noise[0], noise[-1]))
+        axes.set(ylim=(loads[0], loads[-1]), xlabel=_NOISE, ylabel="number of points $P$")
         axes.legend(fontsize=7, loc="upper right", frameon=True, edgecolor="none", framealpha=0.85)
-        axes.set_title("exact score: dimension against noise and data", fontsize=9.5)
+        axes.set_title("exact score: dimension against noise and data")

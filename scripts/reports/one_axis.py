@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import cached_property
 
@@ -17,18 +17,9 @@ from bridges.study import figures
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.tables import table
-from bridges.verbs.compare import Curve, Report as Comparison
+from bridges.verbs.compare import DECODERS, Curve, Report as Comparison
 from bridges.verbs.setting import Setting
-from hopfield.theory import (
-    ags_capacity,
-    argmax_retrieval,
-    argmax_retrieval_spins,
-    dense_load,
-    flip_information,
-    least_overlap,
-    polynomial_capacity,
-    posterior_weight_bound,
-)
+from hopfield import theory
 
 LAWS = {
     "real": "best decoder, sphere",
@@ -48,47 +39,29 @@ class Report(Comparison):
         asked = study.config["parameters"]
         setting = asdict(Setting("random", **{name: asked[name] for name in _SETTING}))
         super().__init__(replace(study, config=study.config | {"parameters": setting | asked}))
-        self.size: int = asked["size"]
-
-    @cached_property
-    def kinds(self) -> set[str]:
-        """Kinds of states among the models."""
-        return {MODELS[point["model"]].kind for point in self.study.points}
 
     def laws(self, P: np.ndarray, overlap: np.ndarray) -> dict[str, np.ndarray]:
         """Exact probabilities of retrieval, one of P and overlap an array of one entry."""
-
-        def each(law: Callable[[float], np.ndarray]) -> np.ndarray:
-            return np.concatenate([np.atleast_1d(law(float(m))) for m in overlap])
-
-        N, found = self.size, {}
-        if "real" in self.kinds:
-            found["real"] = each(lambda m: argmax_retrieval(P, N, noise_of_overlap(m)))
-        if "binary" in self.kinds:
-            found["binary"] = each(lambda m: argmax_retrieval_spins(P, N, m))
+        laws = {kind: law for kind, law in DECODERS.items() if kind in self.kinds}
         if any(point["model"] == "sde" for point in self.study.points):
-            found["draw"] = each(lambda m: self._drawn(P, m))
-        return found
-
-    def _drawn(self, P: np.ndarray, overlap: float) -> np.ndarray:
-        s = noise_of_overlap(overlap)
-        return posterior_weight_bound(P, self.size, s) if s > 0 else 0 * P + 1.0
+            laws["draw"] = _drawn
+        found = {name: [law(P, self.size, float(m)) for m in overlap] for name, law in laws.items()}
+        return {name: np.concatenate([*map(np.atleast_1d, rows)]) for name, rows in found.items()}
 
     @cached_property
     def limits(self) -> dict[str, float]:
         """Thresholds for N → ∞: P of this N on the load axis, overlaps on the other."""
         alpha = math.log(self.patterns) / self.size
-        found = {
-            "hebb_patterns": ags_capacity() * self.size,
-            "polynomial_patterns": float(polynomial_capacity(self.size, self.setting["degree"])),
-        }
+        dense = theory.polynomial_capacity(self.size, self.setting["degree"])
+        found = {"hebb_patterns": theory.ags_capacity() * self.size}
+        found["polynomial_patterns"] = float(dense)
         if self.overlap < 1:
-            information = float(dense_load(math.inf, noise_of_overlap(self.overlap)))
+            information = float(theory.dense_load(math.inf, noise_of_overlap(self.overlap)))
             found["real_patterns"] = float(np.exp(self.size * information))
-        found["binary_patterns"] = float(np.exp(self.size * flip_information(self.overlap)))
+        found["binary_patterns"] = float(np.exp(self.size * theory.flip_information(self.overlap)))
         if alpha > 0:
-            found["real_overlap"] = float(least_overlap(alpha))
-            found["binary_overlap"] = float(least_overlap(alpha, ensemble="spins"))
+            found["real_overlap"] = float(theory.least_overlap(alpha))
+            found["binary_overlap"] = float(theory.least_overlap(alpha, ensemble="spins"))
         return found
 
     @cached_property
@@ -122,11 +95,8 @@ class Report(Comparison):
             ("corruption", "overlap", f"exact at P = {self.patterns}, m0 ="),
         ):
             found = self.exact[axis]
-            rows = [
-                [label, *(f"{value:.2f}" for value in found[law])]
-                for law, label in LAWS.items()
-                if law in found
-            ]
+            known = [law for law in LAWS if law in found]
+            rows = [[LAWS[law], *(f"{value:.2f}" for value in found[law])] for law in known]
             yield table([heading, *(f"{x:g}" for x in found[name])], rows)
         limits = ", ".join(f"{name.replace('_', ' ')} {v:.3g}" for name, v in self.limits.items())
         yield f"thresholds, N → ∞: {limits}"
@@ -137,9 +107,8 @@ class Report(Comparison):
         self._load(load)
         self._corruption(corruption)
         handles, labels = load.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right center", fontsize=8)
-        load.set_ylim(-0.03, 1.14)
-        load.set_ylabel("probability of retrieval (end of the dynamics)")
+        figure.legend(handles, labels, loc="outside right center")
+        load.set(ylim=(-0.03, 1.14), ylabel="probability of retrieval (end of the dynamics)")
 
     def _load(self, axes: Axes) -> None:
         for curve in self.load:
@@ -147,9 +116,8 @@ class Report(Comparison):
         P = np.geomspace(1, max(curve.x[-1] for curve in self.load), 60)
         _lines(axes, P, self.laws(P, np.array([self.overlap])))
         self._marks(axes, "patterns", P[-1])
-        axes.set_xscale("log")
-        axes.set_xlabel("number of patterns $P$")
-        axes.set_title(f"(a) against load, cues at $m_0$ = {self.overlap:.3g}", fontsize=9.5)
+        axes.set(xscale="log", xlabel="number of patterns $P$")
+        axes.set_title(f"(a) against load, cues at $m_0$ = {self.overlap:.3g}")
 
     def _corruption(self, axes: Axes) -> None:
         for curve in self.corruption:
@@ -166,10 +134,8 @@ class Report(Comparison):
         axes.invert_xaxis()
         axes.set_xlabel("overlap of the cue $m_0$ (harder to the right)")
         alpha = math.log(self.patterns) / self.size
-        axes.set_title(
-            f"(b) against corruption, $P$ = {self.patterns}, $\\ln P/N$ = {alpha:.2g}",
-            fontsize=9.5,
-        )
+        load = f"$P$ = {self.patterns}, $\\ln P/N$ = {alpha:.2g}"
+        axes.set_title(f"(b) against corruption, {load}")
 
     def _marks(self, axes: Axes, what: str, largest: float) -> None:
         """Where the limits N → ∞ lie, in the lines' own styles."""
@@ -179,16 +145,14 @@ class Report(Comparison):
             axes.axvline(x, ymin=0.93, color="0.35", lw=1.6, ls=STYLES[kind], zorder=4)
         if shown:
             first = min(shown.values()) if what == "patterns" else max(shown.values())
-            axes.annotate(
-                r"limits $N\to\infty$",
-                (first, 0.95),
-                xycoords=("data", "axes fraction"),
-                xytext=(-4, 0),
-                textcoords="offset points",
-                ha="right",
-                fontsize=8,
-                color="0.35",
-            )
+            place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+            look = {"ha": "right", "fontsize": 8, "color": "0.35", "xytext": (-4, 0)}
+            axes.annotate(r"limits $N\to\infty$", (first, 0.95), **place, **look)
+
+
+def _drawn(P: np.ndarray, N: int, overlap: float) -> np.ndarray:
+    s = noise_of_overlap(overlap)
+    return theory.posterior_weight_bound(P, N, s) if s > 0 else 0 * P + 1.0
 
 
 def _lines(axes: Axes, x: np.ndarray, laws: dict[str, np.ndarray]) -> None:

@@ -30,13 +30,7 @@ from bridges.estimates import estimate
 from bridges.study import figures
 from bridges.study.results import Study
 from bridges.study.tables import of_samples, table
-from diffusion.theory import (
-    collapse_sigma,
-    condensation_sigma,
-    critical_size_jacobian,
-    critical_size_score,
-    effective_number,
-)
+from diffusion import theory as laws
 
 CRITERIA = {
     "retention": "half of the retention",
@@ -96,13 +90,15 @@ class OrderOfLoss:
     def theory(self, criterion: str, subspace: int) -> float:
         """The t of `lost` by the closed forms of a large system."""
         if criterion == "retention":
-            return float(collapse_sigma(self.P, self.spectrum)) ** 2
+            return float(laws.collapse_sigma(self.P, self.spectrum)) ** 2
         first = np.arange(len(self.spectrum)) < self.subspaces[0]
         inside = first if subspace == 1 else ~first
         if criterion == "condensation":
             x = np.sqrt(self.spectrum) * inside
-            return float(condensation_sigma(self.P, self.spectrum, x)) ** 2 / 2
-        critical = critical_size_jacobian if criterion == "jacobian" else critical_size_score
+            return float(laws.condensation_sigma(self.P, self.spectrum, x)) ** 2 / 2
+        critical = (
+            laws.critical_size_jacobian if criterion == "jacobian" else laws.critical_size_score
+        )
         t = np.geomspace(self.noise[0], self.noise[-1], 4000)
         sizes = critical(self.spectrum, np.sqrt(t))[:, inside.argmax()]
         return last_rise(t.tolist(), np.log(self.P / sizes).tolist())
@@ -111,7 +107,7 @@ class OrderOfLoss:
         """Whether a signal to noise of theory rests on the 10 effective points it asks for."""
         if criterion not in ("jacobian", "score") or math.isnan(t):
             return True
-        return bool(effective_number(self.P, self.spectrum, math.sqrt(t)) > 10)
+        return bool(laws.effective_number(self.P, self.spectrum, math.sqrt(t)) > 10)
 
     @cached_property
     def exact(self) -> dict[str, dict[str, Any]]:
@@ -175,9 +171,8 @@ class OrderOfLoss:
                 for k in self.marks.values()
                 for a in (1, 2)
             ]
-            rows.append(
-                [str(P), *(f"{of_samples(n, 2)} [{exact.mean():.2f}]" for n, exact in both)]
-            )
+            words = (f"{of_samples(found, 2)} [{exact.mean():.2f}]" for found, exact in both)
+            rows.append([str(P), *words])
         heading = [f"λ{a}, t = {t:.2g}" for t in self.marks for a in "₁₂"]
         lines = [
             f"half of the retention at t = {t:.2g}: P = {_size(found[SIDES[0]])} (λ₁), "
@@ -191,35 +186,20 @@ class OrderOfLoss:
         """Where the exact score loses each subspace, measured and by theory."""
         for row, (criterion, found) in enumerate(self.exact.items()):
             for a, (side, (color, marker)) in enumerate(zip(SIDES, figures.SERIES, strict=False)):
-                y, first = -row + 0.1 - 0.2 * a, row == 0
-                axes.errorbar(
-                    *(found[side]["mean"], y),
-                    xerr=np.nan_to_num(found[side]["sem"]),
-                    color=color,
-                    marker=marker,
-                    ms=5,
-                    capsize=2,
-                    ls="",
-                    label=f"$A_{a + 1}$, variance {self.variances[a]:g}" if first else None,
-                )
-                axes.plot(
-                    *(found["theory"][a], y),
-                    color=color,
-                    marker="|",
-                    ms=13,
-                    ls="",
-                    alpha=1 if found["theory_holds"][a] else 0.4,
-                    label="theory" if first and a == 0 else None,
-                )
+                y, x, t = -row + 0.1 - 0.2 * a, found[side]["mean"], found["theory"][a]
+                look: dict[str, Any] = {"color": color, "marker": marker, "ms": 5, "ls": ""}
+                label = f"$A_{a + 1}$, variance {self.variances[a]:g}" if row == 0 else None
+                axes.errorbar(x, y, xerr=np.nan_to_num(found[side]["sem"]), label=label, **look)
+                label = "theory" if row == a == 0 else None
+                alpha = 1 if found["theory_holds"][a] else 0.4
+                axes.plot(t, y, label=label, alpha=alpha, **look | {"marker": "|", "ms": 13})
             words = f"{CRITERIA[criterion]}: {found['lost_first']}"
             axes.text(0.01, -row + 0.3, words, transform=axes.get_yaxis_transform(), fontsize=8.5)
             axes.axhline(-row - 0.4, color="0.9", lw=0.8)
-        axes.set_xscale("log")
-        axes.set_yticks([])
-        axes.set_ylim(-len(CRITERIA) + 0.15, 0.6)
+        axes.set(xscale="log", yticks=[], ylim=(-len(CRITERIA) + 0.15, 0.6))
         axes.set_xlabel("noise variance $t$ at which a subspace is lost")
-        axes.legend(fontsize=8, loc="lower right", ncols=3)
-        axes.set_title(f"exact score: the order of loss, measured ($P$ = {self.P})", fontsize=9.5)
+        axes.legend(loc="lower right", ncols=3)
+        axes.set_title(f"exact score: the order of loss, measured ($P$ = {self.P})")
 
     def draw_networks(self, axes: Axes) -> None:
         """Both subspaces against P: a network's as points, those of the exact score dotted."""
@@ -239,15 +219,12 @@ class OrderOfLoss:
         axes.plot([], [], color="0.35", **dotted, label=f"exact score, $t$ = {first:.2g}")
         for level in (0.5, 1.0):
             axes.axhline(level, color="0.85", lw=0.8, zorder=0)
-        axes.set_xscale("log")
-        axes.set_xticks(self.trained, [str(P) for P in self.trained])
-        axes.minorticks_off()
+        figures.ticks(axes, self.trained)
         low, high = axes.get_ylim()
         axes.set_ylim(min(0.0, low), high + 0.35 * (high - low))
-        axes.set_xlabel("number of points $P$")
-        axes.set_ylabel(r"retention $D_A\,(\lambda+t)/m\lambda$")
+        axes.set(xlabel="number of points $P$", ylabel=r"retention $D_A\,(\lambda+t)/m\lambda$")
         axes.legend(fontsize=7.5, loc="upper left", ncols=2)
-        axes.set_title("networks: what is left of each subspace", fontsize=9.5)
+        axes.set_title("networks: what is left of each subspace")
 
 
 def _compared(first: ndarray, second: ndarray) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,32 +16,40 @@ from bridges.study.tables import of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from numpy import ndarray
+
+    from bridges.generalization import Halves
+    from diffusion import Training
 
 Panel = Callable[["Axes", str], None]
 SPHERE = "sphere"
 CLASSES = ("memorized", "spurious", "generalized")
-_POSITIVE = click.FloatRange(0, min_open=True)
-_OPTIONS = (
+HEADINGS = {
+    "flow_return": "return, flow",
+    "sde_return": "return, SDE",
+    "basins_of_data": "basins of data",
+    "kept": "of them kept",
+    "halves": "two halves",
+    "in_play": "in play",
+}
+"""Of quantities in tables, where they differ from their names."""
+_SHARED = (
     options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…"),
     options.shared("rate", default=None, help="Learning rate."),
-    click.option("--width", type=click.IntRange(1), help="Units per layer of the network."),
-    click.option(
-        "--sigma",
-        type=_POSITIVE,
-        help="Noise level of attractors, dimension, data in play and gap.",
+    options.own(
+        width=(click.IntRange(1), "Units per layer of the network."),
+        sigma=(options.POSITIVE, "Noise level of attractors, dimension, data in play and gap."),
+        turn=(options.POSITIVE, "Noise level of U-turns."),
+        count=(click.IntRange(10), "Samples per network, and starts."),
+        held_out=(click.IntRange(2), "Points that no network sees."),
     ),
-    click.option("--turn", type=_POSITIVE, help="Noise level of U-turns."),
-    click.option("--count", type=click.IntRange(10), help="Samples per network, and starts."),
-    click.option("--held-out", type=click.IntRange(2), help="Points that no network sees."),
     options.shared("device", default=None),
 )
 
 
 def shared_options(command: options.Command) -> options.Command:
     """The options of both studies."""
-    for option in reversed(_OPTIONS):
+    for option in reversed(_SHARED):
         command = option(command)
     return command
 
@@ -59,6 +68,22 @@ def data_sets(data: str) -> list[Point]:
     return [{"data": SPHERE}, {"data": place(data), "content": fingerprint(data)}]
 
 
+def two_trainings(point: Point, seed: int) -> tuple[Halves, list[Training]]:
+    """Two networks with one start, each trained on its half; followed where there are snapshots."""
+    from bridges.generalization import halves, perceptron
+    from diffusion import train_denoiser
+
+    found = halves(point["data"], point["patterns"], point["held_out"], seed)
+    asked = {name: point[name] for name in ("steps", "rate", "device")}
+    if "snapshots" in point:
+        asked |= {"snapshots": point["snapshots"], "held_out": found.held_out}
+    trained = []
+    for k, rows in enumerate((found.first, found.second)):
+        network = perceptron(point["data"], rows, point["width"], seed)
+        trained.append(train_denoiser(rows, network=network, **asked, seed=seed + k, quiet=True))
+    return found, trained
+
+
 def shown_name(data: str) -> str:
     """A data set as figures and tables call it."""
     return "sphere $S^7$" if data == SPHERE else Path(data).stem
@@ -71,13 +96,13 @@ class TrainedReport(base.Report):
     ----------
     axis : name of the axis in figures.
     along : the setting or label that has its values.
-    columns : headings of the tables, by quantity.
+    columns : quantities in the tables, after those of CLASSES.
     """
 
     between = "data sets"
     axis: ClassVar[str]
     along: ClassVar[str]
-    columns: ClassVar[Mapping[str, str]]
+    columns: ClassVar[Sequence[str]]
 
     @property
     def sets(self) -> list[str]:
@@ -98,17 +123,17 @@ class TrainedReport(base.Report):
         known, by_sample = self.curve(data, quantity)
         return by_sample[:, known == x].ravel()
 
-    @abstractmethod
     def row_heading(self, data: str) -> str:
         """What a row of the table of a data set is."""
+        return self.along
 
     @abstractmethod
     def words(self, data: str) -> str:
         """The conclusion on a data set, in words."""
 
     @abstractmethod
-    def panels(self) -> tuple[Panel, ...]:
-        """What draws the panels of a data set, on axes and by its name."""
+    def row(self) -> tuple[Panel, ...]:
+        """What draws the three panels of a data set, on axes and by its name."""
 
     def tables(self) -> Iterator[str]:
         """A table per data set, a row per x, and what it comes to."""
@@ -117,21 +142,24 @@ class TrainedReport(base.Report):
             f"U-turns turn at σ = {turn:g}; all else with a noise level is measured at "
             f"σ = {sigma:g}, in rms deviations of the data"
         )
+        names = (*CLASSES, *self.columns)
+        heads = [HEADINGS.get(name, name) for name in names]
         for data in self.sets:
             rows = []
             for x in self.curve(data, "memorized")[0]:
-                cells = [self.at(data, name, x) for name in self.columns]
+                cells = [self.at(data, name, x) for name in names]
                 rows.append([f"{x:g}", *(of_samples(c, 2) if c.size else "—" for c in cells)])
             heading = f"{shown_name(data).replace('$', '')}, {self.row_heading(data)}"
-            yield f"{table([heading, *self.columns.values()], rows)}\n{self.words(data)}"
+            yield f"{table([heading, *heads], rows)}\n{self.words(data)}"
 
-    def draw(self, figure: Figure) -> None:
+    @property
+    def grid(self) -> tuple[int, int]:
         """A row of panels per data set."""
-        panels = self.panels()
-        grid = figure.subplots(len(self.sets), len(panels), squeeze=False)
-        for row, data in zip(grid, self.sets, strict=True):
-            for axes, panel in zip(row, panels, strict=True):
-                panel(axes, data)
+        return len(self.sets), 3
+
+    def panels(self) -> list[base.Panel]:
+        """The panels of each data set."""
+        return [partial(panel, data=data) for data in self.sets for panel in self.row()]
 
     def classes_panel(self, axes: Axes, data: str) -> None:
         """How many samples are memorized, spurious and new."""
@@ -147,14 +175,6 @@ class TrainedReport(base.Report):
             x, by_sample = self.curve(data, quantity)
             if x.size:
                 figures.points(axes, x, by_sample, series, label=name)
-        self.dress(axes, label, title)
-        axes.set_ylim(-0.05, 1.42)
-        axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
+        axes.set(xscale="log", xlabel=self.axis, ylabel=label, title=title)
+        axes.set(ylim=(-0.05, 1.42), yticks=[0, 0.2, 0.4, 0.6, 0.8, 1])
         axes.legend(fontsize=7.5, loc="upper center", ncol=2, columnspacing=1)
-
-    def dress(self, axes: Axes, label: str, title: str) -> None:
-        """Labels, a logarithmic axis and a title."""
-        axes.set_xscale("log")
-        axes.set_xlabel(self.axis)
-        axes.set_ylabel(label)
-        axes.set_title(title, fontsize=9.5)
