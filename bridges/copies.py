@@ -33,8 +33,10 @@ from torch import Tensor
 
 from bridges._checks import Result
 from bridges.statistics import binomial_sem, order_threshold
-from diffusion import CopyFraction, chance_ratio
+from diffusion import CopyFraction, chance_ratio, neighbour_distances
 
+_CLOSE = 0.2  # largest δ_m, in rms deviations of the data
+_ROUNDING = 1e-9
 CRITERIA = ("ratio", "local", "calibrated", "match")
 VERDICTS = ("no more copies than among held-out points", "not decided", "copies beyond chance")
 _RATIO, _LOCAL = 1 / 3, 1.0  # the thresholds of the literature
@@ -160,3 +162,30 @@ def _grid(data: Tensor) -> tuple[float, float]:
     counts = torch.zeros_like(ordered).scatter_add_(0, value, torch.ones_like(ordered))
     logs = (counts.square().sum(0) / len(data) ** 2).log()
     return float(steps[steps > 0].min()), min(1.0, len(data) * math.exp(float(logs.sum())))
+
+
+def thresholds(
+    held_out: Tensor, train: Tensor, size: int, level: float, generator: torch.Generator
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """δ_m and δ_s with the levels they have, the latter for sets of `size` samples."""
+    near = rms(neighbour_distances(held_out, train, 1)[:, 0], train)
+    unit = (held_out - held_out.mean(0)).double().square().mean().sqrt()
+    close = min(order_threshold(near, level)[0], _CLOSE * float(unit))
+    below = float((near <= close).double().sum()) / (len(near) + 1)
+    order = torch.randperm(len(held_out), generator=generator, device=generator.device)
+    size = min(size, len(held_out))
+    sets = order[: len(order) // size * size].view(-1, size).to(held_out.device)
+    twins = torch.cat([twin_distances(held_out[one])[:, 0] for one in sets]).sort().values
+    # close points come by two: the j-th pair of n points has 2j/n of as many fresh ones below
+    pairs = max(1, math.floor(level * len(twins) / 2 + _ROUNDING))
+    return (close, below), (float(twins[2 * pairs - 1]), 2 * pairs / len(twins))
+
+
+def rms(distances: Tensor, like: Tensor) -> Tensor:
+    """Distances as rms per entry."""
+    return distances / math.sqrt(like.shape[1])
+
+
+def twin_distances(rows: Tensor, count: int = 1) -> Tensor:
+    """Rms distances of each row to the nearest others, at most (B, count)."""
+    return rms(neighbour_distances(rows, rows, min(count + 1, len(rows)))[:, 1:], rows)

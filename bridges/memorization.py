@@ -32,9 +32,12 @@ from bridges.copies import (
     Criterion,
     clearest as clearest,
     copy_criteria,
+    rms,
+    thresholds,
+    twin_distances,
 )
 from bridges.estimates import with_error
-from bridges.statistics import binomial_sem, effective_number, order_threshold
+from bridges.statistics import binomial_sem, effective_number
 from diffusion import (
     CopyFraction,
     DenoiserLike,
@@ -45,8 +48,6 @@ from diffusion.flat import as_denoiser
 
 CLASSES = ("memorized", "spurious", "generalized")
 _SCALE, _NEIGHBOURS = 0.5, 50  # Carlini's a and n
-_CLOSE = 0.2  # largest δ_m, in rms deviations of the data
-_ROUNDING = 1e-9
 _SINGLE = 1.5  # data in play below which a state is of one datum
 
 
@@ -373,14 +374,14 @@ def classified(
         if delta_spurious is None:  # at most as many samples in a part as are held out
             parts = min(math.ceil(len(samples) / len(held_out)), len(samples) // 2)
             compared = math.ceil(len(samples) / parts)
-        fallback = _thresholds(held_out, train, compared, level, generator)
+        fallback = thresholds(held_out, train, compared, level, generator)
     given = (delta_memorized, delta_spurious)
     (close, close_level), (twin, twin_level) = (
         b if a is None else (a, math.nan) for a, b in zip(given, fallback, strict=True)
     )
     close = _checks.number("delta_memorized", close, low=0)
     twin = _checks.number("delta_spurious", twin, low=0)
-    memorized = _rms(neighbour_distances(samples, train, 1)[:, 0], train) <= close
+    memorized = rms(neighbour_distances(samples, train, 1)[:, 0], train) <= close
     in_play = None
     if weights is not None:
         in_play = effective_number(weights, rows=len(samples), columns=len(train))
@@ -388,7 +389,7 @@ def classified(
     order = torch.randperm(len(samples), generator=generator, device=generator.device).cpu()
     twins = torch.empty(len(samples), dtype=torch.long)  # how many, but no more than two
     for part in order.tensor_split(math.ceil(len(order) / compared)):
-        twins[part] = (_twin_distances(samples[part.to(samples.device)], 2) <= twin).sum(1)
+        twins[part] = (twin_distances(samples[part.to(samples.device)], 2) <= twin).sum(1)
     labels = torch.where(memorized, 0, torch.where(twins > 0, 1, 2))
     found = (torch.bincount(labels, minlength=3).double() / len(labels)).tolist()
     paired = float(((labels == 1) & (twins == 1)).double().mean())
@@ -423,30 +424,3 @@ def _at_least(least: int, name: str, value: Tensor, dimension: int | None = None
     if len(rows) < least:
         raise ValueError(f"{name} must hold at least {least} points, got {len(rows)}")
     return rows
-
-
-def _thresholds(
-    held_out: Tensor, train: Tensor, size: int, level: float, generator: torch.Generator
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """δ_m and δ_s with the levels they have, the latter for sets of `size` samples."""
-    near = _rms(neighbour_distances(held_out, train, 1)[:, 0], train)
-    unit = (held_out - held_out.mean(0)).double().square().mean().sqrt()
-    close = min(order_threshold(near, level)[0], _CLOSE * float(unit))
-    below = float((near <= close).double().sum()) / (len(near) + 1)
-    order = torch.randperm(len(held_out), generator=generator, device=generator.device)
-    size = min(size, len(held_out))
-    sets = order[: len(order) // size * size].view(-1, size).to(held_out.device)
-    twins = torch.cat([_twin_distances(held_out[one])[:, 0] for one in sets]).sort().values
-    # close points come by two: the j-th pair of n points has 2j/n of as many fresh ones below
-    pairs = max(1, math.floor(level * len(twins) / 2 + _ROUNDING))
-    return (close, below), (float(twins[2 * pairs - 1]), 2 * pairs / len(twins))
-
-
-def _rms(distances: Tensor, like: Tensor) -> Tensor:
-    """Distances as rms per entry."""
-    return distances / math.sqrt(like.shape[1])
-
-
-def _twin_distances(rows: Tensor, count: int = 1) -> Tensor:
-    """Rms distances of each row to the nearest others, at most (B, count)."""
-    return _rms(neighbour_distances(rows, rows, min(count + 1, len(rows)))[:, 1:], rows)

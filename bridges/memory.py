@@ -24,10 +24,9 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._adapted import Adapted, flat
 from bridges._clusters import nearest
 from bridges.equivalence import energy_of_log_density, noise_of_overlap
-from bridges.similarity import WHOLE, Similarity, chosen_similarity
+from bridges.similarity import WHOLE, Adapted, Similarity, chosen_similarity, flat
 from diffusion import VE, NetworkDenoiser, sample
 from diffusion.denoisers import noise_range
 from diffusion.flat import as_denoiser

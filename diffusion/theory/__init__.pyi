@@ -1,3 +1,7 @@
+from .activations import (
+    FeatureCoefficients as FeatureCoefficients,
+    feature_coefficients as feature_coefficients,
+)
 from .collapse import (
     area_law as area_law,
     basin_edge as basin_edge,
@@ -11,9 +15,7 @@ from .collapse import (
 )
 from .features import (
     Bulk as Bulk,
-    FeatureCoefficients as FeatureCoefficients,
     FeatureSpectrum as FeatureSpectrum,
-    feature_coefficients as feature_coefficients,
     feature_spectrum as feature_spectrum,
     feature_stieltjes as feature_stieltjes,
     generalization_times as generalization_times,
