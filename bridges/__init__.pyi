@@ -68,7 +68,7 @@ from .memory import (
     Retrieval as Retrieval,
     as_memory as as_memory,
 )
-from .prompts import (
+from .memory.prompts import (
     PromptedMemory as PromptedMemory,
     class_memories as class_memories,
     memory_of_classes as memory_of_classes,

@@ -2,8 +2,8 @@ r"""Attractors of any memory: where many starts end, and what is there.
 
 Starts are retrieved, and those whose dynamics converged are put together: spins by a hash,
 real states within a tolerance; distances count the sites, and overlaps the centre, that the
-memory states (`bridges.similarity`). A real state is then kicked and retrieved again; one that does
-not come back is a saddle, not an attractor. Each attractor is one of
+memory states (`bridges.memory.similarity`). A real state is then kicked and retrieved again;
+one that does not come back is a saddle, not an attractor. Each attractor is one of
 
     memory      a stored pattern: spins of overlap ≥ `threshold`, real states at an rms
                 distance ≤ `delta`; and where the memory knows the weights w of its patterns,
@@ -31,10 +31,10 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import Result, Seed
-from bridges._clusters import are_spins, groups, rms_distance
-from bridges.cueing import recall, recall_near, stored_patterns
 from bridges.memory import Memory
-from bridges.similarity import WHOLE, Similarity, similarity_of
+from bridges.memory.clusters import are_spins, groups, rms_distance
+from bridges.memory.cueing import recall, recall_near, stored_patterns
+from bridges.memory.similarity import WHOLE, Similarity, similarity_of
 from bridges.starts import Starts
 from bridges.statistics import effective_number
 from hopfield.patterns import offset

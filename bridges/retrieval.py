@@ -26,10 +26,10 @@ import torch
 from bridges import _checks
 from bridges._checks import Result, Seed
 from bridges.crossing import crossing
-from bridges.cueing import cue, cycling, settle, stored_patterns
 from bridges.estimates import fraction_and_sem, mean_and_sem, short_table, with_interval
 from bridges.memory import CRITERIA, ROUNDING, Memory
-from bridges.similarity import WHOLE, similarity_of
+from bridges.memory.cueing import cue, cycling, settle, stored_patterns
+from bridges.memory.similarity import WHOLE, similarity_of
 
 Array = np.ndarray
 

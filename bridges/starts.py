@@ -22,8 +22,8 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import Result, Seed
-from bridges.cueing import cue, stored_patterns
 from bridges.memory import Memory
+from bridges.memory.cueing import cue, stored_patterns
 from hopfield import random_patterns
 
 _LEAST_OVERLAP = 1e-300  # of starts that are all noise: an overlap is above 0

@@ -28,11 +28,11 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import Result, Seed
-from bridges.cueing import cue, settle, stored_patterns
 from bridges.equivalence import overlap_of_noise
 from bridges.estimates import short_table, with_error
 from bridges.memory import CRITERIA, ROUNDING, Memory
-from bridges.similarity import WHOLE, Similarity, similarity_of
+from bridges.memory.cueing import cue, settle, stored_patterns
+from bridges.memory.similarity import WHOLE, Similarity, similarity_of
 from diffusion import EmpiricalDenoiser
 
 _NUMBERS = 2**22  # weights, overlaps or coordinates of a block held at once

@@ -20,7 +20,7 @@ from bridges.data.sets import (
     varying_of,
 )
 from bridges.data.sources import state
-from bridges.similarity import BEYOND_CHANCE, FEWEST
+from bridges.memory.similarity import BEYOND_CHANCE, FEWEST
 from hopfield import random_patterns
 
 _BLOCK = 4096  # vectors looked at together

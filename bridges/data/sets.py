@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bridges.data.sources import NAMED, read, state
-from bridges.similarity import similarity_of_data, varying_sites
+from bridges.memory.similarity import similarity_of_data, varying_sites
 from hopfield import binarize
 
 _ALMOST_SPINS = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)

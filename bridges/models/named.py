@@ -129,7 +129,7 @@ def _trained_structured(patterns: Tensor, options: Options, seed: int) -> Tensor
 def _dense(interaction: str, states: str) -> Build:
     def build(patterns: Tensor, options: Options, seed: int) -> Memory:
         from bridges.memory import as_memory
-        from bridges.similarity import WHOLE
+        from bridges.memory.similarity import WHOLE
         from hopfield import DenseMemory
 
         source = DenseMemory(
@@ -143,7 +143,7 @@ def _dense(interaction: str, states: str) -> Build:
 def _denoiser(dynamics: str) -> Build:
     def build(patterns: Tensor, options: Options, seed: int) -> Memory:
         from bridges.memory import as_memory
-        from bridges.similarity import WHOLE
+        from bridges.memory.similarity import WHOLE
         from diffusion import EmpiricalDenoiser
 
         source, steps = EmpiricalDenoiser(patterns), options.steps
@@ -155,7 +155,7 @@ def _denoiser(dynamics: str) -> Build:
 
 def _nearest(patterns: Tensor, options: Options, seed: int) -> Memory:
     from bridges.memory import NearestPattern
-    from bridges.similarity import WHOLE
+    from bridges.memory.similarity import WHOLE
 
     return NearestPattern(patterns, centre=WHOLE)
 

@@ -6,8 +6,8 @@ import torch
 from clock import row, timed
 
 from bridges import as_memory, basin_fractions
-from bridges.cueing import recall
 from bridges.memory import Memory
+from bridges.memory.cueing import recall
 from bridges.starts import Starts, noised, spins
 from diffusion import EmpiricalDenoiser
 from hopfield import HopfieldNetwork, hebbian, random_patterns

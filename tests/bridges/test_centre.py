@@ -17,11 +17,11 @@ from bridges import (
     transition_matrix,
 )
 from bridges._checks import generator_from
-from bridges.cueing import recall
 from bridges.data import about, pattern_set, said, vectors
 from bridges.memory import NearestPattern
-from bridges.prompts import class_memories
-from bridges.similarity import WHOLE, Similarity, similarity_of_data
+from bridges.memory.cueing import recall
+from bridges.memory.prompts import class_memories
+from bridges.memory.similarity import WHOLE, Similarity, similarity_of_data
 from bridges.starts import noised
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser
 from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns

@@ -4,7 +4,7 @@ import pytest
 import torch
 from known import normal
 
-from bridges._clusters import groups
+from bridges.memory.clusters import groups
 from hopfield import random_patterns
 
 

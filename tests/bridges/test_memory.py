@@ -6,7 +6,7 @@ import torch
 from known import Toy, sphere
 
 from bridges import Memory, as_memory, retrieval_map
-from bridges.cueing import recall, recall_near
+from bridges.memory.cueing import recall, recall_near
 from bridges.models import MODELS, Options
 from diffusion import EmpiricalDenoiser
 from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns

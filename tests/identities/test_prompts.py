@@ -8,7 +8,7 @@ import torch
 
 from bridges import retrieval_map
 from bridges.equivalence import dense_memory_of
-from bridges.prompts import class_memories, memory_of_classes
+from bridges.memory.prompts import class_memories, memory_of_classes
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, planted_posterior
 from diffusion.guidance import Window, distortion, generate, random_classes
 from diffusion.theory import class_condensation, collapse_sigma, mutual_information

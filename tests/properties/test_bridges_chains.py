@@ -24,10 +24,10 @@ from bridges import (
     summarise,
     transition_matrix,
 )
-from bridges._clusters import are_spins, groups, rms_distance
 from bridges.crossing import crossing, crossings, isotonic_crossing, probit
 from bridges.graph import layout, undirected
 from bridges.memory import NearestPattern
+from bridges.memory.clusters import are_spins, groups, rms_distance
 from bridges.transitions import nearest_pattern
 from diffusion import EmpiricalDenoiser
 from hopfield import random_patterns

@@ -11,7 +11,7 @@ at a given overlap with them, and what each cue is retrieved as. `as_memory` ada
                          (either from a given level for cues of any kind)
 
 The overlap of a real state is its cosine with the pattern about a centre c that the memory
-states, zero or the mean of the data (`bridges.similarity`). Gaussian noise of
+states, zero or the mean of the data (`bridges.memory.similarity`). Gaussian noise of
 s = rms(ξ − c) sqrt(1/m² − 1) per entry leaves it at m.
 """
 
@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._clusters import nearest
 from bridges.equivalence import energy_of_log_density, noise_of_overlap
-from bridges.similarity import WHOLE, Adapted, Similarity, chosen_similarity, flat
+from bridges.memory.clusters import nearest
+from bridges.memory.similarity import WHOLE, Adapted, Similarity, chosen_similarity, flat
 from diffusion import VE, NetworkDenoiser, sample
 from diffusion.denoisers import noise_range
 from diffusion.flat import as_denoiser
@@ -56,7 +56,7 @@ class Memory(Protocol):
     `revisit(states, noise, generator)`, where states at an rms distance of `noise` from an
     attractor are taken, if that is not what `retrieve` does at any overlap;
     `similarity`, the centre and the sites that overlaps are measured on, if these are not zero
-    and all (`bridges.similarity`); `cycling(states, overlap)`, (B,), which unconverged states
+    and all (see `similarity`); `cycling(states, overlap)`, (B,), which unconverged states
     are in 2-cycles; `level(overlap)`, the noise level that `retrieve` takes states to be at.
 
     Attributes
@@ -329,7 +329,8 @@ def as_memory(
     max_sweeps : most sweeps or updates to a fixed point; more is reported as not converged.
     centre : about which overlaps of real states are cosines, (N,) or 0. None: zero or the mean,
         by the denoiser's `data`, else by the patterns. Give all loads of a sweep that of the
-        whole data set, `bridges.similarity.similarity_of_data(rows)`, which knows the sites too.
+        whole data set, `similarity_of_data(rows)` of `bridges.memory.similarity`, which knows the
+        sites too.
 
     Returns
     -------

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.memory import Retrieval, ReverseMemory
-from bridges.similarity import WHOLE, Similarity
+from bridges.memory.adapters import Retrieval, ReverseMemory
+from bridges.memory.similarity import WHOLE, Similarity
 from diffusion import GaussianMixtureDenoiser, GuidedDenoiser
 from diffusion.guidance import Weight, most_probable
 from hopfield import DenseMemory

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.memory import Memory, Retrieval
+from bridges.memory.adapters import Memory, Retrieval
 
 
 def stored_patterns(memory: Memory) -> Tensor:
