@@ -22,5 +22,9 @@ from bridges.data.sets import (
     standardised as standardised,
     vectors as vectors,
 )
-from bridges.data.sources import NAMED as NAMED, fingerprint as fingerprint
+from bridges.data.sources import (
+    NAMED as NAMED,
+    class_names as class_names,
+    fingerprint as fingerprint,
+)
 from bridges.data.splits import Split as Split, subset as subset

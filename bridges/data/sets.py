@@ -23,8 +23,10 @@ def load(data: str) -> tuple[Tensor, Tensor | None]:
     ----------
     data : "digits" (scikit-learn's 1797 real images, 8×8), "mnist" or "fashion" (70000, 28×28,
         from openml.org by scikit-learn, which keeps them), a .npy or .npz file of shape
-        (n, …), or a folder of PNG or JPEG images of one size, taken in grey. Classes are
-        those of the set, the array `labels` of a .npz, or the sub-folders of the images.
+        (n, …), or a folder of images of one size (PNG, JPEG, GIF, BMP, TIFF, WEBP): upright, on
+        white where transparent, the first frame of several, N = 3hw if one has colour. Classes
+        are those of the set, the array `labels` of a .npz (also `label`, `y`, `target`,
+        `targets`, in any case), or the sub-folders of the images (`class_names`).
 
     Returns
     -------

@@ -7,20 +7,35 @@ of them. No file of a user's is ever unpickled.
 from __future__ import annotations
 
 import io
+import multiprocessing
+import re
+import sys
+from collections.abc import Sequence
 from hashlib import sha256
+from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bridges import _checks
 from diffusion.files import write_whole
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 NAMED = ("digits", "random", "mnist", "fashion")
 ALLOWED = f"one of {', '.join(NAMED)}, a .npy or .npz file or a folder of images"
 _OPENML = {"mnist": "mnist_784", "fashion": "Fashion-MNIST"}
 _ARRAYS = (".npy", ".npz")
 _LARGEST_LABEL = 2.0**53  # to which every whole number is a float
-_IMAGES = (".png", ".jpg", ".jpeg")
+_LABELS = ("label", "labels", "y", "target", "targets")  # of a .npz, in any case
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")  # no other decoder sees a file
+_IMAGES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif"),
+    *(".bmp", ".tif", ".tiff", ".webp"),
+)
+_DEPTHS = {"uint8": "8 bits", "int32": "16 or 32 bits", "float32": "floats"}
 
 Stored = tuple[np.ndarray, np.ndarray | None]  # (n, N) vectors, (n,) classes where known
 
@@ -108,26 +123,40 @@ def _array(path: Path, dtype: type = np.float64) -> Stored:
         with path.open("rb") as file:  # closed whatever is wrong with it
             loaded = np.load(file, allow_pickle=False)
             archive = loaded if isinstance(loaded, np.lib.npyio.NpzFile) else None
-            array = loaded if archive is None else _only_array(path, archive)
-            labelled = archive is not None and "labels" in archive.files
-            labels = loaded["labels"] if labelled else None
+            name = None if archive is None else _labels_in(path, archive.files)
+            array = loaded if archive is None else _only_array(path, archive, name)
+            labels = None if name is None else loaded[name]
     except Exception as error:  # of zipfile, zlib, lzma, struct …: a broken file raises anything
         words = str(error) or type(error).__name__
         raise ValueError(f"data: {path} cannot be read: {words}") from error
     if not isinstance(array, np.ndarray) or not isinstance(labels, np.ndarray | None):
         raise ValueError(f"data: {path} must hold arrays alone, got other files in it")
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"data: {path} must hold numbers, got dtype {array.dtype}")
+        raise ValueError(f"data: {path} must hold real numbers, got dtype {array.dtype}")
     values: np.ndarray = np.ascontiguousarray(array, dtype=dtype)
     if values.ndim > 2:  # images: one row each
         values = values.reshape(len(values), -1)
     if dtype is np.float64:
         values = _checks.stored(f"data {path}", values, binary=False).numpy()
-    return values, None if labels is None else _classes(path, labels, len(values))
+    return values, None if labels is None else _classes(path, f"{name}", labels, len(values))
 
 
-def _only_array(path: Path, archive: np.lib.npyio.NpzFile) -> np.ndarray:
-    names = [name for name in archive.files if name != "labels"]
+def _labels_in(path: Path, names: Sequence[str]) -> str | None:
+    """The array of an archive that holds labels, beside one that does not."""
+    found = [name for name in names if name.lower() in _LABELS]
+    if not found or len(names) == 1:
+        return None
+    if "labels" in found:
+        return "labels"
+    if len(found) > 1:
+        raise ValueError(
+            f"{path} must hold one array of labels, or one named 'labels', got {found}"
+        )
+    return found[0]
+
+
+def _only_array(path: Path, archive: np.lib.npyio.NpzFile, labels: str | None) -> np.ndarray:
+    names = [name for name in archive.files if name != labels]
     if "data" in names:
         return archive["data"]
     if len(names) == 1:
@@ -135,13 +164,13 @@ def _only_array(path: Path, archive: np.lib.npyio.NpzFile) -> np.ndarray:
     raise ValueError(f"{path} must hold one array, or one named 'data', got {names}")
 
 
-def _classes(path: Path, labels: np.ndarray, count: int) -> np.ndarray:
+def _classes(path: Path, name: str, labels: np.ndarray, count: int) -> np.ndarray:
     whole = labels.dtype.kind in "biuf" and bool(
         ((labels == np.floor(labels)) & (abs(labels.astype(float)) < _LARGEST_LABEL)).all()
     )
     if labels.shape != (count,) or not whole:
         raise ValueError(
-            f"data: labels of {path} must be {count} whole numbers, got dtype {labels.dtype} "
+            f"data: {name} of {path} must be {count} whole numbers, got dtype {labels.dtype} "
             f"and shape {labels.shape}"
         )
     return labels.astype(np.int64)
@@ -152,46 +181,161 @@ def _images(folder: Path) -> list[Path]:
     found = [
         path
         for path in (*folder.glob("*"), *folder.glob("*/*"))
-        if path.suffix.lower() in _IMAGES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in _IMAGES and path.is_file() and not _hidden(path, folder)
     ]
     if not found:
         raise ValueError(f"data: {folder} holds no images ({', '.join(_IMAGES)})")
     return sorted(found)
 
 
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
 def _folder(folder: Path) -> Stored:
-    """Images of one size in grey, one per row; a sub-folder is a class, by its name."""
+    """Images of one size, one per row, (h·w·3) if one has colour; a sub-folder is a class."""
     files = _images(folder)
-    images = [_image(path) for path in files]
-    for path, image in zip(files, images, strict=True):
-        if image.shape != images[0].shape:
-            (height, width), (first, second) = image.shape, images[0].shape
-            raise ValueError(
-                f"data: images of {folder} must have one size, got {second}×{first} "
-                f"({files[0].name}) and {width}×{height} ({path.name})"
-            )
-    rows = np.stack(images).reshape(len(images), -1)
+    images, frames = zip(*map(_image, files), strict=True)
+    rows = _one_mode(folder, files, images)
+    _say_left_out(folder, files, sum(count > 1 for count in frames))
+    names = _class_folders(folder, files)
+    if names is None:
+        return rows, None
+    return rows, np.array([names.index(path.parent.name) for path in files])
+
+
+def class_names(data: str) -> list[str] | None:
+    """The name of each class, by its number; None where classes have no names.
+
+    Parameters
+    ----------
+    data : as for `load`. Names are those of the sub-folders of a folder of images: in numeric
+        order where all are numbers, otherwise in that of the alphabet with the numbers in them in
+        numeric order, "run2" before "run10".
+
+    Raises
+    ------
+    ValueError : no such file or folder, or images both in the folder and in sub-folders.
+
+    Examples
+    --------
+    >>> class_names("digits") is None
+    True
+    """
+    if data in NAMED or not _existing(data).is_dir():
+        return None
+    return _class_folders(Path(data), _images(Path(data)))
+
+
+def _class_folders(folder: Path, files: Sequence[Path]) -> list[str] | None:
     nested = [path.parent != folder for path in files]
     if not any(nested):
-        return rows, None
+        return None
     if not all(nested):
         raise ValueError(
             f"data: images of {folder} must lie in it, or all in sub-folders, one per class; "
             f"got {sum(nested)} of {len(nested)} in sub-folders"
         )
-    return rows, np.unique([path.parent.name for path in files], return_inverse=True)[1]
+    names = sorted({path.parent.name for path in files})
+    if all(_is_number(name) for name in names):
+        return sorted(names, key=float)
+    return sorted(names, key=_by_numbers_within)
 
 
-def _image(path: Path) -> np.ndarray:
-    """Grey levels 0 to 255, (height, width)."""
-    from PIL import Image
+def _is_number(name: str) -> bool:
+    try:
+        return isfinite(float(name))
+    except ValueError:
+        return False
+
+
+def _by_numbers_within(name: str) -> list[str | int]:
+    """Text and whole numbers, by turns."""
+    parts = re.split("([0-9]+)", name)
+    return [int(part) if k % 2 else part for k, part in enumerate(parts)]
+
+
+def _one_mode(folder: Path, files: Sequence[Path], images: Sequence[np.ndarray]) -> np.ndarray:
+    """One row per image, all in grey or all in colour. Raises ValueError for several sizes."""
+    for path, image in zip(files, images, strict=True):
+        if image.shape[:2] != images[0].shape[:2]:
+            (height, width), (high, wide) = image.shape[:2], images[0].shape[:2]
+            raise ValueError(
+                f"data: images of {folder} must have one size, got {wide}×{high} "
+                f"({files[0].name}) and {width}×{height} ({path.name})"
+            )
+        if image.dtype != images[0].dtype:
+            first, second = _DEPTHS[images[0].dtype.name], _DEPTHS[image.dtype.name]
+            raise ValueError(
+                f"data: images of {folder} must have one depth, got {first} "
+                f"({files[0].name}) and {second} ({path.name})"
+            )
+    if any(image.ndim > 2 for image in images):
+        images = [image if image.ndim > 2 else np.stack([image] * 3, -1) for image in images]
+    rows = np.stack(images).reshape(len(images), -1)
+    if rows.dtype == np.uint8:
+        return rows
+    return _checks.stored(f"data {folder}", rows.astype(np.float64), binary=False).numpy()
+
+
+def _image(path: Path) -> tuple[np.ndarray, int]:
+    """Grey levels (height, width), or (height, width, 3) of an image with colour; its frames.
+
+    Upright, on white where it is transparent, the first frame of several; bytes 0 to 255, or the
+    values of a grey image with more bits.
+    """
+    from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as image:
-            if image.mode[0] in "IF":
-                raise ValueError(f"its pixels have more than 8 bits (mode {image.mode})")
-            return np.asarray(image.convert("L"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"data: {path} cannot be read: {error}") from error
+        with Image.open(path, formats=_FORMATS) as image:
+            deep = image.mode[0] in "IF"
+            clear = "A" in image.getbands() or "transparency" in image.info
+            cut = not deep and any(re.search(";16[BLN]", str(tile[3])) for tile in image.tile)
+            if cut or (deep and clear):
+                what = "transparency" if deep else "colour"
+                raise ValueError(f"more than 8 bits with {what} are not read; pass a .npy file")
+            frames = getattr(image, "n_frames", 1)
+            upright = ImageOps.exif_transpose(image)
+            if not deep:
+                return _colours(upright, clear), frames
+            values = np.asarray(upright)
+            return values.astype(np.float32 if values.dtype.kind == "f" else np.int32), frames
+    except Exception as error:  # of zlib, struct …: a broken file raises anything
+        words = str(error) or type(error).__name__
+        raise ValueError(f"data: {path} cannot be read: {words}") from error
+
+
+def _colours(image: Image, clear: bool) -> np.ndarray:
+    """Bytes on white: grey ones, of an image whose three colours are the same."""
+    from PIL import Image
+
+    if clear:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    elif image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))
+    colours = np.asarray(image.convert("RGB"))
+    grey = (colours == colours[..., :1]).all()
+    return colours[..., 0] if grey else colours
+
+
+def _say_left_out(folder: Path, files: Sequence[Path], longer: int) -> None:
+    """Say on standard error, once for all workers, what of a folder is not read."""
+    if multiprocessing.parent_process() is not None:
+        return
+    taken = set(files)
+    left = [
+        path
+        for path in folder.rglob("*")
+        if path not in taken and path.is_file() and not _hidden(path, folder)
+    ]
+    deeper = {path for path in left if path.suffix.lower() in _IMAGES}
+    endings = {
+        (path.suffix.lower() or "no ending") + (" in deeper folders" if path in deeper else "")
+        for path in left
+    }
+    if left:
+        listed = ", ".join(sorted(endings))
+        print(f"data: {len(left)} other files of {folder} left out: {listed}", file=sys.stderr)
+    if longer:
+        print(f"data: only the first frame of {longer} images of {folder} is read", file=sys.stderr)

@@ -3,6 +3,7 @@
 from bridges.models.named import (
     FIRST as FIRST,
     MODELS as MODELS,
+    NETWORKS as NETWORKS,
     SIDE_BY_SIDE as SIDE_BY_SIDE,
     Model as Model,
     Options as Options,

@@ -238,6 +238,17 @@ MODELS: dict[str, Model] = {
     ),
 }
 
+NETWORKS = {
+    "hebb": 2,
+    "pseudo-inverse": 2,
+    "storkey": 5,
+    "max-margin": 2,
+    "unlearned": 4,
+    "daydream": 4,
+    "twn": 4,
+    "twn-structured": 4,
+}
+"""The models with couplings, and how many matrices (N, N) they hold at once."""
 FIRST = ("hebb", "pseudo-inverse", "exponential", "flow")
 """Memories that differ, for a first look."""
 SIDE_BY_SIDE = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from torch import Tensor
 from bridges import _checks
 from bridges.data import about, count, pattern_set, place
 from bridges.data.sources import state
-from bridges.models import MODELS, Options
+from bridges.models import MODELS, NETWORKS, Options
 from bridges.retrieval import retrieval_map
 from bridges.study.record import Point
 from bridges.study.results import Study
 
 _LARGEST = 1024  # largest load measured unless asked for
 _MOST = 10**7  # patterns that a measurement may ask for
+_MEMORY = 4e9  # bytes that the couplings of a network may take
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Setting:
 
     def check(self, models: Sequence[str], patterns: Sequence[int]) -> None:
         """Refuse what could not be measured, before anything is. Raises ValueError."""
+        self._check_memory(models)
         for P in patterns:
             if self.data == "random":
                 _checks.number("patterns", P, low=1, high=_MOST)
@@ -83,6 +86,21 @@ class Setting:
             if self.criterion == "one-step" and not hasattr(memory, "step"):
                 raise ValueError(f"criterion 'one-step' is not for {name}: it has no single step")
             retrieval_map(memory, [0.5], 1, self.criterion, self.threshold, seed=0)
+
+    def _check_memory(self, models: Sequence[str]) -> None:
+        """Refuse networks whose couplings would not fit into memory. Raises ValueError."""
+        matrices, name = max(((NETWORKS.get(name, 0), name) for name in models), default=(0, ""))
+        if not matrices:
+            return
+        drawn = self.data == "random" and self.size
+        sites = drawn or self.pattern_set("binary", 1, 0).shape[1]
+        needed, allowed = 8 * sites**2 * matrices, min(_MEMORY, _available())
+        if needed > allowed:
+            raise ValueError(
+                f"{'size' if drawn else 'data'}: {name} on {sites} sites needs {needed / 1e9:.3g} "
+                f"GB for its couplings, of at most {allowed / 1e9:.3g}; take smaller images or "
+                "fewer sites, or a memory without couplings (polynomial, exponential)"
+            )
 
     @property
     def _untrained(self) -> Options:
@@ -100,3 +118,12 @@ class Setting:
         named |= about(self.data)
         named |= {"data": Path(self.data).name, "size": self.pattern_set("binary", 1, 0).shape[1]}
         return {name: value for name, value in named.items() if value is not None}
+
+
+def _available() -> float:
+    """Bytes of memory that are free for use, infinite where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return inf
+    return next((1024.0 * int(s.split()[1]) for s in lines if s.startswith("MemAvailable:")), inf)

@@ -77,7 +77,17 @@ BAD_FILES = {  # arrays, dictionaries of arrays or bytes; and what is said of th
     ),
     "nan.npy": (np.array([[1.0, np.nan]]), "must be finite, got 1 NaN"),
     "flat.npy": (np.ones(5), r"must have shape \(rows, columns\), got \(5,\)"),
-    "words.npy": (np.array([["a", "b"]]), "must hold numbers, got dtype <U1"),
+    "words.npy": (np.array([["a", "b"]]), "must hold real numbers, got dtype <U1"),
+    "complex.npy": (np.eye(2) * 1j, "must hold real numbers, got dtype complex128"),
+    "complex.npz": ({"data": np.eye(2) * 1j}, "must hold real numbers, got dtype complex128"),
+    "phases.npz": (
+        {"data": np.eye(3), "y": np.arange(3) * 1j},
+        "y of .* must be 3 whole numbers, got dtype complex128",
+    ),
+    "twice.npz": (
+        {"data": np.eye(3), "y": np.arange(3), "Target": np.arange(3)},
+        r"one array of labels, or one named 'labels', got \['y', 'Target'\]",
+    ),
     "objects.npy": (np.array([[1, None]]), "cannot be read"),
     "equal.npy": (np.full((3, 2), 7.0), "equal to its mean"),
     "two.npz": ({"a": np.ones(2), "b": np.ones(2)}, r"one named 'data', got \['a', 'b'\]"),
@@ -199,14 +209,14 @@ def test_sub_folders_are_classes(tmp_path):
     assert np.array_equal(rows.numpy(), np.concatenate([written[3:6], written[:3]]))
 
 
-def test_colours_become_grey_and_jpegs_are_read(tmp_path):
+def test_colours_are_kept_and_jpegs_are_read(tmp_path):
     red = np.zeros((4, 4, 3), np.uint8)
     red[..., 0] = 200
     for suffix in ("png", "jpg", "JPEG"):
         Image.fromarray(red).save(tmp_path / f"red.{suffix}")
     rows = raw_vectors(str(tmp_path))
-    assert rows.shape == (3, 16)
-    assert rows.numpy() == pytest.approx(0.299 * 200, abs=2)  # ITU-R 601 luma; JPEG's losses
+    assert rows.shape == (3, 48)
+    assert rows.numpy() == pytest.approx(np.tile(red.ravel(), (3, 1)), abs=2)  # JPEG's losses
 
 
 def test_a_changed_folder_is_read_again(tmp_path):
@@ -246,7 +256,7 @@ def bad_folder(folder, case):
         ("sizes", r"must have one size, got 5×4 \(0.png\) and 2×3 \(9.png\)"),
         ("broken", "9.png cannot be read"),
         ("cut", "1.png cannot be read"),
-        ("deep", "9.png cannot be read: its pixels have more than 8 bits"),
+        ("deep", r"one depth, got 8 bits \(0.png\) and 16 or 32 bits \(9.png\)"),
     ],
 )
 def test_bad_folders_are_named(tmp_path, case, message):
