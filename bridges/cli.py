@@ -243,7 +243,7 @@ def graph(
     help="What ties --overlap and --flips of spins to noise.",
 )
 @click.option("--dim", "--size", "size", type=click.IntRange(2, 100_000), help="Sites N.")
-@click.option("--patterns", type=click.IntRange(1), help="Patterns P; needs --dim.")
+@click.option("--patterns", type=options.OneCount(), help="Patterns P; needs --dim.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options.plain_errors
 def convert(

@@ -49,7 +49,8 @@ def read(path: str, scheduler: Any, options: dict[str, Any]) -> tuple[Any, Any]:
         loader = diffusers.DiffusionPipeline
     except (ImportError, RuntimeError) as error:  # RuntimeError: its own imports failed
         raise ImportError(
-            f"reading {path} needs diffusers; pip install '.[interop]' ({_first_line(error)})"
+            f"reading {path} needs diffusers: pip install '.[interop]', in a clone "
+            f"({_first_line(error)})"
         ) from error
     folder = Path(path) / (options.get("subfolder") or "")
     try:

@@ -267,13 +267,11 @@ class Report(base.Report):
     def _gain_table(self) -> str:
         rows, over_hebb = [], self.gain("hebb")
         for name, gain in self.gain("uniform").items():
-            mean, sem = mean_and_sem(gain)
             found = [of_samples(values[name]) for values in self.maximal.values()]
-            sure = f"{mean / sem:.0f}" if sem > 0 else "—"
-            rows.append([name, *found, of_samples(gain), sure, of_samples(over_hebb[name])])
+            rows.append([name, *found, of_samples(gain), of_samples(over_hebb[name])])
         heading = [f"maximal noise, m_t = {self.least:g}", *self.maximal]
         return (
-            table([*heading, "gain", "in s.e.", "over hebb"], rows)
+            table([*heading, "gain", "over hebb"], rows)
             + "\nn_SAT: share of the patterns that are fixed points"
             + "\ngain: of structured over uniform noise, paired by pattern set"
         )

@@ -126,7 +126,7 @@ def _there(measure: Measure, tasks: Sequence[Task], cluster: str) -> Iterator[Ou
         from distributed import Client, as_completed
     except ImportError as error:
         raise ValueError(
-            "cluster needs the extra of that name: pip install 'hopfield-diffusion[cluster]'"
+            "cluster needs the extra of that name: pip install '.[cluster]', in a clone"
         ) from error
     try:
         client = Client(cluster, timeout=_PATIENCE)

@@ -8,6 +8,7 @@ something is drawn.
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -53,6 +54,7 @@ SERIES: tuple[tuple[str, str], ...] = (
 """Colours and markers of what is no model: loads, cues, kinds of noise."""
 _WIDE = 500  # ends of a logarithmic axis, from which it has powers of ten alone
 _LETTERS = 14  # of a headline to the inch
+_LETTER = 1 / 30  # of the length of an axis, that a letter of a tick takes
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -114,9 +116,10 @@ def band(
 
 
 def ticks(axes: Axes, x: Sequence[float] | np.ndarray, base: int = 10) -> None:
-    """A logarithmic x axis whose ticks are what was measured."""
+    """A logarithmic x axis whose ticks are what was measured; numbers too close are left out."""
     axes.set_xscale("log", base=base)
-    axes.set_xticks(x, [f"{one:g}" for one in x])
+    low, high = axes.get_xlim()
+    axes.set_xticks(x, _labels(x, min(low, *x), max(high, *x)))
     axes.minorticks_off()
 
 
@@ -151,25 +154,34 @@ def plain_ticks(axis: Axis, at: np.ndarray | None = None) -> None:
     A wide axis has powers of ten alone, a narrow one even steps.
     """
     import numpy as np
-    from matplotlib.ticker import (
-        FixedLocator,
-        FuncFormatter,
-        LogLocator,
-        MaxNLocator,
-        NullFormatter,
-    )
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     low, high = axis.get_view_interval()
+    axis.set_minor_formatter(NullFormatter())
+    if at is not None:
+        axis.set_ticks(at, _labels(at, low, high))
+        return
     locator: Locator = LogLocator(subs=(1.0, 2.0, 5.0) if high < _WIDE * low else (1.0,))
     ticks = np.asarray(locator.tick_values(low, high))
-    if at is not None:
-        locator = FixedLocator(at.tolist())
-    elif ((low <= ticks) & (ticks <= high)).sum() < 2:
+    if ((low <= ticks) & (ticks <= high)).sum() < 2:
         locator = MaxNLocator(5)
     axis.set_major_locator(locator)
-    axis.set_minor_formatter(NullFormatter())
     if low >= 1e-3 and high < 1e5:
-        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.4g}"))
+        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+
+
+def _labels(at: Sequence[float] | np.ndarray, low: float, high: float) -> list[str]:
+    """The numbers of ticks on a logarithmic axis, empty where the last one is in the way."""
+    import numpy as np
+
+    shown: list[str] = []
+    free = -math.inf  # from where on the axis, of length 1, there is room
+    for x, place in zip(at, np.log(np.asarray(at) / low) / np.log(high / low), strict=True):
+        text = f"{x:g}"
+        half = _LETTER * (len(text) + 1) / 2
+        shown.append(text if place - half >= free else "")
+        free = place + half if shown[-1] else free
+    return shown
 
 
 def mark(axes: Axes, x: float, label: str, style: str) -> None:

@@ -39,7 +39,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
                 else:
                     numbers.add(self.kind(part))
             except ValueError:
-                self.fail(f"{part!r} is not a number or a range like 0-63", param, ctx)
+                self.fail(self._not_taken(part, param), param, ctx)
         for number in numbers:
             inside = self.low <= number <= self.high and not (self.open_low and number == self.low)
             if not inside:
@@ -48,6 +48,28 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
         if not numbers:
             self.fail("the list is empty", param, ctx)
         return sorted(numbers)
+
+    def _not_taken(self, part: str, param: Any) -> str:
+        """Why a part is none of these numbers."""
+        if self.kind is int and part.replace(".", "", 1).strip().isdecimal():
+            name = getattr(param, "name", None)
+            loads = "; loads are numbers of patterns P, α times N of a load α"
+            return f"{part!r} is not a whole number{loads if name in ('loads', 'patterns') else ''}"
+        return f"{part!r} is not a number or a range like 0-63"
+
+
+class OneCount(click.IntRange):
+    """One number of what the option is named after, at least 1."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """The number."""
+        if "," in str(value):
+            what = getattr(param, "name", None) or "them"
+            self.fail(f"one number of {what}, got {value}", param, ctx)
+        return int(super().convert(value, param, ctx))
 
 
 COUNTS = Numbers(int, 1, float("inf"))
@@ -97,7 +119,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": "digits",
         "help": "digits, mnist, fashion, random, a .npy or .npz file (n, N) or a folder of images.",
     },
-    "patterns": {"type": click.IntRange(1), "help": "Patterns stored, P."},
+    "patterns": {"type": OneCount(), "help": "Patterns stored, P."},
     "loads": {
         "type": COUNTS,
         "help": "Numbers of patterns P to measure.  [default: 2, 4, 8 … as the data allow]",
@@ -227,6 +249,8 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
+        except BrokenPipeError:
+            raise  # nobody reads on: click leaves without a word
         except (ValueError, OSError) as error:
             raise click.UsageError(str(error)) from error
         except (MemoryError, RuntimeError) as error:

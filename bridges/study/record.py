@@ -265,9 +265,18 @@ def changes(file: Path, config: Point) -> list[str] | None:
     try:
         found = json.loads(file.read_text())
         names = dict.fromkeys([*config, *found])
-        return [k for k in names if k not in _ABOUT and found.get(k) != config.get(k)]
+        old, new = ({**one, "parameters": _anywhere(one["parameters"])} for one in (found, config))
+        return [k for k in names if k not in _ABOUT and old.get(k) != new.get(k)]
+    except KeyError:
+        return ["parameters"]
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _anywhere(parameters: Point) -> Point:
+    """Parameters without the paths of files, which are told apart by their content."""
+    paths = {k for k in parameters if f"content of {k}" in parameters}
+    return {k: v for k, v in parameters.items() if k not in paths}
 
 
 def _version(package: str) -> str:

@@ -9,6 +9,7 @@ A folder that is finished can be shown again from what is in it, by `Report(load
 
 from __future__ import annotations
 
+import math
 import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import click
 
+from bridges.estimates import mean_and_sem, pattern_sets
 from bridges.study.files import finite, write_json
 from bridges.study.record import Point
 from bridges.study.results import Study
@@ -25,6 +27,7 @@ from bridges.study.tables import WIDTH
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy import ndarray
 
 Panel = Callable[["Axes"], None]
 
@@ -89,7 +92,24 @@ class Report(ABC):
         """What the errors are."""
         if self.samples == 1:
             return f"1 of the {self.between}: no errors"
-        return f"errors: s.e. between {self.samples} {self.between}"
+        stored = sorted({P for point in self.study.points if (P := point.get("patterns"))})
+        whole = [P for P in stored if self.one_set(P)]
+        if whole and whole == stored:
+            return f"all {whole[0]} vectors stored, so that there is 1 pattern set: no errors"
+        errors = f"errors: s.e. between {self.samples} {self.between}"
+        one = f"; at P = {whole[0]}, all vectors, there is 1 pattern set: no error" if whole else ""
+        return errors + one
+
+    def one_set(self, patterns: int) -> bool:
+        """Whether all samples store the same patterns: all vectors of the data of the run."""
+        rows = self.study.points[0].get("vectors", math.inf)
+        return self.samples > 1 and pattern_sets(self.samples, [patterns], rows) == 1
+
+    def between_sets(self, patterns: int, by_sample: ndarray) -> ndarray:
+        """Numbers of the samples, as one where these store the same patterns: without error."""
+        if not self.one_set(patterns):
+            return by_sample
+        return mean_and_sem(by_sample)[0][None]
 
     def text(self) -> str:
         """Tables for a person."""

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bridges.estimates import mean_and_sem
+from bridges.estimates import mean_and_sem, with_count
 from bridges.study.record import Row
 
 if TYPE_CHECKING:
@@ -34,14 +34,21 @@ def uncertain(mean: float, sem: float | None, digits: int = 2) -> str:
 def of_samples(by_sample: ndarray, digits: int = 3) -> str:
     """The mean of a number known by samples, with its error; `never` if no sample has it.
 
+    Where some samples have none (NaN), how many have it is said too.
+
     Examples
     --------
     >>> import numpy as np
     >>> of_samples(np.array([0.9, 1.0, 1.1]), digits=2), of_samples(np.array([]))
     ('1.00(6)', 'never')
+    >>> of_samples(np.array([0.9, 1.1, np.nan]), digits=2)
+    '1.00(10), n = 2'
     """
     mean, sem = (float(one) for one in mean_and_sem(by_sample))
-    return "never" if math.isnan(mean) else uncertain(mean, sem, digits)
+    if math.isnan(mean):
+        return "never"
+    known = int((by_sample == by_sample).sum())  # not NaN
+    return with_count(uncertain(mean, sem, digits), known, len(by_sample))
 
 
 def of_each(by_sample: ndarray, digits: int = 3) -> list[str]:

@@ -7,6 +7,7 @@ N(0, rms²/m²) for real states, which a model that starts at the noise of its c
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,14 +21,14 @@ from bridges import _checks
 from bridges.attractors import KINDS
 from bridges.basins import BasinFractions, basin_fractions
 from bridges.data import pattern_classes, said
-from bridges.estimates import estimate, mean_and_sem
+from bridges.estimates import estimate, mean_and_sem, with_count
 from bridges.memory import Memory
 from bridges.models import MODELS
 from bridges.starts import Starts, cues, gaussian, spins
 from bridges.study import figures, report as base
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
-from bridges.study.tables import of_samples, table
+from bridges.study.tables import WIDTH, of_samples, table
 from bridges.verbs.setting import Setting
 from hopfield import NotSeparableError
 
@@ -171,17 +172,22 @@ class Report(base.Report):
         return [end for end in ENDS if any(self.fraction(c, end).any() for c in self.cases)]
 
     def name(self, case: Case) -> str:
-        """The label of a case: of its model, and of its load where there are several."""
+        """The label of a case: of its model, of its load where there are several, and its n."""
         label = MODELS[case.model].label
-        return label if len(self.loads) == 1 else f"{label}, P = {case.patterns}"
+        label = label if len(self.loads) == 1 else f"{label}, P = {case.patterns}"
+        return with_count(label, self.stored(case), self.samples)
+
+    def stored(self, case: Case) -> int:
+        """How many samples a case could store."""
+        return len(self._grouped["held", *case, None])
 
     def fraction(self, case: Case, end: str) -> np.ndarray:
         """Fraction of starts that end so, (samples,), fewer where some stored no patterns."""
-        return np.array(self._grouped["fraction", *case, end])
+        return self.between_sets(case.patterns, np.array(self._grouped["fraction", *case, end]))
 
     def number(self, case: Case, quantity: str) -> np.ndarray:
         """ "attractors", "held" or "effective", (samples,)."""
-        return np.array(self._grouped[quantity, *case, None])
+        return self.between_sets(case.patterns, np.array(self._grouped[quantity, *case, None]))
 
     @cached_property
     def _grouped(self) -> dict[tuple[Any, ...], list[float]]:
@@ -189,11 +195,15 @@ class Report(base.Report):
 
     def ranked(self, case: Case) -> tuple[np.ndarray, np.ndarray]:
         """Ranks (K,) of patterns by their basins, and these (samples, K)."""
-        return self.study.curve("basin", "rank", **case._asdict())
+        rank, by_sample = self.study.curve("basin", "rank", **case._asdict())
+        return rank, self.between_sets(case.patterns, by_sample)
 
     def held(self, model: str) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of patterns P (K,), and the fraction that ends in a memory (samples, K)."""
-        return self.study.curve("fraction", "patterns", model=model, end="memory")
+        P, by_sample = self.study.curve("fraction", "patterns", model=model, end="memory")
+        for k in [k for k, one in enumerate(P.tolist()) if self.one_set(int(one))]:
+            by_sample[:, k] = [by_sample[:, k].mean()] + [np.nan] * (len(by_sample) - 1)
+        return P, by_sample
 
     def conclusions(self) -> Point:
         """By case what was found."""
@@ -244,8 +254,11 @@ class Report(base.Report):
         ]
         yield table(["model", *(label for label, _ in _NUMBERS.values()), *self.ends], rows)
         note = "effective attractors: exp of the entropy of their basins; none: not converged, or a"
+        note += " saddle"
+        if any(self.stored(case) < self.samples for case in self.cases):
+            note += "; n: samples whose patterns couplings store"
         left_out = f"(left out, as no couplings store the patterns: {'; '.join(self.left_out)})"
-        yield f"({note} saddle)" + (f"\n{left_out}" if self.left_out else "")
+        yield textwrap.fill(f"({note})", WIDTH) + (f"\n{left_out}" if self.left_out else "")
 
     @property
     def figsize(self) -> tuple[float, float]:
@@ -297,7 +310,15 @@ def _draw_sizes(axes: Axes, report: Report) -> None:
 def _draw_loads(axes: Axes, report: Report) -> None:
     """What ends in a memory, against load."""
     for model in report.models:
-        figures.points(axes, *report.held(model), _look(model), ms=4, label=MODELS[model].label)
+        label = "\n".join(
+            [MODELS[model].label]
+            + [
+                with_count(f"  at {P}", n, report.samples)
+                for m, P in report.cases
+                if m == model and (n := report.stored(Case(m, P))) < report.samples
+            ]
+        )
+        figures.points(axes, *report.held(model), _look(model), ms=4, label=label)
     figures.log_axis(axes)
     axes.set(ylim=(-0.03, 1.05), xlabel="number of patterns $P$")
     axes.set_ylabel("fraction of the starts that end in a memory")

@@ -17,7 +17,7 @@ import numpy as np
 from bridges.crossing import crossings
 from bridges.data import said
 from bridges.equivalence import noise_of_overlap
-from bridges.estimates import mean_and_sem
+from bridges.estimates import fraction_and_sem, with_count
 from bridges.models import MODELS
 from bridges.retrieval import retrieval_map
 from bridges.study import figures, report as base
@@ -82,30 +82,50 @@ def measure(setting: Setting, point: Point, seed: int) -> list[Row]:
 @dataclass(frozen=True)
 class Curve:
     """Retrieval of one model along one axis. x : (K,), P or cue overlap. by_sample :
-    (samples, K) success. mean, sem : (K,), the latter between samples, NaN for one."""
+    (samples, K) success, NaN where a sample could not be stored. one_set : (K,), whether all
+    samples store the same patterns. n, mean, sem : (K,), the latter NaN for one set or sample."""
 
     model: str
     x: np.ndarray
     by_sample: np.ndarray
+    one_set: np.ndarray
+
+    @property
+    def n(self) -> np.ndarray:
+        known: np.ndarray = (~np.isnan(self.by_sample)).sum(0)
+        return known
 
     @property
     def mean(self) -> np.ndarray:
-        return mean_and_sem(self.by_sample)[0]
+        return fraction_and_sem(self.by_sample)[0]
 
     @property
     def sem(self) -> np.ndarray:
-        return mean_and_sem(self.by_sample)[1]
+        return np.where(self.one_set, np.nan, fraction_and_sem(self.by_sample)[1])
+
+    @property
+    def whole(self) -> Curve:
+        """The same where all samples could be stored."""
+        kept = self.n == len(self.by_sample)
+        return Curve(self.model, self.x[kept], self.by_sample[:, kept], self.one_set[kept])
 
 
-def curves(study: Study, axis: str) -> list[Curve]:
-    """The success curves of an axis, one per model, in the order of the points."""
+def curves(
+    study: Study, axis: str, one_set: Callable[[int], bool] = lambda _: False
+) -> list[Curve]:
+    """The success curves of an axis, one per model that all samples could store somewhere.
+
+    one_set : whether all samples store the same P patterns.
+    """
+    stored = {p["patterns"] for p in study.points if p["axis"] == axis}
     along = "patterns" if axis == "load" else "cue_overlap"
     result = []
     for model in dict.fromkeys(p["model"] for p in study.points if p["axis"] == axis):
         x, by_sample = study.curve("success", along, axis=axis, model=model)
-        whole = ~np.isnan(by_sample).any(0)  # else some samples could not be stored
-        if whole.any():
-            result.append(Curve(model, x[whole], by_sample[:, whole]))
+        at = x if axis == "load" else [*stored] * len(x)
+        curve = Curve(model, x, by_sample, np.array([one_set(int(P)) for P in at], dtype=bool))
+        if curve.whole.x.size:
+            result.append(curve)
     return result
 
 
@@ -118,8 +138,8 @@ class Edge:
     crossed : "here"; "beyond" what was measured, on its hard side; or "never", below the level
         throughout.
     value : of P or of the overlap, ±∞ where it is not crossed.
-    sem : standard deviation of the bootstrap over pattern sets.
-    interval : of 95 %.
+    sem : standard deviation of the bootstrap over pattern sets, NaN for one of them.
+    interval : of 95 %, NaN for one pattern set.
     beyond : the hardest x that was measured.
     samples : number of pattern sets.
     """
@@ -132,17 +152,22 @@ class Edge:
     samples: int
 
     @classmethod
-    def of(cls, curve: Curve, level: float, *, rising: bool, beyond: float) -> Edge:
+    def of(cls, curve: Curve, level: float, *, rising: bool) -> Edge:
         """The edge of a curve; of a falling one, against load, on a logarithmic axis."""
+        curve = curve.whole
+        beyond = curve.x[0 if rising else -1]
         x, back = (curve.x, float) if rising else (np.log(curve.x), np.exp)
-        found = crossings(x, curve.by_sample, level, rising)
+        by_sample = curve.by_sample
+        if curve.one_set.any():
+            by_sample = by_sample.mean(0, keepdims=True)
+        found = crossings(x, by_sample, level, rising)
         hard = -np.inf if rising else np.inf
         crossed = {hard: "beyond", -hard: "never"}.get(found.value, "here")
         low, high = (float(back(end)) for end in found.interval)
         inside = [float(back(v)) for v in found.values if np.isfinite(v)]
         sem = float(np.std(inside, ddof=1)) if len(inside) > 1 else float("nan")
         value = float(back(found.value))
-        return cls(crossed, value, sem, (low, high), float(beyond), len(curve.by_sample))
+        return cls(crossed, value, sem, (low, high), float(beyond), len(by_sample))
 
     def summary(self, name: str) -> Point:
         """What a summary holds of it."""
@@ -170,32 +195,43 @@ class Report(base.Report):
         self.size: int = (self.setting | study.points[0])["size"]
         self.overlap: float | None = axes["load"]["overlaps"][0] if "load" in axes else None
         self.patterns: int | None = axes["corruption"]["patterns"] if "corruption" in axes else None
+        if not (self.load or self.corruption):
+            raise ValueError(f"model stores the patterns in no case: {'; '.join(self.left_out)}")
 
     @cached_property
     def load(self) -> list[Curve]:
         """The curves against load."""
-        return curves(self.study, "load")
+        return curves(self.study, "load", self.one_set)
 
     @cached_property
     def corruption(self) -> list[Curve]:
         """The curves against the overlap of the cue."""
-        return curves(self.study, "corruption")
+        return curves(self.study, "corruption", self.one_set)
+
+    @property
+    def left_out(self) -> list[str]:
+        """Names of the models that have no curve on an axis, with its numbers of patterns."""
+        words = []
+        for axis, found in (("load", self.load), ("corruption", self.corruption)):
+            asked: dict[str, list[str]] = {}
+            for point in self.study.points:
+                if point["axis"] == axis:
+                    asked.setdefault(point["model"], []).append(str(point["patterns"]))
+            known = {curve.model for curve in found}
+            words += [
+                f"{_label(m)}, P = {', '.join(P)}" for m, P in asked.items() if m not in known
+            ]
+        return list(dict.fromkeys(words))
 
     @cached_property
     def capacities(self) -> dict[str, Edge]:
         """By model, the number of patterns at which retrieval falls to the level."""
-        return {
-            curve.model: Edge.of(curve, self.level, rising=False, beyond=curve.x[-1])
-            for curve in self.load
-        }
+        return {curve.model: Edge.of(curve, self.level, rising=False) for curve in self.load}
 
     @cached_property
     def basins(self) -> dict[str, Edge]:
         """By model, the least overlap of a cue that is retrieved at the level."""
-        return {
-            curve.model: Edge.of(curve, self.level, rising=True, beyond=curve.x[0])
-            for curve in self.corruption
-        }
+        return {curve.model: Edge.of(curve, self.level, rising=True) for curve in self.corruption}
 
     @property
     def kinds(self) -> set[str]:
@@ -234,7 +270,15 @@ class Report(base.Report):
         data = Path(self.asked.data).stem
         curves = self.load or self.corruption
         memories = [c for c in curves if c.model != "nearest"] or curves
-        ranked = sorted(memories, key=lambda c: float(c.by_sample.mean()))
+        shared = set.intersection(*({*c.whole.x.tolist()} for c in memories))  # by all memories
+        ranked = sorted(
+            memories,
+            key=lambda c: (
+                float(c.by_sample[:, [x in shared for x in c.x.tolist()]].mean())
+                if shared
+                else float(c.whole.by_sample.mean())
+            ),
+        )
         ends = dict.fromkeys([ranked[0].model, ranked[-1].model])
         edge, what = self._edge, f"cues of {self.patterns} patterns come home from $m_0$ ="
         if self.load:
@@ -258,6 +302,10 @@ class Report(base.Report):
             ends = [self._edge(curve.model) for curve in self.corruption]
             heading = f"retrieval at P = {self.patterns}, m0 ="
             yield _table(self.corruption, heading, "m0 at 1/2", ends)
+        if any((curve.n < self.samples).any() for curve in (*self.load, *self.corruption)):
+            yield "(n: samples whose patterns couplings store, where these are not all)"
+        if self.left_out:
+            yield f"(left out, as couplings do not store all samples: {'; '.join(self.left_out)})"
 
     @property
     def figsize(self) -> tuple[float, float]:
@@ -296,7 +344,8 @@ def _table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]
     columns = sorted({float(x) for curve in curves for x in curve.x})
     rows = []
     for curve, end in zip(curves, ends, strict=True):
-        words = map(uncertain, curve.mean, curve.sem)
+        known = zip(curve.mean, curve.sem, curve.n.tolist(), strict=True)
+        words = [with_count(uncertain(m, sem), n, len(curve.by_sample)) for m, sem, n in known]
         cells = dict(zip(curve.x.tolist(), words, strict=True))
         rows.append([_label(curve.model), *(cells.get(x, "—") for x in columns), end])
     return table([heading, *(f"{x:g}" for x in columns), last], rows)
@@ -311,7 +360,8 @@ def _load(axes: Axes, report: Report) -> None:
     assert overlap is not None
     for curve in report.load:
         _draw(axes, curve)
-    P = np.geomspace(report.load[0].x[0], report.load[0].x[-1], 200)
+    measured = np.concatenate([curve.x for curve in report.load])
+    P = np.geomspace(measured.min(), measured.max(), 200)
     for style, (label, law) in zip(figures.THEORY, report.theory.items(), strict=False):
         axes.plot(P, law(P, overlap), **style, label=label)
     figures.log_axis(axes)
@@ -335,11 +385,14 @@ def _corruption(axes: Axes, report: Report) -> None:
 
 
 def _draw(axes: Axes, curve: Curve) -> None:
-    label = MODELS[curve.model].label
+    label = _label(curve.model)
+    partial = curve.n < len(curve.by_sample)
+    for x, n in zip(curve.x[partial], curve.n[partial].tolist(), strict=True):
+        label += f"\n{with_count(f'  at {x:g}', n, len(curve.by_sample))}"
     if curve.model not in figures.LOOKS:
         axes.plot(curve.x, curve.mean, color="0.2", ls="--", lw=1.2, label=label, zorder=4)
         return
     look: dict[str, Any] = {"label": label}
     if curve.model == "exponential-real":  # lies under the denoiser's crosses
         look |= {"ms": 8, "mfc": "none", "zorder": 2}
-    figures.points(axes, curve.x, curve.by_sample, figures.LOOKS[curve.model], **look)
+    figures.means(axes, curve.x, (curve.mean, curve.sem), figures.LOOKS[curve.model], **look)

@@ -160,6 +160,9 @@ class Report(base.Report):
     def __init__(self, study: Study) -> None:
         super().__init__(study)
         self.survey = GraphSurvey.of(study)
+        if not any(self.curve("return_probability", model)[0].size for model in self.models):
+            cases = "; ".join(map(self.label, self.models))
+            raise ValueError(f"model stores the patterns in no case: {cases}")
 
     @property
     def models(self) -> list[str]:
@@ -168,7 +171,8 @@ class Report(base.Report):
 
     def curve(self, quantity: str, model: str) -> tuple[np.ndarray, np.ndarray]:
         """σ (K,), increasing, and the values (samples, K); empty if there are none."""
-        return self.study.curve(quantity, "sigma", model=model)
+        sigma, by_sample = self.study.curve(quantity, "sigma", model=model)
+        return sigma, self.between_sets(self.study.points[0]["patterns"], by_sample)
 
     @cached_property
     def shown(self) -> str:
@@ -218,7 +222,7 @@ class Report(base.Report):
             return name
         known, values = self.curve("agreement", model)
         if not known.size:
-            words = f"{returned[:, 0].mean():.0%} of cues return at $\\sigma$ = {sigma[0]:.2g}"
+            words = f"{np.nanmean(returned[:, 0]):.0%} of cues return at $\\sigma$ = {sigma[0]:.2g}"
             return f"{name}: {words}"
         agreement, sem = mean_and_sem(values)
         k = int(np.nanargmax(agreement))
@@ -228,7 +232,7 @@ class Report(base.Report):
         level = returned[:, sigma.tolist().index(known[k])]
         return (
             f"{name}: communities are most like the classes at $\\sigma$ = {known[k]:.2g} "
-            f"(ARI {found}), where {level.mean():.0%} of cues return"
+            f"(ARI {found}), where {np.nanmean(level):.0%} of cues return"
         )
 
     def heading(self) -> str:
@@ -336,7 +340,8 @@ def _curves(axes: Axes, series: Sequence[Series], quantity: str, label: str) -> 
             axes.axhline(count, **figures.THEORY[1])
             axes.annotate(f"{count} classes", (0.02, count), color="0.25", **beside)
         axes.set_yscale("log")
-        axes.set_ylim(0.8, 1.3 * max(one.curves[quantity][1].max(initial=1) for one in series))
+        most = [np.fmax.reduce(one.curves[quantity][1], axis=None, initial=1) for one in series]
+        axes.set_ylim(0.8, 1.3 * max(most))
         figures.plain_ticks(axes.yaxis)
     else:
         axes.set_ylim(-0.03, 1.05)

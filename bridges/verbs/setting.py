@@ -116,6 +116,8 @@ class Setting:
         """What all points of the run share, for the rows of its table; N is the `size`."""
         named = {f.name: getattr(self, f.name) for f in fields(self)}
         named |= about(self.data)
+        if self.data != "random":
+            named["vectors"] = count(self.data)
         named |= {"data": Path(self.data).name, "size": self.pattern_set("binary", 1, 0).shape[1]}
         return {name: value for name, value in named.items() if value is not None}
 

@@ -78,7 +78,7 @@ class Report(Comparison):
 
     def finding(self) -> str:
         """The weakest and the strongest model, in a line."""
-        ranked = sorted(self.load, key=lambda c: float(c.by_sample.mean()))
+        ranked = sorted(self.load, key=lambda c: float(c.whole.by_sample.mean()))
         ends = dict.fromkeys([ranked[0].model, ranked[-1].model])
         held = ", ".join(f"{MODELS[m].label}: {self._held(m)}" for m in ends)
         return f"One axis, $N$ = {self.size}: patterns that half of the cues find — {held}"
