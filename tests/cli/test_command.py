@@ -17,6 +17,7 @@ from bridges.models import MODELS, SIDE_BY_SIDE
 
 call = partial(run, "bridges")
 SMALL = "--data random --size 30 --samples 3 --trials 20 --jobs 1"
+HEBB = "--model hebb"
 
 
 def test_help_of_every_command_names_its_options():
@@ -53,7 +54,7 @@ def test_the_two_sides_of_the_bridge_agree_in_the_record():
 
 def test_a_quiet_run_prints_nothing():
     call("capacity", SMALL, "--loads 1-4,8,16 --out run")
-    assert summary()["capacity"]["hebb"]["measured_up_to"] == 16
+    assert summary()["capacity"]["hebb"]["measured_to"] == 16
     assert call("retrieve", SMALL, "--quiet --out q") == ""
 
 
@@ -88,15 +89,15 @@ def test_a_killed_run_is_finished_without_repeating():
 
 
 def test_results_are_not_overwritten_unless_asked():
-    call("retrieve", SMALL, "--out", "run", "--quiet")
+    call("retrieve", SMALL, HEBB, "--out", "run", "--quiet")
     kept = Path("run/results.csv").read_bytes()
-    text = call("retrieve", SMALL, "--seed", 5, "--out", "run", code=2)
+    text = call("retrieve", SMALL, HEBB, "--seed", 5, "--out", "run", code=2)
     assert "holds another run (seed differ)" in text
     assert Path("run/results.csv").read_bytes() == kept
-    call("retrieve", SMALL, "--seed", 5, "--out", "run", "--overwrite", "--quiet")
+    call("retrieve", SMALL, HEBB, "--seed", 5, "--out", "run", "--overwrite", "--quiet")
     assert Path("run/results.csv").read_bytes() != kept
     assert "(3 measurements found there, not repeated)" in call(
-        "retrieve", SMALL, "--seed", 5, "--out", "run"
+        "retrieve", SMALL, HEBB, "--seed", 5, "--out", "run"
     )
 
 
@@ -105,7 +106,7 @@ def test_a_file_of_ones_own_is_compared():
     found = json.loads(
         call("compare", "--data", "mine.npz", "--samples", 2, "--jobs", 1, "--trials", 10, "--json")
     )
-    assert found["capacity"]["flow"]["measured_up_to"] == 32  # powers of two up to 40
+    assert found["capacity"]["flow"]["measured_to"] == 32  # powers of two up to 40
     assert Path("results/compare-mine/figure.png").exists()
 
 
@@ -157,7 +158,7 @@ def test_a_load_without_a_solution_is_left_out():
     text = call(*words, "--overlap", "1", "--out", "run")
     assert "—" in text
     found = summary()["capacity"]["max-margin"]
-    assert (found["measured_up_to"], found["crossed"]) == (10, "beyond")
+    assert (found["measured_to"], found["crossed"]) == (10, "beyond")
 
 
 def test_learning_rules_are_told_their_options():
@@ -168,7 +169,7 @@ def test_learning_rules_are_told_their_options():
     ]
     plain = json.loads(call("retrieve", SMALL, "--patterns", "9", "--json", "--out", "h"))
     assert found[0] == plain["basin"]["hebb"]  # no dream yet
-    reached = [2.0 if f["crossed"] == "never" else f["overlap"] for f in found]
+    reached = [2.0 if f["crossed"] == "never" else f["overlap"]["mean"] for f in found]
     assert reached[1] < reached[0]
     assert reached[1] < reached[2]  # too many dreams
 
@@ -179,7 +180,7 @@ def test_edges_out_of_sight_are_told():
     assert summary("easy")["basin"]["denoiser"]["crossed"] == "beyond"
     hard = ["capacity", SMALL, "--loads", "25,29", "--overlap", "0.5", "--out", "hard"]
     assert "none" in call(*hard)
-    assert summary("hard")["capacity"]["hebb"]["patterns"] == 0
+    assert summary("hard")["capacity"]["hebb"]["patterns"]["mean"] == 0
     assert "nearest pattern" in call("capacity", SMALL, "--model", "nearest", "--out", "near")
 
 
@@ -191,10 +192,10 @@ def test_no_such_verb():
     "line", ['{"a": 1}', "null", "not json", '{"point": 77, "sample": 0, "rows": []}', "\udcff"]
 )
 def test_a_tampered_record_is_refused_by_file_and_line(line):
-    call("retrieve", SMALL, "--out", "run", "--quiet")
+    call("retrieve", SMALL, HEBB, "--out", "run", "--quiet")
     points = Path("run/points.jsonl")
     points.write_text(points.read_text() + line + "\n", errors="surrogateescape")
-    text = call("retrieve", SMALL, "--out", "run", code=2)
+    text = call("retrieve", SMALL, HEBB, "--out", "run", code=2)
     assert "line 4 of run/points.jsonl is not a point of this run" in text
 
 

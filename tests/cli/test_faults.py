@@ -20,7 +20,7 @@ from bridges import run_study
 
 call = partial(run, "bridges")
 SMALL = "retrieve --data random --size 30 --patterns 2 --trials 4 --overlaps 0.5,1 --jobs 1"
-SMALL += " --samples 5"
+SMALL += " --samples 5 --model hebb"
 
 
 POINTS = [{"x": x} for x in range(6)]
@@ -176,8 +176,9 @@ def test_show_tells_a_run_again_without_measuring(monkeypatch):
 
 def test_show_prints_the_bare_results_of_a_study_it_does_not_know():
     run_study("../../evil", takes_its_time, POINTS, samples=2, out="run")
-    heading, *lines = call("show run").splitlines()
-    assert heading.split() == ["x", "quantity", "value", "n"]
+    shared, _, heading, *lines = call("show run").splitlines()
+    assert shared == "quantity = value"
+    assert heading.split() == ["x", "value", "n"]
     assert len(lines) == 6 + 1
     assert lines[-1] == "drawn plainly in run/results.png"
     assert Path("run/results.png").exists()

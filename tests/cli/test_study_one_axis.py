@@ -17,7 +17,7 @@ def test_seven_models_stand_on_the_axis_beside_the_laws():
         *("hebb", "unlearned", "polynomial", "exponential", "exponential-real", "flow", "sde")
     }
     run("one_axis", TINY, "1 --out alone")
-    one = summary("alone")["capacity"]["flow"]
+    one = summary("alone")["capacity"]["flow"]["patterns"]
     assert one["interval"] == [None, None]  # one sample has no spread
 
 
@@ -52,5 +52,5 @@ def test_models_follow_their_laws():
         mean, sem = found["corruption", "flow", 20, overlap]
         assert abs(mean - exact["corruption"]["real"][k]) < 4 * sem + 0.025
     held = summary()["capacity"]
-    assert held["hebb"]["patterns"] < 20 < held["exponential"]["patterns"]
+    assert held["hebb"]["patterns"]["mean"] < 20 < held["exponential"]["patterns"]["mean"]
     assert f"{np.exp(16 * np.log(2) / 2):.3g}" in text  # ½ ln(1 + 1/s²) at s = 1
