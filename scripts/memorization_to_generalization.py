@@ -97,7 +97,7 @@ def measure(point: Point, seed: int) -> list[Row]:
         "denoised": both.denoised,
         "disagreement": both.disagreement,
         "size": float(found.first.shape[1]),
-        "learnt": loss_of_constant(trained[0], found, point["sigma"], seed),
+        "learnt": loss_of_constant(own, found, point["sigma"], seed),
     }
     return [{"quantity": name, "value": value} for name, value in values.items()]
 

@@ -278,7 +278,8 @@ class Report(base.Report):
         for name, label, aside in ((FLOW, "reverse flow", 0.97), (SDE, "reverse SDE", 1.03)):
             found = [self.half(name, p) for p in self.loads]
             half, interval = (np.array(part) for part in zip(*found, strict=True))
-            reach = np.nan_to_num(np.abs(interval.T - half), posinf=0.0)
+            with np.errstate(invalid="ignore"):  # no half, or an open end
+                reach = np.nan_to_num(np.abs(interval.T - half), posinf=0.0)
             known = np.isfinite(half)
             look = {"ms": 6, "lw": 1.5, "ls": "", "label": label}
             x = np.array(self.loads)[known] * aside

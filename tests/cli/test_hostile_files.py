@@ -246,10 +246,12 @@ def test_a_changed_value_is_another_run_and_another_study_tells_nothing():
     for changed in ({"parameters": config["parameters"] | {"trials": 3}}, {"study": "capacity"}):
         Path("run/config.json").write_text(json.dumps(config | changed))
         assert "holds another run" in refuses(SMALL)
-    Path("run/config.json").write_text(json.dumps(config | {"study": "basins"}))
-    assert "'basins'" in refuses("bridges show run")
-    Path("run/config.json").write_text(json.dumps(config | {"parameters": {}, "study": "graph"}))
-    assert "'graph'" in refuses("bridges show run")
+    Path("run/config.json").write_text(json.dumps(config | {"study": "bridges basins"}))
+    assert "'bridges basins'" in refuses("bridges show run")
+    Path("run/config.json").write_text(
+        json.dumps(config | {"parameters": {}, "study": "bridges graph"})
+    )
+    assert "'bridges graph'" in refuses("bridges show run")
 
 
 @pytest.mark.parametrize(
@@ -317,7 +319,7 @@ HOLDS = """
 import sys, time
 from pathlib import Path
 from bridges.study.record import Record
-with Record(Path("run"), {"study": "s"}, False):
+with Record(Path("run"), {"study": "s", "points": []}, False):
     print("held", flush=True)
     sys.stdin.readline()
 """

@@ -47,7 +47,9 @@ def test_the_verb_tells_kinds_of_ends():
 
 
 def test_cues_of_few_patterns_come_home_and_digits_have_prototypes():
-    (found,) = json.loads(run("bridges basins", SMALL, "--overlap 0.9 --samples 2 --json"))["cases"]
+    (found,) = json.loads(
+        run("bridges basins", SMALL, "--model hebb --overlap 0.9 --samples 2 --json")
+    )["cases"]
     assert found["ends"]["memory"]["mean"] == 1
     assert found["held"]["mean"] == 1
     words = (
@@ -57,7 +59,8 @@ def test_cues_of_few_patterns_come_home_and_digits_have_prototypes():
         out = f"--beta {beta} --out {kind}"
         (found,) = json.loads(run("bridges basins", words, out))["cases"]
         ends = {name: one["mean"] for name, one in found["ends"].items()}
-        assert ends["memory"] == (kind == "memory")
+        # of 100 starts one may be lost: three constant pixels less leave a twentieth less signal
+        assert ends["memory"] >= 0.97 if kind == "memory" else ends["memory"] == 0
         assert (ends["prototype"] > 0.1) == (kind == "prototype")
         assert ends["spurious"] == 0  # the weights of all are known
 

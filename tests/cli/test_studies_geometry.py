@@ -105,7 +105,7 @@ def test_memorization_surveys_data_and_judges_samples():
 
 def test_memorization_of_random_data_draws_them_anew():
     words = "--data random --size 8 --patterns 80 --draws 50 --samples 3 --jobs 1 --out run"
-    assert "between 3 sets of memories" in run("bridges memorization", words)
+    assert "between 3 sets of memories" in " ".join(run("bridges memorization", words).split())
     sigma, error = measured(quantity="collapse_sigma")
     assert error > 0
     # uniform on the sphere, 7 dimensions: near the collapse of Gaussians, which are no tighter
@@ -131,7 +131,7 @@ def test_more_memories_collapse_at_less_noise():
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("narrow.npy", "samples-file must hold vectors of size 64, got (9, 3)"),
+        ("narrow.npy", "generated must hold vectors of size 64, got (9, 3)"),
         ("missing.npy", "no file 'missing.npy'"),
     ],
 )
