@@ -45,16 +45,16 @@ def mean_and_sem(by_sample: ndarray) -> tuple[ndarray, ndarray]:
         return mean, np.sqrt(squares.sum(0) / np.where(n > 1, (n - 1) * n, np.nan))
 
 
-def fraction_and_sem(by_sample: ndarray) -> tuple[ndarray, ndarray]:
+def fraction_and_sem(by_sample: ndarray, counted: int = 1) -> tuple[ndarray, ndarray]:
     """Mean of fractions over the first axis and its standard error, which never vanishes.
 
-    Where all or none of n samples are counted, no spread is left to see: the error is the far
-    end of Wilson's interval of one standard error then, 1/(n + 1). What one sample counts is
-    not independent, so that n is the number of samples.
+    Where all or none are counted, no spread is left to see: the error is the far end of
+    Wilson's interval of one standard error then, 1/(n + 1) for n independent counts.
 
     Parameters
     ----------
     by_sample : (samples, …) in [0, 1]; entries that are NaN are left out.
+    counted : counts per sample that are as good as independent, at least 1.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def fraction_and_sem(by_sample: ndarray) -> tuple[ndarray, ndarray]:
     mean, sem = mean_and_sem(by_sample)
     n = (~np.isnan(by_sample)).sum(0)
     ends = (n > 1) & ((mean == 0) | (mean == 1))
-    return mean, np.where(ends, 1 / (n + 1), sem)
+    return mean, np.where(ends, 1 / (n * counted + 1), sem)
 
 
 def pattern_sets(samples: int, patterns: Sequence[int], rows: float) -> int:

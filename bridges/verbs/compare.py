@@ -83,12 +83,14 @@ def measure(setting: Setting, point: Point, seed: int) -> list[Row]:
 class Curve:
     """Retrieval of one model along one axis. x : (K,), P or cue overlap. by_sample :
     (samples, K) success, NaN where a sample could not be stored. one_set : (K,), whether all
-    samples store the same patterns. n, mean, sem : (K,), the latter NaN for one set or sample."""
+    samples store the same patterns. trials : cues per sample, on which the least error rests.
+    n, mean, sem : (K,), the latter NaN for one set or sample."""
 
     model: str
     x: np.ndarray
     by_sample: np.ndarray
     one_set: np.ndarray
+    trials: int
 
     @property
     def n(self) -> np.ndarray:
@@ -101,13 +103,14 @@ class Curve:
 
     @property
     def sem(self) -> np.ndarray:
-        return np.where(self.one_set, np.nan, fraction_and_sem(self.by_sample)[1])
+        return np.where(self.one_set, np.nan, fraction_and_sem(self.by_sample, self.trials)[1])
 
     @property
     def whole(self) -> Curve:
         """The same where all samples could be stored."""
         kept = self.n == len(self.by_sample)
-        return Curve(self.model, self.x[kept], self.by_sample[:, kept], self.one_set[kept])
+        parts = self.x[kept], self.by_sample[:, kept], self.one_set[kept]
+        return Curve(self.model, *parts, self.trials)
 
 
 def curves(
@@ -123,7 +126,8 @@ def curves(
     for model in dict.fromkeys(p["model"] for p in study.points if p["axis"] == axis):
         x, by_sample = study.curve("success", along, axis=axis, model=model)
         at = x if axis == "load" else [*stored] * len(x)
-        curve = Curve(model, x, by_sample, np.array([one_set(int(P)) for P in at], dtype=bool))
+        alike = np.array([one_set(int(P)) for P in at], dtype=bool)
+        curve = Curve(model, x, by_sample, alike, study.config["parameters"]["trials"])
         if curve.whole.x.size:
             result.append(curve)
     return result

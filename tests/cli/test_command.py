@@ -212,7 +212,7 @@ def test_the_figure_and_the_table_have_the_errors_of_the_record():
     for curve in curves(study, "load"):
         for x, mean, sem in zip(curve.x, curve.mean, curve.sem, strict=True):
             row = recorded[curve.model, int(x)]
-            error = row["sem"] if 0 < mean < 1 else 1 / (row["n"] + 1)  # Wilson, where none varies
+            error = row["sem"] if 0 < mean < 1 else 1 / (10 * row["n"] + 1)  # Wilson, of all cues
             assert (mean, sem) == pytest.approx((row["value"], error))
     laws = list(Report(study).theory.values())
     noise = (1 / 0.7**2 - 1) ** 0.5
