@@ -140,12 +140,12 @@ class Report(ABC):
         """Write summary and figure into the folder of the run, and print what is wanted."""
         from bridges.study import figures
 
-        folder = self.study.out
+        folder, summary = self.study.out, self.summary()
         assert folder is not None
         figures.save(self.figure(), folder / "figure.png")
-        write_json(folder / "summary.json", self.summary())
+        write_json(folder / "summary.json", summary)
         if json:
-            click.echo(dumps(finite(self.summary()), indent=2))
+            click.echo(dumps(finite(summary), indent=2))
         elif not quiet:
             click.echo(self.text())
             click.echo(f"written to {folder}: results.csv, summary.json, figure.png")
