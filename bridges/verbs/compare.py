@@ -270,7 +270,7 @@ class Report(base.Report):
         return found
 
     def finding(self) -> str:
-        """The result in a line, the title of the figure: the weakest and the best memory."""
+        """The result in a line, the title of the figure: the best and the weakest memory."""
         data = Path(self.asked.data).stem
         curves = self.load or self.corruption
         memories = [c for c in curves if c.model != "nearest"] or curves
@@ -283,7 +283,7 @@ class Report(base.Report):
                 else float(c.whole.by_sample.mean())
             ),
         )
-        ends = dict.fromkeys([ranked[0].model, ranked[-1].model])
+        ends = dict.fromkeys([ranked[-1].model, ranked[0].model])  # which may be lost throughout
         edge, what = self._edge, f"cues of {self.patterns} patterns come home from $m_0$ ="
         if self.load:
             edge, what = self._held, f"cues at $m_0$ = {self.overlap:g} come home up to $P$ ="
