@@ -220,13 +220,10 @@ def graph(
     A memory is noised, retrieved, and seen as the memory that it ends on; the graph has
     communities, and a memory returns to itself or not.
     """
-    from bridges.equivalence import overlap_of_noise
-    from bridges.verbs.graph import EXACT, GraphSurvey
+    from bridges.verbs.graph import EXACT, GraphSurvey, cue_overlaps
     from bridges.verbs.setting import Setting
 
-    if sigmas and overlaps:
-        raise ValueError("sigmas and overlaps say the same; give one of them")
-    levels = overlaps or [overlap_of_noise(s) for s in sigmas or options.SIGMAS]
+    levels = cue_overlaps(sigmas, overlaps)
     survey = GraphSurvey(Setting.taken_from(data, shared, trials=draws), edge)
     points = survey.points(model or [EXACT], patterns or _stored(data, 200), levels)
     _conduct("graph", data, "graph", survey, points, **shared)
