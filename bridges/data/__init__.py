@@ -7,6 +7,7 @@ Pattern sets are random subsets: a seed fixes an order, P takes its first P. Wha
 model is trained on is such a subset too, apart from vectors that are held out for good.
 """
 
+from bridges.data.named import NAMED as NAMED
 from bridges.data.pattern_sets import (
     about as about,
     pattern_classes as pattern_classes,
@@ -23,7 +24,6 @@ from bridges.data.sets import (
     vectors as vectors,
 )
 from bridges.data.sources import (
-    NAMED as NAMED,
     class_names as class_names,
     fingerprint as fingerprint,
 )

@@ -5,15 +5,20 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from bridges.data.sources import NAMED, read, state
+from bridges import _checks
+from bridges.data.named import NAMED
+from bridges.data.sources import read, state
 from bridges.memory.similarity import similarity_of_data, varying_sites
 from hopfield import binarize
 
 _ALMOST_SPINS = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)
 _BLOCK = 4096  # vectors looked at together
+_COMPUTED = [np.dtype(t) for t in ("u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8")]
+_WIDER = {"bool": np.uint8, "uint16": np.int32, "uint32": np.int64}  # for dtypes that torch lacks
 
 
 def load(data: str) -> tuple[Tensor, Tensor | None]:
@@ -44,6 +49,7 @@ def load(data: str) -> tuple[Tensor, Tensor | None]:
     (torch.Size([1797, 64]), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
     rows, labels = stored(data, state(data))
+    _checks.within_memory(8 * rows.numel(), f"data: {tuple(rows.shape)} numbers of {data}")
     copied = rows.to(torch.float64, copy=True)
     return copied, None if labels is None else labels.clone()
 
@@ -75,7 +81,8 @@ def raw_vectors(data: str) -> Tensor:
 
 def class_labels(data: str) -> Tensor | None:
     """The class of each vector of `raw_vectors(data)`, (n,), where it is known."""
-    return load(data)[1]
+    labels = stored(data, state(data))[1]
+    return None if labels is None else labels.clone()
 
 
 def standardised(rows: Tensor) -> tuple[Tensor, float]:
@@ -104,9 +111,22 @@ def on_sphere(rows: Tensor) -> Tensor:
 
 @lru_cache(maxsize=4)
 def stored(data: str, _: str) -> tuple[Tensor, Tensor | None]:
-    """Vectors as they are stored, images as bytes, and classes."""
-    rows, labels = read(data)
-    return torch.from_numpy(rows), None if labels is None else torch.from_numpy(labels).long()
+    """Vectors (n, N) as they are stored, and classes; read once per state of the data."""
+    found = read(data)
+    rows = _tensor(found.values)
+    rows = rows.flatten(1) if rows.ndim > 2 else rows
+    looked_at = rows if rows.is_floating_point() else rows[:1]  # whole numbers are finite
+    _checks.stored(f"data {data}", looked_at, binary=False)
+    return rows, None if found.labels is None else torch.from_numpy(found.labels)
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    """An array as a tensor that shares its memory where torch computes in its dtype."""
+    if values.dtype not in _COMPUTED:
+        values = values.astype(_WIDER.get(values.dtype.name, np.float64))
+    elif not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))
+    return torch.from_numpy(np.ascontiguousarray(values))
 
 
 @lru_cache(maxsize=4)
