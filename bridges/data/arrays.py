@@ -7,7 +7,6 @@ asks for is held against the file and against the memory that may be taken.
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import IO
@@ -15,34 +14,25 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy_format
 
-from bridges import _checks
-from bridges.data import labels
-from bridges.data.members import chosen
+from bridges.data.members import Head, Members, gathered, refuse_no_numbers
 from bridges.data.raw import Raw, reading
+from bridges.data.reading import AS_IT_IS, Reading
 
 _LONGEST = 65_536  # bytes of a head of an array
-_MAPPED = 2**26  # bytes from which a file stays on disk; it must then not change while in use
+MAPPED = 2**26  # bytes from which a file stays on disk; it must then not change while in use
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # how numpy packs; others ask for memory
 
 
-@dataclass(frozen=True)
-class Head:
-    """What the head of an array says: shape, dtype, bytes of all numbers."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    bytes: int
-
-
-def array(path: Path) -> Raw:
+def array(path: Path, how: Reading = AS_IT_IS) -> Raw:
     """The array of a .npy file, or the arrays of data and labels of a .npz file."""
     with reading(path):
         packed = zipfile.is_zipfile(path)
-    return _packed(path) if packed else _plain(path)
+    return _packed(path, how) if packed else _plain(path, how)
 
 
-def _plain(path: Path) -> Raw:
+def _plain(path: Path, how: Reading) -> Raw:
     """One array, memory-mapped if it is large."""
+    how.refuse_all_but(".npy files")
     with reading(path), path.open("rb") as file:
         head = _head(file)
         left = path.stat().st_size - file.tell()
@@ -50,45 +40,32 @@ def _plain(path: Path) -> Raw:
             raise ValueError(f"it is cut short, after {left} of {head.bytes} bytes")
     refuse_no_numbers(path, head.dtype)
     with reading(path):
-        if head.bytes >= _MAPPED:  # a copy on write: torch wants arrays that may be written to
+        if head.bytes >= MAPPED:  # a copy on write: torch wants arrays that may be written to
             return Raw(np.load(path, mmap_mode="c", allow_pickle=False))
         return Raw(np.load(path, allow_pickle=False))
 
 
-def _packed(path: Path) -> Raw:
+def _packed(path: Path, how: Reading) -> Raw:
     """The array of data of an archive, and its labels, if any."""
+    how.refuse_all_but(".npz files", "array", "label")
     with reading(path), zipfile.ZipFile(path) as archive:
         heads = {}
         for member in archive.infolist():
-            own = member.filename.removesuffix(".npy")
-            if own == member.filename:
-                raise ValueError(f"it must hold arrays alone, got {own[:40]!r}")
+            name = member.filename.removesuffix(".npy")
+            if name == member.filename:
+                raise ValueError(f"it must hold arrays alone, got {name[:40]!r}")
             if member.compress_type not in _PLAIN:
-                raise ValueError(f"{own[:40]!r} is packed in a way that numpy does not know")
+                raise ValueError(f"{name[:40]!r} is packed in a way that numpy does not know")
             with archive.open(member) as file:
-                heads[own] = _head(file)
-            if heads[own].bytes > member.file_size:
-                raise ValueError(f"{own[:40]!r} is cut short")
-    data, name = chosen(path, {one: head.shape for one, head in heads.items()})
-    refuse_no_numbers(path, heads[data].dtype)
-    taken = heads[data].bytes
-    if name is not None:
-        count = (heads[data].shape or (0,))[0]
-        labels.refuse_misfits(path, name, heads[name].dtype, heads[name].shape, count)
-        taken += heads[name].bytes
-    _checks.within_memory(taken, f"data: arrays of {path}")
-    with reading(path), np.load(path, allow_pickle=False) as archive:
-        values = archive[data]
-        if name is None:
-            return Raw(values)
-        given = archive[name]
-    return Raw(values, *labels.numbered(path, name, given, len(values)))
+                heads[name] = _head(file)
+            if heads[name].bytes > member.file_size:
+                raise ValueError(f"{name[:40]!r} is cut short")
 
+    def take(name: str) -> np.ndarray:
+        with reading(path), np.load(path, allow_pickle=False) as archive:
+            return archive[name]
 
-def refuse_no_numbers(path: Path, dtype: np.dtype) -> None:
-    """Raise a ValueError for an array that is not of real numbers."""
-    if dtype.kind not in "biuf":
-        raise ValueError(f"data: {path} must hold real numbers, got dtype {dtype}")
+    return gathered(Members(path, heads, take), how)
 
 
 def _head(file: IO[bytes]) -> Head:

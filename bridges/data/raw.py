@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import multiprocessing
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,3 +36,25 @@ def reading(path: Path) -> Iterator[None]:
     except Exception as error:  # of zipfile, zlib, lzma, struct …: a broken file raises anything
         words = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(f"data: {path} cannot be read: {words}") from error
+
+
+def say(line: str) -> None:
+    """Say on standard error, once for all workers, what of a data set is not read."""
+    if multiprocessing.parent_process() is None:
+        print(line, file=sys.stderr)
+
+
+def need(module: str, what: str) -> Any:
+    """A library of the extra `data`.
+
+    Raises
+    ------
+    ValueError : it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        name = module.partition(".")[0]
+        raise ValueError(
+            f"data: {what} need {name}, of the extra: pip install 'hopfield-diffusion[data]'"
+        ) from error

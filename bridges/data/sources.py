@@ -1,4 +1,4 @@
-"""Where data sets are read from: names, files and folders of images.
+"""Where data sets are read from: names, files of many formats, and folders.
 
 `read` gives values as they are stored; `bridges.data.sets` makes patterns of them. No file of a
 user's is ever unpickled.
@@ -6,16 +6,30 @@ user's is ever unpickled.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import file_digest, sha256
+from importlib import import_module
 from pathlib import Path
 
-from bridges.data import arrays, images
+from bridges.data import idx, images
 from bridges.data.named import NAMED, named
 from bridges.data.raw import Raw
+from bridges.data.reading import Reading, split
 
-ALLOWED = f"one of {', '.join(NAMED)}, a .npy or .npz file or a folder of images"
-_ARRAYS = (".npy", ".npz")
+_FORMATS = {  # ending: where and by what it is read
+    **dict.fromkeys((".npy", ".npz"), ("arrays", "array")),
+    **dict.fromkeys((".csv", ".tsv"), ("tables", "table")),
+    **dict.fromkeys((".parquet", ".pq"), ("parquet", "parquet")),
+    **dict.fromkeys((".h5", ".hdf5", ".hdf"), ("hdf5", "hdf5")),
+    **dict.fromkeys((".pt", ".pth"), ("tensors", "torch_file")),
+    ".mat": ("matlab", "mat"),
+    ".safetensors": ("tensors", "safetensors"),
+}
+ALLOWED = (
+    f"one of {', '.join(NAMED)}, a .npy or .npz file or a folder of images, or a file that ends "
+    f"in {', '.join(sorted(_FORMATS.keys() - {'.npy', '.npz'}))} or idx3-ubyte(.gz)"
+)
 
 
 def read(data: str) -> Raw:
@@ -26,28 +40,41 @@ def read(data: str) -> Raw:
     ValueError : an unknown name, no such file or folder, or one that cannot be used; a set of
         openml.org that is neither here nor to be had.
     """
-    if data in NAMED:
-        return named(data)
-    path = _existing(data)
-    return images.folder(path) if path.is_dir() else arrays.array(path)
+    place, how = split(data)
+    if place in NAMED:
+        return named(place, how)
+    path = _existing(place)
+    if idx.is_idx(path) or (path.is_dir() and idx.files_of(path)):
+        return idx.idx(path, how)
+    if path.is_dir():
+        return images.folder(path, files_of(path), how)
+    return _reader(path)(path, how)
+
+
+def _reader(path: Path) -> Callable[[Path, Reading], Raw]:
+    module, name = _FORMATS[path.suffix.lower()]
+    return getattr(import_module(f"bridges.data.{module}"), name)
 
 
 def fingerprint(data: str) -> str:
     """A digest of the content of a file or folder; the name of a data set that has one."""
-    return _fingerprint(data, state(data))
+    place, _ = split(data)
+    return _fingerprint(place, state(place))
 
 
 @lru_cache(maxsize=16)
-def _fingerprint(data: str, _: str) -> str:
+def _fingerprint(place: str, _: str) -> str:
     """The same, read once per state."""
-    if data in NAMED:
-        return data
-    path = _existing(data)
-    if not path.is_dir():
+    if place in NAMED:
+        return place
+    path = _existing(place)
+    files = files_of(path)
+    if files == [path]:
         return _digest(path)
     digest = sha256()
-    for image in images.files_in(path):
-        digest.update(f"{image.relative_to(path).as_posix()} {_digest(image)}\n".encode())
+    for file in files:
+        name = file.relative_to(path if path.is_dir() else path.parent).as_posix()
+        digest.update(f"{name} {_digest(file)}\n".encode())
     return digest.hexdigest()
 
 
@@ -61,48 +88,32 @@ def state(data: str) -> str:
 
     Its name, and when its files were last written.
     """
-    if data in NAMED:
-        return data
-    written = ((file, file.stat()) for file in _files(_existing(data)))
+    place, _ = split(data)
+    if place in NAMED:
+        return place
+    written = ((file, file.stat()) for file in files_of(_existing(place)))
     return "\n".join(
         f"{file} {s.st_ino} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}" for file, s in written
     )
 
 
-def _files(path: Path) -> list[Path]:
-    """All files that a data set is read from."""
-    return images.files_in(path) if path.is_dir() else [path]
+def files_of(path: Path) -> list[Path]:
+    """All files that a data set is read from. Raises ValueError for a folder without any."""
+    if not path.is_dir():
+        return idx.files_of(path) if idx.is_idx(path) else [path]
+    found = idx.files_of(path) or images.files_in(path)
+    if not found:
+        endings = ", ".join(images.ENDINGS)
+        raise ValueError(f"data: {path} holds no images ({endings}) and no IDX files")
+    return found
 
 
-def _existing(data: str) -> Path:
-    path = Path(data)
+def _existing(place: str) -> Path:
+    path = Path(place)
     if path.is_dir():
         return path
-    if path.suffix.lower() not in _ARRAYS:
-        raise ValueError(f"data must be {ALLOWED}, got {data!r}")
+    if path.suffix.lower() not in _FORMATS and not idx.is_idx(path):
+        raise ValueError(f"data must be {ALLOWED}, got {place!r}")
     if not path.is_file():
-        raise ValueError(f"data: no file {data!r}")
+        raise ValueError(f"data: no file {place!r}")
     return path
-
-
-def class_names(data: str) -> list[str] | None:
-    """The name of each class, by its number; None where classes have no names.
-
-    Parameters
-    ----------
-    data : as for `load`. Names are those of the sub-folders of a folder of images: in numeric
-        order where all are numbers, otherwise in that of the alphabet with the numbers in them in
-        numeric order, "run2" before "run10".
-
-    Raises
-    ------
-    ValueError : no such file or folder, or images both in the folder and in sub-folders.
-
-    Examples
-    --------
-    >>> class_names("digits") is None
-    True
-    """
-    if data in NAMED or not _existing(data).is_dir():
-        return None
-    return images.class_folders(Path(data), images.files_in(Path(data)))

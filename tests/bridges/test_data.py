@@ -71,7 +71,7 @@ def test_spins_in_a_file_are_kept(tmp_path):
 
 BAD_FILES = {  # arrays, dictionaries of arrays or bytes; and what is said of them
     "missing.npy": (None, "no file"),
-    "table.csv": (
+    "table.xls": (
         None,
         "data must be one of digits, random, mnist, fashion, a .npy or .npz file or a folder",
     ),

@@ -146,15 +146,15 @@ def test_rows_in_double_precision_that_do_not_fit(tmp_path):
 
 def test_a_large_file_stays_on_disk(tmp_path, monkeypatch):
     """Its rows are those of the file, in its dtype, and what is taken of them is copied."""
-    from bridges.data import arrays, sets
+    from bridges.data import arrays, data_set
 
-    monkeypatch.setattr(arrays, "_MAPPED", 1000)
+    monkeypatch.setattr(arrays, "MAPPED", 1000)
     pixels = np.random.default_rng(0).integers(0, 256, (100, 6, 6)).astype(np.uint8)
     path = tmp_path / "x.npy"
     np.save(path, pixels)
     found = arrays.array(path)
-    monkeypatch.setattr(sets, "read", lambda data: found)
-    rows = sets.stored(str(path), "once")[0].numpy()
+    monkeypatch.setattr(data_set, "read", lambda data: found)
+    rows = data_set.stored(str(path), "once").rows.numpy()
     assert isinstance(found.values, np.memmap)
     assert np.shares_memory(found.values, rows)
     assert rows.dtype == np.uint8
@@ -168,7 +168,7 @@ def test_a_large_file_stays_on_disk(tmp_path, monkeypatch):
 
 def test_a_file_is_read_and_hashed_once(tmp_path, monkeypatch):
     """However many patterns, vectors and fingerprints are asked of it, until it changes."""
-    from bridges.data import sets, sources
+    from bridges.data import data_set, sources
 
     path, read, hashed = tmp_path / "x.npy", [], []
     np.save(path, np.random.default_rng(0).normal(size=(30, 5)))
@@ -176,7 +176,7 @@ def test_a_file_is_read_and_hashed_once(tmp_path, monkeypatch):
     def counted(calls, own):
         return lambda *given: (calls.append(given), own(*given))[1]
 
-    monkeypatch.setattr(sets, "read", counted(read, sets.read))
+    monkeypatch.setattr(data_set, "read", counted(read, data_set.read))
     monkeypatch.setattr(sources, "file_digest", counted(hashed, sources.file_digest))
     for _ in range(3):
         first = fingerprint(str(path))
