@@ -228,7 +228,8 @@ class Report(base.Report):
         """The result in a line, the title of the figure."""
         model, P = self.shown, self.study.points[0]["patterns"]
         sigma, returned = self.curve("return_probability", model)
-        name = f"{Path(self.survey.setting.data).name}, $P$ = {P}, {self.label(model)}"
+        data = figures.literal(Path(self.survey.setting.data).name)
+        name = f"{data}, $P$ = {P}, {self.label(model)}"
         if not sigma.size:
             return name
         known, values = self.curve("agreement", model)

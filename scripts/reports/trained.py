@@ -84,8 +84,8 @@ def two_trainings(point: Point, seed: int) -> tuple[Halves, list[Training]]:
 
 
 def shown_name(data: str) -> str:
-    """A data set as figures and tables call it."""
-    return "sphere $S^7$" if data == SPHERE else Path(data).stem
+    """A data set as figures call it."""
+    return "sphere $S^7$" if data == SPHERE else figures.literal(Path(data).stem)
 
 
 class TrainedReport(base.Report):
@@ -148,7 +148,8 @@ class TrainedReport(base.Report):
             for x in self.curve(data, "memorized")[0]:
                 cells = [self.at(data, name, x) for name in names]
                 rows.append([f"{x:g}", *(of_samples(c, 2) if c.size else "—" for c in cells)])
-            heading = f"{shown_name(data).replace('$', '')}, {self.row_heading(data)}"
+            name = "sphere S^7" if data == SPHERE else Path(data).stem
+            heading = f"{name}, {self.row_heading(data)}"
             yield f"{table([heading, *heads], rows)}\n{self.words(data)}"
 
     @property
