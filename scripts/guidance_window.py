@@ -83,7 +83,7 @@ _NUMBERS = Numbers(Real(0, 1e6, min_open=True))
 @options.shared(
     "trials", default=None, help="Guided samples per cell; five times as many per digit."
 )
-@click.option("--steps", type=Whole(4), help="Steps of the sampler.")
+@click.option("--steps", type=Whole(4, most=10**6), help="Steps of the sampler.")
 @click.option("--training-steps", type=Whole(1), help="Steps of the training.")
 @click.option("--width", type=Whole(1), help="Units of a layer of the network.")
 def main(
@@ -94,8 +94,14 @@ def main(
     Exact and trained models of digits, guided with constant weights, with usual schedules and
     with a window of w = −1 late on the way (arXiv 2602.00716).
     """
+    from bridges._checks import within_memory
+
     if setting["trials"] < 2:
         raise ValueError(f"trials must be at least 2, got {setting['trials']}")
+    trials, width = setting["trials"], setting["width"]
+    within_memory(8 * 8 * width * (3 * width + 500), f"width: layers of {width}", each_job=True)
+    samples = 5 * trials * max(10, setting["cells"])
+    within_memory(8 * 8 * 64 * samples, f"trials: {samples} samples", each_job=True)
     shared = {"weights": weights, "window": window, "switches": switches} | setting
     points: list[Point] = [{"model": model} | shared for model in MODELS]
     return Report(run(measure, points))

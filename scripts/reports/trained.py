@@ -60,6 +60,20 @@ def room(data: str, held_out: int) -> int:
     return (count(data) - held_out) // 2
 
 
+def within(data: str, width: int, count: int, points: int) -> None:
+    """Refuse networks, samples or points that would not fit into memory. Raises ValueError."""
+    from bridges._checks import within_memory
+    from bridges.data import raw_vectors
+
+    N = max(8, raw_vectors(data).shape[1])
+    for numbers, what in (
+        (8 * width * (3 * width + 2 * N), f"width: layers of {width}"),
+        (8 * count * N, f"count: {count} samples of {N} entries"),
+        (8 * 2 * points * 8, f"points: {points} on the sphere"),
+    ):
+        within_memory(8 * numbers, what, each_job=True)
+
+
 def data_sets(data: str) -> list[Point]:
     """The settings that tell apart the sphere and real data, by a name that holds anywhere."""
     from bridges.data import fingerprint, place
