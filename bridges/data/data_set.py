@@ -46,10 +46,10 @@ def load_data(
     array: str | None = None,
     label: str | None = None,
     grey: bool = False,
-    ground: str = "white",
+    ground: str | None = None,
     resize: int | Sequence[int] | None = None,
-    scale: float = 1.0,
-    shift: float = 0.0,
+    scale: float | None = None,
+    shift: float | None = None,
 ) -> DataSet:
     """A data set by its name, or from a file or folder as it lies on a disk.
 
@@ -64,7 +64,7 @@ def load_data(
     label : name of the array or column of the classes; texts become names. Found without it are
         `labels`, `label`, `y`, `target`, `targets`, in any case, and the sub-folders of images.
     grey : images without colour.
-    ground : colour of what is transparent, a name or "#rrggbb".
+    ground : colour of what is transparent, a name or "#rrggbb"; white unless it is said.
     resize : side of the images, or (width, height): they are scaled, not cut.
     scale, shift : values are multiplied, then added to.
 
@@ -86,8 +86,16 @@ def load_data(
     >>> digits.range
     (0.0, 16.0)
     """
-    options = {"array": array, "label": label, "ground": ground, "resize": resize}
-    name = joined(data, **options, grey=grey or None, scale=scale, shift=shift)
+    name = joined(
+        data,
+        array=array,
+        label=label,
+        grey=grey or None,
+        ground=ground,
+        resize=resize,
+        scale=scale,
+        shift=shift,
+    )
     found = stored(name, state(name))
     return replace(found, labels=None if found.labels is None else found.labels.clone())
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from bridges.data import arrays, idx
-from bridges.data.raw import Raw
+from bridges.data.raw import Raw, in_a_line
 from bridges.data.reading import AS_IT_IS, Reading
 from diffusion.files import write_whole
 
@@ -61,8 +61,10 @@ def folder_in(place: Path, name: str) -> Path:
 
     Raises
     ------
-    ValueError : there is none.
+    ValueError : there is none, or the set is not one that comes so.
     """
+    if name not in _FOLDERS:
+        raise ValueError(f"data-dir is for {' and '.join(_FOLDERS)}, got data {name!r}")
     found = next(_below(place, name), None)
     if found is None:
         raise ValueError(f"data-dir: no IDX files of {name} in {place}, nor in a folder so called")
@@ -105,8 +107,8 @@ def _openml(name: str) -> Raw:
     except (OSError, ValueError) as error:
         raise ValueError(
             f"data: {name} is not stored in {parsed.parent} and cannot be fetched from "
-            f"openml.org ({error}); run once where there is a network, install the system's "
-            f"package {_PACKAGES[name]} where there is one, or name a folder that holds "
+            f"openml.org ({in_a_line(error)}); run once where there is a network, install the "
+            f"system's package {_PACKAGES[name]} where there is one, or name a folder that holds "
             f"{_FOLDERS[name][0]}/train-images-idx3-ubyte.gz and its like with --data-dir or in "
             f"the variable {VARIABLE}"
         ) from error

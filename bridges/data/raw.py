@@ -34,8 +34,12 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # of zipfile, zlib, lzma, struct …: a broken file raises anything
-        words = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"data: {path} cannot be read: {words}") from error
+        raise ValueError(f"data: {path} cannot be read: {in_a_line(error)}") from error
+
+
+def in_a_line(error: Exception) -> str:
+    """What another library says, which may be of several lines or nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def say(line: str) -> None:

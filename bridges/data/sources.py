@@ -108,6 +108,12 @@ def files_of(path: Path) -> list[Path]:
     return found
 
 
+def holds_images(data: str) -> bool:
+    """Whether a data set is a folder of images or may be a table of them."""
+    path = Path(split(data)[0])
+    return path.suffix.lower() in (".parquet", ".pq") or (path.is_dir() and not idx.files_of(path))
+
+
 def _existing(place: str) -> Path:
     path = Path(place)
     if path.is_dir():

@@ -383,6 +383,8 @@ def test_options_are_part_of_a_name(tmp_path):
     where, how = split(name)
     assert (where, how.label, how.scale, how.shift) == (str(file), "c@d=1", 0.5, -1.0)
     assert load(name)[0].tolist() == [[-0.5, 0], [0.5, 1]]
+    assert load_data(name).rows.tolist() == [[-0.5, 0], [0.5, 1]]
+    assert load_data(name, shift=0).rows.tolist() == [[0.5, 1], [1.5, 2]]
     assert place(name) == name
     assert fingerprint(name) == fingerprint(str(file))
     assert joined(name, scale=1, shift=0) == joined(file, label="c@d=1")

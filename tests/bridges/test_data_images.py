@@ -92,7 +92,9 @@ def test_images_are_scaled_to_one_size(tmp_path):
     halves = np.zeros((8, 8), np.uint8)
     halves[:, 4:] = 200
     save(tmp_path / "half" / "0.png", halves)
-    assert rows_of(tmp_path / "half", resize=(2, 1))[0].astype(float) == pytest.approx([0, 200], abs=25)
+    assert rows_of(tmp_path / "half", resize=(2, 1))[0].astype(float) == pytest.approx(
+        [0, 200], abs=25
+    )
 
 
 @pytest.mark.parametrize(("ending", "kind"), [("png", np.uint16), ("tiff", np.float32)])
