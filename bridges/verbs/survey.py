@@ -18,6 +18,7 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges.data import count, load_data, pattern_set, place, standardised
+from bridges.data.reading import joined
 from bridges.geometry import memory_geometry, noise_grid
 from bridges.memorization import calibrate
 from bridges.study.record import Point, Row
@@ -78,9 +79,11 @@ class Survey:
         _checks.within_memory(8 * 6 * self.draws * memories.shape[1], drawn, each_job=True)
         samples = self.judged(memories.shape[1])
         if self.data != "random":
-            for option, rows in (("held-out", held_out), ("generated", samples)):
-                if rows is not None:
-                    _checks.check_units(option, rows, load_data(self.data).rows)
+            own = load_data(self.data).rows
+            if samples is not None:
+                _checks.check_units("generated", samples, own, mend=_options)
+            if self.held_out is not None and held_out is not None:
+                _checks.check_units("held-out", held_out, own, mend=self._held_out_in)
         points: list[Point] = []
         asked: Sequence[int | None] = patterns or [None]
         for P in asked:
@@ -119,6 +122,10 @@ class Survey:
             held_out = self._like("held-out", self.held_out, rows.shape[1])
         return memories, held_out, None if labels is None else labels[order[:P]]
 
+    def _held_out_in(self, scale: float, shift: float) -> str:
+        """The name of the held-out set in the units of the data."""
+        return f"--held-out {joined(str(self.held_out), scale=scale, shift=shift)}"
+
     def judged(self, size: int) -> Tensor | None:
         """The samples to judge (B, N), if any. Raises ValueError."""
         if self.generated is None:
@@ -140,6 +147,11 @@ class Survey:
             )
         _checks.within_memory(8 * rows.numel(), f"{option}: rows of {path}", each_job=True)
         return rows.double()
+
+
+def _options(scale: float, shift: float) -> str:
+    """The options that bring what was generated into the units of the data."""
+    return f"--scale {scale}" + (f" --shift {shift}" if shift else "")
 
 
 def _refuse_too_many(P: int, size: int) -> None:
