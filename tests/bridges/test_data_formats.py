@@ -237,6 +237,15 @@ def test_a_packed_pt_file_that_unfolds(tmp_path):
         load_data(tmp_path / "a.pt")
 
 
+def test_a_parquet_file_that_unfolds(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    long = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(10**7)), 10**5)
+    pq.write_table(pa.table({"x": long}), tmp_path / "a.parquet")
+    assert (tmp_path / "a.parquet").stat().st_size < 50_000
+    with memory_limit(0.05), pytest.raises(ValueError, match=r"need about 0\.08 GB, more than"):
+        load_data(tmp_path / "a.parquet")
+
+
 def test_an_idx_file_that_unfolds(tmp_path):
     head = bytes([0, 0, 8, 3]) + struct.pack(">3I", 10**5, 10**3, 10**3)
     (tmp_path / "a.idx.gz").write_bytes(gzip.compress(head + bytes(10**5)))
