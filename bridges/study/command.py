@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridges.study import options
-from bridges.study.engine import Measure
 from bridges.study.folders import load_run
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.run import run_study
+from bridges.study.tasks import Measure
 
 if TYPE_CHECKING:
     from bridges.study.report import Report

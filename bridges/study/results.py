@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridges.estimates import mean_and_sem
-from bridges.study.record import Point, Row
+from bridges.study.rows import Point, Row
 
 if TYPE_CHECKING:
     from numpy import ndarray

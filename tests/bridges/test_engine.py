@@ -7,8 +7,9 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from bridges import run_study
-from bridges.study.engine import Task, compute
+from bridges.study.engine import compute
 from bridges.study.record import Record
+from bridges.study.tasks import Task
 
 POINTS = [{"x": x} for x in range(4)]
 
@@ -121,7 +122,7 @@ def test_outcomes_of_a_cluster_come_as_they_are_ready(scheduler):
 
 def test_no_scheduler_is_a_clear_error(monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("bridges.study.engine._PATIENCE", 0.5)
+    monkeypatch.setattr("bridges.study.cluster._PATIENCE", 0.5)
     for address in ("tcp://127.0.0.1:1", "nowhere"):
         with pytest.raises(ValueError, match="cluster must be the address of a running scheduler"):
             run_study("test", measure, POINTS, samples=1, cluster=address)
