@@ -8,10 +8,11 @@ ends takes along is computed again, once the scheduler is back.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic, sleep
 from typing import Any
@@ -29,19 +30,26 @@ def on_cluster(
     work: Callable[[Task], Outcome], tasks: Sequence[Task], address: str
 ) -> Iterator[Outcome]:
     """Outcomes of tasks of a cluster, as they come. Raises ValueError as `engine.compute`."""
-    client, waiting, vain = _client(address), list(tasks), 0
-    while waiting:
-        try:
-            lost = yield from _gathered(client, work, waiting)
-        finally:
-            with suppress(TimeoutError):  # a scheduler that is gone does not say goodbye
-                client.close(timeout=_PATIENCE)
-        vain = vain + 1 if len(lost) == len(waiting) else 0
-        if vain == _ROUNDS:
-            raise ValueError(f"cluster {address!r} lost the same tasks {_ROUNDS} times")
-        if waiting := lost:
-            _tell(f"cluster {address!r} was lost with {len(lost)} tasks; trying them again")
-            client = _client(address, monotonic() + _RETURN)
+    try:
+        import distributed  # noqa: F401
+    except ImportError as error:
+        raise ValueError(
+            "cluster needs the extra of that name: pip install '.[cluster]', in a clone"
+        ) from error
+    with _quiet():
+        client, waiting, vain = _client(address), list(tasks), 0
+        while waiting:
+            try:
+                lost = yield from _gathered(client, work, waiting)
+            finally:
+                with suppress(TimeoutError):  # a scheduler that is gone does not say goodbye
+                    client.close(timeout=_PATIENCE)
+            vain = vain + 1 if len(lost) == len(waiting) else 0
+            if vain == _ROUNDS:
+                raise ValueError(f"cluster {address!r} lost the same tasks {_ROUNDS} times")
+            if waiting := lost:
+                _tell(f"cluster {address!r} was lost with {len(lost)} tasks; trying them again")
+                client = _returned(address, len(lost))
 
 
 def _gathered(
@@ -70,28 +78,34 @@ def _gathered(
     return lost
 
 
-def _client(address: str, deadline: float = 0.0) -> Any:
-    """A client of the scheduler, which is waited for until then; ValueError says what lacks."""
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise ValueError(
-            "cluster needs the extra of that name: pip install '.[cluster]', in a clone"
-        ) from error
+def _returned(address: str, tasks: int) -> Any:
+    """A client of a scheduler that was there before. Raises ValueError if it does not return."""
+    deadline = monotonic() + _RETURN
     while True:
         try:
-            _knock(address)
-            client = Client(address, timeout=_PATIENCE)
-            break
-        except Exception as error:  # each transport has its own
-            if monotonic() < deadline:
-                sleep(_PAUSE)
-                continue
-            reason = " ".join(str(error).split()) or f"no answer in {_PATIENCE:g} s"
-            raise ValueError(
-                "cluster must be the address of a running scheduler, tcp://host:port, "
-                f"got {address!r} ({reason})"
-            ) from error
+            return _client(address)
+        except ValueError as error:
+            if monotonic() > deadline:
+                raise ValueError(
+                    f"cluster {address!r} ended with {tasks} measurements missing, and is not "
+                    f"back after {_RETURN:g} s ({error}); the same command goes on from there"
+                ) from error
+        sleep(_PAUSE)
+
+
+def _client(address: str) -> Any:
+    """A client of the scheduler. Raises ValueError, which says what is missing."""
+    from distributed import Client
+
+    try:
+        _knock(address)
+        client = Client(address, timeout=_PATIENCE)
+    except Exception as error:  # each transport has its own
+        reason = " ".join(str(error).split()) or f"no answer in {_PATIENCE:g} s"
+        raise ValueError(
+            "cluster must be the address of a running scheduler, tcp://host:port, "
+            f"got {address!r} ({reason})"
+        ) from error
     try:
         _check_workers(client, address)
     except BaseException:
@@ -133,16 +147,18 @@ def _check_workers(client: Any, address: str) -> None:
         ) from error
 
     def has() -> tuple[str, bool, str]:  # travels by value, as it is no module's
-        import importlib.metadata
-        import importlib.util
         import sys
+        from importlib.metadata import PackageNotFoundError, version
 
         try:
-            known = importlib.metadata.version("hopfield-diffusion")
-        except importlib.metadata.PackageNotFoundError:
+            known = version("hopfield-diffusion")
+        except PackageNotFoundError:
             known = ""
-        found = importlib.util.find_spec("bridges") is not None
-        return ".".join(map(str, sys.version_info[:2])), found, known
+        try:
+            import bridges  # noqa: F401
+        except ImportError:
+            return ".".join(map(str, sys.version_info[:2])), False, known
+        return ".".join(map(str, sys.version_info[:2])), True, known
 
     try:
         answers = client.run(has, callback_timeout=_PATIENCE)
@@ -172,6 +188,17 @@ def _own_version() -> str:
         return version(_DISTRIBUTION)
     except PackageNotFoundError:
         return ""
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No tracebacks of the library about connections that end: what matters is said here."""
+    logger = logging.getLogger("distributed")
+    before, logger.handlers = logger.handlers, [logging.NullHandler()]
+    try:
+        yield
+    finally:
+        logger.handlers = before
 
 
 def _tell(words: str) -> None:

@@ -76,9 +76,8 @@ def _check_label(name: str, label: Any) -> None:
         raise ValueError(f"a row must not have a label {name!r}, which results have")
     if not isinstance(label, str | int | float | None):
         raise ValueError(f"{name} of a row must be a number or a word, got {_short(label)}")
-    number = isinstance(label, int | float)
-    if number and not math.isfinite(_double(label, f"{name} of a row")):
-        raise ValueError(f"{name} of a row must be finite, got {label}")
+    if not isinstance(label, str | None):
+        check_finite(_double(label, f"{name} of a row"), f"{name} of a row")
 
 
 def plain(value: Any, name: str, depth: int = _DEEPEST) -> Any:
