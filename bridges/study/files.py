@@ -1,4 +1,7 @@
-"""Files that are there whole or not at all, reading that never waits, and JSON without NaN."""
+"""Files that are there whole or not at all, reading that never waits, text that does no harm.
+
+JSON has no NaN, and a terminal gets no character that would steer it.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import json
 import math
 import os
 import stat
+import unicodedata
 from pathlib import Path
 from typing import Any, BinaryIO
 
+_STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, directions of writing, ends of lines
 LONGEST = 2**26  # bytes of a line, or of a file that is read at once: more is no record of a run
 
 
@@ -74,3 +79,22 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(v) for v in value]
     return value
+
+
+def printable(text: str) -> str:
+    r"""Text from a file or a name, for a terminal: what would steer it is written out.
+
+    Examples
+    --------
+    >>> print(printable("a \x1b[2J word\nand σ"))
+    a \x1b[2J word
+    and σ
+    """
+    return "".join(
+        one if one == "\n" or unicodedata.category(one) not in _STEERING else _escaped(one)
+        for one in text
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
