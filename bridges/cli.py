@@ -15,6 +15,7 @@ from bridges.models import MODELS, SIDE_BY_SIDE
 from bridges.study import options
 from bridges.study.command import HELP, Command
 from bridges.study.files import finite
+from bridges.study.numbers import OneCount, Real, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +29,8 @@ _SETTING = (
     *("rate", "training-overlap", "training-steps"),
 )
 _STORED = "Patterns stored, P.  [default: {}, or all of fewer]"
-_FILE = click.Path(dir_okay=False)
-_FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
+_FILE = options.Place(dir_okay=False)
+_FOLDER = options.Place(file_okay=False, exists=True, path_type=Path)
 _RUN = ("device", *options.RUN)
 
 
@@ -100,7 +101,7 @@ def capacity(model: list[str], loads: list[int] | None, overlap: float, **shared
 )
 @click.option(
     "--starts",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=2000,
     show_default=True,
     help="Starts per pattern set.",
@@ -123,7 +124,7 @@ def basins(
 
     setting = Setting.taken_from(data, shared)
     loads = patterns or [_stored(data, 10)]
-    setting.check(model, loads)
+    setting.check(model, loads, starts)
     points = [{"model": name, "patterns": P} for name in model for P in loads]
     survey = BasinSurvey(setting, measure, overlap, starts)
     _conduct("basins", data, "basins", survey, points, **shared)
@@ -195,7 +196,7 @@ def memorization(patterns: list[int] | None, **shared: Any) -> None:
 )
 @click.option(
     "--edge",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Real(0, 1, max_open=True),
     default=1e-3,
     show_default=True,
     help="Least probability that joins two memories.",
@@ -220,13 +221,10 @@ def graph(
     A memory is noised, retrieved, and seen as the memory that it ends on; the graph has
     communities, and a memory returns to itself or not.
     """
-    from bridges.equivalence import overlap_of_noise
-    from bridges.verbs.graph import EXACT, GraphSurvey
+    from bridges.verbs.graph import EXACT, GraphSurvey, cue_overlaps
     from bridges.verbs.setting import Setting
 
-    if sigmas and overlaps:
-        raise ValueError("sigmas and overlaps say the same; give one of them")
-    levels = overlaps or [overlap_of_noise(s) for s in sigmas or options.SIGMAS]
+    levels = cue_overlaps(sigmas, overlaps)
     survey = GraphSurvey(Setting.taken_from(data, shared, trials=draws), edge)
     points = survey.points(model or [EXACT], patterns or _stored(data, 200), levels)
     _conduct("graph", data, "graph", survey, points, **shared)
@@ -242,8 +240,8 @@ def graph(
     show_default=True,
     help="What ties --overlap and --flips of spins to noise.",
 )
-@click.option("--dim", "--size", "size", type=click.IntRange(2, 100_000), help="Sites N.")
-@click.option("--patterns", type=options.OneCount(), help="Patterns P; needs --dim.")
+@click.option("--dim", "--size", "size", type=Whole(2, 100_000), help="Sites N.")
+@click.option("--patterns", type=OneCount(), help="Patterns P; needs --dim.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options.plain_errors
 def convert(

@@ -27,10 +27,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Numbers, Real, Whole
 from bridges.study.record import Point, Row
 from bridges.study.tables import of_samples, table
 
@@ -65,9 +64,9 @@ MODELS = {"fixed-noise": "fixed σ", "flow": "flow from σ"}
 
 @study_command(PRESETS)
 @options.own(
-    sigmas=(options.Numbers(float, 0, 1e3, open_low=True), "Noise levels σ."),
-    points=(click.IntRange(BOXES, 2000), "Points along a side, of 20 boxes."),
-    starts=(click.IntRange(1), "Starts per measure and noise level."),
+    sigmas=(Numbers(Real(0, 1e3, min_open=True)), "Noise levels σ."),
+    points=(Whole(BOXES, 2000), "Points along a side, of 20 boxes."),
+    starts=(Whole(1), "Starts per measure and noise level."),
 )
 def main(run: Run, sigmas: list[float], points: int, starts: int) -> Report:
     """Basins of five memories in a plane: cells, dense memory and reverse flow.

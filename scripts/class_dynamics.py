@@ -30,6 +30,7 @@ from reports.two_classes import class_rows, two_classes
 
 from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Numbers, Real, Whole
 from bridges.study.record import Point, Row
 
 _QUICK: dict[str, Any] = {
@@ -63,13 +64,13 @@ SPECTRUM_TIME, BINS = 0.01, 60
 
 @study_command(PRESETS)
 @options.own(
-    dimension=(click.IntRange(4), "Dimension d of the mixtures."),
+    dimension=(Whole(4), "Dimension d of the mixtures."),
     features=(options.POSITIVE, "Features per dimension, p/d."),
     points=(options.POSITIVE, "Points per dimension, n/d."),
     time=(options.POSITIVE, "Ornstein–Uhlenbeck time of the score."),
     activation=(click.Choice(["tanh", "erf"]), "Activation of the features."),
-    ratios=(options.Numbers(float, 1, 100), "Variance of class 1 over that of class 2."),
-    norms=(options.Numbers(float, 0, 10), "Norms of the second centre, |μ₂|/√d, where |μ₁| = √d."),
+    ratios=(Numbers(Real(1, 100)), "Variance of class 1 over that of class 2."),
+    norms=(Numbers(Real(0, 10)), "Norms of the second centre, |μ₂|/√d, where |μ₁| = √d."),
     fractions=(options.OVERLAPS, "Shares ρ₁ of classes about 0, below 1."),
     subspace_fractions=(options.OVERLAPS, "Shares ρ₁ of classes in subspaces."),
 )

@@ -25,6 +25,7 @@ import click
 
 from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Numbers, Real, Whole
 from bridges.study.record import Point, Row
 
 _QUICK: dict[str, Any] = {
@@ -59,20 +60,20 @@ NOISES = (0.7, 0.85, 1.0, 1.2)  # σ of the capacities
 
 @study_command(PRESETS)
 @options.own(
-    dimension=(click.IntRange(2, 10_000), "Dimension d."),
+    dimension=(Whole(2, 10_000), "Dimension d."),
     separation=(options.POSITIVE, "μ: the centres are 2μ√d apart."),
     variance=(options.POSITIVE, "Variance s² within a class."),
-    weights=(options.Numbers(float, 0, 0.5, open_low=True), "Weights ρ of the minority."),
+    weights=(Numbers(Real(0, 0.5, min_open=True)), "Weights ρ of the minority."),
     minority=(
-        click.FloatRange(0, 0.5, min_open=True),
+        Real(0, 0.5, min_open=True),
         "Weight ρ of the minority of the data that is memorized.",
     ),
 )
 @options.shared("patterns")
-@click.option("--levels", type=click.IntRange(4), help="Times of a curve.")
+@click.option("--levels", type=Whole(4), help="Times of a curve.")
 @options.shared("draws", default=None)
-@click.option("--paths", type=click.IntRange(2), help="U-turns per class and time.")
-@click.option("--steps", type=click.IntRange(2), help="Steps of a U-turn.")
+@click.option("--paths", type=Whole(2), help="U-turns per class and time.")
+@click.option("--steps", type=Whole(2), help="Steps of a U-turn.")
 def main(run: Run, **chosen: Any) -> base.Report:
     """Speciation and memorization of a minority: every definition, theory and simulation."""
     from reports.class_speciation import Report

@@ -29,6 +29,7 @@ import click
 from bridges.estimates import estimate, mean_and_sem
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Numbers, Real, Whole
 from bridges.study.record import Point, Row
 from bridges.study.tables import of_samples, table
 
@@ -71,20 +72,20 @@ CONTROL = "w = 0"
 _START, _FINEST = 40.0, 0.4  # noise levels: the largest, and from where they are even
 _COMPONENTS = 8
 _PICTURES = 10  # samples shown of each schedule
-_NUMBERS = options.Numbers(float, 0, 1e6, open_low=True)
+_NUMBERS = Numbers(Real(0, 1e6, min_open=True))
 
 
 @study_command(PRESETS)
 @click.option("--weights", type=_NUMBERS, help="Constant weights w to compare.")
 @click.option("--window", type=options.POSITIVE, help="w above the window.")
 @click.option("--switches", type=_NUMBERS, help="Noise levels σ_s at which w turns to −1.")
-@click.option("--cells", type=click.IntRange(2, 200), help="k-means cells of the digits.")
+@click.option("--cells", type=Whole(2, 200), help="k-means cells of the digits.")
 @options.shared(
     "trials", default=None, help="Guided samples per cell; five times as many per digit."
 )
-@click.option("--steps", type=click.IntRange(4), help="Steps of the sampler.")
-@click.option("--training-steps", type=click.IntRange(1), help="Steps of the training.")
-@click.option("--width", type=click.IntRange(1), help="Units of a layer of the network.")
+@click.option("--steps", type=Whole(4), help="Steps of the sampler.")
+@click.option("--training-steps", type=Whole(1), help="Steps of the training.")
+@click.option("--width", type=Whole(1), help="Units of a layer of the network.")
 def main(
     run: Run, weights: list[float], window: float, switches: list[float], **setting: Any
 ) -> Report:

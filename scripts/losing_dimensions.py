@@ -28,6 +28,7 @@ import click
 
 from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Whole
 from bridges.study.record import Point, Row
 
 if TYPE_CHECKING:
@@ -69,21 +70,19 @@ _LEVELS = (1e-2, 10**0.5)  # noise levels of training, in signal units
 
 
 @study_command(PRESETS)
-@click.option("--dimension", type=click.IntRange(2), help="Dimension d of the space.")
-@click.option(
-    "--subspaces", type=click.IntRange(1), nargs=2, help="Dimensions m₁ m₂ of the subspaces."
-)
+@click.option("--dimension", type=Whole(2), help="Dimension d of the space.")
+@click.option("--subspaces", type=Whole(1), nargs=2, help="Dimensions m₁ m₂ of the subspaces.")
 @click.option(
     "--variances", type=options.POSITIVE, nargs=2, help="Variances λ₁ λ₂ of the subspaces."
 )
 @options.shared("patterns", help="Points P whose order of loss is measured.")
 @options.shared("loads", default=None, help="Numbers of points P of the map.")
-@click.option("--levels", type=click.IntRange(3), help="Noise levels.")
-@click.option("--draws", type=click.IntRange(2), help="Noised points per noise level.")
-@click.option("--sets", type=click.IntRange(3), help="Data sets that a signal to noise is over.")
+@click.option("--levels", type=Whole(3), help="Noise levels.")
+@click.option("--draws", type=Whole(2), help="Noised points per noise level.")
+@click.option("--sets", type=Whole(3), help="Data sets that a signal to noise is over.")
 @click.option("--trained", type=options.COUNTS, help="Numbers of points P of the networks.")
 @options.shared("training-steps", default=None, help="Gradient steps of a network.")
-@click.option("--width", type=click.IntRange(1), help="Units of a network's layer.")
+@click.option("--width", type=Whole(1), help="Units of a network's layer.")
 def main(run: Run, **chosen: Any) -> base.Report:
     """Dimension against noise level and data-set size, and the order in which it is lost."""
     import numpy as np

@@ -31,6 +31,7 @@ import click
 from bridges.estimates import estimate, mean_and_sem
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Numbers, Real
 from bridges.study.record import Point, Row
 from bridges.study.tables import of_samples, table
 
@@ -81,7 +82,7 @@ LABELS = {
 @options.shared("size", "patterns", default=None)
 @click.option(
     "--training-overlaps",
-    type=options.Numbers(float, 0, 1),
+    type=Numbers(Real(0, 1)),
     help="Training overlaps m_t; the least is the maximal noise.",
 )
 @options.shared("overlaps", "overlap", "trials", default=None)

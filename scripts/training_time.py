@@ -23,6 +23,7 @@ from reports import trained
 from bridges.estimates import estimate
 from bridges.study import figures, options
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Whole
 from bridges.study.record import Point, Row
 from bridges.study.tables import of_samples
 
@@ -54,8 +55,8 @@ _SAME = 0.1  # rms distance, in rms deviations of the data, within which attract
 
 @study_command(PRESETS)
 @options.shared("patterns")
-@click.option("--steps", type=click.IntRange(2 * _FIRST), help="Gradient steps of a training.")
-@click.option("--snapshots", type=click.IntRange(2), help="Snapshots along it.")
+@click.option("--steps", type=Whole(2 * _FIRST), help="Gradient steps of a training.")
+@click.option("--snapshots", type=Whole(2), help="Snapshots along it.")
 @trained.shared_options
 def main(run: Run, data: str, snapshots: int, **setting: Any) -> Report:
     """Memorized, spurious, generalized: one training, snapshot by snapshot."""

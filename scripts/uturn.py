@@ -29,6 +29,7 @@ import click
 
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Whole
 from bridges.study.record import Point, Row
 from bridges.study.tables import by_column, table
 
@@ -67,7 +68,7 @@ _HOME = 0.9  # cosine with its own pattern at which an iterated cue has come hom
 @options.shared("loads", help="Numbers of patterns P.")
 @options.shared("sigmas", help="Noise levels of the turn, σ.")
 @options.shared("trials", default=None, help="U-turns per pattern set, at least one per pattern.")
-@click.option("--steps", type=click.IntRange(1), help="Steps of the reverse flow.")
+@click.option("--steps", type=Whole(1), help="Steps of the reverse flow.")
 def main(run: Run, loads: list[int], sigmas: list[float], **setting: Any) -> Report:
     """Return probability of flow and SDE against noise, with exact laws and the collapse."""
     if loads[0] < 2:

@@ -148,6 +148,7 @@ def _check_workers(client: Any, address: str) -> None:
 
     def has() -> tuple[str, bool, str]:  # travels by value, as it is no module's
         import sys
+        from importlib import import_module
         from importlib.metadata import PackageNotFoundError, version
 
         try:
@@ -155,7 +156,7 @@ def _check_workers(client: Any, address: str) -> None:
         except PackageNotFoundError:
             known = ""
         try:
-            import bridges  # noqa: F401
+            import_module("bridges")
         except ImportError:
             return ".".join(map(str, sys.version_info[:2])), False, known
         return ".".join(map(str, sys.version_info[:2])), True, known

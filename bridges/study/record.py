@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
@@ -18,7 +19,7 @@ from bridges.study.tasks import Outcome
 Key = tuple[int, int]  # of a point and a sample
 
 _CONFIG = {"study": str, "parameters": dict, "seed": int, "points": list, "samples": int}
-MOST = 4 * 10**6  # measurements of a run: more would not fit into memory
+_BYTES = 1000  # of memory that a measurement takes, at least
 _ABOUT = ("command", "ids", "versions")  # of a record, which results do not depend on
 _CONCLUDED = (
     "results.csv",
@@ -27,6 +28,15 @@ _CONCLUDED = (
     "results.png",
 )  # from the lines of a record
 _PACKAGES = ("torch", "numpy", "numba", "scipy")
+
+
+def check_number(points: int, samples: int) -> None:
+    """Refuse more measurements than fit into memory. Raises ValueError."""
+    from bridges import _checks  # loads torch
+
+    _checks.within_memory(
+        _BYTES * points * samples, f"samples: {points} points × {samples} samples"
+    )
 
 
 class Lines(NamedTuple):
@@ -79,13 +89,19 @@ class Record:
         }
         self.may_grow = ("points", "samples", *(("parameters",) if complete else ()))
         self.ids = list(range(len(config["points"])))
+        self.refused = False
 
     def __enter__(self) -> Record:
         from filelock import FileLock, Timeout
 
         from diffusion.files import remove_leftovers
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        folders = (self.folder, *self.folder.parents)
+        self.made = [folder for folder in folders if not folder.exists()]
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"out: {self.folder} cannot be made: {error.strerror}") from error
         self._place = self.folder.stat()
         self._lock = FileLock(self.folder / ".lock")
         try:
@@ -109,6 +125,17 @@ class Record:
         if self._is_in_place():  # else the lock there is another run's
             (self.folder / ".lock").unlink(missing_ok=True)
         self._lock.release()
+        if self.refused:
+            with suppress(OSError):  # something else is in it
+                for folder in self.made:
+                    folder.rmdir()
+
+    def withdraw(self) -> None:
+        """Leave nothing of a run that was refused: neither files nor folders that it made."""
+        self._stay()
+        for file in (self.points, self.file):
+            file.unlink(missing_ok=True)
+        self.refused = True
 
     def _is_in_place(self) -> bool:
         """Whether the folder is the one that the run began in."""
@@ -299,8 +326,9 @@ def read_config(folder: Path) -> Point:
             raise TypeError("a value of another kind")
         if not all(isinstance(point, dict) for point in config["points"]):
             raise TypeError("points that are none")
-        if not 1 <= config["samples"] * max(1, len(config["points"])) <= MOST:
+        if config["samples"] < 1:
             raise ValueError(config["samples"])
+        check_number(len(config["points"]), config["samples"])
         plain(config, "a setting")
         ids = ids_of(config)
         if len(set(ids)) != len(config["points"]) or not all(type(i) is int for i in ids):

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from bridges.study.engine import compute
-from bridges.study.record import MOST, Record
+from bridges.study.record import Record, check_number
 from bridges.study.results import Study
 from bridges.study.rows import Point, check_finite, plain
 from bridges.study.tasks import Measure, Task
@@ -83,9 +83,10 @@ def run_study(
     Raises
     ------
     ValueError : samples or jobs below 1, a negative seed, a shard out of range, settings that
-        JSON has no word for, a folder that another process is writing, or that holds another
-        run and `overwrite` was not asked for, or that is moved meanwhile, no scheduler; or the
-        one ValueError that every point was refused with.
+        JSON has no word for, more measurements than fit into memory, a folder that another
+        process is writing, or that holds another run and `overwrite` was not asked for, or
+        that is moved meanwhile, no scheduler; or the one ValueError that every point was
+        refused with, which leaves no folder behind.
 
     Examples
     --------
@@ -101,10 +102,7 @@ def run_study(
             raise ValueError(f"{label} must be a whole number, got {number}")
     if strangers := [point for point in points if not isinstance(point, Mapping)]:
         raise ValueError(f"points must be dictionaries, got {strangers[0]!r}")
-    if samples * len(points) > MOST:
-        raise ValueError(
-            f"samples must give at most {MOST} measurements, got {samples} of {len(points)} points"
-        )
+    check_number(len(points), samples)
     config = {
         "study": name,
         "parameters": plain(parameters or {}, "parameters"),
@@ -155,6 +153,8 @@ def _measured(
     if len(failed) == len(asked) and len(errors) == 1:
         (error,) = errors
         if error.startswith(_REFUSED):
+            if record is not None and not reused:
+                record.withdraw()
             raise ValueError(error.removeprefix(_REFUSED))
     return Study.of(config, done, failed, None if record is None else record.folder, reused)
 

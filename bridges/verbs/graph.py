@@ -19,11 +19,12 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges.data import fingerprint, pattern_classes, said
-from bridges.equivalence import noise_of_overlap
+from bridges.equivalence import noise_of_overlap, overlap_of_noise
 from bridges.estimates import mean_and_sem
 from bridges.graph import communities, layout, summarise, undirected
 from bridges.models import MODELS
 from bridges.study import figures, report as base
+from bridges.study.options import SIGMAS
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.run import sample_seeds
@@ -116,6 +117,16 @@ class GraphSurvey:
     def classes(self, point: Point, seed: int) -> Tensor | None:
         """The true class of each memory of one pattern set, where known."""
         return pattern_classes(self.setting.data, point["patterns"], seed)
+
+
+def cue_overlaps(sigmas: Sequence[float] | None, overlaps: Sequence[float] | None) -> list[float]:
+    """The overlaps of cues that are given by themselves or by their noise; the usual of neither.
+
+    Raises ValueError if both are given.
+    """
+    if sigmas and overlaps:
+        raise ValueError("sigmas and overlaps say the same; give one of them")
+    return [*overlaps] if overlaps else [overlap_of_noise(s) for s in sigmas or SIGMAS]
 
 
 def summary_rows(T: Transitions, classes: Any, edge: float) -> list[Row]:
@@ -217,7 +228,8 @@ class Report(base.Report):
         """The result in a line, the title of the figure."""
         model, P = self.shown, self.study.points[0]["patterns"]
         sigma, returned = self.curve("return_probability", model)
-        name = f"{Path(self.survey.setting.data).name}, $P$ = {P}, {self.label(model)}"
+        data = figures.literal(Path(self.survey.setting.data).name)
+        name = f"{data}, $P$ = {P}, {self.label(model)}"
         if not sigma.size:
             return name
         known, values = self.curve("agreement", model)

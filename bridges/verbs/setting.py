@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,7 @@ from bridges.study.record import Point
 from bridges.study.results import Study
 
 _LARGEST = 1024  # largest load measured unless asked for
-_MOST = 10**7  # patterns that a measurement may ask for
-_MEMORY = 4e9  # bytes that the couplings of a network may take
+_COPIES = 4  # of patterns and of cues, held at once
 
 
 @dataclass(frozen=True)
@@ -72,14 +70,14 @@ class Setting:
         """The pattern set of a sample."""
         return pattern_set(self.data, kind, patterns, self.size, seed).to(self.device)
 
-    def check(self, models: Sequence[str], patterns: Sequence[int]) -> None:
-        """Refuse what could not be measured, before anything is. Raises ValueError."""
-        self._check_memory(models)
-        for P in patterns:
-            if self.data == "random":
-                _checks.number("patterns", P, low=1, high=_MOST)
-            else:
-                self.pattern_set("binary", P, 0)
+    def check(self, models: Sequence[str], patterns: Sequence[int], cues: int = 0) -> None:
+        """Refuse what could not be measured, before anything is. Raises ValueError.
+
+        cues : states at once, if not `trials`.
+        """
+        self._check_memory(models, max(patterns), cues or self.trials)
+        for P in patterns if self.data != "random" else ():
+            self.pattern_set("binary", P, 0)
         for name in models:
             model = MODELS[name]
             memory = model.build(self.pattern_set(model.kind, 1, 0), self._untrained, 0)
@@ -87,20 +85,18 @@ class Setting:
                 raise ValueError(f"criterion 'one-step' is not for {name}: it has no single step")
             retrieval_map(memory, [0.5], 1, self.criterion, self.threshold, seed=0)
 
-    def _check_memory(self, models: Sequence[str]) -> None:
-        """Refuse networks whose couplings would not fit into memory. Raises ValueError."""
-        matrices, name = max(((NETWORKS.get(name, 0), name) for name in models), default=(0, ""))
-        if not matrices:
-            return
+    def _check_memory(self, models: Sequence[str], patterns: int, cues: int) -> None:
+        """Refuse what would not fit into memory. Raises ValueError."""
         drawn = self.data == "random" and self.size
         sites = drawn or self.pattern_set("binary", 1, 0).shape[1]
-        needed, allowed = 8 * sites**2 * matrices, min(_MEMORY, _available())
-        if needed > allowed:
-            raise ValueError(
-                f"{'size' if drawn else 'data'}: {name} on {sites} sites needs {needed / 1e9:.3g} "
-                f"GB for its couplings, of at most {allowed / 1e9:.3g}; take smaller images or "
-                "fewer sites, or a memory without couplings (polynomial, exponential)"
-            )
+        matrices, name = max(((NETWORKS.get(name, 0), name) for name in models), default=(0, ""))
+        couplings = f"couplings of {name} on {sites} sites (polynomial, exponential have none)"
+        for numbers, what in (
+            (matrices * sites**2, f"{'size' if drawn else 'data'}: {couplings}"),
+            (_COPIES * patterns * sites, f"patterns: {patterns} patterns of {sites} sites"),
+            (_COPIES * cues * sites, f"trials or starts: {cues} cues of {sites} sites"),
+        ):
+            _checks.within_memory(8 * numbers, what, each_job=True)
 
     @property
     def _untrained(self) -> Options:
@@ -120,12 +116,3 @@ class Setting:
             named["vectors"] = count(self.data)
         named |= {"data": Path(self.data).name, "size": self.pattern_set("binary", 1, 0).shape[1]}
         return {name: value for name, value in named.items() if value is not None}
-
-
-def _available() -> float:
-    """Bytes of memory that are free for use, infinite where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return inf
-    return next((1024.0 * int(s.split()[1]) for s in lines if s.startswith("MemAvailable:")), inf)

@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import click
-
 from bridges.study import figures, options, report as base
+from bridges.study.numbers import Whole
 from bridges.study.record import Point
 from bridges.study.tables import of_samples, table
 
@@ -37,11 +36,11 @@ _SHARED = (
     options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…"),
     options.shared("rate", default=None, help="Learning rate."),
     options.own(
-        width=(click.IntRange(1), "Units per layer of the network."),
+        width=(Whole(1), "Units per layer of the network."),
         sigma=(options.POSITIVE, "Noise level of attractors, dimension, data in play and gap."),
         turn=(options.POSITIVE, "Noise level of U-turns."),
-        count=(click.IntRange(10), "Samples per network, and starts."),
-        held_out=(click.IntRange(2), "Points that no network sees."),
+        count=(Whole(10), "Samples per network, and starts."),
+        held_out=(Whole(2), "Points that no network sees."),
     ),
     options.shared("device", default=None),
 )
@@ -85,8 +84,8 @@ def two_trainings(point: Point, seed: int) -> tuple[Halves, list[Training]]:
 
 
 def shown_name(data: str) -> str:
-    """A data set as figures and tables call it."""
-    return "sphere $S^7$" if data == SPHERE else Path(data).stem
+    """A data set as figures call it."""
+    return "sphere $S^7$" if data == SPHERE else figures.literal(Path(data).stem)
 
 
 class TrainedReport(base.Report):
@@ -149,7 +148,8 @@ class TrainedReport(base.Report):
             for x in self.curve(data, "memorized")[0]:
                 cells = [self.at(data, name, x) for name in names]
                 rows.append([f"{x:g}", *(of_samples(c, 2) if c.size else "—" for c in cells)])
-            heading = f"{shown_name(data).replace('$', '')}, {self.row_heading(data)}"
+            name = "sphere S^7" if data == SPHERE else Path(data).stem
+            heading = f"{name}, {self.row_heading(data)}"
             yield f"{table([heading, *heads], rows)}\n{self.words(data)}"
 
     @property

@@ -107,7 +107,7 @@ def test_settings_of_other_libraries_are_plain_in_the_record(tmp_path):
         ({"points": [3]}, "points must be dictionaries, got 3"),
         ({"parameters": {"x": {3: 4}}}, "parameters: x must be named by words, got {3: 4}"),
         ({"parameters": {"x": [1, math.inf]}}, "parameters: x must be finite, got inf"),
-        ({"samples": 10**12}, "samples must give at most 4000000 measurements, got 10000000000"),
+        ({"samples": 10**12}, "samples: 1 points × 1000000000000 samples need"),
     ],
 )
 def test_settings_that_a_record_cannot_hold_are_refused_before_a_folder_is_made(
