@@ -13,7 +13,6 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
 
-from bridges.study.cluster import on_cluster
 from bridges.study.processes import in_processes
 from bridges.study.tasks import Measure, Outcome, Task, outcome
 
@@ -43,7 +42,11 @@ def compute(
     if not tasks:
         return iter(())
     work = partial(outcome, measure)
-    return _here(work, tasks, jobs) if cluster is None else on_cluster(work, tasks, cluster)
+    if cluster is None:
+        return _here(work, tasks, jobs)
+    from bridges.study.cluster import on_cluster
+
+    return on_cluster(work, tasks, cluster)
 
 
 def _here(work: Work, tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:

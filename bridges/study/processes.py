@@ -12,11 +12,14 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future
 from threading import Thread
 from time import sleep
+from typing import TYPE_CHECKING
 
 from bridges.study.tasks import Outcome, Task, failure
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _AHEAD = 2  # tasks per process that are handed out, of which one is computed
 _IDLE = 60  # seconds after which a process without tasks ends

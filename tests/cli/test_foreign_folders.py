@@ -261,3 +261,13 @@ def test_a_run_whose_folder_is_moved_stops_and_says_so(how):
     assert [path.name for path in Path("run").glob("*")] == [".lock"] * (how == "replaced")
     assert len(lines_of("elsewhere")) == 4
     assert ran("elsewhere").reused == 4
+
+
+def test_what_is_refused_is_quoted_without_steering():
+    ran()
+    ran("other")
+    config = json.loads(Path("run/config.json").read_text())
+    Path("run/config.json").write_text(json.dumps(config | {EVIL: 1}))
+    error = refuses("bridges merge", "other run --out whole")
+    assert "\\x1b[2J" in error
+    assert error.isprintable()
