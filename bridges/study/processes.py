@@ -49,7 +49,12 @@ def _pool(
     work: Callable[[Task], Outcome], waiting: deque[Task], workers: int
 ) -> Generator[Outcome, None, list[Task]]:
     """Outcomes of what is waiting; returns the tasks under way when a process died."""
-    from joblib.externals.loky import FIRST_COMPLETED, get_reusable_executor, wait
+    from joblib.externals.loky import (
+        FIRST_COMPLETED,
+        BrokenProcessPool,
+        get_reusable_executor,
+        wait,
+    )
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     pool = get_reusable_executor(
@@ -75,8 +80,12 @@ def _pool(
                     outcome = future.result()
                 except TerminatedWorkerError:
                     lost.append(task)
-                else:
-                    yield outcome
+                    continue
+                except BrokenProcessPool:
+                    raise
+                except Exception as error:  # a measure that cannot travel
+                    outcome = failure(task, error)
+                yield outcome
     except BaseException:  # Ctrl-C, or a caller that stops listening: leave no process behind
         pool.shutdown(wait=True, kill_workers=True)
         raise

@@ -98,8 +98,9 @@ def plain(value: Any, name: str, depth: int = _DEEPEST) -> Any:
         if not all(isinstance(key, str) for key in value):
             raise ValueError(f"{name} must be named by words, got {_short(dict(value))}")
         return {key: plain(one, f"{name}: {key}", depth - 1) for key, one in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)([plain(one, name, depth - 1) for one in value])
+    if isinstance(value, list | tuple):
+        found = [plain(one, name, depth - 1) for one in value]
+        return tuple(found) if isinstance(value, tuple) else found
     raise ValueError(f"{name} must be numbers, words, and lists of these, got {_short(value)}")
 
 

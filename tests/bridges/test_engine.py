@@ -232,6 +232,17 @@ def test_a_process_that_dies_fails_its_point_alone(capsys):
     assert capsys.readouterr().err == f"{DIED}; trying its points again, one at a time\n"
 
 
+def test_a_measure_that_cannot_travel_fails_and_says_so():
+    lock = threading.Lock()
+
+    def work(task):
+        with lock:
+            return Outcome(task.p, task.s, [])
+
+    (outcome,) = in_processes(work, [Task(0, 0, {}, 0)], 2)
+    assert "cannot pickle '_thread.lock'" in outcome.error or "Could not pickle" in outcome.error
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL", "SIGHUP"])
 def test_no_process_outlives_the_run_that_started_it(tmp_path, name):
