@@ -183,6 +183,7 @@ def _neighbours(data: Tensor, labels: Tensor) -> Callable[[Tensor], Tensor]:
 
 def _trained(data: Tensor, labels: Tensor, point: Point, seed: int) -> Any:
     """A class-conditional network of these data."""
+    from bridges._checks import silent
     from diffusion import ResidualMLP, train_denoiser
 
     classes = int(labels.max()) + 1
@@ -197,7 +198,7 @@ def _trained(data: Tensor, labels: Tensor, point: Point, seed: int) -> Any:
         levels=(0.01, _START),
         device="cpu",
         seed=seed,
-        quiet=True,
+        quiet=silent(),
     ).denoiser
 
 

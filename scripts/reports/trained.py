@@ -83,6 +83,7 @@ def data_sets(data: str) -> list[Point]:
 
 def two_trainings(point: Point, seed: int) -> tuple[Halves, list[Training]]:
     """Two networks with one start, each trained on its half; followed where there are snapshots."""
+    from bridges._checks import silent
     from bridges.generalization import halves, perceptron
     from diffusion import train_denoiser
 
@@ -93,7 +94,9 @@ def two_trainings(point: Point, seed: int) -> tuple[Halves, list[Training]]:
     trained = []
     for k, rows in enumerate((found.first, found.second)):
         network = perceptron(point["data"], rows, point["width"], seed)
-        trained.append(train_denoiser(rows, network=network, **asked, seed=seed + k, quiet=True))
+        trained.append(
+            train_denoiser(rows, network=network, **asked, seed=seed + k, quiet=silent())
+        )
     return found, trained
 
 
