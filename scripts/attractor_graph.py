@@ -75,6 +75,10 @@ QUANTITIES = ("return_probability", "communities", "agreement")
 @click.option("--within", type=Real(0), help="Deviation within a cluster.")
 def main(run: Run, sigmas: list[float], patterns: int, **setting: Any) -> Report:
     """Communities of the graph of U-turns against the true classes, as the noise grows."""
+    from bridges._checks import within_memory
+
+    P, d = setting["clusters"] * setting["members"], setting["dimension"]
+    within_memory(8 * P * (6 * P + 4 * d), f"clusters: {P} memories of {d}", each_job=True)
     digits: Point = {"data": DIGITS, "patterns": patterns}
     clusters: Point = {"data": CLUSTERS, **setting}
     shared = {name: setting[name] for name in ("draws", "edge")}

@@ -73,8 +73,11 @@ def main(run: Run, sigmas: list[float], points: int, starts: int) -> Report:
 
     Pictures, fractions under two reference measures against the exact 1/P, and entropies.
     """
+    from bridges._checks import within_memory
+
     if points % BOXES:
         raise ValueError(f"points must be a multiple of {BOXES}, the boxes, got {points}")
+    within_memory(8 * 20 * starts, f"starts: {starts} of them", each_job=True)
     settings: list[Point] = [
         {"dynamics": name, "sigma": s, "points": points, "starts": starts}
         for name in MODELS

@@ -78,6 +78,8 @@ def main(run: Run, **chosen: Any) -> base.Report:
     """Which class is learnt and memorized first: variance, centres, imbalance, digits, spectrum."""
     from reports.class_dynamics import Report
 
+    from bridges._checks import within_memory
+
     n = round(chosen["points"] * chosen["dimension"])
     for name in ("fractions", "subspace_fractions"):
         for rho in chosen[name]:
@@ -91,6 +93,8 @@ def main(run: Run, **chosen: Any) -> base.Report:
             f"features must be at least {GROWTH[-1]:g} times points, and those more than "
             f"{1 / GROWTH[-1]:g}, got {chosen['features']:g} and {chosen['points']:g}"
         )
+    p = round(chosen["features"] * chosen["dimension"])
+    within_memory(8 * p * (10 * p + 4 * n), f"features: {p} of them", each_job=True)
     return Report(run(measure, _points(chosen)))
 
 

@@ -71,17 +71,20 @@ CURVES = ("train", "test", "copies")
 @click.option("--few", type=Whole(4), help="The same, where copies are counted.")
 @click.option("--steps", type=Whole(10), help="Gradient steps.")
 @click.option("--copy-steps", type=Whole(10), help="Gradient steps for copies.")
-@click.option("--rate", type=options.POSITIVE, help="Learning rate.")
+@click.option("--rate", type=options.RATE, help="Learning rate.")
 @click.option("--held-out", type=Whole(2), help="Test images of each class.")
 @click.option("--drawn", type=Whole(2), help="Samples drawn each time that copies are counted.")
 def main(run: Run, **chosen: Any) -> Report:
     """Losses and copies of each class along the training of a network."""
+    from bridges._checks import within_memory
     from bridges.data import fingerprint, load, place
 
     data, pair = chosen["data"], chosen["classes"]
     if pair[0] == pair[1]:
         raise ValueError(f"classes must be two different labels, got {pair[0]} twice")
-    labels, needed = load(data)[1], round(max(SHARES) * chosen["images"]) + chosen["held_out"]
+    rows, labels = load(data)
+    most = max(round(max(SHARES) * chosen["images"]), -(-chosen["few"] // 2))
+    needed = most + chosen["held_out"]
     if labels is None:
         raise ValueError(f"data must have classes, got none in {place(data)}")
     for label in pair:
@@ -89,6 +92,8 @@ def main(run: Run, **chosen: Any) -> Report:
             raise ValueError(
                 f"classes must have {needed} images each, got {found} of label {label}"
             )
+    drawn = f"drawn: {chosen['drawn']} samples"
+    within_memory(16 * chosen["drawn"] * rows.shape[1:].numel(), drawn, each_job=True)
     shared: Point = {"data": place(data), "content": fingerprint(data), "labels": list(pair)}
     shared |= {k: chosen[k] for k in ("network", "rate", "held_out")}
     losses = {"kind": "losses", "images": chosen["images"], "steps": chosen["steps"], "drawn": 0}

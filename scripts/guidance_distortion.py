@@ -69,7 +69,7 @@ _DIGITS = {"own": "own covariances", "shared": "one covariance"}
         Real(0, 1, min_open=True, max_open=True),
         "r, variance of a class over that of the whole.",
     ),
-    steps=(Whole(4), "Steps of the samplers."),
+    steps=(Whole(4, most=10**6), "Steps of the samplers."),
 )
 @options.shared("trials", default=None, help="Guided samples per set of centres.")
 def main(run: Run, dimensions: list[int], weight: float, **setting: Any) -> Report:
@@ -97,6 +97,7 @@ def main(run: Run, dimensions: list[int], weight: float, **setting: Any) -> Repo
                 f"density must give 2 classes at least and e^700 at most, got {point['alpha']:g} "
                 f"at d = {point['dimension']}"
             )
+        _within(point)
     points += [
         {"ensemble": f"digits {kind}", "method": method, "w": w} | shared
         for kind in _DIGITS
@@ -118,6 +119,16 @@ def measure(point: Point, seed: int) -> list[Row]:
     x = generate(mixture, labels, point["w"], method, steps, seed=seed)
     found = distortion(x, labels, mixture, diversity=False).means()
     return [{"quantity": name, "value": found[name]} for name in MEASURES]
+
+
+def _within(point: Point) -> None:
+    """Refuse more classes, or samples, than fit into memory. Raises ValueError."""
+    from bridges._checks import within_memory
+
+    d, few = point["dimension"], kept(point["alpha"], point["dimension"])
+    count = round(math.exp(point["alpha"] * d)) if few else 1
+    what = f"classes or trials: {count} classes and {point['trials']} samples in dimension {d}"
+    within_memory(32 * (count * d + point["trials"] * (count + d)), what, each_job=True)
 
 
 def _density(ensemble: str, dimension: float, setting: Mapping[str, Any]) -> float:

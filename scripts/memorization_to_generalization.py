@@ -74,6 +74,8 @@ def main(run: Run, data: str, loads: list[int], **setting: Any) -> Report:
     most = trained.room(data, setting["held_out"])
     if not 2 <= min(loads) <= most:
         raise ValueError(f"loads must be 2 to {most} for {data}, got {loads}")
+    asked = (setting[name] for name in ("width", "count"))
+    trained.within(data, *asked, max(loads) + setting["held_out"])
     points: list[Point] = [
         one | {"patterns": P} | setting
         for one in trained.data_sets(data)

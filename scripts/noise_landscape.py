@@ -78,6 +78,14 @@ def main(run: Run, temperatures: list[float], **setting: Any) -> Report:
     ω against the stability Δ, for random, fixed-point and thermal states on Hebb's couplings
     (arXiv 2302.13417).
     """
+    from bridges._checks import within_memory
+
+    N, P, states = (setting[name] for name in ("size", "patterns", "states"))
+    if P < 2:
+        raise ValueError(f"patterns must be at least 2, of different stabilities, got {P}")
+    within_memory(8 * 4 * N * N, f"size: couplings of {N} sites", each_job=True)
+    within_memory(8 * 8 * P * N, f"patterns: {P} patterns of {N} sites", each_job=True)
+    within_memory(8 * 4 * states * (N + P), f"states: {states} of {N} sites", each_job=True)
     kinds = [("random", None), ("fixed-point", 0.0), *(("thermal", T) for T in temperatures)]
     points = [{"noise": kind, "temperature": T, **setting} for kind, T in kinds]
     return Report(run(measure, points))

@@ -56,7 +56,7 @@ _SAME = 0.1  # rms distance, in rms deviations of the data, within which attract
 @study_command(PRESETS)
 @options.shared("patterns")
 @click.option("--steps", type=Whole(2 * _FIRST), help="Gradient steps of a training.")
-@click.option("--snapshots", type=Whole(2), help="Snapshots along it.")
+@click.option("--snapshots", type=Whole(2, most=10**4), help="Snapshots along it.")
 @trained.shared_options
 def main(run: Run, data: str, snapshots: int, **setting: Any) -> Report:
     """Memorized, spurious, generalized: one training, snapshot by snapshot."""
@@ -65,6 +65,8 @@ def main(run: Run, data: str, snapshots: int, **setting: Any) -> Report:
     most = trained.room(data, setting["held_out"])
     if not 2 <= setting["patterns"] <= most:
         raise ValueError(f"patterns must be 2 to {most} for {data}, got {setting['patterns']}")
+    asked = (setting[name] for name in ("width", "count"))
+    trained.within(data, *asked, setting["patterns"] + setting["held_out"])
     steps = sorted({round(s) for s in np.geomspace(_FIRST, setting["steps"], snapshots)})
     return Report(
         run(measure, [one | setting | {"snapshots": steps} for one in trained.data_sets(data)])

@@ -22,6 +22,8 @@ OVERLAP = Real(0, 1, min_open=True)
 OVERLAPS = Numbers(OVERLAP)
 POSITIVE = Real(0, min_open=True)
 LEVELS = Numbers(POSITIVE)
+RATE = Real(1e-6, 1e6)  # of learning; the steps it asks for can be counted
+DURATION = Real(0, 1e6, min_open=True)  # in units in which all is over at about 1
 SEVERAL: dict[str, Any] = {"type": COUNTS}
 """Of `patterns`, where a run measures several loads."""
 SIGMAS = [0.5, 0.7, 1.0, 1.4, 2.0]
@@ -145,9 +147,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": 1.0,
         "help": "Inverse temperature; σ² = 1/β of the iterated denoiser.",
     },
-    "degree": {"type": Whole(2), "default": 3, "help": "Degree of the polynomial."},
+    "degree": {"type": Whole(2, 1000), "default": 3, "help": "Degree of the polynomial."},
     "rate": {
-        "type": POSITIVE,
+        "type": RATE,
         "default": Options.rate,
         "help": "Learning rate of dreams and of structured noise.",
     },

@@ -201,7 +201,8 @@ class Record:
     def _refuse_another(self, changed: list[str] | None) -> None:
         if changed is None:
             raise ValueError(f"out: {self.file} is not a readable record; pass --overwrite")
-        if self.points.exists() and self.points.stat().st_size:  # else nothing would be lost
+        lines = self.points.read_text(errors="replace") if self.points.exists() else ""
+        if not all(map(_failed, lines.splitlines())):
             raise ValueError(
                 f"out: {self.folder} holds another run ({', '.join(changed)} differ); "
                 "choose another --out or pass --overwrite"
@@ -240,6 +241,14 @@ class Record:
         self._stay()
         with self.points.open("a") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def _failed(line: str) -> bool:
+    """Whether a line of a record holds nothing that would be lost."""
+    try:
+        return "error" in json.loads(line)
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def ids_of(config: Point) -> list[int]:

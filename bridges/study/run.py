@@ -135,11 +135,14 @@ def _measured(
     quiet: bool,
 ) -> Study:
     """The study, after what the record does not have has been measured."""
+    from bridges import _checks
+
     done = {} if record is None else record.read(set(asked))[0]
     reused, failed = len(done), {}
     seeds = sample_seeds(config["seed"], config["samples"])
     tasks = [Task(p, s, config["points"][p], seeds[s]) for p, s in asked if (p, s) not in done]
-    with _progress(config["study"], len(asked), reused, quiet) as bar:
+    bar = _progress(config["study"], len(asked), reused, quiet)
+    with _checks.silently(quiet), bar, _checks.ticking(bar):
         for outcome in compute(measure, tasks, jobs, cluster):
             if record is not None:
                 record.append(outcome)

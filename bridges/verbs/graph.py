@@ -91,6 +91,9 @@ class GraphSurvey:
         self, models: Sequence[str], patterns: int, overlaps: Sequence[float]
     ) -> list[Point]:
         """One point per model and overlap, the noisier the later. Raises ValueError."""
+        _checks.within_memory(
+            8 * 6 * patterns**2, f"patterns: transitions of {patterns} memories", each_job=True
+        )
         self.setting.check([name for name in models if name != EXACT], [patterns])
         _checks.number("edge", self.edge, low=0, high=1)
         if EXACT in models:

@@ -93,8 +93,11 @@ class Setting:
         couplings = f"couplings of {name} on {sites} sites (polynomial, exponential have none)"
         for numbers, what in (
             (matrices * sites**2, f"{'size' if drawn else 'data'}: {couplings}"),
-            (_COPIES * patterns * sites, f"patterns: {patterns} patterns of {sites} sites"),
-            (_COPIES * cues * sites, f"trials or starts: {cues} cues of {sites} sites"),
+            (
+                _COPIES * patterns * sites,
+                f"patterns or loads: {patterns} patterns of {sites} sites",
+            ),
+            (_COPIES * cues * sites, f"trials, starts or draws: {cues} cues of {sites} sites"),
         ):
             _checks.within_memory(8 * numbers, what, each_job=True)
 

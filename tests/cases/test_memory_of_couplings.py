@@ -51,11 +51,15 @@ def test_every_job_has_couplings_of_its_own():
 
 def test_patterns_and_cues_count_too():
     with memory_limit(0.1):
-        with pytest.raises(ValueError, match=r"^patterns: 1000000 patterns of 16 sites need"):
+        with pytest.raises(
+            ValueError, match=r"^patterns or loads: 1000000 patterns of 16 sites need"
+        ):
             Setting("random", size=16).check(["nearest"], [10**6])
-        with pytest.raises(ValueError, match=r"^trials or starts: 1000000 cues of 16 sites need"):
+        with pytest.raises(
+            ValueError, match=r"^trials, starts or draws: 1000000 cues of 16 sites need"
+        ):
             Setting("random", size=16, trials=10**6).check(["nearest"], [3])
-        with pytest.raises(ValueError, match=r"^trials or starts: 2000000 cues"):
+        with pytest.raises(ValueError, match=r"^trials, starts or draws: 2000000 cues"):
             Setting("random", size=16).check(["nearest"], [3], 2 * 10**6)
 
 
