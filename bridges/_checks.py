@@ -29,6 +29,12 @@ from hopfield._limits import (
     memory_limit as memory_limit,
     within_memory as within_memory,
 )
+from hopfield._progress import (
+    followed as followed,
+    silent as silent,
+    silently as silently,
+    ticking as ticking,
+)
 from hopfield._results import Result as Result
 
 

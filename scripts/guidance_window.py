@@ -72,12 +72,13 @@ CONTROL = "w = 0"
 _START, _FINEST = 40.0, 0.4  # noise levels: the largest, and from where they are even
 _COMPONENTS = 8
 _PICTURES = 10  # samples shown of each schedule
-_NUMBERS = Numbers(Real(0, 1e6, min_open=True))
+_WEIGHT = Real(0, 1e6, min_open=True)
+_NUMBERS = Numbers(_WEIGHT)
 
 
 @study_command(PRESETS)
 @click.option("--weights", type=_NUMBERS, help="Constant weights w to compare.")
-@click.option("--window", type=options.POSITIVE, help="w above the window.")
+@click.option("--window", type=_WEIGHT, help="w above the window.")
 @click.option("--switches", type=_NUMBERS, help="Noise levels σ_s at which w turns to −1.")
 @click.option("--cells", type=Whole(2, 200), help="k-means cells of the digits.")
 @options.shared(
@@ -183,6 +184,7 @@ def _neighbours(data: Tensor, labels: Tensor) -> Callable[[Tensor], Tensor]:
 
 def _trained(data: Tensor, labels: Tensor, point: Point, seed: int) -> Any:
     """A class-conditional network of these data."""
+    from bridges._checks import silent
     from diffusion import ResidualMLP, train_denoiser
 
     classes = int(labels.max()) + 1
@@ -197,7 +199,7 @@ def _trained(data: Tensor, labels: Tensor, point: Point, seed: int) -> Any:
         levels=(0.01, _START),
         device="cpu",
         seed=seed,
-        quiet=True,
+        quiet=silent(),
     ).denoiser
 
 

@@ -152,13 +152,20 @@ def _planted(point: Point, seed: int) -> list[Row]:
 
 def train(data: Tensor, width: int, steps: int, seed: int) -> Denoiser:
     """A network trained on the data at t in [10⁻⁴, 10], as its geometry is to be seen."""
+    from bridges._checks import silent
     from diffusion import ResidualMLP, train_denoiser
 
     scale = float((data - data.mean(0)).square().mean().sqrt())
     network = ResidualMLP(data.shape[1], width=width, depth=2, seed=seed)  # 3 of SiLU
     low, high = (level / scale for level in _LEVELS)
     return train_denoiser(
-        data, network=network, steps=steps, levels=(low, high), device="cpu", seed=seed, quiet=True
+        data,
+        network=network,
+        steps=steps,
+        levels=(low, high),
+        device="cpu",
+        seed=seed,
+        quiet=silent(),
     ).denoiser
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from bridges.models import FIRST, MODELS, Options
+from bridges.study.files import printable
 from bridges.study.numbers import Numbers, OneCount, Real, Whole, shortened
 
 Command = Callable[..., Any]
@@ -266,7 +267,7 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:
             raise  # nobody reads on: click leaves without a word
         except (ValueError, OSError) as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(printable(str(error))) from error
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "alloc" not in str(error):
                 raise

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 import click
 
 from bridges.estimates import mean_and_sem, pattern_sets
-from bridges.study.files import finite, write_json
+from bridges.study.files import finite, printable, write_json
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.tables import WIDTH
@@ -62,6 +62,11 @@ class Report(ABC):
     def figsize(self) -> tuple[float, float]:
         """Width and height of the figure, inches."""
         return 8.2, 7.2
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether all is at hand that the figure is drawn from."""
+        return True
 
     @abstractmethod
     def finding(self) -> str:
@@ -142,12 +147,14 @@ class Report(ABC):
 
         folder, summary = self.study.out, self.summary()
         assert folder is not None
-        figures.save(self.figure(), folder / "figure.png")
+        figure = folder / "figure.png"
+        if self.at_hand or not figure.exists():  # else one that shows more is there
+            figures.save(self.figure(), figure)
         write_json(folder / "summary.json", summary)
         if json:
             click.echo(dumps(finite(summary), indent=2))
         elif not quiet:
-            click.echo(self.text())
-            click.echo(f"written to {folder}: results.csv, summary.json, figure.png")
+            words = f"written to {folder}: results.csv, summary.json, figure.png"
+            click.echo(printable(f"{self.text()}\n{words}"))
         if show:
-            click.launch(str(folder / "figure.png"))
+            click.launch(str(figure))

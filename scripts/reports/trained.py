@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from bridges.study import figures, options, report as base
-from bridges.study.numbers import Whole
+from bridges.study.numbers import Real, Whole
 from bridges.study.record import Point
 from bridges.study.tables import of_samples, table
 
@@ -32,13 +32,14 @@ HEADINGS = {
     "in_play": "in play",
 }
 """Of quantities in tables, where they differ from their names."""
+_LEVEL = Real(1e-6, 1e6)  # whose squares are numbers of single precision
 _SHARED = (
     options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…"),
-    options.shared("rate", default=None, help="Learning rate."),
+    options.shared("rate", default=None, type=Real(1e-6, 1), help="Learning rate."),
     options.own(
         width=(Whole(1), "Units per layer of the network."),
-        sigma=(options.POSITIVE, "Noise level of attractors, dimension, data in play and gap."),
-        turn=(options.POSITIVE, "Noise level of U-turns."),
+        sigma=(_LEVEL, "Noise level of attractors, dimension, data in play and gap."),
+        turn=(_LEVEL, "Noise level of U-turns."),
         count=(Whole(10), "Samples per network, and starts."),
         held_out=(Whole(2), "Points that no network sees."),
     ),
@@ -83,6 +84,7 @@ def data_sets(data: str) -> list[Point]:
 
 def two_trainings(point: Point, seed: int) -> tuple[Halves, list[Training]]:
     """Two networks with one start, each trained on its half; followed where there are snapshots."""
+    from bridges._checks import silent
     from bridges.generalization import halves, perceptron
     from diffusion import train_denoiser
 
@@ -93,7 +95,9 @@ def two_trainings(point: Point, seed: int) -> tuple[Halves, list[Training]]:
     trained = []
     for k, rows in enumerate((found.first, found.second)):
         network = perceptron(point["data"], rows, point["width"], seed)
-        trained.append(train_denoiser(rows, network=network, **asked, seed=seed + k, quiet=True))
+        trained.append(
+            train_denoiser(rows, network=network, **asked, seed=seed + k, quiet=silent())
+        )
     return found, trained
 
 
