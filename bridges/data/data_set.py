@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import images, named
+from bridges.data import images
+from bridges.data.named import NAMED, class_names as names_of
 from bridges.data.reading import joined, split
-from bridges.data.sources import files_of, read, state
+from bridges.data.sources import files_of, named, read, state
 
 _COMPUTED = [np.dtype(t) for t in ("u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8")]
 _WIDER = {"bool": np.uint8, "uint16": np.int32, "uint32": np.int64}  # for dtypes that torch lacks
@@ -47,7 +48,7 @@ def load_data(
     label: str | None = None,
     grey: bool = False,
     ground: str | None = None,
-    resize: int | Sequence[int] | None = None,
+    resize: int | str | Sequence[int] | None = None,
     scale: float | None = None,
     shift: float | None = None,
 ) -> DataSet:
@@ -65,7 +66,7 @@ def load_data(
         `labels`, `label`, `y`, `target`, `targets`, in any case, and the sub-folders of images.
     grey : images without colour.
     ground : colour of what is transparent, a name or "#rrggbb"; white unless it is said.
-    resize : side of the images, or (width, height): they are scaled, not cut.
+    resize : side of the images, (width, height) or "32x24": they are scaled, not cut.
     scale, shift : values are multiplied, then added to.
 
     Returns
@@ -86,15 +87,20 @@ def load_data(
     >>> digits.range
     (0.0, 16.0)
     """
+    for word, text in (("array", array), ("label", label), ("ground", ground)):
+        if text is not None and not isinstance(text, str):
+            raise ValueError(f"{word} must be a text, got {type(text).__name__}")
+    if resize is not None and not isinstance(resize, int | str):
+        resize = [_checks.whole("resize", side) for side in resize]
     name = joined(
-        data,
+        named(data),
         array=array,
         label=label,
         grey=grey or None,
         ground=ground,
         resize=resize,
-        scale=scale,
-        shift=shift,
+        scale=None if scale is None else _checks.number("scale", scale),
+        shift=None if shift is None else _checks.number("shift", shift),
     )
     found = stored(name, state(name))
     return replace(found, labels=None if found.labels is None else found.labels.clone())
@@ -134,9 +140,9 @@ def class_names(data: str) -> list[str] | None:
     >>> class_names("digits") is None
     True
     """
-    place, _ = split(data)
-    if place in named.NAMED:
-        return named.class_names(place)
+    place, _ = split(named(data))
+    if place in NAMED:
+        return names_of(place)
     if Path(place).is_dir() and images.files_in(Path(place)):  # none need be decoded
         return images.class_folders(Path(place), files_of(Path(place)))
     return stored(data, state(data)).class_names
