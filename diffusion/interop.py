@@ -5,15 +5,9 @@ library. The adapter takes x₀ + σz in signal units and returns the posterior 
 
     ImageDenoiser      any callable D(images, sigma), sigma of (B,): the style of k-diffusion
                        and of the EDM networks (Karras et al., arXiv 2206.00364)
-    DiffusersDenoiser  a diffusers network and its scheduler. With ᾱ_t its `alphas_cumprod`,
-                       σ = sqrt((1 − ᾱ)/ᾱ) and α = 1/sqrt(1 + σ²), the network sees αx and
-
-                           epsilon        D = x − σ ε          (Ho et al., arXiv 2006.11239)
-                           v_prediction   D = α² x − α σ v     (Salimans & Ho, arXiv 2202.00512)
-                           sample         D itself
-
-                       at a continuous timestep, found from log σ by linear interpolation
-                       between the whole ones. EDM schedulers bring their own preconditioning.
+    DiffusersDenoiser  a diffusers network and its scheduler, which says how it was noised and
+                       what it predicts: noise, velocity or x₀ of a diffusion, the velocity of a
+                       flow, or the preconditioned x₀ of EDM (`diffusion._noising`)
     AzulaDenoiser      an azula denoiser: the mean of its posterior at α_t x, at the time t in
                        [0, 1] where σ_t/α_t of its schedule is σ
 
@@ -37,13 +31,12 @@ from torch import Tensor
 
 from diffusion import _checks, _modules, _pretrained
 from diffusion._checks import Level
+from diffusion._noising import noising_of
 from diffusion.denoisers import Denoiser
 
-PREDICTIONS = ("epsilon", "v_prediction", "sample")
 _ROUNDING = 1e-6  # relative, by which σ may leave the range: times in single precision
 _PARTS = 64  # of an interval of times, divided again and again until it has no digits left
 _CLASSES = ("class_labels", "labels", "y")  # inputs of a model that may be one whole number
-_NO_SIGNAL = 2**-24  # ᾱ that diffusers puts in place of 0
 
 
 class _ForeignDenoiser(Denoiser):
@@ -197,8 +190,9 @@ class DiffusersDenoiser(_ForeignDenoiser):
         images in the precision of its weights. Timesteps are floats; at the noise levels of
         training they are whole.
     scheduler : with `alphas_cumprod` and a `prediction_type` (DDPMScheduler, DDIMScheduler
-        and similar ones), or an EDM scheduler. Samples are not clipped: clipping is no part of
-        the model. A last level without signal (zero terminal SNR) is outside the range.
+        and similar ones), of flow matching (FlowMatchEulerDiscreteScheduler), or of EDM.
+        Samples are not clipped: clipping is no part of the model. Levels without signal (zero
+        terminal SNR, the end of a flow) are outside the range.
     shape : of one image; None: by the model's configuration.
     inputs : further keyword arguments of the model, such as class_labels=3. Tensors of one row
         are given to each image of a batch.
@@ -228,24 +222,9 @@ class DiffusersDenoiser(_ForeignDenoiser):
         shape: Sequence[int] | None = None,
         **inputs: Any,
     ) -> None:
-        self.scheduler = scheduler
-        self._own = hasattr(scheduler, "precondition_outputs")
-        config = scheduler.config if hasattr(scheduler, "config") else None
-        prediction = getattr(config, "prediction_type", None)
-        if self._own:
-            _checks.choice("prediction_type", prediction, PREDICTIONS[:2])  # type: ignore[arg-type]
-            noise_range = (float(config.sigma_min), float(config.sigma_max))  # type: ignore[union-attr]
-        elif hasattr(scheduler, "alphas_cumprod"):
-            self._prediction = _checks.choice("prediction_type", prediction, PREDICTIONS)  # type: ignore[arg-type]
-            zero = bool(getattr(config, "rescale_betas_zero_snr", False))
-            self._log_levels = _log_levels(scheduler.alphas_cumprod, without_last=zero)
-            noise_range = (float(self._log_levels[0].exp()), float(self._log_levels[-1].exp()))
-        else:
-            raise ValueError(
-                "scheduler must have alphas_cumprod, as DDPMScheduler does, or be an EDM "
-                f"scheduler, got {type(scheduler).__name__}"
-            )
-        super().__init__(model, _shape_of(model) if shape is None else shape, noise_range, inputs)
+        self.scheduler, self._noising = scheduler, noising_of(scheduler)
+        shape = _shape_of(model) if shape is None else shape
+        super().__init__(model, shape, self._noising.noise_range, inputs)
 
     @classmethod
     def from_pretrained(cls, path: str, scheduler: Any = None, **inputs: Any) -> DiffusersDenoiser:
@@ -276,19 +255,7 @@ class DiffusersDenoiser(_ForeignDenoiser):
         return _modules.at_least_single(x.dtype, super()._precision(weight, x))
 
     def _mean(self, images: Tensor, sigma: Tensor) -> Tensor:
-        level = self._column(sigma, images)
-        if self._own:
-            scaled = self.scheduler.precondition_inputs(images, level)
-            noise = self.scheduler.precondition_noise(sigma.to(images))
-            answer = self._answer(scaled, noise)
-            return self.scheduler.precondition_outputs(images, answer, level)
-        alpha = self._column(1 / (1 + sigma.square()).sqrt(), images)
-        answer = self._answer(alpha * images, self._timestep(sigma))
-        if self._prediction == "epsilon":
-            return images - level * answer
-        if self._prediction == "v_prediction":
-            return alpha * (alpha * images - level * answer)
-        return answer
+        return self._noising.mean(images, sigma, self._column(sigma, images), self._answer)
 
     def _answer(self, images: Tensor, timestep: Tensor) -> Tensor:
         """What the network predicts, in the precision of `images`."""
@@ -300,13 +267,6 @@ class DiffusersDenoiser(_ForeignDenoiser):
         if found.ndim == images.ndim and found.shape[1] == 2 * channels:
             found = found[:, :channels]  # the others are a learned variance
         return found.to(images)
-
-    def _timestep(self, sigma: Tensor) -> Tensor:
-        """The timestep of each σ (B,), log σ linear between the whole ones."""
-        table, wanted = self._log_levels.to(sigma.device), sigma.log()
-        above = torch.searchsorted(table, wanted).clamp(1, len(table) - 1)
-        low, high = table[above - 1], table[above]
-        return above - 1 + (wanted - low) / (high - low)
 
 
 class AzulaDenoiser(_ForeignDenoiser):
@@ -374,20 +334,6 @@ class AzulaDenoiser(_ForeignDenoiser):
             width /= _PARTS
             low = low + width * below.sum(-1)
         return low + width / 2
-
-
-def _log_levels(alphas_cumprod: Any, *, without_last: bool) -> Tensor:
-    """log σ of each timestep that has signal. Raises ValueError."""
-    every = torch.as_tensor(alphas_cumprod).detach().cpu().double()
-    signal = every[: int((every > 0).sum())]
-    if 1 < len(signal) == len(every):
-        before, last = signal[-2:].tolist()
-        if last <= _NO_SIGNAL and (without_last or last >= before):
-            signal = signal[:-1]
-    levels = ((1 - signal) / signal).log() / 2
-    if len(levels) < 2 or not (torch.isfinite(levels).all() and (levels.diff() > 0).all()):
-        raise ValueError("scheduler must have alphas_cumprod that fall from below 1")
-    return levels
 
 
 def _shape_of(model: Any) -> tuple[int, ...]:
