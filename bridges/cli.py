@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges.models import MODELS, SIDE_BY_SIDE
+from bridges.models import MODELS, SIDE_BY_SIDE, find_model, plugins
 from bridges.study import options
 from bridges.study.command import HELP, Command
 from bridges.study.files import finite
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _SETTING = (
     *("size", "criterion", "threshold", "trials", "beta", "degree"),
-    *("rate", "training-overlap", "training-steps"),
+    *("dynamics", "rate", "training-overlap", "training-steps"),
 )
 _STORED = "Patterns stored, P.  [default: {}, or all of fewer]"
 _FILE = click.Path(dir_okay=False)
@@ -55,15 +55,20 @@ def main() -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def models(as_json: bool) -> None:
-    """List the models that --model takes."""
+    """List the models that --model takes by name.
+
+    It also takes models by path: a checkpoint FILE.safetensors, a folder of a diffusers model, or
+    FILE.py:function, a function of (patterns, seed), or of nothing.
+    """
+    known = MODELS | {name: find_model(name) for name in plugins()}
     if as_json:
         listed = {
             name: {"label": model.label, "kind": model.kind, "about": model.about}
-            for name, model in MODELS.items()
+            for name, model in known.items()
         }
         click.echo(dumps(listed, indent=2))
         return
-    for name, model in MODELS.items():
+    for name, model in known.items():
         click.echo(f"{name:<18}{model.kind:<8}{model.about}")
 
 
@@ -185,7 +190,9 @@ def memorization(patterns: list[int] | None, **shared: Any) -> None:
 
 @main.command()
 @options.shared(
-    "model", default=None, help="Models, or 'all'.  [default: the exact reverse SDE of the data]"
+    "model",
+    default=None,
+    help=f"{options.MODELS_HELP}  [default: the exact reverse SDE of the data]",
 )
 @options.shared("data", "size")
 @options.shared("patterns", help=_STORED.format(200))
@@ -319,7 +326,13 @@ def _run(
     setting = Setting.taken_from(data, shared)
     points: list[Point] = []
     if overlap is not None:
-        points += compare.load_points(models, loads or setting.loads(), overlap)
+        storing = [name for name in models if not find_model(name).trained]
+        if not (storing or patterns):
+            raise ValueError(
+                f"model must store the patterns that it is given, got {models[0]}, which was "
+                "trained before; see how far its cues come home with `bridges retrieve`"
+            )
+        points += compare.load_points(storing, loads or setting.loads(), overlap)
     if patterns is not None and overlaps is not None:
         points += compare.corruption_points(models, patterns, overlaps)
     setting.check(models, sorted({point["patterns"] for point in points}))
@@ -344,11 +357,14 @@ def _conduct(
     from importlib import import_module
 
     from bridges.data import fingerprint
+    from bridges.models import content_of
     from bridges.study.command import Conduct
 
     module = import_module(f"bridges.verbs.{home}")
     files = files or {"data": data}
     contents = {f"content of {name}": fingerprint(file) for name, file in files.items()}
+    paths = {p["model"] for p in points if "model" in p} - MODELS.keys() - plugins().keys()
+    contents |= {f"content of {path}": content_of(path) for path in sorted(paths - {"exact"})}
     samples = shared["samples"]
     conduct = Conduct.taken_from(shared)
     study = conduct.run(

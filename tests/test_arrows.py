@@ -54,10 +54,11 @@ def test_no_relative_imports_hide_from_the_check(package):
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_package_loads_code_by_its_path(package):
+    """But for the file of the user's that holds a model."""
     for file in files(package):
         for node in ast.walk(ast.parse(file.read_text())):
             names = {getattr(node, field, None) for field in ("id", "attr", "name")}
-            assert not names & LOADERS, file
+            assert not names & LOADERS or file == ROOT / "bridges/models/paths.py", file
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert node.value.strip("/") != "scripts", file
 

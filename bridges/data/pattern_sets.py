@@ -20,20 +20,26 @@ from bridges.data.sets import (
     varying_of,
 )
 from bridges.data.sources import state
-from bridges.memory.similarity import BEYOND_CHANCE, FEWEST
+from bridges.memory.similarity import (
+    BEYOND_CHANCE,
+    FEWEST,
+    WHOLE,
+    Similarity,
+    similarity_of_data,
+)
 from hopfield import random_patterns
 
 _BLOCK = 4096  # vectors looked at together
 
 
 def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int) -> Tensor:
-    """P patterns of a data set for models with "binary" or "real" states.
+    """P patterns of a data set for models of binary or real states, or as they are stored.
 
     Parameters
     ----------
     data : as for `load`, or "random".
-    kind : "binary" or "real". Random patterns are unbiased spins, or uniform on the sphere
-        |ξ|² = N.
+    kind : "binary", "real" or "stored". Random patterns are unbiased spins, or uniform on the
+        sphere |ξ|² = N.
     patterns : P, at most the number of vectors the data set has.
     size : N of random patterns (100 if None); only for them.
     seed : whole number; chooses the patterns.
@@ -41,7 +47,7 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
     Returns
     -------
     (P, N), float64, on the sites that vary in a data set of at least 20 vectors; `about` says
-    which.
+    which. Stored patterns have all sites, and the values of the data.
 
     Raises
     ------
@@ -52,7 +58,7 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
     >>> pattern_set("digits", "binary", 10, None, seed=0).shape
     torch.Size([10, 61])
     """
-    _checks.choice("kind", kind, ("binary", "real"))
+    _checks.choice("kind", kind, ("binary", "real", "stored"))
     if data == "random":
         size = 100 if size is None else _checks.whole("size", size)
         if kind == "binary":
@@ -61,13 +67,31 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
         normal = np.random.default_rng(seed).standard_normal((patterns, size))  # row by row
         return on_sphere(torch.from_numpy(normal))
     content = state(data)
-    rows, mean = stored(data, content)[0], centre_of(data, content, kind)
+    rows = stored(data, content)[0]
     if size is not None and size != rows.shape[1]:
         raise ValueError(f"size is for random data; {data} has size {rows.shape[1]}, got {size}")
     if not 1 <= patterns <= len(rows):
         raise ValueError(f"patterns must lie in [1, {len(rows)}] for {data}, got {patterns}")
     chosen = rows[_order(len(rows), seed)[:patterns]]
-    return patterns_of(chosen, kind, mean, varying_of(data, content))
+    if kind == "stored":
+        return chosen.to(torch.float64)
+    return patterns_of(chosen, kind, centre_of(data, content, kind), varying_of(data, content))
+
+
+def similarity_within(data: str) -> Similarity:
+    """Sites and centre of a data set, about which its patterns as stored are compared.
+
+    Examples
+    --------
+    >>> similarity_within("digits")
+    Similarity(about the mean of the data, over the 61 of 64 sites that vary)
+    """
+    return WHOLE if data == "random" else _similarity(data, state(data))
+
+
+@lru_cache(maxsize=4)
+def _similarity(data: str, content: str) -> Similarity:
+    return similarity_of_data(stored(data, content)[0])
 
 
 def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:

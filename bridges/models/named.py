@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bridges.memory import Memory
+    from bridges.memory.similarity import Similarity
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Options:
     rate : ε of a dream, λ of structured noise.
     training_overlap : m_t of training with noise, None for the rule's own.
     training_steps : dreams, or steps of a learning rule, None for the rule's own number.
+    dynamics : of denoisers by path, as for `as_memory`.
+    centre : about which overlaps of patterns as they are stored are measured.
     """
 
     beta: float = 1.0
@@ -32,6 +35,8 @@ class Options:
     rate: float = 0.02
     training_overlap: float | None = None
     training_steps: int | None = None
+    dynamics: str = "flow"
+    centre: Similarity | None = None
 
 
 Build = Callable[["Tensor", Options, int], "Memory"]  # (patterns, options, seed)
@@ -44,15 +49,17 @@ class Model:
     Attributes
     ----------
     label : for tables and figures.
-    kind : of its states and patterns, "binary" or "real".
+    kind : of its states and patterns: "binary", "real", or "stored" for data as they are.
     about : one line.
     build : (patterns, options, seed) → the memory.
+    trained : whether it stores what it was trained on, whatever patterns it is cued with.
     """
 
     label: str
     kind: str
     about: str
     build: Build
+    trained: bool = False
 
 
 def _network(rule: Callable[[Tensor, Options, int], Tensor]) -> Build:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from bridges.models import FIRST, MODELS, Options
+from bridges.models import FIRST, MODELS, Options, place
 
 Command = Callable[..., Any]
 _LONGEST = 10_000  # numbers in a range
@@ -83,20 +83,20 @@ POSITIVE = click.FloatRange(0, min_open=True)
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]
-    """A list of model names: `hebb,flow`, or `all`."""
+    """A list of models by name or path: `hebb,flow`, or `all` names."""
 
     name = "list"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
-        """The names, known and distinct."""
+        """The models, known and distinct, by names that hold in any folder."""
+        if isinstance(value, list):
+            return value
         if value == "all":
             return list(MODELS)
-        names = list(dict.fromkeys(part.strip() for part in str(value).split(",")))
-        for name in names:
-            if name not in MODELS:
-                known = ", ".join(MODELS)
-                self.fail(f"unknown model {name!r}; the models are {known}", param, ctx)
-        return names
+        try:
+            return list(dict.fromkeys(place(part.strip()) for part in str(value).split(",")))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Shard(click.ParamType):  # type: ignore[type-arg]
@@ -112,9 +112,10 @@ class Shard(click.ParamType):  # type: ignore[type-arg]
         return int(first), int(last)
 
 
+MODELS_HELP = "Models by name or path, or 'all' names."
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "model": {"type": Names(), "default": ",".join(FIRST), "help": "Models, or 'all'."},
+    "model": {"type": Names(), "default": ",".join(FIRST), "help": MODELS_HELP},
     "data": {
         "default": "digits",
         "help": "digits, mnist, fashion, random, a .npy or .npz file (n, N) or a folder of images.",
@@ -152,6 +153,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "Inverse temperature; σ² = 1/β of the iterated denoiser.",
     },
     "degree": {"type": click.IntRange(2), "default": 3, "help": "Degree of the polynomial."},
+    "dynamics": {
+        "type": click.Choice(["flow", "sde", "fixed-noise"]),
+        "default": Options.dynamics,
+        "help": "How a denoiser by path takes cues home.",
+    },
     "rate": {
         "type": POSITIVE,
         "default": Options.rate,

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import about, count, pattern_set, place
+from bridges.data import about, count, pattern_set, place, similarity_within
 from bridges.data.sources import state
-from bridges.models import MODELS, NETWORKS, Options
+from bridges.memory import Memory
+from bridges.models import MODELS, NETWORKS, Model, Options, find_model
 from bridges.retrieval import retrieval_map
 from bridges.study.record import Point
 from bridges.study.results import Study
@@ -39,6 +40,7 @@ class Setting:
     rate: float = Options.rate
     training_overlap: float | None = None
     training_steps: int | None = None
+    dynamics: str = Options.dynamics
     device: str = "cpu"
 
     def __post_init__(self) -> None:
@@ -60,17 +62,28 @@ class Setting:
         """The setting of a run; its data by a name that holds in any folder."""
         parameters = study.config["parameters"]
         asked = parameters.get("setting", parameters)
-        setting = {f.name: asked[f.name] for f in fields(cls)}
+        setting = {f.name: asked[f.name] for f in fields(cls) if f.name in asked}
         return cls(**setting | {"data": place(parameters["data"])})
 
     @property
     def options(self) -> Options:
         """The options of the models."""
-        return Options(**{f.name: getattr(self, f.name) for f in fields(Options)})
+        own = {f.name for f in fields(self)}
+        asked = {f.name: getattr(self, f.name) for f in fields(Options) if f.name in own}
+        return Options(**asked)
 
     def pattern_set(self, kind: str, patterns: int, seed: int) -> Tensor:
         """The pattern set of a sample."""
         return pattern_set(self.data, kind, patterns, self.size, seed).to(self.device)
+
+    def memory(self, name: str, patterns: int, seed: int, untrained: bool = False) -> Memory:
+        """A model that stores the patterns of a sample. Raises ValueError, NotSeparableError."""
+        model = find_model(name)
+        options = self._untrained if untrained else self.options
+        if model.kind == "stored":
+            options = replace(options, centre=similarity_within(self.data))
+        stored = self.pattern_set(model.kind, patterns, seed)
+        return model.build(stored, options, seed)
 
     def check(self, models: Sequence[str], patterns: Sequence[int]) -> None:
         """Refuse what could not be measured, before anything is. Raises ValueError."""
@@ -81,11 +94,19 @@ class Setting:
             else:
                 self.pattern_set("binary", P, 0)
         for name in models:
-            model = MODELS[name]
-            memory = model.build(self.pattern_set(model.kind, 1, 0), self._untrained, 0)
+            self._check_trained(name, find_model(name))
+            memory = self.memory(name, 1 if name in MODELS else min(patterns), 0, untrained=True)
             if self.criterion == "one-step" and not hasattr(memory, "step"):
                 raise ValueError(f"criterion 'one-step' is not for {name}: it has no single step")
             retrieval_map(memory, [0.5], 1, self.criterion, self.threshold, seed=0)
+
+    def _check_trained(self, name: str, model: Model) -> None:
+        """Refuse to cue what was trained before with patterns it has not seen the like of."""
+        if model.trained and self.data == "random":
+            raise ValueError(
+                f"data: {name} was trained before it is cued; give the data that it was trained on "
+                "as --data, got random"
+            )
 
     def _check_memory(self, models: Sequence[str]) -> None:
         """Refuse networks whose couplings would not fit into memory. Raises ValueError."""
@@ -118,6 +139,8 @@ class Setting:
         named |= about(self.data)
         if self.data != "random":
             named["vectors"] = count(self.data)
+        if self.dynamics == Options.dynamics:
+            del named["dynamics"]
         named |= {"data": Path(self.data).name, "size": self.pattern_set("binary", 1, 0).shape[1]}
         return {name: value for name, value in named.items() if value is not None}
 
