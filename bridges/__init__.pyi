@@ -73,6 +73,9 @@ from .memory.prompts import (
     class_memories as class_memories,
     memory_of_classes as memory_of_classes,
 )
+from .models import (
+    load_model as load_model,
+)
 from .retrieval import (
     BasinRadius as BasinRadius,
     RetrievalMap as RetrievalMap,

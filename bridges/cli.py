@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _SETTING = (
     *("size", "criterion", "threshold", "trials", "beta", "degree"),
-    *("dynamics", "rate", "training-overlap", "training-steps"),
+    *("rate", "training-overlap", "training-steps"),
+    *("dynamics", "steps", "class", "scheduler", "batch-size"),
 )
 _STORED = "Patterns stored, P.  [default: {}, or all of fewer]"
 _FILE = click.Path(dir_okay=False)
@@ -326,7 +327,7 @@ def _run(
     setting = Setting.taken_from(data, shared)
     points: list[Point] = []
     if overlap is not None:
-        storing = [name for name in models if not find_model(name).trained]
+        storing = [name for name in models if not setting.model(name).trained]
         if not (storing or patterns):
             raise ValueError(
                 f"model must store the patterns that it is given, got {models[0]}, which was "
@@ -336,6 +337,9 @@ def _run(
     if patterns is not None and overlaps is not None:
         points += compare.corruption_points(models, patterns, overlaps)
     setting.check(models, sorted({point["patterns"] for point in points}))
+    for point in points:  # what a report asks of a model by path, which may be gone then
+        if point["model"] not in MODELS:
+            point["states"] = setting.model(point["model"]).kind
     _conduct(verb, data, "compare", setting, points, **shared)
 
 

@@ -33,6 +33,7 @@ from diffusion import _checks, _modules, _pretrained
 from diffusion._checks import Level
 from diffusion._noising import noising_of
 from diffusion.denoisers import Denoiser
+from diffusion.latents import LatentSpace
 
 _ROUNDING = 1e-6  # relative, by which σ may leave the range: times in single precision
 _PARTS = 64  # of an interval of times, divided again and again until it has no digits left
@@ -197,6 +198,11 @@ class DiffusersDenoiser(_ForeignDenoiser):
     inputs : further keyword arguments of the model, such as class_labels=3. Tensors of one row
         are given to each image of a batch.
 
+    Attributes
+    ----------
+    latents : LatentSpace of a model of codes, None of one of images.
+    classes : number of classes of a class-conditional model, 0 of others.
+
     Raises
     ------
     ValueError : an unknown prediction type, another kind of scheduler, or no shape.
@@ -223,20 +229,24 @@ class DiffusersDenoiser(_ForeignDenoiser):
         **inputs: Any,
     ) -> None:
         self.scheduler, self._noising = scheduler, noising_of(scheduler)
+        self.latents: LatentSpace | None = None
+        self.classes = _classes_of(model)
         shape = _shape_of(model) if shape is None else shape
         super().__init__(model, shape, self._noising.noise_range, inputs)
 
     @classmethod
     def from_pretrained(cls, path: str, scheduler: Any = None, **inputs: Any) -> DiffusersDenoiser:
-        """The denoiser of an unconditional diffusers pipeline, or of a model alone.
+        """The denoiser of a diffusers pipeline, or of a model alone.
 
-        Weights are read from safetensors alone, never from a pickle.
+        Weights are read from safetensors alone, never from a pickle. That of a latent pipeline
+        is a denoiser of codes, with the autoencoder as its `latents`.
 
         Parameters
         ----------
         path : a folder, or a name of the hub.
-        scheduler : of the model; None: that of the pipeline, or one that lies in the folder of
-            the model or in `scheduler` beside it.
+        scheduler : of the model, itself, the name of its class or the folder it lies in; None:
+            that of the pipeline, or one that lies in the folder of the model or in `scheduler`
+            beside it.
         inputs : `shape` and further keyword arguments of the model. Options of the loader, such
             as torch_dtype, variant, revision and subfolder, go there.
 
@@ -247,8 +257,11 @@ class DiffusersDenoiser(_ForeignDenoiser):
             a model alone without a scheduler.
         """
         options = {k: inputs.pop(k) for k in list(inputs) if k in _pretrained.OPTIONS}
-        model, own = _pretrained.read(path, scheduler, options)
-        return cls(model, own, **inputs)
+        found = _pretrained.read(path, scheduler, options)
+        denoiser = cls(found.network, found.scheduler, **inputs)
+        if found.autoencoder is not None:
+            denoiser.latents = LatentSpace(found.autoencoder, denoiser.shape)
+        return denoiser
 
     def _precision(self, weight: Tensor | None, x: Tensor) -> torch.dtype:
         """The finer one: the network is given its own, and what is done with its answer is ours."""
@@ -353,6 +366,15 @@ def _shape_of(model: Any) -> tuple[int, ...]:
             f"width): its sample_size {size} does not say how many frames"
         )
     return (channels, *(size,) * axes)
+
+
+def _classes_of(model: Any) -> int:
+    """Number of classes that a model was trained with, by its configuration."""
+    config = getattr(model, "config", None)
+    if getattr(config, "norm_type", "ada_norm_zero") != "ada_norm_zero":
+        return 0  # whose embeddings are of times alone
+    names = ("num_class_embeds", "num_embeds_ada_norm")
+    return next((n for n in (getattr(config, name, None) for name in names) if n), 0)
 
 
 def _axes_of(model: Any) -> int:

@@ -22,7 +22,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridges.models.named import MODELS, Model, Options
+from bridges.models.named import MODELS, Model, Options, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bridges.memory import Memory
+    from diffusion import Denoiser
     from hopfield import DenseMemory, HopfieldNetwork
 
 ALLOWED = (
@@ -39,6 +40,7 @@ ALLOWED = (
 STATES = ("binary", "real", "stored")
 _GROUP = "bridges.models"
 _SHOWN = 24  # letters of a name in a label
+_AS_IT_IS = Reading()
 
 
 def plugins() -> dict[str, EntryPoint]:
@@ -84,37 +86,84 @@ def content_of(text: str) -> str:
     return digest.hexdigest()
 
 
-def find_model(text: str) -> Model:
+def load_model(
+    name_or_path: str,
+    *,
+    label: int | None = None,
+    scheduler: str | None = None,
+    batch_size: int | None = None,
+) -> Any:
+    """A model of the command, in Python.
+
+    Parameters
+    ----------
+    name_or_path : a name of `bridges models`, a checkpoint of ours, a folder of a diffusers
+        model, or "FILE.py:function"; see the head of the module.
+    label : the class of a class-conditional model.
+    scheduler : of a diffusers model, the name of its class or a folder; None: its own.
+    batch_size : rows that a network is given at once; None: as many as fit.
+
+    Returns
+    -------
+    What was trained before: its denoiser D(x, σ) of flat rows, which `as_memory` takes, or its
+    network. Of a rule the function (patterns, seed=0, **options) → Memory, with the options of
+    `bridges.models.Options`.
+
+    Raises
+    ------
+    ValueError : no such model, or a class that it does not have.
+    ImportError : a folder of diffusers, where that is not installed.
+
+    Examples
+    --------
+    >>> from hopfield import random_patterns
+    >>> rule = load_model("polynomial")
+    >>> rule(random_patterns(5, 60, seed=0), degree=4)
+    SpinMemory(5 patterns of 60; overlap about zero)
+    """
+    model = find_model(name_or_path, Reading(label, scheduler, batch_size))
+    if model.trained:
+        return model.source
+
+    def rule(patterns: Tensor, seed: int = 0, **options: Any) -> Memory:
+        return model.build(patterns, Options(**options), seed)
+
+    return rule
+
+
+def find_model(text: str, reading: Reading = _AS_IT_IS) -> Model:
     """The model of a name or a path, read once.
 
     Raises
     ------
-    ValueError : neither, or a file that holds no such model.
+    ValueError : neither, a file that holds no such model, or a class that it does not have.
     ImportError : a folder of diffusers, where that is not installed.
     """
     if text in MODELS:
         return MODELS[text]
     found = plugins().get(text)
     if found is not None:
-        return _of_function(found.load(), text, f"plug-in of {found.value}")
+        return _of_function(found.load(), text, f"plug-in of {found.value}", reading)
     place(text)
     file = _parts(text)[0]
     newest = max((p.stat().st_mtime_ns for p in file.rglob("*")), default=0) if file.is_dir() else 0
-    return _read(text, file.stat().st_mtime_ns, newest)
+    return _read(text, reading, file.stat().st_mtime_ns, newest)
 
 
 @functools.lru_cache(maxsize=8)
-def _read(text: str, *_: int) -> Model:
+def _read(text: str, reading: Reading, *_: int) -> Model:
     """The same of a path, by when it was last written."""
     from diffusion import DiffusersDenoiser
     from diffusion.checkpoints import load_denoiser
 
     file, function = _parts(text)
     if function is not None:
-        return _of_function(_function(file, function), text, f"function of {file.name}")
+        about = f"function of {file.name}"
+        return _of_function(_function(file, function), text, about, reading)
     if file.is_dir():
-        return _of_denoiser(DiffusersDenoiser.from_pretrained(str(file)), text, "diffusers model")
-    return _of_denoiser(load_denoiser(file), text, "checkpoint")
+        denoiser = DiffusersDenoiser.from_pretrained(str(file), reading.scheduler)
+        return _of_denoiser(denoiser, text, "diffusers model", reading)
+    return _of_denoiser(load_denoiser(file), text, "checkpoint", reading)
 
 
 def _parts(text: str) -> tuple[Path, str | None]:
@@ -166,7 +215,7 @@ def _importing_beside(file: Path) -> Iterator[None]:
         sys.path.remove(beside)
 
 
-def _of_function(function: Callable[..., Any], text: str, about: str) -> Model:
+def _of_function(function: Callable[..., Any], text: str, about: str, reading: Reading) -> Model:
     needed = _arguments(function, text)
     if needed > 2:
         raise ValueError(
@@ -176,7 +225,7 @@ def _of_function(function: Callable[..., Any], text: str, about: str) -> Model:
     if states is not None and states not in STATES:
         raise ValueError(f"model: states of {text} must be one of {', '.join(STATES)}: {states!r}")
     if needed == 0:
-        return _of_trained(_called(function, text), text, about)
+        return _of_trained(_called(function, text), text, about, reading)
 
     def build(patterns: Tensor, options: Options, seed: int) -> Memory:
         made = _called(function, text, *(patterns, seed)[:needed])
@@ -206,7 +255,7 @@ def _called(function: Callable[..., Any], text: str, *args: Any) -> Any:
         raise ValueError(f"model: {text} failed: {_words(error)}") from error
 
 
-def _of_trained(made: Any, text: str, about: str) -> Model:
+def _of_trained(made: Any, text: str, about: str, reading: Reading) -> Model:
     """A model that was made before any pattern was asked for."""
     from bridges.memory import Memory
 
@@ -216,21 +265,69 @@ def _of_trained(made: Any, text: str, about: str) -> Model:
             f"model: {text} returned a memory of its own patterns; let it take (patterns, seed)"
         )
     if network is None:
-        return _of_denoiser(made, text, about)
+        return _of_denoiser(made, text, about, reading)
 
     def build(patterns: Tensor, options: Options, seed: int) -> Memory:
         return _adapted(network, patterns, options, text, "binary")
 
-    return Model(label_of(text), "binary", about, build, trained=True)
+    return Model(label_of(text), "binary", about, build, trained=True, source=network)
 
 
-def _of_denoiser(denoiser: Any, text: str, about: str) -> Model:
+def _of_denoiser(made: Any, text: str, about: str, reading: Reading) -> Model:
     """A denoiser that was trained before, cued with data as they are stored."""
+    from diffusion import Denoiser
+    from diffusion.batches import Batched
+
+    if not callable(made):
+        raise ValueError(_unlike(made, text))
+    denoiser = _of_class(made, text, reading.label)
 
     def build(patterns: Tensor, options: Options, seed: int) -> Memory:
-        return _adapted(denoiser, patterns, options, text, "stored")
+        flat = of_rows(denoiser, options.shape or tuple(patterns.shape[1:]), reading.batch_size)
+        return _adapted(flat, patterns, options, text, "stored")
 
-    return Model(label_of(text), "stored", about, build, trained=True)
+    latents = getattr(made, "latents", None)
+    source = Batched(denoiser, reading.batch_size) if isinstance(made, Denoiser) else made
+    return Model(label_of(text), "stored", about, build, True, source, latents)
+
+
+def of_rows(made: Any, shape: tuple[int, ...], batch_size: int | None) -> Denoiser:
+    """What a function made as a denoiser of flat rows, which are images of this shape.
+
+    A model of azula has a schedule; of two modules the one of images has convolutions.
+    """
+    from torch import nn
+
+    from diffusion import AzulaDenoiser, Denoiser, ImageDenoiser
+    from diffusion.batches import Batched
+    from diffusion.flat import as_denoiser
+
+    if not isinstance(made, Denoiser):
+        parts = made.modules() if isinstance(made, nn.Module) else ()
+        if callable(getattr(made, "schedule", None)):
+            made = AzulaDenoiser(made, shape)
+        elif len(shape) > 1 and any(isinstance(p, nn.modules.conv._ConvNd) for p in parts):
+            made = ImageDenoiser(made, shape)
+    return Batched(as_denoiser(made), batch_size)
+
+
+def _of_class(made: Any, text: str, label: int | None) -> Any:
+    """A class-conditional model of one of its classes. Raises ValueError for another."""
+    from diffusion import DiffusersDenoiser, NetworkDenoiser
+
+    classes = getattr(made, "classes", 0) or 0
+    known = isinstance(made, DiffusersDenoiser | NetworkDenoiser)
+    if label is None:
+        if isinstance(made, DiffusersDenoiser) and classes and not made.inputs:
+            raise ValueError(f"class must lie in [0, {classes - 1}] for {text}, got none")
+        return made
+    if not (known and 0 <= label < classes):
+        allowed = f"lie in [0, {classes - 1}]" if known and classes else "not be given"
+        raise ValueError(f"class must {allowed} for {text}, got {label}")
+    if isinstance(made, NetworkDenoiser):
+        return made.condition(label)
+    made.inputs["class_labels"] = label
+    return made
 
 
 def _adapted(made: Any, patterns: Tensor, options: Options, text: str, states: str) -> Memory:
@@ -243,10 +340,7 @@ def _adapted(made: Any, patterns: Tensor, options: Options, text: str, states: s
     if isinstance(made, Memory):
         return made
     if not callable(made):
-        raise ValueError(
-            f"model: {text} must return couplings, a network, a denoiser or a Memory, got "
-            f"{type(made).__name__}"
-        )
+        raise ValueError(_unlike(made, text))
     if states == "binary":
         raise ValueError(
             f"model: {text} returned {type(made).__name__}, whose states are real; say which "
@@ -255,22 +349,13 @@ def _adapted(made: Any, patterns: Tensor, options: Options, text: str, states: s
         )
     sigma = options.beta**-0.5 if options.dynamics == "fixed-noise" else None
     return as_memory(
-        _flat(made, patterns.shape[1]),
+        made,
         patterns,
         options.dynamics,
         sigma=sigma,
         steps=options.steps,
         centre=options.centre,
     )
-
-
-def _flat(made: Any, size: int) -> Any:
-    """A denoiser of flat rows; a model of azula by its schedule."""
-    from diffusion import AzulaDenoiser
-    from diffusion.denoisers import Denoiser
-
-    foreign = not isinstance(made, Denoiser) and callable(getattr(made, "schedule", None))
-    return AzulaDenoiser(made, (size,)) if foreign else made
 
 
 def _network(made: Any) -> HopfieldNetwork | DenseMemory | None:
@@ -283,6 +368,13 @@ def _network(made: Any) -> HopfieldNetwork | DenseMemory | None:
     shape = tuple(getattr(couplings, "shape", ()))
     square = not callable(couplings) and len(shape) == 2 and shape[0] == shape[1]
     return HopfieldNetwork(couplings) if square else None
+
+
+def _unlike(made: Any, text: str) -> str:
+    return (
+        f"model: {text} must return couplings, a network, a denoiser or a Memory, got "
+        f"{type(made).__name__}"
+    )
 
 
 def _words(error: BaseException) -> str:

@@ -158,6 +158,24 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": Options.dynamics,
         "help": "How a denoiser by path takes cues home.",
     },
+    "steps": {
+        "type": click.IntRange(1),
+        "default": Options.steps,
+        "help": "Steps of the reverse flow or SDE of a network.",
+    },
+    "class": {
+        "flags": ("--class", "label"),
+        "type": click.IntRange(0),
+        "help": "Class of a class-conditional model by path.",
+    },
+    "scheduler": {
+        "metavar": "NAME|FOLDER",
+        "help": "Scheduler of a diffusers model by path.  [default: its own]",
+    },
+    "batch-size": {
+        "type": click.IntRange(1),
+        "help": "Rows that a network sees at once.  [default: as many as fit]",
+    },
     "rate": {
         "type": POSITIVE,
         "default": Options.rate,
@@ -199,7 +217,9 @@ def shared(*names: str, **settings: Any) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for name in reversed(names):
             own = {k: v for k, v in settings.items() if v is not ...}
-            command = click.option(f"--{name}", **(_OPTIONS[name] | own))(command)
+            asked = _OPTIONS[name] | own
+            flags = asked.pop("flags", (f"--{name}",))
+            command = click.option(*flags, **asked)(command)
         return command
 
     return decorate

@@ -23,7 +23,7 @@ from bridges.basins import BasinFractions, basin_fractions
 from bridges.data import pattern_classes, said
 from bridges.estimates import estimate, mean_and_sem, with_count
 from bridges.memory import Memory
-from bridges.models import find_model, label_of
+from bridges.models import label_of
 from bridges.starts import Starts, cues, gaussian, spins
 from bridges.study import figures, report as base
 from bridges.study.record import Point, Row
@@ -87,7 +87,7 @@ def measure(survey: BasinSurvey, point: Point, seed: int) -> list[Row]:
         return []  # a load at which there is nothing to measure
     found = basin_fractions(
         memory,
-        survey.drawn(memory, find_model(name).kind, seed),
+        survey.drawn(memory, setting.model(name).kind, seed),
         labels=pattern_classes(setting.data, P, seed),
         threshold=setting.threshold,
         seed=_checks.generator_from(seed, "basins"),

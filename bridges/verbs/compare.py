@@ -18,7 +18,7 @@ from bridges.crossing import crossings
 from bridges.data import said
 from bridges.equivalence import noise_of_overlap
 from bridges.estimates import fraction_and_sem, with_count
-from bridges.models import MODELS, find_model, label_of
+from bridges.models import MODELS, label_of
 from bridges.retrieval import retrieval_map
 from bridges.study import figures, report as base
 from bridges.study.record import Point, Row
@@ -39,15 +39,10 @@ DECODERS: dict[str, Callable[[Any, int, float], Any]] = {  # f(P, N, overlap) of
 }
 
 
-def asked_of(model: str) -> Point:
-    """What a point says of a model; of one by path also its states, to be known without it."""
-    return {"model": model} | ({} if model in MODELS else {"states": find_model(model).kind})
-
-
 def load_points(models: Sequence[str], loads: Sequence[int], overlap: float) -> list[Point]:
     """Points of the load axis, P in `loads`."""
     return [
-        {"axis": "load", **asked_of(model), "patterns": P, "overlaps": [overlap]}
+        {"axis": "load", "model": model, "patterns": P, "overlaps": [overlap]}
         for model in models
         for P in loads
     ]
@@ -58,7 +53,7 @@ def corruption_points(
 ) -> list[Point]:
     """Points of the corruption axis, all overlaps of a model at once."""
     return [
-        {"axis": "corruption", **asked_of(m), "patterns": patterns, "overlaps": list(overlaps)}
+        {"axis": "corruption", "model": m, "patterns": patterns, "overlaps": list(overlaps)}
         for m in models
     ]
 

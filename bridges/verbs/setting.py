@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import about, count, pattern_set, place, similarity_within
+from bridges.data import about, count, pattern_set, place, raw_vectors, similarity_within
 from bridges.data.sources import state
 from bridges.memory import Memory
-from bridges.models import MODELS, NETWORKS, Model, Options, find_model
+from bridges.memory.similarity import Similarity, similarity_of_data
+from bridges.models import MODELS, NETWORKS, Model, Options, Reading, find_model
 from bridges.retrieval import retrieval_map
 from bridges.study.record import Point
 from bridges.study.results import Study
+from diffusion.latents import LatentSpace
 
 _LARGEST = 1024  # largest load measured unless asked for
 _MOST = 10**7  # patterns that a measurement may ask for
@@ -41,6 +44,9 @@ class Setting:
     training_overlap: float | None = None
     training_steps: int | None = None
     dynamics: str = Options.dynamics
+    label: int | None = None
+    scheduler: str | None = None
+    batch_size: int | None = None
     device: str = "cpu"
 
     def __post_init__(self) -> None:
@@ -76,13 +82,21 @@ class Setting:
         """The pattern set of a sample."""
         return pattern_set(self.data, kind, patterns, self.size, seed).to(self.device)
 
+    def model(self, name: str) -> Model:
+        """A model by name or path, read as was asked for."""
+        return find_model(name, Reading(self.label, self.scheduler, self.batch_size))
+
     def memory(self, name: str, patterns: int, seed: int, untrained: bool = False) -> Memory:
         """A model that stores the patterns of a sample. Raises ValueError, NotSeparableError."""
-        model = find_model(name)
+        model = self.model(name)
         options = self._untrained if untrained else self.options
-        if model.kind == "stored":
-            options = replace(options, centre=similarity_within(self.data))
         stored = self.pattern_set(model.kind, patterns, seed)
+        if model.latents is not None:
+            stored = model.latents.encode(stored)
+            centre = _similarity_of_codes(model.latents, self.data, state(self.data))
+            options = replace(options, centre=centre)
+        elif model.kind == "stored":
+            options = replace(options, centre=similarity_within(self.data))
         return model.build(stored, options, seed)
 
     def check(self, models: Sequence[str], patterns: Sequence[int]) -> None:
@@ -94,7 +108,7 @@ class Setting:
             else:
                 self.pattern_set("binary", P, 0)
         for name in models:
-            self._check_trained(name, find_model(name))
+            self._check_trained(name, self.model(name))
             memory = self.memory(name, 1 if name in MODELS else min(patterns), 0, untrained=True)
             if self.criterion == "one-step" and not hasattr(memory, "step"):
                 raise ValueError(f"criterion 'one-step' is not for {name}: it has no single step")
@@ -143,6 +157,12 @@ class Setting:
             del named["dynamics"]
         named |= {"data": Path(self.data).name, "size": self.pattern_set("binary", 1, 0).shape[1]}
         return {name: value for name, value in named.items() if value is not None}
+
+
+@lru_cache(maxsize=4)
+def _similarity_of_codes(latents: LatentSpace, data: str, _: str) -> Similarity:
+    """Centre and sites of the codes of a data set, of a content."""
+    return similarity_of_data(latents.encode(raw_vectors(data)))
 
 
 def _available() -> float:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from bridges import load_model
 from bridges.cli import main
 from bridges.data import load, pattern_set, similarity_within
 from bridges.models import MODELS, Options, content_of, find_model, label_of, paths, place
@@ -207,3 +208,19 @@ def test_loads_are_of_what_stores_them(file, tmp_path):
     assert found.exit_code == 2
     assert "give the data that it was trained on as --data" in found.output
     assert not (tmp_path / "run").exists()
+
+
+def test_a_model_is_loaded_in_python(file, tmp_path):
+    rule = load_model(f"{file}:rule")
+    xi = pattern_set("digits", "binary", 4, None, 0)
+    known = MODELS["hebb"].build(xi, Options(), 0)
+    cues = known.corrupt(xi, 0.8, torch.Generator().manual_seed(0))
+    assert torch.equal(rule(xi).retrieve(cues, 0.8)[0], known.retrieve(cues, 0.8)[0])
+    network = NetworkDenoiser(ResidualMLP(64, width=8, depth=1, classes=3, seed=0), scale=5.0)
+    path = tmp_path / "own.safetensors"
+    save_denoiser(network, path)
+    x = load("digits")[0][:5].float()
+    found = load_model(str(path), label=2, batch_size=2)(x, 1.0)
+    torch.testing.assert_close(found, network.condition(2)(x, 1.0))
+    with pytest.raises(ValueError, match=r"class must lie in \[0, 2\] for .*, got 3"):
+        load_model(str(path), label=3)
