@@ -87,11 +87,36 @@ def retrieve(
 
 
 @main.command()
-@options.shared("model", "data", "loads", "overlap", *_SETTING, *_RUN)
+@options.shared("model", "data", "loads", "alpha")
+@click.option(
+    "--sizes",
+    type=options.SIZES,
+    help="Several N of random patterns, to extrapolate to N → ∞; loads are --alpha.",
+)
+@options.shared("overlap", *_SETTING, *_RUN)
 @options.plain_errors
-def capacity(model: list[str], loads: list[int] | None, overlap: float, **shared: Any) -> None:
+def capacity(
+    model: list[str],
+    loads: list[int] | None,
+    alpha: list[float] | None,
+    sizes: list[int] | None,
+    overlap: float,
+    data: str,
+    **shared: Any,
+) -> None:
     """Retrieval against load: how many patterns are held."""
-    _run("capacity", model, loads, overlap, None, None, **shared)
+    if sizes is None:
+        _run("capacity", model, loads, overlap, None, None, alpha=alpha, data=data, **shared)
+        return
+    from bridges.verbs import scaling
+    from bridges.verbs.setting import Setting
+
+    if loads is not None:
+        raise ValueError("loads are numbers of patterns; give --alpha with --sizes")
+    setting = Setting.taken_from(data, shared)
+    points = scaling.points(setting, model, sizes, alpha or scaling.ALPHA, overlap)
+    scaling.check(setting, model, sizes)
+    _conduct("capacity --sizes", data, "scaling", setting, points, **shared)
 
 
 @main.command()
@@ -137,7 +162,7 @@ def basins(
 
 @main.command()
 @options.shared("model", default=",".join(SIDE_BY_SIDE))
-@options.shared("data", "loads", "overlap")
+@options.shared("data", "loads", "alpha", "overlap")
 @options.shared("patterns", help=_STORED.format(10))
 @options.shared("overlaps", *_SETTING, *_RUN)
 @options.plain_errors
@@ -145,6 +170,7 @@ def compare(
     model: list[str],
     data: str,
     loads: list[int] | None,
+    alpha: list[float] | None,
     overlap: float,
     patterns: int | None,
     overlaps: list[float],
@@ -152,7 +178,7 @@ def compare(
 ) -> None:
     """Memories side by side, against load and against corruption."""
     P = patterns or _stored(data, 10)
-    _run("compare", model, loads, overlap, P, overlaps, data=data, **shared)
+    _run("compare", model, loads, overlap, P, overlaps, alpha=alpha, data=data, **shared)
 
 
 @main.command()
@@ -318,6 +344,7 @@ def _run(
     overlaps: list[float] | None,
     *,
     data: str,
+    alpha: list[float] | None = None,
     **shared: Any,
 ) -> None:
     """Measure the axes that are asked for."""
@@ -326,6 +353,10 @@ def _run(
 
     setting = Setting.taken_from(data, shared)
     points: list[Point] = []
+    if alpha is not None:
+        if loads is not None:
+            raise ValueError("loads and alpha say the same; give one of them")
+        loads = setting.loads_of(alpha)
     if overlap is not None:
         storing = [name for name in models if not setting.model(name).trained]
         if not (storing or patterns):
@@ -377,7 +408,7 @@ def _conduct(
         [asked.columns() | point for point in points],
         parameters=asdict(asked) | dict(files) | contents,
         samples=samples,
-        folder=conduct.folder(f"{verb}-{Path(data).stem}"),
-        started=f"bridges {verb}",
+        folder=conduct.folder(f"{verb.replace(' --', '-')}-{Path(data).stem}"),
+        started=f"bridges {verb.partition(' ')[0]}",
     )
     conduct.publish(module.Report(study))

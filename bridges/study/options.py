@@ -53,7 +53,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
         """Why a part is none of these numbers."""
         if self.kind is int and part.replace(".", "", 1).strip().isdecimal():
             name = getattr(param, "name", None)
-            loads = "; loads are numbers of patterns P, α times N of a load α"
+            loads = "; loads are numbers of patterns P, see --alpha for P/N"
             return f"{part!r} is not a whole number{loads if name in ('loads', 'patterns') else ''}"
         return f"{part!r} is not a number or a range like 0-63"
 
@@ -74,7 +74,9 @@ class OneCount(click.IntRange):
 
 COUNTS = Numbers(int, 1, float("inf"))
 OVERLAPS = Numbers(float, 0, 1, open_low=True)
+LOADS = Numbers(float, 0, 1e6, open_low=True)
 LEVELS = Numbers(float, 0, float("inf"), open_low=True)
+SIZES = Numbers(int, 2, 100_000)
 SEVERAL: dict[str, Any] = {"type": COUNTS}
 """Of `patterns`, where a run measures several loads."""
 SIGMAS = [0.5, 0.7, 1.0, 1.4, 2.0]
@@ -125,6 +127,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": COUNTS,
         "help": "Numbers of patterns P to measure.  [default: 2, 4, 8 … as the data allow]",
     },
+    "alpha": {"type": LOADS, "help": "Loads P/N to measure, instead of --loads."},
     "overlap": {"type": OVERLAP, "default": 0.6, "help": "Overlap of the cues."},
     "overlaps": {
         "type": OVERLAPS,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from bridges.study.results import Study
 
 _HOMES = {verb: verb for verb in ("basins", "compare", "graph", "memorization")}
-_HOMES |= dict.fromkeys(("capacity", "retrieve"), "compare")
+_HOMES |= dict.fromkeys(("capacity", "retrieve"), "compare") | {"capacity --sizes": "scaling"}
 
 
 def report(study: Study) -> Report | None:

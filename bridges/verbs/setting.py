@@ -141,6 +141,11 @@ class Setting:
     def _untrained(self) -> Options:
         return replace(self.options, training_steps=0)
 
+    def loads_of(self, alpha: Sequence[float]) -> list[int]:
+        """Numbers of patterns P = αN, different ones, at least 1."""
+        sites = self.pattern_set("binary", 1, 0).shape[1]
+        return sorted({max(1, round(load * sites)) for load in alpha})
+
     def loads(self) -> list[int]:
         """Powers of two that the data allow."""
         available = _LARGEST if self.data == "random" else count(self.data)
