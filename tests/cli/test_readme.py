@@ -1,7 +1,8 @@
 """Every block and every command of the README and of the documentation runs as it stands.
 
 The Python blocks of the README run each alone, those of a page of docs/ one after another, as
-they are read. Commands of `bridges` are run in the order of their page, with fewer samples
+they are read; one that begins with the name of a file is that file, for the others. Commands of
+`bridges` are run in the order of their page, with fewer samples
 and trials; those that need a cluster, and the studies, whose own tests run them, are parsed by
 the command they call: names and values of all options are checked, nothing is measured.
 """
@@ -48,8 +49,17 @@ MEASURING = {  # verbs, and the option that makes a sample of theirs cheap
 }
 
 
+FILE = re.compile(r"# (\w+\.py)\n")
+
+
 def blocks(page):
-    return PYTHON.findall(page.read_text())
+    return [block for block in PYTHON.findall(page.read_text()) if not FILE.match(block)]
+
+
+def write_files(page):
+    for block in PYTHON.findall(page.read_text()):
+        if found := FILE.match(block):
+            Path(found[1]).write_text(block)
 
 
 def commands(page):
@@ -97,6 +107,7 @@ def test_commands_of_the_readme(words):
 
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
 def test_pages(page, capsys):
+    write_files(page)
     for words in commands(page):
         follow(words)
     names = {"__name__": page.stem}
