@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from bridges.models import FIRST, MODELS, Options, place
+from bridges.models import FIRST, MODELS, Options, place, plugins
 
 Command = Callable[..., Any]
 _LONGEST = 10_000  # numbers in a range
@@ -99,6 +100,13 @@ class Names(click.ParamType):  # type: ignore[type-arg]
             return list(dict.fromkeys(place(part.strip()) for part in str(value).split(",")))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+        """Names that go on so, and files."""
+        before, comma, last = incomplete.rpartition(",")
+        names = [name for name in (*MODELS, *plugins()) if name.startswith(last)]
+        found = [CompletionItem(f"{before}{comma}{name}") for name in names]
+        return found or [CompletionItem(incomplete, type="file")]
 
 
 class Shard(click.ParamType):  # type: ignore[type-arg]
