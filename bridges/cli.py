@@ -15,6 +15,7 @@ from bridges.models import MODELS, SIDE_BY_SIDE, find_model, plugins
 from bridges.study import options
 from bridges.study.command import HELP, Command
 from bridges.study.files import finite
+from bridges.verbs import schedules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -218,8 +219,9 @@ def memorization(patterns: list[int] | None, **shared: Any) -> None:
 @main.command()
 @options.shared(
     "model",
+    type=options.Names("exact"),
     default=None,
-    help=f"{options.MODELS_HELP}  [default: the exact reverse SDE of the data]",
+    help=f"{options.MODELS_HELP}  [default: exact, the exact reverse SDE of the data]",
 )
 @options.shared("data", "size")
 @options.shared("patterns", help=_STORED.format(200))
@@ -264,6 +266,45 @@ def graph(
     survey = GraphSurvey(Setting.taken_from(data, shared, trials=draws), edge)
     points = survey.points(model or [EXACT], patterns or _stored(data, 200), levels)
     _conduct("graph", data, "graph", survey, points, **shared)
+
+
+@main.command()
+@options.shared(
+    "model",
+    type=options.Names("exact"),
+    default=None,
+    help="Class-conditional models by path, or 'exact'.  [default: exact, a Gaussian a class]",
+)
+@options.shared("data")
+@click.option(
+    "--guidance",
+    type=schedules.Guidance(),
+    default="1,3,interval:3:0.3:5,window:3:4,linear:3",
+    show_default=True,
+    help=schedules.HELP,
+)
+@click.option("--classes", type=options.CLASSES, help="Labels to sample.  [default: all]")
+@options.shared("trials", help="Samples of each class.")
+@options.shared("steps", "scheduler", "batch-size")
+@click.option("--null-class", "null", type=click.IntRange(0), help="Class that stands for none.")
+@options.shared("samples", default=4)
+@options.shared(*options.RUN[1:])
+@options.plain_errors
+def guide(
+    model: list[str] | None,
+    data: str,
+    guidance: list[str],
+    classes: list[int] | None,
+    **shared: Any,
+) -> None:
+    """What guidance does to the classes of a model: separability, diversity, retention."""
+    from bridges.data import place
+    from bridges.verbs.guide import EXACT, Guide
+
+    own = {name: shared.pop(name) for name in ("trials", "steps", "scheduler", "batch_size")}
+    asked = Guide(place(data), tuple(classes) if classes else None, **own, null=shared.pop("null"))
+    points = asked.points(model or [EXACT], guidance)
+    _conduct("guide", data, "guide", asked, points, **shared)
 
 
 @main.command()

@@ -230,7 +230,7 @@ class DiffusersDenoiser(_ForeignDenoiser):
     ) -> None:
         self.scheduler, self._noising = scheduler, noising_of(scheduler)
         self.latents: LatentSpace | None = None
-        self.classes = _classes_of(model)
+        self.classes, self._null = _classes_of(model)
         shape = _shape_of(model) if shape is None else shape
         super().__init__(model, shape, self._noising.noise_range, inputs)
 
@@ -262,6 +262,24 @@ class DiffusersDenoiser(_ForeignDenoiser):
         if found.autoencoder is not None:
             denoiser.latents = LatentSpace(found.autoencoder, denoiser.shape)
         return denoiser
+
+    def condition(self, label: int | None) -> DiffusersDenoiser:
+        """The denoiser of one class, 0 to K − 1; None: of no class, for a model that knows it.
+
+        Raises
+        ------
+        ValueError : no such class, or a model without.
+        """
+        if label is None and not self._null:
+            raise ValueError("label must be given: this model knows no class that stands for none")
+        chosen = self.classes if label is None else _checks.whole("label", label, low=0)
+        if chosen > self.classes - (label is not None):
+            known = f"0 to {self.classes - 1}" if self.classes else "of a model that has them"
+            raise ValueError(f"label must be a class {known}, got {label}")
+        inputs = self.inputs | {"class_labels": chosen}
+        found = DiffusersDenoiser(self.model, self.scheduler, self.shape, **inputs)
+        found.latents = self.latents
+        return found
 
     def _precision(self, weight: Tensor | None, x: Tensor) -> torch.dtype:
         """The finer one: the network is given its own, and what is done with its answer is ours."""
@@ -368,13 +386,13 @@ def _shape_of(model: Any) -> tuple[int, ...]:
     return (channels, *(size,) * axes)
 
 
-def _classes_of(model: Any) -> int:
-    """Number of classes that a model was trained with, by its configuration."""
+def _classes_of(model: Any) -> tuple[int, bool]:
+    """Number of classes that a model was trained with, and whether one more stands for none."""
     config = getattr(model, "config", None)
-    if getattr(config, "norm_type", "ada_norm_zero") != "ada_norm_zero":
-        return 0  # whose embeddings are of times alone
-    names = ("num_class_embeds", "num_embeds_ada_norm")
-    return next((n for n in (getattr(config, name, None) for name in names) if n), 0)
+    transformer = getattr(config, "num_embeds_ada_norm", None)
+    if transformer and getattr(config, "norm_type", None) == "ada_norm_zero":
+        return int(transformer), True  # Peebles & Xie, arXiv 2212.09748
+    return int(getattr(config, "num_class_embeds", None) or 0), False
 
 
 def _axes_of(model: Any) -> int:

@@ -283,6 +283,7 @@ def _of_denoiser(made: Any, text: str, about: str, reading: Reading) -> Model:
     denoiser = _of_class(made, text, reading.label)
 
     def build(patterns: Tensor, options: Options, seed: int) -> Memory:
+        _check_class(denoiser, text)
         flat = of_rows(denoiser, options.shape or tuple(patterns.shape[1:]), reading.batch_size)
         return _adapted(flat, patterns, options, text, "stored")
 
@@ -318,16 +319,19 @@ def _of_class(made: Any, text: str, label: int | None) -> Any:
     classes = getattr(made, "classes", 0) or 0
     known = isinstance(made, DiffusersDenoiser | NetworkDenoiser)
     if label is None:
-        if isinstance(made, DiffusersDenoiser) and classes and not made.inputs:
-            raise ValueError(f"class must lie in [0, {classes - 1}] for {text}, got none")
         return made
     if not (known and 0 <= label < classes):
         allowed = f"lie in [0, {classes - 1}]" if known and classes else "not be given"
         raise ValueError(f"class must {allowed} for {text}, got {label}")
-    if isinstance(made, NetworkDenoiser):
-        return made.condition(label)
-    made.inputs["class_labels"] = label
-    return made
+    return made.condition(label)
+
+
+def _check_class(made: Any, text: str) -> None:
+    """Refuse a model that needs a class and was given none."""
+    from diffusion import DiffusersDenoiser
+
+    if isinstance(made, DiffusersDenoiser) and made.classes and not made.inputs:
+        raise ValueError(f"class must lie in [0, {made.classes - 1}] for {text}, got none")
 
 
 def _adapted(made: Any, patterns: Tensor, options: Options, text: str, states: str) -> Memory:

@@ -77,6 +77,7 @@ COUNTS = Numbers(int, 1, float("inf"))
 OVERLAPS = Numbers(float, 0, 1, open_low=True)
 LOADS = Numbers(float, 0, 1e6, open_low=True)
 LEVELS = Numbers(float, 0, float("inf"), open_low=True)
+CLASSES = Numbers(int, 0, 1e6)
 SIZES = Numbers(int, 2, 100_000)
 SEVERAL: dict[str, Any] = {"type": COUNTS}
 """Of `patterns`, where a run measures several loads."""
@@ -86,9 +87,12 @@ POSITIVE = click.FloatRange(0, min_open=True)
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]
-    """A list of models by name or path: `hebb,flow`, or `all` names."""
+    """A list of models by name or path: `hebb,flow`, or `all` names; `own` ones of a verb."""
 
     name = "list"
+
+    def __init__(self, *own: str) -> None:
+        self.own = own
 
     def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
         """The models, known and distinct, by names that hold in any folder."""
@@ -97,7 +101,8 @@ class Names(click.ParamType):  # type: ignore[type-arg]
         if value == "all":
             return list(MODELS)
         try:
-            return list(dict.fromkeys(place(part.strip()) for part in str(value).split(",")))
+            parts = [part.strip() for part in str(value).split(",")]
+            return list(dict.fromkeys(p if p in self.own else place(p) for p in parts))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

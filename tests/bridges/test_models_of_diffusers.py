@@ -182,3 +182,21 @@ def test_a_class_is_that_class(tmp_path):
     x = torch.randn(2, SIDE**2)
     found = [find_model(str(tmp_path / "model"), Reading(k)).source(x, 1.0) for k in (0, 1)]
     assert not torch.allclose(*found)
+
+
+@pytest.mark.parametrize("kind", [conditional, transformer], ids=lambda kind: kind.__name__)
+def test_a_conditional_model_is_guided(kind, tmp_path):
+    torch.manual_seed(0)
+    kind(tmp_path / "model")
+    path, out = tmp_path / "classes.npz", tmp_path / "run"
+    rows = np.random.default_rng(0).uniform(-1, 1, (40, 1, SIDE, SIDE)).astype(np.float32)
+    np.savez(path, data=rows, labels=np.arange(40) % 2)
+    asked = ["--data", str(path), "--model", str(tmp_path / "model"), "--guidance", "2"]
+    null = ["--null-class", "3"] if kind is conditional else []
+    given = [*asked, *null, "--trials", "4", "--steps", "3", "--out", str(out)]
+    found = run("guide", *given)
+    assert found.exit_code == 0, found.output
+    assert json.loads((out / "summary.json").read_text())["relative"]
+    if kind is conditional:
+        found = run("guide", *asked, "--out", str(tmp_path / "other"))
+        assert "knows no class that stands for none" in " ".join(found.output.split())

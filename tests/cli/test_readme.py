@@ -45,6 +45,7 @@ MEASURING = {  # verbs, and the option that makes a sample of theirs cheap
     "compare": "--trials",
     "basins": "--starts",
     "graph": "--draws",
+    "guide": "--trials",
     "memorization": "--draws",
 }
 
