@@ -24,6 +24,17 @@ from hopfield._checks import (
     stored as stored,
     whole as whole,
 )
+from hopfield._limits import (
+    gigabytes_given as gigabytes_given,
+    memory_limit as memory_limit,
+    within_memory as within_memory,
+)
+from hopfield._progress import (
+    followed as followed,
+    silent as silent,
+    silently as silently,
+    ticking as ticking,
+)
 from hopfield._results import Result as Result
 
 

@@ -182,7 +182,8 @@ def find_attractors(
     classes = None if labels is None else _classes(labels, len(patterns))
     generator = _checks.generator_from(seed, "find_attractors")
 
-    parts = [recall(memory, rows, overlap, generator) for rows in states.split(_ROWS)]
+    blocks = _checks.followed(states.split(_ROWS), "starts")
+    parts = [recall(memory, rows, overlap, generator) for rows in blocks]
     ends = torch.cat([part.states for part in parts]).to(patterns)
     converged = torch.cat([part.converged for part in parts]).to(ends.device)
     settled = ends if converged.all() else ends[converged]

@@ -20,7 +20,15 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor, nn
 
-from bridges._checks import Result, generator_from, normal_like, points, rows_of_classes, whole
+from bridges._checks import (
+    Result,
+    generator_from,
+    normal_like,
+    points,
+    rows_of_classes,
+    silent,
+    whole,
+)
 from bridges.statistics import binomial_sem
 from diffusion import OU, denoising_error, sample, train_denoiser
 from diffusion.neighbours import nearest
@@ -155,7 +163,7 @@ def class_training(
         stop=lambda history: int(history.step[-1]) >= steps,
         device=device,
         seed=seed,
-        quiet=True,
+        quiet=silent(),
     )
     drawn = grid[
         np.linspace(0, len(grid), whole("sampled", sampled) + 1).round().astype(int)[1:] - 1

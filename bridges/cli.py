@@ -15,6 +15,7 @@ from bridges.models import MODELS, SIDE_BY_SIDE, find_model, plugins
 from bridges.study import options
 from bridges.study.command import HELP, Command
 from bridges.study.files import finite
+from bridges.study.numbers import OneCount, Real, Whole
 from bridges.verbs import schedules
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ _SETTING = (
     *("dynamics", "steps", "class", "scheduler", "batch-size"),
 )
 _STORED = "Patterns stored, P.  [default: {}, or all of fewer]"
-_FILE = click.Path(dir_okay=False)
-_FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
+_FILE = options.Place(dir_okay=False)
+_FOLDER = options.Place(file_okay=False, exists=True, path_type=Path)
 _RUN = ("device", *options.RUN)
 
 
@@ -116,7 +117,7 @@ def capacity(
         raise ValueError("loads are numbers of patterns; give --alpha with --sizes")
     setting = Setting.taken_from(data, shared)
     points = scaling.points(setting, model, sizes, alpha or scaling.ALPHA, overlap)
-    scaling.check(setting, model, sizes)
+    scaling.check(setting, model, points)
     _conduct("capacity --sizes", data, "scaling", setting, points, **shared)
 
 
@@ -132,7 +133,7 @@ def capacity(
 )
 @click.option(
     "--starts",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=2000,
     show_default=True,
     help="Starts per pattern set.",
@@ -155,7 +156,7 @@ def basins(
 
     setting = Setting.taken_from(data, shared)
     loads = patterns or [_stored(data, 10)]
-    setting.check(model, loads)
+    setting.check(model, loads, starts)
     points = [{"model": name, "patterns": P} for name in model for P in loads]
     survey = BasinSurvey(setting, measure, overlap, starts)
     _conduct("basins", data, "basins", survey, points, **shared)
@@ -231,7 +232,7 @@ def memorization(patterns: list[int] | None, **shared: Any) -> None:
 )
 @click.option(
     "--edge",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Real(0, 1, max_open=True),
     default=1e-3,
     show_default=True,
     help="Least probability that joins two memories.",
@@ -256,13 +257,10 @@ def graph(
     A memory is noised, retrieved, and seen as the memory that it ends on; the graph has
     communities, and a memory returns to itself or not.
     """
-    from bridges.equivalence import overlap_of_noise
-    from bridges.verbs.graph import EXACT, GraphSurvey
+    from bridges.verbs.graph import EXACT, GraphSurvey, cue_overlaps
     from bridges.verbs.setting import Setting
 
-    if sigmas and overlaps:
-        raise ValueError("sigmas and overlaps say the same; give one of them")
-    levels = overlaps or [overlap_of_noise(s) for s in sigmas or options.SIGMAS]
+    levels = cue_overlaps(sigmas, overlaps)
     survey = GraphSurvey(Setting.taken_from(data, shared, trials=draws), edge)
     points = survey.points(model or [EXACT], patterns or _stored(data, 200), levels)
     _conduct("graph", data, "graph", survey, points, **shared)
@@ -286,7 +284,7 @@ def graph(
 @click.option("--classes", type=options.CLASSES, help="Labels to sample.  [default: all]")
 @options.shared("trials", help="Samples of each class.")
 @options.shared("steps", "scheduler", "batch-size")
-@click.option("--null-class", "null", type=click.IntRange(0), help="Class that stands for none.")
+@click.option("--null-class", "null", type=Whole(0), help="Class that stands for none.")
 @options.shared("samples", default=4)
 @options.shared(*options.RUN[1:])
 @options.plain_errors
@@ -317,8 +315,8 @@ def guide(
     show_default=True,
     help="What ties --overlap and --flips of spins to noise.",
 )
-@click.option("--dim", "--size", "size", type=click.IntRange(2, 100_000), help="Sites N.")
-@click.option("--patterns", type=options.OneCount(), help="Patterns P; needs --dim.")
+@click.option("--dim", "--size", "size", type=Whole(2, 100_000), help="Sites N.")
+@click.option("--patterns", type=OneCount(), help="Patterns P; needs --dim.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options.plain_errors
 def convert(

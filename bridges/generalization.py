@@ -197,7 +197,9 @@ def generalization_report(
     generator = _checks.generator_from(seed, "generalization", train.device)
     unit = _unit("train", train)
     quick = train.shape[1] <= _EXACT
-    bar = tqdm(total=5, desc="samples", leave=False, disable=True if quick else None)
+    bar = tqdm(
+        total=5, desc="samples", leave=False, disable=True if quick or _checks.silent() else None
+    )
     samples = draw(denoiser, train, count, steps, generator)
     classes = classified(samples, train, held_out, seed=generator)
     _next(bar, "U-turns")

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from bridges._checks import Result, Seed, check_units, generator_from, points
+from bridges._checks import Result, Seed, check_units, followed, generator_from, points
 from bridges.data import standardised
 from bridges.memorization import distinct
 from diffusion import (
@@ -182,8 +181,10 @@ def memory_geometry(
     base = generator_from(seed, "memory_geometry").initial_seed()
     P, size = rows.shape
     denoiser = EmpiricalDenoiser(rows)
-    levels = tqdm(sigma, "geometry", leave=False, disable=None if rows.numel() > _LARGE else True)
-    found = [planted_posterior(denoiser, float(s), draws, classes, seed=base) for s in levels]
+    found = [
+        planted_posterior(denoiser, float(s), draws, classes, seed=base)
+        for s in followed(sigma, "geometry")
+    ]
     Y = np.array([float(one.participation.mean()) for one in found])
     entropy = np.array([float(one.entropy.mean()) for one in found])
     dimension = torch.stack([one.dimension for one in found]).numpy()  # (K, draws)

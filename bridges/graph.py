@@ -212,7 +212,7 @@ def committors(
     Raises
     ------
     ValueError : x not (B, d) or not finite, sigma not positive, or groups of another length
-        or kind.
+        or kind, or of numbers so large that the result would not fit into memory.
 
     Examples
     --------
@@ -229,7 +229,9 @@ def committors(
             f"groups must be whole numbers from 0, of shape ({len(denoiser)},), "
             f"got {index.dtype} of shape {tuple(index.shape)}"
         )
-    result = weights.new_zeros(len(weights), int(index.max()) + 1)
+    count = int(index.max()) + 1
+    _checks.within_memory(weights.element_size() * len(weights) * count, f"groups: {count} of them")
+    result = weights.new_zeros(len(weights), count)
     return result.index_add_(1, index.to(weights.device).long(), weights)
 
 

@@ -151,7 +151,10 @@ def retrieval_map(
     results = []
     for index, one in enumerate(memories):
         cue_seed = int(np.random.SeedSequence(base, spawn_key=(index,)).generate_state(1)[0])
-        units = [_measure(one, m, trials, criterion, threshold, cue_seed) for m in grid]
+        units = [
+            _measure(one, m, trials, criterion, threshold, cue_seed)
+            for m in _checks.followed(grid, "overlaps")
+        ]
         results.append(np.stack(units, 1))  # (patterns, overlaps, 4)
     table = results[0] if len(results) == 1 else np.stack([one.mean(0) for one in results])
     mean, sem = mean_and_sem(table)

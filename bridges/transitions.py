@@ -18,7 +18,7 @@ posterior: their T differ, and only the SDE's is the matrix above.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -314,7 +314,8 @@ def _posterior(denoiser: EmpiricalDenoiser, sigma: float, draws: int, seed: Seed
     generator = _checks.generator_from(seed, "transition_matrix", data.device)
     total = data.new_zeros(len(data), len(data), dtype=torch.float64)
     squares = torch.zeros_like(total)
-    for rows, count in _blocks(len(data), draws, max(data.shape)):
+    blocks = _blocks(len(data), draws, max(data.shape))
+    for rows, count in _checks.followed(blocks, "draws"):
         clean = data[rows]
         noise = torch.randn(
             (len(clean), count, data.shape[1]),
@@ -345,7 +346,8 @@ def _counted(
     P = len(patterns)
     counts = torch.zeros(P, P + 1, dtype=torch.float64)
     converged = 0.0
-    for rows, count in _blocks(P, trials, max(patterns.shape)):
+    blocks = _blocks(P, trials, max(patterns.shape))
+    for rows, count in _checks.followed(blocks, "cues"):
         own = torch.arange(P)[rows].repeat_interleave(count)
         cues = cue(memory, patterns[own.to(patterns.device)], overlap, generator)
         states, done = settle(memory, cues, overlap, criterion, generator)
@@ -390,11 +392,13 @@ def _sem(mean: Tensor, squares: Tensor, draws: int) -> Tensor:
     return ((squares - mean.square()).clamp(min=0) / (draws - 1)).sqrt()
 
 
-def _blocks(memories: int, draws: int, width: int) -> Iterator[tuple[slice, int]]:
+def _blocks(memories: int, draws: int, width: int) -> list[tuple[slice, int]]:
     """Rows of memories and numbers of draws whose (rows · draws, width) fits into memory."""
     points = max(1, _NUMBERS // width)
     count = min(draws, points)
     rows = max(1, points // count)
-    for low in range(0, memories, rows):
-        for done in range(0, draws, count):
-            yield slice(low, low + rows), min(count, draws - done)
+    return [
+        (slice(low, low + rows), min(count, draws - done))
+        for low in range(0, memories, rows)
+        for done in range(0, draws, count)
+    ]

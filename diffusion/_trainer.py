@@ -28,6 +28,7 @@ _CLIP = 1.0  # largest norm of a gradient
 _HELD_OUT_NOISE = 8  # noise levels at which each held-out point is seen
 _FAR, _COARSE = 10.0, 1e-2  # rms deviations of the mean from 0; of the rounding of a datum
 _NONE = 0.1  # share of labels left out, so that the mixture of all classes is learnt too
+_QUICK = 3.0  # seconds of a training of which no bar is shown
 
 
 @dataclass(frozen=True, repr=False)
@@ -136,6 +137,8 @@ class Trainer:
             initial=self.step,
             desc="training",
             disable=quiet or None,
+            delay=_QUICK,
+            leave=None,  # of a study above it, which goes on, nothing is left
             file=sys.stderr,
         )
         parameters: list[Tensor] = list(self.network.parameters())

@@ -25,6 +25,7 @@ import click
 from bridges.estimates import estimate
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Real, Whole
 from bridges.study.record import Point, Row
 from bridges.study.run import sample_seeds
 from bridges.study.tables import of_samples
@@ -65,15 +66,19 @@ QUANTITIES = ("return_probability", "communities", "agreement")
 @options.shared("draws", default=None, help="Noised points per memory.")
 @click.option(
     "--edge",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Real(0, 1, max_open=True),
     help="Least probability that joins two memories; keep it below 1/P.",
 )
-@click.option("--clusters", type=click.IntRange(1), help="Gaussian clusters.")
-@click.option("--members", type=click.IntRange(1), help="Memories per cluster.")
-@click.option("--dimension", type=click.IntRange(1), help="d of the clusters.")
-@click.option("--within", type=click.FloatRange(0), help="Deviation within a cluster.")
+@click.option("--clusters", type=Whole(1), help="Gaussian clusters.")
+@click.option("--members", type=Whole(1), help="Memories per cluster.")
+@click.option("--dimension", type=Whole(1), help="d of the clusters.")
+@click.option("--within", type=Real(0), help="Deviation within a cluster.")
 def main(run: Run, sigmas: list[float], patterns: int, **setting: Any) -> Report:
     """Communities of the graph of U-turns against the true classes, as the noise grows."""
+    from bridges._checks import within_memory
+
+    P, d = setting["clusters"] * setting["members"], setting["dimension"]
+    within_memory(8 * P * (6 * P + 4 * d), f"clusters: {P} memories of {d}", each_job=True)
     digits: Point = {"data": DIGITS, "patterns": patterns}
     clusters: Point = {"data": CLUSTERS, **setting}
     shared = {name: setting[name] for name in ("draws", "edge")}

@@ -27,10 +27,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Numbers, Real, Whole
 from bridges.study.record import Point, Row
 from bridges.study.tables import of_samples, table
 
@@ -65,17 +64,20 @@ MODELS = {"fixed-noise": "fixed σ", "flow": "flow from σ"}
 
 @study_command(PRESETS)
 @options.own(
-    sigmas=(options.Numbers(float, 0, 1e3, open_low=True), "Noise levels σ."),
-    points=(click.IntRange(BOXES, 2000), "Points along a side, of 20 boxes."),
-    starts=(click.IntRange(1), "Starts per measure and noise level."),
+    sigmas=(Numbers(Real(0, 1e3, min_open=True)), "Noise levels σ."),
+    points=(Whole(BOXES, 2000), "Points along a side, of 20 boxes."),
+    starts=(Whole(1), "Starts per measure and noise level."),
 )
 def main(run: Run, sigmas: list[float], points: int, starts: int) -> Report:
     """Basins of five memories in a plane: cells, dense memory and reverse flow.
 
     Pictures, fractions under two reference measures against the exact 1/P, and entropies.
     """
+    from bridges._checks import within_memory
+
     if points % BOXES:
         raise ValueError(f"points must be a multiple of {BOXES}, the boxes, got {points}")
+    within_memory(8 * 20 * starts, f"starts: {starts} of them", each_job=True)
     settings: list[Point] = [
         {"dynamics": name, "sigma": s, "points": points, "starts": starts}
         for name in MODELS

@@ -30,6 +30,7 @@ from reports.two_classes import class_rows, two_classes
 
 from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Numbers, Real, Whole
 from bridges.study.record import Point, Row
 
 _QUICK: dict[str, Any] = {
@@ -63,19 +64,21 @@ SPECTRUM_TIME, BINS = 0.01, 60
 
 @study_command(PRESETS)
 @options.own(
-    dimension=(click.IntRange(4), "Dimension d of the mixtures."),
+    dimension=(Whole(4), "Dimension d of the mixtures."),
     features=(options.POSITIVE, "Features per dimension, p/d."),
     points=(options.POSITIVE, "Points per dimension, n/d."),
     time=(options.POSITIVE, "Ornstein–Uhlenbeck time of the score."),
     activation=(click.Choice(["tanh", "erf"]), "Activation of the features."),
-    ratios=(options.Numbers(float, 1, 100), "Variance of class 1 over that of class 2."),
-    norms=(options.Numbers(float, 0, 10), "Norms of the second centre, |μ₂|/√d, where |μ₁| = √d."),
+    ratios=(Numbers(Real(1, 100)), "Variance of class 1 over that of class 2."),
+    norms=(Numbers(Real(0, 10)), "Norms of the second centre, |μ₂|/√d, where |μ₁| = √d."),
     fractions=(options.OVERLAPS, "Shares ρ₁ of classes about 0, below 1."),
     subspace_fractions=(options.OVERLAPS, "Shares ρ₁ of classes in subspaces."),
 )
 def main(run: Run, **chosen: Any) -> base.Report:
     """Which class is learnt and memorized first: variance, centres, imbalance, digits, spectrum."""
     from reports.class_dynamics import Report
+
+    from bridges._checks import within_memory
 
     n = round(chosen["points"] * chosen["dimension"])
     for name in ("fractions", "subspace_fractions"):
@@ -90,6 +93,8 @@ def main(run: Run, **chosen: Any) -> base.Report:
             f"features must be at least {GROWTH[-1]:g} times points, and those more than "
             f"{1 / GROWTH[-1]:g}, got {chosen['features']:g} and {chosen['points']:g}"
         )
+    p = round(chosen["features"] * chosen["dimension"])
+    within_memory(8 * p * (10 * p + 4 * n), f"features: {p} of them", each_job=True)
     return Report(run(measure, _points(chosen)))
 
 

@@ -25,6 +25,7 @@ import click
 
 from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Numbers, Real, Whole
 from bridges.study.record import Point, Row
 
 _QUICK: dict[str, Any] = {
@@ -54,34 +55,40 @@ CLASSES = ("minority", "majority")
 TURNS = 5  # times at which U-turns are run in full
 UNEQUAL = ((1.6, 0.4), (0.4, 1.6))  # variances of minority and majority
 HOLDING = {"dimension": 10, "variances": [1.6, 0.4], "separation": 8.0}  # of the capacities
+_BASIN_DRAWS = 2000  # at most, of the basins
 NOISES = (0.7, 0.85, 1.0, 1.2)  # σ of the capacities
 
 
 @study_command(PRESETS)
 @options.own(
-    dimension=(click.IntRange(2, 10_000), "Dimension d."),
+    dimension=(Whole(2, 10_000), "Dimension d."),
     separation=(options.POSITIVE, "μ: the centres are 2μ√d apart."),
     variance=(options.POSITIVE, "Variance s² within a class."),
-    weights=(options.Numbers(float, 0, 0.5, open_low=True), "Weights ρ of the minority."),
+    weights=(Numbers(Real(0, 0.5, min_open=True)), "Weights ρ of the minority."),
     minority=(
-        click.FloatRange(0, 0.5, min_open=True),
+        Real(0, 0.5, min_open=True),
         "Weight ρ of the minority of the data that is memorized.",
     ),
 )
 @options.shared("patterns")
-@click.option("--levels", type=click.IntRange(4), help="Times of a curve.")
+@click.option("--levels", type=Whole(4, most=10**4), help="Times of a curve.")
 @options.shared("draws", default=None)
-@click.option("--paths", type=click.IntRange(2), help="U-turns per class and time.")
-@click.option("--steps", type=click.IntRange(2), help="Steps of a U-turn.")
+@click.option("--paths", type=Whole(2), help="U-turns per class and time.")
+@click.option("--steps", type=Whole(2, most=10**6), help="Steps of a U-turn.")
 def main(run: Run, **chosen: Any) -> base.Report:
     """Speciation and memorization of a minority: every definition, theory and simulation."""
     from reports.class_speciation import Report
 
+    from bridges._checks import within_memory
     from diffusion.theory import speciation_times
 
     d, P, rho = chosen["dimension"], chosen["patterns"], chosen["minority"]
     if round(rho * P) < 2:
         raise ValueError(f"patterns must give the minority at least 2 points, got {rho * P:g}")
+    within_memory(32 * P * (d + _BASIN_DRAWS), f"patterns: {P} in dimension {d}", each_job=True)
+    for name in ("draws", "paths"):
+        drawn = f"{name}: {chosen[name]} in dimension {d}"
+        within_memory(32 * chosen[name] * d, drawn, each_job=True)
     shared = {k: chosen[k] for k in ("dimension", "variance", "draws")}
     shared["distance2"] = 4 * chosen["separation"] ** 2 * d
     apart = shared["distance2"], shared["variance"]
@@ -162,7 +169,9 @@ def _basins(point: Point, seed: int) -> list[Row]:
     denoiser, rows = EmpiricalDenoiser(data), []
     for k, time in enumerate(point["times"]):
         sigma = float(OU().noise_level(time))
-        found = class_basins(denoiser, labels, sigma, min(point["draws"], 2000), seed=seed + k)
+        found = class_basins(
+            denoiser, labels, sigma, min(point["draws"], _BASIN_DRAWS), seed=seed + k
+        )
         rows += [
             {"time": time, "class": name, "quantity": quantity}
             | {"value": float(getattr(found, quantity)[c])}

@@ -27,6 +27,7 @@ from reports.two_classes import TwoClasses, class_rows, two_classes
 from bridges.estimates import estimate
 from bridges.study import figures, options
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Whole
 from bridges.study.record import Point, Row
 from bridges.study.tables import of_samples, table
 
@@ -64,25 +65,25 @@ CURVES = ("train", "test", "copies")
 
 @study_command(PRESETS)
 @options.shared("data", default=None)
-@click.option("--classes", type=(int, int), help="Two labels of the data.")
+@click.option("--classes", type=(Whole(), Whole()), help="Two labels of the data.")
 @click.option("--network", type=click.Choice(["mlp", "unet"]), help="What is trained.")
-@click.option("--images", type=click.IntRange(8), help="Training images of both classes together.")
-@click.option("--few", type=click.IntRange(4), help="The same, where copies are counted.")
-@click.option("--steps", type=click.IntRange(10), help="Gradient steps.")
-@click.option("--copy-steps", type=click.IntRange(10), help="Gradient steps for copies.")
-@click.option("--rate", type=options.POSITIVE, help="Learning rate.")
-@click.option("--held-out", type=click.IntRange(2), help="Test images of each class.")
-@click.option(
-    "--drawn", type=click.IntRange(2), help="Samples drawn each time that copies are counted."
-)
+@click.option("--images", type=Whole(8), help="Training images of both classes together.")
+@click.option("--few", type=Whole(4), help="The same, where copies are counted.")
+@click.option("--steps", type=Whole(10), help="Gradient steps.")
+@click.option("--copy-steps", type=Whole(10), help="Gradient steps for copies.")
+@click.option("--rate", type=options.RATE, help="Learning rate.")
+@click.option("--held-out", type=Whole(2), help="Test images of each class.")
+@click.option("--drawn", type=Whole(2), help="Samples drawn each time that copies are counted.")
 def main(run: Run, **chosen: Any) -> Report:
     """Losses and copies of each class along the training of a network."""
+    from bridges._checks import within_memory
     from bridges.data import fingerprint, load, place
 
     data, pair = chosen["data"], chosen["classes"]
     if pair[0] == pair[1]:
         raise ValueError(f"classes must be two different labels, got {pair[0]} twice")
-    labels, needed = load(data)[1], round(max(SHARES) * chosen["images"]) + chosen["held_out"]
+    rows, labels = load(data)
+    needed = round(max(SHARES) * chosen["images"]) + chosen["held_out"]
     if labels is None:
         raise ValueError(f"data must have classes, got none in {place(data)}")
     for label in pair:
@@ -90,6 +91,8 @@ def main(run: Run, **chosen: Any) -> Report:
             raise ValueError(
                 f"classes must have {needed} images each, got {found} of label {label}"
             )
+    drawn = f"drawn: {chosen['drawn']} samples"
+    within_memory(16 * chosen["drawn"] * rows.shape[1:].numel(), drawn, each_job=True)
     shared: Point = {"data": place(data), "content": fingerprint(data), "labels": list(pair)}
     shared |= {k: chosen[k] for k in ("network", "rate", "held_out")}
     losses = {"kind": "losses", "images": chosen["images"], "steps": chosen["steps"], "drawn": 0}

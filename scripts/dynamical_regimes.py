@@ -24,10 +24,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import click
-
 from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Whole
 from bridges.study.record import Point, Row
 
 _QUICK: dict[str, Any] = {
@@ -102,22 +101,27 @@ def _basin(point: Point, seed: int) -> list[Row]:
 @study_command(PRESETS)
 @options.shared("patterns", help="Points of the mixture and of the memory, P.")
 @options.own(
-    dimension=(click.IntRange(2), "Dimension d of the mixture."),
+    dimension=(Whole(2), "Dimension d of the mixture."),
     separation=(options.POSITIVE, "μ: the centres ±m have |m| = μ √d."),
     variance=(options.POSITIVE, "Variance s² within a class."),
-    intrinsic=(click.IntRange(2), "Dimension m of the memory's patterns."),
-    levels=(click.IntRange(4), "Times of a curve."),
+    intrinsic=(Whole(2), "Dimension m of the memory's patterns."),
+    levels=(Whole(4, most=10**4), "Times of a curve."),
 )
 @options.shared("draws", default=None)
 def main(run: Run, **chosen: Any) -> base.Report:
     """Speciation into classes and collapse onto data: mixtures, digits, dense memories."""
     from reports.dynamical_regimes import Mixture, Report, digits_speciation
 
+    from bridges._checks import within_memory
     from diffusion.theory import collapse_sigma, onset_sigma
 
     P, d, levels = chosen["patterns"], chosen["dimension"], chosen["levels"]
     if P < 4:
         raise ValueError(f"patterns must be at least 4, got {P}")
+    for width in (d, chosen["intrinsic"]):
+        within_memory(32 * P * width, f"patterns: {P} in dimension {width}", each_job=True)
+    drawn = f"draws: {chosen['draws']} in dimension {d}"
+    within_memory(32 * chosen["draws"] * d, drawn, each_job=True)
     distance = chosen["separation"] * math.sqrt(d)
     mixture = Mixture(P, d, distance, chosen["variance"])
     shared = {"draws": chosen["draws"]}

@@ -21,11 +21,10 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from bridges.estimates import estimate
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Real, Whole
 from bridges.study.record import Point, Row
 from bridges.study.tables import by_column, of_each, of_samples, table
 
@@ -63,14 +62,14 @@ _DIGITS = {"own": "own covariances", "shared": "one covariance"}
 @study_command(PRESETS)
 @options.own(
     dimensions=(options.COUNTS, "Dimensions d."),
-    classes=(click.IntRange(2), "Number of classes K, where it is fixed."),
+    classes=(Whole(2), "Number of classes K, where it is fixed."),
     density=(options.POSITIVE, "Density of classes α, where it is fixed."),
-    weight=(click.FloatRange(-1), "Extra weight w: the guidance scale less 1."),
+    weight=(Real(-1), "Extra weight w: the guidance scale less 1."),
     ratio=(
-        click.FloatRange(0, 1, min_open=True, max_open=True),
+        Real(0, 1, min_open=True, max_open=True),
         "r, variance of a class over that of the whole.",
     ),
-    steps=(click.IntRange(4), "Steps of the samplers."),
+    steps=(Whole(4, most=10**6), "Steps of the samplers."),
 )
 @options.shared("trials", default=None, help="Guided samples per set of centres.")
 def main(run: Run, dimensions: list[int], weight: float, **setting: Any) -> Report:
@@ -98,6 +97,7 @@ def main(run: Run, dimensions: list[int], weight: float, **setting: Any) -> Repo
                 f"density must give 2 classes at least and e^700 at most, got {point['alpha']:g} "
                 f"at d = {point['dimension']}"
             )
+        _within(point)
     points += [
         {"ensemble": f"digits {kind}", "method": method, "w": w} | shared
         for kind in _DIGITS
@@ -119,6 +119,16 @@ def measure(point: Point, seed: int) -> list[Row]:
     x = generate(mixture, labels, point["w"], method, steps, seed=seed)
     found = distortion(x, labels, mixture, diversity=False).means()
     return [{"quantity": name, "value": found[name]} for name in MEASURES]
+
+
+def _within(point: Point) -> None:
+    """Refuse more classes, or samples, than fit into memory. Raises ValueError."""
+    from bridges._checks import within_memory
+
+    d, few = point["dimension"], kept(point["alpha"], point["dimension"])
+    count = round(math.exp(point["alpha"] * d)) if few else 1
+    what = f"classes or trials: {count} classes and {point['trials']} samples in dimension {d}"
+    within_memory(32 * (count * d + point["trials"] * (count + d)), what, each_job=True)
 
 
 def _density(ensemble: str, dimension: float, setting: Mapping[str, Any]) -> float:

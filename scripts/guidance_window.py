@@ -29,6 +29,7 @@ import click
 from bridges.estimates import estimate, mean_and_sem
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Numbers, Real, Whole
 from bridges.study.record import Point, Row
 from bridges.study.tables import of_samples, table
 
@@ -71,20 +72,20 @@ CONTROL = "w = 0"
 _START, _FINEST = 40.0, 0.4  # noise levels: the largest, and from where they are even
 _COMPONENTS = 8
 _PICTURES = 10  # samples shown of each schedule
-_NUMBERS = options.Numbers(float, 0, 1e6, open_low=True)
+_NUMBERS = Numbers(Real(0, 1e6, min_open=True))
 
 
 @study_command(PRESETS)
 @click.option("--weights", type=_NUMBERS, help="Constant weights w to compare.")
 @click.option("--window", type=options.POSITIVE, help="w above the window.")
 @click.option("--switches", type=_NUMBERS, help="Noise levels σ_s at which w turns to −1.")
-@click.option("--cells", type=click.IntRange(2, 200), help="k-means cells of the digits.")
+@click.option("--cells", type=Whole(2, 200), help="k-means cells of the digits.")
 @options.shared(
     "trials", default=None, help="Guided samples per cell; five times as many per digit."
 )
-@click.option("--steps", type=click.IntRange(4), help="Steps of the sampler.")
-@click.option("--training-steps", type=click.IntRange(1), help="Steps of the training.")
-@click.option("--width", type=click.IntRange(1), help="Units of a layer of the network.")
+@click.option("--steps", type=Whole(4, most=10**6), help="Steps of the sampler.")
+@click.option("--training-steps", type=Whole(1), help="Steps of the training.")
+@click.option("--width", type=Whole(1), help="Units of a layer of the network.")
 def main(
     run: Run, weights: list[float], window: float, switches: list[float], **setting: Any
 ) -> Report:
@@ -93,8 +94,14 @@ def main(
     Exact and trained models of digits, guided with constant weights, with usual schedules and
     with a window of w = −1 late on the way (arXiv 2602.00716).
     """
+    from bridges._checks import within_memory
+
     if setting["trials"] < 2:
         raise ValueError(f"trials must be at least 2, got {setting['trials']}")
+    trials, width = setting["trials"], setting["width"]
+    within_memory(8 * 8 * width * (3 * width + 500), f"width: layers of {width}", each_job=True)
+    samples = 5 * trials * max(10, setting["cells"])
+    within_memory(8 * 8 * 64 * samples, f"trials: {samples} samples", each_job=True)
     shared = {"weights": weights, "window": window, "switches": switches} | setting
     points: list[Point] = [{"model": model} | shared for model in MODELS]
     return Report(run(measure, points))
@@ -176,6 +183,7 @@ def _neighbours(data: Tensor, labels: Tensor) -> Callable[[Tensor], Tensor]:
 
 def _trained(data: Tensor, labels: Tensor, point: Point, seed: int) -> Any:
     """A class-conditional network of these data."""
+    from bridges._checks import silent
     from diffusion import ResidualMLP, train_denoiser
 
     classes = int(labels.max()) + 1
@@ -190,7 +198,7 @@ def _trained(data: Tensor, labels: Tensor, point: Point, seed: int) -> Any:
         levels=(0.01, _START),
         device="cpu",
         seed=seed,
-        quiet=True,
+        quiet=silent(),
     ).denoiser
 
 

@@ -28,6 +28,7 @@ import click
 
 from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Whole
 from bridges.study.record import Point, Row
 
 if TYPE_CHECKING:
@@ -69,25 +70,25 @@ _LEVELS = (1e-2, 10**0.5)  # noise levels of training, in signal units
 
 
 @study_command(PRESETS)
-@click.option("--dimension", type=click.IntRange(2), help="Dimension d of the space.")
-@click.option(
-    "--subspaces", type=click.IntRange(1), nargs=2, help="Dimensions m₁ m₂ of the subspaces."
-)
+@click.option("--dimension", type=Whole(2), help="Dimension d of the space.")
+@click.option("--subspaces", type=Whole(1), nargs=2, help="Dimensions m₁ m₂ of the subspaces.")
 @click.option(
     "--variances", type=options.POSITIVE, nargs=2, help="Variances λ₁ λ₂ of the subspaces."
 )
 @options.shared("patterns", help="Points P whose order of loss is measured.")
 @options.shared("loads", default=None, help="Numbers of points P of the map.")
-@click.option("--levels", type=click.IntRange(3), help="Noise levels.")
-@click.option("--draws", type=click.IntRange(2), help="Noised points per noise level.")
-@click.option("--sets", type=click.IntRange(3), help="Data sets that a signal to noise is over.")
+@click.option("--levels", type=Whole(3, most=10**4), help="Noise levels.")
+@click.option("--draws", type=Whole(2), help="Noised points per noise level.")
+@click.option("--sets", type=Whole(3), help="Data sets that a signal to noise is over.")
 @click.option("--trained", type=options.COUNTS, help="Numbers of points P of the networks.")
 @options.shared("training-steps", default=None, help="Gradient steps of a network.")
-@click.option("--width", type=click.IntRange(1), help="Units of a network's layer.")
+@click.option("--width", type=Whole(1), help="Units of a network's layer.")
 def main(run: Run, **chosen: Any) -> base.Report:
     """Dimension against noise level and data-set size, and the order in which it is lost."""
     import numpy as np
     from reports.losing_dimensions import Report
+
+    from bridges._checks import within_memory
 
     manifold = {k: chosen[k] for k in ("dimension", "subspaces", "variances")}
     manifold |= {k: list(manifold[k]) for k in ("subspaces", "variances")}
@@ -102,6 +103,14 @@ def main(run: Run, **chosen: Any) -> base.Report:
         raise ValueError(
             f"patterns, loads and trained must be at least 2, got {P}, {loads} and {trained}"
         )
+    d, drawn = chosen["dimension"], chosen["draws"]
+    for numbers, what in (
+        (4 * d * (d + max(P, *loads, *trained)), f"dimension: points in {d} dimensions"),
+        (4 * drawn * d * d, f"draws: {drawn} Jacobians in {d} dimensions"),
+        (8 * chosen["width"] * (chosen["width"] + 2 * d), f"width: layers of {chosen['width']}"),
+        (4 * chosen["sets"] * P * sum(manifold["subspaces"]), f"sets: {chosen['sets']} of them"),
+    ):
+        within_memory(8 * numbers, what, each_job=True)
     noise = [float(t) for t in np.geomspace(small / 100, 10 * large, chosen["levels"])]
     planted = manifold | {"noise": noise, "draws": chosen["draws"]}
     network = {"steps": chosen["training_steps"], "width": chosen["width"]}
@@ -143,13 +152,20 @@ def _planted(point: Point, seed: int) -> list[Row]:
 
 def train(data: Tensor, width: int, steps: int, seed: int) -> Denoiser:
     """A network trained on the data at t in [10⁻⁴, 10], as its geometry is to be seen."""
+    from bridges._checks import silent
     from diffusion import ResidualMLP, train_denoiser
 
     scale = float((data - data.mean(0)).square().mean().sqrt())
     network = ResidualMLP(data.shape[1], width=width, depth=2, seed=seed)  # 3 of SiLU
     low, high = (level / scale for level in _LEVELS)
     return train_denoiser(
-        data, network=network, steps=steps, levels=(low, high), device="cpu", seed=seed, quiet=True
+        data,
+        network=network,
+        steps=steps,
+        levels=(low, high),
+        device="cpu",
+        seed=seed,
+        quiet=silent(),
     ).denoiser
 
 

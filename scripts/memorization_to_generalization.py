@@ -30,6 +30,7 @@ from reports import trained
 from bridges.estimates import estimate
 from bridges.study import figures, options
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Whole
 from bridges.study.record import Point, Row
 from bridges.study.tables import uncertain
 
@@ -66,13 +67,15 @@ _LEARNT = 0.9  # loss over that of a constant, below which a network has learnt
 
 @study_command(PRESETS)
 @options.shared("loads", default=None, help="Numbers of points P; as far as the data allow.")
-@click.option("--steps", type=click.IntRange(1), help="Gradient steps of a training.")
+@click.option("--steps", type=Whole(1), help="Gradient steps of a training.")
 @trained.shared_options
 def main(run: Run, data: str, loads: list[int], **setting: Any) -> Report:
     """Memorized, spurious, generalized: trained denoisers against the size of their data."""
     most = trained.room(data, setting["held_out"])
     if not 2 <= min(loads) <= most:
         raise ValueError(f"loads must be 2 to {most} for {data}, got {loads}")
+    asked = (setting[name] for name in ("width", "count"))
+    trained.within(data, *asked, max(loads) + setting["held_out"])
     points: list[Point] = [
         one | {"patterns": P} | setting
         for one in trained.data_sets(data)

@@ -27,6 +27,7 @@ import click
 
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Whole
 from bridges.study.record import Point, Row
 from bridges.study.tables import of_samples, table
 
@@ -66,9 +67,9 @@ COLUMNS = {
 
 @study_command(PRESETS)
 @options.shared("size", "patterns", default=None)
-@click.option("--states", type=click.IntRange(1), help="Training states per pattern set.")
+@click.option("--states", type=Whole(1), help="Training states per pattern set.")
 @click.option("--temperatures", type=options.LEVELS, help="Temperatures T of thermal states.")
-@click.option("--sweeps", type=click.IntRange(1), help="Sweeps made of thermal states.")
+@click.option("--sweeps", type=Whole(1), help="Sweeps made of thermal states.")
 @options.shared("training-overlap", help="Overlap m_t with a pattern that states start from.")
 @click.option("--plain", is_flag=True, default=None, help="Keep the term j = i in m_μ.")
 def main(run: Run, temperatures: list[float], **setting: Any) -> Report:
@@ -77,6 +78,14 @@ def main(run: Run, temperatures: list[float], **setting: Any) -> Report:
     ω against the stability Δ, for random, fixed-point and thermal states on Hebb's couplings
     (arXiv 2302.13417).
     """
+    from bridges._checks import within_memory
+
+    N, P, states = (setting[name] for name in ("size", "patterns", "states"))
+    if P < 2:
+        raise ValueError(f"patterns must be at least 2, of different stabilities, got {P}")
+    within_memory(8 * 4 * N * N, f"size: couplings of {N} sites", each_job=True)
+    within_memory(8 * 8 * P * N, f"patterns: {P} patterns of {N} sites", each_job=True)
+    within_memory(8 * 4 * states * (N + P), f"states: {states} of {N} sites", each_job=True)
     kinds = [("random", None), ("fixed-point", 0.0), *(("thermal", T) for T in temperatures)]
     points = [{"noise": kind, "temperature": T, **setting} for kind, T in kinds]
     return Report(run(measure, points))

@@ -31,6 +31,7 @@ import click
 from bridges.estimates import estimate, mean_and_sem
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Numbers, Real
 from bridges.study.record import Point, Row
 from bridges.study.tables import of_samples, table
 
@@ -81,12 +82,12 @@ LABELS = {
 @options.shared("size", "patterns", default=None)
 @click.option(
     "--training-overlaps",
-    type=options.Numbers(float, 0, 1),
+    type=Numbers(Real(0, 1)),
     help="Training overlaps m_t; the least is the maximal noise.",
 )
 @options.shared("overlaps", "overlap", "trials", default=None)
 @options.shared("rate", default=None, help="Learning rate λ.")
-@click.option("--time", type=options.POSITIVE, help="Longest training, in N/λ steps.")
+@click.option("--time", type=options.DURATION, help="Longest training, in N/λ steps.")
 def main(
     run: Run,
     training_overlaps: list[float],
@@ -99,6 +100,12 @@ def main(
     Fixed points of the landscape as training noise widen basins even at maximal noise, where
     uniform noise teaches nothing beyond Hebb's rule (arXiv 2302.13417).
     """
+    from bridges._checks import within_memory
+
+    N, P, trials = (setting[name] for name in ("size", "patterns", "trials"))
+    within_memory(8 * 6 * N * N, f"size: couplings of {N} sites", each_job=True)
+    within_memory(8 * 4 * P * N, f"patterns: {P} patterns of {N} sites", each_job=True)
+    within_memory(8 * 4 * trials * N, f"trials: {trials} cues of {N} sites", each_job=True)
     cues = sorted({*overlaps, overlap})
     schemes = [("hebb", None), ("margin", None), ("uniform, symmetrised", training_overlaps[0])]
     schemes += [(s, m) for m in training_overlaps for s in ("uniform", "structured", "minimum")]

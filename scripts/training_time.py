@@ -23,6 +23,7 @@ from reports import trained
 from bridges.estimates import estimate
 from bridges.study import figures, options
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Whole
 from bridges.study.record import Point, Row
 from bridges.study.tables import of_samples
 
@@ -54,8 +55,8 @@ _SAME = 0.1  # rms distance, in rms deviations of the data, within which attract
 
 @study_command(PRESETS)
 @options.shared("patterns")
-@click.option("--steps", type=click.IntRange(2 * _FIRST), help="Gradient steps of a training.")
-@click.option("--snapshots", type=click.IntRange(2), help="Snapshots along it.")
+@click.option("--steps", type=Whole(2 * _FIRST), help="Gradient steps of a training.")
+@click.option("--snapshots", type=Whole(2, most=10**4), help="Snapshots along it.")
 @trained.shared_options
 def main(run: Run, data: str, snapshots: int, **setting: Any) -> Report:
     """Memorized, spurious, generalized: one training, snapshot by snapshot."""
@@ -64,6 +65,8 @@ def main(run: Run, data: str, snapshots: int, **setting: Any) -> Report:
     most = trained.room(data, setting["held_out"])
     if not 2 <= setting["patterns"] <= most:
         raise ValueError(f"patterns must be 2 to {most} for {data}, got {setting['patterns']}")
+    asked = (setting[name] for name in ("width", "count"))
+    trained.within(data, *asked, setting["patterns"] + setting["held_out"])
     steps = sorted({round(s) for s in np.geomspace(_FIRST, setting["steps"], snapshots)})
     return Report(
         run(measure, [one | setting | {"snapshots": steps} for one in trained.data_sets(data)])

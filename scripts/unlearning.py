@@ -70,13 +70,19 @@ BATCHED = 5 / 6  # dreams of the comparison of batches, in αN/ε: about D_top
 @click.option("--batches", type=options.COUNTS, help="Dreams at the same couplings, B, to compare.")
 @options.shared("overlaps", "trials", default=None)
 @options.shared("rate", default=None, help="Learning rate of a dream, ε.")
-@click.option("--time", type=options.POSITIVE, help="Dreams made, in αN/ε = P/ε.")
+@click.option("--time", type=options.DURATION, help="Dreams made, in αN/ε = P/ε.")
 def main(run: Run, loads: list[int], batches: list[int], time: float, **setting: Any) -> Report:
     """Hebbian unlearning: stability and basins along the dreams, and when to stop.
 
     The least of the loads is shown along the dreams and dreamt in batches; the times D_in,
     D_top and D_fin, in units of N/ε, are found for all of them (arXiv 2201.00032).
     """
+    from bridges._checks import within_memory
+
+    N, P, trials = setting["size"], loads[-1], setting["trials"]
+    within_memory(8 * 6 * N * N, f"size: couplings of {N} sites", each_job=True)
+    within_memory(8 * 4 * P * N, f"loads: {P} patterns of {N} sites", each_job=True)
+    within_memory(8 * 4 * trials * N, f"trials: {trials} cues of {N} sites", each_job=True)
     points: list[Point] = [
         {"kind": "path", "patterns": P, "basins": loads[0] == P, "time": time, **setting}
         for P in loads

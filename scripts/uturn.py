@@ -29,6 +29,7 @@ import click
 
 from bridges.study import figures, options, report as base
 from bridges.study.command import Run, study_command
+from bridges.study.numbers import Whole
 from bridges.study.record import Point, Row
 from bridges.study.tables import by_column, table
 
@@ -67,11 +68,15 @@ _HOME = 0.9  # cosine with its own pattern at which an iterated cue has come hom
 @options.shared("loads", help="Numbers of patterns P.")
 @options.shared("sigmas", help="Noise levels of the turn, σ.")
 @options.shared("trials", default=None, help="U-turns per pattern set, at least one per pattern.")
-@click.option("--steps", type=click.IntRange(1), help="Steps of the reverse flow.")
+@click.option("--steps", type=Whole(1, most=10**6), help="Steps of the reverse flow.")
 def main(run: Run, loads: list[int], sigmas: list[float], **setting: Any) -> Report:
     """Return probability of flow and SDE against noise, with exact laws and the collapse."""
+    from bridges._checks import within_memory
+
     if loads[0] < 2:
         raise ValueError(f"loads must be at least 2: one pattern always returns, got {loads[0]}")
+    P, N = loads[-1], setting["size"]
+    within_memory(8 * P * (8 * P + 4 * N), f"loads: {P} patterns of {N} sites", each_job=True)
     points: list[Point] = [
         {"patterns": P, "sigma": sigma, **setting} for P in loads for sigma in sigmas
     ]

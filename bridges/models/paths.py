@@ -40,6 +40,7 @@ ALLOWED = (
 STATES = ("binary", "real", "stored")
 _GROUP = "bridges.models"
 _SHOWN = 24  # letters of a name in a label
+_READ = 80  # of one that is refused
 _AS_IT_IS = Reading()
 
 
@@ -54,7 +55,8 @@ def place(text: str) -> str:
         return text
     file, function = _parts(text)
     if function is None and not file.exists():
-        raise ValueError(f"model must be {ALLOWED}, got {text!r}; names are {', '.join(MODELS)}")
+        given = text if len(text) <= _READ else f"{text[:_READ]}…"
+        raise ValueError(f"model must be {ALLOWED}, got {given!r}; names are {', '.join(MODELS)}")
     if function is not None and not file.is_file():
         raise ValueError(f"model: no file {str(file)!r}")
     if function is None and file.is_file() and file.suffix != ".safetensors":

@@ -15,7 +15,7 @@ import click
 from bridges.study import options
 from bridges.study.engine import Measure
 from bridges.study.folders import load_run
-from bridges.study.record import Point
+from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.run import run_study
 
@@ -108,6 +108,10 @@ class Conduct:
         Raises Unfinished, exit code 1, if measurements failed or were interrupted; leaves, with
         0, after a shard.
         """
+        from bridges._checks import gigabytes_given
+
+        if (gigabytes := gigabytes_given()) is not None:  # processes do not inherit it
+            measure = partial(_within, gigabytes, measure)
         try:
             study = run_study(
                 name,
@@ -138,6 +142,14 @@ class Conduct:
     def publish(self, report: Report) -> None:
         """Write what was found beside the record, and print what is wanted."""
         report.publish(json=self.json, quiet=self.quiet, show=self.show)
+
+
+def _within(gigabytes: float, measure: Measure, point: Point, seed: int) -> list[Row]:
+    """A measurement with a limit on memory."""
+    from bridges._checks import memory_limit
+
+    with memory_limit(gigabytes):
+        return measure(point, seed)
 
 
 def study_command(

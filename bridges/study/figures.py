@@ -53,6 +53,7 @@ SERIES: tuple[tuple[str, str], ...] = (
 )
 """Colours and markers of what is no model: loads, cues, kinds of noise."""
 _WIDE = 500  # ends of a logarithmic axis, from which it has powers of ten alone
+_NAME = 60  # letters of a name that a title has room for
 _LETTERS = 14  # of a headline to the inch
 _LETTER = 1 / 30  # of the length of an axis, that a letter of a tick takes
 _STYLE: dict[Any, Any] = {
@@ -140,6 +141,25 @@ def headline(figure: Figure, text: str) -> None:
     width = int(_LETTERS * figure.get_figwidth())
     lines = [textwrap.fill(line, width) for line in text.splitlines()]
     figure.suptitle("\n".join(lines), fontsize=10.5)
+
+
+def literal(text: str) -> str:
+    r"""Words of the user's, as of a file, for a figure: nothing in them is a formula.
+
+    Dollars are kept from beginning one, letters that the font does not have are boxes, and what
+    is too long for a title is cut.
+
+    Examples
+    --------
+    >>> literal("a$b_c"), literal("two\nlines 記")
+    ('a\\$b_c', 'two□lines □')
+    """
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    font = get_font(findfont(FontProperties()))
+    cut = text if len(text) <= _NAME else f"{text[:_NAME]}…"
+    seen = (c if c.isprintable() and font.get_char_index(ord(c)) else "□" for c in cut)
+    return "".join(seen).replace("$", r"\$")
 
 
 def log_axis(axes: Axes) -> None:

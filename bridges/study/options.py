@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import re
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,78 +14,69 @@ import click
 from click.shell_completion import CompletionItem
 
 from bridges.models import FIRST, MODELS, Options, place, plugins
+from bridges.study.numbers import Numbers, OneCount, Real, Whole, shortened
 
 Command = Callable[..., Any]
-_LONGEST = 10_000  # numbers in a range
-
-
-class Numbers(click.ParamType):  # type: ignore[type-arg]
-    """A list of numbers: `0.1,0.2`, a range of whole ones `0-63`, or one number."""
-
-    name = "list"
-
-    def __init__(self, kind: type, low: float, high: float, open_low: bool = False) -> None:
-        self.kind, self.low, self.high, self.open_low = kind, low, high, open_low
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> list[Any]:
-        """The numbers, increasing and distinct."""
-        if isinstance(value, list):
-            return value
-        numbers: set[Any] = set()
-        for part in str(value).split(","):
-            try:
-                first, dash, last = part.strip().partition("-")
-                if dash and first and self.kind is int:
-                    if int(last) - int(first) > _LONGEST:
-                        self.fail(f"{part!r} has more than {_LONGEST} numbers", param, ctx)
-                    numbers.update(range(int(first), int(last) + 1))
-                else:
-                    numbers.add(self.kind(part))
-            except ValueError:
-                self.fail(self._not_taken(part, param), param, ctx)
-        for number in numbers:
-            inside = self.low <= number <= self.high and not (self.open_low and number == self.low)
-            if not inside:
-                bracket = "(" if self.open_low else "["
-                self.fail(f"{number} is not in {bracket}{self.low:g}, {self.high:g}]", param, ctx)
-        if not numbers:
-            self.fail("the list is empty", param, ctx)
-        return sorted(numbers)
-
-    def _not_taken(self, part: str, param: Any) -> str:
-        """Why a part is none of these numbers."""
-        if self.kind is int and part.replace(".", "", 1).strip().isdecimal():
-            name = getattr(param, "name", None)
-            loads = "; loads are numbers of patterns P, see --alpha for P/N"
-            return f"{part!r} is not a whole number{loads if name in ('loads', 'patterns') else ''}"
-        return f"{part!r} is not a number or a range like 0-63"
-
-
-class OneCount(click.IntRange):
-    """One number of what the option is named after, at least 1."""
-
-    def __init__(self) -> None:
-        super().__init__(1)
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        """The number."""
-        if "," in str(value):
-            what = getattr(param, "name", None) or "them"
-            self.fail(f"one number of {what}, got {value}", param, ctx)
-        return int(super().convert(value, param, ctx))
-
-
-COUNTS = Numbers(int, 1, float("inf"))
-OVERLAPS = Numbers(float, 0, 1, open_low=True)
-LOADS = Numbers(float, 0, 1e6, open_low=True)
-LEVELS = Numbers(float, 0, float("inf"), open_low=True)
-CLASSES = Numbers(int, 0, 1e6)
-SIZES = Numbers(int, 2, 100_000)
+COUNTS = Numbers(Whole(1))
+OVERLAP = Real(0, 1, min_open=True)
+OVERLAPS = Numbers(OVERLAP)
+POSITIVE = Real(0, min_open=True)
+LEVELS = Numbers(POSITIVE)
+LOADS = Numbers(Real(0, 1e6, min_open=True))
+CLASSES = Numbers(Whole(0, 10**6))
+SIZES = Numbers(Whole(2, 100_000))
+RATE = Real(1e-6, 1e6)  # of learning; the steps it asks for can be counted
+DURATION = Real(0, 1e6, min_open=True)  # in units in which all is over at about 1
 SEVERAL: dict[str, Any] = {"type": COUNTS}
 """Of `patterns`, where a run measures several loads."""
 SIGMAS = [0.5, 0.7, 1.0, 1.4, 2.0]
-OVERLAP = click.FloatRange(0, 1, min_open=True)
-POSITIVE = click.FloatRange(0, min_open=True)
+_SEEDS = 2**63 - 1
+_SAMPLES = 10**6  # more would not fit into a record
+
+
+class Place(click.Path):
+    """A file or a folder, one that is opened without waiting for somebody, or one to be made."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The path."""
+        try:
+            mode = os.stat(_named(self, value, param, ctx)).st_mode
+        except FileNotFoundError:
+            mode = stat.S_IFDIR if self.dir_okay else stat.S_IFREG
+        except OSError as error:
+            self.fail(f"{shortened(value)}: {error.strerror}", param, ctx)
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a pipe, a device
+            self.fail(f"{shortened(value)} is neither a file nor a folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Word(click.ParamType):  # type: ignore[type-arg]
+    """Some text."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """The text."""
+        return str(_named(self, value, param, ctx))
+
+
+class Address(click.ParamType):  # type: ignore[type-arg]
+    """Where a scheduler listens, `tcp://host:port`."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """The address."""
+        if not re.fullmatch(r"(tcp|tls)://[^\s/:]+:\d{1,5}", str(value)):
+            self.fail(f"{shortened(value)} is not an address, tcp://host:port", param, ctx)
+        return str(value)
+
+
+def _named(kind: click.ParamType, value: Any, param: Any, ctx: Any) -> Any:  # type: ignore[type-arg]
+    """What names something; an empty name, as of an unset variable of a shell, names nothing."""
+    if not str(value).strip():
+        kind.fail("it is empty", param, ctx)
+    return value
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]
@@ -123,7 +116,7 @@ class Shard(click.ParamType):  # type: ignore[type-arg]
         """i and n, 1 ≤ i ≤ n."""
         first, _, last = str(value).partition("/")
         if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last)):
-            self.fail(f"{value!r} is not i/n with 1 ≤ i ≤ n", param, ctx)
+            self.fail(f"{shortened(value)} is not i/n with 1 ≤ i ≤ n", param, ctx)
         return int(first), int(last)
 
 
@@ -132,6 +125,8 @@ _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else o
 _OPTIONS: dict[str, dict[str, Any]] = {
     "model": {"type": Names(), "default": ",".join(FIRST), "help": MODELS_HELP},
     "data": {
+        "type": Place(),
+        "metavar": "DATA",
         "default": "digits",
         "help": "digits, mnist, fashion, random, a .npy or .npz file (n, N) or a folder of images.",
     },
@@ -151,7 +146,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": LEVELS,
         "help": "Noise levels of the cues, σ.  [default: " + ", ".join(map(str, SIGMAS)) + "]",
     },
-    "size": {"type": click.IntRange(2, 100_000), "help": "N of random patterns.  [default: 100]"},
+    "size": {"type": Whole(2, 100_000), "help": "N of random patterns.  [default: 100]"},
     "criterion": {
         "type": click.Choice(["fixed-point", "one-step"]),
         "default": "fixed-point",
@@ -162,26 +157,26 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": 0.95,
         "help": "Cosine with the pattern that counts as retrieval.",
     },
-    "trials": {"type": click.IntRange(1), "default": 64, "help": "Cues per pattern set."},
+    "trials": {"type": Whole(1), "default": 64, "help": "Cues per pattern set."},
     "beta": {
         "type": POSITIVE,
         "default": 1.0,
         "help": "Inverse temperature; σ² = 1/β of the iterated denoiser.",
     },
-    "degree": {"type": click.IntRange(2), "default": 3, "help": "Degree of the polynomial."},
+    "degree": {"type": Whole(2, 1000), "default": 3, "help": "Degree of the polynomial."},
     "dynamics": {
         "type": click.Choice(["flow", "sde", "fixed-noise"]),
         "default": Options.dynamics,
         "help": "How a denoiser by path takes cues home.",
     },
     "steps": {
-        "type": click.IntRange(1),
+        "type": Whole(1),
         "default": Options.steps,
         "help": "Steps of the reverse flow or SDE of a network.",
     },
     "class": {
         "flags": ("--class", "label"),
-        "type": click.IntRange(0),
+        "type": Whole(0),
         "help": "Class of a class-conditional model by path.",
     },
     "scheduler": {
@@ -189,31 +184,40 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "Scheduler of a diffusers model by path.  [default: its own]",
     },
     "batch-size": {
-        "type": click.IntRange(1),
+        "type": Whole(1),
         "help": "Rows that a network sees at once.  [default: as many as fit]",
     },
     "rate": {
-        "type": POSITIVE,
+        "type": RATE,
         "default": Options.rate,
         "help": "Learning rate of dreams and of structured noise.",
     },
     "training-overlap": {
-        "type": click.FloatRange(0, 1),
+        "type": Real(0, 1),
         "help": "Overlap of training with noise.  [default: the rule's own]",
     },
     "training-steps": {
-        "type": click.IntRange(0),
+        "type": Whole(0),
         "help": "Dreams, or steps of a learning rule.  [default: the rule's own]",
     },
-    "draws": {"type": click.IntRange(2), "default": 500, "help": "Noised points per noise level."},
-    "samples": {"type": click.IntRange(1), "default": 8, "help": "Independent pattern sets."},
-    "seed": {"type": click.IntRange(0), "default": 0, "help": "Root of all randomness."},
-    "jobs": {"type": click.IntRange(1), "default": _CORES, "help": "Processes."},
-    "cluster": {"metavar": "ADDRESS", "help": "Dask scheduler that computes, tcp://host:port."},
+    "draws": {"type": Whole(2), "default": 500, "help": "Noised points per noise level."},
+    "samples": {"type": Whole(1, most=_SAMPLES), "default": 8, "help": "Independent pattern sets."},
+    "seed": {"type": Whole(0, most=_SEEDS), "default": 0, "help": "Root of all randomness."},
+    "jobs": {"type": Whole(1), "default": _CORES, "help": "Processes."},
+    "cluster": {"type": Address(), "help": "Dask scheduler that computes, tcp://host:port."},
     "shard": {"type": Shard(), "help": "Measure the i-th of n parts only."},
-    "device": {"default": "cpu", "help": "Where tensors live: cpu, cuda, cuda:1, …"},
+    "max-memory": {
+        "type": POSITIVE,
+        "metavar": "GB",
+        "help": "What a run may take.  [default: three quarters of what is free]",
+    },
+    "device": {
+        "type": Word(),
+        "default": "cpu",
+        "help": "Where tensors live: cpu, cuda, cuda:1, …",
+    },
     "out": {
-        "type": click.Path(file_okay=False, path_type=Path),
+        "type": Place(file_okay=False, path_type=Path),
         "help": "Folder of the run.  [default: results/VERB-DATA, or STUDY-PRESET]",
     },
     "json": {"is_flag": True, "help": "Print the summary as JSON, nothing else."},
@@ -223,7 +227,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 for _settings in _OPTIONS.values():
     _settings.setdefault("show_default", True)
-RUN = ("samples", "seed", "jobs", "cluster", "shard", "out", "json", "quiet", "overwrite", "show")
+RUN = (
+    *("samples", "seed", "jobs", "cluster", "shard", "max-memory", "out"),
+    *("json", "quiet", "overwrite", "show"),
+)
 FLAGS = ("json", "quiet", "overwrite", "show")
 
 
@@ -278,19 +285,26 @@ def one_of(*names: str) -> Callable[[Command], Command]:
             return command(*args, given=given[0], **kwargs)
 
         for name in reversed(names):
-            choose = click.option(f"--{name}", type=float, help=_NOISE[name])(choose)
+            choose = click.option(f"--{name}", type=Real(), help=_NOISE[name])(choose)
         return choose
 
     return decorate
 
 
 def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What the library refuses, or the disk, is the user's to change: one line, exit code 2."""
+    """What the library refuses, or the disk, is the user's to change: one line, exit code 2.
+
+    Inside, --max-memory is the limit that is held, for --jobs at once.
+    """
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
+        from bridges._checks import memory_limit
+
+        jobs = 1 if kwargs.get("cluster") else kwargs.get("jobs", 1)
         try:
-            return command(*args, **kwargs)
+            with memory_limit(kwargs.pop("max_memory", None), jobs):
+                return command(*args, **kwargs)
         except BrokenPipeError:
             raise  # nobody reads on: click leaves without a word
         except (ValueError, OSError) as error:

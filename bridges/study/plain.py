@@ -56,10 +56,12 @@ def figure(study: Study) -> Any:
         panels = drawn.subplots(lines, columns, squeeze=False).ravel()
         for axes, quantity in zip(panels, quantities, strict=False):
             _panel(axes, [row for row in rows if row["quantity"] == quantity])
-            axes.set_title(quantity, fontsize=9.5)
+            axes.set_title(figures.literal(quantity), fontsize=9.5)
         for axes in panels[len(quantities) :]:
             axes.remove()
-        figures.headline(drawn, f"{study.config['study']}: the results as measured")
+        figures.headline(
+            drawn, f"{figures.literal(study.config['study'])}: the results as measured"
+        )
     return drawn
 
 
@@ -93,9 +95,9 @@ def _panel(axes: Axes, rows: list[Row]) -> None:
             ms=3,
             lw=0.8,
             capsize=2,
-            label=label,
+            label=figures.literal(label),
         )
-    axes.set_xlabel(along or _ROW)
+    axes.set_xlabel(figures.literal(along or _ROW))
     if 1 < len(groups) <= _LINES and max(map(len, groups)) < _LETTERS:
         axes.legend(fontsize=7)
 

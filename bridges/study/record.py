@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
@@ -74,11 +75,17 @@ class Record:
         self.config = json.loads(json.dumps(config)) | {"version": _version("hopfield-diffusion")}
         self.may_grow = ("points", "samples", *(("parameters",) if complete else ()))
         self.ids = list(range(len(config["points"])))
+        self.refused = False
 
     def __enter__(self) -> Record:
         from filelock import FileLock, Timeout
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        folders = (self.folder, *self.folder.parents)
+        self.made = [folder for folder in folders if not folder.exists()]
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"out: {self.folder} cannot be made: {error.strerror}") from error
         self._lock = FileLock(self.folder / ".lock")
         try:
             self._lock.acquire(timeout=0)
@@ -99,6 +106,16 @@ class Record:
     def _release(self) -> None:
         (self.folder / ".lock").unlink(missing_ok=True)
         self._lock.release()
+        if self.refused:
+            with suppress(OSError):  # something else is in it
+                for folder in self.made:
+                    folder.rmdir()
+
+    def withdraw(self) -> None:
+        """Leave nothing of a run that was refused: neither files nor folders that it made."""
+        for file in (self.points, self.file):
+            file.unlink(missing_ok=True)
+        self.refused = True
 
     def _begin(self) -> None:
         """Go on with the run of the folder, or begin one."""
@@ -148,7 +165,8 @@ class Record:
     def _refuse_another(self, changed: list[str] | None) -> None:
         if changed is None:
             raise ValueError(f"out: {self.file} is not a readable record; pass --overwrite")
-        if self.points.exists() and self.points.stat().st_size:  # else nothing would be lost
+        lines = self.points.read_text(errors="replace") if self.points.exists() else ""
+        if not all(map(_failed, lines.splitlines())):
             raise ValueError(
                 f"out: {self.folder} holds another run ({', '.join(changed)} differ); "
                 "choose another --out or pass --overwrite"
@@ -185,6 +203,14 @@ class Record:
     def _write(self, *lines: Point) -> None:
         with self.points.open("a") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def _failed(line: str) -> bool:
+    """Whether a line of a record holds nothing that would be lost."""
+    try:
+        return "error" in json.loads(line)
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def ids_of(config: Point) -> list[int]:

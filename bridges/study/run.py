@@ -31,6 +31,7 @@ from bridges.study.engine import Measure, Task, compute
 from bridges.study.record import Point, Record
 from bridges.study.results import Study
 
+_BYTES = 1000  # of memory that a measurement takes, at least
 _REFUSED = "ValueError: "  # how an error that is the user's to mend begins
 
 
@@ -82,7 +83,8 @@ def run_study(
     ------
     ValueError : samples or jobs below 1, a negative seed, a shard out of range, a folder that
         another process is writing, or that holds another run and `overwrite` was not asked
-        for, no scheduler; or the one ValueError that every point was refused with.
+        for, more measurements than fit into memory, no scheduler; or the one ValueError that
+        every point was refused with, which leaves no folder behind.
 
     Examples
     --------
@@ -91,11 +93,16 @@ def run_study(
     >>> run_study("squares", measure, [{"x": 3}], samples=2).results()
     [{'x': 3, 'quantity': 'square', 'value': 9.0, 'sem': 0.0, 'n': 2}]
     """
+    from bridges import _checks
+
     for label, number, least in (("samples", samples, 1), ("jobs", jobs, 1), ("seed", seed, 0)):
         if not number >= least:
             raise ValueError(f"{label} must be at least {least}, got {number}")
         if not isinstance(number, Integral):
             raise ValueError(f"{label} must be a whole number, got {number}")
+    _checks.within_memory(
+        _BYTES * len(points) * samples, f"samples: {len(points)} points × {samples} samples"
+    )
     config = {
         "study": name,
         "parameters": parameters or {},
@@ -127,11 +134,14 @@ def _measured(
     quiet: bool,
 ) -> Study:
     """The study, after what the record does not have has been measured."""
+    from bridges import _checks
+
     done = {} if record is None else record.read(set(asked))[0]
     reused, failed = len(done), {}
     seeds = sample_seeds(config["seed"], config["samples"])
     tasks = [Task(p, s, config["points"][p], seeds[s]) for p, s in asked if (p, s) not in done]
-    with _progress(config["study"], len(asked), reused, quiet) as bar:
+    bar = _progress(config["study"], len(asked), reused, quiet)
+    with _checks.silently(quiet), bar, _checks.ticking(bar):
         for outcome in compute(measure, tasks, jobs, cluster):
             if record is not None:
                 record.append(outcome)
@@ -145,6 +155,8 @@ def _measured(
     if len(failed) == len(asked) and len(errors) == 1:
         (error,) = errors
         if error.startswith(_REFUSED):
+            if record is not None and not reused:
+                record.withdraw()
             raise ValueError(error.removeprefix(_REFUSED))
     return Study.of(config, done, failed, None if record is None else record.folder, reused)
 

@@ -216,7 +216,7 @@ class Report(base.Report):
 
     def finding(self) -> str:
         """The result in a line, the title of the figure."""
-        data, P = Path(self.survey.setting.data).stem, max(self.loads)
+        data, P = figures.literal(Path(self.survey.setting.data).stem), max(self.loads)
         full = [case for case in self.cases if case.patterns == P]
         shares = {c.model: float(self.fraction(c, "memory").mean()) for c in full}
         best, worst = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)

@@ -270,7 +270,7 @@ class Report(base.Report):
 
     def finding(self) -> str:
         """The result in a line, the title of the figure: the best and the weakest memory."""
-        data = Path(self.asked.data).stem
+        data = figures.literal(Path(self.asked.data).stem)
         curves = self.load or self.corruption
         memories = [c for c in curves if c.model != "nearest"] or curves
         shared = set.intersection(*({*c.whole.x.tolist()} for c in memories))  # by all memories

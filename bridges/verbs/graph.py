@@ -19,11 +19,12 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges.data import fingerprint, pattern_classes, said
-from bridges.equivalence import noise_of_overlap
+from bridges.equivalence import noise_of_overlap, overlap_of_noise
 from bridges.estimates import mean_and_sem
 from bridges.graph import communities, layout, summarise, undirected
 from bridges.models import label_of
 from bridges.study import figures, report as base
+from bridges.study.options import SIGMAS
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.run import sample_seeds
@@ -90,6 +91,9 @@ class GraphSurvey:
         self, models: Sequence[str], patterns: int, overlaps: Sequence[float]
     ) -> list[Point]:
         """One point per model and overlap, the noisier the later. Raises ValueError."""
+        _checks.within_memory(
+            8 * 6 * patterns**2, f"patterns: transitions of {patterns} memories", each_job=True
+        )
         self.setting.check([name for name in models if name != EXACT], [patterns])
         _checks.number("edge", self.edge, low=0, high=1)
         if EXACT in models:
@@ -115,6 +119,16 @@ class GraphSurvey:
     def classes(self, point: Point, seed: int) -> Tensor | None:
         """The true class of each memory of one pattern set, where known."""
         return pattern_classes(self.setting.data, point["patterns"], seed)
+
+
+def cue_overlaps(sigmas: Sequence[float] | None, overlaps: Sequence[float] | None) -> list[float]:
+    """The overlaps of cues that are given by themselves or by their noise; the usual of neither.
+
+    Raises ValueError if both are given.
+    """
+    if sigmas and overlaps:
+        raise ValueError("sigmas and overlaps say the same; give one of them")
+    return [*overlaps] if overlaps else [overlap_of_noise(s) for s in sigmas or SIGMAS]
 
 
 def summary_rows(T: Transitions, classes: Any, edge: float) -> list[Row]:
@@ -216,7 +230,8 @@ class Report(base.Report):
         """The result in a line, the title of the figure."""
         model, P = self.shown, self.study.points[0]["patterns"]
         sigma, returned = self.curve("return_probability", model)
-        name = f"{Path(self.survey.setting.data).name}, $P$ = {P}, {self.label(model)}"
+        data = figures.literal(Path(self.survey.setting.data).name)
+        name = f"{data}, $P$ = {P}, {self.label(model)}"
         if not sigma.size:
             return name
         known, values = self.curve("agreement", model)

@@ -113,7 +113,8 @@ class Case:
 
     def finding(self) -> str:
         """The result in a line, the title of the figure."""
-        data, t = Path(self.survey.data).stem, self.value("collapse_sigma")[0]
+        data = figures.literal(Path(self.survey.data).stem)
+        t = self.value("collapse_sigma")[0]
         line = f"{data}, $P$ = {self.patterns}: half of the U-turns return at $\\sigma$ = {t:.2f}"
         return f"{line}; samples: {self.judgement[0]}" if self.judged else line
 
@@ -182,7 +183,8 @@ class Report(base.Report):
             f"$\\sigma$ = {case.value('collapse_sigma')[0]:.2f} at $P$ = {case.patterns}"
             for case in self.cases
         )
-        line = f"{Path(self.survey.data).stem}: half of the U-turns return at {first}, {last}"
+        data = figures.literal(Path(self.survey.data).stem)
+        line = f"{data}: half of the U-turns return at {first}, {last}"
         if not self.cases[0].judged:
             return line
         verdicts = {case.patterns: case.judgement[0] for case in self.cases}

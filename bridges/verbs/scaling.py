@@ -61,9 +61,10 @@ def points(
     ]
 
 
-def check(setting: Setting, models: Sequence[str], sizes: Sequence[int]) -> None:
+def check(setting: Setting, models: Sequence[str], points: Sequence[Point]) -> None:
     """Refuse what could not be measured at the largest size. Raises ValueError."""
-    replace(setting, size=max(sizes)).check(models, [1])
+    largest = max(points, key=lambda point: point["size"] * point["patterns"])
+    replace(setting, size=largest["size"]).check(models, [1, largest["patterns"]])
 
 
 def measure(setting: Setting, point: Point, seed: int) -> list[Row]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,7 @@ from bridges.study.results import Study
 from diffusion.latents import LatentSpace
 
 _LARGEST = 1024  # largest load measured unless asked for
-_MOST = 10**7  # patterns that a measurement may ask for
-_MEMORY = 4e9  # bytes that the couplings of a network may take
+_COPIES = 4  # of patterns and of cues, held at once
 
 
 @dataclass(frozen=True)
@@ -99,14 +97,14 @@ class Setting:
             options = replace(options, centre=similarity_within(self.data))
         return model.build(stored, options, seed)
 
-    def check(self, models: Sequence[str], patterns: Sequence[int]) -> None:
-        """Refuse what could not be measured, before anything is. Raises ValueError."""
-        self._check_memory(models)
-        for P in patterns:
-            if self.data == "random":
-                _checks.number("patterns", P, low=1, high=_MOST)
-            else:
-                self.pattern_set("binary", P, 0)
+    def check(self, models: Sequence[str], patterns: Sequence[int], cues: int = 0) -> None:
+        """Refuse what could not be measured, before anything is. Raises ValueError.
+
+        cues : states at once, if not `trials`.
+        """
+        self._check_memory(models, max(patterns), cues or self.trials)
+        for P in patterns if self.data != "random" else ():
+            self.pattern_set("binary", P, 0)
         for name in models:
             self._check_trained(name, self.model(name))
             memory = self.memory(name, 1 if name in MODELS else min(patterns), 0, untrained=True)
@@ -122,20 +120,21 @@ class Setting:
                 "as --data, got random"
             )
 
-    def _check_memory(self, models: Sequence[str]) -> None:
-        """Refuse networks whose couplings would not fit into memory. Raises ValueError."""
-        matrices, name = max(((NETWORKS.get(name, 0), name) for name in models), default=(0, ""))
-        if not matrices:
-            return
+    def _check_memory(self, models: Sequence[str], patterns: int, cues: int) -> None:
+        """Refuse what would not fit into memory. Raises ValueError."""
         drawn = self.data == "random" and self.size
         sites = drawn or self.pattern_set("binary", 1, 0).shape[1]
-        needed, allowed = 8 * sites**2 * matrices, min(_MEMORY, _available())
-        if needed > allowed:
-            raise ValueError(
-                f"{'size' if drawn else 'data'}: {name} on {sites} sites needs {needed / 1e9:.3g} "
-                f"GB for its couplings, of at most {allowed / 1e9:.3g}; take smaller images or "
-                "fewer sites, or a memory without couplings (polynomial, exponential)"
-            )
+        matrices, name = max(((NETWORKS.get(name, 0), name) for name in models), default=(0, ""))
+        couplings = f"couplings of {name} on {sites} sites (polynomial, exponential have none)"
+        for numbers, what in (
+            (matrices * sites**2, f"{'size' if drawn else 'data'}: {couplings}"),
+            (
+                _COPIES * patterns * sites,
+                f"patterns or loads: {patterns} patterns of {sites} sites",
+            ),
+            (_COPIES * cues * sites, f"trials, starts or draws: {cues} cues of {sites} sites"),
+        ):
+            _checks.within_memory(8 * numbers, what, each_job=True)
 
     @property
     def _untrained(self) -> Options:
@@ -168,12 +167,3 @@ class Setting:
 def _similarity_of_codes(latents: LatentSpace, data: str, _: str) -> Similarity:
     """Centre and sites of the codes of a data set, of a content."""
     return similarity_of_data(latents.encode(raw_vectors(data)))
-
-
-def _available() -> float:
-    """Bytes of memory that are free for use, infinite where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return inf
-    return next((1024.0 * int(s.split()[1]) for s in lines if s.startswith("MemAvailable:")), inf)

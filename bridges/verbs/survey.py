@@ -73,6 +73,8 @@ class Survey:
         Raises ValueError.
         """
         memories, held_out, _ = self.split(_LEAST, 0)
+        drawn = f"draws: {self.draws} noised points of {memories.shape[1]} sites"
+        _checks.within_memory(8 * 6 * self.draws * memories.shape[1], drawn, each_job=True)
         samples = self.judged(memories.shape[1])
         if self.data != "random":
             for option, rows in (("held-out", held_out), ("generated", samples)):
@@ -91,7 +93,8 @@ class Survey:
     def split(self, P: int | None, seed: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """P memories (P, N), held-out points if there are any, and classes of the memories."""
         if self.data == "random":
-            P = P or _RANDOM
+            P, size = P or _RANDOM, self.size or 100
+            _checks.within_memory(8 * 8 * P * size, f"patterns: {P} of {size} sites", each_job=True)
             drawn = pattern_set("random", "real", 2 * P, self.size, seed)
             rows, labels = drawn, None
         else:

@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import click
-
 from bridges.study import figures, options, report as base
+from bridges.study.numbers import Whole
 from bridges.study.record import Point
 from bridges.study.tables import of_samples, table
 
@@ -37,11 +36,11 @@ _SHARED = (
     options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…"),
     options.shared("rate", default=None, help="Learning rate."),
     options.own(
-        width=(click.IntRange(1), "Units per layer of the network."),
+        width=(Whole(1), "Units per layer of the network."),
         sigma=(options.POSITIVE, "Noise level of attractors, dimension, data in play and gap."),
         turn=(options.POSITIVE, "Noise level of U-turns."),
-        count=(click.IntRange(10), "Samples per network, and starts."),
-        held_out=(click.IntRange(2), "Points that no network sees."),
+        count=(Whole(10), "Samples per network, and starts."),
+        held_out=(Whole(2), "Points that no network sees."),
     ),
     options.shared("device", default=None),
 )
@@ -61,6 +60,20 @@ def room(data: str, held_out: int) -> int:
     return (count(data) - held_out) // 2
 
 
+def within(data: str, width: int, count: int, points: int) -> None:
+    """Refuse networks, samples or points that would not fit into memory. Raises ValueError."""
+    from bridges._checks import within_memory
+    from bridges.data import raw_vectors
+
+    N = max(8, raw_vectors(data).shape[1])
+    for numbers, what in (
+        (8 * width * (3 * width + 2 * N), f"width: layers of {width}"),
+        (8 * count * N, f"count: {count} samples of {N} entries"),
+        (8 * 2 * points * 8, f"points: {points} on the sphere"),
+    ):
+        within_memory(8 * numbers, what, each_job=True)
+
+
 def data_sets(data: str) -> list[Point]:
     """The settings that tell apart the sphere and real data, by a name that holds anywhere."""
     from bridges.data import fingerprint, place
@@ -70,6 +83,7 @@ def data_sets(data: str) -> list[Point]:
 
 def two_trainings(point: Point, seed: int) -> tuple[Halves, list[Training]]:
     """Two networks with one start, each trained on its half; followed where there are snapshots."""
+    from bridges._checks import silent
     from bridges.generalization import halves, perceptron
     from diffusion import train_denoiser
 
@@ -80,13 +94,15 @@ def two_trainings(point: Point, seed: int) -> tuple[Halves, list[Training]]:
     trained = []
     for k, rows in enumerate((found.first, found.second)):
         network = perceptron(point["data"], rows, point["width"], seed)
-        trained.append(train_denoiser(rows, network=network, **asked, seed=seed + k, quiet=True))
+        trained.append(
+            train_denoiser(rows, network=network, **asked, seed=seed + k, quiet=silent())
+        )
     return found, trained
 
 
 def shown_name(data: str) -> str:
-    """A data set as figures and tables call it."""
-    return "sphere $S^7$" if data == SPHERE else Path(data).stem
+    """A data set as figures call it."""
+    return "sphere $S^7$" if data == SPHERE else figures.literal(Path(data).stem)
 
 
 class TrainedReport(base.Report):
@@ -149,7 +165,8 @@ class TrainedReport(base.Report):
             for x in self.curve(data, "memorized")[0]:
                 cells = [self.at(data, name, x) for name in names]
                 rows.append([f"{x:g}", *(of_samples(c, 2) if c.size else "—" for c in cells)])
-            heading = f"{shown_name(data).replace('$', '')}, {self.row_heading(data)}"
+            name = "sphere S^7" if data == SPHERE else Path(data).stem
+            heading = f"{name}, {self.row_heading(data)}"
             yield f"{table([heading, *heads], rows)}\n{self.words(data)}"
 
     @property

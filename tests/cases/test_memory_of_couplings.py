@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from bridges._checks import memory_limit
+from bridges.graph import committors
 from bridges.models import MODELS, NETWORKS, Options
 from bridges.verbs import setting
 from bridges.verbs.setting import Setting
+from diffusion import EmpiricalDenoiser
 
 
 def test_networks_are_the_models_with_couplings():
@@ -21,24 +24,46 @@ def test_networks_are_the_models_with_couplings():
 def test_large_pictures_are_refused_with_the_figure(tmp_path, name):
     np.save(tmp_path / "large.npy", np.random.default_rng(0).choice([-1, 1], (3, 200 * 200)))
     needed = 12.8 * NETWORKS[name]  # GB: 8 bytes of 40000² couplings are 12.8
-    message = rf"data: {name} on 40000 sites needs {needed:.3g} GB .*, of at most .*polynomial"
-    with pytest.raises(ValueError, match=message):
+    message = rf"data: couplings of {name} on 40000 sites .*polynomial.* need about {needed:.3g} GB"
+    with memory_limit(12), pytest.raises(ValueError, match=message):
         Setting(str(tmp_path / "large.npy")).check([name], [3])
 
 
 def test_a_size_is_refused_and_nothing_of_it_made(monkeypatch):
     monkeypatch.setattr(setting, "pattern_set", None)
-    with pytest.raises(ValueError, match=r"size: hebb on 1000000 sites needs 1.6e\+04 GB"):
+    with pytest.raises(ValueError, match=r"size: couplings of hebb .* need about 1.6e\+04 GB"):
         Setting("random", size=10**6).check(["nearest", "hebb"], [3])
 
 
 def test_memories_without_couplings_take_large_pictures(tmp_path):
     np.save(tmp_path / "large.npy", np.random.default_rng(0).choice([-1, 1], (3, 200 * 200)))
-    Setting(str(tmp_path / "large.npy")).check(["polynomial", "nearest"], [3])
+    with memory_limit(12):
+        Setting(str(tmp_path / "large.npy")).check(["polynomial", "nearest"], [3])
 
 
-def test_what_is_free_is_the_limit_where_it_is_less(monkeypatch):
-    Setting("random", size=1000).check(["hebb"], [3])
-    monkeypatch.setattr(setting, "_available", lambda: 1e7)
-    with pytest.raises(ValueError, match=r"needs 0.016 GB for its couplings, of at most 0.01"):
+def test_every_job_has_couplings_of_its_own():
+    with memory_limit(0.04, jobs=2):
+        Setting("random", size=1000).check(["hebb"], [3])  # 2 × 2 matrices of 8 MB
+    message = r"need about 0.048 GB in 3 --jobs, more than the 0.04 GB of --max-memory"
+    with memory_limit(0.04, jobs=3), pytest.raises(ValueError, match=message):
         Setting("random", size=1000).check(["hebb"], [3])
+
+
+def test_patterns_and_cues_count_too():
+    with memory_limit(0.1):
+        with pytest.raises(
+            ValueError, match=r"^patterns or loads: 1000000 patterns of 16 sites need"
+        ):
+            Setting("random", size=16).check(["nearest"], [10**6])
+        with pytest.raises(
+            ValueError, match=r"^trials, starts or draws: 1000000 cues of 16 sites need"
+        ):
+            Setting("random", size=16, trials=10**6).check(["nearest"], [3])
+        with pytest.raises(ValueError, match=r"^trials, starts or draws: 2000000 cues"):
+            Setting("random", size=16).check(["nearest"], [3], 2 * 10**6)
+
+
+def test_groups_that_would_not_fit_are_refused():
+    denoiser = EmpiricalDenoiser(torch.eye(2))
+    with memory_limit(1), pytest.raises(ValueError, match="groups: 1000000001 of them need about"):
+        committors(denoiser, torch.zeros(1, 2), 1.0, groups=[0, 10**9])

@@ -17,7 +17,8 @@ STUDIES = {
     "attractor_graph": Row(
         "--patterns 12 --sigmas 0.5,2 --draws 5",
         {
-            "--sigmas -1": "-1.0 is not in (0, inf]",
+            "--clusters 100000 --max-memory 8": "clusters: 600000 memories of 20 need about",
+            "--sigmas -1": "-1.0 is not in the range x>0",
             "--patterns 2000": "patterns must lie in [1, 1797]",
             "--patterns 100 --edge 0.02": "edge must be below 1/P = 0.01",
             "--clusters 0": "--clusters",
@@ -26,9 +27,10 @@ STUDIES = {
     "basins": Row(
         "--sigmas 0.3,0.8,2 --points 20 --starts 50",
         {
+            "--starts 1000000000 --max-memory 8": "starts: 1000000000 of them need about",
             "--points 50": "points must be a multiple of 20, the boxes, got 50",
             "--points 10": "10 is not in the range",
-            "--sigmas 0": "0.0 is not in (0, 1000]",
+            "--sigmas 0": "0.0 is not in the range 0<x<=1000",
             "--starts 0": "0 is not in the range",
         },
     ),
@@ -36,10 +38,11 @@ STUDIES = {
         "--dimension 10 --ratios 1,4 --norms 0.25 --fractions 0.5 --subspace-fractions 0.3,0.6 "
         "--features 9",
         {
+            "--dimension 1000000 --max-memory 8": "features: ",
             "--fractions 1": "fractions must leave each class some of 200 points",
             "--subspace-fractions 0.001": "subspace-fractions must leave each",
             "--features 2": "features must be at least 2 times points",
-            "--ratios 0.5": "0.5 is not in [1, 100]",
+            "--ratios 0.5": "0.5 is not in the range 1<=x<=100",
             "--activation relu": "'relu' is not one of 'tanh', 'erf'",
             "--time 0": "--time",
         },
@@ -49,7 +52,8 @@ STUDIES = {
         "--weights 0.1,0.5 --levels 6 --draws 300 --paths 50 --steps 20 --patterns 60 "
         "--dimension 20",
         {
-            "--weights 0.7": "0.7 is not in (0, 0.5]",
+            "--draws 1000000000 --max-memory 8": "draws: 1000000000 in dimension",
+            "--weights 0.7": "0.7 is not in the range 0<x<=0.5",
             "--patterns 10": "patterns must give the minority at least 2",
             "--separation 0.01": "separation must part the classes",
             "--steps 0": "--steps",
@@ -59,6 +63,7 @@ STUDIES = {
     "class_training": Row(
         "--steps 10 --copy-steps 10 --images 12 --few 8 --held-out 8 --drawn 20",
         {
+            "--drawn 1000000000 --max-memory 8": "drawn: 1000000000 samples need about",
             "--classes 1 1": "classes must be two different labels, got 1 twice",
             "--classes 1 12": "classes must have 120 images each, got 0 of label 12",
             "--images 300": "classes must have 285 images each, got 182 of label 1",
@@ -70,11 +75,16 @@ STUDIES = {
     ),
     "dynamical_regimes": Row(
         "--patterns 60 --levels 4 --draws 20 --dimension 20 --intrinsic 5",
-        {"--patterns 3": "patterns must be at least 4, got 3", "--variance 0": "--variance"},
+        {
+            "--dimension 1000000000 --max-memory 8": "in dimension 1000000000 need about",
+            "--patterns 3": "patterns must be at least 4, got 3",
+            "--variance 0": "--variance",
+        },
     ),
     "guidance_distortion": Row(
         "--dimensions 4,6 --classes 3 --density 0.5 --steps 8 --trials 16",
         {
+            "--classes 1000000000 --trials 1000000000 --max-memory 8": "classes or trials: ",
             "--weight 0": "weight must differ from 0",
             "--weight -2": "--weight",
             "--ratio 1": "--ratio",
@@ -87,6 +97,7 @@ STUDIES = {
     "guidance_window": Row(
         "--cells 4 --trials 2 --steps 5 --training-steps 3 --width 8 --weights 1 --switches 1.5",
         {
+            "--width 100000 --max-memory 8": "width: layers of 100000 need about",
             "--trials 1": "trials must be at least 2, got 1",
             "--switches 0": "--switches",
             "--cells 1": "--cells",
@@ -98,6 +109,7 @@ STUDIES = {
         "--loads 10,100 --patterns 30 --levels 4 --draws 4 --sets 3 --dimension 8 "
         "--subspaces 2 2 --trained 5,10 --training-steps 4 --width 8",
         {
+            "--dimension 30000 --max-memory 8": "dimension: points in 30000 dimensions need",
             "--variances 0.1 1": "variances must fall, λ₁ > λ₂, got 0.1 and 1",
             "--dimension 3": "subspaces must fit into 3 dimensions, got 3 + 3",
             "--patterns 1": "loads and trained must be at least 2, got 1, ",
@@ -110,6 +122,7 @@ STUDIES = {
     "memorization_to_generalization": Row(
         "--loads 4 --steps 20 --width 16 --count 30 --held-out 40",
         {
+            "--width 100000 --max-memory 8": "width: layers of 100000 need about",
             "--loads 1,4": "loads must be 2 to 698 for digits",
             "--loads 5000": "loads must be 2 to 698 for digits",
             "--data photos": "data must be one of",
@@ -118,29 +131,37 @@ STUDIES = {
     ),
     "noise_landscape": Row(
         "--size 40 --patterns 20 --states 3 --temperatures 1",
-        {"--temperatures 0": "0.0 is not in (0, inf]", "--states 0": "--states"},
+        {
+            "--size 30000 --max-memory 8": "size: couplings of 30000 sites need about",
+            "--patterns 1": "patterns must be at least 2",
+            "--temperatures 0": "0.0 is not in the range x>0",
+            "--states 0": "--states",
+        },
     ),
     "one_axis": Row(
         "--size 12 --loads 2,6,40 --patterns 4 --overlaps 0.5,1 --trials 20",
         {
+            "--size 30000 --model hebb --max-memory 8 --jobs 1": "size: couplings of hebb on 30000",
             "--model hopfeld": "unknown model 'hopfeld'",
             "--overlap 0": "Invalid value for '--overlap'",
             "--size 1": "Invalid value for '--size'",
-            "--loads 0,5": "0 is not in [1, inf]",
-            "--model exponential --beta 1e308": "beta must leave β|ξ|² finite",
+            "--loads 0,5": "0 is not in the range x>=1",
+            "--beta 1e308": "is neither 0 nor from 1e-30 to 1e+30 in size",
         },
     ),
     "structured_noise": Row(
         "--size 30 --patterns 9 --training-overlaps 0,1",
         {
+            "--size 30000 --max-memory 8": "size: couplings of 30000 sites need about",
             "--rate 0": "--rate",
-            "--training-overlaps 0,1.5": "1.5 is not in [0, 1]",
-            "--overlaps 0": "0.0 is not in (0, 1]",
+            "--training-overlaps 0,1.5": "1.5 is not in the range 0<=x<=1",
+            "--overlaps 0": "0.0 is not in the range 0<x<=1",
         },
     ),
     "training_time": Row(
         "--patterns 6 --steps 100 --snapshots 2 --width 16 --count 30 --held-out 40",
         {
+            "--count 1000000000 --max-memory 8": "count: 1000000000 samples of",
             "--patterns 1": "patterns must be 2 to 698 for digits, got 1",
             "--patterns 999": "patterns must be 2 to 698 for digits, got 999",
             "--snapshots 1": "--snapshots",
@@ -149,16 +170,18 @@ STUDIES = {
     "unlearning": Row(
         "--size 30 --loads 6,9 --batches 1,10",
         {
+            "--size 30000 --max-memory 8": "size: couplings of 30000 sites need about",
             "--loads many": "'many' is not a number",
-            "--batches 0": "0 is not in [1, inf]",
+            "--batches 0": "0 is not in the range x>=1",
             "--time -1": "--time",
         },
     ),
     "uturn": Row(
         "--loads 3,9 --sigmas 0.5,1,2 --trials 20 --steps 5",
         {
+            "--loads 2,100000 --max-memory 8": "loads: 100000 patterns of",
             "--loads 1,5": "loads must be at least 2",
-            "--sigmas 0,1": "0.0 is not in (0, inf]",
+            "--sigmas 0,1": "0.0 is not in the range x>0",
             "--trials 0": "--trials",
         },
     ),
@@ -167,16 +190,17 @@ VERBS = {
     "bridges retrieve": Row(
         "--data random --size 30 --patterns 2 --trials 20 --overlaps 0.5,1",
         {
+            "--trials 1000000000 --max-memory 8": "trials, starts or draws: 1000000000 cues of 61",
             "--data flat.npy": "must have shape (rows, columns), got (3,)",
             "--data almost.npy": "must have spins ±1, got 1 zeros",
             "--data huge.npy --model flow": "infinite norm",
             "--patterns 2000": "patterns must lie in [1, 1797] for digits, got 2000",
-            "--overlaps 0.5,1.5": "1.5 is not in (0, 1]",
+            "--overlaps 0.5,1.5": "1.5 is not in the range 0<x<=1",
             "--model hopfeld": "unknown model 'hopfeld'; the models are hebb, ",
             "--beta 0": "Invalid value for '--beta': 0.0 is not in the range x>0",
-            "--model denoiser --beta 1e308": "sigma must lie in",
-            "--model exponential --beta 1e308": "beta must leave β|ξ|² finite",
-            "--model polynomial --degree 100000": "degree must be at most 1000",
+            "--beta 1e308": "'1e308' is neither 0 nor from 1e-30 to 1e+30 in size",
+            "--rate 1e-320": "'1e-320' is neither 0 nor from 1e-30",
+            "--model polynomial --degree 100000": "100000 is not in the range 2<=x<=1000",
             "--size 32": "digits has size 64, got 32",
             "--device gpu9": "device 'gpu9' cannot be used here",
             "--device meta": "device 'meta' cannot be used here",
@@ -185,23 +209,28 @@ VERBS = {
     "bridges capacity": Row(
         "--data random --size 30 --loads 1-4,8,16 --trials 20",
         {
+            "--data random --size 30000 --max-memory 8": "size: couplings of",
             "--loads 5,5000": "patterns must lie in [1, 1797] for digits, got 5000",
-            "--loads 0,5": "0 is not in [1, inf]",
-            "--loads=-3": "-3 is not in [1, inf]",
+            "--loads 0,5": "0 is not in the range x>=1",
+            "--loads=-3": "-3 is not in the range x>=1",
             "--loads a,b": "'a' is not a number or a range like 0-63",
-            "--loads 1-1000000000000": "has more than 10000 numbers",
-            "--data random --loads 1000000000000": "patterns must lie in [1, 1e+07]",
+            "--loads 1-1000000000000": "'1000000000000' is more than 1000000000 in size",
+            "--data random --loads 100000000": "patterns or loads: 100000000 patterns of 100 sites",
             "--overlap 0": "Invalid value for '--overlap': 0.0 is not in the range 0<x<=1",
         },
     ),
     "bridges compare": Row(
         "--data random --size 30 --model hebb,polynomial,flow,sde --loads 12 --overlaps 0.5 "
         "--trials 20",
-        {"--data nan.npy": "must be finite, got 1 NaN"},
+        {
+            "--data random --size 30000 --jobs 3 --max-memory 9": "in 3 --jobs, more than the 9 GB",
+            "--data nan.npy": "must be finite, got 1 NaN",
+        },
     ),
     "bridges basins": Row(
         "--data random --size 40 --patterns 3 --starts 100 --model hebb,sde",
         {
+            "--starts 1000000000 --max-memory 8": "trials, starts or draws: 1000000000 cues of 61",
             "--model hopfeld": "unknown model 'hopfeld'",
             "--measure box": "'box' is not one of 'noised', 'random'",
             "--starts 0": "0 is not in the range",
@@ -213,9 +242,10 @@ VERBS = {
     "bridges graph": Row(
         "--data random --size 16 --patterns 8 --draws 8",
         {
-            "--sigmas 0": "0.0 is not in (0, inf]",
+            "--data random --patterns 100000 --max-memory 8": "patterns: transitions of 100000",
+            "--sigmas 0": "0.0 is not in the range x>0",
             "--sigmas many": "'many' is not a number",
-            "--overlaps 1.5": "1.5 is not in (0, 1]",
+            "--overlaps 1.5": "1.5 is not in the range 0<x<=1",
             "--overlaps 1": "overlaps must be below 1",
             "--sigmas 1 --overlaps 0.5": "sigmas and overlaps say the same",
             "--edge 1": "Invalid value for '--edge'",
@@ -229,6 +259,7 @@ VERBS = {
     "bridges memorization": Row(
         "--data random --size 8 --patterns 20,40 --draws 20",
         {
+            "--draws 1000000000 --max-memory 8": "draws: 1000000000 noised points of 64",
             "--held-out narrow.npy": "held-out must hold vectors of size 64, got (9, 3)",
             "--patterns 2000": "patterns must lie in [1, 1797] for digits, got 2000",
             "--patterns 3,100": "patterns must be at least 4, got 3",

@@ -32,6 +32,12 @@ AMISS = {  # options that all share
     "--shard 3/2": "is not i/n",
     "--lodas 3": "No such option",
     "--out flat.npy/run": "Not a directory",
+    "--out=": "Invalid value for '--out': it is empty",
+    "--samples nan": "Invalid value for '--samples': 'nan' is not a whole number",
+    "--samples 1000000000000": "'1000000000000' is more than 1000000 in size",
+    "--samples 1000000 --max-memory 0.1": "samples need about",
+    "--max-memory inf": "'inf' is not a finite number",
+    "--cluster ucx://x": "'ucx://x' is not an address, tcp://host:port",
 }
 NO_DATA = {  # of all verbs
     "--data missing.npy": "no file 'missing.npy'",

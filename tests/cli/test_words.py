@@ -203,3 +203,19 @@ def test_numbers_of_ticks_are_written_out():
 def test_a_summary_is_json_where_there_is_one_set(vectors):
     words = "--trials 5 --model hebb --samples 3 --data x.npy --patterns 30 --jobs 1 --json"
     assert json.loads(run("bridges retrieve", words))["basin"]["hebb"]["overlap"]["n"] == 1
+
+
+NAMES = ["$x", "a$\\frac$b", "$$", "x_^%\\{", "two\nlines", "é記", "-dash", "x" * 200]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_of_a_file_can_stand_above_a_figure(name, vectors):
+    Path("x.npy").rename(f"./{name}.npy")
+    words = ["--trials=2", "--model=hebb", "--loads=2", "--samples=1", "--jobs=1", "--out=run"]
+    result = CliRunner().invoke(main, ["capacity", f"--data=./{name}.npy", *words])
+    assert result.exit_code == 0, result.output
+    figure = report(load_run("run")).figure()  # warnings, as of letters without a glyph, are errors
+    figure.canvas.draw()
+    letters = {"\n": "□", "記": "□", "$": "\\$"}
+    said = "".join(letters.get(letter, letter) for letter in name[:60])
+    assert figure.get_suptitle().replace("\n", "").startswith(said)
