@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridges.study import options
-from bridges.study.engine import Measure
+from bridges.study.files import printable
 from bridges.study.folders import load_run
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.run import run_study
+from bridges.study.tasks import Measure
 
 if TYPE_CHECKING:
     from bridges.study.report import Report
@@ -28,6 +29,10 @@ _WORDS = f"{__name__}.words"  # where a context keeps the words that were typed
 
 class Unfinished(click.ClickException):
     """Points are missing, so that there is nothing to conclude from."""
+
+    def format_message(self) -> str:
+        """The message, which quotes the errors of measurements."""
+        return printable(self.message)
 
 
 class Interrupted(click.ClickException):

@@ -1,11 +1,61 @@
-"""Files that are there whole or not at all, and JSON without NaN."""
+"""Files that are there whole or not at all, reading that never waits, text that does no harm.
+
+JSON has no NaN, and a terminal gets no character that would steer it.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import stat
+import unicodedata
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+_STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, directions of writing, ends of lines
+LONGEST = 2**26  # bytes of a line, or of a file that is read at once: more is no record of a run
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file opened for reading.
+
+    Raises
+    ------
+    FileNotFoundError : there is none.
+    ValueError : a pipe, a socket, a device or a folder, which could keep a reader for ever.
+    """
+    handle = -1
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            return os.fdopen(handle, "rb")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if path.is_file():
+            raise
+        raise ValueError(f"{path} is not a regular file") from error
+    os.close(handle)
+    raise ValueError(f"{path} is not a regular file")
+
+
+def read_json(path: Path) -> Any:
+    """What a regular file of JSON holds.
+
+    Raises
+    ------
+    FileNotFoundError : there is none.
+    ValueError : it is not regular, too long, or not JSON.
+    """
+    with open_regular(path) as file:
+        content = file.read(LONGEST + 1)
+    if len(content) > LONGEST:
+        raise ValueError(f"{path} has more than {LONGEST} bytes")
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError(f"{path} is nested too deeply") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -29,3 +79,22 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(v) for v in value]
     return value
+
+
+def printable(text: str) -> str:
+    r"""Text from a file or a name, for a terminal: what would steer it is written out.
+
+    Examples
+    --------
+    >>> print(printable("a \x1b[2J word\nand σ"))
+    a \x1b[2J word
+    and σ
+    """
+    return "".join(
+        one if one == "\n" or unicodedata.category(one) not in _STEERING else _escaped(one)
+        for one in text
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bridges.study.record import Key, Point, Record, Row, ids_of, parse, read_config, same
+from bridges.study.record import (
+    Key,
+    Lines,
+    Record,
+    anywhere,
+    ids_of,
+    read_config,
+    read_lines,
+    same,
+)
 from bridges.study.results import Study
+from bridges.study.rows import Point, Row
 
 _PER_PART = ("shard", "command", "ids", "version", "versions")  # of a record, which parts differ in
 
@@ -18,8 +28,8 @@ def load_run(folder: str | Path) -> Study:
     """
     folder = Path(folder)
     config = read_config(folder)
-    done, failed = _lines(folder, config)
-    return Study.of(config, done, failed, folder, reused=len(done))
+    found = _lines(folder, config)
+    return Study.of(config, found.done, found.failed, folder, reused=len(found.done))
 
 
 def merge(folders: Sequence[Path], out: Path, overwrite: bool = False) -> Study:
@@ -29,35 +39,47 @@ def merge(folders: Sequence[Path], out: Path, overwrite: bool = False) -> Study:
     as a run does for its folder.
     """
     found = [read_config(folder) for folder in folders]
-    configs = [_whole(config) for config in found]
+    wholes = [anywhere({k: v for k, v in one.items() if k not in _PER_PART}) for one in found]
     done: dict[Key, list[Row]] = {}
+    failed: dict[Key, str] = {}
     origin: dict[Key, Path] = {}
-    for folder, own, config in zip(folders, found, configs, strict=True):
-        if different := [k for k in config if config[k] != configs[0].get(k)]:
+    for folder, config, whole in zip(folders, found, wholes, strict=True):
+        if different := [k for k in whole if whole[k] != wholes[0].get(k)]:
             raise ValueError(
                 f"{folder} is no part of the run of {folders[0]}: {', '.join(different)} differ"
             )
-        for key, rows in _lines(folder, own)[0].items():
+        lines = _lines(folder, config)
+        failed |= lines.failed
+        for key, rows in lines.done.items():
             if not same(done.setdefault(key, rows), rows):
                 raise ValueError(
                     f"{folder} and {origin[key]} disagree about point {key[0]}, sample {key[1]}"
                 )
             origin.setdefault(key, folder)
-    with Record(out, configs[0], overwrite, command=found[0].get("command")) as record:
-        known, failed = record.read(origin)
-        record.extend({key: rows for key, rows in done.items() if key not in known})
-        study = Study.of(configs[0], known | done, failed, out, reused=0)
+    joined = {k: v for k, v in found[0].items() if k not in _PER_PART}
+    with Record(out, joined, overwrite, command=found[0].get("command")) as record:
+        known, lost = record.read(_asked(joined))
+        for key in known.keys() & done.keys():
+            if not same(known[key], done[key]):
+                raise ValueError(
+                    f"{origin[key]} and {out} disagree about point {key[0]}, sample {key[1]}"
+                )
+        done, failed = known | done, {k: e for k, e in failed.items() if k not in known | done}
+        record.extend(
+            {key: rows for key, rows in done.items() if key not in known},
+            {key: error for key, error in failed.items() if lost.get(key) != error},
+        )
+        lost = {key: error for key, error in lost.items() if key not in done}
+        study = Study.of(joined, done, lost | failed, out, reused=0)
         record.finish(study.to_csv())
     return study
 
 
-def _lines(folder: Path, config: Point) -> tuple[dict[Key, list[Row]], dict[Key, str]]:
+def _lines(folder: Path, config: Point) -> Lines:
     """What is done and what failed in a folder that nothing is written to."""
-    file = folder / "points.jsonl"
-    text = file.read_text(errors="replace") if file.exists() else ""
-    asked = {(p, s) for p in range(len(config["points"])) for s in range(config["samples"])}
-    return parse(text[: text.rfind("\n") + 1], ids_of(config), asked, file)
+    return read_lines(folder / "points.jsonl", ids_of(config), _asked(config))
 
 
-def _whole(config: Point) -> Point:
-    return {k: v for k, v in config.items() if k not in _PER_PART}
+def _asked(config: Point) -> set[Key]:
+    """All points and samples of a run."""
+    return {(p, s) for p in range(len(config["points"])) for s in range(config["samples"])}

@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from bridges.models import FIRST, MODELS, Options, place, plugins
+from bridges.study.files import printable
 from bridges.study.numbers import Numbers, OneCount, Real, Whole, shortened
 
 Command = Callable[..., Any]
@@ -308,7 +309,7 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:
             raise  # nobody reads on: click leaves without a word
         except (ValueError, OSError) as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(printable(str(error))) from error
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "alloc" not in str(error):
                 raise

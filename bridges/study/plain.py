@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridges.study import figures
-from bridges.study.files import finite
+from bridges.study.files import finite, printable
 from bridges.study.record import Row
 from bridges.study.results import Study
 from bridges.study.tables import results_table
@@ -33,12 +33,13 @@ def show(study: Study, *, json: bool, quiet: bool, open_figure: bool) -> None:
     if json:
         click.echo(dumps(finite(rows), indent=2))
     elif not quiet:
-        click.echo(results_table(rows))
+        click.echo(printable(results_table(rows)))
         if not study.missing:
             click.echo(f"drawn plainly in {drawn}")
             if command := study.config.get("command"):
                 folder = shlex.quote(str(study.out))
-                click.echo(f"its own report, nothing measured again: {command} --out {folder}")
+                words = f"its own report, nothing measured again: {command} --out {folder}"
+                click.echo(printable(words))
     if open_figure and not study.missing:
         click.launch(str(drawn))
 

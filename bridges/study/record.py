@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from bridges.study.files import write_json, write_text
+from bridges.study.files import LONGEST, finite, open_regular, read_json, write_json, write_text
+from bridges.study.rows import Point as Point, Row as Row, plain, plain_rows
+from bridges.study.tasks import Outcome
 
-Point = dict[str, Any]
-Row = dict[str, Any]
 Key = tuple[int, int]  # of a point and a sample
 
 _CONFIG = {"study": str, "parameters": dict, "seed": int, "points": list, "samples": int}
-_MOST_SAMPLES = 10**6  # more would not fit into memory: such a record is forged
+_BYTES = 1000  # of memory that a measurement takes, at least
 _ABOUT = ("command", "ids", "versions")  # of a record, which results do not depend on
 _CONCLUDED = (
     "results.csv",
@@ -29,14 +30,25 @@ _CONCLUDED = (
 _PACKAGES = ("torch", "numpy", "numba", "scipy")
 
 
-class Outcome(NamedTuple):
-    """What a task came to: its rows, or an error ("ValueError: …") and its traceback."""
+def check_number(points: int, samples: int) -> None:
+    """Refuse more measurements than fit into memory. Raises ValueError."""
+    from bridges import _checks  # loads torch
 
-    p: int
-    s: int
-    rows: list[Row]
-    error: str = ""
-    traceback: str = ""
+    _checks.within_memory(
+        _BYTES * points * samples, f"samples: {points} points × {samples} samples"
+    )
+
+
+class Lines(NamedTuple):
+    """What the lines of a record say: the rows of what is done, the errors of what failed.
+
+    skipped : lines that are not UTF-8. whole : bytes of all lines but one that was cut short.
+    """
+
+    done: dict[Key, list[Row]]
+    failed: dict[Key, str]
+    skipped: int
+    whole: int
 
 
 class Record:
@@ -72,7 +84,9 @@ class Record:
     ) -> None:
         self.folder, self.overwrite, self.command = folder, overwrite, command
         self.points, self.file = folder / "points.jsonl", folder / "config.json"
-        self.config = json.loads(json.dumps(config)) | {"version": _version("hopfield-diffusion")}
+        self.config = json.loads(json.dumps(finite(config))) | {
+            "version": _version("hopfield-diffusion")
+        }
         self.may_grow = ("points", "samples", *(("parameters",) if complete else ()))
         self.ids = list(range(len(config["points"])))
         self.refused = False
@@ -80,12 +94,15 @@ class Record:
     def __enter__(self) -> Record:
         from filelock import FileLock, Timeout
 
+        from diffusion.files import remove_leftovers
+
         folders = (self.folder, *self.folder.parents)
         self.made = [folder for folder in folders if not folder.exists()]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(f"out: {self.folder} cannot be made: {error.strerror}") from error
+        self._place = self.folder.stat()
         self._lock = FileLock(self.folder / ".lock")
         try:
             self._lock.acquire(timeout=0)
@@ -94,6 +111,7 @@ class Record:
                 f"out: another process is writing to {self.folder}; choose another --out"
             ) from error
         try:
+            remove_leftovers(self.folder)  # by a run that was killed inside a write
             self._begin()
         except BaseException:
             self._release()
@@ -104,7 +122,8 @@ class Record:
         self._release()
 
     def _release(self) -> None:
-        (self.folder / ".lock").unlink(missing_ok=True)
+        if self._is_in_place():  # else the lock there is another run's
+            (self.folder / ".lock").unlink(missing_ok=True)
         self._lock.release()
         if self.refused:
             with suppress(OSError):  # something else is in it
@@ -113,9 +132,25 @@ class Record:
 
     def withdraw(self) -> None:
         """Leave nothing of a run that was refused: neither files nor folders that it made."""
+        self._stay()
         for file in (self.points, self.file):
             file.unlink(missing_ok=True)
         self.refused = True
+
+    def _is_in_place(self) -> bool:
+        """Whether the folder is the one that the run began in."""
+        try:
+            return os.path.samestat(self.folder.stat(), self._place)
+        except OSError:
+            return False
+
+    def _stay(self) -> None:
+        """Refuse to go on in a folder of the same name, or in none. Raises ValueError."""
+        if not self._is_in_place():
+            raise ValueError(
+                f"out: {self.folder} was moved or removed while the run was writing to it; what "
+                "was measured is where it went, and a run with --out there goes on from it"
+            )
 
     def _begin(self) -> None:
         """Go on with the run of the folder, or begin one."""
@@ -177,13 +212,11 @@ class Record:
 
         A last line cut short by a kill is dropped, from the file too.
         """
-        text = self.points.read_text(errors="replace") if self.points.exists() else ""
-        whole = text[: text.rfind("\n") + 1]
-        found = parse(whole, self.ids, asked, self.points)
-        if whole != text:
+        found = read_lines(self.points, self.ids, asked)
+        if self.points.exists() and self.points.stat().st_size != found.whole:
             print(f"dropped a last line of {self.points} that was cut short", file=sys.stderr)
-            write_text(self.points, whole)
-        return found
+            os.truncate(self.points, found.whole)
+        return found.done, found.failed
 
     def append(self, outcome: Outcome) -> None:
         """Add a line."""
@@ -191,16 +224,20 @@ class Record:
         where = {"point": self.ids[outcome.p], "sample": outcome.s}
         self._write(where | {"rows": outcome.rows} | error)
 
-    def extend(self, done: Mapping[Key, list[Row]]) -> None:
-        """Add a line for each of several that are done."""
-        lines = sorted((self.ids[p], s, rows) for (p, s), rows in done.items())
-        self._write(*({"point": p, "sample": s, "rows": rows} for p, s, rows in lines))
+    def extend(self, done: Mapping[Key, list[Row]], failed: Mapping[Key, str]) -> None:
+        """Add a line for each of several that are done or failed."""
+        known: dict[Key, Point] = {key: {"rows": rows} for key, rows in done.items()}
+        known |= {key: {"rows": [], "error": error} for key, error in failed.items()}
+        lines = [{"point": self.ids[p], "sample": s} | one for (p, s), one in known.items()]
+        self._write(*sorted(lines, key=lambda line: (line["point"], line["sample"])))
 
     def finish(self, results: str) -> None:
         """Write the table of results."""
+        self._stay()
         write_text(self.folder / "results.csv", results)
 
     def _write(self, *lines: Point) -> None:
+        self._stay()
         with self.points.open("a") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)
 
@@ -223,34 +260,65 @@ def _content(point: Point) -> str:
     return json.dumps(point, sort_keys=True)
 
 
-def parse(
-    text: str, ids: Sequence[int], asked: Container[Key], file: Path
-) -> tuple[dict[Key, list[Row]], dict[Key, str]]:
-    """Read what is done and what failed from the lines of a record; ValueError names a bad one."""
-    done: dict[Key, list[Row]] = {}
-    failed: dict[Key, str] = {}
+def read_lines(file: Path, ids: Sequence[int], asked: Container[Key]) -> Lines:
+    """Read the lines of a record; none if there is no file.
+
+    Lines that are not UTF-8 are skipped, which is said on standard error: a disk that lost some
+    bytes has lost those measurements alone.
+
+    Raises
+    ------
+    ValueError : names a line that is no measurement of the run, or disagrees with another.
+    """
+    found = Lines({}, {}, 0, 0)
     place = {name: p for p, name in enumerate(ids)}
-    for number, line in enumerate(text.splitlines(), 1):
-        try:
-            entry = json.loads(line)
-            key, rows = (place[entry["point"]], entry["sample"]), entry["rows"]
-            if key not in asked or not isinstance(rows, list) or not all(map(_is_row, rows)):
-                raise KeyError(key)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ValueError(
-                f"out: line {number} of {file} is not a point of this run; "
-                "mend it or pass --overwrite"
-            ) from error
-        if "error" in entry:
-            failed[key] = str(entry["error"])
-            continue
-        if not same(done.setdefault(key, rows), rows):
-            raise ValueError(
-                f"out: line {number} of {file} disagrees with an earlier one about point "
-                f"{key[0]}, sample {key[1]}; mend it or pass --overwrite"
-            )
-        failed.pop(key, None)
-    return done, failed
+    try:
+        stream = open_regular(file)
+    except FileNotFoundError:
+        return found
+    with stream:
+        for number in count(1):
+            line = stream.readline(LONGEST)
+            if len(line) == LONGEST:
+                raise _bad(file, number, f"is longer than {LONGEST} bytes")
+            if not line.endswith(b"\n"):
+                break
+            found = found._replace(whole=found.whole + len(line))
+            try:
+                _take(found, line.decode(), place, asked)
+            except UnicodeDecodeError:
+                found = found._replace(skipped=found.skipped + 1)
+            except _Disagreement as error:
+                raise _bad(file, number, str(error)) from error
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                raise _bad(file, number, "is not a point of this run") from error
+    if found.skipped:
+        print(f"skipped {found.skipped} lines of {file} that are not UTF-8", file=sys.stderr)
+    return found
+
+
+class _Disagreement(Exception):
+    """Two lines have different rows for one point and sample."""
+
+
+def _bad(file: Path, number: int, what: str) -> ValueError:
+    return ValueError(f"out: line {number} of {file} {what}; mend it or pass --overwrite")
+
+
+def _take(found: Lines, line: str, place: Mapping[int, int], asked: Container[Key]) -> None:
+    """Add what a line says to what is found."""
+    entry = json.loads(line)
+    key = place[entry["point"]], entry["sample"]
+    if key not in asked or not isinstance(entry["rows"], list):
+        raise KeyError(key)
+    rows = plain_rows(entry["rows"])
+    if "error" in entry:
+        if key not in found.done:
+            found.failed[key] = str(entry["error"])
+        return
+    if not same(found.done.setdefault(key, rows), rows):
+        raise _Disagreement(f"disagrees with an earlier one about point {key[0]}, sample {key[1]}")
+    found.failed.pop(key, None)
 
 
 def same(one: list[Row], other: list[Row]) -> bool:
@@ -258,29 +326,25 @@ def same(one: list[Row], other: list[Row]) -> bool:
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
-def _is_row(row: Any) -> bool:
-    """Whether a measurement gives such a row: a quantity and its value."""
-    number = isinstance(row, dict) and isinstance(row.get("value"), int | float)
-    return number and isinstance(row.get("quantity"), str)
-
-
 def read_config(folder: Path) -> Point:
     """What the run in a folder was asked for. Raises ValueError if there is no such record."""
     file = folder / "config.json"
     try:
-        config = json.loads(file.read_text())
+        config = read_json(file)
         if not all(isinstance(config[name], kind) for name, kind in _CONFIG.items()):
             raise TypeError("a value of another kind")
         if not all(isinstance(point, dict) for point in config["points"]):
             raise TypeError("points that are none")
-        if not 1 <= config["samples"] <= _MOST_SAMPLES:
+        if config["samples"] < 1:
             raise ValueError(config["samples"])
+        check_number(len(config["points"]), config["samples"])
+        plain(config, "a setting")
         ids = ids_of(config)
         if len(set(ids)) != len(config["points"]) or not all(type(i) is int for i in ids):
             raise ValueError(ids)
     except FileNotFoundError as error:
         raise ValueError(f"{folder} holds no run: it has no config.json") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{file} is not a readable record of a run") from error
     found: Point = config
     return found
@@ -289,20 +353,21 @@ def read_config(folder: Path) -> Point:
 def changes(file: Path, config: Point) -> list[str] | None:
     """Names of what differs from the record in `file`; None if that cannot be read."""
     try:
-        found = json.loads(file.read_text())
+        found = read_json(file)
         names = dict.fromkeys([*config, *found])
-        old, new = ({**one, "parameters": _anywhere(one["parameters"])} for one in (found, config))
+        old, new = anywhere(found), anywhere(config)
         return [k for k in names if k not in _ABOUT and old.get(k) != new.get(k)]
     except KeyError:
         return ["parameters"]
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError):
         return None
 
 
-def _anywhere(parameters: Point) -> Point:
-    """Parameters without the paths of files, which are told apart by their content."""
+def anywhere(config: Point) -> Point:
+    """A configuration without the paths of files, which are told apart by their content."""
+    parameters = config["parameters"]
     paths = {k for k in parameters if f"content of {k}" in parameters}
-    return {k: v for k, v in parameters.items() if k not in paths}
+    return config | {"parameters": {k: v for k, v in parameters.items() if k not in paths}}
 
 
 def _version(package: str) -> str:

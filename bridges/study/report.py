@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 import click
 
 from bridges.estimates import mean_and_sem, pattern_sets
-from bridges.study.files import finite, write_json
+from bridges.study.files import finite, printable, write_json
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.tables import WIDTH
@@ -147,7 +147,7 @@ class Report(ABC):
         if json:
             click.echo(dumps(finite(summary), indent=2))
         elif not quiet:
-            click.echo(self.text())
-            click.echo(f"written to {folder}: results.csv, summary.json, figure.png")
+            words = f"written to {folder}: results.csv, summary.json, figure.png"
+            click.echo(printable(f"{self.text()}\n{words}"))
         if show:
             click.launch(str(folder / "figure.png"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridges.estimates import mean_and_sem
-from bridges.study.record import Point, Row
+from bridges.study.rows import Point, Row
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -20,11 +20,20 @@ _SHORT = range(2, 5)  # entries of a list that is one setting
 _LAST = ("quantity", "value", "sem", "n")  # columns that every table ends with
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would compute
+
+
 def _cell(value: Any) -> Any:
-    """A setting as a table has it: a short list as a tuple, a longer one not at all."""
-    if not isinstance(value, list | tuple):
-        return value
-    return tuple(value) if len(value) in _SHORT else None
+    """A setting as a table has it: a short list as a tuple, what is longer or nested not at all."""
+    if isinstance(value, list | tuple):
+        short = len(value) in _SHORT and not any(isinstance(v, list | tuple | dict) for v in value)
+        return tuple(value) if short else None
+    return None if isinstance(value, dict) else value
+
+
+def _harmless(cell: Any) -> Any:
+    """A cell of a CSV file that no spreadsheet takes for a formula; numbers stay as they are."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 @dataclass(frozen=True)
@@ -84,12 +93,12 @@ class Study:
     def to_csv(self) -> str:
         """The results, one row per measured value, under a header."""
         rows = self.results()
-        columns = dict.fromkeys(column for row in rows for column in row)
-        settings = [c for c in columns if c not in _LAST]
+        known = dict.fromkeys(column for row in rows for column in row)
+        columns = [*(name for name in known if name not in _LAST), *_LAST]
         text = io.StringIO()
-        writer = csv.DictWriter(text, [*settings, *_LAST], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(map(_harmless, columns))
+        writer.writerows([_harmless(row.get(name)) for name in columns] for row in rows)
         return text.getvalue()
 
     def results(self) -> list[Row]:
@@ -107,8 +116,9 @@ class Study:
                     key = tuple((k, v) for k, v in row.items() if k != "value")
                     grouped.setdefault(key, []).append(row["value"])
             settings = {k: _cell(v) for k, v in point.items() if _cell(v) is not None}
-            if settings.keys() >= {"patterns", "size"}:
-                settings.setdefault("alpha", settings["patterns"] / settings["size"])
+            load = settings.get("patterns"), settings.get("size")
+            if all(isinstance(one, int | float) for one in load) and load[1]:
+                settings.setdefault("alpha", load[0] / load[1])
             for key, values in grouped.items():
                 mean, sem = (float(one) for one in mean_and_sem(np.array(values)))
                 found = {"value": mean, "sem": sem if len(values) > 1 else None, "n": len(values)}

@@ -22,16 +22,17 @@ own, joined afterwards by `merge`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from bridges.study.engine import Measure, Task, compute
-from bridges.study.record import Point, Record
+from bridges.study.engine import compute
+from bridges.study.record import Record, check_number
 from bridges.study.results import Study
+from bridges.study.rows import Point, check_finite, plain
+from bridges.study.tasks import Measure, Task
 
-_BYTES = 1000  # of memory that a measurement takes, at least
 _REFUSED = "ValueError: "  # how an error that is the user's to mend begins
 
 
@@ -57,10 +58,10 @@ def run_study(
     Parameters
     ----------
     name : of the study, part of its record.
-    measure : measure(point, seed) → rows, dictionaries with "quantity", "value" and any
-        labels; importable by name when jobs > 1.
-    points : settings, JSON values only.
-    parameters : further settings that the results depend on, JSON values only.
+    measure : measure(point, seed) → rows, dictionaries with "quantity", "value" (NaN where the
+        sample has none) and any labels, each once; importable by name when jobs > 1.
+    points : settings, JSON values and scalars of numpy and torch; finite, or that point fails.
+    parameters : further settings that the results depend on, likewise.
     samples : independent samples per point, at least 1.
     seed : root seed, at least 0.
     jobs : processes; each computes with one thread, so that the result is the same for any
@@ -76,15 +77,16 @@ def run_study(
 
     Returns
     -------
-    Study. Where `measure` raised, the error is kept in `failed` and in the record, and the
-    others go on.
+    Study. Where `measure` raised, or returned what is no row, the error is kept in `failed` and
+    in the record, and the others go on.
 
     Raises
     ------
-    ValueError : samples or jobs below 1, a negative seed, a shard out of range, a folder that
-        another process is writing, or that holds another run and `overwrite` was not asked
-        for, more measurements than fit into memory, no scheduler; or the one ValueError that
-        every point was refused with, which leaves no folder behind.
+    ValueError : samples or jobs below 1, a negative seed, a shard out of range, settings that
+        JSON has no word for, more measurements than fit into memory, a folder that another
+        process is writing, or that holds another run and `overwrite` was not asked for, or
+        that is moved meanwhile, no scheduler; or the one ValueError that every point was
+        refused with, which leaves no folder behind.
 
     Examples
     --------
@@ -93,23 +95,22 @@ def run_study(
     >>> run_study("squares", measure, [{"x": 3}], samples=2).results()
     [{'x': 3, 'quantity': 'square', 'value': 9.0, 'sem': 0.0, 'n': 2}]
     """
-    from bridges import _checks
-
     for label, number, least in (("samples", samples, 1), ("jobs", jobs, 1), ("seed", seed, 0)):
         if not number >= least:
             raise ValueError(f"{label} must be at least {least}, got {number}")
         if not isinstance(number, Integral):
             raise ValueError(f"{label} must be a whole number, got {number}")
-    _checks.within_memory(
-        _BYTES * len(points) * samples, f"samples: {len(points)} points × {samples} samples"
-    )
+    if strangers := [point for point in points if not isinstance(point, Mapping)]:
+        raise ValueError(f"points must be dictionaries, got {strangers[0]!r}")
+    check_number(len(points), samples)
     config = {
         "study": name,
-        "parameters": parameters or {},
-        "seed": seed,
-        "samples": samples,
-        "points": list(points),
+        "parameters": plain(parameters or {}, "parameters"),
+        "seed": int(seed),
+        "samples": int(samples),
+        "points": [plain(point, f"point {p}") for p, point in enumerate(points)],
     }
+    check_finite(config["parameters"], "parameters")
     asked = [(p, s) for p in range(len(points)) for s in range(samples)]
     if shard is not None:
         k, n = shard

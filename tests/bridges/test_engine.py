@@ -1,14 +1,22 @@
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from bridges import run_study
-from bridges.study.engine import Task, compute
+from bridges.study.engine import compute
+from bridges.study.processes import in_processes
 from bridges.study.record import Record
+from bridges.study.tasks import Outcome, Task
 
 POINTS = [{"x": x} for x in range(4)]
 
@@ -93,12 +101,23 @@ def test_one_process_at_a_time_writes_into_a_folder(tmp_path):
     assert run_study("test", measure, POINTS, samples=1, out=tmp_path).missing == 1
 
 
-@pytest.fixture(scope="module")
-def scheduler():
+@contextmanager
+def cluster_of(workers, **settings):
+    """A cluster here with so many workers."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+        n_workers=workers,
+        threads_per_worker=1,
+        dashboard_address="127.0.0.1:0",
+        host="127.0.0.1",
+        **settings,
     ) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    with cluster_of(2) as cluster:
         yield cluster.scheduler_address
 
 
@@ -119,9 +138,126 @@ def test_outcomes_of_a_cluster_come_as_they_are_ready(scheduler):
     assert [outcome.p for outcome in compute(slow, tasks, cluster=scheduler)] == [1, 0]
 
 
-def test_no_scheduler_is_a_clear_error(monkeypatch):
+@pytest.mark.parametrize(
+    "address",
+    ["tcp://127.0.0.1:1", "nowhere", "ucx://x", "tcp://", "http://127.0.0.1:9", "", "inproc://x"],
+)
+def test_no_scheduler_is_a_clear_error(monkeypatch, address):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("bridges.study.engine._PATIENCE", 0.5)
-    for address in ("tcp://127.0.0.1:1", "nowhere"):
-        with pytest.raises(ValueError, match="cluster must be the address of a running scheduler"):
+    monkeypatch.setattr("bridges.study.cluster._PATIENCE", 0.5)
+    with pytest.raises(ValueError, match="cluster must be the address of a running scheduler"):
+        run_study("test", measure, POINTS, samples=1, cluster=address)
+
+
+def test_what_a_cluster_is_missing_is_said_within_seconds(monkeypatch, tmp_path):
+    monkeypatch.setattr("bridges.study.cluster._PATIENCE", 3.0)
+    foreign = tmp_path / "foreign.py"
+    foreign.write_text("import sys\nsys.modules['bridges'] = None\n")  # cannot be imported
+
+    def refusal(address, message):
+        start = time.monotonic()
+        with pytest.raises(ValueError, match=message):
             run_study("test", measure, POINTS, samples=1, cluster=address)
+        assert time.monotonic() - start < 9
+
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        refusal(f"tcp://127.0.0.1:{mute.getsockname()[1]}", r"no answer in 3 s")
+    with cluster_of(0) as empty:
+        refusal(empty.scheduler_address, "has no workers; start one: dask worker tcp://")
+    with cluster_of(1, preload=[str(foreign)]) as cluster:
+        (worker,) = cluster.scheduler_info["workers"]
+        refusal(cluster.scheduler_address, f"the worker at {worker} lacks the package bridges")
+        refusal(worker, r"\(a worker answers there\)")
+
+
+def test_a_worker_with_another_version_is_refused(scheduler, monkeypatch):
+    monkeypatch.setattr("bridges.study.cluster._own_version", lambda: "99.0")
+    with pytest.raises(ValueError, match=r"has hopfield-diffusion .*, needed 99\.0"):
+        run_study("test", measure, POINTS, samples=1, cluster=scheduler)
+
+
+def test_what_a_cluster_loses_is_computed_again(scheduler, capsys):
+    """All tasks of a cluster that is restarted are lost with it."""
+    distributed = pytest.importorskip("distributed")
+    done = []
+
+    def slow(point, seed):
+        time.sleep(0.2)
+        return [{"quantity": "q", "value": point["x"] + seed % 7}]
+
+    def restart():
+        with distributed.Client(scheduler) as client:
+            client.restart()
+
+    tasks = [Task(p, 0, {"x": p}, p) for p in range(12)]
+    thread = threading.Thread(target=restart)
+    for outcome in compute(slow, tasks, cluster=scheduler):
+        done.append(outcome)
+        if len(done) == 1:
+            thread.start()
+    thread.join()
+    assert sorted(outcome.p for outcome in done) == [*range(12)]
+    assert {outcome.error for outcome in done} == {""}
+    assert "trying them again" in capsys.readouterr().err
+
+
+# processes
+
+DIED = "a process died, perhaps of too little memory"
+WAITS = """
+import os, time
+from pathlib import Path
+from bridges.study.processes import in_processes
+from bridges.study.tasks import Outcome, Task
+
+def work(task):
+    Path(f"process-{os.getpid()}").touch()
+    time.sleep(60)
+
+list(in_processes(work, [Task(p, 0, {}, 0) for p in range(6)], 2))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_process_that_dies_fails_its_point_alone(capsys):
+    def work(task):
+        if task.p == 7:  # as the system does where memory runs out
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.01)
+        return Outcome(task.p, task.s, [])
+
+    tasks = [Task(p, 0, {}, 0) for p in range(12)]
+    errors = {outcome.p: outcome.error for outcome in in_processes(work, tasks, 2)}
+    assert errors == dict.fromkeys(range(12), "") | {7: f"RuntimeError: {DIED}"}
+    assert capsys.readouterr().err == f"{DIED}; trying its points again, one at a time\n"
+
+
+def test_a_measure_that_cannot_travel_fails_and_says_so():
+    lock = threading.Lock()
+
+    def work(task):
+        with lock:
+            return Outcome(task.p, task.s, [])
+
+    (outcome,) = in_processes(work, [Task(0, 0, {}, 0)], 2)
+    assert "cannot pickle '_thread.lock'" in outcome.error or "Could not pickle" in outcome.error
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL", "SIGHUP"])
+def test_no_process_outlives_the_run_that_started_it(tmp_path, name):
+    psutil = pytest.importorskip("psutil")
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.Popen(
+        [sys.executable, "-c", WAITS], cwd=tmp_path, env=os.environ | paths, stderr=subprocess.PIPE
+    )
+    while len([*tmp_path.glob("process-*")]) < 2:
+        assert run.poll() is None
+        time.sleep(0.05)
+    others = psutil.Process(run.pid).children(recursive=True)
+    run.send_signal(getattr(signal, name))
+    run.communicate()
+    end = time.monotonic() + 5
+    while left := [one for one in others if one.is_running() and one.status() != "zombie"]:
+        assert time.monotonic() < end, left
+        time.sleep(0.05)

@@ -24,6 +24,7 @@ SMALL += " --samples 5 --model hebb"
 
 
 POINTS = [{"x": x} for x in range(6)]
+FILES_OF_A_STUDY = ["config.json", "points.jsonl", "results.csv"]
 
 
 def takes_its_time(point, seed):
@@ -182,3 +183,32 @@ def test_show_prints_the_bare_results_of_a_study_it_does_not_know():
     assert len(lines) == 6 + 1
     assert lines[-1] == "drawn plainly in run/results.png"
     assert Path("run/results.png").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_kill_inside_a_write_leaves_nothing_after_the_next_start(tmp_path, monkeypatch):
+    """Killed before its file is in place, at each of the files that a run replaces."""
+    run_study("kills", takes_its_time, POINTS[:1], samples=1)  # imports what the children need
+    for writes in range(2):
+        with warnings.catch_warnings():  # forking beside threads: the child uses none of them
+            warnings.simplefilter("ignore")
+            child = os.fork()
+        if child == 0:
+            done, replace = [], os.replace
+
+            def killed(*paths, done=done, replace=replace, writes=writes):
+                if len(done) == writes:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                done.append(replace(*paths))
+
+            monkeypatch.setattr(os, "replace", killed)
+            tqdm.set_lock(threading.RLock())
+            try:
+                run_study("kills", takes_its_time, POINTS, samples=2, out=tmp_path / str(writes))
+            finally:
+                os._exit(0)
+        assert os.waitpid(child, 0)[1] == signal.SIGKILL
+        left = [name for name in contents(tmp_path / str(writes)) if name.endswith(".part")]
+        assert len(left) == 1
+        run_study("kills", takes_its_time, POINTS, samples=2, out=tmp_path / str(writes))
+        assert sorted(contents(tmp_path / str(writes))) == FILES_OF_A_STUDY
