@@ -29,6 +29,10 @@ from .capacities import (
     capacity as capacity,
     capacity_scaling as capacity_scaling,
 )
+from .data import (
+    DataSet as DataSet,
+    load_data as load_data,
+)
 from .generalization import (
     Generalization as Generalization,
     TwoHalves as TwoHalves,

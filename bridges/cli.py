@@ -17,6 +17,7 @@ from bridges.study.command import HELP, Command
 from bridges.study.files import finite
 from bridges.study.numbers import OneCount, Real, Whole
 from bridges.verbs import schedules
+from bridges.verbs.readings import reads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,6 @@ _SETTING = (
     *("dynamics", "steps", "class", "scheduler", "batch-size"),
 )
 _STORED = "Patterns stored, P.  [default: {}, or all of fewer]"
-_FILE = options.Place(dir_okay=False)
 _FOLDER = options.Place(file_okay=False, exists=True, path_type=Path)
 _RUN = ("device", *options.RUN)
 
@@ -80,6 +80,7 @@ def models(as_json: bool) -> None:
 @options.shared("patterns", help=_STORED.format(10))
 @options.shared("overlaps", *_SETTING, *_RUN)
 @options.plain_errors
+@reads()
 def retrieve(
     model: list[str], data: str, patterns: int | None, overlaps: list[float], **shared: Any
 ) -> None:
@@ -97,6 +98,7 @@ def retrieve(
 )
 @options.shared("overlap", *_SETTING, *_RUN)
 @options.plain_errors
+@reads()
 def capacity(
     model: list[str],
     loads: list[int] | None,
@@ -141,6 +143,7 @@ def capacity(
 @options.shared("overlap", *(name for name in _SETTING if name not in ("criterion", "trials")))
 @options.shared(*_RUN)
 @options.plain_errors
+@reads()
 def basins(
     model: list[str],
     data: str,
@@ -168,6 +171,7 @@ def basins(
 @options.shared("patterns", help=_STORED.format(10))
 @options.shared("overlaps", *_SETTING, *_RUN)
 @options.plain_errors
+@reads()
 def compare(
     model: list[str],
     data: str,
@@ -190,16 +194,21 @@ def compare(
     **options.SEVERAL,
     help="Memories per sample, P.  [default: all; 200 random]",
 )
-@click.option("--generated", type=_FILE, help="What a model generated, to be judged: .npy or .npz.")
+@click.option(
+    "--generated",
+    type=options.Place(),
+    help="What a model generated, to be judged: a file or a folder, as of --data.",
+)
 @click.option(
     "--held-out",
-    type=_FILE,
+    type=options.Place(),
     help="Data the model has not seen.  [default: what --patterns leaves, or leave one out]",
 )
 @options.shared("draws")
 @options.shared("samples", default=4)
 @options.shared(*options.RUN[1:])
 @options.plain_errors
+@reads("generated", "held_out")
 def memorization(patterns: list[int] | None, **shared: Any) -> None:
     """Data as memories: up to which noise they return, what is a copy.
 
@@ -242,6 +251,7 @@ def memorization(patterns: list[int] | None, **shared: Any) -> None:
 @options.shared("samples", default=4)
 @options.shared("device", *options.RUN[1:])
 @options.plain_errors
+@reads()
 def graph(
     data: str,
     model: list[str] | None,
@@ -288,6 +298,7 @@ def graph(
 @options.shared("samples", default=4)
 @options.shared(*options.RUN[1:])
 @options.plain_errors
+@reads()
 def guide(
     model: list[str] | None,
     data: str,

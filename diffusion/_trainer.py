@@ -7,6 +7,7 @@ the rms deviation s of the data throughout.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import sys
 from collections.abc import Callable
@@ -27,6 +28,7 @@ _ROWS = 128  # noised points of a step by default
 _CLIP = 1.0  # largest norm of a gradient
 _HELD_OUT_NOISE = 8  # noise levels at which each held-out point is seen
 _FAR, _COARSE = 10.0, 1e-2  # rms deviations of the mean from 0; of the rounding of a datum
+_WHOLE = 2**24  # up to which Adam counts its steps, in single precision
 _NONE = 0.1  # share of labels left out, so that the mixture of all classes is learnt too
 _QUICK = 3.0  # seconds of a training of which no bar is shown
 
@@ -110,16 +112,15 @@ class Trainer:
         self.labels = None if labels is None else labels.to(device)
         self.average = [p.detach().clone() for p in network.parameters()]
         self.levels = (options.levels[0] * self.scale, options.levels[1] * self.scale)
+        if held_out is not None:
+            held_out = _checks.points("held_out", held_out, dimension=data.shape[1]).detach()
         self.validation = self._validation(held_out)
         self.optimizer = torch.optim.Adam(network.parameters(), options.rate, fused=True)
         self.generator = _checks.generator_from(options.seed, "train_denoiser", device)
         self.forward: Callable[..., Tensor] = torch.compile(network) if compile else network
         self.step, self.entries = 0, list[list[float]]()
         self.snapshots: dict[int, NetworkDenoiser] = {}
-        digest = hashlib.sha256(self.data.cpu().numpy().tobytes())
-        if labels is not None:
-            digest.update(labels.cpu().numpy().tobytes())
-        self.fingerprint = digest.hexdigest()
+        self.contents = {"data": _digest(self.data, self.labels), "held_out": _digest(held_out)}
         if 0 in options.snapshots:
             self.snapshots[0] = self.denoiser()
 
@@ -162,7 +163,7 @@ class Trainer:
         """One gradient step; returns its loss, without waiting for a GPU."""
         options = self.options
         for group in self.optimizer.param_groups:
-            group["lr"] = self._rate()
+            group["lr"] = self._rate(self.step)
         loss = self._loss()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, _CLIP)
@@ -214,9 +215,9 @@ class Trainer:
         left = torch.rand(own.shape, generator=self.generator, device=self.device) < _NONE
         return torch.where(left, self.network.classes, self.labels[own])
 
-    def _rate(self) -> float:
-        """The learning rate of the next step."""
-        options, step = self.options, self.step + 1
+    def _rate(self, made: int) -> float:
+        """The learning rate of the step after those made."""
+        options, step = self.options, made + 1
         if step <= options.warm_up:
             return options.rate * step / options.warm_up
         part = (step - options.warm_up) / (options.steps - options.warm_up + 1)
@@ -232,7 +233,7 @@ class Trainer:
                 f"rate {self.options.rate:g} let the loss become {loss} by step {self.step}; "
                 "lower it, or look for extreme values in data"
             )
-        self.entries.append([self.step, loss, held_out, self._rate()])
+        self.entries.append([self.step, loss, held_out, self._rate(self.step)])
 
     @torch.no_grad()
     def _held_out_loss(self) -> float:
@@ -246,10 +247,9 @@ class Trainer:
         """Held-out points, noise levels and noise, the same at every mark."""
         if held_out is None:
             return None
-        x = _checks.points("held_out", held_out, dimension=self.data.shape[1]).detach()
-        if len(x) == 0:
+        if len(held_out) == 0:
             raise ValueError("held_out must hold at least one point, got none")
-        x = self._scaled(x).repeat(_HELD_OUT_NOISE, 1)
+        x = self._scaled(held_out).repeat(_HELD_OUT_NOISE, 1)
         generator = _checks.generator_from(self.options.seed or 0, "held out")
         place = torch.rand(len(x), 1, generator=generator, dtype=torch.float64)
         low, high = (math.log(level) for level in self.options.levels)
@@ -284,44 +284,102 @@ class Trainer:
 
     def save(self, path: str | Path) -> None:
         """All of the state, into one file."""
-        tensors, record = checkpoints.describe(self.denoiser())
+        tensors = self._tensors()
+        for k, own in enumerate(self.network.parameters()):
+            tensors |= {f"adam.{name}.{k}": v for name, v in self.optimizer.state[own].items()}
+        checkpoints.write(path, tensors, self._record_of_file(self.step))
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """All of the state by name, but that of Adam."""
+        tensors, _ = checkpoints.describe(self.denoiser())
         tensors["generator"] = self.generator.get_state()
-        tensors["history"] = torch.tensor(self.entries, dtype=torch.float64)
-        for k, (name, own) in enumerate(self.network.named_parameters()):
-            tensors[f"network.{name}"] = own
-            for key, value in self.optimizer.state[own].items():
-                tensors[f"adam.{key}.{k}"] = value
+        tensors["history"] = torch.tensor(self.entries, dtype=torch.float64).reshape(-1, 4)
+        tensors |= {f"network.{name}": own for name, own in self.network.named_parameters()}
         for step, kept in self.snapshots.items():
             for k, value in enumerate(kept.network.parameters()):
                 tensors[f"snapshot.{step}.{k}"] = value
-        checkpoints.write(path, tensors, record | {"training": self._asked() | {"step": self.step}})
+        return tensors
 
-    def _asked(self) -> dict[str, Any]:
-        options = {
-            k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.options).items()
-        }
-        return {"options": options, "data": self.fingerprint}
+    def _tensors_at(self, step: int) -> dict[str, Tensor]:
+        """What a checkpoint at a step holds, by name: of its shapes and dtypes, not its values."""
+        tensors = self._tensors()
+        marks = [mark for mark in self.options.marks if mark <= step]
+        tensors["history"] = torch.zeros(len(marks), 4, dtype=torch.float64)
+        for k, own in enumerate(self.network.parameters()):
+            tensors[f"adam.step.{k}"] = torch.zeros(())
+            tensors[f"adam.exp_avg.{k}"] = tensors[f"adam.exp_avg_sq.{k}"] = own
+            kept = [f"snapshot.{at}.{k}" for at in self.options.snapshots if at <= step]
+            tensors |= dict.fromkeys(kept, own)
+        return tensors
+
+    def _record_of_file(self, step: int) -> dict[str, Any]:
+        """What a checkpoint says about this training."""
+        _, record = checkpoints.describe(self.denoiser())
+        training = {"options": asdict(self.options), "step": step} | self.contents
+        return record | {"training": training}
 
     def resume(self, path: str | Path) -> None:
-        """Continue from a checkpoint. Raises ValueError if it is of another training."""
+        """Continue from a checkpoint. Raises ValueError if it is of another training.
+
+        All of the file is checked before any of it is taken: Adam's steps are compiled code,
+        which trusts the shapes of what it is given.
+        """
         tensors, record = checkpoints.read(path)
+        step = self._step_of(path, record)
+        checkpoints.fit(path, tensors, self._tensors_at(step))
+        numbers = {k: v for k, v in tensors.items() if k not in ("generator", "history")}
+        checkpoints.refuse_broken(path, numbers)
+        fault = self._fault(step, tensors)
+        if fault:
+            raise ValueError(f"checkpoint {path} is not of this training: {fault}")
+        self._take(step, tensors)
+
+    def _step_of(self, path: str | Path, record: dict[str, Any]) -> int:
+        """The step of a checkpoint, once its record is that of this training."""
         found = record.get("training")
         if found is None:
             raise ValueError(f"checkpoint {path} must be of a training, got a denoiser alone")
-        _, own = checkpoints.describe(self.denoiser())
-        different = [
-            name
-            for name, value in self._asked()["options"].items()
-            if found["options"].get(name) != value
-        ]
-        different += ["data"] * (found["data"] != self.fingerprint)
-        different += ["network"] * (record["denoiser"] != own["denoiser"])
+        step = found.get("step") if isinstance(found, dict) else None
+        wanted, given = (_statements(one) for one in (self._record_of_file(0), record))
+        different = [k for k in {**wanted, **given} if wanted.get(k) != given.get(k)]
         if different:
             raise ValueError(
                 f"checkpoint {path} is of another training ({', '.join(different)} differ); "
                 "choose another file, or the same arguments"
             )
-        self.step = found["step"]
+        if type(step) is not int or step not in self.options.marks:
+            raise ValueError(
+                f"checkpoint {path} must be at one of the {len(self.options.marks)} steps up to "
+                f"{self.options.steps} at which it is written, got {step!r:.40}"
+            )
+        return step
+
+    def _fault(self, step: int, tensors: dict[str, Tensor]) -> str:
+        """What the numbers of a checkpoint cannot be at its step, in words; "" if they can."""
+        at, loss, held_out, rate = tensors["history"].unbind(1)
+        marks = [mark for mark in self.options.marks if mark <= step]
+        if at.tolist() != marks or not loss.isfinite().all():
+            return f"its history is not that of the {len(marks)} marks up to step {step}"
+        if not (held_out.isnan() if self.validation is None else held_out.isfinite()).all():
+            return f"its history is {'with' if self.validation is None else 'without'} held_out"
+        if not torch.allclose(rate, rate.new_tensor([self._rate(mark) for mark in marks])):
+            return "its history has other learning rates"
+        if not torch.equal(tensors["denoiser.mean"], self.mean.cpu()):
+            return "the mean of its data is another"
+        for k, _ in enumerate(self.network.parameters()):
+            if float(tensors[f"adam.step.{k}"]) != min(step, _WHOLE):
+                return f"Adam has made {float(tensors[f'adam.step.{k}']):g} steps of {step}"
+            if (tensors[f"adam.exp_avg_sq.{k}"] < 0).any():
+                return "Adam has negative mean squares"
+        try:
+            torch.Generator(self.generator.device).set_state(tensors["generator"])
+        except RuntimeError as error:
+            return f"its random stream has no such state ({error})".splitlines()[0]
+        return ""
+
+    def _take(self, step: int, tensors: dict[str, Tensor]) -> None:
+        """The state of a checkpoint that was found to be of this training."""
+        self.step = step
         self.entries = tensors["history"].tolist()
         self.generator.set_state(tensors["generator"])
         parameters = dict(self.network.named_parameters())
@@ -335,8 +393,27 @@ class Trainer:
                     key: tensors[f"adam.{key}.{k}"].to(self.device)
                     for key in ("step", "exp_avg", "exp_avg_sq")
                 }
-        for step in (s for s in self.options.snapshots if s <= self.step):
+        for at in (s for s in self.options.snapshots if s <= step):
             kept = self.denoiser()
             for k, value in enumerate(kept.network.parameters()):
-                value.copy_(tensors[f"snapshot.{step}.{k}"])
-            self.snapshots[step] = kept
+                value.copy_(tensors[f"snapshot.{at}.{k}"])
+            self.snapshots[at] = kept
+
+
+def _digest(*parts: Tensor | None) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        if part is not None:
+            digest.update(part.cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _statements(record: dict[str, Any]) -> dict[str, str]:
+    """What a record says, each statement by its name: of options, data, network, in JSON."""
+    training = record.get("training")
+    said = dict(training) if isinstance(training, dict) else {}
+    options = said.pop("options", {})
+    options = options if isinstance(options, dict) else {}
+    said.pop("step", None)
+    rest = {"network" if k == "denoiser" else k: v for k, v in record.items() if k != "training"}
+    return {k: json.dumps(v, sort_keys=True) for k, v in (options | said | rest).items()}

@@ -8,7 +8,7 @@ rows whose means fit those of the other set once their axes are in another order
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import permutations
 
 import torch
@@ -27,8 +27,17 @@ _FITS, _BETTER = 0.9, 0.25  # correlation of means in the right order, and how f
 _CHANNELS = (1, 3, 4)
 
 
-def check_units(name: str, rows: Tensor, data: Tensor, of: str = "data") -> None:
-    """Refuse rows (n, N) that are `data` (m, N) in other units or order, with a ValueError."""
+def check_units(
+    name: str,
+    rows: Tensor,
+    data: Tensor,
+    of: str = "data",
+    mend: Callable[[float, float], str] | None = None,
+) -> None:
+    """Refuse rows (n, N) that are `data` (m, N) in other units or order, with a ValueError.
+
+    mend : says how rows are multiplied by the first number, then the second added, for the error.
+    """
     if min(len(rows), len(data)) < _ROWS or min(rows.numel(), data.numel()) < _ENTRIES:
         return
     rows, data = _some(rows), _some(data)
@@ -43,15 +52,21 @@ def check_units(name: str, rows: Tensor, data: Tensor, of: str = "data") -> None
         factor = _named(float(data.max() - data.min()) / float(rows.max() - rows.min()), ratio)
         more = f"multiply by {factor:.4g}" if factor >= 1 else f"divide by {1 / factor:.4g}"
         shift = float(data.min()) - factor * float(rows.min())
-        if abs(shift) > 0.1 * wanted:
+        if abs(shift) <= 0.1 * wanted:
+            shift = 0.0
+        elif abs(shift / factor - 1) < _CLOSE:  # from a range about 0 to one that begins there
+            shift = factor
+        if shift:
             more += f" and {'add' if shift > 0 else 'subtract'} {abs(shift):.4g}"
         words = f"a factor of {max(factor, 1 / factor):.4g}; {more}"
     elif apart > _APART[1]:
-        words = f"a shift of {float(data.mean() - rows.mean()):.4g}; add it, or invert the values"
+        factor, shift = 1.0, float(data.mean() - rows.mean())
+        words = f"a shift of {shift:.4g}; add it, or invert the values"
     else:
         _check_order(name, rows, data, of)
         return
-    raise ValueError(f"{name} must be in the units of {of}, got values in {got}: {words}")
+    said = "" if mend is None else f" ({mend(factor, shift)})"
+    raise ValueError(f"{name} must be in the units of {of}, got values in {got}: {words}{said}")
 
 
 def _some(rows: Tensor) -> Tensor:

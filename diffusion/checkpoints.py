@@ -27,6 +27,9 @@ _TORCH = (
     "torch.load(path, weights_only=True), then write it with save_denoiser"
 )
 _OWN = "denoiser."  # names of the weights of the denoiser itself; a training has more
+_NUMBERS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+_UNFIT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
+_SHOWN = 3  # names of tensors that an error lists
 
 Record = dict[str, Any]
 
@@ -84,19 +87,17 @@ def load_denoiser(path: str | Path, device: torch.device | str = "cpu") -> Netwo
     2
     """
     tensors, record = read(path)
+    own = {name: value for name, value in tensors.items() if name.startswith(_OWN)}
+    refuse_broken(path, own)
+    weights = {name.removeprefix(_OWN): value for name, value in own.items()}
     try:
         found = record["denoiser"]
-        weights = {
-            name.removeprefix(_OWN): value
-            for name, value in tensors.items()
-            if name.startswith(_OWN)
-        }
         mean = weights.pop("mean")
         network = _built(found, weights, mean)
-        network.load_state_dict(weights)
-        levels = found["levels"] and tuple(found["levels"])
+        network.load_state_dict(weights, assign=True)  # each in the precision that it was written
+        levels = None if found["levels"] is None else tuple(found["levels"])
         denoiser = NetworkDenoiser(network, found["scale"], mean, levels, found["label"])
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except _UNFIT as error:
         raise ValueError(
             f"checkpoint {path} does not fit an architecture of "
             f"{', '.join(ARCHITECTURES)}: {_first_line(error)}"
@@ -126,6 +127,30 @@ def _built(found: Record, weights: dict[str, Tensor], mean: Tensor) -> Any:
 def _largest(value: Any) -> float:
     """The largest number of a setting, which is one or a list of them."""
     return max(value, default=0) if isinstance(value, list) else value
+
+
+def fit(path: str | Path, tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    """Raise a ValueError unless tensors have the names, shapes and dtypes of those `wanted`."""
+    for words, names in (("lacks", wanted.keys() - tensors), ("also has", tensors.keys() - wanted)):
+        if names:
+            listed = ", ".join(sorted(names)[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+            raise ValueError(f"checkpoint {path} is not of this training: it {words} {listed}")
+    for name, own in wanted.items():
+        found, given = ((one.dtype, tuple(one.shape)) for one in (own, tensors[name]))
+        if given != found:
+            raise ValueError(
+                f"checkpoint {path} must hold {name} as {found[0]} of shape {found[1]}, "
+                f"got {given[0]} of shape {given[1]}"
+            )
+
+
+def refuse_broken(path: str | Path, tensors: dict[str, Tensor]) -> None:
+    """Refuse weights that are no real numbers, or not finite."""
+    for name, value in tensors.items():
+        if value.dtype not in _NUMBERS:
+            raise ValueError(f"checkpoint {path} must hold real numbers, got {name} {value.dtype}")
+        if not value.isfinite().all():
+            raise ValueError(f"checkpoint {path} must hold finite numbers, got others in {name}")
 
 
 def describe(denoiser: NetworkDenoiser) -> tuple[dict[str, Tensor], Record]:
@@ -160,7 +185,21 @@ def write(path: str | Path, tensors: dict[str, Tensor], record: Record) -> None:
     held = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     text = json.dumps(record, sort_keys=True)
     about = {"format": _FORMAT, "record": text, "digest": _digest(held, text)}
-    write_whole(path, save(held, about))
+    write_whole(path, _ordered(save(held, about)))
+
+
+def _ordered(content: bytes) -> bytes:
+    """A safetensors file with its header in order: the library writes the record in any."""
+    tensors_at, header = _header(content)
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # numbers stay aligned
+    return len(text).to_bytes(8, "little") + text + content[tensors_at:]
+
+
+def _header(content: bytes) -> tuple[int, Record]:
+    """Where the numbers of a safetensors file begin, and what stands before them."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    return end, json.loads(content[8:end])
 
 
 def read(path: str | Path) -> tuple[dict[str, Tensor], Record]:
@@ -171,9 +210,8 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], Record]:
     content = path.read_bytes()
     try:
         tensors = load(content)
-        length = int.from_bytes(content[:8], "little")
-        about = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    except (SafetensorError, ValueError) as error:
+        about = _header(content)[1].get("__metadata__") or {}
+    except (SafetensorError, LookupError, ValueError) as error:  # LookupError: an unknown dtype
         fault = _TORCH if _is_pickle(content) else _first_line(error)
         raise ValueError(
             f"checkpoint {path} is cut short or not a safetensors file: {fault}"

@@ -7,6 +7,12 @@ Pattern sets are random subsets: a seed fixes an order, P takes its first P. Wha
 model is trained on is such a subset too, apart from vectors that are held out for good.
 """
 
+from bridges.data.data_set import (
+    DataSet as DataSet,
+    class_names as class_names,
+    load_data as load_data,
+)
+from bridges.data.named import NAMED as NAMED
 from bridges.data.pattern_sets import (
     about as about,
     pattern_classes as pattern_classes,
@@ -23,9 +29,5 @@ from bridges.data.sets import (
     standardised as standardised,
     vectors as vectors,
 )
-from bridges.data.sources import (
-    NAMED as NAMED,
-    class_names as class_names,
-    fingerprint as fingerprint,
-)
+from bridges.data.sources import fingerprint as fingerprint
 from bridges.data.splits import Split as Split, subset as subset

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
+from bridges.data.data_set import stored
 from bridges.data.sets import (
     centre_of,
     class_labels,
     on_sphere,
     patterns_of,
-    stored,
     varying_of,
 )
 from bridges.data.sources import state
@@ -67,7 +67,7 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
         normal = np.random.default_rng(seed).standard_normal((patterns, size))  # row by row
         return on_sphere(torch.from_numpy(normal))
     content = state(data)
-    rows = stored(data, content)[0]
+    rows = stored(data, content).rows
     if size is not None and size != rows.shape[1]:
         raise ValueError(f"size is for random data; {data} has size {rows.shape[1]}, got {size}")
     if not 1 <= patterns <= len(rows):
@@ -91,7 +91,7 @@ def similarity_within(data: str) -> Similarity:
 
 @lru_cache(maxsize=4)
 def _similarity(data: str, content: str) -> Similarity:
-    return similarity_of_data(stored(data, content)[0])
+    return similarity_of_data(stored(data, content).rows)
 
 
 def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
@@ -153,7 +153,7 @@ def said(settings: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=4)
 def _about(data: str, content: str) -> dict[str, float | str]:
     """The same for a content, read once."""
-    rows, varying = stored(data, content)[0], varying_of(data, content)
+    rows, varying = stored(data, content).rows, varying_of(data, content)
     found: dict[str, float | str] = {"centre": "mean"}
     if centre_of(data, content, "real") is None:
         found["centre"] = "zero"

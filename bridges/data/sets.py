@@ -8,7 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bridges.data.sources import NAMED, read, state
+from bridges import _checks
+from bridges.data.data_set import stored
+from bridges.data.named import NAMED
+from bridges.data.reading import moved, split
+from bridges.data.sources import state
 from bridges.memory.similarity import similarity_of_data, varying_sites
 from hopfield import binarize
 
@@ -21,12 +25,7 @@ def load(data: str) -> tuple[Tensor, Tensor | None]:
 
     Parameters
     ----------
-    data : "digits" (scikit-learn's 1797 real images, 8×8), "mnist" or "fashion" (70000, 28×28,
-        from openml.org by scikit-learn, which keeps them), a .npy or .npz file of shape
-        (n, …), or a folder of images of one size (PNG, JPEG, GIF, BMP, TIFF, WEBP): upright, on
-        white where transparent, the first frame of several, N = 3hw if one has colour. Classes
-        are those of the set, the array `labels` of a .npz (also `label`, `y`, `target`,
-        `targets`, in any case), or the sub-folders of the images (`class_names`).
+    data : a name, a file or a folder of images, as for `load_data`.
 
     Returns
     -------
@@ -43,7 +42,9 @@ def load(data: str) -> tuple[Tensor, Tensor | None]:
     >>> rows.shape, labels.unique().tolist()
     (torch.Size([1797, 64]), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
-    rows, labels = stored(data, state(data))
+    found = stored(data, state(data))
+    rows, labels = found.rows, found.labels
+    _checks.within_memory(8 * rows.numel(), f"data: {tuple(rows.shape)} numbers of {data}")
     copied = rows.to(torch.float64, copy=True)
     return copied, None if labels is None else labels.clone()
 
@@ -54,18 +55,19 @@ def vectors(data: str, kind: str) -> Tensor:
     Raises ValueError.
     """
     content = state(data)
-    rows = stored(data, content)[0]
+    rows = stored(data, content).rows
     return patterns_of(rows, kind, centre_of(data, content, kind), varying_of(data, content))
 
 
 def count(data: str) -> int:
     """Number n of the vectors of a data set. Raises ValueError."""
-    return len(stored(data, state(data))[0])
+    return len(stored(data, state(data)).rows)
 
 
 def place(data: str) -> str:
     """A data set by a name that holds in any folder: workers may stand in another."""
-    return data if data in NAMED else str(Path(data).resolve())
+    where, _ = split(data)
+    return data if where in NAMED else moved(data, Path(where).resolve())
 
 
 def raw_vectors(data: str) -> Tensor:
@@ -75,7 +77,8 @@ def raw_vectors(data: str) -> Tensor:
 
 def class_labels(data: str) -> Tensor | None:
     """The class of each vector of `raw_vectors(data)`, (n,), where it is known."""
-    return load(data)[1]
+    labels = stored(data, state(data)).labels
+    return None if labels is None else labels.clone()
 
 
 def standardised(rows: Tensor) -> tuple[Tensor, float]:
@@ -103,19 +106,12 @@ def on_sphere(rows: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=4)
-def stored(data: str, _: str) -> tuple[Tensor, Tensor | None]:
-    """Vectors as they are stored, images as bytes, and classes."""
-    rows, labels = read(data)
-    return torch.from_numpy(rows), None if labels is None else torch.from_numpy(labels).long()
-
-
-@lru_cache(maxsize=4)
 def varying_of(data: str, content: str) -> Tensor | None:
     """Sites (N,) that are not constant in a data set of at least 20 vectors; None: all.
 
     Raises ValueError if all vectors are alike.
     """
-    varying = varying_sites(stored(data, content)[0])
+    varying = varying_sites(stored(data, content).rows)
     if varying is not None and not varying.any():
         raise ValueError(f"data: {data} must hold different vectors, got all of them alike")
     return varying
@@ -134,7 +130,7 @@ def centre_of(data: str, content: str, kind: str) -> Tensor | None:
     chance. Raises ValueError if some vector would be no pattern; a block of them is made at a
     time.
     """
-    rows = seen(stored(data, content)[0], varying_of(data, content))
+    rows = seen(stored(data, content).rows, varying_of(data, content))
     blocks = rows.split(_BLOCK)
     spins = all(bool((block.double().abs() == 1).all()) for block in blocks)
     if spins and (kind == "binary" or similarity_of_data(rows).centre is None):

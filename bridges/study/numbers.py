@@ -55,6 +55,9 @@ class Real(click.FloatRange):
             self.fail(f"{shortened(value)} is neither 0 nor from {sizes} in size", param, ctx)
         return float(super().convert(number, param, ctx))
 
+    def _describe_range(self) -> str:
+        return "" if self.min is None and self.max is None else super()._describe_range()
+
 
 def shortened(value: Any) -> str:
     """What was given, as far as it is read at a glance; no line feeds, no escapes."""

@@ -129,7 +129,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": Place(),
         "metavar": "DATA",
         "default": "digits",
-        "help": "digits, mnist, fashion, random, a .npy or .npz file (n, N) or a folder of images.",
+        "help": "digits, mnist, fashion, random, a file (.npy, .csv, .h5 …) or a folder of images.",
     },
     "patterns": {"type": OneCount(), "help": "Patterns stored, P."},
     "loads": {

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import class_labels, count, pattern_set, place, raw_vectors, standardised
+from bridges.data import count, load_data, pattern_set, place, standardised
+from bridges.data.reading import joined
 from bridges.geometry import memory_geometry, noise_grid
 from bridges.memorization import calibrate
 from bridges.study.record import Point, Row
@@ -25,6 +26,7 @@ from bridges.study.results import Study
 
 FILES = ("data", "generated", "held_out")  # of a survey, by the option that names them
 _LEAST = 4  # memories that have a geometry
+_REST = 1e8  # bytes of the points that are held out where --patterns leaves more
 _RANDOM = 200  # points of random data unless --patterns is given
 FRACTIONS = tuple(k / 20 for k in range(1, 21))  # d₁/d₂ at which its distribution is recorded
 CURVES = ("return_probability", "entropy", "dimension", "agreement")
@@ -56,8 +58,8 @@ class Survey:
 
     def columns(self) -> Point:
         """What all points of the run share, for the rows of its table; N is the `size`."""
-        rows = self.split(_LEAST, 0)[0]
-        shared = {"data": Path(self.data).name, "size": rows.shape[1], "draws": self.draws}
+        size = (self.size or 100) if self.data == "random" else load_data(self.data).rows.shape[1]
+        shared = {"data": Path(self.data).name, "size": size, "draws": self.draws}
         return shared | ({} if self.data == "random" else {"vectors": count(self.data)})
 
     @classmethod
@@ -77,9 +79,11 @@ class Survey:
         _checks.within_memory(8 * 6 * self.draws * memories.shape[1], drawn, each_job=True)
         samples = self.judged(memories.shape[1])
         if self.data != "random":
-            for option, rows in (("held-out", held_out), ("generated", samples)):
-                if rows is not None:
-                    _checks.check_units(option, rows, raw_vectors(self.data))
+            own = load_data(self.data).rows
+            if samples is not None:
+                _checks.check_units("generated", samples, own, mend=_options)
+            if self.held_out is not None and held_out is not None:
+                _checks.check_units("held-out", held_out, own, mend=self._held_out_in)
         points: list[Point] = []
         asked: Sequence[int | None] = patterns or [None]
         for P in asked:
@@ -93,12 +97,12 @@ class Survey:
     def split(self, P: int | None, seed: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """P memories (P, N), held-out points if there are any, and classes of the memories."""
         if self.data == "random":
-            P, size = P or _RANDOM, self.size or 100
-            _checks.within_memory(8 * 8 * P * size, f"patterns: {P} of {size} sites", each_job=True)
-            drawn = pattern_set("random", "real", 2 * P, self.size, seed)
-            rows, labels = drawn, None
+            P = P or _RANDOM
+            _refuse_too_many(P, self.size or 100)
+            rows, labels = pattern_set("random", "real", 2 * P, self.size, seed), None
         else:
-            rows, labels = raw_vectors(self.data), class_labels(self.data)
+            found = load_data(self.data)
+            rows, labels = found.rows, found.labels
             P = P or len(rows)
             if self.size not in (None, rows.shape[1]):
                 raise ValueError(
@@ -107,14 +111,20 @@ class Survey:
                 )
             if len(rows) < P:
                 raise ValueError(f"patterns must lie in [1, {len(rows)}] for {self.data}, got {P}")
+            _refuse_too_many(P, rows.shape[1])
         order = torch.arange(len(rows))
         if len(rows) > P:
             order = torch.randperm(len(rows), generator=_checks.generator_from(seed, "survey"))
-        memories, rest = rows[order[:P]], rows[order[P:]]
-        held_out: Tensor | None = rest if len(rest) > 1 else None
+        rest = order[P:][: max(2, int(_REST / (8 * rows.shape[1])))]
+        memories = rows[order[:P]].double()
+        held_out: Tensor | None = rows[rest].double() if len(rest) > 1 else None
         if self.held_out is not None:
             held_out = self._like("held-out", self.held_out, rows.shape[1])
         return memories, held_out, None if labels is None else labels[order[:P]]
+
+    def _held_out_in(self, scale: float, shift: float) -> str:
+        """The name of the held-out set in the units of the data."""
+        return f"--held-out {joined(str(self.held_out), scale=scale, shift=shift)}"
 
     def judged(self, size: int) -> Tensor | None:
         """The samples to judge (B, N), if any. Raises ValueError."""
@@ -124,23 +134,34 @@ class Survey:
 
     def _like(self, option: str, path: str, size: int) -> Tensor:
         """The rows of a file, of the size and the shape of the data."""
-        rows = raw_vectors(path)
+        found = load_data(path)
+        rows = found.rows
         if rows.shape[1] != size:
             raise ValueError(f"{option} must hold vectors of size {size}, got {tuple(rows.shape)}")
-        own, other = _row_shape(self.data), _row_shape(path)
+        shape = () if self.data == "random" else load_data(self.data).shape
+        own, other = _long_axes(shape), _long_axes(found.shape)
         if own != other and min(len(own), len(other)) > 1:
             raise ValueError(
                 f"{option} must hold rows of the shape {own} of the data, got {other}; bring its "
                 "axes into that order with numpy.transpose"
             )
-        return rows
+        _checks.within_memory(8 * rows.numel(), f"{option}: rows of {path}", each_job=True)
+        return rows.double()
 
 
-def _row_shape(path: str) -> tuple[int, ...]:
-    """Shape of the rows of a .npy file but for axes of length 1, () where none is known."""
-    if Path(path).suffix.lower() != ".npy" or not Path(path).is_file():
-        return ()
-    return tuple(n for n in np.load(path, mmap_mode="r", allow_pickle=False).shape[1:] if n > 1)
+def _options(scale: float, shift: float) -> str:
+    """The options that bring what was generated into the units of the data."""
+    return f"--scale {scale}" + (f" --shift {shift}" if shift else "")
+
+
+def _refuse_too_many(P: int, size: int) -> None:
+    """Raise a ValueError for more memories than a survey has memory for."""
+    _checks.within_memory(8 * 8 * P * size, f"patterns: {P} of {size} sites", each_job=True)
+
+
+def _long_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of a row that are longer than 1."""
+    return tuple(n for n in shape if n > 1)
 
 
 def _tell(text: str) -> None:

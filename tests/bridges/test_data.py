@@ -71,7 +71,7 @@ def test_spins_in_a_file_are_kept(tmp_path):
 
 BAD_FILES = {  # arrays, dictionaries of arrays or bytes; and what is said of them
     "missing.npy": (None, "no file"),
-    "table.csv": (
+    "table.xls": (
         None,
         "data must be one of digits, random, mnist, fashion, a .npy or .npz file or a folder",
     ),
@@ -82,7 +82,7 @@ BAD_FILES = {  # arrays, dictionaries of arrays or bytes; and what is said of th
     "complex.npz": ({"data": np.eye(2) * 1j}, "must hold real numbers, got dtype complex128"),
     "phases.npz": (
         {"data": np.eye(3), "y": np.arange(3) * 1j},
-        "y of .* must be 3 whole numbers, got dtype complex128",
+        "y of .* must be 3 whole numbers or names, got dtype complex128",
     ),
     "twice.npz": (
         {"data": np.eye(3), "y": np.arange(3), "Target": np.arange(3)},
@@ -93,11 +93,11 @@ BAD_FILES = {  # arrays, dictionaries of arrays or bytes; and what is said of th
     "two.npz": ({"a": np.ones(2), "b": np.ones(2)}, r"one named 'data', got \['a', 'b'\]"),
     "short.npz": (
         {"data": np.eye(3), "labels": np.arange(2)},
-        r"labels of .* must be 3 whole numbers, got dtype int64 and shape \(2,\)",
+        r"labels of .* must be 3 whole numbers or names, got dtype int64 and shape \(2,\)",
     ),
     "half.npz": (
         {"data": np.eye(3), "labels": np.array([0, 0.5, 1])},
-        "labels of .* must be 3 whole numbers, got dtype float64",
+        "labels of .* must be 3 whole numbers or names, got dtype float64",
     ),
     "broken.npy": (b"not an array", "cannot be read"),
     "broken.npz": (b"PK not a zip", "cannot be read"),

@@ -47,13 +47,13 @@ def test_what_is_left_out_is_said(tmp_path, capsys):
     (tmp_path / "class" / "deep").mkdir(parents=True)
     save(tmp_path / "class" / "0.png", GREY)
     save(tmp_path / "class" / "deep" / "1.png", GREY)
-    save(tmp_path / "class" / "2.ppm", GREY)
+    save(tmp_path / "class" / "2.eps", GREY)
     (tmp_path / "README").write_text("")
     (tmp_path / ".hidden").write_text("")
     assert len(rows_of(tmp_path)) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"data: 3 other files of {tmp_path} left out: ")
-    assert said.endswith(": .png in deeper folders, .ppm, no ending\n")
+    assert said.endswith(": .eps, .png in deeper folders, no ending\n")
 
 
 def test_no_other_decoder_sees_a_file(tmp_path):
