@@ -153,7 +153,7 @@ def _basins(point: Point, couplings: Any, patterns: Any, seed: int) -> list[Row]
         for k, m in enumerate(point["overlaps"])
         for name, values in (("overlap", found.overlap_out), ("exact", found.success))
     ]
-    edge, _ = crossing(np.array(point["overlaps"]), found.success[None], 0.5, True, resamples=1)
+    edge, _ = crossing(np.array(point["overlaps"]), found.success[None], 0.5, True)
     return rows if math.isinf(edge) else [*rows, {"quantity": "basin_edge", "value": edge}]
 
 

@@ -166,9 +166,8 @@ class Edge:
         hard = -np.inf if rising else np.inf
         crossed = {hard: "beyond", -hard: "never"}.get(found.value, "here")
         low, high = (float(back(end)) for end in found.interval)
-        inside = [float(back(v)) for v in found.values if np.isfinite(v)]
-        sem = float(np.std(inside, ddof=1)) if len(inside) > 1 else float("nan")
         value = float(back(found.value))
+        sem = found.sem if rising else value * found.sem
         return cls(crossed, value, sem, (low, high), float(beyond), len(by_sample))
 
     def summary(self, name: str) -> Point:

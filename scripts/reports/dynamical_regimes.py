@@ -118,7 +118,7 @@ class Report(base.Report):
         """By criterion the ρ at which half of the cues are retrieved, its error, (2, noises)."""
 
         def half(ratios: ndarray, by_sample: ndarray) -> float:
-            return crossing(ratios, by_sample, 0.5, rising=False, resamples=1)[0]
+            return crossing(ratios, by_sample, 0.5, rising=False)[0]
 
         found = {}
         for criterion in CRITERIA:

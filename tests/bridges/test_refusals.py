@@ -78,7 +78,7 @@ summary = partial(bridges.summarise, T=bridges.transition_matrix(CORNERS, 1.0, s
 crosses = partial(crossing, x=X, by_sample=CURVES, level=0.5, rising=True)
 capacity = partial(bridges.capacity, build=build, loads=[1.0, 2.0])
 scaling = partial(bridges.capacity_scaling, build=build, sizes=[10, 20], loads=[1.0])
-limit = partial(extrapolate, sizes=[10, 20], load=CURVES[0], draws=CURVES)
+limit = partial(extrapolate, sizes=[10, 20], load=CURVES[0], sem=CURVES[0])
 appearance = partial(bridges.class_appearance, mixture=PAIR, time=1.0)
 median = partial(bridges.median_appearance, PAIR)
 uturns = partial(bridges.class_uturns, mixture=PAIR, time=1.0)
