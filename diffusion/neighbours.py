@@ -29,6 +29,7 @@ from diffusion._results import Result, with_error
 from diffusion._units import check_units
 
 _LOST = 1e4  # rounding errors of a square of the size of the data that a distance must exceed
+_NUMBERS = 2**18  # of differences held at once: what a cache holds
 _TREE = 20  # up to this dimension a tree finds neighbours faster than brute force
 
 
@@ -240,7 +241,7 @@ def nearest(samples: np.ndarray, data: np.ndarray, count: int) -> tuple[np.ndarr
     finder = NearestNeighbors(n_neighbors=count, algorithm="brute" if brute else "auto")
     finder.fit(data - centre if brute else data)
     indices = finder.kneighbors(samples - centre if brute else samples, return_distance=False)
-    distances = _norms(samples, data[indices])
+    distances = _norms(samples, data, indices)
     if brute:
         size = np.square(samples - centre).sum(1) + np.square(data - centre).sum(1).max()
         lost = _LOST * np.finfo(np.float64).eps * size > np.square(distances).max(1)
@@ -252,8 +253,12 @@ def nearest(samples: np.ndarray, data: np.ndarray, count: int) -> tuple[np.ndarr
     return np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1)
 
 
-def _norms(samples: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Distances (B, count) of rows to what was found for them, (B, count, d)."""
-    return np.stack(
-        [np.linalg.norm(samples - found[:, k], axis=1) for k in range(found.shape[1])], axis=1
-    )
+def _norms(samples: np.ndarray, data: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Distances (B, count) of rows to the data of the indices (B, count), block by block."""
+    found = np.empty(indices.shape)
+    rows = max(1, _NUMBERS // (indices.shape[1] * data.shape[1]))
+    for start in range(0, len(samples), rows):
+        block = slice(start, start + rows)
+        apart = data[indices[block]] - samples[block, None]
+        found[block] = np.linalg.norm(apart, axis=2)
+    return found

@@ -1,6 +1,8 @@
 """What a denoiser made of its data: exact denoisers whose answers are known, and trained ones."""
 
+import io
 import math
+import re
 
 import pytest
 import torch
@@ -181,3 +183,20 @@ def test_dimension_rises_with_the_number_of_data_of_two_variances():
     assert totals[0] < totals[1] < totals[2] < exact + 0.2
     assert totals[2] > 0.8 * exact
     assert totals[0] < 0.5 * exact
+
+
+def test_states_of_many_entries_are_measured_in_parts_that_are_named(monkeypatch):
+    """No Jacobian is made whole, and each part says on a terminal that it has begun."""
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.delattr("bridges.generalization.manifold_dimension")  # would make one
+    rows = torch.randn(60, 1200, generator=torch.Generator().manual_seed(0))
+
+    def gaussian(x, sigma):  # exact, of N(0, 1)
+        return x / (1 + torch.as_tensor(sigma).reshape(-1, 1) ** 2)
+
+    found = generalization_report(gaussian, rows[:30], rows[30:], sigma=0.5, count=10, steps=5)
+    assert found.dimension == pytest.approx(1200 / 1.25)  # the trace of 1/(1 + σ²), by any probe
+    parts = re.findall(r"(samples|U-turns|dimension|gap|attractors):", screen.getvalue())
+    assert list(dict.fromkeys(parts)) == ["samples", "U-turns", "dimension", "gap", "attractors"]

@@ -1,13 +1,16 @@
 """The studies of geometry and `bridges memorization`, small, as a user runs them."""
 
+import io
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from reports.dynamical_regimes import edge_in_words
 from terminal import measured, refuses, rows, run, summary
 
+from bridges.verbs.survey import Survey, measure
 from diffusion.geometry import PHASES
 from diffusion.theory import collapse_sigma, onset_sigma, switch_sigma
 
@@ -101,6 +104,22 @@ def test_memorization_surveys_data_and_judges_samples():
         assert ("beyond chance" in found["verdict"]) == (name == "copies")
         assert found["patterns"] == 120
         assert abs(measured(name, quantity="area")[0] - 1) < 0.15  # 4 s.e. of 120 draws
+
+
+def test_samples_are_judged_before_the_survey_of_much_data(monkeypatch):
+    """Of a survey that takes its time the verdict stands on the terminal before the geometry."""
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr("bridges.geometry._LARGE", 100)
+    points = np.random.default_rng(0).normal(size=(200, 6))
+    np.save("data.npy", points[:100])
+    np.save("copies.npy", points[:20])
+    survey = Survey(str(Path("data.npy").resolve()), draws=20, generated="copies.npy")
+    (point,) = survey.points(None)
+    monkeypatch.setattr("sys.stderr", screen)
+    measure(survey, point, 0)
+    verdict, geometry = map(screen.getvalue().index, ("copies beyond chance", "geometry:"))
+    assert verdict < geometry
 
 
 def test_memorization_of_random_data_draws_them_anew():
