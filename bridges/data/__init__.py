@@ -18,7 +18,6 @@ from bridges.data.pattern_sets import (
     pattern_classes as pattern_classes,
     pattern_set as pattern_set,
     said as said,
-    similarity_within as similarity_within,
 )
 from bridges.data.sets import (
     class_labels as class_labels,

@@ -20,13 +20,7 @@ from bridges.data.sets import (
     varying_of,
 )
 from bridges.data.sources import state
-from bridges.memory.similarity import (
-    BEYOND_CHANCE,
-    FEWEST,
-    WHOLE,
-    Similarity,
-    similarity_of_data,
-)
+from bridges.memory.similarity import BEYOND_CHANCE, FEWEST
 from hopfield import random_patterns
 
 _BLOCK = 4096  # vectors looked at together
@@ -76,22 +70,6 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
     if kind == "stored":
         return chosen.to(torch.float64)
     return patterns_of(chosen, kind, centre_of(data, content, kind), varying_of(data, content))
-
-
-def similarity_within(data: str) -> Similarity:
-    """Sites and centre of a data set, about which its patterns as stored are compared.
-
-    Examples
-    --------
-    >>> similarity_within("digits")
-    Similarity(about the mean of the data, over the 61 of 64 sites that vary)
-    """
-    return WHOLE if data == "random" else _similarity(data, state(data))
-
-
-@lru_cache(maxsize=4)
-def _similarity(data: str, content: str) -> Similarity:
-    return similarity_of_data(stored(data, content).rows)
 
 
 def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,14 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import about, count, pattern_set, place, raw_vectors, similarity_within
+from bridges.data import about, count, pattern_set, place
 from bridges.data.sources import state
 from bridges.memory import Memory
-from bridges.memory.similarity import Similarity, similarity_of_data
 from bridges.models import MODELS, NETWORKS, Model, Options, Reading, find_model
+from bridges.models.states import check_data, shape_of, similarity_of_states, states_of
 from bridges.retrieval import retrieval_map
 from bridges.study.record import Point
 from bridges.study.results import Study
-from diffusion.latents import LatentSpace
 
 _LARGEST = 1024  # largest load measured unless asked for
 _COPIES = 4  # of patterns and of cues, held at once
@@ -89,12 +87,10 @@ class Setting:
         model = self.model(name)
         options = self._untrained if untrained else self.options
         stored = self.pattern_set(model.kind, patterns, seed)
-        if model.latents is not None:
-            stored = model.latents.encode(stored)
-            centre = _similarity_of_codes(model.latents, self.data, state(self.data))
-            options = replace(options, centre=centre)
-        elif model.kind == "stored":
-            options = replace(options, centre=similarity_within(self.data))
+        if model.kind == "stored" and self.data != "random":
+            stored = states_of(model, stored, self.data)
+            centre, shape = similarity_of_states(model, self.data), shape_of(self.data)
+            options = replace(options, centre=centre, shape=shape)
         return model.build(stored, options, seed)
 
     def check(self, models: Sequence[str], patterns: Sequence[int], cues: int = 0) -> None:
@@ -106,19 +102,12 @@ class Setting:
         for P in patterns if self.data != "random" else ():
             self.pattern_set("binary", P, 0)
         for name in models:
-            self._check_trained(name, self.model(name))
+            if (model := self.model(name)).trained:
+                check_data(name, model, self.data)
             memory = self.memory(name, 1 if name in MODELS else min(patterns), 0, untrained=True)
             if self.criterion == "one-step" and not hasattr(memory, "step"):
                 raise ValueError(f"criterion 'one-step' is not for {name}: it has no single step")
             retrieval_map(memory, [0.5], 1, self.criterion, self.threshold, seed=0)
-
-    def _check_trained(self, name: str, model: Model) -> None:
-        """Refuse to cue what was trained before with patterns it has not seen the like of."""
-        if model.trained and self.data == "random":
-            raise ValueError(
-                f"data: {name} was trained before it is cued; give the data that it was trained on "
-                "as --data, got random"
-            )
 
     def _check_memory(self, models: Sequence[str], patterns: int, cues: int) -> None:
         """Refuse what would not fit into memory. Raises ValueError."""
@@ -161,9 +150,3 @@ class Setting:
             del named["dynamics"]
         named |= {"data": Path(self.data).name, "size": self.pattern_set("binary", 1, 0).shape[1]}
         return {name: value for name, value in named.items() if value is not None}
-
-
-@lru_cache(maxsize=4)
-def _similarity_of_codes(latents: LatentSpace, data: str, _: str) -> Similarity:
-    """Centre and sites of the codes of a data set, of a content."""
-    return similarity_of_data(latents.encode(raw_vectors(data)))

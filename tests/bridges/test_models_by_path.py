@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from bridges import load_model
 from bridges.cli import main
-from bridges.data import load, pattern_set, similarity_within
+from bridges.data import load, pattern_set
+from bridges.memory.similarity import similarity_of_data
 from bridges.models import MODELS, Options, content_of, find_model, label_of, paths, place
 from bridges.retrieval import retrieval_map
 from diffusion import EmpiricalDenoiser, NetworkDenoiser, ResidualMLP
@@ -102,7 +103,7 @@ def test_dense_memories_and_denoisers_are_those_by_name(file):
 
 def test_a_trained_denoiser_is_cued_with_data_as_they_are_stored(file):
     rows = load("digits")[0]
-    centre = similarity_within("digits")
+    centre = similarity_of_data(rows)
     own = memory(f"{file}:exact", "stored", dynamics="fixed-noise", beta=0.25, centre=centre)
     assert all((rows == pattern).all(1).any() for pattern in own.patterns)
     assert own.similarity is centre

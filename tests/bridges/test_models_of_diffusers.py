@@ -200,3 +200,18 @@ def test_a_conditional_model_is_guided(kind, tmp_path):
     if kind is conditional:
         found = run("guide", *asked, "--out", str(tmp_path / "other"))
         assert "knows no class that stands for none" in " ".join(found.output.split())
+
+
+def test_pictures_of_bytes_are_no_data_of_diffusers(tmp_path):
+    unconditional(tmp_path / "model")
+    path = tmp_path / "bytes.npy"
+    np.save(path, np.random.default_rng(0).integers(0, 256, (30, SIDE, SIDE), dtype=np.uint8))
+    asked = ("retrieve", "--model", str(tmp_path / "model"), "--patterns", "4", "--steps", "3")
+    out = ("--overlaps", "0.9", "--trials", "3", "--out", str(tmp_path / "run"))
+    found = run(*asked, "--data", str(path), *out)
+    assert found.exit_code == 2
+    words = " ".join(found.output.split())
+    assert "takes values in [−1, 1], got values in [0, 255], a factor of 127.5" in words
+    mended = words.split("--data '")[1].split("'")[0]
+    assert mended.endswith("@scale=0.007843,shift=-1")
+    assert run(*asked, "--data", mended, *out).exit_code == 0
