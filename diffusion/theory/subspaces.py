@@ -14,8 +14,9 @@ N₂ = P e^{−D₂} points mattered (Rényi's entropy of order 2):
     Var(tJ_kk) = [3v'² + 6v'δ² + δ⁴ − 2v(v' + δ²) + v²]/(N₂ t²),     Var(σ² score_k) = (v' + δ²)/N₂
     v = λt/(λ + t),   v' = λt/(2λ + t),   δ² = x_k² [2λ/(2λ + t) − λ/(λ + t)]²
 
-good for N₂ above about 10. A direction is lost where the signal, t/(t + λ) and
-|x_k|t/(t + λ), falls below the noise: at one noise level the larger variance goes first.
+within 25 % at N₂ = 10 and 10 % at 30, for typical x in one to four dimensions of equal variance.
+A direction is lost where the signal, t/(t + λ) and |x_k|t/(t + λ), falls below the noise: at one
+noise level the larger variance goes first.
 """
 
 from __future__ import annotations
