@@ -108,7 +108,8 @@ def _openml(name: str) -> Stored:
     except (OSError, ValueError) as error:
         raise ValueError(
             f"data: {name} is not stored in {parsed.parent} and cannot be fetched from "
-            f"openml.org ({error}); run once where there is a network, or pass a file of your own"
+            f"openml.org ({_in_a_line(error)}); run once where there is a network, or pass a "
+            "file of your own"
         ) from error
     rows = np.ascontiguousarray(found.data, dtype=np.uint8)
     labels = np.unique(np.asarray(found.target).astype(str), return_inverse=True)[1]
@@ -116,6 +117,11 @@ def _openml(name: str) -> Stored:
     np.savez_compressed(content, data=rows, labels=labels)
     write_whole(parsed, content.getvalue())
     return rows, labels
+
+
+def _in_a_line(error: Exception) -> str:
+    """What another library says, which may be of several lines or nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _array(path: Path, dtype: type = np.float64) -> Stored:
@@ -127,8 +133,7 @@ def _array(path: Path, dtype: type = np.float64) -> Stored:
             array = loaded if archive is None else _only_array(path, archive, name)
             labels = None if name is None else loaded[name]
     except Exception as error:  # of zipfile, zlib, lzma, struct …: a broken file raises anything
-        words = str(error) or type(error).__name__
-        raise ValueError(f"data: {path} cannot be read: {words}") from error
+        raise ValueError(f"data: {path} cannot be read: {_in_a_line(error)}") from error
     if not isinstance(array, np.ndarray) or not isinstance(labels, np.ndarray | None):
         raise ValueError(f"data: {path} must hold arrays alone, got other files in it")
     if array.dtype.kind not in "biuf":
@@ -301,8 +306,7 @@ def _image(path: Path) -> tuple[np.ndarray, int]:
             values = np.asarray(upright)
             return values.astype(np.float32 if values.dtype.kind == "f" else np.int32), frames
     except Exception as error:  # of zlib, struct …: a broken file raises anything
-        words = str(error) or type(error).__name__
-        raise ValueError(f"data: {path} cannot be read: {words}") from error
+        raise ValueError(f"data: {path} cannot be read: {_in_a_line(error)}") from error
 
 
 def _colours(image: Image, clear: bool) -> np.ndarray:
