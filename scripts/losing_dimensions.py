@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
         "dimension": 20,
-        "subspaces": [3, 3],
-        "variances": [1.0, 0.05],
+        "subspaces": (3, 3),
+        "variances": (1.0, 0.05),
         "patterns": 1000,
         "loads": [10, 30, 100, 300, 1000, 3000, 10000],
         "levels": 13,
@@ -53,8 +53,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "paper": {
         "dimension": 100,
-        "subspaces": [20, 20],
-        "variances": [1.0, 0.01],
+        "subspaces": (20, 20),
+        "variances": (1.0, 0.01),
         "patterns": 1000,
         "loads": [10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000],
         "levels": 25,

@@ -78,7 +78,8 @@ LABELS = {
 
 
 @study_command(PRESETS)
-@options.shared("size", "patterns", default=None)
+@options.shared("size", default=None, help="Sites N.")
+@options.shared("patterns", default=None)
 @click.option(
     "--training-overlaps",
     type=options.Numbers(float, 0, 1),
