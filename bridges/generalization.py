@@ -36,6 +36,7 @@ from bridges.starts import noised
 from bridges.statistics import effective_number
 from diffusion import (
     VE,
+    DenoiserLike,
     EmpiricalDenoiser,
     NetworkDenoiser,
     ResidualMLP,
@@ -49,6 +50,7 @@ from diffusion.flat import as_denoiser
 RETURNED = 0.2  # rms distance, in units of the data's, within which a U-turn came back
 _FIRST = 10.0  # noise level samples start from, in the same units, where the training is unknown
 _EXACT, _PROBES = 1024, 16  # entries of a state whose Jacobian is made whole; else its probes
+_ERRORS = 200  # noised data that a loss is a mean of, at least
 _SWEEPS = 300  # updates to a fixed point: slow where attractors are about to merge
 
 
@@ -355,6 +357,43 @@ def sphere_dimension(sigma: float) -> float:
     pull = ive(d / 2, kappa) / ive(d / 2 - 1, kappa)
     steeper = 1 - pull**2 - (d - 1) * pull / kappa
     return float(np.mean(R**2 / variance * steeper + (d - 1) * R * pull / r))
+
+
+@torch.no_grad()
+def loss_over_constant(
+    denoiser: DenoiserLike, data: Tensor, held_out: Tensor, sigma: float, seed: Seed = None
+) -> float:
+    """Denoising loss over that of a constant, of the data or of held-out points.
+
+    The smaller of both: a memory is good at its data, and a denoiser that generalizes at all.
+    Of a network that has learnt nothing it is 1, and nothing else should be concluded from one.
+    With data of variance v per entry, preconditioning makes mean + v/(v + σ²)(x − mean) of a
+    network whose output does not depend on its input; its error is vσ²/(v + σ²) per entry.
+
+    Parameters
+    ----------
+    denoiser : D(x, sigma).
+    data : (P, N), what it was trained on.
+    held_out : (H, N), of the same kind but unseen; the data again where there is none.
+    sigma : noise level.
+    seed : int, torch.Generator or None.
+
+    Raises
+    ------
+    ValueError : a wrong shape, data that are all alike, or sigma not positive.
+
+    Examples
+    --------
+    >>> points = torch.randn(200, 8, generator=torch.Generator().manual_seed(0))
+    >>> memory = EmpiricalDenoiser(points[:10])
+    >>> loss_over_constant(memory, points[:10], points[10:], sigma=0.3, seed=0) < 0.1
+    True
+    """
+    variance = _unit("data", data) ** 2
+    constant = variance * sigma**2 / (variance + sigma**2)
+    own = denoising_error(denoiser, data, sigma, max(1, -(-_ERRORS // len(data))), seed)
+    others = denoising_error(denoiser, held_out, sigma, 1, seed)
+    return min(float(one.mean()) for one in (own, others)) / constant
 
 
 def _next(bar: Any, name: str) -> None:

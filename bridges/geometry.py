@@ -121,8 +121,8 @@ def dimension_contrast(
     >>> dimension_contrast(denoiser, points[:100], points[100:], sigma=0.1).separation > 0.95
     True
     """
-    data = points("data", data)
-    held_out = points("held_out", held_out, dimension=data.shape[1])
+    data = points("data", data).detach()
+    held_out = points("held_out", held_out, dimension=data.shape[1]).detach()
     n, m = len(data), len(held_out)
     if n == 0 or m == 0:
         raise ValueError(f"data and held_out must hold points, got {n} and {m}")
@@ -168,7 +168,7 @@ def memory_geometry(
     >>> abs(found.area - 1) < 0.1, 0.5 < found.collapse_sigma**2 < 1
     (True, True)
     """
-    data = points("data", data)
+    data = points("data", data).detach()
     kept = distinct(data)
     if len(kept) < 4:
         raise ValueError(f"data must hold at least 4 different points, got {len(kept)}")
@@ -240,7 +240,8 @@ def noise_grid(data: Tensor) -> Array:
     From a tenth of the smallest distance to ten times the largest variance, in the units of
     the data, which are those of `memory_geometry` if it is standardised.
     """
-    different = points("data", data)[distinct(data)].double()
+    data = points("data", data).detach()
+    different = data[distinct(data)].double()
     nearest = float(neighbour_distances(different, different, 2)[:, 1].min())
     if not 0 < nearest < math.inf:
         raise ValueError(f"data must have distances in double precision, got {nearest:g}; scale it")

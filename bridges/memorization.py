@@ -197,14 +197,14 @@ def calibrate(
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie in (0, 1), got {level}")
-    data = points("data", data)
+    data = points("data", data).detach()
     different = data[distinct(data)]
     if len(different) < 4:
         raise ValueError(f"data must hold at least 4 different points, got {len(different)}")
     if held_out is None:
         near = _left_out(different)
     else:
-        held_out = points("held_out", held_out, dimension=data.shape[1])
+        held_out = points("held_out", held_out, dimension=data.shape[1]).detach()
         if len(held_out) < 2:
             raise ValueError(f"held_out must hold at least 2 points, got {len(held_out)}")
         check_units("held_out", held_out, data)
@@ -270,10 +270,10 @@ def memorization_report(
     calibration = calibrate(data, held_out, level, seed)
     if (denoiser is None) != (sigma is None):
         raise ValueError(f"denoiser and sigma must be given together, got sigma = {sigma}")
-    samples = points("samples", samples, dimension=data.shape[1])
+    samples = points("samples", samples, dimension=calibration.data.shape[1]).detach()
     if denoiser is not None and sigma is not None:
         samples = as_denoiser(denoiser)(samples, sigma).detach()
-    check_units("samples", samples, data)
+    check_units("samples", samples, calibration.data)
     return calibration.judge(samples)
 
 
@@ -401,7 +401,9 @@ def classified(
 
 def distinct(data: Tensor) -> Tensor:
     """Indices, ascending, of the first of each different point of data (n, d)."""
-    return torch.from_numpy(np.sort(np.unique(data.numpy(), axis=0, return_index=True)[1]))
+    return torch.from_numpy(
+        np.sort(np.unique(data.double().numpy(force=True), axis=0, return_index=True)[1])
+    )
 
 
 def _count(data: Tensor) -> int:
@@ -420,7 +422,7 @@ def _left_out(data: Tensor) -> Tensor:
 
 
 def _at_least(least: int, name: str, value: Tensor, dimension: int | None = None) -> Tensor:
-    rows = points(name, value, dimension=dimension)
+    rows = points(name, value, dimension=dimension).detach()
     if len(rows) < least:
         raise ValueError(f"{name} must hold at least {least} points, got {len(rows)}")
     return rows

@@ -52,7 +52,7 @@ class Uniform:
         self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
     ) -> Tensor:
         """States (B, N) around `targets` (B, N) at mean `overlap`, in [0, 1]."""
-        targets = _checks.spins("targets", targets, columns=len(couplings))
+        targets = _checks.spins("targets", targets, columns=len(couplings)).detach()
         _checks.number("overlap", overlap, low=0, high=1)
         generator = _checks.generator_from(seed, "training noise", targets.device)
         kept = torch.rand(targets.shape, generator=generator, device=generator.device)

@@ -65,7 +65,7 @@ BATCHED = 5 / 6  # dreams of the comparison of batches, in αN/ε: about D_top
 
 
 @study_command(PRESETS)
-@options.shared("size", default=None)
+@options.shared("size", default=None, help="Sites N.")
 @options.shared("loads", help="Numbers of patterns P; the least is shown along the dreams.")
 @click.option("--batches", type=options.COUNTS, help="Dreams at the same couplings, B, to compare.")
 @options.shared("overlaps", "trials", default=None)

@@ -221,7 +221,7 @@ class Report(base.Report):
             axes.plot(fine, values, color=color, lw=1.4, zorder=1)
         figures.mark(axes, self.mixture.collapse, "$t_C$", "-")
         axes.set_title("two Gaussian classes (lines: theory)")
-        axes.legend(loc=(0.38, 0.16))
+        axes.legend(loc=(0.38, 0.16), frameon=True, edgecolor="none", framealpha=1)
 
     def _digits(self, axes: Axes) -> None:
         self._curves(axes, "digits", "-")
