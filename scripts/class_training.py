@@ -86,7 +86,8 @@ def main(run: Run, **chosen: Any) -> Report:
     if pair[0] == pair[1]:
         raise ValueError(f"classes must be two different labels, got {pair[0]} twice")
     rows, labels = load(data)
-    needed = round(max(SHARES) * chosen["images"]) + chosen["held_out"]
+    most = max(round(max(SHARES) * chosen["images"]), -(-chosen["few"] // 2))
+    needed = most + chosen["held_out"]
     if labels is None:
         raise ValueError(f"data must have classes, got none in {place(data)}")
     for label in pair:

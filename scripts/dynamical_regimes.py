@@ -26,7 +26,7 @@ from typing import Any
 
 from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
-from bridges.study.numbers import Whole
+from bridges.study.numbers import Real, Whole
 from bridges.study.record import Point, Row
 
 _QUICK: dict[str, Any] = {
@@ -102,7 +102,7 @@ def _basin(point: Point, seed: int) -> list[Row]:
 @options.shared("patterns", help="Points of the mixture and of the memory, P.")
 @options.own(
     dimension=(Whole(2), "Dimension d of the mixture."),
-    separation=(options.POSITIVE, "μ: the centres ±m have |m| = μ √d."),
+    separation=(Real(1e-3, 1e3), "μ: the centres ±m have |m| = μ √d."),
     variance=(options.POSITIVE, "Variance s² within a class."),
     intrinsic=(Whole(2), "Dimension m of the memory's patterns."),
     levels=(Whole(4, most=10**4), "Times of a curve."),

@@ -75,12 +75,13 @@ _START, _FINEST = 40.0, 0.4  # noise levels: the largest, and from where they ar
 _UNIT = 1.0  # noise level, that of the data, at which a network shows that it has learnt
 _COMPONENTS = 8
 _PICTURES = 10  # samples shown of each schedule
-_NUMBERS = Numbers(Real(0, 1e6, min_open=True))
+_WEIGHT = Real(0, 1e6, min_open=True)
+_NUMBERS = Numbers(_WEIGHT)
 
 
 @study_command(PRESETS)
 @click.option("--weights", type=_NUMBERS, help="Constant weights w to compare.")
-@click.option("--window", type=options.POSITIVE, help="w above the window.")
+@click.option("--window", type=_WEIGHT, help="w above the window.")
 @click.option("--switches", type=_NUMBERS, help="Noise levels σ_s at which w turns to −1.")
 @click.option("--cells", type=Whole(2, 200), help="k-means cells of the digits.")
 @options.shared(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from bridges.study import figures, options, report as base
-from bridges.study.numbers import Whole
+from bridges.study.numbers import Real, Whole
 from bridges.study.record import Point
 from bridges.study.tables import of_samples, table
 
@@ -34,13 +34,14 @@ HEADINGS = {
 """Of quantities in tables, where they differ from their names."""
 NOTHING = "the networks have learnt nothing"
 _LEARNT = 0.9  # loss over that of a constant, below which a network has learnt
+_LEVEL = Real(1e-6, 1e6)  # whose squares are numbers of single precision
 _SHARED = (
     options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…"),
-    options.shared("rate", default=None, help="Learning rate."),
+    options.shared("rate", default=None, type=Real(1e-6, 1), help="Learning rate."),
     options.own(
         width=(Whole(1), "Units per layer of the network."),
-        sigma=(options.POSITIVE, "Noise level of attractors, dimension, data in play and gap."),
-        turn=(options.POSITIVE, "Noise level of U-turns."),
+        sigma=(_LEVEL, "Noise level of attractors, dimension, data in play and gap."),
+        turn=(_LEVEL, "Noise level of U-turns."),
         count=(Whole(10), "Samples per network, and starts."),
         held_out=(Whole(2), "Points that no network sees."),
     ),

@@ -66,6 +66,7 @@ STUDIES = {
             "--drawn 1000000000 --max-memory 8": "drawn: 1000000000 samples need about",
             "--classes 1 1": "classes must be two different labels, got 1 twice",
             "--classes 1 12": "classes must have 120 images each, got 0 of label 12",
+            "--few 1000": "classes must have 560 images each, got 182 of label 1",
             "--images 300": "classes must have 285 images each, got 182 of label 1",
             "--data narrow.npy": "data must have classes, got none",
             "--data missing.npy": "no file",
@@ -127,6 +128,7 @@ STUDIES = {
             "--loads 5000": "loads must be 2 to 698 for digits",
             "--data photos": "data must be one of",
             "--sigma 0": "--sigma",
+            "--turn 1e30": "--turn",
         },
     ),
     "noise_landscape": Row(

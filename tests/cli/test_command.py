@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 from terminal import ENVIRONMENT, contents, refuses, rows, run, summary
 
-from bridges import load_run
+from bridges import load_run, run_study
+from bridges._checks import memory_limit
 from bridges.cli import main
 from bridges.models import MODELS, SIDE_BY_SIDE
 
@@ -238,3 +239,40 @@ def test_the_shell_completes(words, expected):
     asked = {"_BRIDGES_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": last}
     found = CliRunner().invoke(main, [], prog_name="bridges", env=asked)
     assert {line.partition(",")[2] for line in found.stdout.split()} == expected
+
+
+def refuses_all(point, seed):
+    raise ValueError(f"x must be above 0, got {point['x']}")
+
+
+def fails_differently(point, seed):
+    raise FloatingPointError(f"seed {seed}")
+
+
+def succeeds(point, seed):
+    return [{"quantity": "x", "value": point["x"]}]
+
+
+def test_a_refused_run_leaves_no_folder_in_the_way_of_the_next():
+    for out in ("made/for/it", "."):
+        before = sorted(Path().rglob("*"))
+        with pytest.raises(ValueError, match="x must be above 0, got -1"):
+            run_study("s", refuses_all, [{"x": -1}], samples=2, out=out)
+        assert sorted(Path().rglob("*")) == before
+    Path("mine").mkdir()
+    Path("mine/note.txt").write_text("kept")
+    with pytest.raises(ValueError, match="x must be above 0, got -1"):
+        run_study("s", refuses_all, [{"x": -1}], samples=2, out="mine")
+    assert sorted(Path("mine").iterdir()) == [Path("mine/note.txt")]
+
+
+def test_a_run_that_measured_nothing_gives_way_to_another():
+    assert len(run_study("s", fails_differently, [{"x": 1}], samples=2, out="run").failed) == 2
+    assert run_study("s", succeeds, [{"x": 2}], samples=2, out="run").missing == 0
+    with pytest.raises(ValueError, match="holds another run"):
+        run_study("s", succeeds, [{"x": 3}], samples=2, out="run")
+
+
+def test_a_run_of_more_measurements_than_fit_is_refused():
+    with memory_limit(0.001), pytest.raises(ValueError, match="samples: 2 points × 1000 samples"):
+        run_study("s", succeeds, [{"x": 1}, {"x": 2}], samples=1000)
