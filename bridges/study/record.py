@@ -123,6 +123,7 @@ class Record:
 
     def _release(self) -> None:
         if self._is_in_place():  # else the lock there is another run's
+            # Before it is released: who waits for it then looks whether its file is still there.
             (self.folder / ".lock").unlink(missing_ok=True)
         self._lock.release()
         if self.refused:

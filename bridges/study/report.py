@@ -63,6 +63,11 @@ class Report(ABC):
         """Width and height of the figure, inches."""
         return 8.2, 7.2
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether all is at hand that the figure is drawn from."""
+        return True
+
     @abstractmethod
     def finding(self) -> str:
         """The result in a line, the title of the figure."""
@@ -142,7 +147,9 @@ class Report(ABC):
 
         folder, summary = self.study.out, self.summary()
         assert folder is not None
-        figures.save(self.figure(), folder / "figure.png")
+        figure = folder / "figure.png"
+        if self.at_hand or not figure.exists():  # else one that shows more is there
+            figures.save(self.figure(), figure)
         write_json(folder / "summary.json", summary)
         if json:
             click.echo(dumps(finite(summary), indent=2))
@@ -150,4 +157,4 @@ class Report(ABC):
             words = f"written to {folder}: results.csv, summary.json, figure.png"
             click.echo(printable(f"{self.text()}\n{words}"))
         if show:
-            click.launch(str(folder / "figure.png"))
+            click.launch(str(figure))

@@ -6,10 +6,11 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import torch
+from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from bridges import run_study
@@ -99,6 +100,27 @@ def test_one_process_at_a_time_writes_into_a_folder(tmp_path):
         leave.set()
         thread.join()
     assert run_study("test", measure, POINTS, samples=1, out=tmp_path).missing == 1
+
+
+def test_a_lock_holds_although_its_file_is_removed(tmp_path, monkeypatch):
+    """A run removes its lock file before it releases it, while others try to get hold of it."""
+    fcntl = pytest.importorskip("fcntl")
+    file, real = tmp_path / ".lock", fcntl.flock
+
+    def too_late(*given):
+        file.unlink(missing_ok=True)  # by whoever leaves, after this one has opened it
+        return real(*given)
+
+    monkeypatch.setattr(fcntl, "flock", too_late)
+    with suppress(Timeout), FileLock(file, timeout=0):
+        pytest.fail("holds a file that is no longer there")
+    monkeypatch.undo()
+    leaving = FileLock(file)
+    leaving.acquire()
+    file.unlink()
+    with FileLock(file, timeout=0):
+        leaving.release()
+        assert file.exists()  # else a third one would make it anew, and hold it too
 
 
 @contextmanager
