@@ -81,8 +81,7 @@ def two_nn_dimension(data: Tensor, method: str = "fit", discard: float = 0.1) ->
     2
     """
     _checks.choice("method", method, ("fit", "likelihood"))
-    if not 0 <= discard < 1:
-        raise ValueError(f"discard must lie in [0, 1), got {discard}")
+    discard = _checks.number("discard", discard, low=0, high=1, open_high=True)
     distances, _ = _around(data, 2)
     logs = np.sort(np.log(distances[:, 1] / distances[:, 0]))
     n = len(logs)
@@ -119,10 +118,9 @@ def local_pca_dimension(data: Tensor, neighbours: int = 30, explained: float = 0
     >>> float(local_pca_dimension(plane).mean())
     2.0
     """
-    if not 0 < explained < 1:
-        raise ValueError(f"explained must lie in (0, 1), got {explained}")
+    explained = _checks.number("explained", explained, low=0, high=1, open_low=True, open_high=True)
     _, indices = _around(data, _checks.whole("neighbours", neighbours, low=2))
-    points = _checks.points("data", _checks.tensor_of(data)).double().numpy(force=True)
+    points = _checks.points("data", data, double=True).detach().double().numpy(force=True)
     counts = np.empty(len(points))
     for i, around in enumerate(indices):
         counts[i] = PCA(n_components=explained, svd_solver="full").fit(points[around]).n_components_
@@ -149,7 +147,7 @@ def participation_ratio(data: Tensor) -> float:
     >>> participation_ratio([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     2.0
     """
-    points = _checks.points("data", _checks.tensor_of(data)).double().numpy(force=True)
+    points = _checks.points("data", data, double=True).detach().double().numpy(force=True)
     if len(points) < 2 or not np.ptp(points, axis=0).any():
         raise ValueError(f"data must hold at least 2 different points, got {points.shape}")
     # tr² / |·|² of the covariance is that of the smaller Gram matrix: no spectrum is needed
@@ -162,7 +160,7 @@ def participation_ratio(data: Tensor) -> float:
 
 def _around(data: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Distances and indices (n, count) of the nearest other points."""
-    points = _checks.points("data", _checks.tensor_of(data))
+    points = _checks.points("data", data, double=True).detach()
     if len(points) <= count:
         raise ValueError(f"data must hold more than {count} points, got {len(points)}")
     array = points.double().numpy(force=True)

@@ -54,12 +54,30 @@ def scalar(name: str, value: Any, wanted: str = "a number") -> int | float:
     raise ValueError(f"{name} must be {wanted}, got {shown(value)}")
 
 
-def real(name: str, value: Any) -> float:
+def real(name: str, value: Any, wanted: str = "a number") -> float:
     """One real number as a float, infinity and NaN among them."""
     try:
-        return float(scalar(name, value))
+        return float(scalar(name, value, wanted))
     except OverflowError as error:
         raise ValueError(f"{name} must be below 1.8e308, got {shown(value)}") from error
+
+
+def number(
+    name: str,
+    value: Any,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> float:
+    """`value` as a float from `low` to `high`, each end included unless it is open."""
+    result = real(name, value)
+    outside = not (low <= result <= high)
+    if outside or (open_low and result == low) or (open_high and result == high):
+        interval = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
+        raise ValueError(f"{name} must lie in {interval}, got {value}")
+    return result
 
 
 def whole(name: str, value: Any, *, low: int = 1, high: int | None = LARGEST) -> int:
@@ -202,6 +220,12 @@ def _dense(name: str, given: Tensor) -> Tensor:
 def _storable(given: Tensor) -> Tensor:
     """The tensor in a precision that numpy has."""
     return given.float() if given.dtype == torch.bfloat16 else given
+
+
+def settle(record: object, **values: Any) -> None:
+    """Write checked values into a frozen record, in the form that the inner code relies on."""
+    for name, value in values.items():
+        object.__setattr__(record, name, value)
 
 
 def generator_from(seed: Seed, stream: str, device: torch.device | str = "cpu") -> torch.Generator:

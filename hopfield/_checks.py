@@ -23,7 +23,9 @@ from hopfield._arguments import (
     function as function,
     generator_from as generator_from,
     instance as instance,
+    number as number,
     real as real,
+    settle as settle,
     several as several,
     shown as shown,
     tensor as tensor,
@@ -103,24 +105,6 @@ def is_symmetric(matrix: Tensor) -> bool:
     rows = working(matrix.detach())
     rounding = 100 * torch.finfo(rows.dtype).eps * float(rows.abs().max())
     return float((rows - rows.T).abs().max()) <= rounding
-
-
-def number(
-    name: str,
-    value: float,
-    *,
-    low: float = -math.inf,
-    high: float = math.inf,
-    open_low: bool = False,
-    open_high: bool = False,
-) -> float:
-    """Return `value` as a float from `low` to `high`, each end included unless it is open."""
-    result = real(name, value)
-    outside = not (low <= result <= high)
-    if outside or (open_low and result == low) or (open_high and result == high):
-        interval = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-        raise ValueError(f"{name} must lie in {interval}, got {value}")
-    return result
 
 
 def positive(name: str, value: float) -> float:

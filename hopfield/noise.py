@@ -67,7 +67,7 @@ class _OnLandscape:
 
     def __post_init__(self) -> None:
         if self.landscape is not None:
-            object.__setattr__(self, "landscape", _checks.square("landscape", self.landscape))
+            _checks.settle(self, landscape=_checks.square("landscape", self.landscape))
 
     def _couplings(self, couplings: Tensor) -> Tensor:
         """Couplings (N, N) of the landscape."""
@@ -114,7 +114,7 @@ class FixedPoint(_OnLandscape):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "max_sweeps", _checks.whole("max_sweeps", self.max_sweeps))
+        _checks.settle(self, max_sweeps=_checks.whole("max_sweeps", self.max_sweeps))
 
     def __call__(
         self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
@@ -133,9 +133,11 @@ class _Heated(_OnLandscape):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        temperature = _checks.positive("temperature", self.temperature)
-        object.__setattr__(self, "temperature", temperature)
-        object.__setattr__(self, "sweeps", _checks.whole("sweeps", self.sweeps))
+        _checks.settle(
+            self,
+            temperature=_checks.positive("temperature", self.temperature),
+            sweeps=_checks.whole("sweeps", self.sweeps),
+        )
 
 
 class Thermal(_Heated):

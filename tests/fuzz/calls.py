@@ -38,6 +38,11 @@ def half(x, sigma):
     return x / 2
 
 
+def fit(data, labels: "Tensor | None" = None, draws: "int | None" = None):
+    """A fit of features that have drawn nothing yet."""
+    return diffusion.RandomFeatureScore(3, 2, time=0.1, seed=0).fit(data, labels, draws)
+
+
 IMAGES = diffusion.ImageDenoiser(half, shape=(1, 2, 1))
 GUIDED = diffusion.GuidedDenoiser(MIXTURE, MIXTURE, 1.0)
 FIELDS = diffusion.theory.feature_spectrum(2.0, 3.0, [1.0], [1.0], 0.1)
@@ -522,7 +527,7 @@ METHODS = {
         {"mean": X[0], "covariance": torch.eye(2).double()},
     ),
     "RandomFeatureScore.fit": (
-        FEATURES.fit,
+        fit,
         {"data": CLOUD, "labels": LABELS, "draws": 3},
     ),
     "RandomFeatureScore.score": (FEATURES.score, {"x": X, "readout": FLOW.readout(1.0)}),
