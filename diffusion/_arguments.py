@@ -34,11 +34,11 @@ def shown(value: Any) -> str:
         return f"{value.dtype} of shape {tuple(value.shape)}"
     if isinstance(value, int) and value.bit_length() > 64:
         return f"one of about {round(value.bit_length() * math.log10(2))} digits"
-    if isinstance(value, str | bytes | Real | complex | np.generic) or value is None:
-        text = repr(value)
+    if isinstance(value, list | tuple) and any(shown(one).startswith("one of") for one in value):
+        return f"numbers of too many digits in a {type(value).__name__}"
+    if isinstance(value, str | bytes | Real | complex | np.generic | list | tuple | None):
+        text = " ".join(repr(value).split())
         return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    if isinstance(value, list | tuple) and not value:
-        return "an empty one"
     return value.__name__ if isinstance(value, type) else type(value).__name__
 
 

@@ -63,6 +63,15 @@ def row(name: str, value: Any, dimension: int | None = None) -> Tensor:
     return points(name, given[None])[0]
 
 
+def covariance(value: Any, d: int) -> Tensor:
+    """A finite covariance (d, d), or its diagonal (d,)."""
+    given = tensor("covariance", value, double=True)
+    if given.shape not in ((d,), (d, d)) or not torch.isfinite(given).all():
+        shapes = f"({d},) or ({d}, {d})"
+        raise ValueError(f"covariance must be finite, {shapes}, got {tuple(given.shape)}")
+    return given
+
+
 def noise_level(sigma: Level, x: Tensor) -> Tensor:
     """`sigma` as a (B, 1) column on the device of `x` (B, d), in float64."""
     plain = sigma if isinstance(sigma, float) else tensor("sigma", sigma, double=True)

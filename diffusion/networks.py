@@ -96,13 +96,8 @@ class ResidualMLP(Network):
         self.classes = _checks.whole("classes", classes, low=0)
         width, depth = _checks.whole("width", width), _checks.whole("depth", depth)
         gate = _checks.flag("gate", gate)
-        self.config = {
-            "dimension": self.dimension,
-            "width": width,
-            "depth": depth,
-            "classes": self.classes,
-            "gate": gate,
-        }
+        own = {"dimension": self.dimension, "width": width, "depth": depth}
+        self.config = own | {"classes": self.classes, "gate": gate}
         with _first_weights(seed):
             self.embedding = _Embedding(width, self.classes)
             self.read = nn.Linear(self.dimension, width)
@@ -163,12 +158,8 @@ class UNet(Network):
                 f"levels must leave at least 2 pixels per side of {self.shape[1]}×{self.shape[2]} "
                 f"images, got {levels}"
             )
-        self.config = {
-            "shape": list(self.shape),
-            "channels": channels,
-            "levels": levels,
-            "classes": self.classes,
-        }
+        own = {"shape": list(self.shape), "channels": channels}
+        self.config = own | {"levels": levels, "classes": self.classes}
         sizes = [channels * 2**k for k in range(levels)]
         with _first_weights(seed):
             self.embedding = _Embedding(4 * channels, self.classes)

@@ -162,21 +162,11 @@ class RandomFeatureScore:
         """U and V over a Gaussian class, of mean (d,) and covariance (d, d) or (d,), and noise."""
         W, root = self.first_layer, self.dimension**0.5
         mean = _checks.row("mean", mean, self.dimension).to(W)
-        spread = self.signal**2 * self._covariance(covariance).to(W)
+        spread = self.signal**2 * _checks.covariance(covariance, self.dimension).to(W)
         identity = self.noise * torch.eye(self.dimension).to(W)
         total = W @ (spread + identity) if spread.ndim == 2 else W * (spread + self.noise)
         means = self.signal * (W @ mean) / root
         return self._series(means[None], total @ W.mT / self.dimension, 1.0)
-
-    def _covariance(self, value: Tensor) -> Tensor:
-        given = _checks.tensor("covariance", value, double=True)
-        d = self.dimension
-        if given.shape not in ((d,), (d, d)) or not torch.isfinite(given).all():
-            raise ValueError(
-                f"covariance must be finite, of shape ({d},) or ({d}, {d}), "
-                f"got {tuple(given.shape)}"
-            )
-        return given
 
     def _series(self, means: Tensor, covariance: Tensor, variance: float) -> Averages:
         """U and V of fields of these means (n, p) and of `variance` times this covariance."""

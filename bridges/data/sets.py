@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bridges.data.sources import NAMED, read, state
+from bridges import _checks
+from bridges.data.sources import NAMED, named, read, state
 from bridges.memory.similarity import similarity_of_data, varying_sites
 from hopfield import binarize
 
@@ -53,6 +54,7 @@ def vectors(data: str, kind: str) -> Tensor:
 
     Raises ValueError.
     """
+    _checks.choice("kind", kind, ("binary", "real"))
     content = state(data)
     rows = stored(data, content)[0]
     return patterns_of(rows, kind, centre_of(data, content, kind), varying_of(data, content))
@@ -65,6 +67,7 @@ def count(data: str) -> int:
 
 def place(data: str) -> str:
     """A data set by a name that holds in any folder: workers may stand in another."""
+    data = named(data)
     return data if data in NAMED else str(Path(data).resolve())
 
 
@@ -91,6 +94,7 @@ def standardised(rows: Tensor) -> tuple[Tensor, float]:
     >>> rows.squeeze(1).tolist(), unit
     ([-1.0, 1.0], 2.0)
     """
+    rows = _checks.matrix("rows", rows)
     centred = rows - rows.mean(0)
     unit = float(centred.square().mean().sqrt())
     if not unit > 0:

@@ -40,6 +40,12 @@ _DEPTHS = {"uint8": "8 bits", "int32": "16 or 32 bits", "float32": "floats"}
 Stored = tuple[np.ndarray, np.ndarray | None]  # (n, N) vectors, (n,) classes where known
 
 
+def named(data: str | Path) -> str:
+    """A data set by its name, or by the path of a file or folder. Raises ValueError."""
+    _checks.instance("data", data, (str, Path), ALLOWED)
+    return str(data)
+
+
 def read(data: str) -> Stored:
     """The vectors (n, N) of a data set as stored, and their classes (n,) where known.
 
@@ -63,6 +69,7 @@ def read(data: str) -> Stored:
 
 def fingerprint(data: str) -> str:
     """A digest of the content of a file or folder; the name of a data set that has one."""
+    data = named(data)
     if data in NAMED:
         return data
     path = _existing(data)
@@ -77,8 +84,8 @@ def fingerprint(data: str) -> str:
 
 def state(data: str) -> str:
     """As `fingerprint`, without reading each image again: by when it was last written."""
-    path = Path(data)
-    if data in NAMED or not path.is_dir():
+    path = Path(named(data))
+    if str(data) in NAMED or not path.is_dir():
         return fingerprint(data)
     written = ((image, image.stat()) for image in _images(path))
     return "\n".join(f"{image} {s.st_size} {s.st_mtime_ns}" for image, s in written)
@@ -222,6 +229,7 @@ def class_names(data: str) -> list[str] | None:
     >>> class_names("digits") is None
     True
     """
+    data = named(data)
     if data in NAMED or not _existing(data).is_dir():
         return None
     return _class_folders(Path(data), _images(Path(data)))

@@ -5,20 +5,15 @@ public name has none.
 """
 
 import torch
+from calls_of_hopfield import HOPFIELD, XI, J, normal
+from calls_of_theory import THEORY_OF_MEMORY, THEORY_OF_NOISE
+from torch import Tensor
 
 import diffusion
 import hopfield
 from diffusion import guidance, theory as noise
 from hopfield import theory as memory
 
-
-def normal(rows, columns, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(rows, columns, generator=generator, dtype=torch.float64)
-
-
-XI = hopfield.random_patterns(2, 6, seed=0)
-J = hopfield.hebbian(XI)
 NETWORK, REAL = hopfield.HopfieldNetwork(J), hopfield.DenseMemory(normal(3, 4))
 BINARY = hopfield.DenseMemory(XI, states="binary")
 
@@ -38,7 +33,7 @@ def half(x, sigma):
     return x / 2
 
 
-def fit(data, labels: "Tensor | None" = None, draws: "int | None" = None):
+def fit(data, labels: Tensor | None = None, draws: int | None = None):
     """A fit of features that have drawn nothing yet."""
     return diffusion.RandomFeatureScore(3, 2, time=0.1, seed=0).fit(data, labels, draws)
 
@@ -73,116 +68,6 @@ WEIGHTS = {
     "Progressive": guidance.Progressive("sine", 1.0, 1.0, 1.0),
 }
 
-HOPFIELD = {
-    "random_patterns": {"P": 2, "N": 4, "seed": 0, "dtype": torch.float64, "device": "cpu"},
-    "clustered_patterns": {
-        "clusters": 2,
-        "per_cluster": 2,
-        "N": 5,
-        "overlap": 0.5,
-        "seed": 0,
-        "dtype": torch.float64,
-    },
-    "binarize": {"data": CLOUD, "threshold": 0.1},
-    "overlap": {"states": XI, "patterns": XI},
-    "flip_spins": {"patterns": XI, "overlap": 0.5, "seed": 0},
-    "hebbian": {"patterns": XI},
-    "pseudo_inverse": {"patterns": XI},
-    "storkey": {"patterns": XI},
-    "dreaming_kernel": {"patterns": XI, "time": 1.0},
-    "max_margin": {"patterns": XI},
-    "paramagnetic_unlearning": {"couplings": J, "rate": 0.1, "beta": 1.0},
-    "stabilities": {"couplings": J, "patterns": XI},
-    "noise_structure": {
-        "couplings": normal(6, 6),
-        "patterns": XI,
-        "states": XI,
-        "corrected": True,
-        "window": 99.0,
-    },
-    "unlearn": {
-        "couplings": J,
-        "steps": 2,
-        "rate": 0.01,
-        "batch": 1,
-        "seed": 0,
-        "max_sweeps": 9,
-        "patterns": XI,
-        "checkpoints": [1, 2],
-        "retrieval": [0.5],
-    },
-    "daydream": {
-        "patterns": XI,
-        "steps": 2,
-        "rate": 0.01,
-        "couplings": J,
-        "seed": 0,
-        "checkpoints": [1, 2],
-        "retrieval": [0.5],
-    },
-    "train_with_noise": {
-        "patterns": XI,
-        "overlap": 0.5,
-        "noise": "uniform",
-        "steps": 2,
-        "rate": 0.01,
-        "symmetric": True,
-        "normalize": False,
-        "couplings": J,
-        "seed": 0,
-        "checkpoints": [1, 2],
-        "retrieval": [0.5],
-    },
-    "symmetric_perceptron": {
-        "patterns": XI,
-        "margin": 0.1,
-        "steps": 2,
-        "rate": 0.01,
-        "couplings": J,
-        "checkpoints": [1, 2],
-        "retrieval": [0.5],
-    },
-    "HopfieldNetwork": {"couplings": J},
-    "DenseMemory": {
-        "patterns": XI,
-        "interaction": "exponential",
-        "beta": 1.0,
-        "degree": 3,
-        "states": "real",
-        "norm_correction": True,
-    },
-    "FixedPoint": {"landscape": J, "max_sweeps": 5},
-    "Thermal": {"temperature": 0.5, "sweeps": 3, "landscape": J},
-    "Kawasaki": {"temperature": 0.5, "sweeps": 3, "landscape": J},
-}
-THEORY_OF_MEMORY = {
-    "ags_overlap": {"load": 0.05},
-    "argmax_capacity": {"size": 9, "noise": 0.5, "success": 0.5},
-    "argmax_retrieval": {"patterns": [3.0, 5.0], "size": 9, "noise": 0.5},
-    "argmax_retrieval_normal": {"patterns": [3.0, 5.0], "size": 9, "noise": 0.5},
-    "argmax_retrieval_spins": {"patterns": [3.0, 5.0], "size": 9, "overlap": 0.5},
-    "critical_noise": {"load": [0.1], "ensemble": "spherical"},
-    "dense_load": {"beta": [2.0], "noise": 0.1, "ensemble": "spherical"},
-    "dense_load_at_overlap": {"beta": [2.0], "overlap": 0.5, "ensemble": "spherical"},
-    "dense_load_of_all": {"beta": [2.0], "ensemble": "spherical"},
-    "fixed_point_load": {"beta": [2.0], "size": 9},
-    "flip_information": {"overlap": [0.5, 0.6]},
-    "gardner_kappa": {"load": [0.5]},
-    "hebbian_one_step": {"overlap": [0.5], "load": 0.1},
-    "least_overlap": {"load": [0.1], "beta": 2.0, "ensemble": "spherical"},
-    "noise_norm": {"stabilities": [[1.0, 2.0]], "overlap": 0.5, "rate": 0.1},
-    "one_step_overlap": {"stabilities": [[1.0, 2.0]], "overlap": 0.5},
-    "perceptron_loss": {"stabilities": [[1.0, 2.0]], "overlap": 0.5},
-    "polynomial_capacity": {"size": [50.0], "degree": 3},
-    "polynomial_error": {"patterns": [5.0], "size": [50.0], "degree": 3},
-    "posterior_weight_bound": {"patterns": [5.0], "size": 9, "noise": 0.5, "beta": 1.0},
-    "query_gain": {"beta": [2.0], "noise": 0.1},
-    "retrieval_loss": {"stabilities": [[1.0, 2.0]], "overlap": 0.5},
-    "sign_dynamics_bound": {"overlap": [0.5]},
-    "sign_dynamics_load": {"overlap": [0.5], "beta": 1.0},
-    "sphere_average": {"k": [0.5], "size": 9},
-    "spins_of_information": {"information": [0.1]},
-}
 DIFFUSION = {
     "EmpiricalDenoiser": {"data": CLOUD},
     "LinearManifoldDenoiser": {"F": normal(3, 2)},
@@ -352,97 +237,6 @@ GUIDANCE = {
     },
     "random_classes": {"count": 2, "dimension": 3, "within": 0.25, "between": 1.0, "seed": 0},
 }
-SPREAD = {"variances": [1.0, 0.5], "sigma": 0.5}
-TIMES = {"weights": [0.5, 0.5], "variances": [[1.0, 0.5], [0.7, 0.6]], "time": 0.1}
-MODEL = {"alpha": 0.5, "w": 1.0, "ratio": 0.5, "method": "flow"}
-THEORY_OF_NOISE = {
-    "area_law": {"P": [9.0]},
-    "basin_edge": {"P": 9.0, **SPREAD},
-    "class_collapse_points": {"variance": 0.5, "sigma": [0.5], "dimension": 3},
-    "class_collapse_time": {"points": [9.0], "variance": 0.5, "dimension": 3},
-    "class_condensation": {"alpha": [0.5], "within": 0.25, "between": 1.0},
-    "class_divergence": {"distance2": 1.0, "variance": 0.5, "time": [0.5]},
-    "clone_probability": {"distance": 1.0, "variance": 0.5, "time": [0.5]},
-    "collapse_sigma": {"P": [9.0], "variances": [1.0, 0.5]},
-    "condensation_sigma": {"P": [9.0], "variances": [1.0, 0.5], "x": 0.1},
-    "critical_size_jacobian": {**SPREAD, "x": [0.1, 0.2]},
-    "critical_size_score": {**SPREAD, "x": [0.1, 0.2]},
-    "divergence_speciation_time": {
-        "weight": 0.3,
-        "other_weight": 0.7,
-        "distance2": 1.0,
-        "variance": 0.5,
-        "other": 0.6,
-        "dimension": 3,
-    },
-    "effective_number": {"P": 9.0, **SPREAD, "x": [0.1, 0.2]},
-    "excess_entropy": {"P": 9.0, **SPREAD, "dimension": 2},
-    "feature_coefficients": {"activation": "tanh", "time": [0.5], "chi2": 1.0},
-    "feature_spectrum": {
-        "psi_p": 2.0,
-        "psi_n": 3.0,
-        **TIMES,
-        "activation": "tanh",
-        "distance2": 0.0,
-    },
-    "feature_stieltjes": {"z": [1.0 + 1.0j], "psi_p": 2.0, "psi_n": 3.0, **TIMES},
-    "final_gap": {"lowest": [0.5], "sigma": 0.2},
-    "gaussian_divergence": {
-        "time": [0.5],
-        "distance2": 1.0,
-        "variance": 0.5,
-        "other": 0.6,
-        "dimension": 2,
-    },
-    "generalization_times": {**TIMES, "activation": "tanh"},
-    "guided_condensation": {**MODEL, "between": 1.0},
-    "guided_mean_field": {**MODEL, "dimension": 50.0, "between": 1.0, "annealed": False},
-    "guided_moments": {
-        "ratio": [0.5],
-        "w": 1.0,
-        "method": "flow",
-        "between": 1.0,
-        "start": 9.0,
-    },
-    "guided_power_law": {"ratio": 0.5, "omega": 1.0, "exponent": 0.9, "method": "flow"},
-    "intermediate_gap": {"lowest": [0.5], "highest": 0.9, "sigma": 0.2},
-    "inversion_fraction": {
-        "variances": [1.0, 0.5],
-        "time": 0.1,
-        "activation": "tanh",
-        "chi2": [0.9, 0.7],
-    },
-    "marchenko_pastur_edges": {"rows": 3, "columns": 4, "entry_variance": 1.0},
-    "mean_field_path": {**MODEL, "dimension": 50.0, "between": 1.0, "annealed": False},
-    "mean_weight": {"ratio": 0.5, "w": 1.0, "between": 1.0},
-    "median_speciation_times": {
-        "weights": [0.3, 0.7],
-        "means": [[0.0], [2.0]],
-        "variances": [0.5, 0.6],
-    },
-    "memorization_times": {"psi_p": 2.0, "psi_n": 3.0, **TIMES, "activation": "tanh"},
-    "minority_speciation_time": {"weight": [0.3], "distance2": 4.0, "variance": 0.5},
-    "mutual_information": SPREAD,
-    "needed_divergences": {"weight": 0.3},
-    "onset_sigma": {"P": [9.0], "variances": [1.0, 0.5]},
-    "own_class_probability": {"weight": [0.3], "divergence": 1.0},
-    "participation_ratio": {"P": 9.0, **SPREAD},
-    "return_probability": {"P": 9.0, **SPREAD},
-    "snr_jacobian": {"P": 9.0, **SPREAD, "x": [0.1, 0.2]},
-    "snr_score": {"P": 9.0, **SPREAD, "x": [0.1, 0.2]},
-    "speciation_time": {"covariance": [[2.0, 0.1], [0.1, 1.0]]},
-    "speciation_times": {"weight": 0.3, "distance2": 4.0, "variance": 0.5},
-    "switch_sigma": {"large": [1.0], "small": 0.5},
-    "widest_gap_sigma": {"lowest": [0.5], "highest": 0.9},
-    "window_switch": {
-        "ratio": 0.5,
-        "w": 1.0,
-        "inside": -0.5,
-        "method": "flow",
-        "between": 1.0,
-    },
-}
-
 AT = {"x": X, "sigma": 1.0}
 METHODS = {
     **{
