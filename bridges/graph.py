@@ -163,7 +163,7 @@ def summarise(
     Examples
     --------
     >>> from bridges import transition_matrix
-    >>> denoiser = EmpiricalDenoiser(torch.tensor([[0.0], [0.1], [5.0], [5.1]]))
+    >>> denoiser = EmpiricalDenoiser([[0.0], [0.1], [5.0], [5.1]])
     >>> T = transition_matrix(denoiser, sigma=0.3, draws=50, seed=0)
     >>> found = summarise(T, classes=[0, 0, 1, 1])
     >>> found.communities, found.agreement
@@ -216,8 +216,8 @@ def committors(
 
     Examples
     --------
-    >>> denoiser = EmpiricalDenoiser(torch.tensor([[-1.0], [1.0], [1.0]]))
-    >>> committors(denoiser, torch.tensor([[0.0]]), 1.0, groups=[0, 1, 1])
+    >>> denoiser = EmpiricalDenoiser([[-1.0], [1.0], [1.0]])
+    >>> committors(denoiser, [[0.0]], 1.0, groups=[0, 1, 1])
     tensor([[0.3333, 0.6667]])
     """
     _checks.empirical(denoiser)

@@ -125,7 +125,7 @@ def answering(model: DenoiserLike, name: str = "denoiser") -> DenoiserLike:
     >>> answering(lambda x, sigma: x[:, :1])(torch.ones(1, 2), 1.0)
     Traceback (most recent call last):
     ...
-    ValueError: denoiser must return rows of shape (1, 2), got torch.float32 of shape (1, 1)
+    ValueError: denoiser must return real rows of shape (1, 2), got torch.float32 of shape (1, 1)
     """
     _checks.function(name, model, "a denoiser D(x, sigma)")
     own = isinstance(model, ExactDenoiser)  # its x and sigma are checked, and so its answer is fine
@@ -136,7 +136,7 @@ def rows_like(x: Tensor, found: Any, name: str) -> Tensor:
     """What `name` returned for the rows `x`: finite rows of the same shape."""
     if not isinstance(found, Tensor) or found.shape != x.shape or not found.is_floating_point():
         raise ValueError(
-            f"{name} must return rows of shape {tuple(x.shape)}, got {_checks.shown(found)}"
+            f"{name} must return real rows of shape {tuple(x.shape)}, got {_checks.shown(found)}"
         )
     answer = found.detach()
     if not torch.isfinite(answer.sum()):  # costs no temporary of that size

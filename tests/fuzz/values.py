@@ -94,6 +94,8 @@ def refused(function, name, given):
     """Values that the argument `name` of a call must refuse, by what they are."""
     kind = kind_of(given)
     optional = may_be_none(function, name)
+    if "Sequence[Any]" in annotation(function, name):
+        return {}
     values = dict(NEVER)
     if kind != "word":
         values |= WORD
@@ -112,18 +114,19 @@ def refused(function, name, given):
     return values
 
 
+def annotation(function, name):
+    parameter = inspect.signature(function).parameters.get(name)
+    return "" if parameter is None else str(parameter.annotation)
+
+
 def may_be_none(function, name):
     parameter = inspect.signature(function).parameters.get(name)
-    return parameter is not None and (
-        parameter.default is None
-        or "None" in str(parameter.annotation)
-        or "Seed" in str(parameter.annotation)
-    )
+    text = annotation(function, name)
+    return parameter is not None and (parameter.default is None or "None" in text or "Seed" in text)
 
 
 def takes_a_function(function, name):
-    parameter = inspect.signature(function).parameters.get(name)
-    text = "" if parameter is None else str(parameter.annotation)
+    text = annotation(function, name)
     return any(
         word in text
         for word in (
@@ -147,7 +150,7 @@ def same_meaning(given):
     if kind != "array":
         return {}
     try:
-        return dict(_arrays(np.array(given)))
+        return dict(_arrays(np.asarray(given).copy()))
     except (ValueError, TypeError):
         return {}
 
