@@ -207,7 +207,7 @@ def basin_entropy_sampled(
 
 
 def _whole(labels: ArrayLike | Tensor) -> np.ndarray:
-    array = labels.numpy(force=True) if isinstance(labels, Tensor) else np.asarray(labels)
+    array = _checks.tensor("labels", labels).numpy(force=True)
     if array.size == 0 or array.ndim == 0:
         raise ValueError(f"labels must hold a grid or a list, got shape {array.shape}")
     if array.dtype.kind not in "biu":

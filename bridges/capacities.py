@@ -191,6 +191,8 @@ def capacity(
     """
     grid = _increasing("loads", positive_grid("loads", loads))
     check_level(success)
+    _checks.function("build", build, "a function of a load and a seed that makes a Memory")
+    overlap = _checks.number("overlap", overlap, low=0, high=1, open_low=True)
     _checks.choice("fit", fit, FITS)
     _checks.choice("scale", scale, SCALES)
     seeds = np.random.SeedSequence(_checks.whole_seed(seed)).generate_state(
@@ -276,7 +278,8 @@ def capacity_scaling(
     (True, True)
     """
     grid = _sizes(sizes)
-    _checks.whole("samples", samples, low=2)  # errors are between samples
+    _checks.function("build", build, "a function of a load, a size and a seed that makes a Memory")
+    samples = _checks.whole("samples", samples, low=2)  # errors are between samples
     base = _checks.whole_seed(seed)
     seeds = np.random.SeedSequence(base).generate_state(len(grid)).tolist()
     measured = tuple(
@@ -401,7 +404,7 @@ def _increasing(name: str, grid: Array) -> Array:
 
 
 def _sizes(sizes: Sequence[int] | Array) -> Array:
-    grid = np.asarray(sizes)
+    grid = np.asarray(_checks.several("sizes", sizes))
     if grid.ndim != 1 or len(grid) < 2 or not (grid >= 1).all() or (grid != grid.round()).any():
         raise ValueError(f"sizes must be at least two whole numbers above 0, got {sizes}")
     return _increasing("sizes", grid.astype(np.float64))

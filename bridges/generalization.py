@@ -45,7 +45,7 @@ from diffusion import (
     sample,
     uturn,
 )
-from diffusion.flat import as_denoiser
+from diffusion.flat import answering
 
 RETURNED = 0.2  # rms distance, in units of the data's, within which a U-turn came back
 _FIRST = 10.0  # noise level samples start from, in the same units, where the training is unknown
@@ -191,6 +191,7 @@ def generalization_report(
     >>> found.memorized, found.flow_return > 0.9
     (1.0, True)
     """
+    _checks.function("denoiser", denoiser, "a denoiser D(x, sigma)")
     train = _checks.matrix("train", train)
     held_out = _checks.matrix("held_out", held_out, columns=train.shape[1]).to(train)
     _checks.check_units("held_out", held_out, train, of="train")
@@ -281,6 +282,7 @@ def two_halves(
     >>> round(alike.samples, 4), alike.disagreement
     (1.0, 0.0)
     """
+    models = answering(one, "one"), answering(other, "other")
     held_out = _checks.matrix("held_out", held_out)
     _unit("held_out", held_out)
     sigma = _checks.positive("sigma", sigma)
@@ -291,7 +293,7 @@ def two_halves(
     generator.set_state(state)  # the same noise for both
     others = draw(other, held_out, count, steps, generator) - mean
     x = held_out + sigma * _checks.normal_like(held_out, generator)
-    first, second = (as_denoiser(each)(x, sigma).to(held_out) for each in (one, other))
+    first, second = (each(x, sigma).to(held_out) for each in models)
     errors = (first - held_out).square().mean() + (second - held_out).square().mean()
     return TwoHalves(
         samples=float(torch.cosine_similarity(own, others).mean()),

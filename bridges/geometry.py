@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridges import _checks
 from bridges._checks import Result, Seed, check_units, followed, generator_from, points
 from bridges.data import standardised
 from bridges.memorization import distinct
@@ -173,7 +174,7 @@ def memory_geometry(
     if len(kept) < 4:
         raise ValueError(f"data must hold at least 4 different points, got {len(kept)}")
     rows, unit = standardised(data[kept].double())
-    classes = None if labels is None else torch.as_tensor(labels)
+    classes = None if labels is None else _checks.tensor("labels", labels)
     if classes is not None and classes.shape != (len(data),):
         raise ValueError(f"labels must have shape ({len(data)},), got {tuple(classes.shape)}")
     classes = None if classes is None else classes[kept]
@@ -224,7 +225,7 @@ def memory_geometry(
 
 def _levels(sigma: Array) -> Array:
     """Noise levels whose squares are numbers, at least one, increasing."""
-    levels = np.asarray(sigma, dtype=np.float64)
+    levels = _checks.doubles("sigma", sigma)
     inside = levels.ndim == 1 and len(levels) and levels[0] >= _LEAST and levels[-1] <= _MOST
     if not inside or not (np.diff(levels) > 0).all():
         raise ValueError(

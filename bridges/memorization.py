@@ -44,7 +44,7 @@ from diffusion import (
     neighbour_distances,
     two_nn_dimension,
 )
-from diffusion.flat import as_denoiser
+from diffusion.flat import answering
 
 CLASSES = ("memorized", "spurious", "generalized")
 _SCALE, _NEIGHBOURS = 0.5, 50  # Carlini's a and n
@@ -195,8 +195,7 @@ def calibrate(
     >>> round(found.criteria["ratio"].chance, 1)  # one in nine by chance, in a plane
     0.1
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie in (0, 1), got {level}")
+    level = _checks.share("level", level)
     data = points("data", data).detach()
     different = data[distinct(data)]
     if len(different) < 4:
@@ -272,7 +271,7 @@ def memorization_report(
         raise ValueError(f"denoiser and sigma must be given together, got sigma = {sigma}")
     samples = points("samples", samples, dimension=calibration.data.shape[1]).detach()
     if denoiser is not None and sigma is not None:
-        samples = as_denoiser(denoiser)(samples, sigma).detach()
+        samples = answering(denoiser)(samples, _checks.positive("sigma", sigma)).detach()
     check_units("samples", samples, calibration.data)
     return calibration.judge(samples)
 
@@ -362,8 +361,7 @@ def classified(
     seed: Seed = None,
 ) -> MemorizationFractions:
     """`memorization_fractions` of samples (B, N) whose units are known to be those of the data."""
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie in (0, 1), got {level}")
+    level = _checks.share("level", level)
     generator = generator_from(seed, "memorization_fractions")
     compared, fallback = len(samples), ((0.0, math.nan), (0.0, math.nan))
     if delta_memorized is None or delta_spurious is None:

@@ -141,7 +141,7 @@ def retrieval_map(
     grid = positive_grid("overlaps", overlaps, high=1.0)
     trials = _checks.whole("trials", trials)
     _checks.choice("criterion", criterion, CRITERIA)
-    _checks.number("threshold", threshold, low=0, high=1, open_low=True)
+    threshold = _checks.number("threshold", threshold, low=0, high=1, open_low=True)
     memories = list(memory) if isinstance(memory, Sequence) else [memory]
     if not memories:
         raise ValueError("memory must be at least one memory, got an empty sequence")
@@ -247,14 +247,15 @@ def _measure(
 
 def positive_grid(name: str, values: Sequence[float], high: float = float("inf")) -> Array:
     """Numbers in (0, high], (K,), or a ValueError."""
-    grid = np.asarray(values, dtype=np.float64).reshape(-1)
+    grid = _checks.doubles(name, values).reshape(-1)
     if len(grid) == 0 or not ((grid > 0) & (grid <= high) & np.isfinite(grid)).all():
         bracket = "]" if np.isfinite(high) else ")"
-        raise ValueError(f"{name} must be numbers in (0, {high:g}{bracket}, got {values}")
+        raise ValueError(
+            f"{name} must be numbers in (0, {high:g}{bracket}, got {_checks.shown(values)}"
+        )
     return grid
 
 
 def check_level(success: float) -> None:
     """Refuse a level outside (0, 1), with a ValueError."""
-    if not 0 < success < 1:
-        raise ValueError(f"success must lie in (0, 1), got {success}")
+    _checks.share("success", success)

@@ -50,14 +50,16 @@ class _ForeignDenoiser(Denoiser):
         noise_range: tuple[float, float],
         inputs: dict[str, Any],
     ) -> None:
+        _checks.function("model", model, "a network or a function of images")
         self.model, self.inputs = model, inputs
-        self.shape = tuple(_checks.whole("shape", size) for size in shape)
+        self.shape = tuple(_checks.whole("shape", n) for n in _checks.several("shape", shape))
         if not self.shape:
             raise ValueError("shape must have at least one axis, got ()")
         self.dimension = math.prod(self.shape)
-        low, high = (float(end) for end in noise_range)
-        if not 0 <= low < high:
-            raise ValueError(f"noise_range must rise from 0 or above, got ({low:g}, {high:g})")
+        ends = _checks.several("noise_range", noise_range)
+        if len(ends) != 2 or not 0 <= ends[0] < ends[1]:
+            raise ValueError(f"noise_range must rise from 0 or above, got {tuple(ends)}")
+        low, high = map(float, ends)
         self.noise_range = (low, high)
 
     def _about(self) -> str:

@@ -95,19 +95,15 @@ class ResidualMLP(Network):
         self.dimension = _checks.whole("dimension", dimension)
         self.classes = _checks.whole("classes", classes, low=0)
         width, depth = _checks.whole("width", width), _checks.whole("depth", depth)
-        self.config = {
-            "dimension": dimension,
-            "width": width,
-            "depth": depth,
-            "classes": classes,
-            "gate": gate,
-        }
+        gate = _checks.flag("gate", gate)
+        own = {"dimension": self.dimension, "width": width, "depth": depth}
+        self.config = own | {"classes": self.classes, "gate": gate}
         with _first_weights(seed):
-            self.embedding = _Embedding(width, classes)
-            self.read = nn.Linear(dimension, width)
+            self.embedding = _Embedding(width, self.classes)
+            self.read = nn.Linear(self.dimension, width)
             self.blocks = nn.ModuleList(_Block(width) for _ in range(depth))
             self.gate = _zero(nn.Linear(width, width)) if gate else None
-            self.write = _zero(nn.Linear(width, dimension))
+            self.write = _zero(nn.Linear(width, self.dimension))
 
     def forward(self, y: Tensor, level: Tensor, labels: Tensor | None = None) -> Tensor:
         e = self.embedding(level, labels)
@@ -154,22 +150,19 @@ class UNet(Network):
         self.dimension = math.prod(self.shape)
         self.classes = _checks.whole("classes", classes, low=0)
         levels = _checks.whole("levels", levels)
-        if _checks.whole("channels", channels) % 8:
+        channels = _checks.whole("channels", channels)
+        if channels % 8:
             raise ValueError(f"channels must be a multiple of 8, got {channels}")
-        if min(self.shape[1:]) < 2**levels:
+        if min(self.shape[1:]).bit_length() <= levels:
             raise ValueError(
                 f"levels must leave at least 2 pixels per side of {self.shape[1]}×{self.shape[2]} "
                 f"images, got {levels}"
             )
-        self.config = {
-            "shape": list(self.shape),
-            "channels": channels,
-            "levels": levels,
-            "classes": classes,
-        }
+        own = {"shape": list(self.shape), "channels": channels}
+        self.config = own | {"levels": levels, "classes": self.classes}
         sizes = [channels * 2**k for k in range(levels)]
         with _first_weights(seed):
-            self.embedding = _Embedding(4 * channels, classes)
+            self.embedding = _Embedding(4 * channels, self.classes)
             self.read = nn.Conv2d(self.shape[0], channels, 3, padding=1)
             self.down = nn.ModuleList(
                 _ConvBlock(before, after, 4 * channels)
@@ -236,21 +229,21 @@ class NetworkDenoiser(Denoiser):
         levels: tuple[float, float] | None = None,
         label: int | None = None,
     ) -> None:
-        _checks.all_positive(scale=scale)
-        if levels is not None:
-            _checks.rising("levels", *levels)
+        _checks.instance("network", network, nn.Module, "a torch.nn.Module")
+        levels = None if levels is None else _checks.rising("levels", levels)
         weight = next(network.parameters(), torch.zeros(()))
         dimension = getattr(network, "dimension", None)
         if mean is None:
             if dimension is None:
                 raise ValueError("mean must be given for a network without a dimension, got None")
             mean = torch.zeros(dimension)
-        row = _checks.points("mean", torch.as_tensor(mean)[None], dimension=dimension)
-        self.dimension = row.shape[1]
-        self.network, self.scale, self.levels, self.label = network, float(scale), levels, label
-        self.mean = row[0].to(weight.device, precision_of(weight, row))
+        row = _checks.row("mean", mean, dimension).detach()
+        self.dimension, self.network, self.levels = len(row), network, levels
+        self.scale = _checks.positive("scale", scale)
+        self.label = None if label is None else _checks.whole("label", label, low=0)
+        self.mean = row.to(weight.device, precision_of(weight, row))
         self.classes = int(getattr(network, "classes", 0))
-        if label is not None and _checks.whole("label", label, low=0) >= self.classes:
+        if self.label is not None and self.label >= self.classes:
             known = f"0 to {self.classes - 1}" if self.classes else "of a network that has them"
             raise ValueError(f"label must be a class {known}, got {label}")
 
@@ -326,12 +319,17 @@ class NetworkDenoiser(Denoiser):
         >>> denoiser.condition(torch.tensor([0, 2]))(torch.ones(2, 2), sigma=1.0).shape
         torch.Size([2, 2])
         """
-        if isinstance(label, Tensor) and label.ndim == 1:
-            return _ClassOfRow(self, label)
-        return NetworkDenoiser(self.network, self.scale, self.mean, self.levels, int(label))
+        labels = _checks.tensor("label", label)
+        if labels.ndim == 1:
+            return _ClassOfRow(self, labels)
+        return NetworkDenoiser(self.network, self.scale, self.mean, self.levels, labels)  # type: ignore[arg-type]
 
     def to(self, target: torch.dtype | torch.device | str) -> NetworkDenoiser:
         """A copy in another precision or on another device; this one stays as it is."""
+        if not isinstance(target, torch.dtype):
+            target = _checks.device("target", target)
+        elif not target.is_floating_point:
+            raise ValueError(f"target must be a floating torch.dtype or a device, got {target}")
         network = deepcopy(self.network).to(target)
         return NetworkDenoiser(network, self.scale, self.mean.cpu(), self.levels, self.label)
 
@@ -443,7 +441,7 @@ def _zero(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
 
 
 def _image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    sizes = [_checks.whole("shape", size) for size in shape]
+    sizes = [_checks.whole("shape", size) for size in _checks.several("shape", shape)]
     if len(sizes) not in (2, 3):
         raise ValueError(f"shape must be (height, width) or (channels, height, width), got {shape}")
     channels, height, width = [1, *sizes][-3:]

@@ -29,7 +29,7 @@ from diffusion._checks import Level, Seed
 from diffusion._modules import at_least_single
 from diffusion._trainer import History, Options, Trainer, Training
 from diffusion.denoisers import DenoiserLike
-from diffusion.flat import as_denoiser
+from diffusion.flat import answering
 from diffusion.networks import ResidualMLP, UNet
 
 WEIGHTINGS = ("edm", "likelihood")
@@ -110,32 +110,37 @@ def train_denoiser(
     _checks.choice("weighting", weighting, WEIGHTINGS)
     place = _device(device)
     steps = _checks.whole("steps", steps)
-    if batch is not None and _checks.whole("batch", batch) > len(data):
+    batch = None if batch is None else _checks.whole("batch", batch)
+    if batch is not None and batch > len(data):
         raise ValueError(
             f"batch must be at most the {len(data)} points of data, got {batch}; leave it out "
             "to see each more than once per step"
         )
-    for name, value, top in (("rate", rate, math.inf), ("average", average, 1.0)):
-        if not 0 <= value < top or (name == "rate" and value == 0):
-            raise ValueError(
-                f"{name} must lie in {'(0, ∞)' if name == 'rate' else '[0, 1)'}, got {value}"
-            )
-    levels = _checks.rising("levels", *levels)
-    wrong = [s for s in snapshots if int(s) != s or not 0 <= s <= steps]
-    if wrong:
-        raise ValueError(f"snapshots must be steps 0 to {steps}, got {wrong}")
+    rate = _checks.positive("rate", rate)
+    average = _checks.number("average", average, low=0, high=1, open_high=True)
+    levels = _checks.rising("levels", levels)
+    snapshots = [
+        _checks.whole("snapshots", one, low=0) for one in _checks.several("snapshots", snapshots)
+    ]
+    if max(snapshots, default=0) > steps:
+        raise ValueError(f"snapshots must be steps 0 to {steps}, got {max(snapshots)}")
+    if stop is not None:
+        _checks.function("stop", stop, "a function of the history")
+    if checkpoint is not None:
+        _checks.instance("checkpoint", checkpoint, (str, Path), "a path")
+    compile, quiet = _checks.flag("compile", compile), _checks.flag("quiet", quiet)
     seed = _checks.whole_seed(seed)
     marks = {round(steps * k / _MARKS) for k in range(1, _MARKS + 1)} - {0}
     options = Options(
         steps=steps,
         batch=batch,
-        rate=float(rate),
+        rate=rate,
         warm_up=min(500, max(1, steps // 10)),
-        average=float(average),
+        average=average,
         weighting=weighting,
         levels=levels,
         seed=seed,
-        snapshots=tuple(sorted({int(s) for s in snapshots})),
+        snapshots=tuple(sorted(set(snapshots))),
         marks=tuple(sorted(marks)),
         device=place.type,
     )
@@ -188,7 +193,7 @@ def denoising_error(
     points = points.to(at_least_single(points.dtype))
     level = _checks.noise_level(sigma, points)
     generator = _checks.generator_from(seed, "denoising_error", points.device)
-    total, asked = points.new_zeros(len(points)), as_denoiser(denoiser)
+    total, asked = points.new_zeros(len(points)), answering(denoiser)
     draws = _checks.whole("draws", draws)
     for _ in range(draws):
         noised = points + level.to(points) * _checks.normal_like(points, generator)
@@ -198,6 +203,7 @@ def denoising_error(
 
 
 def _device(device: str) -> torch.device:
+    _checks.instance("device", device, (str, torch.device), "'auto' or the name of a device")
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     _checks.choice("device", str(device).split(":")[0], DEVICES)
@@ -223,6 +229,7 @@ def _network(
                 "give UNet(shape) itself"
             )
         return UNet((side, side), classes=wanted, seed=seed)
+    _checks.instance("network", network, nn.Module, "'mlp', 'unet' or a torch.nn.Module")
     own = deepcopy(network).requires_grad_(True)
     dimension, classes = getattr(own, "dimension", d), getattr(own, "classes", 0)
     if dimension != d:

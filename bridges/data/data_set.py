@@ -14,7 +14,7 @@ from torch import Tensor
 from bridges import _checks
 from bridges.data import images, named
 from bridges.data.reading import joined, split
-from bridges.data.sources import files_of, read, state
+from bridges.data.sources import as_name, files_of, read, state
 
 _COMPUTED = [np.dtype(t) for t in ("u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8")]
 _WIDER = {"bool": np.uint8, "uint16": np.int32, "uint32": np.int64}  # for dtypes that torch lacks
@@ -134,7 +134,7 @@ def class_names(data: str) -> list[str] | None:
     >>> class_names("digits") is None
     True
     """
-    place, _ = split(data)
+    place, _ = split(as_name(data))
     if place in named.NAMED:
         return named.class_names(place)
     if Path(place).is_dir() and images.files_in(Path(place)):  # none need be decoded

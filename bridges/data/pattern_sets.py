@@ -19,7 +19,7 @@ from bridges.data.sets import (
     patterns_of,
     varying_of,
 )
-from bridges.data.sources import state
+from bridges.data.sources import as_name, state
 from bridges.memory.similarity import BEYOND_CHANCE, FEWEST
 from hopfield import random_patterns
 
@@ -52,9 +52,12 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
     >>> pattern_set("digits", "binary", 10, None, seed=0).shape
     torch.Size([10, 61])
     """
+    data, patterns = as_name(data), _checks.whole("patterns", patterns, low=0)
+    seed = _checks.whole("seed", seed, low=0, high=None)
+    size = None if size is None else _checks.whole("size", size)
     _checks.choice("kind", kind, ("binary", "real", "stored"))
     if data == "random":
-        size = 100 if size is None else _checks.whole("size", size)
+        size = 100 if size is None else size
         if kind == "binary":
             return random_patterns(patterns, size, seed=seed)
         patterns = _checks.whole("patterns", patterns)
@@ -80,6 +83,7 @@ def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
     >>> pattern_classes("digits", 5, seed=0).shape
     torch.Size([5])
     """
+    data, patterns = as_name(data), _checks.whole("patterns", patterns)
     labels = None if data == "random" else class_labels(data)
     return None if labels is None else labels[_order(len(labels), seed)[:patterns]]
 
@@ -102,6 +106,7 @@ def about(data: str) -> dict[str, float | str]:
     >>> about("digits")["constant_sites"]
     3
     """
+    data = as_name(data)
     return {} if data == "random" else dict(_about(data, state(data)))
 
 

@@ -12,6 +12,7 @@ from hashlib import file_digest, sha256
 from importlib import import_module
 from pathlib import Path
 
+from bridges import _checks
 from bridges.data import idx, images
 from bridges.data.named import NAMED, named
 from bridges.data.raw import Raw
@@ -30,6 +31,12 @@ ALLOWED = (
     f"one of {', '.join(NAMED)}, a .npy or .npz file or a folder of images, or a file that ends "
     f"in {', '.join(sorted(_FORMATS.keys() - {'.npy', '.npz'}))} or idx3-ubyte(.gz)"
 )
+
+
+def as_name(data: str | Path) -> str:
+    """A data set by its name, or by the path of a file or folder. Raises ValueError."""
+    _checks.instance("data", data, (str, Path), ALLOWED)
+    return str(data)
 
 
 def read(data: str) -> Raw:
@@ -58,6 +65,7 @@ def _reader(path: Path) -> Callable[[Path, Reading], Raw]:
 
 def fingerprint(data: str) -> str:
     """A digest of the content of a file or folder; the name of a data set that has one."""
+    data = as_name(data)
     place, _ = split(data)
     return _fingerprint(place, state(place))
 
@@ -88,7 +96,7 @@ def state(data: str) -> str:
 
     Its name, and when its files were last written.
     """
-    place, _ = split(data)
+    place, _ = split(as_name(data))
     if place in NAMED:
         return place
     written = ((file, file.stat()) for file in files_of(_existing(place)))

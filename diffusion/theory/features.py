@@ -27,7 +27,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
+from diffusion._checks import doubles, positive, shown
 from diffusion._hermite import Activation
 from diffusion._results import Result
 from diffusion.theory import _checks
@@ -83,12 +85,11 @@ class FeatureSpectrum(Result):
         ValueError : z not above the real axis.
         RuntimeError : no solution found.
         """
-        given = np.asarray(z, dtype=np.complex128)
-        if not (np.isfinite(given) & (given.imag > 0)).all():
-            raise ValueError("z must be finite with a positive imaginary part, got one without")
+        given = _upper(z)
         flat = given.reshape(-1)
         state = self._solve(flat)
-        return state[:, 0].reshape(given.shape), state[:, 1:].reshape(*given.shape, -1)
+        own = state[:, 1:].reshape(*given.shape, len(self.weights))
+        return state[:, 0].reshape(given.shape), own
 
     def density(self, x: ArrayLike) -> Array:
         """ρ(x) = Im q(x + iη)/π, η a ten-millionth of x.
@@ -206,6 +207,20 @@ class FeatureSpectrum(Result):
         return np.asarray(np.linalg.solve(J, (state - image)[:, :, None])[:, :, 0])
 
 
+def _upper(z: ArrayLike) -> Complex:
+    """Finite complex numbers above the real axis, of any shape."""
+    try:
+        given = np.asarray(z.numpy(force=True) if isinstance(z, Tensor) else z)
+    except (ValueError, TypeError, RuntimeError, NotImplementedError):
+        given = np.empty(0, dtype=object)
+    if isinstance(z, np.ma.MaskedArray) or given.dtype.kind not in "iufc":
+        raise ValueError(f"z must be complex numbers, got {shown(z)}")
+    given = given.astype(np.complex128)
+    if not (np.isfinite(given) & (given.imag > 0)).all():
+        raise ValueError("z must be finite with a positive imaginary part, got one without")
+    return given
+
+
 @dataclass(frozen=True, repr=False)
 class Bulk(Result):
     """A connected part of a spectrum: its edges and its mass."""
@@ -249,8 +264,8 @@ def feature_spectrum(
     [0.093, 0.36] 0.109
     [9.9, 45] 0.016
     """
-    p, n = (float(_checks.positive(k, v)) for k, v in (("psi_p", psi_p), ("psi_n", psi_n)))
-    rho, spectra = _checks.class_weights(weights), np.asarray(variances, dtype=np.float64)
+    p, n = (positive(k, v) for k, v in (("psi_p", psi_p), ("psi_n", psi_n)))
+    rho, spectra = _checks.class_weights(weights), doubles("variances", variances)
     if spectra.ndim == 1:
         spectra = spectra[:, None]
     if spectra.ndim != 2 or len(spectra) != len(rho) or spectra.size == 0:
@@ -262,13 +277,14 @@ def feature_spectrum(
             "variances must not be negative, and be positive somewhere in each class, "
             f"got {spectra.min():g} as the least"
         )
-    centres = np.asarray(distance2, dtype=np.float64)
+    centres = doubles("distance2", distance2)
     if centres.shape not in ((), rho.shape) or not (np.isfinite(centres) & (centres >= 0)).all():
         raise ValueError(f"distance2 must not be negative, a number or of shape {rho.shape}")
+    time = positive("time", time)
     found = feature_coefficients(activation, time, spectra.mean(1) + centres)
     different, counts = np.unique(spectra, axis=1, return_counts=True)
     shares = counts / counts.sum()
-    return FeatureSpectrum(p, n, float(time), rho, different, shares, **vars(found))
+    return FeatureSpectrum(p, n, time, rho, different, shares, **vars(found))
 
 
 def feature_stieltjes(
@@ -352,8 +368,8 @@ def generalization_times(
     array([ 4.63, 18.4 ])
     """
     s = feature_spectrum(2.0, 2.0, weights, variances, time, activation)
-    rows = np.atleast_2d(np.asarray(variances, dtype=np.float64))
-    rows = rows if np.ndim(variances) == 2 else rows.T
+    rows = doubles("variances", variances)
+    rows = rows if rows.ndim == 2 else rows[:, None]
     m = s.weights @ s.b**2 + np.exp(-2 * s.time) * (s.weights * s.a**2) @ rows
     return 1 / (2 * -np.expm1(-2 * s.time) * m)
 
@@ -388,6 +404,7 @@ def inversion_fraction(
     """
     lam = _checks.positive("variances", variances)
     second = lam if chi2 is None else _checks.positive("chi2", chi2)
+    time = positive("time", time)
     if lam.shape != (2,) or second.shape != (2,):
         raise ValueError(
             f"variances and chi2 must have shape (2,), got {lam.shape}, {second.shape}"

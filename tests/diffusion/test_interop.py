@@ -207,7 +207,7 @@ def scheduler(prediction="epsilon", signal=(0.9, 0.5)):
         ),
         (lambda: ImageDenoiser(abs, (1, 2.5)), "shape must be a whole number"),
         (lambda: ImageDenoiser(abs, ()), "shape must have at least one axis"),
-        (lambda: ImageDenoiser(abs, SHAPE, (1, 0.5)), r"noise_range must rise .* got \(1, 0.5\)"),
+        (lambda: ImageDenoiser(abs, SHAPE, (1, 0.5)), r"noise_range must rise .* got \(1.0, 0.5\)"),
     ],
 )
 def test_models_that_cannot_be_adapted_are_named(make, message):
