@@ -201,12 +201,20 @@ class Record:
     def _refuse_another(self, changed: list[str] | None) -> None:
         if changed is None:
             raise ValueError(f"out: {self.file} is not a readable record; pass --overwrite")
-        lines = self.points.read_text(errors="replace") if self.points.exists() else ""
-        if not all(map(_failed, lines.splitlines())):
+        if self._would_lose():
             raise ValueError(
                 f"out: {self.folder} holds another run ({', '.join(changed)} differ); "
                 "choose another --out or pass --overwrite"
             )
+
+    def _would_lose(self) -> bool:
+        """Whether the record has more than lines of what failed."""
+        try:
+            stream = open_regular(self.points)
+        except FileNotFoundError:
+            return False
+        with stream:
+            return not all(map(_failed, iter(lambda: stream.readline(LONGEST), b"")))
 
     def read(self, asked: Container[Key]) -> tuple[dict[Key, list[Row]], dict[Key, str]]:
         """What is done, and what failed, with its error.
@@ -243,7 +251,7 @@ class Record:
             file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
-def _failed(line: str) -> bool:
+def _failed(line: bytes) -> bool:
     """Whether a line of a record holds nothing that would be lost."""
     try:
         return "error" in json.loads(line)

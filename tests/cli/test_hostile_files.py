@@ -344,4 +344,4 @@ def test_a_folder_that_may_not_be_written_is_named(monkeypatch):
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "mkdir", denied)  # whoever runs this: root may write anywhere
-    assert "Permission denied: 'run'" in refuses(SMALL)
+    assert "run cannot be made: Permission denied" in refuses(SMALL)
