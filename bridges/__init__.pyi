@@ -73,6 +73,10 @@ from .memory.prompts import (
     class_memories as class_memories,
     memory_of_classes as memory_of_classes,
 )
+from .monitor import (
+    Look as Look,
+    MemorizationMonitor as MemorizationMonitor,
+)
 from .retrieval import (
     BasinRadius as BasinRadius,
     RetrievalMap as RetrievalMap,

@@ -28,6 +28,7 @@ _SETTING = (
     *("dynamics", "rate", "training-overlap", "training-steps"),
 )
 _STORED = "Patterns stored, P.  [default: {}, or all of fewer]"
+_UNSEEN = "Data the model has not seen."
 _FILE = click.Path(dir_okay=False)
 _FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
 _RUN = ("device", *options.RUN)
@@ -162,11 +163,7 @@ def compare(
     help="Memories per sample, P.  [default: all; 200 random]",
 )
 @click.option("--generated", type=_FILE, help="What a model generated, to be judged: .npy or .npz.")
-@click.option(
-    "--held-out",
-    type=_FILE,
-    help="Data the model has not seen.  [default: what --patterns leaves, or leave one out]",
-)
+@options.shared("held-out", help=f"{_UNSEEN}  [default: what --patterns leaves, or leave one out]")
 @options.shared("draws")
 @options.shared("samples", default=4)
 @options.shared(*options.RUN[1:])
@@ -237,6 +234,36 @@ def graph(
     survey = GraphSurvey(Setting.taken_from(data, shared, trials=draws), edge)
     points = survey.points(model or [EXACT], patterns or _stored(data, 200), levels)
     _conduct("graph", data, "graph", survey, points, **shared)
+
+
+@main.command()
+@options.shared("data", "size")
+@options.shared("patterns", help="Points trained on, P.  [default: 4/5 of all; 200 random]")
+@options.shared("held-out", help=f"{_UNSEEN}  [default: what --patterns leaves, at most 1000]")
+@options.shared("network", "width", "depth", "classes", "attention", "steps", "batch")
+@options.shared("rate", default=1e-3, help="Learning rate, which falls to 0.")
+@options.shared("until", "looks")
+@options.shared("draws", help="Samples per look.")
+@options.shared("precision", "compile", "threads", "device")
+@options.shared("samples", default=1, help="Independent trainings.")
+@options.shared(*options.RUN[1:])
+@options.plain_errors
+def train(patterns: int | None, **shared: Any) -> None:
+    """Train a denoiser on any data, and see from when on it copies them.
+
+    The run's folder has denoiser.safetensors, for --model of the other verbs, and samples.png.
+    Started again after an interruption, the training goes on where it was.
+    """
+    from dataclasses import fields
+
+    from bridges.data import place
+    from bridges.verbs.train import Course
+
+    given = {f.name: shared.pop(f.name) for f in fields(Course)}
+    files = {name: given[name] for name in ("data", "held_out") if given[name]}
+    points = Course(**given).points(patterns)  # refuses a file by the name that was given
+    course = Course(**(given | {name: place(file) for name, file in files.items()}))
+    _conduct("train", given["data"], "train", course, points, files, **shared)
 
 
 @main.command()
@@ -367,13 +394,18 @@ def _conduct(
     contents |= {f"content of {path}": content_of(path) for path in sorted(paths - {"exact"})}
     samples = shared["samples"]
     conduct = Conduct.taken_from(shared)
+    folder = conduct.folder(f"{verb}-{Path(data).stem}")
+    given = [asked]
+    if hasattr(module, "Home"):  # the verb writes files of its own into the folder of the run
+        quiet = conduct.quiet or conduct.json or samples > 1
+        given.append(module.Home(folder.resolve(), conduct.seed, samples, quiet))
     study = conduct.run(
         f"bridges {verb}",  # a study in scripts/ may have the verb's name
-        partial(module.measure, asked),
+        partial(module.measure, *given),
         [asked.columns() | point for point in points],
         parameters=asdict(asked) | dict(files) | contents,
         samples=samples,
-        folder=conduct.folder(f"{verb}-{Path(data).stem}"),
+        folder=folder,
         started=f"bridges {verb}",
     )
     conduct.publish(module.Report(study))

@@ -36,6 +36,7 @@ from bridges.starts import noised
 from bridges.statistics import effective_number
 from diffusion import (
     VE,
+    DenoiserLike,
     EmpiricalDenoiser,
     NetworkDenoiser,
     ResidualMLP,
@@ -297,7 +298,7 @@ def two_halves(
 
 
 def draw(
-    denoiser: NetworkDenoiser, data: Tensor, count: int, steps: int = 40, seed: Seed = None
+    denoiser: DenoiserLike, data: Tensor, count: int, steps: int = 40, seed: Seed = None
 ) -> Tensor:
     """Samples of a denoiser's reverse flow, (count, N), from noise as wide as noised data.
 

@@ -23,6 +23,7 @@ from bridges.data.sets import (
     standardised as standardised,
     vectors as vectors,
 )
+from bridges.data.shapes import ImageShape as ImageShape, image_shape as image_shape
 from bridges.data.sources import (
     NAMED as NAMED,
     class_names as class_names,

@@ -176,6 +176,11 @@ def _classes(path: Path, name: str, labels: np.ndarray, count: int) -> np.ndarra
     return labels.astype(np.int64)
 
 
+def first_image(folder: Path) -> np.ndarray:
+    """The first image of a folder, (height, width) or (height, width, 3). Raises ValueError."""
+    return _image(_images(folder)[0])[0]
+
+
 def _images(folder: Path) -> list[Path]:
     """The images in a folder, or in its sub-folders, in the order of their names."""
     found = [

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from bridges.study.report import Report
     from bridges.study.results import Study
 
-_HOMES = {verb: verb for verb in ("basins", "compare", "graph", "memorization")}
+_HOMES = {verb: verb for verb in ("basins", "compare", "graph", "memorization", "train")}
 _HOMES |= dict.fromkeys(("capacity", "retrieve"), "compare")
 
 

@@ -1,0 +1,70 @@
+"""The shape of one image of a data set, by the file that it is read from."""
+
+from __future__ import annotations
+
+from math import isqrt, prod
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bridges.data.sources import NAMED, first_image
+
+_CHANNELS = (1, 3, 4)  # of images, by which their axis is told
+
+
+class ImageShape(NamedTuple):
+    """Sizes of an image, and whether the channels of a pixel lie beside each other in a row."""
+
+    channels: int
+    height: int
+    width: int
+    channels_last: bool
+
+
+def image_shape(data: str, size: int) -> ImageShape:
+    """The shape of the images that the rows of a data set are.
+
+    Parameters
+    ----------
+    data : as for `load`.
+    size : N, numbers in a row.
+
+    Raises
+    ------
+    ValueError : rows that are no images, or whose axes are not known.
+
+    Examples
+    --------
+    >>> image_shape("digits", 64)
+    ImageShape(channels=1, height=8, width=8, channels_last=False)
+    """
+    axes = _axes(data, size)
+    if len(axes) == 1 and isqrt(size) ** 2 == size:
+        axes = (isqrt(size),) * 2
+    if len(axes) == 2:
+        return ImageShape(1, *axes, channels_last=False)
+    if len(axes) == 3 and axes[2] in _CHANNELS:
+        return ImageShape(axes[2], *axes[:2], channels_last=True)
+    if len(axes) == 3 and axes[0] in _CHANNELS:
+        return ImageShape(*axes, channels_last=False)
+    raise ValueError(
+        "data must hold images (height, width), (height, width, channels) or (channels, height, "
+        f"width) of {', '.join(map(str, _CHANNELS))} channels, got rows of shape {axes}"
+    )
+
+
+def _axes(data: str, size: int) -> tuple[int, ...]:
+    """The axes of a row as they are stored."""
+    path = Path(data)
+    if data in NAMED:
+        return (size,)
+    if path.is_dir():
+        height, width = first_image(path).shape[:2]
+        return (height, width) if height * width == size else (height, width, 3)
+    found = np.load(path, mmap_mode="r", allow_pickle=False)
+    if isinstance(found, np.ndarray):
+        return found.shape[1:]
+    with found:
+        shapes = [found[name].shape[1:] for name in found.files]
+    return next((axes for axes in shapes if prod(axes) == size), (size,))
