@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 
 from bridges._checks import Result, check_units, points, whole, whole_seed
-from bridges.copies import VERDICTS, clearest
 from bridges.estimates import with_error
 from bridges.generalization import draw
-from bridges.memorization import MemorizationReport, calibrate
+from bridges.memorization import VERDICTS, MemorizationReport, calibrate, clearest
 from diffusion import DenoiserLike
 
 UNJUDGED = "not judged"

@@ -45,6 +45,7 @@ MEASURING = {  # verbs, and the option that makes a sample of theirs cheap
     "basins": "--starts",
     "graph": "--draws",
     "memorization": "--draws",
+    "train": "--steps",
 }
 
 
