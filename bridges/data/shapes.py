@@ -44,9 +44,9 @@ def image_shape(data: str, size: int) -> ImageShape:
         axes = (isqrt(size),) * 2
     if len(axes) == 2:
         return ImageShape(1, *axes, channels_last=False)
-    if len(axes) == 3 and axes[2] in _CHANNELS:
-        return ImageShape(axes[2], *axes[:2], channels_last=True)
-    if len(axes) == 3 and axes[0] in _CHANNELS:
+    if len(axes) == 3 and min(axes[0], axes[2]) in _CHANNELS:  # an image is not so narrow
+        if axes[2] <= axes[0]:
+            return ImageShape(axes[2], *axes[:2], channels_last=True)
         return ImageShape(*axes, channels_last=False)
     raise ValueError(
         "data must hold images (height, width), (height, width, channels) or (channels, height, "
