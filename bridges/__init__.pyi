@@ -80,6 +80,10 @@ from .memory.prompts import (
 from .models import (
     load_model as load_model,
 )
+from .monitor import (
+    Look as Look,
+    MemorizationMonitor as MemorizationMonitor,
+)
 from .retrieval import (
     BasinRadius as BasinRadius,
     RetrievalMap as RetrievalMap,

@@ -303,7 +303,7 @@ def two_halves(
 
 
 def draw(
-    denoiser: NetworkDenoiser, data: Tensor, count: int, steps: int = 40, seed: Seed = None
+    denoiser: DenoiserLike, data: Tensor, count: int, steps: int = 40, seed: Seed = None
 ) -> Tensor:
     """Samples of a denoiser's reverse flow, (count, N), from noise as wide as noised data.
 

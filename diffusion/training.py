@@ -28,12 +28,14 @@ from diffusion import _checks, checkpoints
 from diffusion._checks import Level, Seed
 from diffusion._modules import at_least_single
 from diffusion._trainer import History, Options, Trainer, Training
+from diffusion.architectures import ResidualMLP, UNet
 from diffusion.denoisers import DenoiserLike
 from diffusion.flat import answering
-from diffusion.networks import ResidualMLP, UNet
+from diffusion.networks import NetworkDenoiser
 
 WEIGHTINGS = ("edm", "likelihood")
 DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("float32", "bf16")
 _LEVELS = (0.01, 10.0)  # default noise levels, in units of the rms deviation of the data
 _MARKS = 50  # entries of the history, by default
 
@@ -52,8 +54,10 @@ def train_denoiser(
     held_out: Tensor | None = None,
     snapshots: Sequence[int] = (),
     stop: Callable[[History], bool] | None = None,
+    watch: Callable[[int, NetworkDenoiser], object] | None = None,
     checkpoint: str | Path | None = None,
     device: str = "auto",
+    precision: str | None = None,
     compile: bool = False,
     quiet: bool = False,
     seed: Seed = None,
@@ -78,11 +82,14 @@ def train_denoiser(
     held_out : (n', d), points on which the loss is measured too, with noise of their own.
     snapshots : steps at which the averaged denoiser is kept, 0 to `steps`.
     stop : called with the history so far at each of 50 marks; if it returns True, training
-        stops.
+        stops. One that goes on from a checkpoint calls it there first.
+    watch : called with the step and the averaged denoiser at each mark, before `stop`, as a
+        `MemorizationMonitor` of `bridges` may be.
     checkpoint : a safetensors file, written at each mark. If it exists, training continues
         from it, to the same weights as without the interruption.
-    device : "auto" (a GPU if there is one), "cpu" or "cuda". On a GPU the network is
-        evaluated in mixed precision.
+    device : "auto" (a GPU if there is one), "cpu" or "cuda".
+    precision : "float32", or "bf16": the layers of the network compute in bfloat16 in training
+        (mixed precision), while weights and losses stay as they are. None: "bf16" on a GPU.
     compile : compile the network first (torch.compile): worth it for long trainings.
     quiet : no progress bar on standard error; without a terminal there is never one.
     seed : int, torch.Generator or None. With the same seed, threads and device the weights are
@@ -109,6 +116,8 @@ def train_denoiser(
     data = _checks.points("data", data).detach()
     _checks.choice("weighting", weighting, WEIGHTINGS)
     place = _device(device)
+    if precision is not None:
+        _checks.choice("precision", precision, PRECISIONS)
     steps = _checks.whole("steps", steps)
     batch = None if batch is None else _checks.whole("batch", batch)
     if batch is not None and batch > len(data):
@@ -143,6 +152,7 @@ def train_denoiser(
         snapshots=tuple(sorted(set(snapshots))),
         marks=tuple(sorted(marks)),
         device=place.type,
+        precision=precision,
     )
     classes = None if labels is None else _checks.classes(labels, len(data)).long()
     own = _network(network, data, classes, seed)
@@ -151,7 +161,7 @@ def train_denoiser(
         checkpoints.architecture(own)  # refuse before the work, not after
         if Path(checkpoint).exists():
             trainer.resume(checkpoint)
-    trainer.run(stop, checkpoint, quiet)
+    trainer.run(stop, watch, checkpoint, quiet)
     return trainer.result()
 
 

@@ -32,7 +32,7 @@ def main() -> None:
 
 for _verb in (
     *(runs.models, memories.retrieve, memories.capacity, memories.basins, memories.compare),
-    *(generative.memorization, memories.graph, generative.guide),
+    *(generative.memorization, memories.graph, generative.guide, generative.train),
     *(runs.convert, runs.show, runs.merge),
 ):
     main.add_command(_verb)

@@ -56,13 +56,18 @@ def conduct(
     contents |= {f"content of {path}": content_of(path) for path in sorted(paths - {"exact"})}
     samples = shared["samples"]
     conduct = Conduct.taken_from(shared)
+    folder = conduct.folder(f"{verb.replace(' --', '-')}-{Path(data).stem}")
+    given = [asked]
+    if hasattr(module, "Home"):  # the verb writes files of its own into the folder of the run
+        quiet = conduct.quiet or conduct.json or samples > 1
+        given.append(module.Home(folder.resolve(), conduct.seed, samples, quiet))
     study = conduct.run(
         f"bridges {verb}",  # a study in scripts/ may have the verb's name
-        partial(module.measure, asked),
+        partial(module.measure, *given),
         [asked.columns() | point for point in points],
         parameters=asdict(asked) | dict(files) | contents,
         samples=samples,
-        folder=conduct.folder(f"{verb.replace(' --', '-')}-{Path(data).stem}"),
+        folder=folder,
         started=f"bridges {verb.partition(' ')[0]}",
     )
     conduct.publish(module.Report(study))

@@ -13,6 +13,8 @@ from bridges.study.numbers import Whole
 from bridges.verbs import schedules
 from bridges.verbs.readings import reads
 
+_UNSEEN = "Data the model has not seen."
+
 
 @click.command(cls=Command)
 @options.shared("data", "size")
@@ -26,11 +28,7 @@ from bridges.verbs.readings import reads
     type=options.Place(),
     help="What a model generated, to be judged: a file or a folder, as of --data.",
 )
-@click.option(
-    "--held-out",
-    type=options.Place(),
-    help="Data the model has not seen.  [default: what --patterns leaves, or leave one out]",
-)
+@options.shared("held-out", help=f"{_UNSEEN}  [default: what --patterns leaves, or leave one out]")
 @options.shared("draws")
 @options.shared("samples", default=4)
 @options.shared(*options.RUN[1:])
@@ -91,3 +89,36 @@ def guide(
     asked = Guide(place(data), tuple(classes) if classes else None, **own, null=shared.pop("null"))
     points = asked.points(model or [EXACT], guidance)
     conduct("guide", data, "guide", asked, points, **shared)
+
+
+@click.command(cls=Command)
+@options.shared("data", "size")
+@options.shared("patterns", help="Points trained on, P.  [default: 4/5 of all; 200 random]")
+@options.shared("held-out", help=f"{_UNSEEN}  [default: what --patterns leaves, at most 1000]")
+@options.shared("network", "width", "depth", "classes", "attention")
+@options.shared("steps", default=3000, help="Gradient steps, at most.")
+@options.shared("batch")
+@options.shared("rate", default=1e-3, help="Learning rate, which falls to 0.")
+@options.shared("until", "looks")
+@options.shared("draws", help="Samples per look.")
+@options.shared("precision", "compile", "threads", "device")
+@options.shared("samples", default=1, help="Independent trainings.")
+@options.shared(*options.RUN[1:])
+@options.plain_errors
+@reads("held_out")
+def train(patterns: int | None, **shared: Any) -> None:
+    """Train a denoiser on any data, and see from when on it copies them.
+
+    The run's folder has denoiser.safetensors, for --model of the other verbs, and samples.png.
+    Started again after an interruption, the training goes on where it was.
+    """
+    from dataclasses import fields
+
+    from bridges.data import place
+    from bridges.verbs.train import Course
+
+    given = {f.name: shared.pop(f.name) for f in fields(Course)}
+    files = {name: given[name] for name in ("data", "held_out") if given[name]}
+    points = Course(**given).points(patterns)  # refuses a file by the name that was given
+    course = Course(**(given | {name: place(file) for name, file in files.items()}))
+    conduct("train", given["data"], "train", course, points, files, **shared)

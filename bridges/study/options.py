@@ -201,6 +201,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": Whole(0),
         "help": "Dreams, or steps of a learning rule.  [default: the rule's own]",
     },
+    "held-out": {"type": Place(), "help": "Data the model has not seen."},
     "draws": {"type": Whole(2), "default": 500, "help": "Noised points per noise level."},
     "samples": {"type": Whole(1, most=_SAMPLES), "default": 8, "help": "Independent pattern sets."},
     "seed": {"type": Whole(0, most=_SEEDS), "default": 0, "help": "Root of all randomness."},
@@ -216,6 +217,46 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": Word(),
         "default": "cpu",
         "help": "Where tensors live: cpu, cuda, cuda:1, …",
+    },
+    "network": {
+        "type": click.Choice(["mlp", "unet"]),
+        "default": "mlp",
+        "help": "Kind of network; unet is for images, in colour or not.",
+    },
+    "width": {
+        "type": Whole(1),
+        "help": "Units per layer of an mlp, channels of a unet.  [default: 128, 32]",
+    },
+    "depth": {
+        "type": Whole(1),
+        "help": "Blocks of an mlp, resolutions of a unet.  [default: 3, 2]",
+    },
+    "classes": {"is_flag": True, "help": "Tell the network the class of each datum."},
+    "attention": {"is_flag": True, "help": "Attention at the lowest resolution of a unet."},
+    "batch": {
+        "type": Whole(1),
+        "help": "Images per step, at most P.  [default: 128, drawn repeatedly]",
+    },
+    "until": {
+        "type": click.Choice(["steps", "loss", "copies"]),
+        "default": "steps",
+        "help": "End: after all steps, past the least held-out loss (whose denoiser is kept), or "
+        "at the first copies beyond chance.",
+    },
+    "looks": {
+        "type": Whole(1, 50),
+        "default": 10,
+        "help": "Times that samples are drawn and judged on the way.",
+    },
+    "precision": {
+        "type": click.Choice(["float32", "bf16"]),
+        "help": "Of the layers in training.  [default: float32, on a GPU bf16]",
+    },
+    "compile": {"is_flag": True, "help": "Compile the network first; for long trainings."},
+    "threads": {
+        "type": Whole(1),
+        "default": 1,
+        "help": "Threads of a training; another number rounds differently.",
     },
     "out": {
         "type": Place(file_okay=False, path_type=Path),

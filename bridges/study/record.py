@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,8 @@ from bridges.study.tasks import Outcome
 
 Key = tuple[int, int]  # of a point and a sample
 
+UNFINISHED = "unfinished"
+"""The folder in that of a run where a long measurement keeps what it can go on from."""
 _CONFIG = {"study": str, "parameters": dict, "seed": int, "points": list, "samples": int}
 _BYTES = 1000  # of memory that a measurement takes, at least
 _ABOUT = ("command", "ids", "versions")  # of a record, which results do not depend on
@@ -27,6 +30,7 @@ _CONCLUDED = (
     "figure.png",
     "results.png",
 )  # from the lines of a record
+_MADE = ("denoiser*.safetensors", "samples*.png")  # by a measurement itself
 _PACKAGES = ("torch", "numpy", "numba", "scipy")
 
 
@@ -167,8 +171,10 @@ class Record:
                 self._refuse_another(changed)
         elif self.points.exists() and not self.overwrite:
             raise ValueError(f"out: {self.folder} holds points of an unknown run; pass --overwrite")
-        for old in ("points.jsonl", *_CONCLUDED):
+        made = [path.name for pattern in _MADE for path in self.folder.glob(pattern)]
+        for old in ("points.jsonl", *_CONCLUDED, *made):
             (self.folder / old).unlink(missing_ok=True)
+        self.tidy()
         self._write_config()
 
     def _grows(self, changed: list[str]) -> bool:
@@ -244,6 +250,10 @@ class Record:
         """Write the table of results."""
         self._stay()
         write_text(self.folder / "results.csv", results)
+
+    def tidy(self) -> None:
+        """Remove what measurements kept to go on from after an interruption."""
+        shutil.rmtree(self.folder / UNFINISHED, ignore_errors=True)
 
     def _write(self, *lines: Point) -> None:
         self._stay()

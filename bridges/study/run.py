@@ -133,6 +133,8 @@ def run_study(
     with Record(Path(out), config, overwrite, complete, command) as record:
         study = _measured(config, measure, asked, record, jobs, cluster, quiet)
         record.finish(study.to_csv())
+        if not study.failed:
+            record.tidy()
         return study
 
 

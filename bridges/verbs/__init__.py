@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from bridges.study.report import Report
     from bridges.study.results import Study
 
-_HOMES = {verb: verb for verb in ("basins", "compare", "graph", "guide", "memorization")}
+_HOMES = {verb: verb for verb in ("basins", "compare", "graph", "guide", "memorization", "train")}
 _HOMES |= dict.fromkeys(("capacity", "retrieve"), "compare") | {"capacity --sizes": "scaling"}
 
 

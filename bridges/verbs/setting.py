@@ -46,11 +46,7 @@ class Setting:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        try:
-            torch.zeros(1, device=self.device).item()
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            reason = str(error).splitlines()[0]
-            raise ValueError(f"device {self.device!r} cannot be used here: {reason}") from error
+        check_device(self.device)
 
     @classmethod
     def taken_from(cls, data: str, given: dict[str, Any], **own: Any) -> Setting:
@@ -150,3 +146,12 @@ class Setting:
             del named["dynamics"]
         named |= {"data": Path(self.data).name, "size": self.pattern_set("binary", 1, 0).shape[1]}
         return {name: value for name, value in named.items() if value is not None}
+
+
+def check_device(device: str) -> None:
+    """Raise a ValueError unless tensors can live there."""
+    try:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device {device!r} cannot be used here: {reason}") from error

@@ -47,6 +47,7 @@ MEASURING = {  # verbs, and the option that makes a sample of theirs cheap
     "graph": "--draws",
     "guide": "--trials",
     "memorization": "--draws",
+    "train": "--steps",
 }
 
 
