@@ -72,6 +72,7 @@ class Calibration(Result):
 
     def judge(self, samples: Tensor) -> MemorizationReport:
         """The report on samples (B, d), B at least 1, denoised."""
+        samples = points("samples", samples, dimension=self.data.shape[1])
         if len(samples) == 0:
             raise ValueError("samples must hold at least one point, got none")
         found = self.measures(samples)
@@ -196,14 +197,14 @@ def calibrate(
     0.1
     """
     level = _checks.share("level", level)
-    data = points("data", data)
+    data = points("data", data).detach()
     different = data[distinct(data)]
     if len(different) < 4:
         raise ValueError(f"data must hold at least 4 different points, got {len(different)}")
     if held_out is None:
         near = _left_out(different)
     else:
-        held_out = points("held_out", held_out, dimension=data.shape[1])
+        held_out = points("held_out", held_out, dimension=data.shape[1]).detach()
         if len(held_out) < 2:
             raise ValueError(f"held_out must hold at least 2 points, got {len(held_out)}")
         check_units("held_out", held_out, data)
@@ -266,10 +267,11 @@ def memorization_report(
     >>> memorization_report(fresh, data, held_out, seed=0).verdict
     'no more copies than among held-out points'
     """
+    data = points("data", data).detach()
     calibration = calibrate(data, held_out, level, seed)
     if (denoiser is None) != (sigma is None):
         raise ValueError(f"denoiser and sigma must be given together, got sigma = {sigma}")
-    samples = points("samples", samples, dimension=data.shape[1])
+    samples = points("samples", samples, dimension=data.shape[1]).detach()
     if denoiser is not None and sigma is not None:
         samples = answering(denoiser)(samples, _checks.positive("sigma", sigma)).detach()
     check_units("samples", samples, data)
@@ -364,10 +366,11 @@ def classified(
     level = _checks.share("level", level)
     generator = generator_from(seed, "memorization_fractions")
     compared, fallback = len(samples), ((0.0, math.nan), (0.0, math.nan))
+    if held_out is not None:
+        held_out = _at_least(2, "held_out", held_out, train.shape[1])
     if delta_memorized is None or delta_spurious is None:
         if held_out is None:
             raise ValueError("held_out must be given, or both thresholds, got None")
-        held_out = _at_least(2, "held_out", held_out, train.shape[1])
         check_units("held_out", held_out, train, of="train")
         if delta_spurious is None:  # at most as many samples in a part as are held out
             parts = min(math.ceil(len(samples) / len(held_out)), len(samples) // 2)
@@ -418,7 +421,7 @@ def _left_out(data: Tensor) -> Tensor:
 
 
 def _at_least(least: int, name: str, value: Tensor, dimension: int | None = None) -> Tensor:
-    rows = points(name, value, dimension=dimension)
+    rows = points(name, value, dimension=dimension).detach()
     if len(rows) < least:
         raise ValueError(f"{name} must hold at least {least} points, got {len(rows)}")
     return rows
