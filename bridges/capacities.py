@@ -279,6 +279,7 @@ def capacity_scaling(
     """
     grid = _sizes(sizes)
     _checks.function("build", build, "a function of a load, a size and a seed that makes a Memory")
+    success = _checks.share("success", success)
     samples = _checks.whole("samples", samples, low=2)  # errors are between samples
     base = _checks.whole_seed(seed)
     seeds = np.random.SeedSequence(base).generate_state(len(grid)).tolist()

@@ -123,8 +123,8 @@ def dimension_contrast(
     >>> dimension_contrast(denoiser, points[:100], points[100:], sigma=0.1).separation > 0.95
     True
     """
-    data = points("data", data)
-    held_out = points("held_out", held_out, dimension=data.shape[1])
+    data = points("data", data).detach()
+    held_out = points("held_out", held_out, dimension=data.shape[1]).detach()
     n, m = len(data), len(held_out)
     if n == 0 or m == 0:
         raise ValueError(f"data and held_out must hold points, got {n} and {m}")

@@ -402,7 +402,9 @@ def classified(
 
 def distinct(data: Tensor) -> Tensor:
     """Indices, ascending, of the first of each different point of data (n, d)."""
-    return torch.from_numpy(np.sort(np.unique(data.numpy(), axis=0, return_index=True)[1]))
+    return torch.from_numpy(
+        np.sort(np.unique(_checks.doubles("data", data), axis=0, return_index=True)[1])
+    )
 
 
 def _count(data: Tensor) -> int:
