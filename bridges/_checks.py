@@ -17,6 +17,7 @@ from diffusion._checks import (
 from diffusion._units import check_units as check_units
 from hopfield._checks import (
     Seed as Seed,
+    array as array,
     choice as choice,
     doubles as doubles,
     flag as flag,

@@ -39,7 +39,7 @@ from bridges.estimates import (
     with_interval,
 )
 from bridges.memory import Memory
-from bridges.retrieval import check_level, positive_grid, retrieval_map
+from bridges.retrieval import positive_grid, retrieval_map
 
 SCALES = ("log", "linear")
 Array = np.ndarray
@@ -190,7 +190,7 @@ def capacity(
     True
     """
     grid = _increasing("loads", positive_grid("loads", loads))
-    check_level(success)
+    success = _checks.share("success", success)
     _checks.function("build", build, "a function of a load and a seed that makes a Memory")
     overlap = _checks.number("overlap", overlap, low=0, high=1, open_low=True)
     _checks.choice("fit", fit, FITS)
@@ -279,6 +279,7 @@ def capacity_scaling(
     """
     grid = _sizes(sizes)
     _checks.function("build", build, "a function of a load, a size and a seed that makes a Memory")
+    success = _checks.share("success", success)
     samples = _checks.whole("samples", samples, low=2)  # errors are between samples
     base = _checks.whole_seed(seed)
     seeds = np.random.SeedSequence(base).generate_state(len(grid)).tolist()

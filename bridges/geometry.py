@@ -169,7 +169,7 @@ def memory_geometry(
     >>> abs(found.area - 1) < 0.1, 0.5 < found.collapse_sigma**2 < 1
     (True, True)
     """
-    data = points("data", data).detach()
+    data, draws = points("data", data).detach(), _checks.whole("draws", draws)
     kept = distinct(data)
     if len(kept) < 4:
         raise ValueError(f"data must hold at least 4 different points, got {len(kept)}")

@@ -85,7 +85,7 @@ def attractor_graph(T: Transitions | Tensor | Array, threshold: float = 1e-3) ->
     [(0, 1, 0.1), (1, 0, 0.2)]
     """
     chain = _chain(T)
-    _below_one(threshold)
+    threshold = _below_one(threshold)
     graph = nx.DiGraph()
     leaving = _leak(chain)
     for node, (stay, lost) in enumerate(zip(np.diag(chain), leaving, strict=True)):

@@ -168,7 +168,9 @@ def continuation(
     >>> [len(one) for one in found.attractors], found.fractions[:2].tolist()
     ([2, 2, 1], [[0.5, 0.5, nan], [0.5, 0.5, nan]])
     """
-    if not isinstance(values, Sequence | np.ndarray | Tensor) or isinstance(values, str | bytes):
+    if isinstance(values, Tensor | np.ndarray):
+        values = _checks.array("values", values)
+    if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str | bytes):
         raise ValueError(f"values must be a sequence of values, got {_checks.shown(values)}")
     if len(values) == 0:
         raise ValueError("values must hold at least one value, got none")

@@ -72,6 +72,7 @@ class Calibration(Result):
 
     def judge(self, samples: Tensor) -> MemorizationReport:
         """The report on samples (B, d), B at least 1, denoised."""
+        samples = points("samples", samples, dimension=self.data.shape[1])
         if len(samples) == 0:
             raise ValueError("samples must hold at least one point, got none")
         found = self.measures(samples)
@@ -266,6 +267,7 @@ def memorization_report(
     >>> memorization_report(fresh, data, held_out, seed=0).verdict
     'no more copies than among held-out points'
     """
+    data = points("data", data).detach()
     calibration = calibrate(data, held_out, level, seed)
     if (denoiser is None) != (sigma is None):
         raise ValueError(f"denoiser and sigma must be given together, got sigma = {sigma}")
@@ -364,10 +366,11 @@ def classified(
     level = _checks.share("level", level)
     generator = generator_from(seed, "memorization_fractions")
     compared, fallback = len(samples), ((0.0, math.nan), (0.0, math.nan))
+    if held_out is not None:
+        held_out = _at_least(2, "held_out", held_out, train.shape[1])
     if delta_memorized is None or delta_spurious is None:
         if held_out is None:
             raise ValueError("held_out must be given, or both thresholds, got None")
-        held_out = _at_least(2, "held_out", held_out, train.shape[1])
         check_units("held_out", held_out, train, of="train")
         if delta_spurious is None:  # at most as many samples in a part as are held out
             parts = min(math.ceil(len(samples) / len(held_out)), len(samples) // 2)
@@ -400,7 +403,7 @@ def classified(
 def distinct(data: Tensor) -> Tensor:
     """Indices, ascending, of the first of each different point of data (n, d)."""
     return torch.from_numpy(
-        np.sort(np.unique(data.double().numpy(force=True), axis=0, return_index=True)[1])
+        np.sort(np.unique(_checks.doubles("data", data), axis=0, return_index=True)[1])
     )
 
 

@@ -208,7 +208,7 @@ def basin_radius(
     >>> 0.2 < found.overlap < 0.6
     True
     """
-    check_level(success)
+    success = _checks.share("success", success)
     base = _checks.whole_seed(seed)
 
     def measured(overlaps: Array) -> RetrievalMap:
@@ -254,8 +254,3 @@ def positive_grid(name: str, values: Sequence[float], high: float = float("inf")
             f"{name} must be numbers in (0, {high:g}{bracket}, got {_checks.shown(values)}"
         )
     return grid
-
-
-def check_level(success: float) -> None:
-    """Refuse a level outside (0, 1), with a ValueError."""
-    _checks.share("success", success)

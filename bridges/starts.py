@@ -70,7 +70,10 @@ def as_starts(given: Any) -> Starts:
     """The states of an argument `starts`, given as they are or as Starts. Raises ValueError."""
     if isinstance(given, Starts):
         return given
-    return Starts(_checks.tensor("starts", given), "given starts")
+    states = _checks.tensor("starts", given)
+    if states.ndim != 2:
+        raise ValueError(f"starts must have shape (rows, N), got {tuple(states.shape)}")
+    return Starts(states, "given starts")
 
 
 def noised(patterns: Tensor, sigma: float, count: int, seed: Seed = None) -> Starts:

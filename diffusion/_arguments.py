@@ -32,6 +32,8 @@ def shown(value: Any) -> str:
         return f"{value.dtype} of shape {value.shape}"
     if isinstance(value, Tensor) and (value.ndim or value.is_meta):
         return f"{value.dtype} of shape {tuple(value.shape)}"
+    if isinstance(value, np.ndarray | Tensor):
+        value = value.item()
     if isinstance(value, int) and value.bit_length() > 64:
         return f"one of about {round(value.bit_length() * math.log10(2))} digits"
     if isinstance(value, list | tuple) and any(shown(one).startswith("one of") for one in value):

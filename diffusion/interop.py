@@ -50,7 +50,6 @@ class _ForeignDenoiser(Denoiser):
         noise_range: tuple[float, float],
         inputs: dict[str, Any],
     ) -> None:
-        _checks.function("model", model, "a network or a function of images")
         self.model, self.inputs = model, inputs
         self.shape = tuple(_checks.whole("shape", n) for n in _checks.several("shape", shape))
         if not self.shape:
@@ -173,6 +172,7 @@ class ImageDenoiser(_ForeignDenoiser):
         noise_range: tuple[float, float] | None = None,
         **inputs: Any,
     ) -> None:
+        _checks.function("model", model, "a network or a function of images")
         if noise_range is None:
             own = (getattr(model, "sigma_min", 0.0), getattr(model, "sigma_max", math.inf))
             noise_range = (float(own[0]), float(own[1]))

@@ -127,6 +127,11 @@ def test_bridges_looks_behind_no_door():
             assert not inner, f"{module} imports {inner}"
 
 
+def test_the_door_of_both_packages_is_one_text():
+    first, second = ((ROOT / name / "_arguments.py").read_text() for name in PACKAGES[:2])
+    assert first == second  # neither may import the other
+
+
 def test_bridges_stays_small_enough_to_be_seen():
     entries = {entry.name for entry in (ROOT / "bridges").iterdir()} - {"__pycache__"}
     assert len(entries) <= MOST_ENTRIES

@@ -84,6 +84,7 @@ def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
     torch.Size([5])
     """
     data, patterns = as_name(data), _checks.whole("patterns", patterns)
+    seed = _checks.whole("seed", seed, low=0, high=None)
     labels = None if data == "random" else class_labels(data)
     return None if labels is None else labels[_order(len(labels), seed)[:patterns]]
 

@@ -354,7 +354,7 @@ def as_memory(
     spins = isinstance(source, HopfieldNetwork | DenseMemory)
     if not spins and isinstance(source, Memory):
         return source
-    if not spins and not callable(source):
+    if not spins and (not callable(source) or isinstance(source, type)):
         raise TypeError(
             "source must be a HopfieldNetwork, a DenseMemory, a denoiser or a Memory, "
             f"got {type(source).__name__}"

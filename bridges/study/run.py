@@ -142,7 +142,8 @@ def _whole(name: str, value: Any, least: int) -> int:
     """A whole number; the checks of the other rooms load torch, which a study need not."""
     try:
         plain = int(value) if isinstance(value, float) and value.is_integer() else value
-        number = -1 if isinstance(plain, bool) else index(plain)
+        truth = isinstance(plain, bool) or str(getattr(plain, "dtype", "")).endswith("bool")
+        number = -1 if truth else index(plain)
     except TypeError:
         number = -1
     if not least <= number < 2**63:

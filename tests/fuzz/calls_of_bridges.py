@@ -190,8 +190,8 @@ BRIDGES = {
     },
     "generalization_report": {
         "denoiser": TRAINED,
-        "train": ROWS,
-        "held_out": normal(6, 3),
+        "train": ROWS.float(),
+        "held_out": normal(6, 3).float(),
         "sigma": 0.3,
         "turn": 1.0,
         "count": 5,

@@ -50,6 +50,7 @@ NEVER = {
 }
 WORD = {"text": "sideways", "number as text": "1.0"}
 TRUTH = {"True": True, "numpy True": np.True_, "tensor True": torch.tensor(True)}
+TRUTHS = {*TRUTH, "bool tensor", "bool array"}
 NOTHING = {"None": None}
 # Some argument may mean one of these; a refusal says which, and nothing else comes out of it.
 RANGE = {
@@ -103,6 +104,10 @@ def refused(function, name, given):
         values |= TRUTH
     if not optional:
         values |= NOTHING
+    if "ArrayLike | Tensor" in annotation(function, name):  # labels of two kinds may be truths
+        values = {key: one for key, one in values.items() if key not in TRUTHS}
+    if isinstance(given, dict):
+        values.pop("dict")
     if takes_a_function(function, name):
         for left_out in ("class", "function", "object"):
             values.pop(left_out)
@@ -131,6 +136,7 @@ def takes_a_function(function, name):
         word in text
         for word in (
             "Callable",
+            "Any",
             "DenoiserLike",
             "Weight",
             "Activation",
