@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 _ROWS, _ENTRIES = 4, 100  # of a set, from which it shows its units
-_MOST = 4000  # rows of a set that are looked at
+_MOST, _NUMBERS = 4000, 4_000_000  # rows, and their entries, of a set that are looked at
 _FACTOR = 4.0  # between mean deviations of all entries, from which units differ
 _NARROW = 1.5  # the same where the means lie apart too, as of [0, 1] and [−1, 1]
 _APART = (0.5, 1.5)  # of means, in deviations: beside such a factor, and alone
@@ -71,7 +71,8 @@ def check_units(
 
 def _some(rows: Tensor) -> Tensor:
     """Rows enough to know their units, spread evenly."""
-    return rows.detach()[:: -(-len(rows) // _MOST)].double().cpu()
+    most = max(_PROFILE, min(_MOST, _NUMBERS // rows.shape[1]))
+    return rows.detach()[:: -(-len(rows) // most)].double().cpu()
 
 
 def _check_order(name: str, rows: Tensor, data: Tensor, of: str) -> None:

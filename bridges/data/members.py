@@ -13,7 +13,7 @@ from bridges.data import labels
 from bridges.data.raw import Raw
 from bridges.data.reading import Reading
 
-_SHOWN = 8  # names of columns that an error lists
+_SHOWN = 8  # names that an error lists
 _LABELS = ("label", "labels", "y", "target", "targets")  # in any case
 
 
@@ -49,8 +49,9 @@ def label_column(path: Path, names: list[str], how: Reading) -> str | None:
     """
     if how.label is not None:
         if how.label not in names:
-            listed = ", ".join(map(repr, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")
-            raise ValueError(f"data: label of {path} must be a column, {listed}, got {how.label!r}")
+            raise ValueError(
+                f"data: label of {path} must be a column, {_listed(names)}, got {how.label!r}"
+            )
         return how.label
     place = {"x", "y"} <= {name.lower() for name in names}  # y is then a coordinate
     found = [name for name in names if is_label(name) and not (place and name.lower() == "y")]
@@ -94,7 +95,9 @@ def chosen(found: Members, how: Reading) -> tuple[str, str | None]:
     path, names = found.path, list(found.heads)
     for option, name in (("array", how.array), ("label", how.label)):
         if name is not None and name not in names:
-            raise ValueError(f"data: {option} of {path} must be one of {names}, got {name!r}")
+            raise ValueError(
+                f"data: {option} of {path} must be one of {_listed(names)}, got {name!r}"
+            )
     label = how.label or _labels(path, [name for name in names if name != how.array])
     left = [name for name in names if name != label]
     if how.array is not None:
@@ -103,8 +106,8 @@ def chosen(found: Members, how: Reading) -> tuple[str, str | None]:
         return "data", label
     if len(left) != 1:
         raise ValueError(
-            f"data: {path} must hold one array, or one named 'data', got {left}; say which with "
-            "--array"
+            f"data: {path} must hold one array, or one named 'data', got {_listed(left)}; say "
+            "which with --array"
         )
     return left[0], label
 
@@ -122,6 +125,12 @@ def _labels(path: Path, names: list[str]) -> str | None:
             "which with --label"
         )
     return found[0]
+
+
+def _listed(names: list[str]) -> str:
+    """Names for an error, a few of them."""
+    shown = ", ".join(map(repr, names[:_SHOWN])) or "none"
+    return f"[{shown}, … {len(names)} in all]" if len(names) > _SHOWN else f"[{shown}]"
 
 
 def _line(shape: tuple[int, ...]) -> tuple[int, ...]:

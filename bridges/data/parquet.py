@@ -29,8 +29,11 @@ def parquet(path: Path, how: Reading) -> Raw:
     )
     with reading(path), library.ParquetFile(path) as file:
         schema, about = file.schema_arrow, file.metadata
-        unfolded = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
-    _checks.within_memory(_UNFOLDS * unfolded, f"data: columns of {path}")
+        groups = [about.row_group(k) for k in range(about.num_row_groups)]
+        unfolded = sum(group.total_byte_size for group in groups)
+        values = sum(g.column(k).num_values for g in groups for k in range(about.num_columns))
+    needed = max(_UNFOLDS * unfolded, 8 * values)  # equal numbers may be written once
+    _checks.within_memory(needed, f"data: columns of {path}")
     label = label_column(path, schema.names, how)
     names = [name for name in schema.names if name != label]
     columns, read = _of_data(path, schema, names, types, how)

@@ -13,6 +13,7 @@ from torch import Tensor
 from bridges import _checks
 from bridges.data.data_set import stored
 from bridges.data.sets import (
+    blocks_of,
     centre_of,
     class_labels,
     on_sphere,
@@ -22,8 +23,6 @@ from bridges.data.sets import (
 from bridges.data.sources import as_name, state
 from bridges.memory.similarity import BEYOND_CHANCE, FEWEST
 from hopfield import random_patterns
-
-_BLOCK = 4096  # vectors looked at together
 
 
 def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int) -> Tensor:
@@ -144,7 +143,7 @@ def _about(data: str, content: str) -> dict[str, float | str]:
     if varying is not None:
         found["constant_sites"] = int((~varying).sum())
     mean, n = centre_of(data, content, "binary"), len(rows)
-    blocks = (patterns_of(block, "binary", mean, varying) for block in rows.split(_BLOCK))
+    blocks = (patterns_of(block, "binary", mean, varying) for block in blocks_of(rows))
     total = torch.stack([block.sum(0) for block in blocks]).sum(0)
     squares = float(total.square().mean())  # n, were the patterns independent and unbiased
     if n >= FEWEST and squares > BEYOND_CHANCE * n:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,7 +18,7 @@ from bridges.memory.similarity import similarity_of_data, varying_sites
 from hopfield import binarize
 
 _ALMOST_SPINS = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)
-_BLOCK = 4096  # vectors looked at together
+_BLOCK = 5_000_000  # numbers looked at together: 40 MB, which the system takes back at once
 
 
 def load(data: str) -> tuple[Tensor, Tensor | None]:
@@ -134,7 +135,7 @@ def centre_of(data: str, content: str, kind: str) -> Tensor | None:
     time.
     """
     rows = seen(stored(data, content).rows, varying_of(data, content))
-    blocks = rows.split(_BLOCK)
+    blocks = blocks_of(rows)
     spins = all(bool((block.double().abs() == 1).all()) for block in blocks)
     if spins and (kind == "binary" or similarity_of_data(rows).centre is None):
         return None
@@ -143,14 +144,32 @@ def centre_of(data: str, content: str, kind: str) -> Tensor | None:
     )
     if almost and bool(rows.min() < 0):
         raise ValueError(f"data: {data} must have spins ±1, got {int((rows == 0).sum())} zeros")
-    mean = rows.mean(0, dtype=torch.float64)
+    mean = seen(_mean(data, content)[None], varying_of(data, content))[0]
     if kind == "real":
-        norms = torch.cat([(block.double() - mean).norm(dim=1) for block in blocks])
+        # made before the blocks: small pieces kept among them would leave gaps in memory
+        norms = torch.empty(len(rows), dtype=torch.float64)
+        for own, block in zip(norms.split(len(blocks[0])), blocks, strict=True):
+            own.copy_((block.double() - mean).norm(dim=1))
         if not (norms > 0).all():
             raise ValueError(f"data: {data} has vectors equal to its mean, which have no direction")
         if not torch.isfinite(norms).all():
             raise ValueError(f"data: {data} has vectors of infinite norm; scale them down")
     return mean
+
+
+@lru_cache(maxsize=4)
+def _mean(data: str, content: str) -> Tensor:
+    """The mean of each site, in float64; of whole numbers, without a copy in that precision."""
+    rows = stored(data, content).rows
+    if rows.is_floating_point():
+        return rows.mean(0, dtype=torch.float64)
+    total = np.add.reduce(rows.numpy(), axis=0, dtype=np.int64)
+    return torch.from_numpy(total).double() / len(rows)
+
+
+def blocks_of(rows: Tensor) -> tuple[Tensor, ...]:
+    """Rows, some at a time: as many as are a few tens of megabytes in double precision."""
+    return rows.split(max(1, _BLOCK // max(rows.shape[1], 1)))
 
 
 def patterns_of(rows: Tensor, kind: str, mean: Tensor | None, varying: Tensor | None) -> Tensor:

@@ -16,7 +16,7 @@ from bridges.data.members import label_column
 from bridges.data.raw import Raw, reading, say
 from bridges.data.reading import Reading
 
-_SEPARATORS = {".tsv": "\t"}
+_SEPARATORS = "\t;,"  # the first that a row has; a comma may be that of a decimal
 _UNFOLDS = 8  # bytes that a byte of text may take as a number, while it is read
 
 
@@ -78,10 +78,9 @@ def _numbers(texts: np.ndarray) -> np.ndarray:
 def _layout(path: Path, how: Reading) -> _Layout:
     """What the first lines say: a header names columns that hold numbers below it."""
     with reading(path), path.open(encoding="utf-8-sig", newline="") as file:
-        csv.field_size_limit(2**20)
         lines = [next(file, "") for _ in range(2)]
-        first = lines[0]
-        separator = _SEPARATORS.get(path.suffix.lower()) or max(",;\t", key=first.count)
+        row = lines[1] or lines[0]
+        separator = next((one for one in _SEPARATORS if one in row), ",")
         top, below = (next(csv.reader([line], delimiter=separator), []) for line in lines)
         if not top:
             raise ValueError("it holds no table")
@@ -89,6 +88,8 @@ def _layout(path: Path, how: Reading) -> _Layout:
     header = not any(map(_is_number, top)) or any(
         not _is_number(a) and _is_number(b) for a, b in zip(top, below, strict=False)
     )
+    if header and not lines[1].strip():
+        raise ValueError(f"data: {path} must hold rows of numbers, got a header alone")
     names = [cell.strip() for cell in top] if header else [str(k + 1) for k in range(len(top))]
     text = [k for k, cell in enumerate(below) if not _is_number(cell)]
     named = label_column(path, names, how)

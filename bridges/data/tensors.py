@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridges import _checks
+from bridges.data.arrays import MAPPED
 from bridges.data.members import Head, Members, gathered
 from bridges.data.raw import Raw, reading
 from bridges.data.reading import Reading
@@ -29,13 +32,19 @@ def safetensors(path: Path, how: Reading) -> Raw:
     how.refuse_all_but(".safetensors files", "array", "label")
     with reading(path), safe_open(path, framework="pt") as file:
         names = file.keys()
-        tensors = {name: file.get_tensor(name) for name in names}  # mapped, not read
+        tensors = {name: file.get_tensor(name) for name in names}  # mapped, and not yet read
     return _of_tensors(path, tensors, how)
 
 
 def torch_file(path: Path, how: Reading) -> Raw:
     """A tensor, or tensors by name or in a tuple (data, labels), of a .pt file; never a pickle."""
     how.refuse_all_but(".pt files", "array", "label")
+    with reading(path):
+        unfolded = 0
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                unfolded = sum(member.file_size for member in archive.infolist())
+    _checks.within_memory(unfolded, f"data: tensors of {path}")
     with reading(path):
         found = _loaded(path)
         if isinstance(found, Tensor):
@@ -50,9 +59,10 @@ def torch_file(path: Path, how: Reading) -> Raw:
 
 
 def _loaded(path: Path) -> Any:
-    """What torch.save wrote, mapped where the file allows it."""
-    with contextlib.suppress(RuntimeError):  # of an old format, which cannot be mapped
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    """What torch.save wrote, mapped where the file is large and allows it."""
+    if path.stat().st_size >= MAPPED:
+        with contextlib.suppress(RuntimeError):  # of an old format, which cannot be mapped
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
@@ -69,6 +79,7 @@ def _of_tensors(path: Path, tensors: Mapping[str, Tensor], how: Reading) -> Raw:
 
     def take(name: str) -> np.ndarray:
         one = tensors[name].detach().resolve_neg()
-        return one.to(_NUMPY.get(one.dtype, one.dtype)).contiguous().numpy()
+        array = one.to(_NUMPY.get(one.dtype, one.dtype)).contiguous().numpy()
+        return array if path.stat().st_size >= MAPPED else array.copy()  # a small file may change
 
     return gathered(Members(path, heads, take), how)

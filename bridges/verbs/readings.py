@@ -43,6 +43,10 @@ def reads(*others: str) -> Callable[[Command], Command]:
             names = [name.replace("-", "_") for name in options]
             given = {name: kwargs.pop(name) for name in names}
             kwargs["data"] = _named(kwargs["data"], given)
+            if kwargs.get("generated") is None:
+                wrong = [name for name in _UNITS if given.get(name) is not None]
+                if wrong:
+                    raise ValueError(f"{wrong[0]} is for --generated, got none")
             for other in others:
                 if kwargs[other] is not None:
                     kwargs[other] = _like_data(other, kwargs[other], given)

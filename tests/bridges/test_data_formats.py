@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -149,6 +150,8 @@ FAULTS = {  # table: what is said of it
     "a,b\n1,2\n3\n": r"cannot be read: ",
     "a,b\n1,2\n3,\n": r"cannot be read: could not convert string '' to float64",
     "": "it holds no table",
+    "a,b\n": "must hold rows of numbers, got a header alone",
+    "a;b\n1,5;2,5\n": "got text in 'a', 'b'",
     "a,b,label,y\n1,2,3,4\n": r"one column of labels, got \['label', 'y'\]; say which with --label",
     "a,b\n1,nan\n": "must be finite, got 1 NaN",
     "a,label\n1,0.5\n": "column 'label' of .* must be 1 whole numbers or names",
@@ -219,6 +222,28 @@ def test_a_tensor_of_one_number_and_many_rows(tmp_path):
     assert (tmp_path / "a.pt").stat().st_size < 5000
     with memory_limit(1), pytest.raises(ValueError, match=r"need about 8e\+03 GB, more than the 1"):
         load_data(tmp_path / "a.pt")
+
+
+def test_a_packed_pt_file_that_unfolds(tmp_path):
+    torch.save(torch.zeros(100, 10**6, dtype=torch.uint8), tmp_path / "whole.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "whole.pt") as whole,
+        zipfile.ZipFile(tmp_path / "a.pt", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in whole.namelist():
+            packed.writestr(name, whole.read(name))
+    assert (tmp_path / "a.pt").stat().st_size < 200_000
+    with memory_limit(0.05), pytest.raises(ValueError, match=r"need about 0\.1 GB, more than the"):
+        load_data(tmp_path / "a.pt")
+
+
+def test_a_parquet_file_that_unfolds(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    long = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(10**7)), 10**5)
+    pq.write_table(pa.table({"x": long}), tmp_path / "a.parquet")
+    assert (tmp_path / "a.parquet").stat().st_size < 50_000
+    with memory_limit(0.05), pytest.raises(ValueError, match=r"need about 0\.08 GB, more than"):
+        load_data(tmp_path / "a.parquet")
 
 
 def test_an_idx_file_that_unfolds(tmp_path):

@@ -38,6 +38,7 @@ PAGES = [
 ]
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"```(?:python|sh)\n.*?```", re.DOTALL)
 COMMAND = re.compile(r"^(?:\.venv/bin/)?((?:bridges|python scripts/\w+\.py) .*?)(?:\s+#.*)?$", re.M)
 MEASURING = {  # verbs, and the option that makes a sample of theirs cheap
     "retrieve": "--trials",
@@ -58,15 +59,13 @@ def blocks(page):
     return [block for block in PYTHON.findall(page.read_text()) if not FILE.match(block)]
 
 
-def write_files(page):
-    for block in PYTHON.findall(page.read_text()):
-        if found := FILE.match(block):
-            Path(found[1]).write_text(block)
-
-
 def commands(page):
     """The commands of a page, each as a list of words."""
-    found = [line for block in SHELL.findall(page.read_text()) for line in COMMAND.findall(block)]
+    return commands_in(page.read_text())
+
+
+def commands_in(text):
+    found = [line for block in SHELL.findall(text) for line in COMMAND.findall(block)]
     return [shlex.split(line) for line in found]
 
 
@@ -109,14 +108,17 @@ def test_commands_of_the_readme(words):
 
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
 def test_pages(page, capsys):
-    write_files(page)
-    for words in commands(page):
-        follow(words)
     names = {"__name__": page.stem}
-    for block in blocks(page):
-        capsys.readouterr()
-        exec(compile(block, page.name, "exec"), names)
-        assert capsys.readouterr().out, block
+    for part in BLOCK.findall(page.read_text()):  # in the order of a reader
+        for words in commands_in(part):
+            follow(words)
+        for block in PYTHON.findall(part):
+            if found := FILE.match(block):
+                Path(found[1]).write_text(block)
+                continue
+            capsys.readouterr()
+            exec(compile(block, page.name, "exec"), names)
+            assert capsys.readouterr().out, block
 
 
 def test_there_is_something_to_test():
