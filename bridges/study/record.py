@@ -17,7 +17,7 @@ Point = dict[str, Any]
 Row = dict[str, Any]
 Key = tuple[int, int]  # of a point and a sample
 
-UNFINISHED = "unfinished"
+UNFINISHED = ".unfinished"
 """The folder in that of a run where a long measurement keeps what it can go on from."""
 _CONFIG = {"study": str, "parameters": dict, "seed": int, "points": list, "samples": int}
 _MOST_SAMPLES = 10**6  # more would not fit into memory: such a record is forged
@@ -28,7 +28,6 @@ _CONCLUDED = (
     "figure.png",
     "results.png",
 )  # from the lines of a record
-_MADE = ("denoiser*.safetensors", "samples*.png")  # by a measurement itself
 _PACKAGES = ("torch", "numpy", "numba", "scipy")
 
 
@@ -118,10 +117,10 @@ class Record:
                 self._refuse_another(changed)
         elif self.points.exists() and not self.overwrite:
             raise ValueError(f"out: {self.folder} holds points of an unknown run; pass --overwrite")
-        made = [path.name for pattern in _MADE for path in self.folder.glob(pattern)]
-        for old in ("points.jsonl", *_CONCLUDED, *made):
+        for old in ("points.jsonl", *_CONCLUDED):
             (self.folder / old).unlink(missing_ok=True)
-        self.tidy()
+        if self.file.exists():  # else what is there is the user's
+            self.tidy()
         self._write_config()
 
     def _grows(self, changed: list[str]) -> bool:
