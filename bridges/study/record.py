@@ -19,7 +19,7 @@ from bridges.study.tasks import Outcome
 
 Key = tuple[int, int]  # of a point and a sample
 
-UNFINISHED = "unfinished"
+UNFINISHED = ".unfinished"
 """The folder in that of a run where a long measurement keeps what it can go on from."""
 _CONFIG = {"study": str, "parameters": dict, "seed": int, "points": list, "samples": int}
 _BYTES = 1000  # of memory that a measurement takes, at least
@@ -30,7 +30,6 @@ _CONCLUDED = (
     "figure.png",
     "results.png",
 )  # from the lines of a record
-_MADE = ("denoiser*.safetensors", "samples*.png")  # by a measurement itself
 _PACKAGES = ("torch", "numpy", "numba", "scipy")
 
 
@@ -171,10 +170,10 @@ class Record:
                 self._refuse_another(changed)
         elif self.points.exists() and not self.overwrite:
             raise ValueError(f"out: {self.folder} holds points of an unknown run; pass --overwrite")
-        made = [path.name for pattern in _MADE for path in self.folder.glob(pattern)]
-        for old in ("points.jsonl", *_CONCLUDED, *made):
+        for old in ("points.jsonl", *_CONCLUDED):
             (self.folder / old).unlink(missing_ok=True)
-        self.tidy()
+        if self.file.exists():  # else what is there is the user's
+            self.tidy()
         self._write_config()
 
     def _grows(self, changed: list[str]) -> bool:

@@ -3,7 +3,7 @@
 Every sample of the run is a training of its own, on points of its own where some are left out.
 It writes the denoiser that it keeps, `denoiser.safetensors`, and a grid of its samples, each above
 its nearest datum, `samples.png`; the second training writes `denoiser-2.safetensors`, and so on.
-What it needs to go on after an interruption lies in `unfinished` until the run is done.
+What it needs to go on after an interruption lies in `.unfinished` until the run is done.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bridges._checks import check_units
 from bridges.data import (
     class_labels,
     image_shape,
@@ -29,6 +30,7 @@ from bridges.data import (
     standardised,
     subset,
 )
+from bridges.memorization import distinct
 from bridges.monitor import Look, MemorizationMonitor
 from bridges.study.files import write_json
 from bridges.study.record import UNFINISHED, Point, Row
@@ -109,6 +111,11 @@ class Course:
         if P < _LEAST:
             raise ValueError(f"patterns must be at least {_LEAST}, got {P}")
         standardised(split.train)  # refuses points that are all alike
+        different = len(distinct(split.train))
+        if different < _LEAST:
+            raise ValueError(f"data must hold at least {_LEAST} different points, got {different}")
+        if self.held_out and split.held_out is not None:
+            check_units("held-out", split.held_out, split.train)
         if self.batch is not None and self.batch > P:
             raise ValueError(f"batch must be at most the {P} points trained on, got {self.batch}")
         if self.until == "loss" and split.held_out is None:

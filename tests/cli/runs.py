@@ -280,6 +280,7 @@ VERBS = {
             "--patterns 20 --batch 21": "batch must be at most the 20 points trained on, got 21",
             "--size 10": "digits has size 64, got 10",
             "--held-out narrow.npy": "held-out must hold vectors of size 64, got (9, 3)",
+            "--data narrow.npy --held-out huge.npy": "held-out must hold vectors of size 3",
             "--data narrow.npy --classes": "classes need data with labels, got none in narrow.npy",
             "--data narrow.npy --network unet": "data must hold images (height, width)",
             "--attention": "attention is between the pixels of a unet, got the network mlp",

@@ -1,6 +1,10 @@
 """`bridges train`: what it keeps, that it goes on bit for bit, and what it says of copies."""
 
 import itertools
+import signal
+import subprocess
+import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from terminal import contents, refuses, rows, run, summary
+from terminal import ENVIRONMENT, contents, refuses, rows, run, summary
 
 from bridges import MemorizationMonitor
 from bridges.data import image_shape
@@ -118,7 +122,7 @@ def test_a_training_that_was_broken_off_goes_on_bit_for_bit(until, where, monkey
         patch.setattr(home, name, interrupt_at(getattr(home, name), count))
         text = train(words, "broken", code=130)
     assert "the same command goes on from there" in text
-    assert Path("broken/unfinished/training").is_dir()
+    assert Path("broken/.unfinished/training").is_dir()
     train(words, "broken")
     assert contents("broken").keys() == contents("whole").keys()
     for file in ("points.jsonl", "results.csv", "summary.json", "figure.png", "samples.png"):
@@ -126,6 +130,22 @@ def test_a_training_that_was_broken_off_goes_on_bit_for_bit(until, where, monkey
     one, other = (read(f"{folder}/denoiser.safetensors") for folder in ("broken", "whole"))
     assert one[1] == other[1]
     assert all(torch.equal(value, other[0][name]) for name, value in one[0].items())
+
+
+def test_a_killed_training_goes_on_bit_for_bit():
+    words = f"{FEW} --steps 100 --quiet --out"
+    command = [sys.executable, "-m", "bridges", "train", *words.split(), "killed"]
+    process = subprocess.Popen(command, env=ENVIRONMENT)
+    looks = Path("killed/.unfinished/training/looks.json")
+    while process.poll() is None and not looks.exists():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not Path("killed/results.csv").exists()  # killed on its way
+    train(words, "killed")
+    train(words, "whole")
+    for file in ("points.jsonl", "results.csv", "summary.json", "samples.png"):
+        assert contents("killed")[file] == contents("whole")[file]
 
 
 def interrupt_at(call, count):
@@ -140,13 +160,22 @@ def interrupt_at(call, count):
     return broken
 
 
-def test_overwriting_leaves_nothing_of_another_run():
-    train(FEW, "--steps 4 --samples 2 --jobs 1 --quiet --out run")
-    Path("run/unfinished").mkdir()
+def test_what_an_unfinished_run_kept_goes_with_it_and_nothing_of_the_users():
+    train(FEW, "--steps 4 --quiet --out run")
+    Path("run/.unfinished").mkdir()
     Path("run/mine.txt").touch()
     train(FEW, "--steps 5 --quiet --overwrite --out run")
-    assert not {"unfinished", "denoiser-2.safetensors", "samples-2.png"} & contents().keys()
-    assert "mine.txt" in contents()
+    assert Path("run/mine.txt").exists()
+    assert not Path("run/.unfinished").exists()
+    Path("own/unfinished").mkdir(parents=True)
+    Path("own/unfinished/denoiser.safetensors").write_bytes(contents()["denoiser.safetensors"])
+    model = "--model own/unfinished/denoiser.safetensors"
+    run(
+        "bridges retrieve --data few.npy --patterns 3 --trials 2 --samples 1 --jobs 1",
+        model,
+        "--overlaps 0.9 --quiet --out own",
+    )
+    assert Path("own/unfinished/denoiser.safetensors").exists()
 
 
 def test_more_trainings_reuse_the_first():
