@@ -212,7 +212,7 @@ def memorization(
         folder = Conduct.taken_from(dict(shared)).folder(f"memorization-{Path(given['data']).stem}")
         drawn = drawn_file(
             *(folder, given["model"], given["data"], given["dynamics"]),
-            *(given["draws"], shared["seed"]),
+            *(given["draws"], shared["seed"], shared["quiet"] or shared["json"]),
         )
         given["generated"] = str(drawn)
     files = {name: given[name] for name in FILES if given[name]}

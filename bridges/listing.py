@@ -117,8 +117,10 @@ def said(counts: dict[str, int], samples: int) -> str:
     '12 of 100 samples are copies: 10 exact, 2 close'
     """
     total = sum(counts.values())
+    if not total:
+        return f"no copy can be named among {samples} samples"
     kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    return f"{total or 'none'} of {samples} samples are copies{': ' if kinds else ''}{kinds}"
+    return f"{total} of {samples} samples are copies: {kinds}"
 
 
 def list_copies(

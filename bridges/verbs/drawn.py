@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from bridges import _checks
 from bridges.data import fingerprint, raw_vectors, similarity_within
@@ -58,7 +59,7 @@ def memory_of(model: str, data: str, dynamics: str, seed: int) -> ReverseMemory:
     )
 
 
-def draw(memory: ReverseMemory, count: int, seed: int) -> Tensor:
+def draw(memory: ReverseMemory, count: int, seed: int, quiet: bool = True) -> Tensor:
     """Samples (count, N) of the reverse process of a denoiser, in the units of the data.
 
     It starts where the noise is 50 deviations of the data, or at the end of the denoiser's range,
@@ -69,7 +70,8 @@ def draw(memory: ReverseMemory, count: int, seed: int) -> Tensor:
     sigma = min(_FAR * width, noise_range(memory.denoiser)[1])
     generator = _checks.generator_from(seed, "draw")
     drawn = []
-    for start in range(0, count, _BLOCK):
+    starts = range(0, count, _BLOCK)
+    for start in tqdm(starts, "samples drawn", disable=quiet or None):  # None: off a terminal
         shape = (min(_BLOCK, count - start), rows.shape[1])
         noise = torch.randn(shape, generator=generator, dtype=torch.float64)
         x = mean + float(np.hypot(sigma, width)) * noise.to(mean)
@@ -77,7 +79,9 @@ def draw(memory: ReverseMemory, count: int, seed: int) -> Tensor:
     return torch.cat(drawn)
 
 
-def drawn_file(folder: Path, model: str, data: str, dynamics: str, count: int, seed: int) -> Path:
+def drawn_file(
+    folder: Path, model: str, data: str, dynamics: str, count: int, seed: int, quiet: bool
+) -> Path:
     """A .npy file in `folder` of samples of a model, drawn unless it is there.
 
     Its name says what they are samples of, so that no other run takes them for its own.
@@ -87,7 +91,7 @@ def drawn_file(folder: Path, model: str, data: str, dynamics: str, count: int, s
     if not path.exists():
         memory = memory_of(model, data, dynamics, seed)
         content = io.BytesIO()
-        np.save(content, draw(memory, count, seed).float().numpy(force=True))
+        np.save(content, draw(memory, count, seed, quiet).float().numpy(force=True))
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, content.getvalue())
     return path

@@ -81,13 +81,13 @@ def test_a_list_is_shown_again_without_the_data_and_made_anew_for_others(files):
     assert contents() == before
     np.save("samples.npy", np.load("samples.npy")[4:])
     assert "holds another run" in refuses("bridges memorization", words)
-    assert "none of 56 samples are copies" in run("bridges memorization", words, "--overwrite")
+    assert "no copy can be named among 56 samples" in run("bridges memorization", words, "--overwrite")
     assert len(listed()) == 56
     Path("data.npy").unlink()
     shown = run("bridges show run")
-    assert "none of 56 samples are copies" in shown
+    assert "no copy can be named among 56 samples" in shown
     (Path("run") / "samples.csv").unlink()
-    assert "samples are copies" not in run("bridges show run")  # the data have gone
+    assert "no copy" not in run("bridges show run")  # the data have gone
     assert first.split("written")[0].strip() in again
 
 
