@@ -170,8 +170,8 @@ def compare(
 @options.shared(
     "model",
     default=None,
-    help="A denoiser trained on the data, by path: it draws --draws samples unless they are "
-    "given, and retrieves data and --held-out.",
+    help="A denoiser trained on the data, by path: its samples are judged, unless --generated "
+    "is given, and how it retrieves data and --held-out.",
 )
 @options.shared("dynamics", type=click.Choice(["flow", "sde"]))
 @click.option(
@@ -180,7 +180,7 @@ def compare(
     help="Judge samples, without the survey of the data.",
 )
 @click.option(
-    "--also", type=options.Words(), default="", help="Copies to look for too: mirrored,shifted."
+    "--also", type=options.Words(), default="", help="Copies to look for too: mirrored, shifted."
 )
 @options.shared("draws", help="Noised points per noise level; samples that --model draws.")
 @options.shared("samples", default=None, help="Sets of memories.  [default: 4; copies alone: 1]")

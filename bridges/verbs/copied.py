@@ -77,9 +77,11 @@ def pairs(found: CopyList, samples: Tensor, data: Tensor, shape: tuple[int, ...]
         for axes, k, i in zip(grid.flat, shown, range(len(shown)), strict=False):
             _pair(axes, images[i], images[len(shown) + i], limits, shape is not None)
             word = found.copy[k] or f"$d_1/d_2$ = {float(found.ratio[k]):.2f}"
-            axes.set_title(f"sample {k}, datum {int(found.nearest[k])}\n{word}", fontsize=7)
+            named = f"sample {k}, datum {int(found.nearest[k])}"
+            axes.set_title(named + ("\n" if across > 1 else ": ") + word, fontsize=7)
         what = "the clearest copies" if len(found.listed) else "no copies: the nearest pairs"
-        figures.headline(figure, f"{what}, a sample beside its datum")
+        where = "a sample beside its datum" if across > 1 else "a sample above its datum"
+        figures.headline(figure, f"{what}, {where}")
     return figure
 
 
@@ -92,8 +94,12 @@ def _pair(
     axes: Axes, one: np.ndarray, other: np.ndarray, limits: tuple[float, float], beside: bool
 ) -> None:
     """Two images side by side, or two strips one above the other, with a gap."""
-    gap = np.full((one.shape[0], max(1, one.shape[1] // 16), one.shape[2]), np.nan)
-    joined = np.concatenate([one, gap, other], 1) if beside else np.concatenate([one, other], 0)
+    axis = 1 if beside else 0
+    if not beside:
+        one, other = (strip.repeat(4, 0) for strip in (one, other))  # a gap is thinner
+    shape = list(one.shape)
+    shape[axis] = max(1, shape[axis] // 16)
+    joined = np.concatenate([one, np.full(shape, np.nan), other], axis)
     low, high = limits
     if joined.shape[2] >= 3:
         scaled = np.nan_to_num((joined[..., :3] - low) / ((high - low) or 1.0), nan=1.0)
