@@ -193,17 +193,7 @@ def held_out_gap(
         )
         for who, (one, of) in models.items()
     }
-    errors, beyond = {}, {}
-    if hasattr(memory, "denoiser"):
-
-        def errors_of(guess: _Guess, of: str) -> Array:
-            found = [_errors(memory, guess, cued[of], m, trials, base) for m in grid]
-            return np.stack(found, 1)
-
-        errors = {who: errors_of(_denoising(one), of) for who, (one, of) in models.items()}
-        mean = cued[DATA].mean(0)
-        shrunk = {of: errors_of(_shrinking(mean, len(cued[DATA]), of), of) for of in (DATA, UNSEEN)}
-        beyond = {of: errors[of] - found for of, found in shrunk.items()}
+    errors, beyond = _all_errors(memory, models, cued, grid, trials, base)
     success = {who: found.by_sample for who, found in maps.items()}
     gap, sem = _difference(success[DATA], success[UNSEEN])
     ceiling, ceiling_sem = _difference(success[f"nearest {DATA}"], success[f"nearest {UNSEEN}"])
@@ -226,6 +216,31 @@ def held_out_gap(
         ceiling=ceiling,
         ceiling_sem=ceiling_sem,
     )
+
+
+def _all_errors(
+    memory: Memory,
+    models: dict[str, tuple[Memory, str]],
+    cued: dict[str, Tensor],
+    grid: Array,
+    trials: int,
+    seed: int,
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Errors of a denoising, (patterns, K) each, and of both sets what is beyond a mere shrinking.
+
+    Empty where the model is no denoiser.
+    """
+
+    def errors_of(guess: _Guess, of: str) -> Array:
+        found = [_errors(memory, guess, cued[of], m, trials, seed) for m in grid]
+        return np.stack(found, 1)
+
+    if not _denoises(memory):
+        return {}, {}
+    errors = {who: errors_of(_denoising(one), of) for who, (one, of) in models.items()}
+    mean, count = cued[DATA].mean(0), len(cued[DATA])
+    shrunk = {of: errors_of(_shrinking(mean, count, of), of) for of in (DATA, UNSEEN)}
+    return errors, {of: errors[of] - found for of, found in shrunk.items()}
 
 
 def _difference(one: Array, other: Array) -> tuple[float, float]:
@@ -261,16 +276,20 @@ def _errors(
     return (squares / (known - known.mean(0)).square().mean()).cpu().numpy()
 
 
+def _denoises(memory: Memory) -> bool:
+    """Whether a memory has a denoiser, and says at what noise it sees a cue."""
+    return hasattr(memory, "denoiser") and hasattr(memory, "level")
+
+
 def _denoising(memory: Any) -> _Guess:
     """The denoiser of a memory at the noise of its cues, or its one step."""
-    denoiser = getattr(memory, "denoiser", None)
 
     def guess(clean: Tensor, cues: Tensor, overlap: float) -> Tensor:
-        if denoiser is None:
+        if not _denoises(memory):
             found: Tensor = memory.step(cues, overlap)
             return found
-        sigma = max(memory.level(overlap), noise_range(denoiser)[0])
-        return denoiser(cues, sigma) if sigma > 0 else cues
+        sigma = max(memory.level(overlap), noise_range(memory.denoiser)[0])
+        return memory.denoiser(cues, sigma) if sigma > 0 else cues
 
     return guess
 

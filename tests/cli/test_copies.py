@@ -81,7 +81,8 @@ def test_a_list_is_shown_again_without_the_data_and_made_anew_for_others(files):
     assert contents() == before
     np.save("samples.npy", np.load("samples.npy")[4:])
     assert "holds another run" in refuses("bridges memorization", words)
-    assert "no copy can be named among 56 samples" in run("bridges memorization", words, "--overwrite")
+    anew = run("bridges memorization", words, "--overwrite")
+    assert "no copy can be named among 56 samples" in anew
     assert len(listed()) == 56
     Path("data.npy").unlink()
     shown = run("bridges show run")
