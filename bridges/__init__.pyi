@@ -53,6 +53,10 @@ from .graph import (
     communities as communities,
     summarise as summarise,
 )
+from .listing import (
+    CopyList as CopyList,
+    list_copies as list_copies,
+)
 from .matching import (
     Continuation as Continuation,
     Matching as Matching,
@@ -107,6 +111,10 @@ from .transitions import (
     Transitions as Transitions,
     return_curve as return_curve,
     transition_matrix as transition_matrix,
+)
+from .unseen import (
+    HeldOutGap as HeldOutGap,
+    held_out_gap as held_out_gap,
 )
 
 __version__: str

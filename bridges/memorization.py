@@ -17,6 +17,7 @@ rms, |x − y|/√N.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +76,10 @@ class Calibration(Result):
         samples = points("samples", samples, dimension=self.data.shape[1])
         if len(samples) == 0:
             raise ValueError("samples must hold at least one point, got none")
-        found = self.measures(samples)
+        return self.judge_measured(self.measures(samples))
+
+    def judge_measured(self, found: Mapping[str, Tensor]) -> MemorizationReport:
+        """The report on samples of which the `measures` are known."""
         return MemorizationReport(
             copies={
                 name: one.judge(found["ratio" if name in ("ratio", "match") else "local"])

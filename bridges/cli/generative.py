@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -29,22 +30,55 @@ _UNSEEN = "Data the model has not seen."
     help="What a model generated, to be judged: a file or a folder, as of --data.",
 )
 @options.shared("held-out", help=f"{_UNSEEN}  [default: what --patterns leaves, or leave one out]")
-@options.shared("draws")
-@options.shared("samples", default=4)
+@options.shared(
+    "model",
+    default=None,
+    help="A denoiser trained on the data, by path: its samples are judged, unless --generated "
+    "is given, and how it retrieves data and --held-out.",
+)
+@options.shared("dynamics", type=click.Choice(["flow", "sde"]))
+@click.option(
+    "--only",
+    type=click.Choice(["copies"]),
+    help="Judge samples, without the survey of the data.",
+)
+@click.option(
+    "--also", type=options.Words(), default="", help="Copies to look for too: mirrored, shifted."
+)
+@options.shared("draws", help="Noised points per noise level; samples that --model draws.")
+@options.shared("samples", default=None, help="Sets of memories.  [default: 4; copies alone: 1]")
 @options.shared(*options.RUN[1:])
 @options.plain_errors
 @reads("generated", "held_out")
-def memorization(patterns: list[int] | None, **shared: Any) -> None:
+def memorization(
+    patterns: list[int] | None, model: list[str] | None, samples: int | None, **shared: Any
+) -> None:
     """Data as memories: up to which noise they return, what is a copy.
 
-    With --generated, whether what a model generated are copies of the data beyond chance.
+    With --generated, whether what a model generated are copies of the data beyond chance, and
+    which. With --model, whether it is a memory of these data or a model of their kind.
     """
     from dataclasses import fields
 
     from bridges.data import place
     from bridges.verbs.memorization import FILES, Survey
 
+    if model is not None and len(model) > 1:
+        raise ValueError(f"model must be one model, got {', '.join(model)}")
+    shared |= {"model": None if model is None else model[0]}
+    shared["samples"] = samples or (1 if shared["only"] and not patterns else 4)
     given = {f.name: shared.pop(f.name) for f in fields(Survey)}
+    if model is not None and given["generated"] is None:
+        from bridges.study.command import Conduct
+        from bridges.verbs.drawn import drawn_file
+
+        Survey(**given).points(patterns)  # refuses what could not be measured
+        folder = Conduct.taken_from(dict(shared)).folder(f"memorization-{Path(given['data']).stem}")
+        drawn = drawn_file(
+            *(folder, given["model"], given["data"], given["dynamics"]),
+            *(given["draws"], shared["seed"], shared["quiet"] or shared["json"]),
+        )
+        given["generated"] = str(drawn)
     files = {name: given[name] for name in FILES if given[name]}
     points = Survey(**given).points(patterns)  # refuses a file by the name that was given
     survey = Survey(**(given | {name: place(file) for name, file in files.items()}))

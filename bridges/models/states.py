@@ -40,6 +40,16 @@ def states_of(model: Model, rows: Tensor, data: str) -> Tensor:
     return rows if model.latents is None else model.latents.encode(rows)
 
 
+def rows_of(model: Model, states: Tensor, data: str) -> Tensor:
+    """States (n, d) of a model as rows (n, N) of a data set; codes are decoded."""
+    found = load_data(data)
+    rows = states if model.latents is None else model.latents.decode(states)
+    if found.axes == "HWC" and _takes_channels_first(model, found.shape):
+        height, width, channels = found.shape
+        return rows.reshape(-1, channels, height, width).movedim(1, -1).flatten(1)
+    return rows
+
+
 def similarity_of_states(model: Model, data: str) -> Similarity:
     """Sites and centre of the states that a model has for a whole data set."""
     return _similarity(model, data, state(data))

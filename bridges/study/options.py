@@ -108,6 +108,18 @@ class Names(click.ParamType):  # type: ignore[type-arg]
         return found or [CompletionItem(incomplete, type="file")]
 
 
+class Words(click.ParamType):  # type: ignore[type-arg]
+    """A list of words, `one,two`, or none."""
+
+    name = "list"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
+        """The words, distinct."""
+        if isinstance(value, list):
+            return value
+        return list(dict.fromkeys(part.strip() for part in str(value).split(",") if part.strip()))
+
+
 class Shard(click.ParamType):  # type: ignore[type-arg]
     """The i-th of n parts, `i/n`."""
 

@@ -29,6 +29,8 @@ _CONCLUDED = (
     "summary.json",
     "figure.png",
     "results.png",
+    "samples.csv",
+    "copies.png",
 )  # from the lines of a record
 _PACKAGES = ("torch", "numpy", "numba", "scipy")
 

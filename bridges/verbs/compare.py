@@ -65,7 +65,7 @@ def measure(setting: Setting, point: Point, seed: int) -> list[Row]:
     except NotSeparableError:
         return []  # a load at which there is nothing to measure
     found = retrieval_map(
-        memory, point["overlaps"], setting.trials, setting.criterion, setting.threshold, seed
+        memory, point["overlaps"], setting.trials, setting.criterion, setting.threshold, seed=seed
     )
     named = {"success": found.success, "overlap": found.overlap_out, "converged": found.converged}
     named["cycles"] = found.cycles

@@ -70,6 +70,13 @@ def commands_in(text):
 
 
 README = PAGES[0]
+MODEL = """
+from bridges.data import load
+from diffusion import EmpiricalDenoiser
+
+def trained():
+    return EmpiricalDenoiser(load("mine.npy")[0])
+"""
 RUN = [page for page in PAGES[1:] if blocks(page) or commands(page)]
 
 
@@ -91,8 +98,11 @@ def follow(words):
 
 @pytest.fixture(autouse=True)
 def data_of_a_user(elsewhere):
-    """What the commands call mine.npy."""
-    np.save("mine.npy", np.random.default_rng(0).normal(size=(40, 20)))
+    """What the commands call mine.npy, unseen.npy, samples.npy and my.py:trained."""
+    mine = np.random.default_rng(0).normal(size=(120, 20))
+    for name, rows in zip(("mine", "unseen", "samples"), np.split(mine, 3), strict=True):
+        np.save(f"{name}.npy", rows)
+    Path("my.py").write_text(MODEL)
 
 
 @pytest.mark.parametrize("block", blocks(README))
