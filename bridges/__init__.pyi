@@ -1,11 +1,6 @@
 from . import (
     equivalence as equivalence,
 )
-from .appearance import (
-    class_appearance as class_appearance,
-    class_uturns as class_uturns,
-    median_appearance as median_appearance,
-)
 from .attractors import (
     Attractors as Attractors,
     find_attractors as find_attractors,
@@ -17,17 +12,22 @@ from .basins import (
     basin_entropy_sampled as basin_entropy_sampled,
     basin_fractions as basin_fractions,
 )
-from .basins_of_classes import (
-    ClassBasins as ClassBasins,
-    ClassCapacity as ClassCapacity,
-    class_basins as class_basins,
-    class_capacity as class_capacity,
-)
 from .capacities import (
     Capacity as Capacity,
     CapacityScaling as CapacityScaling,
     capacity as capacity,
     capacity_scaling as capacity_scaling,
+)
+from .classes.appearance import (
+    class_appearance as class_appearance,
+    class_uturns as class_uturns,
+    median_appearance as median_appearance,
+)
+from .classes.basins import (
+    ClassBasins as ClassBasins,
+    ClassCapacity as ClassCapacity,
+    class_basins as class_basins,
+    class_capacity as class_capacity,
 )
 from .data import (
     DataSet as DataSet,
@@ -53,10 +53,6 @@ from .graph import (
     communities as communities,
     summarise as summarise,
 )
-from .listing import (
-    CopyList as CopyList,
-    list_copies as list_copies,
-)
 from .matching import (
     Continuation as Continuation,
     Matching as Matching,
@@ -71,6 +67,18 @@ from .memorization import (
     memorization_fractions as memorization_fractions,
     memorization_report as memorization_report,
 )
+from .memorization.listing import (
+    CopyList as CopyList,
+    list_copies as list_copies,
+)
+from .memorization.monitor import (
+    Look as Look,
+    MemorizationMonitor as MemorizationMonitor,
+)
+from .memorization.unseen import (
+    HeldOutGap as HeldOutGap,
+    held_out_gap as held_out_gap,
+)
 from .memory import (
     Memory as Memory,
     Retrieval as Retrieval,
@@ -83,10 +91,6 @@ from .memory.prompts import (
 )
 from .models import (
     load_model as load_model,
-)
-from .monitor import (
-    Look as Look,
-    MemorizationMonitor as MemorizationMonitor,
 )
 from .retrieval import (
     BasinRadius as BasinRadius,
@@ -111,10 +115,6 @@ from .transitions import (
     Transitions as Transitions,
     return_curve as return_curve,
     transition_matrix as transition_matrix,
-)
-from .unseen import (
-    HeldOutGap as HeldOutGap,
-    held_out_gap as held_out_gap,
 )
 
 __version__: str

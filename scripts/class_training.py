@@ -110,7 +110,7 @@ def main(run: Run, **chosen: Any) -> Report:
 def measure(point: Point, seed: int) -> list[Row]:
     """One training, on images of its own."""
     from bridges._checks import generator_from
-    from bridges.class_training import class_training
+    from bridges.classes.training import class_training
     from bridges.data import load, standardised
 
     rows, labels = load(point["data"])

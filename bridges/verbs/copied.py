@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bridges.data import raw_vectors
-from bridges.listing import KINDS, CopyList, listed, pictures
 from bridges.memorization import calibrate
+from bridges.memorization.listing import KINDS, CopyList, listed, pictures
 from bridges.study import figures
 from bridges.study.files import write_text
 from bridges.verbs.survey import Survey

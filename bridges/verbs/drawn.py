@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from bridges import _checks
 from bridges.data import fingerprint, load_data
+from bridges.memorization.unseen import held_out_gap
 from bridges.memory.adapters import ReverseMemory
 from bridges.models import Options, content_of, find_model, label_of
 from bridges.models.states import check_data, rows_of, shape_of, similarity_of_states, states_of
 from bridges.study.record import Row
-from bridges.unseen import held_out_gap
 from diffusion.denoisers import noise_range
 from diffusion.files import write_whole
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bridges.memorization.unseen import DATA, GAPS, UNSEEN, judged
 from bridges.study import figures
 from bridges.study.record import Point
 from bridges.study.tables import table, uncertain
-from bridges.unseen import DATA, GAPS, UNSEEN, judged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

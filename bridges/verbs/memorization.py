@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bridges.copies import CRITERIA, VERDICTS, clearest
 from bridges.data import fingerprint
-from bridges.listing import RATE, said
+from bridges.memorization.copies import CRITERIA, VERDICTS, clearest
+from bridges.memorization.listing import RATE, said
 from bridges.study import figures, report as base
 from bridges.study.record import Point
 from bridges.study.results import Study

@@ -21,8 +21,8 @@ from bridges import _checks
 from bridges.data import count, load_data, pattern_set, place, standardised
 from bridges.data.reading import joined
 from bridges.geometry import memory_geometry, noise_grid
-from bridges.listing import ALSO
 from bridges.memorization import calibrate
+from bridges.memorization.listing import ALSO
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bridges.copies import CRITERIA, VERDICTS, clearest
 from bridges.estimates import estimate, mean_and_sem, with_count
-from bridges.monitor import UNJUDGED
+from bridges.memorization.copies import CRITERIA, VERDICTS, clearest
+from bridges.memorization.monitor import UNJUDGED
 from bridges.study import figures, report as base
 from bridges.study.record import Point
 from bridges.study.results import Study

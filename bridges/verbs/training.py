@@ -31,7 +31,7 @@ from bridges.data import (
     subset,
 )
 from bridges.memorization import distinct
-from bridges.monitor import Look, MemorizationMonitor
+from bridges.memorization.monitor import Look, MemorizationMonitor
 from bridges.study.files import write_json
 from bridges.study.record import UNFINISHED, Point, Row
 from bridges.study.results import Study

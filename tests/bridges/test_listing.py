@@ -10,7 +10,7 @@ from known import normal
 from scipy.stats import binom
 
 from bridges import list_copies
-from bridges.listing import COLUMNS, listed
+from bridges.memorization.listing import COLUMNS, listed
 
 
 def mixed(size=30, seed=0):

@@ -11,7 +11,7 @@ from known import Threshold, Toy, normal
 import bridges
 from bridges import as_memory, attractor_graph, starts
 from bridges.capacities import extrapolate
-from bridges.class_training import class_training
+from bridges.classes.training import class_training
 from bridges.crossing import crossing, crossings
 from bridges.data import pattern_set, standardised, subset
 from bridges.equivalence import (
@@ -25,10 +25,11 @@ from bridges.equivalence import (
     patterns_of_load,
     translate,
 )
-from bridges.generalization import draw, halves, sphere_dimension
+from bridges.generalization import halves, sphere_dimension
 from bridges.geometry import noise_grid
 from bridges.graph import layout, undirected
 from bridges.identities import basin_edge_map, identities
+from bridges.memorization.drawing import draw
 from bridges.statistics import binomial_sem, effective_number
 from bridges.verbs.convert import convert
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser

@@ -12,7 +12,7 @@ from known import Threshold, Toy, normal
 
 import bridges
 from bridges._checks import Result
-from bridges.class_training import class_training
+from bridges.classes.training import class_training
 from bridges.crossing import crossings
 from bridges.generalization import halves
 from bridges.identities import basin_edge_map, identities

@@ -9,8 +9,8 @@ from known import Threshold, normal, sphere
 
 from bridges import as_memory, held_out_gap, retrieval_map
 from bridges.equivalence import overlap_of_noise
+from bridges.memorization.unseen import GAPS, judged
 from bridges.memory import NearestPattern
-from bridges.unseen import GAPS, judged
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser
 from hopfield import HopfieldNetwork, pseudo_inverse, random_patterns
 

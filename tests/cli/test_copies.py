@@ -9,7 +9,7 @@ import pytest
 from terminal import contents, measured, refuses, run, summary
 
 from bridges.data import load
-from bridges.listing import COLUMNS
+from bridges.memorization.listing import COLUMNS
 
 ONE = "--jobs 1 --samples 1"
 MODELS = """

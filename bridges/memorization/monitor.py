@@ -1,4 +1,4 @@
-r"""Copies along a training: from time to time samples are drawn, and judged by `bridges.copies`.
+r"""Copies along a training: from time to time samples are drawn, and judged for copies.
 
 At each look a denoiser draws samples by its reverse flow, from the same noise every time, and they
 are judged against the false alarms of held-out data. Each look is a test, in which a model without
@@ -16,8 +16,8 @@ from torch import Tensor
 
 from bridges._checks import Result, check_units, points, whole, whole_seed
 from bridges.estimates import with_error
-from bridges.generalization import draw
-from bridges.memorization import VERDICTS, MemorizationReport, calibrate, clearest
+from bridges.memorization.calibration import VERDICTS, MemorizationReport, calibrate, clearest
+from bridges.memorization.drawing import draw
 from diffusion import DenoiserLike
 
 UNJUDGED = "not judged"
@@ -34,7 +34,7 @@ class Look(Result):
 
     @property
     def verdict(self) -> str:
-        """One of `bridges.copies.VERDICTS`, or "not judged"."""
+        """One of `bridges.memorization.copies.VERDICTS`, or "not judged"."""
         return UNJUDGED if self.report is None else self.report.verdict
 
     @property

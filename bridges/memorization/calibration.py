@@ -1,6 +1,6 @@
 r"""Memorization: are samples copies of the data, or are they new?
 
-Copies. Criteria that are small for copies, against their false alarms: `bridges.copies`.
+Copies. Criteria that are small for copies, against their false alarms: `bridges.memorization.copies`.
 
 Classes. Between copies and new samples stand the spurious ones, states that a model returns
 to although they are no data. With d_m the distance of a sample to its nearest
@@ -27,7 +27,8 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import Result, Seed, check_units, generator_from, points
-from bridges.copies import (
+from bridges.estimates import with_error
+from bridges.memorization.copies import (
     CRITERIA as CRITERIA,
     VERDICTS as VERDICTS,
     Criterion,
@@ -37,7 +38,6 @@ from bridges.copies import (
     thresholds,
     twin_distances,
 )
-from bridges.estimates import with_error
 from bridges.statistics import binomial_sem, effective_number
 from diffusion import (
     CopyFraction,

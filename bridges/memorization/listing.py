@@ -15,7 +15,7 @@ are therefore listed by rules of their own, and the procedure looks at the other
     equal     d₁ is rounding. Not where equal points are as common by chance: expected are as
               many as among held-out points, or as on a grid of independent entries, and these
               may be no more than the false discovery rate allows
-    match     d₁/d₂ is so small that chance allows it once in 10⁸ points (`bridges.copies`)
+    match     d₁/d₂ is so small that chance allows it once in 10⁸ points
 
 Mirrored and shifted copies are looked for on request. Held-out points are then mirrored and
 shifted too, and the smallest ratio of each point counts: the p-values stay what they are.
@@ -38,7 +38,7 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import Result, check_units, points
-from bridges.memorization import calibrate, distinct
+from bridges.memorization.calibration import calibrate, distinct
 from diffusion.neighbours import nearest
 
 Array = np.ndarray
