@@ -1,11 +1,6 @@
 from . import (
     equivalence as equivalence,
 )
-from .appearance import (
-    class_appearance as class_appearance,
-    class_uturns as class_uturns,
-    median_appearance as median_appearance,
-)
 from .attractors import (
     Attractors as Attractors,
     find_attractors as find_attractors,
@@ -17,17 +12,22 @@ from .basins import (
     basin_entropy_sampled as basin_entropy_sampled,
     basin_fractions as basin_fractions,
 )
-from .basins_of_classes import (
-    ClassBasins as ClassBasins,
-    ClassCapacity as ClassCapacity,
-    class_basins as class_basins,
-    class_capacity as class_capacity,
-)
 from .capacities import (
     Capacity as Capacity,
     CapacityScaling as CapacityScaling,
     capacity as capacity,
     capacity_scaling as capacity_scaling,
+)
+from .classes.appearance import (
+    class_appearance as class_appearance,
+    class_uturns as class_uturns,
+    median_appearance as median_appearance,
+)
+from .classes.basins import (
+    ClassBasins as ClassBasins,
+    ClassCapacity as ClassCapacity,
+    class_basins as class_basins,
+    class_capacity as class_capacity,
 )
 from .data import (
     DataSet as DataSet,
@@ -67,6 +67,18 @@ from .memorization import (
     memorization_fractions as memorization_fractions,
     memorization_report as memorization_report,
 )
+from .memorization.listing import (
+    CopyList as CopyList,
+    list_copies as list_copies,
+)
+from .memorization.monitor import (
+    Look as Look,
+    MemorizationMonitor as MemorizationMonitor,
+)
+from .memorization.unseen import (
+    HeldOutGap as HeldOutGap,
+    held_out_gap as held_out_gap,
+)
 from .memory import (
     Memory as Memory,
     Retrieval as Retrieval,
@@ -76,6 +88,9 @@ from .memory.prompts import (
     PromptedMemory as PromptedMemory,
     class_memories as class_memories,
     memory_of_classes as memory_of_classes,
+)
+from .models import (
+    load_model as load_model,
 )
 from .retrieval import (
     BasinRadius as BasinRadius,

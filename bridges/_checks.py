@@ -6,6 +6,7 @@ that all three refuse an argument in the same words and write a result in the sa
 
 import torch
 
+from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser
 from diffusion._checks import (
     Level as Level,
     noise_level as noise_level,
@@ -16,12 +17,22 @@ from diffusion._checks import (
 from diffusion._units import check_units as check_units
 from hopfield._checks import (
     Seed as Seed,
+    array as array,
     choice as choice,
+    doubles as doubles,
+    flag as flag,
+    function as function,
     generator_from as generator_from,
+    instance as instance,
     matrix as matrix,
     number as number,
     positive as positive,
+    real as real,
+    settle as settle,
+    several as several,
+    shown as shown,
     stored as stored,
+    tensor as tensor,
     whole as whole,
 )
 from hopfield._limits import (
@@ -41,5 +52,20 @@ from hopfield._results import Result as Result
 def whole_seed(seed: Seed) -> int:
     """One whole number from an int, a generator or fresh entropy."""
     if seed is not None and not isinstance(seed, torch.Generator):
-        return whole("seed", seed, low=0)
+        return whole("seed", seed, low=0, high=None)
     return int(torch.randint(2**62, (1,), generator=generator_from(seed, "whole_seed")))
+
+
+def share(name: str, value: float) -> float:
+    """`value` as a float inside (0, 1)."""
+    return number(name, value, low=0, high=1, open_low=True, open_high=True)
+
+
+def mixture(value: object) -> None:
+    """Raise a ValueError unless `value` is a mixture of classes."""
+    instance("mixture", value, GaussianMixtureDenoiser)
+
+
+def empirical(value: object) -> None:
+    """Raise a ValueError unless `value` is the exact denoiser of a data set."""
+    instance("denoiser", value, EmpiricalDenoiser, "an EmpiricalDenoiser")

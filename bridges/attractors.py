@@ -35,7 +35,7 @@ from bridges.memory import Memory
 from bridges.memory.clusters import are_spins, groups, rms_distance
 from bridges.memory.cueing import recall, recall_near, stored_patterns
 from bridges.memory.similarity import WHOLE, Similarity, similarity_of
-from bridges.starts import Starts
+from bridges.starts import Starts, as_starts
 from bridges.statistics import effective_number
 from hopfield.patterns import offset
 
@@ -164,10 +164,8 @@ def find_attractors(
     ([4, 4], ('memory', 'memory'), 1)
     """
     patterns = stored_patterns(memory)
-    given = starts if isinstance(starts, Starts) else Starts(starts, "given starts")
-    states = torch.as_tensor(given.states).detach()
-    if states.is_complex():
-        raise ValueError(f"starts must be real, got {states.dtype}; take their .real or .abs()")
+    given = as_starts(starts)
+    states = given.states.detach()
     states = states.to(patterns)  # before: it may make them infinite
     states = _checks.matrix("starts", states, columns=patterns.shape[1])
     if len(states) == 0:
@@ -325,7 +323,7 @@ def _unit(patterns: Tensor) -> float:
 
 
 def _classes(labels: Tensor, patterns: int) -> Tensor:
-    classes = torch.as_tensor(labels)
+    classes = _checks.tensor("labels", labels)
     if classes.shape != (patterns,) or classes.is_floating_point() or not (classes >= 0).all():
         raise ValueError(
             f"labels must be {patterns} whole numbers from 0, got {classes.dtype} of shape "

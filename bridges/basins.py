@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -195,7 +196,7 @@ def basin_entropy_sampled(
     """
     from sklearn.neighbors import NearestNeighbors
 
-    rows = _checks.matrix("points", points).numpy(force=True)
+    rows = _checks.doubles("points", _checks.matrix("points", points))
     found = _whole(labels)
     if found.shape != (len(rows),):
         raise ValueError(f"labels must have shape ({len(rows)},), got {found.shape}")
@@ -207,7 +208,11 @@ def basin_entropy_sampled(
 
 
 def _whole(labels: ArrayLike | Tensor) -> np.ndarray:
-    array = labels.numpy(force=True) if isinstance(labels, Tensor) else np.asarray(labels)
+    if isinstance(labels, Tensor) and labels.dtype == torch.bool:  # two kinds
+        labels = labels.long()
+    elif type(labels) is np.ndarray and labels.dtype == np.bool_:
+        labels = labels.astype(np.int64)
+    array = _checks.tensor("labels", labels).numpy(force=True)
     if array.size == 0 or array.ndim == 0:
         raise ValueError(f"labels must hold a grid or a list, got shape {array.shape}")
     if array.dtype.kind not in "biu":

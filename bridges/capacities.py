@@ -23,14 +23,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
 
 from bridges import _checks
 from bridges._checks import Result, Seed
-from bridges.crossing import FITS, Crossings, crossings, isotonic_crossing
+from bridges.crossing import FITS, Crossings, crossings, isotonic_crossings
 from bridges.estimates import (
     fraction_and_sem,
     mean_and_sem,
@@ -39,7 +39,7 @@ from bridges.estimates import (
     with_interval,
 )
 from bridges.memory import Memory
-from bridges.retrieval import check_level, positive_grid, retrieval_map
+from bridges.retrieval import positive_grid, retrieval_map
 
 SCALES = ("log", "linear")
 Array = np.ndarray
@@ -89,7 +89,7 @@ class Extrapolation(Result):
     Attributes
     ----------
     limit : α_∞.
-    sem : its standard error, from a bootstrap over pattern sets.
+    sem : its standard error.
     interval : of 95 %, by Student's t where the number of pattern sets is known.
     slope : a.
     exponent : x.
@@ -190,7 +190,9 @@ def capacity(
     True
     """
     grid = _increasing("loads", positive_grid("loads", loads))
-    check_level(success)
+    success = _checks.share("success", success)
+    _checks.function("build", build, "a function of a load and a seed that makes a Memory")
+    overlap = _checks.number("overlap", overlap, low=0, high=1, open_low=True)
     _checks.choice("fit", fit, FITS)
     _checks.choice("scale", scale, SCALES)
     seeds = np.random.SeedSequence(_checks.whole_seed(seed)).generate_state(
@@ -208,7 +210,7 @@ def capacity(
     table = np.stack([column(load) for load in grid.tolist()], 1)  # (samples, loads, 2)
     for _ in range(_checks.whole("bisections", bisections, low=0)):
         x = _abscissa(grid, scale)
-        value = isotonic_crossing(x, table[:, :, 1].mean(0), success, rising=False)
+        value = float(isotonic_crossings(x, table[:, :, 1].mean(0, keepdims=True), success)[0])
         if not np.isfinite(value):
             break  # nowhere between the loads
         k = int(np.searchsorted(x, value).clip(1, len(x) - 1))
@@ -276,7 +278,9 @@ def capacity_scaling(
     (True, True)
     """
     grid = _sizes(sizes)
-    _checks.whole("samples", samples, low=2)  # errors are between samples
+    _checks.function("build", build, "a function of a load, a size and a seed that makes a Memory")
+    success = _checks.share("success", success)
+    samples = _checks.whole("samples", samples, low=2)  # errors are between samples
     base = _checks.whole_seed(seed)
     seeds = np.random.SeedSequence(base).generate_state(len(grid)).tolist()
     measured = tuple(
@@ -302,16 +306,16 @@ def scaling(
 ) -> CapacityScaling:
     """Put capacities that were measured at several sizes together; see `capacity_scaling`."""
     found = [_crossings(one.curve, success, fit, scale) for one in measured]
-    load, draws = np.array([one.value for one in found]), np.array([one.values for one in found])
-    with np.errstate(invalid="ignore"):  # an infinite capacity has no error
-        sem = draws.std(1, ddof=1)
+    load, sem = (
+        np.array(column) for column in zip(*((f.value, f.sem) for f in found), strict=True)
+    )
     return CapacityScaling(
         sizes=np.asarray(sizes),
         load=load,
         sem=sem,
         width=np.array([one.width for one in found]),
         extrapolation=extrapolate(
-            sizes, load, draws, exponent, min(len(one.curve.by_sample) for one in measured)
+            sizes, load, sem, exponent, min(len(one.curve.by_sample) for one in measured)
         ),
         capacities=tuple(measured),
     )
@@ -320,7 +324,7 @@ def scaling(
 def extrapolate(
     sizes: Sequence[int] | Array,
     load: Array,
-    draws: Array,
+    sem: Array,
     exponent: float = 2 / 3,
     samples: int | None = None,
 ) -> Extrapolation:
@@ -330,13 +334,13 @@ def extrapolate(
     ----------
     sizes : (K,) N.
     load : (K,) α(N).
-    draws : (K, R) bootstrap draws of them.
+    sem : (K,) their standard errors.
     exponent : x > 0.
     samples : pattern sets per size, at least 2; None: many.
 
     Returns
     -------
-    Extrapolation, all NaN unless every load is finite.
+    Extrapolation, all NaN unless every load and error is finite.
 
     Raises
     ------
@@ -345,48 +349,40 @@ def extrapolate(
     Examples
     --------
     >>> N = np.array([100, 400, 1600])
-    >>> noise = np.random.default_rng(0).normal(0, 1e-3, (3, 200))
-    >>> law = 0.138 + 0.7 * N**-0.5
-    >>> round(extrapolate(N, law, law[:, None] + noise, exponent=0.5).limit, 6)
-    0.138
+    >>> found = extrapolate(N, 0.138 + 0.7 * N**-0.5, np.full(3, 1e-3), exponent=0.5)
+    >>> round(found.limit, 6), round(found.sem, 6)
+    (0.138, 0.001225)
     """
     grid = _sizes(sizes)
     x = _checks.positive("exponent", exponent)
     z = grid**-x
-    if not (np.isfinite(load).all() and np.isfinite(draws).all()):
+    if not (np.isfinite(load).all() and np.isfinite(sem).all()):
         return Extrapolation(np.nan, np.nan, (np.nan, np.nan), np.nan, x, np.nan)
-    sem = draws.std(1, ddof=1)
     weights = 1 / np.maximum(sem, 1e-12) ** 2
-    limit, slope = _line(z, load[:, None], weights)
-    error = float(_line(z, draws, weights)[0].std(ddof=1))
+    share = weights / weights.sum()
+    middle = float(share @ z)
+    slope = float((share * (z - middle)) @ load / (share @ (z - middle) ** 2))
+    limit = float(share @ load) - slope * middle
+    error = float(np.sqrt((1 + middle**2 / (share @ (z - middle) ** 2)) / weights.sum()))
     half = error * float(stdtrit(math.inf if samples is None else samples - 1, 0.975))
     left = ((load - limit - slope * z) ** 2 * weights).sum()
     return Extrapolation(
-        limit=float(limit[0]),
+        limit=limit,
         sem=error,
-        interval=(float(limit[0]) - half, float(limit[0]) + half),
-        slope=float(slope[0]),
+        interval=(limit - half, limit + half),
+        slope=slope,
         exponent=x,
         misfit=float(left / (len(grid) - 2)) if len(grid) > 2 else float("nan"),
     )
 
 
-def _line(z: Array, y: Array, weights: Array) -> tuple[Array, Array]:
-    """Intercepts and slopes (R,) of y (K, R) against z (K,)."""
-    share = weights / weights.sum()
-    height, z = share @ y, z - (middle_z := share @ z)
-    slope = (share * z) @ (y - height) / (share @ z**2)
-    return height - slope * middle_z, slope
-
-
 def _crossings(curve: CapacityCurve, success: float, fit: str, scale: str) -> Crossings:
     """The crossing in units of the load itself, whatever the scale of the fit."""
     found = crossings(_abscissa(curve.load, scale), curve.by_sample, success, rising=False, fit=fit)
-    if scale == "linear":
-        return replace(found, value=_edge(found.value, scale))
-    value, values = _edge(found.value, scale), np.exp(found.values)
-    low, high = (_edge(end, scale) for end in found.interval)
-    return Crossings(value, value * found.width, values, values * found.widths, (low, high))
+    value, (low, high) = _edge(found.value, scale), found.interval
+    unit = value if scale == "log" else 1.0
+    ends = _edge(low, scale), _edge(high, scale)
+    return Crossings(value, unit * found.width, unit * found.sem, ends)
 
 
 def _abscissa(load: Array, scale: str) -> Array:
@@ -409,7 +405,7 @@ def _increasing(name: str, grid: Array) -> Array:
 
 
 def _sizes(sizes: Sequence[int] | Array) -> Array:
-    grid = np.asarray(sizes)
+    grid = np.asarray(_checks.several("sizes", sizes))
     if grid.ndim != 1 or len(grid) < 2 or not (grid >= 1).all() or (grid != grid.round()).any():
         raise ValueError(f"sizes must be at least two whole numbers above 0, got {sizes}")
     return _increasing("sizes", grid.astype(np.float64))

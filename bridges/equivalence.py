@@ -135,7 +135,7 @@ def translate(value: ArrayLike, source: str, target: str, rule: str = "cosine") 
     _checks.choice("source", source, tuple(_WORDS))
     _checks.choice("target", target, tuple(_WORDS))
     _checks.choice("rule", rule, MAPS)
-    given = np.asarray(value, dtype=float)
+    given = _checks.doubles("value", value)
     return _plain(np.asarray(_WORDS[target].of(_WORDS[source].noise(given, rule), rule)))
 
 
@@ -209,9 +209,9 @@ def beta_elsewhere(beta: ArrayLike, convention: str, size: int) -> Any:
     >>> beta_elsewhere(0.5, "unit-norm", 64), beta_elsewhere(0.5, "attention", 64)
     (32.0, 4.0)
     """
+    size = _checks.whole("size", size)
     factors = {"unit-norm": size, "pham": 0.5, "ramsauer": 1.0, "attention": math.sqrt(size)}
     _checks.choice("convention", convention, tuple(factors))
-    _checks.whole("size", size)
     given = _inside("beta", beta, 0, math.inf, open_low=True)
     with np.errstate(over="ignore"):
         return _plain(_representable("beta", given, factors[convention] * given))
@@ -238,10 +238,11 @@ def energy_elsewhere(energy: Tensor, convention: str, beta: float, patterns: Ten
     tensor([3.])
     """
     _checks.choice("convention", convention, ("pham", "ramsauer"))
+    energy, beta = _checks.tensor("energy", energy), _checks.positive("beta", beta)
+    stored = _checks.stored("patterns", patterns, binary=False)
     if convention == "pham":
         return 2 * energy
-    stored = _checks.stored("patterns", patterns, binary=False)
-    constant = math.log(len(stored)) / _checks.positive("beta", beta)
+    constant = math.log(len(stored)) / beta
     return energy + constant + float(stored.square().sum(1).max()) / 2
 
 
@@ -259,6 +260,7 @@ def dense_memory_of(denoiser: EmpiricalDenoiser, sigma: float) -> DenseMemory:
     >>> dense_memory_of(denoiser, 1.0).step(torch.tensor([[0.5]]))
     tensor([[0.4621]])
     """
+    _checks.empirical(denoiser)
     sigma = _squarable(sigma)
     return DenseMemory(denoiser.data, "exponential", beta=sigma**-2)
 
@@ -281,6 +283,7 @@ def energy_of_log_density(log_density: Tensor, sigma: float, patterns: int, size
     """
     sigma = _squarable(sigma)
     patterns, size = _checks.whole("patterns", patterns), _checks.whole("size", size)
+    log_density = _checks.tensor("log_density", log_density)
     constant = math.log(patterns) + size / 2 * math.log(2 * math.pi * sigma**2)
     return -(sigma**2) * (log_density + constant)
 
@@ -343,14 +346,15 @@ def _inside(
     open_high: bool = False,
     infinite: bool = False,
 ) -> Array:
-    array = np.asarray(value, dtype=float)
+    array = _checks.doubles(name, value)
     ok = (array > low if open_low else array >= low) & (
         array < high if open_high else array <= high
     )
     if not (ok & (infinite | np.isfinite(array))).all():
         brackets = "(" if open_low else "[", ")" if open_high or high == math.inf else "]"
         raise ValueError(
-            f"{name} must lie in {brackets[0]}{low:g}, {high:g}{brackets[1]}, got {array.tolist()}"
+            f"{name} must lie in {brackets[0]}{low:g}, {high:g}{brackets[1]}, "
+            f"got {_checks.shown(value)}"
         )
     return array
 
@@ -363,7 +367,7 @@ def _representable(name: str, given: Array, result: Any) -> Any:
 
 
 def _squarable(sigma: float) -> float:
-    sigma = float(sigma)
+    sigma = _checks.real("sigma", sigma)
     if not _LEAST <= sigma <= _MOST:
         raise ValueError(f"sigma must lie in [{_LEAST:g}, {_MOST:g}], got {sigma}")
     return sigma

@@ -18,7 +18,6 @@ Errors are of the model: between trainings on independent data, never between sa
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,24 +30,25 @@ from bridges._checks import Result, Seed
 from bridges.attractors import Attractors, find_attractors
 from bridges.data import load, standardised, subset
 from bridges.memorization import classified
+from bridges.memorization.drawing import deviation, draw
 from bridges.memory import as_memory
 from bridges.starts import noised
 from bridges.statistics import effective_number
 from diffusion import (
     VE,
+    DenoiserLike,
     EmpiricalDenoiser,
     NetworkDenoiser,
     ResidualMLP,
     denoising_error,
     manifold_dimension,
-    sample,
     uturn,
 )
-from diffusion.flat import as_denoiser
+from diffusion.flat import answering
 
 RETURNED = 0.2  # rms distance, in units of the data's, within which a U-turn came back
-_FIRST = 10.0  # noise level samples start from, in the same units, where the training is unknown
 _EXACT, _PROBES = 1024, 16  # entries of a state whose Jacobian is made whole; else its probes
+_ERRORS = 200  # noised data that a loss is a mean of, at least
 _SWEEPS = 300  # updates to a fixed point: slow where attractors are about to merge
 
 
@@ -189,13 +189,14 @@ def generalization_report(
     >>> found.memorized, found.flow_return > 0.9
     (1.0, True)
     """
+    _checks.function("denoiser", denoiser, "a denoiser D(x, sigma)")
     train = _checks.matrix("train", train)
     held_out = _checks.matrix("held_out", held_out, columns=train.shape[1]).to(train)
     _checks.check_units("held_out", held_out, train, of="train")
     sigma, turn = _checks.positive("sigma", sigma), _checks.positive("turn", turn)
     count = _checks.whole("count", count, low=2)
     generator = _checks.generator_from(seed, "generalization", train.device)
-    unit = _unit("train", train)
+    unit = deviation("train", train)
     quick = train.shape[1] <= _EXACT
     bar = tqdm(
         total=5, desc="samples", leave=False, disable=True if quick or _checks.silent() else None
@@ -279,8 +280,9 @@ def two_halves(
     >>> round(alike.samples, 4), alike.disagreement
     (1.0, 0.0)
     """
+    models = answering(one, "one"), answering(other, "other")
     held_out = _checks.matrix("held_out", held_out)
-    _unit("held_out", held_out)
+    deviation("held_out", held_out)
     sigma = _checks.positive("sigma", sigma)
     generator = _checks.generator_from(seed, "two_halves", held_out.device)
     mean = held_out.mean(0)
@@ -289,41 +291,13 @@ def two_halves(
     generator.set_state(state)  # the same noise for both
     others = draw(other, held_out, count, steps, generator) - mean
     x = held_out + sigma * _checks.normal_like(held_out, generator)
-    first, second = (as_denoiser(each)(x, sigma).to(held_out) for each in (one, other))
+    first, second = (each(x, sigma).to(held_out) for each in models)
     errors = (first - held_out).square().mean() + (second - held_out).square().mean()
     return TwoHalves(
         samples=float(torch.cosine_similarity(own, others).mean()),
         denoised=float(torch.cosine_similarity(first - mean, second - mean).mean()),
         disagreement=float((first - second).square().mean() / errors),
     )
-
-
-def draw(
-    denoiser: NetworkDenoiser, data: Tensor, count: int, steps: int = 40, seed: Seed = None
-) -> Tensor:
-    """Samples of a denoiser's reverse flow, (count, N), from noise as wide as noised data.
-
-    Parameters
-    ----------
-    denoiser : D(x, sigma); its flow starts at the highest level it was trained at, 10 rms
-        deviations of the data if that is not known.
-    data : (P, N), for the mean and the width of the first noise.
-    count : samples, at least 1.
-    steps : of the flow, at least 1.
-    seed : int, torch.Generator or None.
-
-    Raises
-    ------
-    ValueError : a number out of range, or data that are all alike.
-    """
-    unit = _unit("data", _checks.matrix("data", data))
-    levels = getattr(denoiser, "levels", None)
-    start = _FIRST * unit if levels is None else levels[1]
-    shape = data.new_empty(_checks.whole("count", count), data.shape[1])
-    generator = _checks.generator_from(seed, "draw", data.device)
-    width = (start**2 + unit**2) ** 0.5
-    noise = data.mean(0) + width * _checks.normal_like(shape, generator)
-    return sample(denoiser, noise, VE(), "heun", steps, start=start)
 
 
 def sphere_dimension(sigma: float) -> float:
@@ -357,6 +331,43 @@ def sphere_dimension(sigma: float) -> float:
     return float(np.mean(R**2 / variance * steeper + (d - 1) * R * pull / r))
 
 
+@torch.no_grad()
+def loss_over_constant(
+    denoiser: DenoiserLike, data: Tensor, held_out: Tensor, sigma: float, seed: Seed = None
+) -> float:
+    """Denoising loss over that of a constant, of the data or of held-out points.
+
+    The smaller of both: a memory is good at its data, and a denoiser that generalizes at all.
+    Of a network that has learnt nothing it is 1, and nothing else should be concluded from one.
+    With data of variance v per entry, preconditioning makes mean + v/(v + σ²)(x − mean) of a
+    network whose output does not depend on its input; its error is vσ²/(v + σ²) per entry.
+
+    Parameters
+    ----------
+    denoiser : D(x, sigma).
+    data : (P, N), what it was trained on.
+    held_out : (H, N), of the same kind but unseen; the data again where there is none.
+    sigma : noise level.
+    seed : int, torch.Generator or None.
+
+    Raises
+    ------
+    ValueError : a wrong shape, data that are all alike, or sigma not positive.
+
+    Examples
+    --------
+    >>> points = torch.randn(200, 8, generator=torch.Generator().manual_seed(0))
+    >>> memory = EmpiricalDenoiser(points[:10])
+    >>> loss_over_constant(memory, points[:10], points[10:], sigma=0.3, seed=0) < 0.1
+    True
+    """
+    variance = deviation("data", data) ** 2
+    constant = variance * sigma**2 / (variance + sigma**2)
+    own = denoising_error(denoiser, data, sigma, max(1, -(-_ERRORS // len(data))), seed)
+    others = denoising_error(denoiser, held_out, sigma, 1, seed)
+    return min(float(one.mean()) for one in (own, others)) / constant
+
+
 def _next(bar: Any, name: str) -> None:
     """The next part of a report begins."""
     bar.update()
@@ -386,14 +397,3 @@ def _dimension(
 def _returned(ends: Tensor, rows: Tensor, unit: float) -> float:
     distance = (ends - rows).square().mean(1).sqrt()
     return float((distance <= RETURNED * unit).double().mean())
-
-
-def _unit(name: str, data: Tensor) -> float:
-    """Rms deviation of the data from their mean, or a ValueError where there is none."""
-    unit = float((data - data.mean(0)).square().mean().sqrt())
-    if not 0 < unit < math.inf:
-        raise ValueError(
-            f"{name} must hold at least 2 different points, of finite variance, "
-            f"got {len(data)} of rms deviation {unit:g}"
-        )
-    return unit

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridges import _checks
 from bridges._checks import Result, Seed, check_units, followed, generator_from, points
 from bridges.data import standardised
 from bridges.memorization import distinct
@@ -121,8 +122,8 @@ def dimension_contrast(
     >>> dimension_contrast(denoiser, points[:100], points[100:], sigma=0.1).separation > 0.95
     True
     """
-    data = points("data", data)
-    held_out = points("held_out", held_out, dimension=data.shape[1])
+    data = points("data", data).detach()
+    held_out = points("held_out", held_out, dimension=data.shape[1]).detach()
     n, m = len(data), len(held_out)
     if n == 0 or m == 0:
         raise ValueError(f"data and held_out must hold points, got {n} and {m}")
@@ -168,12 +169,12 @@ def memory_geometry(
     >>> abs(found.area - 1) < 0.1, 0.5 < found.collapse_sigma**2 < 1
     (True, True)
     """
-    data = points("data", data)
+    data, draws = points("data", data).detach(), _checks.whole("draws", draws)
     kept = distinct(data)
     if len(kept) < 4:
         raise ValueError(f"data must hold at least 4 different points, got {len(kept)}")
     rows, unit = standardised(data[kept].double())
-    classes = None if labels is None else torch.as_tensor(labels)
+    classes = None if labels is None else _checks.tensor("labels", labels)
     if classes is not None and classes.shape != (len(data),):
         raise ValueError(f"labels must have shape ({len(data)},), got {tuple(classes.shape)}")
     classes = None if classes is None else classes[kept]
@@ -224,7 +225,7 @@ def memory_geometry(
 
 def _levels(sigma: Array) -> Array:
     """Noise levels whose squares are numbers, at least one, increasing."""
-    levels = np.asarray(sigma, dtype=np.float64)
+    levels = _checks.doubles("sigma", sigma)
     inside = levels.ndim == 1 and len(levels) and levels[0] >= _LEAST and levels[-1] <= _MOST
     if not inside or not (np.diff(levels) > 0).all():
         raise ValueError(
@@ -240,7 +241,8 @@ def noise_grid(data: Tensor) -> Array:
     From a tenth of the smallest distance to ten times the largest variance, in the units of
     the data, which are those of `memory_geometry` if it is standardised.
     """
-    different = points("data", data)[distinct(data)].double()
+    data = points("data", data).detach()
+    different = data[distinct(data)].double()
     nearest = float(neighbour_distances(different, different, 2)[:, 1].min())
     if not 0 < nearest < math.inf:
         raise ValueError(f"data must have distances in double precision, got {nearest:g}; scale it")

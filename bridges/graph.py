@@ -22,7 +22,6 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-import torch
 from torch import Tensor
 
 from bridges import _checks
@@ -86,7 +85,7 @@ def attractor_graph(T: Transitions | Tensor | Array, threshold: float = 1e-3) ->
     [(0, 1, 0.1), (1, 0, 0.2)]
     """
     chain = _chain(T)
-    _below_one(threshold)
+    threshold = _below_one(threshold)
     graph = nx.DiGraph()
     leaving = _leak(chain)
     for node, (stay, lost) in enumerate(zip(np.diag(chain), leaving, strict=True)):
@@ -164,18 +163,19 @@ def summarise(
     Examples
     --------
     >>> from bridges import transition_matrix
-    >>> denoiser = EmpiricalDenoiser(torch.tensor([[0.0], [0.1], [5.0], [5.1]]))
+    >>> denoiser = EmpiricalDenoiser([[0.0], [0.1], [5.0], [5.1]])
     >>> T = transition_matrix(denoiser, sigma=0.3, draws=50, seed=0)
     >>> found = summarise(T, classes=[0, 0, 1, 1])
     >>> found.communities, found.agreement
     (2, 1.0)
     """
+    _checks.instance("T", T, Transitions, "what transition_matrix returns")
     labels = communities(T, threshold, seed=seed)
     agreement = float("nan")
     if classes is not None:
         from sklearn.metrics import adjusted_rand_score
 
-        true = np.asarray(classes)
+        true = _checks.tensor("classes", classes).numpy(force=True)
         if true.shape != labels.shape:
             raise ValueError(f"classes must have shape {labels.shape}, got {true.shape}")
         if true.dtype.kind == "f" and not np.isfinite(true).all():
@@ -216,14 +216,15 @@ def committors(
 
     Examples
     --------
-    >>> denoiser = EmpiricalDenoiser(torch.tensor([[-1.0], [1.0], [1.0]]))
-    >>> committors(denoiser, torch.tensor([[0.0]]), 1.0, groups=[0, 1, 1])
+    >>> denoiser = EmpiricalDenoiser([[-1.0], [1.0], [1.0]])
+    >>> committors(denoiser, [[0.0]], 1.0, groups=[0, 1, 1])
     tensor([[0.3333, 0.6667]])
     """
+    _checks.empirical(denoiser)
     weights = denoiser.weights(x, sigma)
     if groups is None:
         return weights
-    index = torch.as_tensor(groups)
+    index = _checks.tensor("groups", groups)
     if index.shape != (len(denoiser),) or index.is_floating_point() or (index < 0).any():
         raise ValueError(
             f"groups must be whole numbers from 0, of shape ({len(denoiser)},), "
@@ -340,7 +341,7 @@ def layout(T: Transitions | Tensor | Array, seed: int = 0) -> Array:
 
 def _chain(T: Any) -> Array:
     """A transition matrix for numpy, in float64."""
-    chain: Array = torch.as_tensor(T, dtype=torch.float64).cpu().numpy()
+    chain: Array = _checks.doubles("T", T)
     if chain.ndim != 2 or chain.shape[0] != chain.shape[1] or not len(chain):
         raise ValueError(f"T must be square, (P, P), got {chain.shape}")
     if not np.isfinite(chain).all() or chain.min() < 0:
@@ -376,7 +377,7 @@ def _below_one(threshold: float) -> float:
 
 
 def _members(name: str, nodes: Sequence[int], P: int) -> Array:
-    members = np.asarray(nodes)
+    members = np.asarray(_checks.several(name, nodes))
     whole = members.ndim == 1 and members.size and np.issubdtype(members.dtype, np.integer)
     if not whole or members.min() < 0 or members.max() >= P:
         raise ValueError(f"{name} must be memories in [0, {P}), at least one, got {nodes}")

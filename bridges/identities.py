@@ -167,12 +167,12 @@ def basin_edge_map(
     >>> bool(found.one_step[0] > 0.9), bool(found.one_step[1] < 0.3)
     (True, True)
     """
-    grid = np.asarray(ratios, dtype=np.float64).reshape(-1)
+    grid = _checks.doubles("ratios", ratios).reshape(-1)
     if len(grid) == 0 or not (grid >= 0).all():
         raise ValueError(f"ratios must be numbers that are not negative, got {ratios}")
     edge = float(basin_edge(_checks.whole("P", P, low=2), variances, sigma))
     generator = _checks.generator_from(seed, "basin_edge_map")
-    scales = torch.as_tensor(np.asarray(variances, dtype=np.float64)).sqrt()
+    scales = torch.from_numpy(_checks.doubles("variances", variances)).sqrt()
     m = len(scales)
     patterns = torch.randn(P, m, generator=generator, dtype=torch.float64) * scales
     own = torch.arange(_checks.whole("trials", trials)) % P

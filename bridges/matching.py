@@ -21,7 +21,7 @@ from bridges import _checks
 from bridges._checks import Result, Seed
 from bridges.attractors import Attractors, find_attractors
 from bridges.memory import Memory
-from bridges.starts import Starts
+from bridges.starts import Starts, as_starts
 
 
 @dataclass(frozen=True, repr=False)
@@ -168,17 +168,21 @@ def continuation(
     >>> [len(one) for one in found.attractors], found.fractions[:2].tolist()
     ([2, 2, 1], [[0.5, 0.5, nan], [0.5, 0.5, nan]])
     """
+    if isinstance(values, Tensor | np.ndarray):
+        values = _checks.array("values", values)
+    if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str | bytes):
+        raise ValueError(f"values must be a sequence of values, got {_checks.shown(values)}")
     if len(values) == 0:
         raise ValueError("values must hold at least one value, got none")
+    _checks.function("memory_at", memory_at, "a function of a value that makes a Memory")
     generator = _checks.generator_from(seed, "continuation")
     found: list[Attractors] = []
     identity: list[np.ndarray] = []
     shares: list[np.ndarray] = []
     seen = 0
     for value in values:
-        drawn = starts(value) if callable(starts) else starts
-        given = drawn if isinstance(drawn, Starts) else Starts(drawn, "given starts")
-        states = torch.as_tensor(given.states)
+        given = as_starts(starts(value) if callable(starts) else starts)
+        states = given.states
         again = found[-1].states.to(states) if found else states[:0]
         seeded = replace(given, states=torch.cat([again, states]))
         here = find_attractors(memory_at(value), seeded, seed=generator, **options)

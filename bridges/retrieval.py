@@ -22,13 +22,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import Result, Seed
 from bridges.crossing import crossing
 from bridges.estimates import fraction_and_sem, mean_and_sem, short_table, with_interval
 from bridges.memory import CRITERIA, ROUNDING, Memory
-from bridges.memory.cueing import cue, cycling, settle, stored_patterns
+from bridges.memory.cueing import cue, cued_patterns, cycling, settle
 from bridges.memory.similarity import WHOLE, similarity_of
 
 Array = np.ndarray
@@ -105,6 +106,7 @@ def retrieval_map(
     trials: int = 100,
     criterion: str = "fixed-point",
     threshold: float = 0.95,
+    patterns: Tensor | None = None,
     seed: Seed = None,
 ) -> RetrievalMap:
     """Cue a memory at several overlaps and see what comes back.
@@ -113,9 +115,10 @@ def retrieval_map(
     ----------
     memory : a Memory, or several of independent pattern sets.
     overlaps : cosines m₀ of cue and pattern, in (0, 1].
-    trials : cues per memory at each overlap, spread evenly over its patterns.
+    trials : cues per memory at each overlap, spread evenly over the patterns that are cued.
     criterion : "fixed-point" or "one-step"; see the head of the module.
     threshold : cosine with the cued pattern that counts as retrieval, in (0, 1].
+    patterns : (H, N), cue these instead of the stored ones, such as data that were held out.
     seed : int, torch.Generator or None. The same noise serves all overlaps, so that the
         result at one does not depend on which others are asked for.
 
@@ -125,8 +128,8 @@ def retrieval_map(
 
     Raises
     ------
-    ValueError : an argument outside its range, no memory, a memory that returns NaN or
-        states of a wrong shape, or (one-step) has no `step`.
+    ValueError : an argument outside its range, no memory, patterns of another size, a memory
+        that returns NaN or states of a wrong shape, or (one-step) has no `step`.
     TypeError : something that is no Memory.
 
     Examples
@@ -141,18 +144,17 @@ def retrieval_map(
     grid = positive_grid("overlaps", overlaps, high=1.0)
     trials = _checks.whole("trials", trials)
     _checks.choice("criterion", criterion, CRITERIA)
-    _checks.number("threshold", threshold, low=0, high=1, open_low=True)
+    threshold = _checks.number("threshold", threshold, low=0, high=1, open_low=True)
     memories = list(memory) if isinstance(memory, Sequence) else [memory]
     if not memories:
         raise ValueError("memory must be at least one memory, got an empty sequence")
-    for one in memories:
-        stored_patterns(one)
+    cued = [cued_patterns(one, patterns) for one in memories]
     base = _checks.whole_seed(seed)
     results = []
-    for index, one in enumerate(memories):
+    for index, (one, rows) in enumerate(zip(memories, cued, strict=True)):
         cue_seed = int(np.random.SeedSequence(base, spawn_key=(index,)).generate_state(1)[0])
         units = [
-            _measure(one, m, trials, criterion, threshold, cue_seed)
+            _measure(one, rows, m, trials, criterion, threshold, cue_seed)
             for m in _checks.followed(grid, "overlaps")
         ]
         results.append(np.stack(units, 1))  # (patterns, overlaps, 4)
@@ -208,11 +210,11 @@ def basin_radius(
     >>> 0.2 < found.overlap < 0.6
     True
     """
-    check_level(success)
+    success = _checks.share("success", success)
     base = _checks.whole_seed(seed)
 
     def measured(overlaps: Array) -> RetrievalMap:
-        return retrieval_map(memory, overlaps.tolist(), trials, criterion, threshold, base)
+        return retrieval_map(memory, overlaps.tolist(), trials, criterion, threshold, seed=base)
 
     coarse = np.arange(1, 11) / 10
     first = crossing(coarse, measured(coarse).by_sample, success, rising=True)[0]
@@ -226,11 +228,16 @@ def basin_radius(
 
 
 def _measure(
-    memory: Memory, overlap: float, trials: int, criterion: str, threshold: float, seed: int
+    memory: Memory,
+    patterns: Tensor,
+    overlap: float,
+    trials: int,
+    criterion: str,
+    threshold: float,
+    seed: int,
 ) -> Array:
     """Overlap, success, convergence and cycles of each pattern, (patterns, 4)."""
     generator = torch.Generator().manual_seed(seed)
-    patterns = stored_patterns(memory)
     order = torch.randperm(len(patterns), generator=generator)
     rows = order.repeat(-(-trials // len(order)))[:trials].sort().values
     cued = patterns[rows.to(patterns.device)]
@@ -247,14 +254,10 @@ def _measure(
 
 def positive_grid(name: str, values: Sequence[float], high: float = float("inf")) -> Array:
     """Numbers in (0, high], (K,), or a ValueError."""
-    grid = np.asarray(values, dtype=np.float64).reshape(-1)
+    grid = _checks.doubles(name, values).reshape(-1)
     if len(grid) == 0 or not ((grid > 0) & (grid <= high) & np.isfinite(grid)).all():
         bracket = "]" if np.isfinite(high) else ")"
-        raise ValueError(f"{name} must be numbers in (0, {high:g}{bracket}, got {values}")
+        raise ValueError(
+            f"{name} must be numbers in (0, {high:g}{bracket}, got {_checks.shown(values)}"
+        )
     return grid
-
-
-def check_level(success: float) -> None:
-    """Refuse a level outside (0, 1), with a ValueError."""
-    if not 0 < success < 1:
-        raise ValueError(f"success must lie in (0, 1), got {success}")

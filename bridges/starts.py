@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,9 +51,29 @@ class Starts(Result):
     drawn: bool = True
     sigma: float | None = None
 
+    def __post_init__(self) -> None:
+        _checks.instance("measure", self.measure, str, "a text")
+        _checks.settle(
+            self,
+            states=_checks.tensor("states", self.states),
+            overlap=_checks.number("overlap", self.overlap, low=0, high=1, open_low=True),
+            drawn=_checks.flag("drawn", self.drawn),
+            sigma=None if self.sigma is None else _checks.number("sigma", self.sigma, low=0),
+        )
+
     def __len__(self) -> int:
         """Number of starts B."""
         return len(self.states)
+
+
+def as_starts(given: Any) -> Starts:
+    """The states of an argument `starts`, given as they are or as Starts. Raises ValueError."""
+    if isinstance(given, Starts):
+        return given
+    states = _checks.tensor("starts", given)
+    if states.ndim != 2:
+        raise ValueError(f"starts must have shape (rows, N), got {tuple(states.shape)}")
+    return Starts(states, "given starts")
 
 
 def noised(patterns: Tensor, sigma: float, count: int, seed: Seed = None) -> Starts:
@@ -196,7 +217,10 @@ def _within(name: str, given: object, states: Tensor) -> Tensor:
 
 def _corners(low: Sequence[float], high: Sequence[float]) -> Tensor:
     """(2, N)."""
-    ends = [torch.as_tensor(end, dtype=torch.float64).reshape(-1) for end in (low, high)]
+    ends = [
+        _checks.tensor(name, end, double=True).double().reshape(-1)
+        for name, end in (("low", low), ("high", high))
+    ]
     if len(ends[0]) == 0 or ends[0].shape != ends[1].shape:
         raise ValueError(f"low and high must have the same N entries, got {low} and {high}")
     corners = torch.stack(ends)

@@ -221,7 +221,7 @@ def transition_matrix(
     """
     draws, trials = _checks.whole("draws", draws), _checks.whole("trials", trials)
     _checks.choice("criterion", criterion, CRITERIA)
-    _checks.number("threshold", threshold, low=-1, high=1)
+    threshold = _checks.number("threshold", threshold, low=-1, high=1)
     _measurable(source)
     if isinstance(source, EmpiricalDenoiser):
         if sigma is None or overlap is not None:
@@ -274,7 +274,9 @@ def return_curve(
     array([8., 1.])
     """
     _measurable(source)
-    grid = [_checks.positive("sigmas", one) for one in np.asarray(sigmas, dtype=float).reshape(-1)]
+    grid = [
+        _checks.positive("sigmas", one) for one in _checks.doubles("sigmas", sigmas).reshape(-1)
+    ]
     if not grid:
         raise ValueError("sigmas must be positive numbers, got none")
     base = _checks.whole_seed(seed)

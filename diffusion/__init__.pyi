@@ -1,5 +1,6 @@
 from . import guidance as guidance
 from ._trainer import History as History, Training as Training
+from .architectures import ResidualMLP as ResidualMLP, UNet as UNet
 from .checkpoints import load_denoiser as load_denoiser, save_denoiser as save_denoiser
 from .denoisers import (
     Denoiser as Denoiser,
@@ -45,7 +46,7 @@ from .neighbours import (
     neighbour_distances as neighbour_distances,
     neighbour_ratio as neighbour_ratio,
 )
-from .networks import NetworkDenoiser as NetworkDenoiser, ResidualMLP as ResidualMLP, UNet as UNet
+from .networks import NetworkDenoiser as NetworkDenoiser
 from .planted import PlantedPosterior as PlantedPosterior, planted_posterior as planted_posterior
 from .random_features import FeatureFlow as FeatureFlow, RandomFeatureScore as RandomFeatureScore
 from .samplers import (

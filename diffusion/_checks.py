@@ -7,46 +7,75 @@ the argument in the form the inner code trusts. Inner code does not check again.
 from __future__ import annotations
 
 import math
-import zlib
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from diffusion._arguments import (
+    Seed as Seed,
+    array as array,
+    choice as choice,
+    device as device,
+    doubles as doubles,
+    dtype as dtype,
+    flag as flag,
+    function as function,
+    generator_from as generator_from,
+    instance as instance,
+    number as number,
+    real as real,
+    scalar as scalar,
+    settle as settle,
+    several as several,
+    shown as shown,
+    tensor as tensor,
+    together as together,
+    whole as whole,
+)
+
 _LEVELS = {torch.float64: (1e-150, 1e150)}  # σ whose σ² and 1/σ² are numbers of the precision
 _SINGLE = (1e-18, 1e18)
-Seed = int | torch.Generator | None
 Level = float | Tensor  # a noise level σ: one per batch or one per row
 
 
-def tensor_of(value: Any) -> Tensor:
-    """`value` as a tensor; plain numbers and lists of them keep double precision.
-
-    It is for what takes the precision of something else, or is computed in double.
-    """
-    return value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
-
-
-def points(name: str, value: Any, *, dimension: int | None = None) -> Tensor:
-    """`value` as a finite floating tensor of shape (rows, d)."""
-    tensor = torch.as_tensor(value)
-    if not tensor.is_floating_point():
-        tensor = tensor.to(torch.float64)
-    if tensor.ndim != 2 or tensor.shape[1] == 0 or dimension not in (None, tensor.shape[1]):
+def points(name: str, value: Any, *, dimension: int | None = None, double: bool = False) -> Tensor:
+    """`value` as a finite floating tensor of shape (rows, d); see `tensor` for `double`."""
+    given = tensor(name, value, double=double)
+    if not given.is_floating_point():
+        given = given.to(torch.float64)
+    if given.ndim != 2 or given.shape[1] == 0 or dimension not in (None, given.shape[1]):
         wanted = f"(rows, {'d' if dimension is None else dimension})"
-        raise ValueError(f"{name} must have shape {wanted}, got {tuple(tensor.shape)}")
-    if not torch.isfinite(tensor.sum()):  # costs no temporary of that size
-        bad = int((~torch.isfinite(tensor)).sum())
+        raise ValueError(f"{name} must have shape {wanted}, got {tuple(given.shape)}")
+    if not torch.isfinite(given.sum()):  # costs no temporary of that size
+        bad = int((~torch.isfinite(given)).sum())
         if bad:
             raise ValueError(f"{name} must be finite, got {bad} NaN or infinite entries")
-    return tensor
+    return given
+
+
+def row(name: str, value: Any, dimension: int | None = None) -> Tensor:
+    """`value` as one finite point, (d,)."""
+    given = tensor(name, value)
+    if given.ndim != 1 or len(given) == 0 or dimension not in (None, len(given)):
+        wanted = f"({'d' if dimension is None else dimension},)"
+        raise ValueError(f"{name} must have shape {wanted}, got {tuple(given.shape)}")
+    return points(name, given[None])[0]
+
+
+def covariance(value: Any, d: int) -> Tensor:
+    """A finite covariance (d, d), or its diagonal (d,)."""
+    given = tensor("covariance", value, double=True)
+    if given.shape not in ((d,), (d, d)) or not torch.isfinite(given).all():
+        shapes = f"({d},) or ({d}, {d})"
+        raise ValueError(f"covariance must be finite, {shapes}, got {tuple(given.shape)}")
+    return given
 
 
 def noise_level(sigma: Level, x: Tensor) -> Tensor:
     """`sigma` as a (B, 1) column on the device of `x` (B, d), in float64."""
-    level = torch.as_tensor(sigma, dtype=torch.float64, device=x.device)
+    plain = sigma if isinstance(sigma, float) else tensor("sigma", sigma, double=True)
+    level = torch.as_tensor(plain, dtype=torch.float64, device=x.device)
     if level.ndim > 1 or (level.ndim == 1 and len(level) not in (1, len(x))):
         raise ValueError(
             f"sigma must be a number or have shape ({len(x)},), got {tuple(level.shape)}"
@@ -62,23 +91,18 @@ def noise_level(sigma: Level, x: Tensor) -> Tensor:
 
 def directions(name: str, value: Any, dimension: int) -> Tensor:
     """`value` as a finite floating tensor of `dimension` rows, one direction per column."""
-    tensor = torch.as_tensor(value)
-    if tensor.ndim != 2 or tensor.shape[0] != dimension:
+    given = tensor(name, value)
+    if given.ndim != 2 or given.shape[0] != dimension:
         raise ValueError(
-            f"{name} must have shape ({dimension}, directions), got {tuple(tensor.shape)}"
+            f"{name} must have shape ({dimension}, directions), got {tuple(given.shape)}"
         )
-    return points(name, tensor)
+    return points(name, given)
 
 
 def classes(labels: Any, points: int) -> Tensor:
     """`labels` as one class 0, 1, … per point, (points,)."""
-    given = torch.as_tensor(labels)
-    if (
-        given.shape != (points,)
-        or given.is_floating_point()
-        or given.is_complex()
-        or (given < 0).any()
-    ):
+    given = tensor("labels", labels)
+    if given.shape != (points,) or given.is_floating_point() or (given < 0).any():
         raise ValueError(
             f"labels must be whole numbers from 0, of shape ({points},), "
             f"got {given.dtype} of shape {tuple(given.shape)}"
@@ -104,61 +128,35 @@ def one_per_label(x: Tensor, labels: Tensor) -> None:
         raise ValueError(f"x must have a row for each of the {len(labels)} labels, got {len(x)}")
 
 
-def all_positive(**values: float) -> None:
-    """Raise a ValueError for the first number that is not positive and finite."""
-    for name, value in values.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be positive and finite, got {value}")
+def positive(name: str, value: Any) -> float:
+    """`value` as a positive and finite float."""
+    result = real(name, value)
+    if not 0 < result < math.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value}")
+    return result
 
 
-def rising(name: str, low: float, high: float) -> tuple[float, float]:
+def finite(name: str, value: Any, wanted: str = "a finite number") -> float:
+    """`value` as a finite float, in the words of `wanted`."""
+    result = real(name, value, wanted)
+    if not math.isfinite(result):
+        raise ValueError(f"{name} must be {wanted}, got {value}")
+    return result
+
+
+def rising(name: str, value: Any) -> tuple[float, float]:
     """The two ends of a range of noise levels, as floats."""
-    if not 0 < low < high < math.inf:
-        raise ValueError(f"{name} must increase from above 0, got {(low, high)}")
-    return float(low), float(high)
-
-
-def whole(name: str, value: int, *, low: int = 1) -> int:
-    """`value` as an integer of at least `low`."""
-    if not math.isfinite(value) or int(value) != value or value < low:
-        raise ValueError(f"{name} must be a whole number of at least {low}, got {value}")
-    return int(value)
-
-
-def choice(name: str, value: str, allowed: Sequence[str]) -> str:
-    """`value`, one of the `allowed` words."""
-    if value not in allowed:
-        words = ", ".join(repr(word) for word in allowed)
-        raise ValueError(f"{name} must be one of {words}, got {value!r}")
-    return value
-
-
-def generator_from(seed: Seed, stream: str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator: `seed` itself, one seeded by it, or (None) one from fresh entropy.
-
-    Parameters
-    ----------
-    seed : int, torch.Generator or None.
-    stream : what the numbers are for. One whole number may seed two functions, such as those
-        for patterns and for the noise on them: they then still draw different numbers.
-    device : where a new generator lives.
-    """
-    if isinstance(seed, torch.Generator):
-        return seed
-    generator = torch.Generator(device=device)
-    if seed is None:
-        generator.seed()
-    else:
-        words = [whole("seed", seed, low=0), zlib.crc32(stream.encode())]
-        generator.manual_seed(int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0]))
-    return generator
+    ends = several(name, value)
+    if len(ends) != 2 or not 0 < ends[0] < ends[1] < math.inf:
+        raise ValueError(f"{name} must increase from above 0, two numbers, got {shown(value)}")
+    return float(ends[0]), float(ends[1])
 
 
 def whole_seed(seed: Seed) -> int | None:
     """`seed` as a whole number, which can be written down; a generator draws one."""
     if isinstance(seed, torch.Generator):
         return int(torch.randint(2**63 - 1, (1,), generator=seed, device=seed.device))
-    return None if seed is None else whole("seed", seed, low=0)
+    return None if seed is None else whole("seed", seed, low=0, high=None)
 
 
 def normal_like(x: Tensor, generator: torch.Generator) -> Tensor:

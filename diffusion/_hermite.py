@@ -49,12 +49,11 @@ def activation_from(activation: Activation) -> Callable[[Tensor], Tensor]:
     """
     if isinstance(activation, str):
         return ACTIVATIONS[_checks.choice("activation", activation, tuple(ACTIVATIONS))]
-    if not callable(activation):
-        names = ", ".join(ACTIVATIONS)
-        raise ValueError(
-            f"activation must be one of {names} or a function of a tensor, got {activation!r}"
-        )
-    right, left = (torch.as_tensor(activation(side)) for side in (_PROBE, -_PROBE))
+    wanted = f"one of {', '.join(ACTIVATIONS)} or a function of a tensor"
+    _checks.function("activation", activation, wanted)
+    right, left = (
+        _checks.tensor("activation(x)", activation(side)).detach() for side in (_PROBE, -_PROBE)
+    )
     if right.shape != _PROBE.shape or not torch.isfinite(right + left).all():
         raise ValueError(
             f"activation must return finite numbers of the shape it is given, "

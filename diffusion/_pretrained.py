@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 OPTIONS = (  # of the loader of diffusers; none of them runs code of others
     "cache_dir",
@@ -31,10 +31,19 @@ OPTIONS = (  # of the loader of diffusers; none of them runs code of others
     "variant",
 )
 _NETWORKS = ("unet", "transformer")
+_AUTOENCODERS = ("vae", "vqvae")
 
 
-def read(path: str, scheduler: Any, options: dict[str, Any]) -> tuple[Any, Any]:
-    """The network and the scheduler; `scheduler`, where given, is taken instead.
+class Parts(NamedTuple):
+    """What a model is made of; the autoencoder of a latent one."""
+
+    network: Any
+    scheduler: Any
+    autoencoder: Any = None
+
+
+def read(path: str, scheduler: Any, options: dict[str, Any]) -> Parts:
+    """The parts of a model; `scheduler`, the name of one or itself, is taken instead of its own.
 
     Raises
     ------
@@ -52,10 +61,11 @@ def read(path: str, scheduler: Any, options: dict[str, Any]) -> tuple[Any, Any]:
             f"reading {path} needs diffusers: pip install '.[interop]', in a clone "
             f"({_first_line(error)})"
         ) from error
-    folder = Path(path) / (options.get("subfolder") or "")
+    folder, scheduler = Path(path) / (options.get("subfolder") or ""), _named(diffusers, scheduler)
     try:
         if (folder / "config.json").is_file() and not (folder / "model_index.json").is_file():
-            return _model(diffusers, folder, options), scheduler or _beside(diffusers, folder)
+            chosen = scheduler or _beside(diffusers, folder)
+            return Parts(_model(diffusers, folder, options), chosen)
         pipeline = loader.from_pretrained(path, **options)
     except (OSError, ValueError) as error:
         raise ValueError(
@@ -67,7 +77,20 @@ def read(path: str, scheduler: Any, options: dict[str, Any]) -> tuple[Any, Any]:
         raise ValueError(
             f"path must hold a pipeline with a unet and a scheduler, got {type(pipeline).__name__}"
         )
-    return networks[0], scheduler
+    coders = [getattr(pipeline, name, None) for name in _AUTOENCODERS]
+    return Parts(networks[0], scheduler, next((one for one in coders if one is not None), None))
+
+
+def _named(diffusers: Any, scheduler: Any) -> Any:
+    """A scheduler that is given, or the one of a name or of a folder that has it."""
+    if not isinstance(scheduler, str):
+        return scheduler
+    if Path(scheduler).is_dir():
+        return _beside(diffusers, Path(scheduler))
+    kind = getattr(diffusers, scheduler, None)
+    if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
+        raise ValueError(f"scheduler must be one of diffusers or a folder, got {scheduler!r}")
+    return kind()
 
 
 def _model(diffusers: Any, folder: Path, options: dict[str, Any]) -> Any:

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from diffusion import _checks, checkpoints
 from diffusion._modules import mixed, precision_of
 from diffusion._results import Result
-from diffusion.networks import Network, NetworkDenoiser
+from diffusion.architectures import Network
+from diffusion.networks import NetworkDenoiser
 
 _ROWS = 128  # noised points of a step by default
 _CLIP = 1.0  # largest norm of a gradient
@@ -76,6 +77,7 @@ class Options:
     snapshots: tuple[int, ...]
     marks: tuple[int, ...]
     device: str  # its kind: a GPU draws other random numbers
+    precision: str | None = None  # "bf16" for mixed precision; None: on a GPU alone
 
 
 class Trainer:
@@ -127,10 +129,15 @@ class Trainer:
     def run(
         self,
         stop: Callable[[History], bool] | None,
+        watch: Callable[[int, NetworkDenoiser], object] | None,
         checkpoint: str | Path | None,
         quiet: bool,
     ) -> None:
-        """Steps up to the last, or until `stop` says so."""
+        """Steps up to the last, or until `stop` says so.
+
+        What `watch` and `stop` keep of a mark is there before its checkpoint is, so that a
+        training that goes on from it lacks nothing.
+        """
         from tqdm import tqdm
 
         bar = tqdm(
@@ -145,6 +152,8 @@ class Trainer:
         parameters: list[Tensor] = list(self.network.parameters())
         keep = set(self.options.snapshots)
         with bar:
+            if self.entries and stop is not None and stop(self.history()):
+                return  # it had ended there
             for mark in (m for m in self.options.marks if m > self.step):
                 first, total = self.step, torch.zeros((), device=self.device)
                 while self.step < mark:
@@ -152,11 +161,14 @@ class Trainer:
                     if self.step in keep:
                         self.snapshots[self.step] = self.denoiser()
                 self._record(float(total) / (mark - first))
+                if watch is not None:
+                    watch(self.step, self.denoiser())
+                ended = stop is not None and stop(self.history())
                 if checkpoint is not None:
                     self.save(checkpoint)
                 bar.update(mark - first)
                 bar.set_postfix(loss=self.entries[-1][1], held_out=self.entries[-1][2])
-                if stop is not None and stop(self.history()):
+                if ended:
                     break
 
     def _advance(self, parameters: list[Tensor]) -> Tensor:
@@ -199,8 +211,11 @@ class Trainer:
         """Weighted error of the network's output, against the output for which D = x₀."""
         into = (1 + sigma.square()).rsqrt()
         wanted = (sigma * x - noise) * into
+        half = self.options.precision == "bf16" or (
+            self.options.precision is None and self.device.type == "cuda"
+        )
         with (
-            torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=half),
             mixed(self.average[0]),
         ):
             found = network((x + sigma * noise) * into, sigma.log().squeeze(1) / 4, labels)

@@ -18,8 +18,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from diffusion.architectures import ARCHITECTURES
 from diffusion.files import write_whole
-from diffusion.networks import ARCHITECTURES, NetworkDenoiser
+from diffusion.networks import NetworkDenoiser
 
 _FORMAT = "hopfield-diffusion denoiser 1"
 _TORCH = (

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusion import _modules
+from diffusion import _checks, _modules
 from diffusion._checks import Level
-from diffusion.denoisers import Denoiser, DenoiserLike, noise_range
+from diffusion.denoisers import Denoiser, DenoiserLike, ExactDenoiser, noise_range
 
 
 class _Flat(Denoiser):
@@ -91,3 +91,56 @@ def as_denoiser(model: DenoiserLike) -> DenoiserLike:
     if isinstance(model, Denoiser) or not callable(model) or not _modules.modules_of(model):
         return model
     return _Flat(model)
+
+
+class _Answering:
+    """A denoiser of a user, whose answers are checked."""
+
+    def __init__(self, model: DenoiserLike, name: str) -> None:
+        self.model, self._name = model, name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "model":
+            raise AttributeError(name)
+        return getattr(self.model, name)
+
+    def __call__(self, x: Tensor, sigma: Level) -> Tensor:
+        return rows_like(x, self.model(x, sigma), self._name)
+
+
+def answering(model: DenoiserLike, name: str = "denoiser") -> DenoiserLike:
+    """A model of flat rows as a denoiser, whose every answer is finite and shaped as it was asked.
+
+    Parameters
+    ----------
+    model : as for `as_denoiser`.
+    name : the argument that it was given as.
+
+    Raises
+    ------
+    ValueError : a model that cannot be called; on a call, an answer that is no finite (B, d).
+
+    Examples
+    --------
+    >>> answering(lambda x, sigma: x[:, :1])(torch.ones(1, 2), 1.0)
+    Traceback (most recent call last):
+    ...
+    ValueError: denoiser must return real rows of shape (1, 2), got torch.float32 of shape (1, 1)
+    """
+    _checks.function(name, model, "a denoiser D(x, sigma)")
+    own = isinstance(model, ExactDenoiser)  # its x and sigma are checked, and so its answer is fine
+    return model if own or isinstance(model, _Answering) else _Answering(as_denoiser(model), name)
+
+
+def rows_like(x: Tensor, found: Any, name: str) -> Tensor:
+    """What `name` returned for the rows `x`: finite rows of the same shape."""
+    if not isinstance(found, Tensor) or found.shape != x.shape or not found.is_floating_point():
+        raise ValueError(
+            f"{name} must return real rows of shape {tuple(x.shape)}, got {_checks.shown(found)}"
+        )
+    answer = found.detach()
+    if not torch.isfinite(answer.sum()):  # costs no temporary of that size
+        bad = int((~torch.isfinite(answer)).sum())
+        if bad:
+            raise ValueError(f"{name} must return finite numbers, got {bad} NaN or infinite ones")
+    return found

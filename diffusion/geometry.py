@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,7 +34,7 @@ from diffusion._checks import Level, Seed
 from diffusion._modules import at_least_single
 from diffusion._results import Result
 from diffusion.denoisers import DenoiserLike, noise_range
-from diffusion.flat import as_denoiser
+from diffusion.flat import answering
 
 METHODS = ("gap", "half-count", "effective", "normal-bundle", "flipd")
 PHASES = ("trivial", "coverage", "consolidation", "collapsed")
@@ -96,7 +97,7 @@ def jacobian_spectrum(denoiser: DenoiserLike, x: Tensor, sigma: Level) -> Tensor
     >>> jacobian_spectrum(line, torch.zeros(1, 2), sigma=0.5)  # −1 and −σ²/(σ² + 1)
     tensor([[-1.0000, -0.2000]])
     """
-    denoiser, x = as_denoiser(denoiser), _points(denoiser, x)
+    denoiser, x = answering(denoiser), _points(denoiser, x)
     return _jacobians.spectrum(denoiser, x, _level(sigma, x))
 
 
@@ -149,16 +150,14 @@ def manifold_dimension(
     ('trivial',)
     """
     _checks.choice("method", method, METHODS)
-    if not 0 < floor < 1:
-        raise ValueError(f"floor must lie in (0, 1), got {floor}")
-    denoiser, x = as_denoiser(denoiser), _points(denoiser, x)
+    floor = _checks.number("floor", floor, low=0, high=1, open_low=True, open_high=True)
+    denoiser, x = answering(denoiser), _points(denoiser, x)
     level = _level(sigma, x)
+    generator = _checks.generator_from(seed, "manifold_dimension", x.device)
     if method in ("effective", "flipd"):
         return _from_trace(denoiser, x, level, floor, with_score=method == "flipd")
     if method == "normal-bundle":
-        s = _bundle(
-            denoiser, x, level, _checks.generator_from(seed, "manifold_dimension", x.device)
-        )
+        s = _bundle(denoiser, x, level, generator)
     else:
         s = -jacobian_spectrum(denoiser, x, level)
     if method == "half-count":
@@ -206,7 +205,7 @@ def subspace_dimension(
     >>> subspace_dimension(plane, torch.zeros(1, 2), 0.1, axes)
     tensor([[0.9901, 0.5000]])
     """
-    denoiser, x = as_denoiser(denoiser), _points(denoiser, x)
+    denoiser, x = answering(denoiser), _points(denoiser, x)
     bases = _bases(subspaces, x.shape[1])
     along = _jacobians.along(denoiser, x, _level(sigma, x), torch.cat(bases, 1))
     return _per_subspace(along, bases)
@@ -248,9 +247,10 @@ def subspace_signal_to_noise(
     >>> bool(snr.jacobian > 5)
     True
     """
+    _checks.instance("denoisers", denoisers, (list, tuple), "a list of denoisers")
     if len(denoisers) < 2:
         raise ValueError(f"denoisers must be at least 2, got {len(denoisers)}")
-    denoisers, x = [as_denoiser(each) for each in denoisers], _points(denoisers[0], x)
+    denoisers, x = [answering(each, "denoisers") for each in denoisers], _points(denoisers[0], x)
     level = _level(sigma, x)
     bases = _bases(subspaces, x.shape[1])
     directions = torch.cat(bases, 1)
@@ -267,7 +267,7 @@ def _points(denoiser: DenoiserLike, x: Tensor) -> Tensor:
 
 def _level(sigma: Level, x: Tensor) -> Tensor:
     """σ as (B,) in the precision of `x`, at least single: a network need not take another."""
-    return _checks.noise_level(sigma, x).squeeze(1).to(at_least_single(x.dtype))
+    return _checks.noise_level(sigma, x).detach().squeeze(1).to(at_least_single(x.dtype))
 
 
 def _known(denoiser: DenoiserLike, level: Tensor) -> Tensor:
@@ -277,9 +277,13 @@ def _known(denoiser: DenoiserLike, level: Tensor) -> Tensor:
 
 def _bases(subspaces: Sequence[Tensor], dimension: int) -> list[Tensor]:
     """Orthonormal bases (d, m_A), in one dtype."""
+    if isinstance(subspaces, Tensor | np.ndarray) and subspaces.ndim == 3:
+        subspaces = list(subspaces)
+    _checks.instance("subspaces", subspaces, (list, tuple), "a list of bases")
     if len(subspaces) == 0:
         raise ValueError("subspaces must hold at least one basis, got none")
-    bases = [_checks.directions("subspaces", basis, dimension).double() for basis in subspaces]
+    found = (_checks.directions("subspaces", basis, dimension) for basis in subspaces)
+    bases = [basis.detach().double() for basis in found]
     for basis in bases:
         gram = basis.T @ basis
         error = float((gram - torch.eye(len(gram)).to(gram)).abs().max())

@@ -5,15 +5,9 @@ library. The adapter takes x₀ + σz in signal units and returns the posterior 
 
     ImageDenoiser      any callable D(images, sigma), sigma of (B,): the style of k-diffusion
                        and of the EDM networks (Karras et al., arXiv 2206.00364)
-    DiffusersDenoiser  a diffusers network and its scheduler. With ᾱ_t its `alphas_cumprod`,
-                       σ = sqrt((1 − ᾱ)/ᾱ) and α = 1/sqrt(1 + σ²), the network sees αx and
-
-                           epsilon        D = x − σ ε          (Ho et al., arXiv 2006.11239)
-                           v_prediction   D = α² x − α σ v     (Salimans & Ho, arXiv 2202.00512)
-                           sample         D itself
-
-                       at a continuous timestep, found from log σ by linear interpolation
-                       between the whole ones. EDM schedulers bring their own preconditioning.
+    DiffusersDenoiser  a diffusers network and its scheduler, which says how it was noised and
+                       what it predicts: noise, velocity or x₀ of a diffusion, the velocity of a
+                       flow, or the preconditioned x₀ of EDM (`diffusion._noising`)
     AzulaDenoiser      an azula denoiser: the mean of its posterior at α_t x, at the time t in
                        [0, 1] where σ_t/α_t of its schedule is σ
 
@@ -37,13 +31,13 @@ from torch import Tensor
 
 from diffusion import _checks, _modules, _pretrained
 from diffusion._checks import Level
+from diffusion._noising import noising_of
 from diffusion.denoisers import Denoiser
+from diffusion.latents import LatentSpace
 
-PREDICTIONS = ("epsilon", "v_prediction", "sample")
 _ROUNDING = 1e-6  # relative, by which σ may leave the range: times in single precision
 _PARTS = 64  # of an interval of times, divided again and again until it has no digits left
 _CLASSES = ("class_labels", "labels", "y")  # inputs of a model that may be one whole number
-_NO_SIGNAL = 2**-24  # ᾱ that diffusers puts in place of 0
 
 
 class _ForeignDenoiser(Denoiser):
@@ -57,13 +51,14 @@ class _ForeignDenoiser(Denoiser):
         inputs: dict[str, Any],
     ) -> None:
         self.model, self.inputs = model, inputs
-        self.shape = tuple(_checks.whole("shape", size) for size in shape)
+        self.shape = tuple(_checks.whole("shape", n) for n in _checks.several("shape", shape))
         if not self.shape:
             raise ValueError("shape must have at least one axis, got ()")
         self.dimension = math.prod(self.shape)
-        low, high = (float(end) for end in noise_range)
-        if not 0 <= low < high:
-            raise ValueError(f"noise_range must rise from 0 or above, got ({low:g}, {high:g})")
+        ends = _checks.several("noise_range", noise_range)
+        if len(ends) != 2 or not 0 <= ends[0] < ends[1]:
+            raise ValueError(f"noise_range must rise from 0 or above, got {tuple(ends)}")
+        low, high = map(float, ends)
         self.noise_range = (low, high)
 
     def _about(self) -> str:
@@ -177,6 +172,7 @@ class ImageDenoiser(_ForeignDenoiser):
         noise_range: tuple[float, float] | None = None,
         **inputs: Any,
     ) -> None:
+        _checks.function("model", model, "a network or a function of images")
         if noise_range is None:
             own = (getattr(model, "sigma_min", 0.0), getattr(model, "sigma_max", math.inf))
             noise_range = (float(own[0]), float(own[1]))
@@ -197,11 +193,17 @@ class DiffusersDenoiser(_ForeignDenoiser):
         images in the precision of its weights. Timesteps are floats; at the noise levels of
         training they are whole.
     scheduler : with `alphas_cumprod` and a `prediction_type` (DDPMScheduler, DDIMScheduler
-        and similar ones), or an EDM scheduler. Samples are not clipped: clipping is no part of
-        the model. A last level without signal (zero terminal SNR) is outside the range.
+        and similar ones), of flow matching (FlowMatchEulerDiscreteScheduler), or of EDM.
+        Samples are not clipped: clipping is no part of the model. Levels without signal (zero
+        terminal SNR, the end of a flow) are outside the range.
     shape : of one image; None: by the model's configuration.
     inputs : further keyword arguments of the model, such as class_labels=3. Tensors of one row
         are given to each image of a batch.
+
+    Attributes
+    ----------
+    latents : LatentSpace of a model of codes, None of one of images.
+    classes : number of classes of a class-conditional model, 0 of others.
 
     Raises
     ------
@@ -228,36 +230,25 @@ class DiffusersDenoiser(_ForeignDenoiser):
         shape: Sequence[int] | None = None,
         **inputs: Any,
     ) -> None:
-        self.scheduler = scheduler
-        self._own = hasattr(scheduler, "precondition_outputs")
-        config = scheduler.config if hasattr(scheduler, "config") else None
-        prediction = getattr(config, "prediction_type", None)
-        if self._own:
-            _checks.choice("prediction_type", prediction, PREDICTIONS[:2])  # type: ignore[arg-type]
-            noise_range = (float(config.sigma_min), float(config.sigma_max))  # type: ignore[union-attr]
-        elif hasattr(scheduler, "alphas_cumprod"):
-            self._prediction = _checks.choice("prediction_type", prediction, PREDICTIONS)  # type: ignore[arg-type]
-            zero = bool(getattr(config, "rescale_betas_zero_snr", False))
-            self._log_levels = _log_levels(scheduler.alphas_cumprod, without_last=zero)
-            noise_range = (float(self._log_levels[0].exp()), float(self._log_levels[-1].exp()))
-        else:
-            raise ValueError(
-                "scheduler must have alphas_cumprod, as DDPMScheduler does, or be an EDM "
-                f"scheduler, got {type(scheduler).__name__}"
-            )
-        super().__init__(model, _shape_of(model) if shape is None else shape, noise_range, inputs)
+        self.scheduler, self._noising = scheduler, noising_of(scheduler)
+        self.latents: LatentSpace | None = None
+        self.classes, self._null = _classes_of(model)
+        shape = _shape_of(model) if shape is None else shape
+        super().__init__(model, shape, self._noising.noise_range, inputs)
 
     @classmethod
     def from_pretrained(cls, path: str, scheduler: Any = None, **inputs: Any) -> DiffusersDenoiser:
-        """The denoiser of an unconditional diffusers pipeline, or of a model alone.
+        """The denoiser of a diffusers pipeline, or of a model alone.
 
-        Weights are read from safetensors alone, never from a pickle.
+        Weights are read from safetensors alone, never from a pickle. That of a latent pipeline
+        is a denoiser of codes, with the autoencoder as its `latents`.
 
         Parameters
         ----------
         path : a folder, or a name of the hub.
-        scheduler : of the model; None: that of the pipeline, or one that lies in the folder of
-            the model or in `scheduler` beside it.
+        scheduler : of the model, itself, the name of its class or the folder it lies in; None:
+            that of the pipeline, or one that lies in the folder of the model or in `scheduler`
+            beside it.
         inputs : `shape` and further keyword arguments of the model. Options of the loader, such
             as torch_dtype, variant, revision and subfolder, go there.
 
@@ -268,27 +259,36 @@ class DiffusersDenoiser(_ForeignDenoiser):
             a model alone without a scheduler.
         """
         options = {k: inputs.pop(k) for k in list(inputs) if k in _pretrained.OPTIONS}
-        model, own = _pretrained.read(path, scheduler, options)
-        return cls(model, own, **inputs)
+        found = _pretrained.read(path, scheduler, options)
+        denoiser = cls(found.network, found.scheduler, **inputs)
+        if found.autoencoder is not None:
+            denoiser.latents = LatentSpace(found.autoencoder, denoiser.shape)
+        return denoiser
+
+    def condition(self, label: int | None) -> DiffusersDenoiser:
+        """The denoiser of one class, 0 to K − 1; None: of no class, for a model that knows it.
+
+        Raises
+        ------
+        ValueError : no such class, or a model without.
+        """
+        if label is None and not self._null:
+            raise ValueError("label must be given: this model knows no class that stands for none")
+        chosen = self.classes if label is None else _checks.whole("label", label, low=0)
+        if chosen > self.classes - (label is not None):
+            known = f"0 to {self.classes - 1}" if self.classes else "of a model that has them"
+            raise ValueError(f"label must be a class {known}, got {label}")
+        inputs = self.inputs | {"class_labels": chosen}
+        found = DiffusersDenoiser(self.model, self.scheduler, self.shape, **inputs)
+        found.latents = self.latents
+        return found
 
     def _precision(self, weight: Tensor | None, x: Tensor) -> torch.dtype:
         """The finer one: the network is given its own, and what is done with its answer is ours."""
         return _modules.at_least_single(x.dtype, super()._precision(weight, x))
 
     def _mean(self, images: Tensor, sigma: Tensor) -> Tensor:
-        level = self._column(sigma, images)
-        if self._own:
-            scaled = self.scheduler.precondition_inputs(images, level)
-            noise = self.scheduler.precondition_noise(sigma.to(images))
-            answer = self._answer(scaled, noise)
-            return self.scheduler.precondition_outputs(images, answer, level)
-        alpha = self._column(1 / (1 + sigma.square()).sqrt(), images)
-        answer = self._answer(alpha * images, self._timestep(sigma))
-        if self._prediction == "epsilon":
-            return images - level * answer
-        if self._prediction == "v_prediction":
-            return alpha * (alpha * images - level * answer)
-        return answer
+        return self._noising.mean(images, sigma, self._column(sigma, images), self._answer)
 
     def _answer(self, images: Tensor, timestep: Tensor) -> Tensor:
         """What the network predicts, in the precision of `images`."""
@@ -300,13 +300,6 @@ class DiffusersDenoiser(_ForeignDenoiser):
         if found.ndim == images.ndim and found.shape[1] == 2 * channels:
             found = found[:, :channels]  # the others are a learned variance
         return found.to(images)
-
-    def _timestep(self, sigma: Tensor) -> Tensor:
-        """The timestep of each σ (B,), log σ linear between the whole ones."""
-        table, wanted = self._log_levels.to(sigma.device), sigma.log()
-        above = torch.searchsorted(table, wanted).clamp(1, len(table) - 1)
-        low, high = table[above - 1], table[above]
-        return above - 1 + (wanted - low) / (high - low)
 
 
 class AzulaDenoiser(_ForeignDenoiser):
@@ -376,20 +369,6 @@ class AzulaDenoiser(_ForeignDenoiser):
         return low + width / 2
 
 
-def _log_levels(alphas_cumprod: Any, *, without_last: bool) -> Tensor:
-    """log σ of each timestep that has signal. Raises ValueError."""
-    every = torch.as_tensor(alphas_cumprod).detach().cpu().double()
-    signal = every[: int((every > 0).sum())]
-    if 1 < len(signal) == len(every):
-        before, last = signal[-2:].tolist()
-        if last <= _NO_SIGNAL and (without_last or last >= before):
-            signal = signal[:-1]
-    levels = ((1 - signal) / signal).log() / 2
-    if len(levels) < 2 or not (torch.isfinite(levels).all() and (levels.diff() > 0).all()):
-        raise ValueError("scheduler must have alphas_cumprod that fall from below 1")
-    return levels
-
-
 def _shape_of(model: Any) -> tuple[int, ...]:
     """(channels, height, width), or (channels, length), by the configuration of a model."""
     config = getattr(model, "config", None)
@@ -407,6 +386,15 @@ def _shape_of(model: Any) -> tuple[int, ...]:
             f"width): its sample_size {size} does not say how many frames"
         )
     return (channels, *(size,) * axes)
+
+
+def _classes_of(model: Any) -> tuple[int, bool]:
+    """Number of classes that a model was trained with, and whether one more stands for none."""
+    config = getattr(model, "config", None)
+    transformer = getattr(config, "num_embeds_ada_norm", None)
+    if transformer and getattr(config, "norm_type", None) == "ada_norm_zero":
+        return int(transformer), True  # Peebles & Xie, arXiv 2212.09748
+    return int(getattr(config, "num_class_embeds", None) or 0), False
 
 
 def _axes_of(model: Any) -> int:

@@ -82,8 +82,7 @@ def two_nn_dimension(data: Tensor, method: str = "fit", discard: float = 0.1) ->
     2
     """
     _checks.choice("method", method, ("fit", "likelihood"))
-    if not 0 <= discard < 1:
-        raise ValueError(f"discard must lie in [0, 1), got {discard}")
+    discard = _checks.number("discard", discard, low=0, high=1, open_high=True)
     distances, _ = _around(data, 2)
     logs = np.sort(np.log(distances[:, 1] / distances[:, 0]))
     n = len(logs)
@@ -120,10 +119,9 @@ def local_pca_dimension(data: Tensor, neighbours: int = 30, explained: float = 0
     >>> float(local_pca_dimension(plane).mean())
     2.0
     """
-    if not 0 < explained < 1:
-        raise ValueError(f"explained must lie in (0, 1), got {explained}")
+    explained = _checks.number("explained", explained, low=0, high=1, open_low=True, open_high=True)
     _, indices = _around(data, _checks.whole("neighbours", neighbours, low=2))
-    points = _checks.points("data", _checks.tensor_of(data)).double().cpu()
+    points = _checks.points("data", data, double=True).detach().double().cpu()
     rows = max(1, _NUMBERS // (indices.shape[1] * points.shape[1]))
     blocks = torch.from_numpy(indices).split(rows)
     return torch.cat([_directions(points[around], explained) for around in blocks])
@@ -163,7 +161,7 @@ def participation_ratio(data: Tensor) -> float:
     >>> participation_ratio([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     2.0
     """
-    points = _checks.points("data", _checks.tensor_of(data)).double().numpy(force=True)
+    points = _checks.points("data", data, double=True).detach().double().numpy(force=True)
     if len(points) < 2 or not np.ptp(points, axis=0).any():
         raise ValueError(f"data must hold at least 2 different points, got {points.shape}")
     # tr² / |·|² of the covariance is that of the smaller Gram matrix: no spectrum is needed
@@ -176,7 +174,7 @@ def participation_ratio(data: Tensor) -> float:
 
 def _around(data: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Distances and indices (n, count) of the nearest other points."""
-    points = _checks.points("data", _checks.tensor_of(data))
+    points = _checks.points("data", data, double=True).detach()
     if len(points) <= count:
         raise ValueError(f"data must hold more than {count} points, got {len(points)}")
     array = points.double().numpy(force=True)

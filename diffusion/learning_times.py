@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffusion import _checks
 from diffusion._results import Result
 from diffusion.mixture import GaussianMixtureDenoiser
 from diffusion.random_features import FeatureFlow
@@ -113,10 +114,9 @@ def class_times(
     >>> all(wide < narrow for wide, narrow in (found.gen63, found.opt, found.gap))
     True
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie in (0, 1), got {level}")
-    if not gap > 0:
-        raise ValueError(f"gap must be positive, got {gap}")
+    _checks.instance("flow", flow, FeatureFlow, "what RandomFeatureScore.fit returns")
+    level = _checks.number("level", level, low=0, high=1, open_low=True, open_high=True)
+    gap = _checks.number("gap", gap, low=0, open_low=True)
     times = time_grid()
     train = flow.train_loss(torch.from_numpy(times)).cpu().numpy()
     test = flow.test_loss(torch.from_numpy(times), source, labels).cpu().numpy()
@@ -174,6 +174,7 @@ def spectral_times(flow: FeatureFlow) -> Array:
     >>> bool(wide < narrow)
     True
     """
+    _checks.instance("flow", flow, FeatureFlow, "what RandomFeatureScore.fit returns")
     model = flow.model
     bulk = slice(model.dimension, flow.points)
     lam, shares = flow.eigenvalues[bulk], flow.class_shares[:, bulk]

@@ -44,7 +44,7 @@ class LinearManifoldDenoiser(ExactDenoiser):
     """
 
     def __init__(self, F: Tensor) -> None:
-        F = _checks.points("F", F)
+        F = _checks.points("F", F).detach()
         self.F = F.to(at_least_single(F.dtype))
         self.dimension = len(self.F)
         if self.dimension == 0:
@@ -172,13 +172,14 @@ def manifold_factors(
     """
     _checks.choice("kind", kind, ("orthonormal", "gaussian"))
     dimension = _checks.whole("dimension", dimension)
+    subspaces = _checks.several("subspaces", subspaces)
+    variances = [
+        _checks.positive("variances", one) for one in _checks.several("variances", variances)
+    ]
     if len(subspaces) != len(variances) or len(subspaces) == 0:
         raise ValueError(
             f"variances must be one per subspace, got {len(variances)} for {len(subspaces)}"
         )
-    wrong = [one for one in variances if not 0 < one < math.inf]
-    if wrong:
-        raise ValueError(f"variances must be positive and finite, got {wrong[0]}")
     sizes = [_checks.whole("subspaces", size) for size in subspaces]
     columns = sum(sizes)
     scales = torch.as_tensor(variances, dtype=torch.float64).sqrt()

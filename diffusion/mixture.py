@@ -154,9 +154,14 @@ class GaussianMixtureDenoiser(ExactDenoiser):
         tensor([[-0.6667],
                 [ 0.6667]])
         """
-        labels = torch.as_tensor(label, device=self.means.device)
-        whole = not (labels.is_floating_point() or labels.dtype == torch.bool)
-        if not whole or labels.ndim > 1 or ((labels < 0) | (labels >= len(self))).any():
+        labels = _checks.tensor("label", label).to(self.means.device)
+        if labels.ndim == 0 and labels == labels.round():
+            labels = labels.long()
+        if (
+            labels.is_floating_point()
+            or labels.ndim > 1
+            or ((labels < 0) | (labels >= len(self))).any()
+        ):
             given = label if labels.ndim == 0 else f"{labels.dtype}, {tuple(labels.shape)}"
             raise ValueError(
                 f"label must be a class 0 to {len(self) - 1}, or one per row, got {given}"
@@ -294,7 +299,7 @@ def _weights(weights: Tensor | None, means: Tensor) -> Tensor:
     """Class weights (K,) of sum 1."""
     if weights is None:
         return means.new_full((len(means),), 1 / len(means))
-    result = _checks.tensor_of(weights).to(means)
+    result = _checks.tensor("weights", weights, double=True).detach().to(means)
     if result.shape != means.shape[:1]:
         raise ValueError(f"weights must have shape ({len(means)},), got {tuple(result.shape)}")
     if not (result >= 0).all():
@@ -308,7 +313,7 @@ def _weights(weights: Tensor | None, means: Tensor) -> Tensor:
 def _spectra(variances: float | Tensor, means: Tensor) -> tuple[Tensor, Tensor | None]:
     """Eigenvalues (K, d) of each class, and their eigenvectors where they are not the axes."""
     classes, d = means.shape
-    given = _checks.tensor_of(variances).to(means)
+    given = _checks.tensor("variances", variances, double=True).detach().to(means)
     if not torch.isfinite(given).all():
         raise ValueError("variances must be finite, got NaN or infinite entries")
     basis = None

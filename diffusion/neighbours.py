@@ -51,6 +51,9 @@ class CopyFraction(Result):
         """
         from scipy.stats import hypergeom  # slow to import
 
+        samples, held_out = _checks.whole("samples", samples), _checks.whole("held_out", held_out)
+        flagged = _checks.whole("flagged", flagged, low=0, high=samples)
+        false_alarms = _checks.whole("false_alarms", false_alarms, low=0, high=held_out)
         rate, baseline = flagged / samples, false_alarms / held_out
         total = samples + held_out
         chance = hypergeom.sf(flagged - 1, total, flagged + false_alarms, samples)
@@ -83,7 +86,7 @@ def neighbour_ratio(samples: Tensor, data: Tensor) -> Tensor:
     >>> neighbour_ratio(torch.tensor([[1.0]]), torch.tensor([[0.0], [0.0], [5.0]]))
     tensor([0.2500], dtype=torch.float64)
     """
-    data = _checks.points("data", _checks.tensor_of(data)).unique(dim=0)
+    data = _checks.points("data", data, double=True).unique(dim=0)
     near = neighbour_distances(samples, data, 2)
     return near[:, 0] / near[:, 1]
 
@@ -109,11 +112,8 @@ def chance_ratio(dimension: float, threshold: float = 1 / 3) -> float:
     >>> round(chance_ratio(2), 4)
     0.1111
     """
-    if not dimension >= 0:
-        raise ValueError(f"dimension must not be negative, got {dimension}")
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"threshold must lie in [0, 1], got {threshold}")
-    return float(threshold**dimension)
+    dimension = _checks.number("dimension", dimension, low=0)
+    return _checks.number("threshold", threshold, low=0, high=1) ** dimension
 
 
 def calibrated_distance(
@@ -142,8 +142,7 @@ def calibrated_distance(
     >>> calibrated_distance(torch.tensor([[0.5]]), line)
     tensor([0.], dtype=torch.float64)
     """
-    if not scale > 0:
-        raise ValueError(f"scale must be positive, got {scale}")
+    scale = _checks.number("scale", scale, low=0, open_low=True)
     near = neighbour_distances(samples, data, _checks.whole("neighbours", neighbours, low=2))
     usual = scale * near.mean(1)
     return torch.where(usual > 0, near[:, 0] / usual, 0.0)  # a copy of points that are repeated
@@ -182,11 +181,13 @@ def copy_fraction(
     >>> copy_fraction(points[:50] + 0.01, points[:200], points[200:]).excess
     1.0
     """
+    _checks.function("measure", measure, "a function of samples and data")
+    threshold = _checks.real("threshold", threshold)
     if math.isnan(threshold):
         raise ValueError("threshold must be a number, got NaN")
     counts = []
     for name, value in (("samples", samples), ("held_out", held_out)):
-        value = _checks.points(name, _checks.tensor_of(value))
+        value = _checks.points(name, value, double=True)
         if len(value) == 0:
             raise ValueError(f"{name} must hold at least one point, got {tuple(value.shape)}")
         check_units(name, value, _checks.points("data", data))
@@ -217,9 +218,10 @@ def neighbour_distances(samples: Tensor, data: Tensor, count: int) -> Tensor:
     >>> neighbour_distances(torch.zeros(1, 1), torch.tensor([[3.0], [-1.0]]), 2)
     tensor([[1., 3.]], dtype=torch.float64)
     """
-    data = _checks.points("data", _checks.tensor_of(data))
-    samples = _checks.points("samples", _checks.tensor_of(samples), dimension=data.shape[1])
-    if len(data) < _checks.whole("count", count):
+    data = _checks.points("data", data, double=True)
+    samples = _checks.points("samples", samples, dimension=data.shape[1], double=True)
+    count = _checks.whole("count", count)
+    if len(data) < count:
         raise ValueError(f"data must hold at least {count} different points, got {len(data)}")
     one, other = (points.double().numpy(force=True) for points in (samples, data))
     distances, _ = nearest(one, other, count)

@@ -1,4 +1,4 @@
-r"""Trained denoisers: a residual MLP and a small U-Net, preconditioned.
+r"""Trained denoisers: a network, as a residual MLP or a small U-Net, preconditioned.
 
 A network F returns numbers of order one at every noise level (Karras et al. 2022, table 1). With
 the mean μ and the rms deviation s of the data, y = x − μ,
@@ -17,189 +17,17 @@ mixture of all. D is not a gradient in general, and its Jacobian not symmetric.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from diffusion import _checks
-from diffusion._checks import Level, Seed
+from diffusion._checks import Level
 from diffusion._modules import mixed, precision_of
+from diffusion.architectures import ResidualMLP as ResidualMLP, UNet as UNet
 from diffusion.denoisers import Denoiser
-
-_WAVES = 8  # sines and cosines of the noise level
-_SLOWEST, _FASTEST = 0.125, 8.0  # their periods of ¼ log σ
-
-
-class Network(nn.Module):
-    """F(y, level, labels), (B, d) → (B, d): the network inside the preconditioning.
-
-    `level` is ¼ log(σ/s), (1,) or (B,); `labels` (B,) or (1,) are classes 0 to K − 1, or K
-    for none.
-
-    Attributes
-    ----------
-    dimension : d.
-    classes : K; 0 for a network without classes.
-    config : the arguments that make it again, JSON values.
-    """
-
-    dimension: int
-    classes: int
-    config: dict[str, Any]
-
-
-class ResidualMLP(Network):
-    """A multilayer perceptron with residual blocks.
-
-    h = W y, then `depth` times h ← h + V a(U h + E e), all with biases, with a = SiLU and e an
-    embedding of noise level and class; F = R[(1 + G e) ∘ a(h)], and R and G start at zero. The
-    gate is for directions across the data, along which F must be −c_in y s/σ: a gain that
-    depends on the noise level alone.
-
-    Parameters
-    ----------
-    dimension : d of the data.
-    width : units of each layer.
-    depth : blocks, at least 1.
-    classes : K, 0 for a network without classes.
-    gate : whether the read-out has its gate; without it G = 0, and directions across the
-        data are learnt late.
-    seed : int, torch.Generator or None, for the first weights.
-
-    Raises
-    ------
-    ValueError : a number that is not whole, or below 1 (classes: below 0).
-
-    Examples
-    --------
-    >>> network = ResidualMLP(8, width=64, depth=2, seed=0)
-    >>> network(torch.zeros(5, 8), torch.zeros(1)).shape
-    torch.Size([5, 8])
-    """
-
-    def __init__(
-        self,
-        dimension: int,
-        width: int = 128,
-        depth: int = 3,
-        classes: int = 0,
-        gate: bool = True,
-        seed: Seed = None,
-    ) -> None:
-        super().__init__()
-        self.dimension = _checks.whole("dimension", dimension)
-        self.classes = _checks.whole("classes", classes, low=0)
-        width, depth = _checks.whole("width", width), _checks.whole("depth", depth)
-        self.config = {
-            "dimension": dimension,
-            "width": width,
-            "depth": depth,
-            "classes": classes,
-            "gate": gate,
-        }
-        with _first_weights(seed):
-            self.embedding = _Embedding(width, classes)
-            self.read = nn.Linear(dimension, width)
-            self.blocks = nn.ModuleList(_Block(width) for _ in range(depth))
-            self.gate = _zero(nn.Linear(width, width)) if gate else None
-            self.write = _zero(nn.Linear(width, dimension))
-
-    def forward(self, y: Tensor, level: Tensor, labels: Tensor | None = None) -> Tensor:
-        e = self.embedding(level, labels)
-        h = self.read(y)
-        for block in self.blocks:
-            h = block(h, e)
-        h = functional.silu(h)
-        return self.write(h if self.gate is None else (1 + self.gate(e)) * h)
-
-
-class UNet(Network):
-    """A small U-Net: residual blocks of convolutions, halved and doubled again in size.
-
-    Parameters
-    ----------
-    shape : (height, width) or (channels, height, width) of an image; a row of the data is one
-        image, row-major.
-    channels : of the first resolution, a multiple of 8; each further one has twice as many.
-    levels : resolutions, at least 1; the smallest image must have at least 2 pixels per side.
-    classes, seed : as for `ResidualMLP`.
-
-    Raises
-    ------
-    ValueError : a shape of another form, too many levels for it, or channels not a multiple
-        of 8.
-
-    Examples
-    --------
-    >>> network = UNet((8, 8), channels=8, seed=0)
-    >>> network(torch.zeros(5, 64), torch.zeros(1)).shape
-    torch.Size([5, 64])
-    """
-
-    def __init__(
-        self,
-        shape: Sequence[int],
-        channels: int = 32,
-        levels: int = 2,
-        classes: int = 0,
-        seed: Seed = None,
-    ) -> None:
-        super().__init__()
-        self.shape = _image_shape(shape)
-        self.dimension = math.prod(self.shape)
-        self.classes = _checks.whole("classes", classes, low=0)
-        levels = _checks.whole("levels", levels)
-        if _checks.whole("channels", channels) % 8:
-            raise ValueError(f"channels must be a multiple of 8, got {channels}")
-        if min(self.shape[1:]) < 2**levels:
-            raise ValueError(
-                f"levels must leave at least 2 pixels per side of {self.shape[1]}×{self.shape[2]} "
-                f"images, got {levels}"
-            )
-        self.config = {
-            "shape": list(self.shape),
-            "channels": channels,
-            "levels": levels,
-            "classes": classes,
-        }
-        sizes = [channels * 2**k for k in range(levels)]
-        with _first_weights(seed):
-            self.embedding = _Embedding(4 * channels, classes)
-            self.read = nn.Conv2d(self.shape[0], channels, 3, padding=1)
-            self.down = nn.ModuleList(
-                _ConvBlock(before, after, 4 * channels)
-                for before, after in zip([channels, *sizes], sizes, strict=False)
-            )
-            self.middle = _ConvBlock(sizes[-1], sizes[-1], 4 * channels)
-            self.up = nn.ModuleList(
-                _ConvBlock(2 * after, before, 4 * channels)
-                for before, after in zip([channels, *sizes], sizes, strict=False)
-            )
-            self.norm = nn.GroupNorm(8, channels)
-            self.write = _zero(nn.Conv2d(channels, self.shape[0], 3, padding=1))
-
-    def forward(self, y: Tensor, level: Tensor, labels: Tensor | None = None) -> Tensor:
-        e = self.embedding(level, labels)
-        h = self.read(y.reshape(-1, *self.shape))
-        kept = []
-        for k, block in enumerate(self.down):
-            h = block(functional.avg_pool2d(h, 2) if k else h, e)
-            kept.append(h)
-        h = self.middle(h, e)
-        for block, skip in zip(reversed(self.up), reversed(kept), strict=True):
-            if h.shape[-2:] != skip.shape[-2:]:
-                h = functional.interpolate(h, skip.shape[-2:], mode="nearest")
-            h = block(torch.cat([h, skip], 1), e)
-        return self.write(functional.silu(self.norm(h))).flatten(1)
-
-
-ARCHITECTURES: dict[str, type[Network]] = {"mlp": ResidualMLP, "unet": UNet}
-"""Our networks, by their names in a checkpoint."""
 
 
 class NetworkDenoiser(Denoiser):
@@ -236,21 +64,21 @@ class NetworkDenoiser(Denoiser):
         levels: tuple[float, float] | None = None,
         label: int | None = None,
     ) -> None:
-        _checks.all_positive(scale=scale)
-        if levels is not None:
-            _checks.rising("levels", *levels)
+        _checks.instance("network", network, nn.Module, "a torch.nn.Module")
+        levels = None if levels is None else _checks.rising("levels", levels)
         weight = next(network.parameters(), torch.zeros(()))
         dimension = getattr(network, "dimension", None)
         if mean is None:
             if dimension is None:
                 raise ValueError("mean must be given for a network without a dimension, got None")
             mean = torch.zeros(dimension)
-        row = _checks.points("mean", torch.as_tensor(mean)[None], dimension=dimension)
-        self.dimension = row.shape[1]
-        self.network, self.scale, self.levels, self.label = network, float(scale), levels, label
-        self.mean = row[0].to(weight.device, precision_of(weight, row))
+        row = _checks.row("mean", mean, dimension).detach()
+        self.dimension, self.network, self.levels = len(row), network, levels
+        self.scale = _checks.positive("scale", scale)
+        self.label = None if label is None else _checks.whole("label", label, low=0)
+        self.mean = row.to(weight.device, precision_of(weight, row))
         self.classes = int(getattr(network, "classes", 0))
-        if label is not None and _checks.whole("label", label, low=0) >= self.classes:
+        if self.label is not None and self.label >= self.classes:
             known = f"0 to {self.classes - 1}" if self.classes else "of a network that has them"
             raise ValueError(f"label must be a class {known}, got {label}")
 
@@ -326,12 +154,17 @@ class NetworkDenoiser(Denoiser):
         >>> denoiser.condition(torch.tensor([0, 2]))(torch.ones(2, 2), sigma=1.0).shape
         torch.Size([2, 2])
         """
-        if isinstance(label, Tensor) and label.ndim == 1:
-            return _ClassOfRow(self, label)
-        return NetworkDenoiser(self.network, self.scale, self.mean, self.levels, int(label))
+        labels = _checks.tensor("label", label)
+        if labels.ndim == 1:
+            return _ClassOfRow(self, labels)
+        return NetworkDenoiser(self.network, self.scale, self.mean, self.levels, labels)  # type: ignore[arg-type]
 
     def to(self, target: torch.dtype | torch.device | str) -> NetworkDenoiser:
         """A copy in another precision or on another device; this one stays as it is."""
+        if not isinstance(target, torch.dtype):
+            target = _checks.device("target", target)
+        elif not target.is_floating_point:
+            raise ValueError(f"target must be a floating torch.dtype or a device, got {target}")
         network = deepcopy(self.network).to(target)
         return NetworkDenoiser(network, self.scale, self.mean.cpu(), self.levels, self.label)
 
@@ -370,81 +203,3 @@ def preconditioning(sigma: Any, scale: float) -> tuple[Any, Any, Any]:
     """c_skip, c_out and c_in of a noise level, a number or a tensor."""
     total = (sigma**2 + scale**2) ** 0.5
     return (scale / total) ** 2, sigma * scale / total, 1 / total
-
-
-class _Embedding(nn.Module):
-    """e: waves of the noise level and a row of the class, mixed and through a SiLU."""
-
-    waves: Tensor
-
-    def __init__(self, width: int, classes: int) -> None:
-        super().__init__()
-        periods = torch.logspace(math.log10(_SLOWEST), math.log10(_FASTEST), _WAVES)
-        self.register_buffer("waves", 2 * math.pi / periods, persistent=False)
-        self.first = nn.Linear(2 * _WAVES, width)
-        self.table = nn.Embedding(classes + 1, width) if classes else None
-
-    def _apply(self, *args: Any, **options: Any) -> _Embedding:
-        waves = self.waves  # in half precision they would be those of other noise levels
-        super()._apply(*args, **options)
-        self.waves = waves.to(self.waves.device)
-        return self
-
-    def forward(self, level: Tensor, labels: Tensor | None) -> Tensor:
-        phase = level[:, None] * self.waves
-        e = self.first(torch.cat([phase.cos(), phase.sin()], 1))
-        if self.table is not None:
-            if labels is None:
-                labels = torch.full((1,), self.table.num_embeddings - 1, device=level.device)
-            e = e + self.table(labels)
-        return functional.silu(e)
-
-
-class _Block(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.inner = nn.Linear(width, width)
-        self.shift = nn.Linear(width, width)
-        self.outer = nn.Linear(width, width)
-
-    def forward(self, h: Tensor, e: Tensor) -> Tensor:
-        return h + self.outer(functional.silu(self.inner(h) + self.shift(e)))
-
-
-class _ConvBlock(nn.Module):
-    """Two convolutions with group norms, the embedding between them, and a residual."""
-
-    def __init__(self, before: int, after: int, width: int) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList([nn.GroupNorm(8, before), nn.GroupNorm(8, after)])
-        self.inner = nn.Conv2d(before, after, 3, padding=1)
-        self.shift = nn.Linear(width, after)
-        self.outer = nn.Conv2d(after, after, 3, padding=1)
-        self.skip = nn.Conv2d(before, after, 1) if before != after else nn.Identity()
-
-    def forward(self, h: Tensor, e: Tensor) -> Tensor:
-        inner = self.inner(functional.silu(self.norms[0](h))) + self.shift(e)[:, :, None, None]
-        return self.skip(h) + self.outer(functional.silu(self.norms[1](inner)))
-
-
-@contextmanager
-def _first_weights(seed: Seed) -> Iterator[None]:
-    """The block in which weights are drawn: from `seed`, leaving torch's own stream alone."""
-    own = _checks.generator_from(_checks.whole_seed(seed), "first weights").initial_seed()
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(own)
-        yield
-
-
-def _zero(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
-    return layer
-
-
-def _image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    sizes = [_checks.whole("shape", size) for size in shape]
-    if len(sizes) not in (2, 3):
-        raise ValueError(f"shape must be (height, width) or (channels, height, width), got {shape}")
-    channels, height, width = [1, *sizes][-3:]
-    return channels, height, width

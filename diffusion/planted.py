@@ -72,7 +72,9 @@ def planted_posterior(
     >>> planted_posterior(denoiser, sigma=0.05, draws=4, seed=0).participation
     tensor([1., 1., 1., 1.])
     """
+    _checks.instance("denoiser", denoiser, EmpiricalDenoiser, "an EmpiricalDenoiser")
     data, n, draws = denoiser.data, len(denoiser), _checks.whole("draws", draws)
+    sigma = _checks.positive("sigma", sigma)
     classes = _one_hot(labels, data)
     generator = _checks.generator_from(seed, "planted_posterior", data.device)
     order = torch.randperm(n, generator=generator, device=generator.device).to(data.device)

@@ -81,8 +81,7 @@ class RandomFeatureScore:
         seed: Seed = None,
     ) -> None:
         self.features, self.dimension = _checks.whole("p", p), _checks.whole("d", d)
-        _checks.all_positive(time=time)
-        self.time = float(time)
+        self.time = _checks.positive("time", time)
         self.activation = activation_from(activation)
         self._generator = _checks.generator_from(seed, "random_features")
         empty = torch.empty(self.features, self.dimension, dtype=torch.float64)
@@ -122,7 +121,7 @@ class RandomFeatureScore:
         ------
         ValueError : a wrong shape, bad labels, a class without a point, or draws below 1.
         """
-        data, classes = _labelled(data, labels, self.dimension)
+        data, classes = _labelled("data", data, labels, self.dimension)
         self.first_layer = self.first_layer.to(data)
         if draws is None:
             averages = [self.average_over(data[rows]) for rows in classes]
@@ -148,19 +147,22 @@ class RandomFeatureScore:
     def score(self, x: Tensor, readout: Tensor) -> Tensor:
         """s_A(x) of noised points x (B, d), with A/√p given, (d, p)."""
         x = _checks.points("x", x, dimension=self.dimension).to(self.first_layer)
-        return self.activation(x @ self.first_layer.mT / self.dimension**0.5) @ readout.mT
+        answer = _checks.points("readout", readout, dimension=self.features).to(x)
+        return self.activation(x @ self.first_layer.mT / self.dimension**0.5) @ answer.mT
 
     def average_over(self, data: Tensor) -> Averages:
         """U and V over points (n, d) and all noise: see the head of the module."""
+        data, _ = _labelled("data", data, None, self.dimension)
         W = self.first_layer
-        means = self.signal * (data @ W.mT) / self.dimension**0.5
+        means = self.signal * (data.to(W) @ W.mT) / self.dimension**0.5
         gram = W @ W.mT / self.dimension
         return self._series(means, gram, self.noise)
 
     def average_over_class(self, mean: Tensor, covariance: Tensor) -> Averages:
         """U and V over a Gaussian class, of mean (d,) and covariance (d, d) or (d,), and noise."""
         W, root = self.first_layer, self.dimension**0.5
-        spread = self.signal**2 * covariance
+        mean = _checks.row("mean", mean, self.dimension).to(W)
+        spread = self.signal**2 * _checks.covariance(covariance, self.dimension).to(W)
         identity = self.noise * torch.eye(self.dimension).to(W)
         total = W @ (spread + identity) if spread.ndim == 2 else W * (spread + self.noise)
         means = self.signal * (W @ mean) / root
@@ -319,7 +321,7 @@ class FeatureFlow:
         ------
         ValueError : a time that is negative or not finite.
         """
-        g = self._filter(time)[0]
+        g = self._filter(_checks.number("time", time, low=0, high=math.inf, open_high=True))[0]
         return -(self.basis.projected.mT * g) @ self.basis.vectors.mT / self.model.noise**0.5
 
     def train_loss(self, times: Tensor) -> Tensor:
@@ -371,7 +373,7 @@ class FeatureFlow:
                 )
             )
         else:
-            data, classes = _labelled(source, labels, model.dimension)
+            data, classes = _labelled("source", source, labels, model.dimension)
             data = data.to(model.first_layer)
             averages = (model.average_over(data[rows]) for rows in classes)
         return self._losses(times, [self.basis.forms(*one) for one in averages])
@@ -397,6 +399,7 @@ class FeatureFlow:
 
         Arguments and errors as for `test_loss`.
         """
+        self._same_dimension(mixture)
         excess = self.test_loss(times, mixture) - self.bayes_loss(mixture)
         return excess / self.model.noise
 
@@ -406,7 +409,7 @@ class FeatureFlow:
 
     def _filter(self, times: Tensor | float) -> Tensor:
         """g (T, p) at the given times."""
-        tau = torch.as_tensor(times, dtype=torch.float64).to(self.eigenvalues).reshape(-1, 1)
+        tau = _checks.tensor("times", times, double=True).to(self.eigenvalues).reshape(-1, 1)
         if not (torch.isfinite(tau) & (tau >= 0)).all():
             raise ValueError(f"times must be at least 0 and finite, got {float(tau.min()):g}")
         rate, lam = 2 * self.model.noise / self._width, self.eigenvalues
@@ -419,17 +422,20 @@ class FeatureFlow:
         return 1 + torch.stack(rows, 1) / self.model.dimension
 
     def _same_dimension(self, mixture: GaussianMixtureDenoiser) -> None:
+        _checks.instance("mixture", mixture, GaussianMixtureDenoiser)
         if mixture.dimension != self.model.dimension:
             raise ValueError(
                 f"mixture must have dimension {self.model.dimension}, got {mixture.dimension}"
             )
 
 
-def _labelled(data: Tensor, labels: Tensor | None, dimension: int) -> tuple[Tensor, list[Tensor]]:
+def _labelled(
+    name: str, value: Tensor, labels: Tensor | None, dimension: int
+) -> tuple[Tensor, list[Tensor]]:
     """Points in float64, and the rows of each class."""
-    data = _checks.points("data", _checks.tensor_of(data), dimension=dimension).detach().double()
+    data = _checks.points(name, value, dimension=dimension, double=True).detach().double()
     if len(data) == 0:
-        raise ValueError(f"data must hold at least one point, got {tuple(data.shape)}")
+        raise ValueError(f"{name} must hold at least one point, got {tuple(data.shape)}")
     if labels is None:
         return data, [torch.arange(len(data))]
     return data, _checks.rows_of_classes(labels, len(data))

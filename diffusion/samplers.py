@@ -29,7 +29,7 @@ from diffusion import _checks
 from diffusion._checks import Seed
 from diffusion._modules import at_least_single, evaluation
 from diffusion.denoisers import DenoiserLike, noise_range
-from diffusion.flat import as_denoiser
+from diffusion.flat import answering, rows_like
 from diffusion.schedules import Schedule
 
 METHODS = ("euler", "heun", "sde", "stochastic-heun", "ancestral")
@@ -90,17 +90,22 @@ def sample(
     >>> sample(EmpiricalDenoiser(data), torch.tensor([[0.3, 0.2]]), OU(), start=1.0)
     tensor([[1., 0.]])
     """
+    asked = answering(denoiser)
     x = _checks.points("x", x)
+    _checks.instance("schedule", schedule, Schedule)
     _checks.choice("method", method, METHODS)
     steps = _checks.whole("steps", steps)
+    stop = _checks.number("stop", stop, low=0)
     if levels is not None:
         if start is not None:
             raise ValueError(f"start must be left out where levels are given, got {start}")
         path = _falling(levels)
         start, stop = (float(schedule.time(level)) for level in (path[0], path[-1]))
-    elif start is None or not start > stop:
-        raise ValueError(f"start must be a time above stop = {stop}, got {start}")
     else:
+        given, start = start, math.nan if start is None else _checks.real("start", start)
+        if not start > stop:
+            raise ValueError(f"start must be a time above stop = {stop}, got {given}")
+        _checks.number("start", start, low=0, high=schedule.end, open_high=True)
         first, last = (float(schedule.noise_level(time)) for time in (start, stop))
         if not math.isfinite(first):
             raise ValueError(f"start must be a time that leaves some signal, got {start}")
@@ -112,7 +117,7 @@ def sample(
         )
     generator = _checks.generator_from(seed, "sample", x.device)
     y = x.to(at_least_single(x.dtype)) / float(schedule.alpha(start))
-    advance, asked = _STEPS[method], as_denoiser(denoiser)
+    advance = _STEPS[method]
     if method != "ancestral":
         asked = _within(asked, path[0])
     with evaluation(denoiser):
@@ -152,14 +157,15 @@ def noise_levels(
     >>> [round(level, 4) for level in noise_levels(100.0, 4, width=0.5)]
     [100.0, 13.5675, 1.8081, 0.0005, 0.0]
     """
-    _checks.all_positive(start=start, width=width)
+    start, width = _checks.positive("start", start), _checks.positive("width", width)
+    jumps = _checks.several("jumps", jumps)
     top, count = math.asinh(start / width), _checks.whole("steps", steps, low=2) - 1
     if any(math.isnan(jump) for jump in jumps):
         raise ValueError("jumps must be noise levels, got NaN")
     inner = [width * math.sinh(top * (1 - k / count)) for k in range(1, count)]
     last = min(_BELOW_WIDTH * width, (inner[-1] if inner else start) / 2)
     sides = [s for jump in jumps for s in (jump, jump * _JUMPED) if last < jump * _JUMPED < start]
-    return [float(start), *sorted({*inner, *sides}, reverse=True), last, 0.0]
+    return [start, *sorted({*inner, *sides}, reverse=True), last, 0.0]
 
 
 def noise_to(x: Tensor, schedule: Schedule, time: float, seed: Seed = None) -> Tensor:
@@ -187,6 +193,8 @@ def noise_to(x: Tensor, schedule: Schedule, time: float, seed: Seed = None) -> T
     tensor([[0., 0.]])
     """
     x = _checks.points("x", x)
+    _checks.instance("schedule", schedule, Schedule)
+    time = _checks.real("time", time)
     noise = _checks.normal_like(x, _checks.generator_from(seed, "noise_to", x.device))
     return float(schedule.alpha(time)) * x + float(schedule.sigma(time)) * noise
 
@@ -230,6 +238,7 @@ def uturn(
     tensor([-1.,  1.])
     """
     x = _checks.points("x", x)
+    time = _checks.real("time", time)
     generator = _checks.generator_from(seed, "uturn", x.device)
     noised = noise_to(x, schedule, time, generator)
     if not time > 0:
@@ -242,7 +251,7 @@ def uturn(
 
 
 def _falling(levels: Sequence[float] | Tensor) -> list[float]:
-    path = torch.as_tensor(levels, dtype=torch.float64)
+    path = _checks.tensor("levels", levels, double=True).double()
     falls = path.ndim == 1 and len(path) > 1 and bool((path.diff() < 0).all())
     if not falls or not torch.isfinite(path).all() or path[-1] < 0:
         raise ValueError(
@@ -307,7 +316,8 @@ def _stochastic_heun(
 
 
 def _ancestral(denoiser: Any, y: Tensor, a: float, b: float, generator: torch.Generator) -> Tensor:
-    return _bridge(y, denoiser.posterior_sample(y, a, generator), a, b, generator)
+    drawn = rows_like(y, denoiser.posterior_sample(y, a, generator), "denoiser.posterior_sample")
+    return _bridge(y, drawn, a, b, generator)
 
 
 def _bridge(y: Tensor, clean: Tensor, a: float, b: float, generator: torch.Generator) -> Tensor:

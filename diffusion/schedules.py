@@ -19,6 +19,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from diffusion import _checks
+
 
 class Schedule(ABC):
     """A forward process. Times are numbers or tensors; results are float64 tensors.
@@ -83,14 +85,14 @@ class Schedule(ABC):
         ------
         ValueError : a noise level outside its range.
         """
-        level = torch.as_tensor(noise_level, dtype=torch.float64)
+        level = _checks.tensor("noise_level", noise_level, double=True).double()
         if not ((level >= 0) & torch.isfinite(level)).all():
             worst = float(level.min() if bool((level < 0).any()) else level.max())
             raise ValueError(f"noise_level must be at least 0 and finite, got {worst:g}")
         return self._inverse(level)
 
     def _time(self, time: float | Tensor) -> Tensor:
-        t = torch.as_tensor(time, dtype=torch.float64)
+        t = _checks.tensor("time", time, double=True).double()
         if not ((t >= 0) & (t < self.end)).all():
             raise ValueError(f"time must lie in [0, {self.end:g}), got {float(t.min()):g}")
         return t

@@ -28,12 +28,14 @@ from diffusion import _checks, checkpoints
 from diffusion._checks import Level, Seed
 from diffusion._modules import at_least_single
 from diffusion._trainer import History, Options, Trainer, Training
+from diffusion.architectures import ResidualMLP, UNet
 from diffusion.denoisers import DenoiserLike
-from diffusion.flat import as_denoiser
-from diffusion.networks import ResidualMLP, UNet
+from diffusion.flat import answering
+from diffusion.networks import NetworkDenoiser
 
 WEIGHTINGS = ("edm", "likelihood")
 DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("float32", "bf16")
 _LEVELS = (0.01, 10.0)  # default noise levels, in units of the rms deviation of the data
 _MARKS = 50  # entries of the history, by default
 
@@ -52,8 +54,10 @@ def train_denoiser(
     held_out: Tensor | None = None,
     snapshots: Sequence[int] = (),
     stop: Callable[[History], bool] | None = None,
+    watch: Callable[[int, NetworkDenoiser], object] | None = None,
     checkpoint: str | Path | None = None,
     device: str = "auto",
+    precision: str | None = None,
     compile: bool = False,
     quiet: bool = False,
     seed: Seed = None,
@@ -78,11 +82,14 @@ def train_denoiser(
     held_out : (n', d), points on which the loss is measured too, with noise of their own.
     snapshots : steps at which the averaged denoiser is kept, 0 to `steps`.
     stop : called with the history so far at each of 50 marks; if it returns True, training
-        stops.
+        stops. One that goes on from a checkpoint calls it there first.
+    watch : called with the step and the averaged denoiser at each mark, before `stop`, as a
+        `MemorizationMonitor` of `bridges` may be.
     checkpoint : a safetensors file, written at each mark. If it exists, training continues
         from it, to the same weights as without the interruption.
-    device : "auto" (a GPU if there is one), "cpu" or "cuda". On a GPU the network is
-        evaluated in mixed precision.
+    device : "auto" (a GPU if there is one), "cpu" or "cuda".
+    precision : "float32", or "bf16": the layers of the network compute in bfloat16 in training
+        (mixed precision), while weights and losses stay as they are. None: "bf16" on a GPU.
     compile : compile the network first (torch.compile): worth it for long trainings.
     quiet : no progress bar on standard error; without a terminal there is never one.
     seed : int, torch.Generator or None. With the same seed, threads and device the weights are
@@ -109,35 +116,43 @@ def train_denoiser(
     data = _checks.points("data", data).detach()
     _checks.choice("weighting", weighting, WEIGHTINGS)
     place = _device(device)
+    if precision is not None:
+        _checks.choice("precision", precision, PRECISIONS)
     steps = _checks.whole("steps", steps)
-    if batch is not None and _checks.whole("batch", batch) > len(data):
+    batch = None if batch is None else _checks.whole("batch", batch)
+    if batch is not None and batch > len(data):
         raise ValueError(
             f"batch must be at most the {len(data)} points of data, got {batch}; leave it out "
             "to see each more than once per step"
         )
-    for name, value, top in (("rate", rate, math.inf), ("average", average, 1.0)):
-        if not 0 <= value < top or (name == "rate" and value == 0):
-            raise ValueError(
-                f"{name} must lie in {'(0, ∞)' if name == 'rate' else '[0, 1)'}, got {value}"
-            )
-    levels = _checks.rising("levels", *levels)
-    wrong = [s for s in snapshots if int(s) != s or not 0 <= s <= steps]
-    if wrong:
-        raise ValueError(f"snapshots must be steps 0 to {steps}, got {wrong}")
+    rate = _checks.positive("rate", rate)
+    average = _checks.number("average", average, low=0, high=1, open_high=True)
+    levels = _checks.rising("levels", levels)
+    snapshots = [
+        _checks.whole("snapshots", one, low=0) for one in _checks.several("snapshots", snapshots)
+    ]
+    if max(snapshots, default=0) > steps:
+        raise ValueError(f"snapshots must be steps 0 to {steps}, got {max(snapshots)}")
+    if stop is not None:
+        _checks.function("stop", stop, "a function of the history")
+    if checkpoint is not None:
+        _checks.instance("checkpoint", checkpoint, (str, Path), "a path")
+    compile, quiet = _checks.flag("compile", compile), _checks.flag("quiet", quiet)
     seed = _checks.whole_seed(seed)
     marks = {round(steps * k / _MARKS) for k in range(1, _MARKS + 1)} - {0}
     options = Options(
         steps=steps,
         batch=batch,
-        rate=float(rate),
+        rate=rate,
         warm_up=min(500, max(1, steps // 10)),
-        average=float(average),
+        average=average,
         weighting=weighting,
         levels=levels,
         seed=seed,
-        snapshots=tuple(sorted({int(s) for s in snapshots})),
+        snapshots=tuple(sorted(set(snapshots))),
         marks=tuple(sorted(marks)),
         device=place.type,
+        precision=precision,
     )
     classes = None if labels is None else _checks.classes(labels, len(data)).long()
     own = _network(network, data, classes, seed)
@@ -146,7 +161,7 @@ def train_denoiser(
         checkpoints.architecture(own)  # refuse before the work, not after
         if Path(checkpoint).exists():
             trainer.resume(checkpoint)
-    trainer.run(stop, checkpoint, quiet)
+    trainer.run(stop, watch, checkpoint, quiet)
     return trainer.result()
 
 
@@ -188,7 +203,7 @@ def denoising_error(
     points = points.to(at_least_single(points.dtype))
     level = _checks.noise_level(sigma, points)
     generator = _checks.generator_from(seed, "denoising_error", points.device)
-    total, asked = points.new_zeros(len(points)), as_denoiser(denoiser)
+    total, asked = points.new_zeros(len(points)), answering(denoiser)
     draws = _checks.whole("draws", draws)
     for _ in range(draws):
         noised = points + level.to(points) * _checks.normal_like(points, generator)
@@ -198,6 +213,7 @@ def denoising_error(
 
 
 def _device(device: str) -> torch.device:
+    _checks.instance("device", device, (str, torch.device), "'auto' or the name of a device")
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     _checks.choice("device", str(device).split(":")[0], DEVICES)
@@ -223,6 +239,7 @@ def _network(
                 "give UNet(shape) itself"
             )
         return UNet((side, side), classes=wanted, seed=seed)
+    _checks.instance("network", network, nn.Module, "'mlp', 'unet' or a torch.nn.Module")
     own = deepcopy(network).requires_grad_(True)
     dimension, classes = getattr(own, "dimension", d), getattr(own, "classes", 0)
     if dimension != d:

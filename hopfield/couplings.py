@@ -256,7 +256,7 @@ def paramagnetic_unlearning(couplings: Tensor, rate: float, beta: float) -> Tens
     >>> bool(stabilities(unlearned, xi).min() > stabilities(hebbian(xi), xi).min())
     True
     """
-    given = _checks.symmetric("couplings", couplings)
+    given = _checks.symmetric("couplings", couplings).detach()
     rate, beta = _checks.positive("rate", rate), _checks.positive("beta", beta)
     rows = _checks.working(given)
     largest = float(torch.linalg.eigvalsh(rows)[-1])

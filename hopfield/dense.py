@@ -99,7 +99,7 @@ class DenseMemory:
             raise ValueError(f"beta must leave β|ξ|² finite, got {beta:g}")
         if self.degree > _LARGEST_DEGREE:
             raise ValueError(f"degree must be at most {_LARGEST_DEGREE}, got {degree}")
-        self.norm_correction = bool(norm_correction)
+        self.norm_correction = _checks.flag("norm_correction", norm_correction)
 
     def __repr__(self) -> str:
         kind = f"polynomial of degree {self.degree}"
@@ -237,7 +237,7 @@ class DenseMemory:
         """
         given = self._states(states).detach()
         allowed = ("synchronous",) if self.states == "real" else ("asynchronous", "synchronous")
-        dynamics = _checks.choice("dynamics", dynamics or allowed[0], allowed)
+        dynamics = _checks.choice("dynamics", allowed[0] if dynamics is None else dynamics, allowed)
         max_sweeps = _checks.whole("max_sweeps", max_sweeps, low=0)
         tolerance = _checks.number("tolerance", tolerance, low=0)
         with torch.no_grad():

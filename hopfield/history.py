@@ -125,7 +125,10 @@ def checkpoints(steps: int, given: Sequence[int] | None, batch: int = 1) -> list
         grid = [10 ** (k / _PER_DECADE) for k in range(decades * _PER_DECADE)]
         marks = {0, *(round(point) for point in grid if point <= steps)}
     else:
-        marks = {_checks.whole("checkpoints", mark, low=0) for mark in given}
+        marks = {
+            _checks.whole("checkpoints", mark, low=0)
+            for mark in _checks.several("checkpoints", given)
+        }
         if marks and max(marks) > steps:
             raise ValueError(f"checkpoints must lie in [0, steps = {steps}], got {max(marks)}")
     return sorted({min(-(-mark // batch) * batch, steps) for mark in marks} | {steps})
@@ -163,7 +166,7 @@ class Run:
     ) -> None:
         if couplings is None and patterns is not None:
             couplings = hebbian(patterns)
-        self._like = torch.as_tensor(getattr(couplings, "couplings", couplings))
+        self._like = _checks.tensor("couplings", getattr(couplings, "couplings", couplings))
         size = None if patterns is None else patterns.shape[1]
         rows = zero_diagonal("couplings", self._like, size)
         if normalize:
@@ -238,7 +241,10 @@ class Recorder:
         self._seed = seed
         self._cues: list[Tensor] | None = None
         if retrieval is not None and patterns is not None:
-            levels = [_checks.number("retrieval", level, low=-1, high=1) for level in retrieval]
+            levels = [
+                _checks.number("retrieval", level, low=-1, high=1)
+                for level in _checks.several("retrieval", retrieval)
+            ]
             self._cues = [flip_spins(patterns, m, seed + k) for k, m in enumerate(levels)]
         self._rows: list[dict[str, Any]] = []
 
@@ -271,7 +277,7 @@ class Recorder:
     def history(self, start_norm: float) -> History:
         """History of what was recorded; `start_norm` is ‖J‖ before the first step."""
         columns: dict[str, Tensor | None] = {
-            name: _checks.tensor_of([r[name] for r in self._rows])
+            name: _checks.tensor(name, [r[name] for r in self._rows], double=True)
             if name in self._rows[0]
             else None
             for name in History.__dataclass_fields__

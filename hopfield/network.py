@@ -157,7 +157,7 @@ class HopfieldNetwork:
         """
         given = _checks.spins("states", states, columns=self.size).detach()
         _checks.choice("dynamics", dynamics, ("asynchronous", "synchronous"))
-        _checks.number("temperature", temperature, low=0)
+        temperature = _checks.number("temperature", temperature, low=0)
         max_sweeps = _checks.whole("max_sweeps", max_sweeps, low=0)
         generator = _checks.generator_from(seed, "relax", given.device)
         if dynamics == "synchronous":

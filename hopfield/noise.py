@@ -52,8 +52,9 @@ class Uniform:
         self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
     ) -> Tensor:
         """States (B, N) around `targets` (B, N) at mean `overlap`, in [0, 1]."""
-        targets = _checks.spins("targets", targets, columns=len(couplings))
-        _checks.number("overlap", overlap, low=0, high=1)
+        couplings = _checks.square("couplings", couplings)
+        targets = _checks.spins("targets", targets, columns=len(couplings)).detach()
+        overlap = _checks.number("overlap", overlap, low=0, high=1)
         generator = _checks.generator_from(seed, "training noise", targets.device)
         kept = torch.rand(targets.shape, generator=generator, device=generator.device)
         return torch.where(kept.to(targets.device) < (1 + overlap) / 2, targets, -targets)
@@ -66,13 +67,13 @@ class _OnLandscape:
 
     def __post_init__(self) -> None:
         if self.landscape is not None:
-            _checks.square("landscape", self.landscape)
+            _checks.settle(self, landscape=_checks.square("landscape", self.landscape))
 
     def _couplings(self, couplings: Tensor) -> Tensor:
         """Couplings (N, N) of the landscape."""
         if self.landscape is None:
             return _checks.square("couplings", couplings)
-        return _checks.square("landscape", self.landscape)
+        return self.landscape
 
     def _relaxed(
         self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed, **dynamics: Any
@@ -113,7 +114,7 @@ class FixedPoint(_OnLandscape):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _checks.whole("max_sweeps", self.max_sweeps)
+        _checks.settle(self, max_sweeps=_checks.whole("max_sweeps", self.max_sweeps))
 
     def __call__(
         self, couplings: Tensor, targets: Tensor, overlap: float, seed: Seed = None
@@ -132,8 +133,11 @@ class _Heated(_OnLandscape):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _checks.positive("temperature", self.temperature)
-        _checks.whole("sweeps", self.sweeps)
+        _checks.settle(
+            self,
+            temperature=_checks.positive("temperature", self.temperature),
+            sweeps=_checks.whole("sweeps", self.sweeps),
+        )
 
 
 class Thermal(_Heated):
@@ -200,7 +204,7 @@ class Kawasaki(_Heated):
 
         landscape = self._couplings(couplings).detach().to("cpu", torch.float64)
         targets = _checks.spins("targets", targets, columns=len(landscape)).detach()
-        _checks.number("overlap", overlap, low=0, high=1)
+        overlap = _checks.number("overlap", overlap, low=0, high=1)
         generator = _checks.generator_from(seed, "training noise")
         spins = flip_spins(targets.to("cpu", torch.float64), overlap, generator).contiguous()
         _kernels.kawasaki(
@@ -209,8 +213,8 @@ class Kawasaki(_Heated):
             spins.numpy(),
             (spins @ landscape.T).numpy(),
             torch.randint(2**62, (len(spins),), generator=generator).numpy(),
-            float(self.temperature),
-            int(self.sweeps),
+            self.temperature,
+            self.sweeps,
         )
         return spins.to(targets)
 
@@ -298,12 +302,13 @@ def noise_structure(
     patterns = _checks.stored("patterns", patterns, binary=True).to(network.couplings)
     delta = stabilities(network.couplings, patterns)
     states = _checks.spins("states", states, columns=network.size).to(network.couplings)
+    corrected, window = _checks.flag("corrected", corrected), _checks.positive("window", window)
     norms = row_norms(network.couplings)
     if not (norms > 0).all():
         raise ValueError(
             f"couplings must have no empty row, got {int((norms == 0).sum())} rows of norm 0"
         )
-    near = delta.abs() < _checks.positive("window", window)
+    near = delta.abs() < window
     count = int(near.sum())
     if count < 2 or delta[near].min() == delta[near].max():
         raise ValueError(

@@ -48,6 +48,7 @@ def random_patterns(
     torch.Size([2, 5])
     """
     P, N = _checks.whole("P", P), _checks.whole("N", N)
+    dtype, device = _checks.dtype("dtype", dtype), _checks.device("device", device)
     generator = _checks.generator_from(seed, "random_patterns", device)
     bits = torch.randint(2, (P, N), generator=generator, device=generator.device)
     return (2 * bits - 1).to(dtype=dtype, device=device)
@@ -90,8 +91,9 @@ def clustered_patterns(
     >>> bool((xi[0] * xi[1]).mean() > 0.7)
     True
     """
+    clusters = _checks.whole("clusters", clusters)
     per_cluster = _checks.whole("per_cluster", per_cluster)
-    _checks.number("overlap", overlap, low=0, high=1)
+    overlap = _checks.number("overlap", overlap, low=0, high=1)
     generator = _checks.generator_from(seed, "clustered_patterns")
     centres = random_patterns(clusters, N, generator, dtype=dtype)
     members = centres.repeat_interleave(per_cluster, dim=0)
@@ -128,7 +130,7 @@ def binarize(data: Tensor, threshold: float | Tensor | None = None) -> Tensor:
         values = _checks.working(values)
         cut = values.mean(0)
     else:
-        cut = _checks.tensor_of(threshold).to(values)
+        cut = _checks.tensor("threshold", threshold, double=True).to(values)
     if cut.ndim > 1 or cut.numel() not in (1, values.shape[1]):
         raise ValueError(
             f"threshold must be a number or have shape ({values.shape[1]},), got {tuple(cut.shape)}"
@@ -161,7 +163,7 @@ def overlap(states: Tensor, patterns: Tensor) -> Tensor:
     >>> overlap(torch.tensor([[1.0, -1.0]]), torch.tensor([[1.0, 1.0]]))
     tensor([0.])
     """
-    states, patterns = torch.as_tensor(states), torch.as_tensor(patterns)
+    states, patterns = _checks.tensor("states", states), _checks.tensor("patterns", patterns)
     shapes = f"{tuple(states.shape)} and {tuple(patterns.shape)}"
     spins = states.shape[-1:]
     if spins != patterns.shape[-1:] or spins in ((), (0,)):
@@ -233,7 +235,7 @@ def flip_spins(patterns: Tensor, overlap: float, seed: Seed = None) -> Tensor:
     tensor([0.6000, 0.6000, 0.6000], dtype=torch.float64)
     """
     patterns = _checks.spins("patterns", patterns)
-    _checks.number("overlap", overlap, low=-1, high=1)
+    overlap = _checks.number("overlap", overlap, low=-1, high=1)
     generator = _checks.generator_from(seed, "flip_spins", patterns.device)
     flips = round((1 - overlap) * patterns.shape[1] / 2)
     if flips == 0:

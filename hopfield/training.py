@@ -99,7 +99,8 @@ def train_with_noise(
     overlap = _checks.number("overlap", overlap, low=0, high=1)
     steps = _checks.whole("steps", steps, low=0)
     rates = _rates(rate, steps)
-    if symmetric and normalize:
+    flags = _checks.flag("symmetric", symmetric), _checks.flag("normalize", normalize)
+    if all(flags):
         raise ValueError(
             "normalize must be False with symmetric=True, got True: the norms of the rows would "
             "make the couplings asymmetric again"
@@ -111,7 +112,7 @@ def train_with_noise(
     known = patterns.detach().to("cpu", torch.float64).contiguous()
     ours = isinstance(source, Uniform | FixedPoint | Thermal | Kawasaki)
     make = _compiled if ours else _interpreted
-    advance = make(run, known, source, overlap, rates, (bool(symmetric), bool(normalize)))
+    advance = make(run, known, source, overlap, rates, flags)
     return run.follow(advance, history.checkpoints(steps, checkpoints))
 
 
@@ -258,15 +259,14 @@ def _source(noise: str | Noise) -> Noise:
     """Source of the noise, by its word or as given."""
     if isinstance(noise, str):
         return _WORDS[_checks.choice("noise", noise, tuple(_WORDS))]
-    if not callable(noise):
-        words = ", ".join(repr(word) for word in _WORDS)
-        raise ValueError(f"noise must be one of {words} or a callable, got {noise!r}")
+    words = ", ".join(repr(word) for word in _WORDS)
+    _checks.function("noise", noise, f"one of {words} or a callable")
     return noise
 
 
 def _rates(rate: float | Sequence[float], steps: int) -> Array:
     """Rate of each step, (steps,): one for all, or each of a sequence for an equal share."""
-    given = list(np.atleast_1d(np.asarray(rate, dtype=float)))
+    given = _checks.several("rate", np.atleast_1d(_checks.array("rate", rate)))
     if not given:
         raise ValueError("rate must be a number or a sequence of at least one, got an empty one")
     shares = np.array([_checks.positive("rate", value) for value in given])

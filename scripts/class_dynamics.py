@@ -153,7 +153,7 @@ def _trained(point: Point, seed: int) -> tuple[Any, Any]:
     """The flow on one data set of exactly the wanted shares, and its mixture."""
     import torch
 
-    from bridges.basins_of_classes import draw_classes
+    from bridges.classes.basins import draw_classes
     from diffusion import GaussianMixtureDenoiser, RandomFeatureScore
 
     d, rho = point["dimension"], point["fraction"]

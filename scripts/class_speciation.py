@@ -158,7 +158,7 @@ def _unequal(point: Point, seed: int) -> list[Row]:
 def _basins(point: Point, seed: int) -> list[Row]:
     """Return to the datum and to the class, of each class of one data set."""
     from bridges import class_basins
-    from bridges.basins_of_classes import draw_classes
+    from bridges.classes.basins import draw_classes
     from diffusion import OU, EmpiricalDenoiser
 
     few = round(point["weight"] * point["patterns"])

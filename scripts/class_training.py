@@ -10,8 +10,10 @@ images the fraction of samples that are copies. By
 
 a class is first where its step is smaller in every sample; the least test loss says how well it
 was learnt. Copies (nearer to a datum than a third of the distance to the next) come late
-and are a confirmation. With --data fashion --network unet this is the setting of real images, for
-a machine that has the data and a GPU. (arXiv 2605.06367 for the question; the measures are ours.)
+and are a confirmation. Nothing is said of networks that have not learnt (as in
+`memorization_to_generalization`). With --data fashion --network unet this is the setting of real
+images, for a machine that has the data and a GPU. (arXiv 2605.06367 for the question; the
+measures are ours.)
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from reports import trained
 from reports.two_classes import TwoClasses, class_rows, two_classes
 
 from bridges.estimates import estimate
@@ -107,7 +110,7 @@ def main(run: Run, **chosen: Any) -> Report:
 def measure(point: Point, seed: int) -> list[Row]:
     """One training, on images of its own."""
     from bridges._checks import generator_from
-    from bridges.class_training import class_training
+    from bridges.classes.training import class_training
     from bridges.data import load, standardised
 
     rows, labels = load(point["data"])
@@ -129,6 +132,7 @@ def measure(point: Point, seed: int) -> list[Row]:
         "least_test": found.best_test,
     }
     measured = class_rows(scalars)
+    measured.append({"quantity": "learnt", "value": found.over_constant})
     for name in CURVES:
         for step, values in zip(found.steps.tolist(), getattr(found, name), strict=True):
             measured += class_rows({name: values}, step=step)
@@ -157,25 +161,41 @@ class Report(TwoClasses):
         return f"{first} + {point['images'] - first}"
 
     def first(self, point: Point, measure: str) -> str:
-        """The label of the class that comes first in every sample; ? where there is none."""
+        """The label of the class that comes first in every sample; ? where there is none.
+
+        Of networks that have learnt nothing neither is first.
+        """
+        if not self.learnt(point):
+            return "?"
         one, two = (self.values(point, measure, c) for c in (1, 2))
         if (one < two).all():
             return str(self.labels[0])
         return str(self.labels[1]) if (two < one).all() else "?"
 
+    def learnt(self, point: Point) -> bool:
+        """Whether the networks of a proportion have learnt."""
+        found = self.study.curve("learnt", "share", kind=point["kind"], share=point["share"])
+        return bool(trained.learnt(found[1]).all())
+
     def finding(self) -> str:
         """Whose gap opens first, by the proportion."""
-        words = ", ".join(
-            f"{self.first(point, 'gap').replace('?', 'neither')} at {self.images(point)}"
-            for point in self.points("losses")[::-1]
+        known = [point for point in self.points("losses")[::-1] if self.learnt(point)]
+        if not known:
+            return f"Of classes {self.labels[0]} and {self.labels[1]}: {trained.NOTHING}"
+        by_class: dict[str, list[str]] = {}
+        for point in known:
+            by_class.setdefault(self.first(point, "gap"), []).append(self.images(point))
+        words = "; ".join(
+            f"{'of neither' if label == '?' else f'of class {label}'} at {', '.join(images)}"
+            for label, images in by_class.items()
         )
         pair = f"{self.labels[0]} and {self.labels[1]}"
-        return f"Of classes {pair} the gap opens first, in every sample, for {words}"
+        return f"Images of classes {pair}, the gap that opens first in every sample: {words}"
 
     def conclusions(self) -> Point:
         """The class that is first by every measure, training by training."""
         trainings = [
-            {"kind": point["kind"], "images": self.images(point)}
+            {"kind": point["kind"], "images": self.images(point), "learnt": self.learnt(point)}
             | {"first": {name: self.first(point, name) for name in MEASURES}}
             for point in self.study.points
         ]
@@ -207,6 +227,9 @@ class Report(TwoClasses):
         heading = ["images", "steps", "least test loss at", f"gap {GAP:g} at"]
         heading += [f"train < {LEARNT:g} at", "least test loss", "first", "copies at the end"]
         yield table(heading, rows)
+        unlearnt = [self.images(point) for point in self.study.points if not self.learnt(point)]
+        if unlearnt:
+            yield trained.nothing_of(f"the networks of {', '.join(unlearnt)} images")
         yield self.finding()
 
     def draw(self, figure: Figure) -> None:

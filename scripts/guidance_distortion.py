@@ -218,10 +218,11 @@ class Report(base.Report):
             for by_sample in (self.relative(ensemble, "flow") for ensemble in ENSEMBLES)
         )
         d = self.curve("overlap", "number", "flow", 0.0)[0]
+        floor = math.floor(100 * self.lowest) / 100
         return (
             f"$w$ = {self.weight:g}, $d$ = {d[0]:g} to {d[-1]:g}: $R$ of the flow, relative to "
             f"$w$ = 0, goes from\n"
-            f"{few} for few classes, from {dense} at fixed density; retention ≥ {self.lowest:.3f}"
+            f"{few} for few classes, from {dense} at fixed density; at least {floor:.2f} retained"
         )
 
     def conclusions(self) -> Point:

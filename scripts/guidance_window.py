@@ -13,7 +13,8 @@ relative to the same sampler at w = 0, and the variance ratio R with the retenti
 
 All along the flow; a network is trained anew for each sample. Retention: what the Gaussian
 fit, or the five nearest digits, give to the class that was asked for. R alone
-says little: restored variance may be samples of other classes.
+says little: restored variance may be samples of other classes. Nothing is concluded from networks
+that have not learnt (as in `memorization_to_generalization`).
 
     python scripts/guidance_window.py --preset quick
 """
@@ -25,6 +26,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
+from reports import trained
 
 from bridges.estimates import estimate, mean_and_sem
 from bridges.study import figures, options, report as base
@@ -70,6 +72,7 @@ MODELS = {
 MEASURES = ("overlap", "variance_ratio", "retention", "fisher_ratio", "vendi")
 CONTROL = "w = 0"
 _START, _FINEST = 40.0, 0.4  # noise levels: the largest, and from where they are even
+_UNIT = 1.0  # noise level, that of the data, at which a network shows that it has learnt
 _COMPONENTS = 8
 _PICTURES = 10  # samples shown of each schedule
 _WEIGHT = Real(0, 1e6, min_open=True)
@@ -134,6 +137,7 @@ def measure(point: Point, seed: int) -> list[Row]:
     """All schedules with one model: how far its samples are from the classes asked for."""
     import torch
 
+    from bridges.generalization import loss_over_constant
     from diffusion.guidance import distortion
 
     data, labels, classes = _data(point["model"], point["cells"])
@@ -142,6 +146,10 @@ def measure(point: Point, seed: int) -> list[Row]:
     denoiser = classes if "exact" in point["model"] else _trained(data, labels, point, seed)
     classify = _neighbours(data, labels) if point["model"].startswith("digits") else None
     rows: list[Row] = []
+    if denoiser is not classes:
+        known = data.float()  # none are held out
+        value = loss_over_constant(denoiser, known, known, _UNIT, seed)
+        rows.append({"quantity": "learnt", "value": value})
     shown = schedules(point["weights"], point["window"], point["switches"])
     for name, (family, w) in shown.items():
         x = _sampled(denoiser, asked, w, point["steps"], seed)
@@ -260,6 +268,11 @@ class Report(base.Report):
         own = self.values[model, name, quantity]
         return own if quantity == "retention" else own / self.values[model, CONTROL, quantity]
 
+    def learnt(self, model: str) -> bool:
+        """Whether a model has learnt: exact scores have."""
+        loss = self.study.curve("learnt", "steps", model=model)[1]
+        return bool(trained.learnt(loss).all()) if loss.size else True
+
     def best(self, model: str) -> str:
         """The window whose R is nearest to that of w = 0."""
         windows = [name for name, family in self.families.items() if family == "window"]
@@ -269,6 +282,8 @@ class Report(base.Report):
     def finding(self) -> str:
         """What the window of a trained network restores, and at what cost."""
         model, shown = "cells, trained", ("variance_ratio", "retention", "fisher_ratio")
+        if not self.learnt(model):
+            return f"Negative windows of guidance: {trained.NOTHING}"
         best = self.best(model)
         ratio, kept, J = (of_samples(self.relative(model, best, q), 2) for q in shown)
         switch = best.split(" at ")[-1]
@@ -281,7 +296,8 @@ class Report(base.Report):
         """By model the window nearest to w = 0 in R, and all schedules relative to w = 0."""
         return {
             model: {
-                "nearest window": self.best(model),
+                "learnt": self.learnt(model),
+                "nearest window": self.best(model) if self.learnt(model) else None,
                 "schedules": {name: self._against_control(model, name) for name in self.families},
             }
             for model in MODELS
@@ -309,6 +325,8 @@ class Report(base.Report):
             ]
             heading = [label, "R", "retention", "a", "J", "Vendi"]
             yield table(heading, [["w = 0 itself", *control], *rows])
+            if not self.learnt(model):
+                yield trained.nothing_of(f"the networks of the {label}")
 
     def draw(self, figure: Figure) -> None:
         """Two planes per model, and samples of the trained model of digits."""

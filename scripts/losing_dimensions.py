@@ -16,7 +16,8 @@ trained on P points as the points dwindle. There is a part for each side of the 
                Jacobian and of the score along each subspace, and Σ w² of the posterior
 
 "Lost" has meanings that need not agree, told apart in `reports.order_of_loss`; each is
-measured, and the order that is printed is what came out.
+measured, and the order that is printed is what came out. Nothing is said of networks that have
+not learnt (as in `memorization_to_generalization`).
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
         "dimension": 20,
-        "subspaces": [3, 3],
-        "variances": [1.0, 0.05],
+        "subspaces": (3, 3),
+        "variances": (1.0, 0.05),
         "patterns": 1000,
         "loads": [10, 30, 100, 300, 1000, 3000, 10000],
         "levels": 13,
@@ -53,8 +54,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "paper": {
         "dimension": 100,
-        "subspaces": [20, 20],
-        "variances": [1.0, 0.01],
+        "subspaces": (20, 20),
+        "variances": (1.0, 0.01),
         "patterns": 1000,
         "loads": [10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000],
         "levels": 25,
@@ -66,6 +67,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "samples": 16,
     },
 }
+_HELD_OUT = 200  # fresh points on which a network may show that it has learnt
 _LEVELS = (1e-2, 10**0.5)  # noise levels of training, in signal units
 
 
@@ -131,6 +133,7 @@ def _planted(point: Point, seed: int) -> list[Row]:
     """What is left at noised points of the data, by their exact score or by a network."""
     import torch
 
+    from bridges.generalization import loss_over_constant
     from diffusion import EmpiricalDenoiser, LinearManifoldDenoiser, manifold_factors
 
     F = manifold_factors(point["dimension"], point["subspaces"], point["variances"], seed=seed)
@@ -141,9 +144,14 @@ def _planted(point: Point, seed: int) -> list[Row]:
     own = own.repeat(-(-point["draws"] // len(own)))[: point["draws"]]
     noise = torch.randn(len(own), len(F), generator=generator, dtype=torch.float64)
     denoiser: Denoiser = EmpiricalDenoiser(data)
+    learnt: list[Row] = []
     if point["part"] == "trained":
         denoiser = train(data, point["width"], point["steps"], seed)
-    return [
+        held_out = LinearManifoldDenoiser(F).draw(_HELD_OUT, seed=generator)
+        sigma = math.sqrt(min(point["variances"]))  # that of the order of loss
+        value = loss_over_constant(denoiser, data, held_out, sigma, seed)
+        learnt.append({"quantity": "learnt", "value": value})
+    return learnt + [
         {"t": t} | row
         for t in point["noise"]
         for row in _seen(denoiser, data[own] + math.sqrt(t) * noise, math.sqrt(t), bases)

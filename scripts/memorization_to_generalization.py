@@ -62,7 +62,6 @@ COLUMNS = (
     *("flow_return", "sde_return", "basins_of_data", "halves", "disagreement"),
     *("dimension", "in_play", "gap", "learnt"),
 )
-_LEARNT = 0.9  # loss over that of a constant, below which a network has learnt
 
 
 @study_command(PRESETS)
@@ -87,7 +86,7 @@ def main(run: Run, data: str, loads: list[int], **setting: Any) -> Report:
 
 def measure(point: Point, seed: int) -> list[Row]:
     """Two networks of disjoint data: what the first made of its own, and whether they agree."""
-    from bridges.generalization import generalization_report, two_halves
+    from bridges.generalization import generalization_report, loss_over_constant, two_halves
 
     found, networks = trained.two_trainings(point, seed)
     own, other = (training.denoiser.to("cpu") for training in networks)
@@ -100,46 +99,15 @@ def measure(point: Point, seed: int) -> list[Row]:
         "denoised": both.denoised,
         "disagreement": both.disagreement,
         "size": float(found.first.shape[1]),
-        "learnt": loss_of_constant(own, found, point["sigma"], seed),
+        "learnt": loss_over_constant(own, found.first, found.held_out, point["sigma"], seed),
     }
     return [{"quantity": name, "value": value} for name, value in values.items()]
-
-
-def loss_of_constant(denoiser: Any, found: Any, sigma: float, seed: int) -> float:
-    """Denoising loss of a network over that of a constant, of its data or of held-out points.
-
-    The smaller of both: a memory is good at its data, and one that generalizes at all. With
-    data of variance v per entry, preconditioning makes mean + v/(v + σ²)(x − mean) of a
-    constant, whose error is vσ²/(v + σ²) per entry.
-    """
-    from diffusion import denoising_error
-
-    rows = found.first
-    variance = float((rows - rows.mean(0)).square().mean())
-    constant = variance * sigma**2 / (variance + sigma**2)
-    draws = max(1, -(-200 // len(rows)))
-    own = denoising_error(denoiser, rows, sigma, draws, seed)
-    held_out = denoising_error(denoiser, found.held_out, sigma, 1, seed)
-    return min(float(one.mean()) for one in (own, held_out)) / constant
 
 
 class Report(trained.TrainedReport):
     """What was measured against the number of data."""
 
-    axis, along, columns = "number of data $P$", "patterns", COLUMNS
-
-    def unlearnt(self, data: str) -> list[float]:
-        """The P at which networks have learnt nothing: their loss is that of a constant."""
-        P, loss = self.curve(data, "learnt")
-        return P[~(loss.mean(0) < _LEARNT)].tolist()
-
-    def known(self, data: str, quantity: str) -> tuple[Any, Any]:
-        """As `curve`, where networks have learnt."""
-        import numpy as np
-
-        P, by_sample = self.curve(data, quantity)
-        kept = ~np.isin(P, self.unlearnt(data))
-        return P[kept], by_sample[:, kept]
+    axis, along, symbol, columns = "number of data $P$", "patterns", "P =", COLUMNS
 
     def passage(self, data: str) -> dict[str, Any]:
         """The P at which half is memorized, half is generalized, and most samples are spurious."""
@@ -171,7 +139,7 @@ class Report(trained.TrainedReport):
     def _peak(self, data: str) -> str:
         found, name = self.passage(data), trained.shown_name(data)
         if "spurious_peak" not in found:
-            return f"{name}: the networks have learnt nothing"
+            return f"{name}: {trained.NOTHING}"
         peak = found["spurious_peak"]
         if peak["mean"] < 0.05:
             return f"{name}: no spurious samples"
@@ -199,12 +167,7 @@ class Report(trained.TrainedReport):
     def words(self, data: str) -> str:
         """The thresholds and the passage."""
         found, distances = self.passage(data), self.thresholds(data)
-        unlearnt = ", ".join(f"{P:g}" for P in found["unlearnt"])
-        left_out = (
-            f"the networks of P = {unlearnt} have learnt nothing: neither on their own data nor "
-            f"on held-out data is their loss below {_LEARNT:g} of that of a constant; nothing is "
-            "said of them. Train longer, or a larger network"
-        )
+        left_out = self.left_out(data)
         if "spurious_peak" not in found:
             return left_out
 
@@ -221,7 +184,7 @@ class Report(trained.TrainedReport):
             f"thresholds: δ_m = {close:.3f}, δ_s = {twin:.3f} rms\n"
             f"half is memorized at {at('memorized')}, half is generalized at {at('generalized')}; "
             f"the spurious fraction is largest, {uncertain(peak['mean'], peak['sem'])}, at "
-            f"P = {peak['patterns']:g}" + (f"\n{left_out}" if unlearnt else "")
+            f"P = {peak['patterns']:g}" + (f"\n{left_out}" if left_out else "")
         )
 
     def row(self) -> tuple[trained.Panel, ...]:

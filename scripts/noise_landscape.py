@@ -66,7 +66,8 @@ COLUMNS = {
 
 
 @study_command(PRESETS)
-@options.shared("size", "patterns", default=None)
+@options.shared("size", default=None, help="Sites N.")
+@options.shared("patterns", default=None)
 @click.option("--states", type=Whole(1), help="Training states per pattern set.")
 @click.option("--temperatures", type=options.LEVELS, help="Temperatures T of thermal states.")
 @click.option("--sweeps", type=Whole(1), help="Sweeps made of thermal states.")

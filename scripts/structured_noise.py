@@ -79,7 +79,8 @@ LABELS = {
 
 
 @study_command(PRESETS)
-@options.shared("size", "patterns", default=None)
+@options.shared("size", default=None, help="Sites N.")
+@options.shared("patterns", default=None)
 @click.option(
     "--training-overlaps",
     type=Numbers(Real(0, 1)),

@@ -8,7 +8,8 @@ before had already (matched as attractors are along a parameter).
 A network first learns what all data share and only later the single datum, so that stopping
 early may generalize where the last step memorizes (Bonnaire et al. 2025; Biroli et al.
 2024). The losses on its own data and on held-out data say the same from outside: once the loss
-on held-out data rises, what is still gained on its own data is memory.
+on held-out data rises, what is still gained on its own data is memory. Nothing is said of networks
+that have not learnt by the last step (as in `memorization_to_generalization`).
 
     python scripts/training_time.py --preset quick
 """
@@ -47,7 +48,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 COLUMNS = (
     *("flow_return", "sde_return", "basins_of_data", "attractors", "kept"),
-    *("halves", "dimension", "gap"),
+    *("halves", "dimension", "gap", "learnt"),
 )
 _FIRST = 50  # steps of the first snapshot
 _SAME = 0.1  # rms distance, in rms deviations of the data, within which attractors match
@@ -76,6 +77,7 @@ def main(run: Run, data: str, snapshots: int, **setting: Any) -> Report:
 def measure(point: Point, seed: int) -> list[Row]:
     """Two trainings on disjoint data, their losses, and what each snapshot of the first is."""
     from bridges import generalization_report, match, two_halves
+    from bridges.generalization import loss_over_constant
 
     found, networks = trained.two_trainings(point, seed)
     history = networks[0].history
@@ -90,6 +92,9 @@ def measure(point: Point, seed: int) -> list[Row]:
         own, other = (training.snapshots[step].to("cpu") for training in networks)
         one = generalization_report(own, found.first, found.held_out, turn=point["turn"], **asked)
         values = vars(one) | {"attractors": float(len(one.attractors))}
+        values["learnt"] = loss_over_constant(
+            own, found.first, found.held_out, point["sigma"], seed
+        )
         values["halves"] = two_halves(own, other, found.held_out, **asked).samples
         if before is not None and len(before):
             kept = match(before, one.attractors, _SAME) if len(one.attractors) else None
@@ -102,7 +107,7 @@ def measure(point: Point, seed: int) -> list[Row]:
 class Report(trained.TrainedReport):
     """What was measured along the training."""
 
-    axis, along, columns = "gradient steps", "step", COLUMNS
+    axis, along, symbol, columns = "gradient steps", "step", "step", COLUMNS
 
     def losses(self, data: str, quantity: str) -> tuple[ndarray, ndarray]:
         """Steps (K,) and values (samples, K) of a loss."""
@@ -115,19 +120,25 @@ class Report(trained.TrainedReport):
 
     def finding(self) -> str:
         """What is memorized in the end."""
-        words = " and ".join(
-            f"{of_samples(self.at(data, 'memorized', self.setting['steps']), 2)} "
-            f"({trained.shown_name(data)})"
-            for data in self.sets
-        )
-        return (
-            f"$P$ = {self.setting['patterns']}: after {self.setting['steps']} steps the "
-            f"memorized fraction is {words}"
-        )
+        words = "; ".join(f"{trained.shown_name(data)}: {self._end(data)}" for data in self.sets)
+        return f"$P$ = {self.setting['patterns']}, after {self.setting['steps']} steps: {words}"
+
+    def _end(self, data: str) -> str:
+        if not self.concluded(data):
+            return trained.NOTHING
+        return f"{of_samples(self.at(data, 'memorized', self.setting['steps']), 2)} memorized"
+
+    def concluded(self, data: str) -> bool:
+        """Whether networks have learnt by the last step, so that something is said of them."""
+        return self.setting["steps"] not in self.unlearnt(data)
 
     def conclusions(self) -> Point:
-        """By data set the step at which the held-out loss is least."""
-        return {"least_held_out_loss": {data: estimate(self.turned(data)) for data in self.sets}}
+        """By data set the step at which the held-out loss is least, and the unlearnt snapshots."""
+        known = [data for data in self.sets if self.concluded(data)]
+        return {
+            "least_held_out_loss": {data: estimate(self.turned(data)) for data in known},
+            "unlearnt": {data: self.unlearnt(data) for data in self.sets},
+        }
 
     def heading(self) -> str:
         """The trainings and the samples."""
@@ -138,8 +149,12 @@ class Report(trained.TrainedReport):
         )
 
     def words(self, data: str) -> str:
-        """The step at which the held-out loss is least."""
-        return f"held-out loss least at step {of_samples(self.turned(data), 0)}"
+        """The step at which the held-out loss is least, of networks that have learnt."""
+        left_out = self.left_out(data)
+        if not self.concluded(data):
+            return left_out
+        least = f"held-out loss least at step {of_samples(self.turned(data), 0)}"
+        return f"{least}\n{left_out}" if left_out else least
 
     def row(self) -> tuple[trained.Panel, ...]:
         """Samples, losses and attractors."""

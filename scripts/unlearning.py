@@ -65,7 +65,7 @@ BATCHED = 5 / 6  # dreams of the comparison of batches, in αN/ε: about D_top
 
 
 @study_command(PRESETS)
-@options.shared("size", default=None)
+@options.shared("size", default=None, help="Sites N.")
 @options.shared("loads", help="Numbers of patterns P; the least is shown along the dreams.")
 @click.option("--batches", type=options.COUNTS, help="Dreams at the same couplings, B, to compare.")
 @options.shared("overlaps", "trials", default=None)
@@ -153,7 +153,7 @@ def _basins(point: Point, couplings: Any, patterns: Any, seed: int) -> list[Row]
         for k, m in enumerate(point["overlaps"])
         for name, values in (("overlap", found.overlap_out), ("exact", found.success))
     ]
-    edge, _ = crossing(np.array(point["overlaps"]), found.success[None], 0.5, True, resamples=1)
+    edge, _ = crossing(np.array(point["overlaps"]), found.success[None], 0.5, True)
     return rows if math.isinf(edge) else [*rows, {"quantity": "basin_edge", "value": edge}]
 
 

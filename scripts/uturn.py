@@ -64,7 +64,7 @@ _HOME = 0.9  # cosine with its own pattern at which an iterated cue has come hom
 
 
 @study_command(PRESETS)
-@options.shared("size", default=None)
+@options.shared("size", default=None, help="Sites N.")
 @options.shared("loads", help="Numbers of patterns P.")
 @options.shared("sigmas", help="Noise levels of the turn, σ.")
 @options.shared("trials", default=None, help="U-turns per pattern set, at least one per pattern.")

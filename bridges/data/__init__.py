@@ -28,5 +28,6 @@ from bridges.data.sets import (
     standardised as standardised,
     vectors as vectors,
 )
+from bridges.data.shapes import ImageShape as ImageShape, image_shape as image_shape
 from bridges.data.sources import fingerprint as fingerprint
 from bridges.data.splits import Split as Split, subset as subset

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import images
-from bridges.data.named import NAMED, class_names as names_of
+from bridges.data import images, named
 from bridges.data.reading import joined, split
-from bridges.data.sources import files_of, named, read, state
+from bridges.data.sources import as_name, files_of, read, state
 
 _COMPUTED = [np.dtype(t) for t in ("u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8")]
 _WIDER = {"bool": np.uint8, "uint16": np.int32, "uint32": np.int64}  # for dtypes that torch lacks
@@ -88,12 +87,12 @@ def load_data(
     (0.0, 16.0)
     """
     for word, text in (("array", array), ("label", label), ("ground", ground)):
-        if text is not None and not isinstance(text, str):
-            raise ValueError(f"{word} must be a text, got {type(text).__name__}")
+        if text is not None:
+            _checks.instance(word, text, str, "a text")
     if resize is not None and not isinstance(resize, int | str):
         resize = [_checks.whole("resize", side) for side in resize]
     name = joined(
-        named(data),
+        as_name(data),
         array=array,
         label=label,
         grey=grey or None,
@@ -140,9 +139,9 @@ def class_names(data: str) -> list[str] | None:
     >>> class_names("digits") is None
     True
     """
-    place, _ = split(named(data))
-    if place in NAMED:
-        return names_of(place)
+    place, _ = split(as_name(data))
+    if place in named.NAMED:
+        return named.class_names(place)
     if Path(place).is_dir() and images.files_in(Path(place)):  # none need be decoded
         return images.class_folders(Path(place), files_of(Path(place)))
     return stored(data, state(data)).class_names

@@ -31,7 +31,7 @@ _SIDE = 28  # pixels of their images
 _CLOTHES = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot"
 
 
-def known(name: str, how: Reading) -> Raw:
+def named(name: str, how: Reading) -> Raw:
     """The vectors of a data set that has a name.
 
     Raises

@@ -20,19 +20,19 @@ from bridges.data.sets import (
     patterns_of,
     varying_of,
 )
-from bridges.data.sources import state
+from bridges.data.sources import as_name, state
 from bridges.memory.similarity import BEYOND_CHANCE, FEWEST
 from hopfield import random_patterns
 
 
 def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int) -> Tensor:
-    """P patterns of a data set for models with "binary" or "real" states.
+    """P patterns of a data set for models of binary or real states, or as they are stored.
 
     Parameters
     ----------
     data : as for `load`, or "random".
-    kind : "binary" or "real". Random patterns are unbiased spins, or uniform on the sphere
-        |ξ|² = N.
+    kind : "binary", "real" or "stored". Random patterns are unbiased spins, or uniform on the
+        sphere |ξ|² = N.
     patterns : P, at most the number of vectors the data set has.
     size : N of random patterns (100 if None); only for them.
     seed : whole number; chooses the patterns.
@@ -40,7 +40,7 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
     Returns
     -------
     (P, N), float64, on the sites that vary in a data set of at least 20 vectors; `about` says
-    which.
+    which. Stored patterns have all sites, and the values of the data.
 
     Raises
     ------
@@ -51,22 +51,27 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
     >>> pattern_set("digits", "binary", 10, None, seed=0).shape
     torch.Size([10, 61])
     """
-    _checks.choice("kind", kind, ("binary", "real"))
+    data, patterns = as_name(data), _checks.whole("patterns", patterns, low=0)
+    seed = _checks.whole("seed", seed, low=0, high=None)
+    size = None if size is None else _checks.whole("size", size)
+    _checks.choice("kind", kind, ("binary", "real", "stored"))
     if data == "random":
-        size = 100 if size is None else _checks.whole("size", size)
+        size = 100 if size is None else size
         if kind == "binary":
             return random_patterns(patterns, size, seed=seed)
         patterns = _checks.whole("patterns", patterns)
         normal = np.random.default_rng(seed).standard_normal((patterns, size))  # row by row
         return on_sphere(torch.from_numpy(normal))
     content = state(data)
-    rows, mean = stored(data, content).rows, centre_of(data, content, kind)
+    rows = stored(data, content).rows
     if size is not None and size != rows.shape[1]:
         raise ValueError(f"size is for random data; {data} has size {rows.shape[1]}, got {size}")
     if not 1 <= patterns <= len(rows):
         raise ValueError(f"patterns must lie in [1, {len(rows)}] for {data}, got {patterns}")
     chosen = rows[_order(len(rows), seed)[:patterns]]
-    return patterns_of(chosen, kind, mean, varying_of(data, content))
+    if kind == "stored":
+        return chosen.to(torch.float64)
+    return patterns_of(chosen, kind, centre_of(data, content, kind), varying_of(data, content))
 
 
 def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
@@ -77,6 +82,8 @@ def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
     >>> pattern_classes("digits", 5, seed=0).shape
     torch.Size([5])
     """
+    data, patterns = as_name(data), _checks.whole("patterns", patterns)
+    seed = _checks.whole("seed", seed, low=0, high=None)
     labels = None if data == "random" else class_labels(data)
     return None if labels is None else labels[_order(len(labels), seed)[:patterns]]
 
@@ -99,6 +106,7 @@ def about(data: str) -> dict[str, float | str]:
     >>> about("digits")["constant_sites"]
     3
     """
+    data = as_name(data)
     return {} if data == "random" else dict(_about(data, state(data)))
 
 

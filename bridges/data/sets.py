@@ -13,7 +13,7 @@ from bridges import _checks
 from bridges.data.data_set import stored
 from bridges.data.named import NAMED
 from bridges.data.reading import moved, split
-from bridges.data.sources import named, state
+from bridges.data.sources import as_name, state
 from bridges.memory.similarity import similarity_of_data, varying_sites
 from hopfield import binarize
 
@@ -68,7 +68,7 @@ def count(data: str) -> int:
 
 def place(data: str) -> str:
     """A data set by a name that holds in any folder: workers may stand in another."""
-    data = named(data)
+    data = as_name(data)
     where, _ = split(data)
     return data if where in NAMED else moved(data, Path(where).resolve())
 
@@ -97,6 +97,7 @@ def standardised(rows: Tensor) -> tuple[Tensor, float]:
     >>> rows.squeeze(1).tolist(), unit
     ([-1.0, 1.0], 2.0)
     """
+    rows = _checks.matrix("rows", rows)
     centred = rows - rows.mean(0)
     unit = float(centred.square().mean().sqrt())
     if not unit > 0:

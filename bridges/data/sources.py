@@ -12,8 +12,9 @@ from hashlib import file_digest, sha256
 from importlib import import_module
 from pathlib import Path
 
+from bridges import _checks
 from bridges.data import idx, images
-from bridges.data.named import NAMED, known
+from bridges.data.named import NAMED, named
 from bridges.data.raw import Raw
 from bridges.data.reading import Reading, split
 
@@ -32,10 +33,9 @@ ALLOWED = (
 )
 
 
-def named(data: str | Path) -> str:
+def as_name(data: str | Path) -> str:
     """A data set by its name, or by the path of a file or folder. Raises ValueError."""
-    if not isinstance(data, str | Path):
-        raise ValueError(f"data must be {ALLOWED}, got {type(data).__name__}")
+    _checks.instance("data", data, (str, Path), ALLOWED)
     return str(data)
 
 
@@ -47,9 +47,9 @@ def read(data: str) -> Raw:
     ValueError : an unknown name, no such file or folder, or one that cannot be used; a set of
         openml.org that is neither here nor to be had.
     """
-    place, how = split(named(data))
+    place, how = split(data)
     if place in NAMED:
-        return known(place, how)
+        return named(place, how)
     path = _existing(place)
     if idx.is_idx(path) or (path.is_dir() and idx.files_of(path)):
         return idx.idx(path, how)
@@ -65,7 +65,8 @@ def _reader(path: Path) -> Callable[[Path, Reading], Raw]:
 
 def fingerprint(data: str) -> str:
     """A digest of the content of a file or folder; the name of a data set that has one."""
-    place, _ = split(named(data))
+    data = as_name(data)
+    place, _ = split(data)
     return _fingerprint(place, state(place))
 
 
@@ -95,7 +96,7 @@ def state(data: str) -> str:
 
     Its name, and when its files were last written.
     """
-    place, _ = split(named(data))
+    place, _ = split(as_name(data))
     if place in NAMED:
         return place
     written = ((file, file.stat()) for file in files_of(_existing(place)))
@@ -117,7 +118,7 @@ def files_of(path: Path) -> list[Path]:
 
 def holds_images(data: str) -> bool:
     """Whether a data set is a folder of images or may be a table of them."""
-    path = Path(split(named(data))[0])
+    path = Path(split(data)[0])
     return path.suffix.lower() in (".parquet", ".pq") or (path.is_dir() and not idx.files_of(path))
 
 

@@ -66,10 +66,10 @@ def subset(
     rows = _checks.matrix("rows", rows)
     n = len(rows)
     if labels is not None:
-        labels = torch.as_tensor(labels)
+        labels = _checks.tensor("labels", labels)
         if labels.shape != (n,):
             raise ValueError(f"labels must have shape ({n},), got {tuple(labels.shape)}")
-    _checks.whole("held_out", held_out, low=0)
+    held_out = _checks.whole("held_out", held_out, low=0)
     if held_out > n:
         raise ValueError(f"held_out must lie in [0, {n}], got {held_out}")
     order = torch.randperm(n, generator=_checks.generator_from(0, "held out"))
@@ -88,7 +88,7 @@ def subset(
 
 def _unlike(rows: Tensor, kept: Tensor) -> Tensor:
     """Which rows equal none of the `kept` ones, (n,); −0 is 0."""
-    content = [row.tobytes() for row in (rows.cpu() + 0.0).numpy()]
+    content = [row.tobytes() for row in (_checks.doubles("rows", rows) + 0.0)]
     held = {content[k] for k in kept.tolist()}
     return torch.tensor([one not in held for one in content], dtype=torch.bool)
 
@@ -96,6 +96,7 @@ def _unlike(rows: Tensor, kept: Tensor) -> Tensor:
 def _first(order: Tensor, size: int | None) -> Tensor:
     if size is None:
         return order
+    size = _checks.whole("size", size, low=0)
     if not 1 <= size <= len(order):
         raise ValueError(f"size must lie in [1, {len(order)}], what is not held out, got {size}")
     return order[:size]
@@ -111,9 +112,11 @@ def _of_classes(
         raise ValueError("counts need the labels of the rows, got none")
     classes = labels.cpu()[order]
     taken = torch.zeros(len(order), dtype=torch.bool)
-    for name, wanted in counts.items():
+    _checks.instance("counts", counts, Mapping, "numbers of rows by class")
+    for name, asked in counts.items():
         mine = (classes == name).nonzero().squeeze(1)
-        if not 0 <= _checks.whole("counts", wanted, low=0) <= len(mine):
+        wanted = _checks.whole("counts", asked, low=0)
+        if wanted > len(mine):
             raise ValueError(
                 f"counts must lie in [0, {len(mine)}] for class {name}, what is not held out, "
                 f"got {wanted}"

@@ -29,7 +29,7 @@ from bridges.memory.clusters import nearest
 from bridges.memory.similarity import WHOLE, Adapted, Similarity, chosen_similarity, flat
 from diffusion import VE, NetworkDenoiser, sample
 from diffusion.denoisers import noise_range
-from diffusion.flat import as_denoiser
+from diffusion.flat import answering
 from hopfield import DenseMemory, HopfieldNetwork, flip_spins
 from hopfield.patterns import offset
 from hopfield.relaxation import Relaxation, fixed_point
@@ -354,7 +354,7 @@ def as_memory(
     spins = isinstance(source, HopfieldNetwork | DenseMemory)
     if not spins and isinstance(source, Memory):
         return source
-    if not spins and not callable(source):
+    if not spins and (not callable(source) or isinstance(source, type)):
         raise TypeError(
             "source must be a HopfieldNetwork, a DenseMemory, a denoiser or a Memory, "
             f"got {type(source).__name__}"
@@ -365,9 +365,9 @@ def as_memory(
         memory = _adapt_hopfield(source, rows, dynamics, max_sweeps, centre)
     else:
         stored, similarity = _stored_by(source, rows, centre)
-        source = as_denoiser(source)
+        source = answering(source, "source")
         words = ("fixed-noise", "flow", "sde")
-        dynamics = _checks.choice("dynamics", dynamics or words[0], words)
+        dynamics = _checks.choice("dynamics", words[0] if dynamics is None else dynamics, words)
         sigma = None if sigma is None else _checks.positive("sigma", sigma)
         if dynamics == "fixed-noise":
             memory = FixedNoiseMemory(source, stored, sigma, max_sweeps, similarity)
@@ -398,7 +398,7 @@ def _adapt_hopfield(
     if similarity.centre is not None and not isinstance(centre, Similarity):
         raise ValueError(f"centre must be 0 for spins, whose overlap is ξ·S/N, got {centre}")
     words = ("asynchronous", "synchronous")
-    dynamics = _checks.choice("dynamics", dynamics or words[0], words)
+    dynamics = _checks.choice("dynamics", words[0] if dynamics is None else dynamics, words)
     return SpinMemory(source, patterns, dynamics, sweeps, similarity)
 
 
@@ -411,7 +411,7 @@ def _stored_by(source: Any, patterns: Tensor | None, centre: Any) -> tuple[Tenso
     weight = _weight(source)
     if weight is not None:  # finer states than it resolves never come to rest
         stored = stored.to(weight.device, torch.promote_types(weight.dtype, torch.float32))
-    rows = stored if data is None else torch.as_tensor(data)
+    rows = stored if data is None else _checks.tensor("source.data", data)
     return stored, chosen_similarity(centre, rows, stored.shape[1])
 
 

@@ -27,6 +27,21 @@ def stored_patterns(memory: Memory) -> Tensor:
     return stored.to(torch.promote_types(stored.dtype, torch.float32))
 
 
+def cued_patterns(memory: Memory, patterns: Tensor | None) -> Tensor:
+    """The patterns (P, N) that a memory is cued with: `patterns`, or what it stores.
+
+    Raises
+    ------
+    TypeError : something that is no Memory.
+    ValueError : patterns that are none, or not of the size of the stored ones.
+    """
+    stored = stored_patterns(memory)
+    if patterns is None:
+        return stored
+    size = stored.shape[1]
+    return _checks.stored("patterns", patterns, binary=False, columns=size).detach().to(stored)
+
+
 @torch.no_grad()
 def cue(memory: Memory, patterns: Tensor, overlap: float, generator: torch.Generator) -> Tensor:
     """`memory.corrupt`, checked.

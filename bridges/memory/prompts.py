@@ -47,8 +47,11 @@ class PromptedMemory(ReverseMemory):
         dynamics: str,
         steps: int,
     ) -> None:
+        _checks.mixture(mixture)
+        label = _checks.whole("label", label, low=0, high=len(mixture) - 1)
+        _checks.choice("dynamics", dynamics, ("flow", "sde"))
         guided = GuidedDenoiser(mixture.condition(label), mixture, w)
-        own = mixture.means[label][None]
+        own, steps = mixture.means[label][None], _checks.whole("steps", steps)
         super().__init__(guided, own, dynamics, None, steps, _similarity(mixture))
         self.mixture = mixture
 
@@ -109,9 +112,15 @@ def class_memories(
     False
     True
     """
-    _checks.choice("dynamics", dynamics, ("flow", "sde"))
-    steps = _checks.whole("steps", steps)
-    asked = range(len(mixture)) if labels is None else labels
+    _checks.mixture(mixture)
+    asked = (
+        range(len(mixture))
+        if labels is None
+        else [
+            _checks.whole("labels", label, low=0, high=len(mixture) - 1)
+            for label in _checks.several("labels", labels)
+        ]
+    )
     return [PromptedMemory(mixture, label, w, dynamics, steps) for label in asked]
 
 
@@ -130,6 +139,7 @@ def memory_of_classes(mixture: GaussianMixtureDenoiser, sigma: float) -> DenseMe
     >>> memory_of_classes(classes, sigma=0.5).step(torch.tensor([[0.5]]))  # tanh(0.5)
     tensor([[0.4621]])
     """
+    _checks.mixture(mixture)
     sigma = _checks.number("sigma", sigma, low=0, high=1e150)  # its square is a number
     spread, basis = mixture.spectra
     alike = basis is None and bool((spread == spread[0, 0]).all())

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -155,9 +154,11 @@ def chosen_similarity(centre: Any, rows: Tensor | None, size: int) -> Similarity
         return centre.fits(size)
     if centre is None:
         return WHOLE if rows is None else similarity_of_data(rows).fits(size)
-    vector = torch.as_tensor(centre).detach().reshape(-1)
-    if vector.is_complex() or vector.numel() not in (1, size) or not vector.isfinite().all():
-        raise ValueError(f"centre must be {size} finite real numbers or 0, got {centre}")
+    vector = _checks.tensor("centre", centre, double=True).detach().reshape(-1)
+    if vector.numel() not in (1, size) or not vector.isfinite().all():
+        raise ValueError(
+            f"centre must be {size} finite real numbers or 0, got {_checks.shown(centre)}"
+        )
     if vector.numel() == 1 < size and vector.item() != 0:
         raise ValueError(f"centre must be {size} numbers or 0, got {centre}; repeat it per site")
     varying = None if rows is None else varying_sites(rows)
@@ -215,9 +216,7 @@ def flat(patterns: Any, shape: Any) -> tuple[Tensor | None, Any]:
     """Patterns (P, N) of rows or images, and the shape of one, that of the model for rows."""
     if patterns is None:
         return None, shape
-    given = patterns if isinstance(patterns, Tensor) else torch.as_tensor(np.asarray(patterns))
-    if given.is_complex():
-        raise ValueError(f"patterns must be real, got {given.dtype}; take their .real or .abs()")
+    given = _checks.tensor("patterns", patterns, double=True)
     if given.ndim <= 2:
         return given.detach(), shape
     return given.detach().flatten(1), tuple(given.shape[1:])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from bridges.memory import Memory
+    from bridges.memory.similarity import Similarity
+    from diffusion.latents import LatentSpace
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,9 @@ class Options:
     rate : ε of a dream, λ of structured noise.
     training_overlap : m_t of training with noise, None for the rule's own.
     training_steps : dreams, or steps of a learning rule, None for the rule's own number.
+    dynamics : of denoisers by path, as for `as_memory`.
+    centre : about which overlaps of patterns as they are stored are measured.
+    shape : of a pattern as it is stored, for models of images; None: flat.
     """
 
     beta: float = 1.0
@@ -32,6 +37,25 @@ class Options:
     rate: float = 0.02
     training_overlap: float | None = None
     training_steps: int | None = None
+    dynamics: str = "flow"
+    centre: Similarity | None = None
+    shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a model by path is read.
+
+    Attributes
+    ----------
+    label : the class of a class-conditional model.
+    scheduler : of diffusers, the name of its class or the folder it lies in; None: the model's.
+    batch_size : rows that a network is given at once; None: as many as fit.
+    """
+
+    label: int | None = None
+    scheduler: str | None = None
+    batch_size: int | None = None
 
 
 Build = Callable[["Tensor", Options, int], "Memory"]  # (patterns, options, seed)
@@ -44,15 +68,21 @@ class Model:
     Attributes
     ----------
     label : for tables and figures.
-    kind : of its states and patterns, "binary" or "real".
+    kind : of its states and patterns: "binary", "real", or "stored" for data as they are.
     about : one line.
     build : (patterns, options, seed) → the memory.
+    trained : whether it stores what it was trained on, whatever patterns it is cued with.
+    source : of a trained model, the denoiser or the network.
+    latents : of a denoiser of codes, the space of these.
     """
 
     label: str
     kind: str
     about: str
     build: Build
+    trained: bool = False
+    source: Any = None
+    latents: LatentSpace | None = None
 
 
 def _network(rule: Callable[[Tensor, Options, int], Tensor]) -> Build:

@@ -210,13 +210,17 @@ Run = Callable[[Measure, Sequence[Point]], Study]
 
 
 def _in_words(presets: Mapping[str, Mapping[str, Any]]) -> str:
-    """The presets as options, one paragraph each."""
+    """The presets as options, one paragraph each; of flags those that are set."""
 
-    def word(value: Any) -> str:
-        return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    def option(name: str, value: Any) -> str:
+        if isinstance(value, bool):
+            return f"--{name.replace('_', '-')}" if value else ""
+        # several words of one option, but a list of numbers in one
+        between = " " if isinstance(value, tuple) else ","
+        words = between.join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        return f"--{name.replace('_', '-')} {words}"
 
     return "\n\n".join(
-        f"{preset}: "
-        + " ".join(f"--{name.replace('_', '-')} {word(value)}" for name, value in values.items())
+        f"{preset}: " + " ".join(filter(None, (option(*one) for one in values.items())))
         for preset, values in presets.items()
     )

@@ -205,16 +205,18 @@ def _labels(at: Sequence[float] | np.ndarray, low: float, high: float) -> list[s
 
 
 def mark(axes: Axes, x: float, label: str, style: str) -> None:
-    """A vertical line with its name at the top, inside."""
+    """A vertical line with its name at the top, inside; each name a line below the last."""
+    above = sum(text.get_gid() == "mark" for text in axes.texts)
     axes.axvline(x, color="0.35", lw=1, ls=style, zorder=0)
     axes.annotate(
         label,
         (x, 1),
         xycoords=("data", "axes fraction"),
-        xytext=(2, -2),
+        xytext=(2, -2 - 10 * above),
         textcoords="offset points",
         va="top",
         fontsize=8,
+        gid="mark",
         color="0.25",
     )
 

@@ -121,6 +121,6 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
 
     def _no_count(self, part: str, param: Any) -> str:
         """Why a part is no whole number."""
-        loads = "; loads are numbers of patterns P, α times N of a load α"
+        loads = "; loads are numbers of patterns P, see --alpha for P/N"
         about = getattr(param, "name", None) in ("loads", "patterns")
         return f"{shortened(part)} is not a whole number{loads if about else ''}"

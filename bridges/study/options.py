@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from bridges.models import FIRST, MODELS, Options
+from bridges.models import FIRST, MODELS, Options, place, plugins
 from bridges.study.files import printable
 from bridges.study.numbers import Numbers, OneCount, Real, Whole, shortened
 
@@ -22,6 +23,9 @@ OVERLAP = Real(0, 1, min_open=True)
 OVERLAPS = Numbers(OVERLAP)
 POSITIVE = Real(0, min_open=True)
 LEVELS = Numbers(POSITIVE)
+LOADS = Numbers(Real(0, 1e6, min_open=True))
+CLASSES = Numbers(Whole(0, 10**6))
+SIZES = Numbers(Whole(2, 100_000))
 RATE = Real(1e-6, 1e6)  # of learning; the steps it asks for can be counted
 DURATION = Real(0, 1e6, min_open=True)  # in units in which all is over at about 1
 SEVERAL: dict[str, Any] = {"type": COUNTS}
@@ -77,20 +81,43 @@ def _named(kind: click.ParamType, value: Any, param: Any, ctx: Any) -> Any:  # t
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]
-    """A list of model names: `hebb,flow`, or `all`."""
+    """A list of models by name or path: `hebb,flow`, or `all` names; `own` ones of a verb."""
+
+    name = "list"
+
+    def __init__(self, *own: str) -> None:
+        self.own = own
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
+        """The models, known and distinct, by names that hold in any folder."""
+        if isinstance(value, list):
+            return value
+        if value == "all":
+            return list(MODELS)
+        try:
+            parts = [part.strip() for part in str(value).split(",")]
+            return list(dict.fromkeys(p if p in self.own else place(p) for p in parts))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+        """Names that go on so, and files."""
+        before, comma, last = incomplete.rpartition(",")
+        names = [name for name in (*MODELS, *plugins()) if name.startswith(last)]
+        found = [CompletionItem(f"{before}{comma}{name}") for name in names]
+        return found or [CompletionItem(incomplete, type="file")]
+
+
+class Words(click.ParamType):  # type: ignore[type-arg]
+    """A list of words, `one,two`, or none."""
 
     name = "list"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
-        """The names, known and distinct."""
-        if value == "all":
-            return list(MODELS)
-        names = list(dict.fromkeys(part.strip() for part in str(value).split(",")))
-        for name in names:
-            if name not in MODELS:
-                known = ", ".join(MODELS)
-                self.fail(f"unknown model {shortened(name)}; the models are {known}", param, ctx)
-        return names
+        """The words, distinct."""
+        if isinstance(value, list):
+            return value
+        return list(dict.fromkeys(part.strip() for part in str(value).split(",") if part.strip()))
 
 
 class Shard(click.ParamType):  # type: ignore[type-arg]
@@ -106,9 +133,10 @@ class Shard(click.ParamType):  # type: ignore[type-arg]
         return int(first), int(last)
 
 
+MODELS_HELP = "Models by name or path, or 'all' names."
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "model": {"type": Names(), "default": ",".join(FIRST), "help": "Models, or 'all'."},
+    "model": {"type": Names(), "default": ",".join(FIRST), "help": MODELS_HELP},
     "data": {
         "type": Place(),
         "metavar": "DATA",
@@ -120,6 +148,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": COUNTS,
         "help": "Numbers of patterns P to measure.  [default: 2, 4, 8 … as the data allow]",
     },
+    "alpha": {"type": LOADS, "help": "Loads P/N to measure, instead of --loads."},
     "overlap": {"type": OVERLAP, "default": 0.6, "help": "Overlap of the cues."},
     "overlaps": {
         "type": OVERLAPS,
@@ -148,6 +177,29 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "Inverse temperature; σ² = 1/β of the iterated denoiser.",
     },
     "degree": {"type": Whole(2, 1000), "default": 3, "help": "Degree of the polynomial."},
+    "dynamics": {
+        "type": click.Choice(["flow", "sde", "fixed-noise"]),
+        "default": Options.dynamics,
+        "help": "How a denoiser by path takes cues home.",
+    },
+    "steps": {
+        "type": Whole(1),
+        "default": Options.steps,
+        "help": "Steps of the reverse flow or SDE of a network.",
+    },
+    "class": {
+        "flags": ("--class", "label"),
+        "type": Whole(0),
+        "help": "Class of a class-conditional model by path.",
+    },
+    "scheduler": {
+        "metavar": "NAME|FOLDER",
+        "help": "Scheduler of a diffusers model by path.  [default: its own]",
+    },
+    "batch-size": {
+        "type": Whole(1),
+        "help": "Rows that a network sees at once.  [default: as many as fit]",
+    },
     "rate": {
         "type": RATE,
         "default": Options.rate,
@@ -161,6 +213,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": Whole(0),
         "help": "Dreams, or steps of a learning rule.  [default: the rule's own]",
     },
+    "held-out": {"type": Place(), "help": "Data the model has not seen."},
     "draws": {"type": Whole(2), "default": 500, "help": "Noised points per noise level."},
     "samples": {"type": Whole(1, most=_SAMPLES), "default": 8, "help": "Independent pattern sets."},
     "seed": {"type": Whole(0, most=_SEEDS), "default": 0, "help": "Root of all randomness."},
@@ -176,6 +229,46 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": Word(),
         "default": "cpu",
         "help": "Where tensors live: cpu, cuda, cuda:1, …",
+    },
+    "network": {
+        "type": click.Choice(["mlp", "unet"]),
+        "default": "mlp",
+        "help": "Kind of network; unet is for images, in colour or not.",
+    },
+    "width": {
+        "type": Whole(1),
+        "help": "Units per layer of an mlp, channels of a unet.  [default: 128, 32]",
+    },
+    "depth": {
+        "type": Whole(1),
+        "help": "Blocks of an mlp, resolutions of a unet.  [default: 3, 2]",
+    },
+    "classes": {"is_flag": True, "help": "Tell the network the class of each datum."},
+    "attention": {"is_flag": True, "help": "Attention at the lowest resolution of a unet."},
+    "batch": {
+        "type": Whole(1),
+        "help": "Images per step, at most P.  [default: 128, drawn repeatedly]",
+    },
+    "until": {
+        "type": click.Choice(["steps", "loss", "copies"]),
+        "default": "steps",
+        "help": "End: after all steps, past the least held-out loss (whose denoiser is kept), or "
+        "at the first copies beyond chance.",
+    },
+    "looks": {
+        "type": Whole(1, 50),
+        "default": 10,
+        "help": "Times that samples are drawn and judged on the way.",
+    },
+    "precision": {
+        "type": click.Choice(["float32", "bf16"]),
+        "help": "Of the layers in training.  [default: float32, on a GPU bf16]",
+    },
+    "compile": {"is_flag": True, "help": "Compile the network first; for long trainings."},
+    "threads": {
+        "type": Whole(1),
+        "default": 1,
+        "help": "Threads of a training; another number rounds differently.",
     },
     "out": {
         "type": Place(file_okay=False, path_type=Path),
@@ -201,7 +294,9 @@ def shared(*names: str, **settings: Any) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for name in reversed(names):
             own = {k: v for k, v in settings.items() if v is not ...}
-            command = click.option(f"--{name}", **(_OPTIONS[name] | own))(command)
+            asked = _OPTIONS[name] | own
+            flags = asked.pop("flags", (f"--{name}",))
+            command = click.option(*flags, **asked)(command)
         return command
 
     return decorate

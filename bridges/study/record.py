@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,8 @@ from bridges.study.tasks import Outcome
 
 Key = tuple[int, int]  # of a point and a sample
 
+UNFINISHED = ".unfinished"
+"""The folder in that of a run where a long measurement keeps what it can go on from."""
 _CONFIG = {"study": str, "parameters": dict, "seed": int, "points": list, "samples": int}
 _BYTES = 1000  # of memory that a measurement takes, at least
 _ABOUT = ("command", "ids", "versions")  # of a record, which results do not depend on
@@ -26,6 +29,8 @@ _CONCLUDED = (
     "summary.json",
     "figure.png",
     "results.png",
+    "samples.csv",
+    "copies.png",
 )  # from the lines of a record
 _PACKAGES = ("torch", "numpy", "numba", "scipy")
 
@@ -169,6 +174,8 @@ class Record:
             raise ValueError(f"out: {self.folder} holds points of an unknown run; pass --overwrite")
         for old in ("points.jsonl", *_CONCLUDED):
             (self.folder / old).unlink(missing_ok=True)
+        if self.file.exists():  # else what is there is the user's
+            self.tidy()
         self._write_config()
 
     def _grows(self, changed: list[str]) -> bool:
@@ -244,6 +251,10 @@ class Record:
         """Write the table of results."""
         self._stay()
         write_text(self.folder / "results.csv", results)
+
+    def tidy(self) -> None:
+        """Remove what measurements kept to go on from after an interruption."""
+        shutil.rmtree(self.folder / UNFINISHED, ignore_errors=True)
 
     def _write(self, *lines: Point) -> None:
         self._stay()

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from numbers import Integral
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -95,13 +95,24 @@ def run_study(
     >>> run_study("squares", measure, [{"x": 3}], samples=2).results()
     [{'x': 3, 'quantity': 'square', 'value': 9.0, 'sem': 0.0, 'n': 2}]
     """
-    for label, number, least in (("samples", samples, 1), ("jobs", jobs, 1), ("seed", seed, 0)):
-        if not number >= least:
-            raise ValueError(f"{label} must be at least {least}, got {number}")
-        if not isinstance(number, Integral):
-            raise ValueError(f"{label} must be a whole number, got {number}")
-    if strangers := [point for point in points if not isinstance(point, Mapping)]:
-        raise ValueError(f"points must be dictionaries, got {strangers[0]!r}")
+    samples, jobs = _whole("samples", samples, 1), _whole("jobs", jobs, 1)
+    seed = _whole("seed", seed, 0)
+    lists = isinstance(points, list | tuple) and all(isinstance(one, Mapping) for one in points)
+    for label, right, wanted, given in (
+        ("name", isinstance(name, str), "a text", name),
+        ("measure", callable(measure) and not isinstance(measure, type), "a function", measure),
+        ("points", lists, "a list of settings by name", points),
+        *(
+            (label, isinstance(given, bool), "True or False", given)
+            for label, given in (
+                ("overwrite", overwrite),
+                ("quiet", quiet),
+                ("complete", complete),
+            )
+        ),
+    ):
+        if not right:
+            raise ValueError(f"{label} must be {wanted}, got {type(given).__name__}")
     check_number(len(points), samples)
     config = {
         "study": name,
@@ -122,7 +133,23 @@ def run_study(
     with Record(Path(out), config, overwrite, complete, command) as record:
         study = _measured(config, measure, asked, record, jobs, cluster, quiet)
         record.finish(study.to_csv())
+        if not study.failed:
+            record.tidy()
         return study
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    """A whole number; the checks of the other rooms load torch, which a study need not."""
+    try:
+        plain = int(value) if isinstance(value, float) and value.is_integer() else value
+        truth = isinstance(plain, bool) or str(getattr(plain, "dtype", "")).endswith("bool")
+        number = -1 if truth else index(plain)
+    except TypeError:
+        number = -1
+    if not least <= number < 2**63:
+        got = value if isinstance(value, int | float) and number < 2**63 else type(value).__name__
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {got}")
+    return number
 
 
 def _measured(

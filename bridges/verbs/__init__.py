@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from bridges.study.report import Report
     from bridges.study.results import Study
 
-_HOMES = {verb: verb for verb in ("basins", "compare", "graph", "memorization")}
-_HOMES |= dict.fromkeys(("capacity", "retrieve"), "compare")
+_HOMES = {verb: verb for verb in ("basins", "compare", "graph", "guide", "memorization", "train")}
+_HOMES |= dict.fromkeys(("capacity", "retrieve"), "compare") | {"capacity --sizes": "scaling"}
 
 
 def report(study: Study) -> Report | None:

@@ -23,7 +23,7 @@ from bridges.basins import BasinFractions, basin_fractions
 from bridges.data import pattern_classes, said
 from bridges.estimates import estimate, mean_and_sem, with_count
 from bridges.memory import Memory
-from bridges.models import MODELS
+from bridges.models import label_of
 from bridges.starts import Starts, cues, gaussian, spins
 from bridges.study import figures, report as base
 from bridges.study.record import Point, Row
@@ -80,15 +80,14 @@ class BasinSurvey:
 
 def measure(survey: BasinSurvey, point: Point, seed: int) -> list[Row]:
     """Where the starts of one model end, for `run_study`."""
-    model, P, setting = MODELS[point["model"]], point["patterns"], survey.setting
-    patterns = setting.pattern_set(model.kind, P, seed)
+    name, P, setting = point["model"], point["patterns"], survey.setting
     try:
-        memory = model.build(patterns, setting.options, seed)
+        memory = setting.memory(name, P, seed)
     except NotSeparableError:
         return []  # a load at which there is nothing to measure
     found = basin_fractions(
         memory,
-        survey.drawn(memory, model.kind, seed),
+        survey.drawn(memory, setting.model(name).kind, seed),
         labels=pattern_classes(setting.data, P, seed),
         threshold=setting.threshold,
         seed=_checks.generator_from(seed, "basins"),
@@ -154,7 +153,7 @@ class Report(base.Report):
     def left_out(self) -> list[str]:
         """Names of the other cases, whose patterns no couplings store."""
         asked = [Case(point["model"], point["patterns"]) for point in self.study.points]
-        return [f"{MODELS[m].label}, P = {P}" for m, P in asked if (m, P) not in self.cases]
+        return [f"{label_of(m)}, P = {P}" for m, P in asked if (m, P) not in self.cases]
 
     @property
     def models(self) -> list[str]:
@@ -173,7 +172,7 @@ class Report(base.Report):
 
     def name(self, case: Case) -> str:
         """The label of a case: of its model, of its load where there are several, and its n."""
-        label = MODELS[case.model].label
+        label = label_of(case.model)
         label = label if len(self.loads) == 1 else f"{label}, P = {case.patterns}"
         return with_count(label, self.stored(case), self.samples)
 
@@ -223,8 +222,8 @@ class Report(base.Report):
         best, worst = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
         words = f"{data}, $P$ = {P}: {shares[best]:.0%} of the starts end in a memory"
         if best == worst:
-            return f"{words} ({MODELS[best].label})"
-        return f"{words} ({MODELS[best].label}), {shares[worst]:.0%} ({MODELS[worst].label})"
+            return f"{words} ({label_of(best)})"
+        return f"{words} ({label_of(best)}), {shares[worst]:.0%} ({label_of(worst)})"
 
     def describe(self) -> str:
         """The measure in words."""
@@ -311,7 +310,7 @@ def _draw_loads(axes: Axes, report: Report) -> None:
     """What ends in a memory, against load."""
     for model in report.models:
         label = "\n".join(
-            [MODELS[model].label]
+            [label_of(model)]
             + [
                 with_count(f"  at {P}", n, report.samples)
                 for m, P in report.cases

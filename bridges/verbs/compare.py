@@ -18,7 +18,7 @@ from bridges.crossing import crossings
 from bridges.data import said
 from bridges.equivalence import noise_of_overlap
 from bridges.estimates import fraction_and_sem, with_count
-from bridges.models import MODELS
+from bridges.models import MODELS, label_of
 from bridges.retrieval import retrieval_map
 from bridges.study import figures, report as base
 from bridges.study.record import Point, Row
@@ -60,14 +60,12 @@ def corruption_points(
 
 def measure(setting: Setting, point: Point, seed: int) -> list[Row]:
     """Retrieval of one model, for `run_study`."""
-    model = MODELS[point["model"]]
-    patterns = setting.pattern_set(model.kind, point["patterns"], seed)
     try:
-        memory = model.build(patterns, setting.options, seed)
+        memory = setting.memory(point["model"], point["patterns"], seed)
     except NotSeparableError:
         return []  # a load at which there is nothing to measure
     found = retrieval_map(
-        memory, point["overlaps"], setting.trials, setting.criterion, setting.threshold, seed
+        memory, point["overlaps"], setting.trials, setting.criterion, setting.threshold, seed=seed
     )
     named = {"success": found.success, "overlap": found.overlap_out, "converged": found.converged}
     named["cycles"] = found.cycles
@@ -168,9 +166,8 @@ class Edge:
         hard = -np.inf if rising else np.inf
         crossed = {hard: "beyond", -hard: "never"}.get(found.value, "here")
         low, high = (float(back(end)) for end in found.interval)
-        inside = [float(back(v)) for v in found.values if np.isfinite(v)]
-        sem = float(np.std(inside, ddof=1)) if len(inside) > 1 else float("nan")
         value = float(back(found.value))
+        sem = found.sem if rising else value * found.sem
         return cls(crossed, value, sem, (low, high), float(beyond), len(by_sample))
 
     def summary(self, name: str) -> Point:
@@ -223,7 +220,7 @@ class Report(base.Report):
                     asked.setdefault(point["model"], []).append(str(point["patterns"]))
             known = {curve.model for curve in found}
             words += [
-                f"{_label(m)}, P = {', '.join(P)}" for m, P in asked.items() if m not in known
+                f"{label_of(m)}, P = {', '.join(P)}" for m, P in asked.items() if m not in known
             ]
         return list(dict.fromkeys(words))
 
@@ -240,7 +237,8 @@ class Report(base.Report):
     @property
     def kinds(self) -> set[str]:
         """Kinds of states among the models."""
-        return {MODELS[point["model"]].kind for point in self.study.points}
+        points = self.study.points
+        return {p["states"] if "states" in p else MODELS[p["model"]].kind for p in points}
 
     @property
     def theory(self) -> dict[str, Law]:
@@ -287,7 +285,9 @@ class Report(base.Report):
         edge, what = self._edge, f"cues of {self.patterns} patterns come home from $m_0$ ="
         if self.load:
             edge, what = self._held, f"cues at $m_0$ = {self.overlap:g} come home up to $P$ ="
-        return f"{data}: half of the {what} " + ", ".join(f"{edge(m)} ({_label(m)})" for m in ends)
+        return f"{data}: half of the {what} " + ", ".join(
+            f"{edge(m)} ({label_of(m)})" for m in ends
+        )
 
     def heading(self) -> str:
         """The data, the cues and the criterion."""
@@ -351,12 +351,8 @@ def _table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]
         known = zip(curve.mean, curve.sem, curve.n.tolist(), strict=True)
         words = [with_count(uncertain(m, sem), n, len(curve.by_sample)) for m, sem, n in known]
         cells = dict(zip(curve.x.tolist(), words, strict=True))
-        rows.append([_label(curve.model), *(cells.get(x, "—") for x in columns), end])
+        rows.append([label_of(curve.model), *(cells.get(x, "—") for x in columns), end])
     return table([heading, *(f"{x:g}" for x in columns), last], rows)
-
-
-def _label(model: str) -> str:
-    return MODELS[model].label
 
 
 def _load(axes: Axes, report: Report) -> None:
@@ -389,7 +385,7 @@ def _corruption(axes: Axes, report: Report) -> None:
 
 
 def _draw(axes: Axes, curve: Curve) -> None:
-    label = _label(curve.model)
+    label = label_of(curve.model)
     partial = curve.n < len(curve.by_sample)
     for x, n in zip(curve.x[partial], curve.n[partial].tolist(), strict=True):
         label += f"\n{with_count(f'  at {x:g}', n, len(curve.by_sample))}"

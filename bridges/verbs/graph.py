@@ -22,7 +22,7 @@ from bridges.data import fingerprint, pattern_classes, said
 from bridges.equivalence import noise_of_overlap, overlap_of_noise
 from bridges.estimates import mean_and_sem
 from bridges.graph import communities, layout, summarise, undirected
-from bridges.models import MODELS
+from bridges.models import label_of
 from bridges.study import figures, report as base
 from bridges.study.options import SIGMAS
 from bridges.study.record import Point, Row
@@ -112,8 +112,7 @@ class GraphSurvey:
         if name == EXACT:
             denoiser = EmpiricalDenoiser(setting.pattern_set("real", P, seed))
             return transition_matrix(denoiser, point["sigma"], draws=setting.trials, seed=seed)
-        model = MODELS[name]
-        memory = model.build(setting.pattern_set(model.kind, P, seed), setting.options, seed)
+        memory = setting.memory(name, P, seed)
         asked = {name: getattr(setting, name) for name in ("trials", "criterion", "threshold")}
         return transition_matrix(memory, overlap=point["overlap"], **asked, seed=seed)
 
@@ -225,7 +224,7 @@ class Report(base.Report):
 
     def label(self, model: str) -> str:
         """A model for tables and figures."""
-        return "exact reverse SDE" if model == EXACT else MODELS[model].label
+        return "exact reverse SDE" if model == EXACT else label_of(model)
 
     def finding(self) -> str:
         """The result in a line, the title of the figure."""

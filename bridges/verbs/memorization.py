@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import cycle
@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bridges.copies import CRITERIA, VERDICTS, clearest
+from bridges.data import fingerprint
+from bridges.memorization.copies import CRITERIA, VERDICTS, clearest
+from bridges.memorization.listing import RATE, said
 from bridges.study import figures, report as base
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.tables import table, uncertain
+from bridges.verbs.copied import PAIRS, SAMPLES, counted, write_list
+from bridges.verbs.gap import Gap
 from bridges.verbs.survey import FILES, FRACTIONS, NUMBERS, Survey, measure
 
 if TYPE_CHECKING:
@@ -80,6 +84,16 @@ class Case:
         return self.survey.generated is not None
 
     @property
+    def surveyed(self) -> bool:
+        """Whether the geometry of the data was measured."""
+        return self.survey.only is None
+
+    @cached_property
+    def gap(self) -> Gap | None:
+        """What a model made of the data and of held-out data, if both were retrieved."""
+        return Gap.of(self.found, self.study.config["samples"])
+
+    @property
     def independent(self) -> bool:
         """Whether the samples of the survey are different sets of memories."""
         return self.patterns < self.study.points[0].get("vectors", np.inf)
@@ -109,17 +123,26 @@ class Case:
     def conclusions(self) -> Point:
         """The number of memories, what the errors are between, and the verdict on samples."""
         found: Point = {"patterns": self.patterns, "errors": self.errors()}
-        return found | ({"verdict": self.verdict} if self.judged else {})
+        found |= {"verdict": self.verdict} if self.judged else {}
+        return found | ({} if self.gap is None else self.gap.conclusions())
 
     def finding(self) -> str:
         """The result in a line, the title of the figure."""
+        found = []
+        if self.surveyed:
+            t = self.value("collapse_sigma")[0]
+            found.append(f"half of the U-turns return at $\\sigma$ = {t:.2f}")
+        if self.gap is not None:
+            found.append(f"the model: {self.gap.verdict}")
+        if self.judged:
+            found.append(f"samples: {self.judgement[0]}")
         data = figures.literal(Path(self.survey.data).stem)
-        t = self.value("collapse_sigma")[0]
-        line = f"{data}, $P$ = {self.patterns}: half of the U-turns return at $\\sigma$ = {t:.2f}"
-        return f"{line}; samples: {self.judgement[0]}" if self.judged else line
+        return f"{data}, $P$ = {self.patterns}: {'; '.join(found)}"
 
     def errors(self) -> str:
         """What the errors are between."""
+        if self.study.config["samples"] == 1:
+            return "none, of one sample"
         kind = "sets of memories" if self.independent else "noises of the one data set"
         return f"between {self.study.config['samples']} {kind}"
 
@@ -158,8 +181,8 @@ class Report(base.Report):
 
     @property
     def figsize(self) -> tuple[float, float]:
-        """Three panels."""
-        return 10.2, 3.9
+        """A row of panels."""
+        return 3.4 * (3 if len(self.cases) > 1 else len(_panels(self.cases[0]))), 3.9
 
     @cached_property
     def cases(self) -> list[Case]:
@@ -168,8 +191,38 @@ class Report(base.Report):
         return [Case(self.study, self.survey, P) for P in loads]
 
     def conclusions(self) -> Point:
-        """By number of memories what was concluded."""
-        return {"cases": [case.conclusions() for case in self.cases]}
+        """By number of memories what was concluded, and how many samples are copies."""
+        found: Point = {"cases": [case.conclusions() for case in self.cases]}
+        if self.listed is None:
+            return found
+        counts, judged = self.listed
+        return found | {"copies": counts | {"judged": judged}}
+
+    @property
+    def listed(self) -> tuple[dict[str, int], int] | None:
+        """How many copies of each kind the list has, and of how many samples."""
+        return None if self.study.out is None else counted(self.study.out)
+
+    def publish(self, *, json: bool, quiet: bool, show: bool) -> None:
+        """Write the list of copies too, where it is not there yet and the data still are."""
+        if self.cases[0].judged and self.survey.data != "random" and self.listed is None:
+            self._list()
+        super().publish(json=json, quiet=quiet, show=show)
+
+    def _list(self) -> None:
+        asked, files = self.setting, [name for name in FILES if getattr(self.survey, name)]
+        for name in files:
+            try:
+                unchanged = fingerprint(getattr(self.survey, name)) == asked[f"content of {name}"]
+            except (ValueError, OSError, KeyError):
+                unchanged = False
+            if not unchanged:
+                return  # a folder that is shown again after its data have gone
+        case, match = self.cases[-1], None
+        if case.patterns == case.study.points[-1].get("vectors") and not self.survey.held_out:
+            match = case.value("threshold", criterion="match")[0]
+        assert self.study.out is not None
+        write_list(self.survey, match, self.study.out)
 
     def draw(self, figure: Figure) -> None:
         """One data set as memories, or data sets that grow."""
@@ -212,10 +265,19 @@ class Report(base.Report):
 
     def tables(self) -> Iterator[str]:
         """The survey, the criteria of a copy, and the verdicts."""
-        yield table(*self._numbers())
+        if self.cases[0].surveyed:
+            yield table(*self._numbers())
+        for case in self.cases:
+            if case.gap is not None:
+                yield case.gap.table()
+                yield case.gap.line()
+            elif self.survey.model is not None:
+                yield "(whether the model is a memory of these data is seen with --held-out)"
         yield table(*self._criteria())
         if self.cases[0].judged:
             yield "\n".join(self._verdict(case) for case in self.cases)
+        if self.listed is not None:
+            yield f"{said(*self.listed)} ({SAMPLES}, {PAIRS}; false discovery rate {RATE:g})"
         yield "(a short distance alone is no proof: what counts is the excess over false alarms)"
 
     def _numbers(self) -> tuple[list[str], list[list[str]]]:
@@ -246,12 +308,22 @@ def _rate(mean: float, sem: float | None) -> str:
 
 
 def _draw_case(figure: Figure, report: Report) -> None:
-    """A data set as memories: its posterior, its dimension, and what distances prove."""
-    posterior, dimension, distance = figure.subplots(1, 3)
+    """A data set as memories: its posterior, its dimension, a model, what distances prove."""
     (case,) = report.cases
-    _posterior(posterior, case)
-    _dimension(dimension, case)
-    _distance(distance, case)
+    panels = _panels(case)
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        panel(axes, case)
+
+
+def _panels(case: Case) -> list[Callable[[Axes, Case], None]]:
+    """What draws what was measured."""
+    survey = [_posterior, _dimension] if case.surveyed else []
+    return [*survey, *([_retrieved] if case.gap is not None else []), _distance]
+
+
+def _retrieved(axes: Axes, report: Case) -> None:
+    assert report.gap is not None
+    report.gap.draw(axes)
 
 
 def _draw_sweep(figure: Figure, report: Report) -> None:
@@ -318,7 +390,7 @@ def _distance(axes: Axes, report: Case) -> None:
     axes.plot(c, c**exponent, color="0.35", lw=1.2, label=f"chance $c^D$, $D$ = {exponent:.1f}")
     axes.axvline(1 / 3, color="0.35", lw=1, ls=":", zorder=0, label="threshold 1/3")
     axes.set(ylim=(-0.03, 1.05), xlabel="$c$", ylabel="probability of $d_1/d_2 < c$")
-    axes.legend(loc="upper left", frameon=True, edgecolor="none", framealpha=1)
+    axes.legend(loc="best", frameon=True, edgecolor="none", framealpha=0.8)
     axes.set_title("nearest neighbours and chance")
 
 

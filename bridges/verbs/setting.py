@@ -13,7 +13,9 @@ from torch import Tensor
 from bridges import _checks
 from bridges.data import about, count, pattern_set, place
 from bridges.data.sources import state
-from bridges.models import MODELS, NETWORKS, Options
+from bridges.memory import Memory
+from bridges.models import MODELS, NETWORKS, Model, Options, Reading, find_model
+from bridges.models.states import check_data, shape_of, similarity_of_states, states_of
 from bridges.retrieval import retrieval_map
 from bridges.study.record import Point
 from bridges.study.results import Study
@@ -37,14 +39,14 @@ class Setting:
     rate: float = Options.rate
     training_overlap: float | None = None
     training_steps: int | None = None
+    dynamics: str = Options.dynamics
+    label: int | None = None
+    scheduler: str | None = None
+    batch_size: int | None = None
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        try:
-            torch.zeros(1, device=self.device).item()
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            reason = str(error).splitlines()[0]
-            raise ValueError(f"device {self.device!r} cannot be used here: {reason}") from error
+        check_device(self.device)
 
     @classmethod
     def taken_from(cls, data: str, given: dict[str, Any], **own: Any) -> Setting:
@@ -58,17 +60,34 @@ class Setting:
         """The setting of a run; its data by a name that holds in any folder."""
         parameters = study.config["parameters"]
         asked = parameters.get("setting", parameters)
-        setting = {f.name: asked[f.name] for f in fields(cls)}
+        setting = {f.name: asked[f.name] for f in fields(cls) if f.name in asked}
         return cls(**setting | {"data": place(parameters["data"])})
 
     @property
     def options(self) -> Options:
         """The options of the models."""
-        return Options(**{f.name: getattr(self, f.name) for f in fields(Options)})
+        own = {f.name for f in fields(self)}
+        asked = {f.name: getattr(self, f.name) for f in fields(Options) if f.name in own}
+        return Options(**asked)
 
     def pattern_set(self, kind: str, patterns: int, seed: int) -> Tensor:
         """The pattern set of a sample."""
         return pattern_set(self.data, kind, patterns, self.size, seed).to(self.device)
+
+    def model(self, name: str) -> Model:
+        """A model by name or path, read as was asked for."""
+        return find_model(name, Reading(self.label, self.scheduler, self.batch_size))
+
+    def memory(self, name: str, patterns: int, seed: int, untrained: bool = False) -> Memory:
+        """A model that stores the patterns of a sample. Raises ValueError, NotSeparableError."""
+        model = self.model(name)
+        options = self._untrained if untrained else self.options
+        stored = self.pattern_set(model.kind, patterns, seed)
+        if model.kind == "stored" and self.data != "random":
+            stored = states_of(model, stored, self.data)
+            centre, shape = similarity_of_states(model, self.data), shape_of(self.data)
+            options = replace(options, centre=centre, shape=shape)
+        return model.build(stored, options, seed)
 
     def check(self, models: Sequence[str], patterns: Sequence[int], cues: int = 0) -> None:
         """Refuse what could not be measured, before anything is. Raises ValueError.
@@ -79,8 +98,9 @@ class Setting:
         for P in patterns if self.data != "random" else ():
             self.pattern_set("binary", P, 0)
         for name in models:
-            model = MODELS[name]
-            memory = model.build(self.pattern_set(model.kind, 1, 0), self._untrained, 0)
+            if (model := self.model(name)).trained:
+                check_data(name, model, self.data)
+            memory = self.memory(name, 1 if name in MODELS else min(patterns), 0, untrained=True)
             if self.criterion == "one-step" and not hasattr(memory, "step"):
                 raise ValueError(f"criterion 'one-step' is not for {name}: it has no single step")
             retrieval_map(memory, [0.5], 1, self.criterion, self.threshold, seed=0)
@@ -105,6 +125,11 @@ class Setting:
     def _untrained(self) -> Options:
         return replace(self.options, training_steps=0)
 
+    def loads_of(self, alpha: Sequence[float]) -> list[int]:
+        """Numbers of patterns P = αN, different ones, at least 1."""
+        sites = self.pattern_set("binary", 1, 0).shape[1]
+        return sorted({max(1, round(load * sites)) for load in alpha})
+
     def loads(self) -> list[int]:
         """Powers of two that the data allow."""
         available = _LARGEST if self.data == "random" else count(self.data)
@@ -117,5 +142,16 @@ class Setting:
         named |= about(self.data)
         if self.data != "random":
             named["vectors"] = count(self.data)
+        if self.dynamics == Options.dynamics:
+            del named["dynamics"]
         named |= {"data": Path(self.data).name, "size": self.pattern_set("binary", 1, 0).shape[1]}
         return {name: value for name, value in named.items() if value is not None}
+
+
+def check_device(device: str) -> None:
+    """Raise a ValueError unless tensors can live there."""
+    try:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device {device!r} cannot be used here: {reason}") from error

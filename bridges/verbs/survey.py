@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,8 +22,12 @@ from bridges.data import count, load_data, pattern_set, place, standardised
 from bridges.data.reading import joined
 from bridges.geometry import memory_geometry, noise_grid
 from bridges.memorization import calibrate
+from bridges.memorization.listing import ALSO
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
+
+if TYPE_CHECKING:
+    from bridges.memory.adapters import ReverseMemory
 
 FILES = ("data", "generated", "held_out")  # of a survey, by the option that names them
 _LEAST = 4  # memories that have a geometry
@@ -47,14 +52,30 @@ NUMBERS = {  # quantity: (label, digits)
 
 @dataclass(frozen=True)
 class Survey:
-    """What to survey. size : N of random data. generated, held_out : .npy or .npz files of
-    vectors like the data, or None."""
+    """What to survey.
+
+    Attributes
+    ----------
+    data : a data set.
+    size : N of random data.
+    draws : noised points per noise level, and samples that a model draws.
+    generated : a .npy or .npz file of samples like the data, or None.
+    held_out : the same of data that a model has not seen.
+    model : a denoiser that was trained on the data, by path, or None.
+    dynamics : of its reverse process, "flow" or "sde".
+    only : "copies" to judge samples alone, without the geometry of the data; None for all.
+    also : "mirrored" and "shifted" copies to look for.
+    """
 
     data: str
     size: int | None = None
     draws: int = 500
     generated: str | None = None
     held_out: str | None = None
+    model: str | None = None
+    dynamics: str = "flow"
+    only: str | None = None
+    also: Sequence[str] = ()
 
     def columns(self) -> Point:
         """What all points of the run share, for the rows of its table; N is the `size`."""
@@ -66,7 +87,7 @@ class Survey:
     def of(cls, study: Study) -> Survey:
         """The survey of a run; its files by names that hold in any folder."""
         asked = study.config["parameters"]
-        setting = {f.name: asked[f.name] for f in fields(cls)}
+        setting = {f.name: asked[f.name] for f in fields(cls) if f.name in asked}
         return cls(**setting | {k: place(setting[k]) for k in FILES if setting[k]})
 
     def points(self, patterns: Sequence[int] | None) -> list[Point]:
@@ -84,15 +105,56 @@ class Survey:
                 _checks.check_units("generated", samples, own, mend=_options)
             if self.held_out is not None and held_out is not None:
                 _checks.check_units("held-out", held_out, own, mend=self._held_out_in)
+        self._check_what_is_asked(patterns, memories.shape[1])
         points: list[Point] = []
         asked: Sequence[int | None] = patterns or [None]
         for P in asked:
             memories = self.split(P, 0)[0]
             if len(memories) < _LEAST:
                 raise ValueError(f"patterns must be at least {_LEAST}, got {len(memories)}")
-            sigma = noise_grid(standardised(memories)[0])
-            points.append({"patterns": len(memories), "sigma": [float(s) for s in sigma]})
+            point: Point = {} if self.model is None else {"model": self.model}
+            point["patterns"] = len(memories)
+            if self.only is None:
+                point["sigma"] = [float(s) for s in noise_grid(standardised(memories)[0])]
+            points.append(point)
         return points
+
+    def _check_what_is_asked(self, patterns: Sequence[int] | None, size: int) -> None:
+        """Refuse options that do not go together. Raises ValueError."""
+        judged = self.model is not None or self.generated is not None
+        if self.only is not None and not judged:
+            raise ValueError("only: copies are those among samples; give --generated or --model")
+        if self.only is not None and len(patterns or ()) > 1:
+            raise ValueError(f"patterns must be one number for --only {self.only}, got {patterns}")
+        if self.also and (not judged or self.data == "random"):
+            raise ValueError("also: copies are listed among samples of data; give --generated")
+        for word in self.also:
+            _checks.choice("also", word, ALSO)
+        if self.also and self.shape is None:
+            raise ValueError(f"also: {self.data} must hold images, got vectors of size {size}")
+        if self.model is None:
+            return
+        if patterns:
+            raise ValueError(
+                "patterns takes a part of the data, and the model was trained on all; leave it out"
+            )
+        memory = self.memory(0)
+        memory.retrieve(memory.patterns[:1], 0.5)  # refuses data that the model does not take
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Shape of an image of the data; None where they are vectors."""
+        if self.data == "random":
+            return None
+        own = load_data(self.data).shape
+        return own if len(own) > 1 else None
+
+    def memory(self, seed: int) -> ReverseMemory:
+        """The model as a memory of the data. Raises ValueError."""
+        from bridges.verbs.drawn import memory_of  # its models are slow to import
+
+        assert self.model is not None
+        return memory_of(self.model, self.data, self.dynamics, seed)
 
     def split(self, P: int | None, seed: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """P memories (P, N), held-out points if there are any, and classes of the memories."""
@@ -117,10 +179,16 @@ class Survey:
             order = torch.randperm(len(rows), generator=_checks.generator_from(seed, "survey"))
         rest = order[P:][: max(2, int(_REST / (8 * rows.shape[1])))]
         memories = rows[order[:P]].double()
-        held_out: Tensor | None = rows[rest].double() if len(rest) > 1 else None
-        if self.held_out is not None:
-            held_out = self._like("held-out", self.held_out, rows.shape[1])
+        held_out = self.unseen(rows.shape[1])
+        if held_out is None and len(rest) > 1:
+            held_out = rows[rest].double()
         return memories, held_out, None if labels is None else labels[order[:P]]
+
+    def unseen(self, size: int) -> Tensor | None:
+        """The held-out points of a file (H, N), if one is given. Raises ValueError."""
+        if self.held_out is None:
+            return None
+        return self._like("held-out", self.held_out, size)
 
     def _held_out_in(self, scale: float, shift: float) -> str:
         """The name of the held-out set in the units of the data."""
@@ -173,9 +241,24 @@ def _tell(text: str) -> None:
 
 
 def measure(survey: Survey, point: Point, seed: int) -> list[Row]:
-    """Geometry and criteria of one set of memories, for `run_study`."""
+    """Geometry and criteria of one set of memories, and of a model, for `run_study`."""
     memories, held_out, labels = survey.split(point["patterns"], seed)
-    judged = _judged(survey, memories, held_out, seed)  # first: the geometry takes its time
+    rows = _judged(survey, memories, held_out, seed)  # first: the geometry takes its time
+    unseen = survey.unseen(memories.shape[1])
+    if survey.model is not None and unseen is not None:
+        from bridges.models import find_model
+        from bridges.models.states import states_of
+        from bridges.verbs.drawn import gap_rows
+
+        unseen = states_of(find_model(survey.model), unseen, survey.data)
+        rows = gap_rows(survey.memory(seed), unseen, survey.draws, seed) + rows
+    return rows if survey.only else _geometry(survey, point, memories, labels, seed) + rows
+
+
+def _geometry(
+    survey: Survey, point: Point, memories: Tensor, labels: Tensor | None, seed: int
+) -> list[Row]:
+    """The data as memories."""
     geometry = memory_geometry(memories, labels, np.array(point["sigma"]), survey.draws, seed)
     rows: list[Row] = [
         {"quantity": name, "value": float(getattr(geometry, name))} for name in ("unit", *NUMBERS)
@@ -187,7 +270,7 @@ def measure(survey: Survey, point: Point, seed: int) -> list[Row]:
                 {"sigma": s, "quantity": name, "value": value}
                 for s, value in zip(point["sigma"], values, strict=True)
             ]
-    return rows + judged
+    return rows
 
 
 def _judged(survey: Survey, memories: Tensor, held_out: Tensor | None, seed: int) -> list[Row]:
@@ -197,9 +280,11 @@ def _judged(survey: Survey, memories: Tensor, held_out: Tensor | None, seed: int
     found = {"held-out": calibration.held_out["ratio"]}
     samples = survey.judged(memories.shape[1])
     if samples is not None:
-        report = calibration.judge(samples)
-        found["samples"] = calibration.measures(samples)["ratio"]
-        _tell(f"P = {len(memories)}: {report.verdict}; the geometry of the data follows")
+        measures = calibration.measures(samples)
+        report = calibration.judge_measured(measures)
+        found["samples"] = measures["ratio"]
+        more = "" if survey.only else "; the geometry of the data follows"
+        _tell(f"P = {len(memories)}: {report.verdict}{more}")
     for name, criterion in calibration.criteria.items():
         numbers = {"threshold": criterion.threshold, "false_alarms": criterion.false_alarms}
         if not np.isnan(criterion.chance):

@@ -109,10 +109,14 @@ def distortion(
     >>> bool(abs(found.means()["variance_ratio"] - 1) < 0.1), found.retention.tolist()
     (True, [1.0, 1.0])
     """
-    x = _checks.points("samples", samples, dimension=mixture.dimension).double()
+    _checks.instance("mixture", mixture, GaussianMixtureDenoiser)
+    given = _checks.points("samples", samples, dimension=mixture.dimension).detach()
+    x, diversity = given.double(), _checks.flag("diversity", diversity)
     if len(x) == 0:
         raise ValueError(f"samples must hold at least two points, got {tuple(x.shape)}")
-    wanted = torch.as_tensor(labels, device=x.device)
+    wanted = _checks.tensor("labels", labels).to(x.device)
+    if not wanted.is_floating_point():
+        wanted = wanted.long()
     classes, counts = wanted.unique(return_counts=True)
     if wanted.shape != x.shape[:1] or classes.is_floating_point():
         raise ValueError(
@@ -128,12 +132,13 @@ def distortion(
     width = float(mixture.weights.double() @ spreads.double().sum(1)) ** 0.5
     origin = torch.zeros_like(x[0])
     if centre is not None:
-        given = torch.as_tensor(centre)
-        if given.ndim != 1:
-            raise ValueError(f"centre must have shape ({x.shape[1]},), got {tuple(given.shape)}")
-        origin = _checks.points("centre", given[None], dimension=x.shape[1])[0].to(x)
-    found = classify(samples) if classify is not None else most_probable(samples, mixture)
-    hit = (torch.as_tensor(found, device=x.device) == wanted).double()
+        origin = _checks.row("centre", centre, x.shape[1]).detach().to(x)
+    if classify is None:
+        found = most_probable(given, mixture)
+    else:
+        _checks.function("classify", classify, "a function of samples")
+        found = _checks.tensor("classify(samples)", classify(given)).to(x.device)
+    hit = (found == wanted).double()
     covariances = mixture.covariances().double()
     rows = [
         _of_class(
@@ -171,6 +176,7 @@ def most_probable(x: Tensor, mixture: GaussianMixtureDenoiser) -> Tensor:
     >>> most_probable(torch.tensor([[0.3], [-0.2]]), mixture)
     tensor([1, 0])
     """
+    _checks.instance("mixture", mixture, GaussianMixtureDenoiser)
     sigma = _CLEAN * float(mixture.spectra[0].min()) ** 0.5
     return mixture.responsibilities(x, sigma).argmax(1)
 
@@ -195,8 +201,8 @@ def vendi_score(samples: Tensor, width: float) -> float:
     >>> round(vendi_score(far, width=1.0), 4)  # λ = ¼, ¼, ½
     2.8284
     """
-    x = _checks.points("samples", samples).double()
-    _checks.all_positive(width=width)
+    x = _checks.points("samples", samples).detach().double()
+    width = _checks.positive("width", width)
     if len(x) == 0:
         raise ValueError(f"samples must hold at least one point, got {tuple(x.shape)}")
     kernel = torch.exp((torch.cdist(x, x) / width).square() / -2) / len(x)

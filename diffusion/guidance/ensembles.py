@@ -58,7 +58,7 @@ def random_classes(
     torch.Size([10, 16])
     """
     count, dimension = _checks.whole("count", count), _checks.whole("dimension", dimension)
-    _checks.all_positive(within=within, between=between)
+    within, between = _checks.positive("within", within), _checks.positive("between", between)
     generator = _checks.generator_from(seed, "random_classes")
     centres = torch.randn(count, dimension, generator=generator, dtype=torch.float64)
     return GaussianMixtureDenoiser(between**0.5 * centres.to(generator.device), within)
@@ -94,7 +94,8 @@ def planted_classes(
     True
     """
     dimension = _checks.whole("dimension", dimension)
-    _checks.all_positive(within=within, between=between)
+    within, between = _checks.positive("within", within), _checks.positive("between", between)
+    alpha = _checks.real("alpha", alpha)
     if not math.log(2) <= alpha * dimension <= _MOST:
         raise ValueError(
             f"alpha must give log K = alpha·d between log 2 and {_MOST:g}, got {alpha} at "
@@ -141,9 +142,9 @@ def fitted_classes(
     tensor([[ 1.],
             [10.]], dtype=torch.float64)
     """
-    x = _checks.points("data", _checks.tensor_of(data)).double()
+    x = _checks.points("data", data, double=True).detach().double()
     _checks.choice("covariance", covariance, ("own", "shared", "isotropic"))
-    _checks.all_positive(ridge=ridge)
+    ridge = _checks.positive("ridge", ridge)
     groups = [x[rows.to(x.device)] for rows in _checks.rows_of_classes(labels, len(x))]
     counts = torch.tensor([len(group) for group in groups], dtype=torch.float64)
     if counts.min() < 2:
@@ -202,7 +203,12 @@ def generate(
     >>> generate(mixture, torch.tensor([0, 1, 2, 2]), w=1.0, steps=20, seed=0).shape
     torch.Size([4, 8])
     """
-    labels = torch.as_tensor(labels, device=mixture.means.device).reshape(-1)
+    _checks.instance("mixture", mixture, GaussianMixtureDenoiser)
+    labels = _checks.tensor("labels", labels).to(mixture.means.device).reshape(-1)
+    if labels.is_floating_point() or ((labels < 0) | (labels >= len(mixture))).any():
+        raise ValueError(
+            f"labels must be classes 0 to {len(mixture) - 1}, got {_checks.shown(labels)}"
+        )
     guided = GuidedDenoiser(mixture.condition(labels), mixture, w)
     spread, _ = mixture.spectra
     scale = float((mixture.means.square().mean() + spread.mean()).sqrt())

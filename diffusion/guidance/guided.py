@@ -27,7 +27,7 @@ from torch import Tensor
 from diffusion import _checks
 from diffusion._checks import Level
 from diffusion.denoisers import Denoiser, DenoiserLike, noise_range
-from diffusion.flat import as_denoiser
+from diffusion.flat import answering
 from diffusion.guidance.schedules import Weight, as_schedule, extra_weight, weight_at
 
 
@@ -37,18 +37,16 @@ class _Pair(Denoiser):
     def __init__(self, conditional: DenoiserLike, unconditional: DenoiserLike) -> None:
         sizes = []
         for name, model in (("conditional", conditional), ("unconditional", unconditional)):
-            if not callable(model):
-                raise ValueError(
-                    f"{name} must be a denoiser D(x, sigma), got {type(model).__name__}; "
-                    "`.condition(label)` of a denoiser with classes returns one"
-                )
+            wanted = "a denoiser D(x, sigma), as `.condition(label)` of one with classes is"
+            _checks.function(name, model, wanted)
             sizes.append(getattr(model, "dimension", None))
         if None not in sizes and sizes[0] != sizes[1]:
             raise ValueError(
                 "conditional and unconditional must have one dimension, "
                 f"got {sizes[0]} and {sizes[1]}"
             )
-        self.conditional, self.unconditional = as_denoiser(conditional), as_denoiser(unconditional)
+        self.conditional = answering(conditional, "conditional")
+        self.unconditional = answering(unconditional, "unconditional")
         self.noise_range = noise_range(conditional, unconditional)
         self.dimension: Any = sizes[1] if sizes[0] is None else sizes[0]
 
@@ -101,8 +99,10 @@ class GuidedDenoiser(_Pair):
     def _weights(self, x: Tensor, sigma: Level) -> float | Tensor:
         """w, one number where the batch has one noise level, else (B, 1)."""
         level = _checks.noise_level(sigma, x)
-        if not isinstance(sigma, Tensor) or sigma.numel() == 1:
+        if isinstance(sigma, int | float):
             return weight_at(self.w, float(sigma))
+        if level.stride(0) == 0 and len(x):  # one number for all rows
+            return weight_at(self.w, float(level[0]))
         levels, where = level.squeeze(1).unique(return_inverse=True)
         weights = torch.tensor([weight_at(self.w, level) for level in levels.tolist()])
         return weights.to(x)[where, None]
@@ -126,7 +126,8 @@ def autoguided(model: DenoiserLike, weaker: DenoiserLike, scale: float) -> Guide
     >>> autoguided(lambda x, sigma: 2 * x, lambda x, sigma: x, scale=3.0)(torch.ones(1, 1), 1.0)
     tensor([[4.]])
     """
-    return GuidedDenoiser(model, weaker, extra_weight(scale))
+    models = answering(model, "model"), answering(weaker, "weaker")
+    return GuidedDenoiser(*models, extra_weight(scale))
 
 
 class PowerLawGuidance(_Pair):
@@ -159,11 +160,8 @@ class PowerLawGuidance(_Pair):
         exponent: float = 0.9,
     ) -> None:
         super().__init__(conditional, unconditional)
-        if not 0 <= exponent < math.inf:
-            raise ValueError(f"exponent must be a number from 0, got {exponent}")
-        if not math.isfinite(omega):
-            raise ValueError(f"omega must be finite, got {omega}")
-        self.omega, self.exponent = omega, exponent
+        self.exponent = _checks.number("exponent", exponent, low=0, high=math.inf, open_high=True)
+        self.omega = _checks.finite("omega", omega)
 
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
         """Guided posterior mean, (B, d). Arguments and errors as for the two denoisers."""
@@ -212,14 +210,12 @@ class ProjectedGuidance(_Pair):
         momentum: float = 0.0,
     ) -> None:
         super().__init__(conditional, unconditional)
-        if not radius > 0:
-            raise ValueError(f"radius must be positive, got {radius}")
-        if not abs(momentum) < 1:
-            raise ValueError(f"momentum must lie in (−1, 1), got {momentum}")
-        if not math.isfinite(parallel):
-            raise ValueError(f"parallel must be finite, got {parallel}")
-        self.w = weight_at(as_schedule(w), 1.0)
-        self.radius, self.parallel, self.momentum = radius, parallel, momentum
+        self.w = _checks.finite("w", w)
+        self.radius = _checks.number("radius", radius, low=0, open_low=True)
+        self.parallel = _checks.finite("parallel", parallel)
+        self.momentum = _checks.number(
+            "momentum", momentum, low=-1, high=1, open_low=True, open_high=True
+        )
         self._last: tuple[float, Tensor] | None = None
 
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:

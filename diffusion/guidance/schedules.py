@@ -58,7 +58,7 @@ def extra_weight(scale: float) -> float:
     >>> extra_weight(7.5)
     6.5
     """
-    return _finite("scale", scale) - 1
+    return _checks.finite("scale", scale) - 1
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,11 @@ class Constant:
     breaks: ClassVar[tuple[float, ...]] = ()
 
     def __post_init__(self) -> None:
-        _finite("w", self.w)
+        _checks.settle(self, w=_checks.finite("w", self.w, "a finite number or a schedule"))
 
     def __call__(self, sigma: float) -> float:
-        return float(self.w)
+        _level(sigma)
+        return self.w
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ class Interval:
     high: float
 
     def __post_init__(self) -> None:
-        _finite("w", self.w)
-        _interval(self.low, self.high)
+        low, high = _interval(self.low, self.high)
+        _checks.settle(self, w=_checks.finite("w", self.w), low=low, high=high)
 
     @property
     def breaks(self) -> tuple[float, ...]:
@@ -124,7 +125,7 @@ class Interval:
         return (self.low, self.high)
 
     def __call__(self, sigma: float) -> float:
-        return float(self.w) if self.low < sigma <= self.high else 0.0
+        return self.w if self.low < _level(sigma) <= self.high else 0.0
 
 
 @dataclass(frozen=True)
@@ -156,9 +157,9 @@ class Window:
     low: float = 0.0
 
     def __post_init__(self) -> None:
-        _finite("w", self.w)
-        _interval(self.low, self.high)
-        _at_least_minus_one("inside", self.inside)
+        low, high = _interval(self.low, self.high)
+        inside = _at_least_minus_one("inside", self.inside)
+        _checks.settle(self, w=_checks.finite("w", self.w), low=low, high=high, inside=inside)
 
     @property
     def breaks(self) -> tuple[float, ...]:
@@ -166,7 +167,7 @@ class Window:
         return (self.low, self.high)
 
     def __call__(self, sigma: float) -> float:
-        return float(self.inside if self.low < sigma <= self.high else self.w)
+        return self.inside if self.low < _level(sigma) <= self.high else self.w
 
 
 @dataclass(frozen=True)
@@ -197,9 +198,12 @@ class LinearWindow:
     largest: float = math.inf
 
     def __post_init__(self) -> None:
-        _at_least_minus_one("w0", self.w0)
-        if not 0 < self.omega < math.inf:
-            raise ValueError(f"omega must be positive and finite, got {self.omega}")
+        _checks.settle(
+            self,
+            w0=_at_least_minus_one("w0", self.w0),
+            omega=_checks.positive("omega", self.omega),
+            largest=_checks.real("largest", self.largest),
+        )
         if not self.largest > self.w0:
             raise ValueError(f"largest must be above w0 = {self.w0}, got {self.largest}")
 
@@ -210,7 +214,7 @@ class LinearWindow:
         return (math.sqrt(bound),) if math.isfinite(bound) else ()
 
     def __call__(self, sigma: float) -> float:
-        return min(self.w0 + self.omega * sigma**2, self.largest)
+        return min(self.w0 + self.omega * _level(sigma) ** 2, self.largest)
 
 
 def variance_preserving(within: float) -> LinearWindow:
@@ -231,8 +235,7 @@ def variance_preserving(within: float) -> LinearWindow:
     >>> variance_preserving(0.25)
     LinearWindow(w0=-0.5, omega=2.0, largest=inf)
     """
-    _checks.all_positive(within=within)
-    return LinearWindow(-0.5, 1 / (2 * within))
+    return LinearWindow(-0.5, 1 / (2 * _checks.positive("within", within)))
 
 
 @dataclass(frozen=True)
@@ -271,13 +274,16 @@ class Progressive:
 
     def __post_init__(self) -> None:
         _checks.choice("shape", self.shape, SHAPES)
-        _finite("w", self.w)
-        _checks.all_positive(start=self.start, width=self.width, exponent=self.exponent)
+        positive = {
+            name: _checks.positive(name, getattr(self, name))
+            for name in ("start", "width", "exponent")
+        }
+        _checks.settle(self, w=_checks.finite("w", self.w), **positive)
 
     def progress(self, sigma: float) -> float:
         """p at a noise level, 0 from `start` upwards, 1 at the data."""
         whole = math.log1p((self.start / self.width) ** 2)
-        return max(0.0, 1 - math.log1p((sigma / self.width) ** 2) / whole)
+        return max(0.0, 1 - math.log1p((_level(sigma) / self.width) ** 2) / whole)
 
     def __call__(self, sigma: float) -> float:
         return self.w * _SHAPES[self.shape](self.progress(sigma), self.exponent)
@@ -306,7 +312,8 @@ class Clamped:
     least: float
 
     def __post_init__(self) -> None:
-        _finite("least", self.least)
+        _checks.function("schedule", self.schedule, "a schedule w(σ)")
+        _checks.settle(self, least=_checks.finite("least", self.least))
 
     @property
     def breaks(self) -> tuple[float, ...]:
@@ -338,11 +345,11 @@ def cfg_plus_plus(levels: Sequence[float], strength: float) -> GuidanceSchedule:
     >>> cfg_plus_plus([2.0, 1.0, 0.0], strength=0.75)(2.0)  # scale 0.75·2/(2 − 1)
     0.5
     """
-    if not 0 <= strength < math.inf:
-        raise ValueError(f"strength must be a number from 0, got {strength}")
-    steps = [(float(high), float(low)) for high, low in pairwise(levels)]
-    if not all(high > low >= 0 for high, low in steps):
-        raise ValueError(f"levels must fall, the last not negative, got {list(levels)}")
+    strength = _checks.number("strength", strength, low=0, high=math.inf, open_high=True)
+    given = [float(level) for level in _checks.several("levels", levels)]
+    steps = list(pairwise(given))
+    if not steps or not all(high > low >= 0 for high, low in steps):
+        raise ValueError(f"levels must fall, two at least, the last not negative, got {given}")
     following = dict(steps)
 
     def schedule(sigma: float) -> float:
@@ -369,7 +376,7 @@ def as_schedule(w: Weight) -> GuidanceSchedule:
     >>> as_schedule(2)
     Constant(w=2.0)
     """
-    return w if callable(w) else Constant(_finite("w", w))
+    return w if callable(w) and not isinstance(w, type) else Constant(w)  # type: ignore[arg-type]
 
 
 def weight_at(schedule: GuidanceSchedule, sigma: float) -> float:
@@ -389,36 +396,35 @@ def weight_at(schedule: GuidanceSchedule, sigma: float) -> float:
     >>> weight_at(lambda sigma: 2 * sigma, 0.5)
     1.0
     """
+    _checks.function("schedule", schedule, "a schedule w(σ)")
+    sigma = _level(sigma)
     value = schedule(sigma)
     try:
-        weight = float(value)
-    except (TypeError, ValueError):
+        weight = _checks.real("w", value)
+    except ValueError:
         weight = math.nan
     if not math.isfinite(weight):
-        raise ValueError(
-            f"w must be a finite number at every noise level, got {value} at {sigma:g}"
-        )
+        got = _checks.shown(value)
+        raise ValueError(f"w must be a finite number at every noise level, got {got} at {sigma:g}")
     return weight
 
 
-def _finite(name: str, value: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        allowed = "a finite number or a schedule" if name == "w" else "a finite number"
-        raise ValueError(f"{name} must be {allowed}, got {value!r}")
-    return number
+def _level(sigma: float) -> float:
+    """A noise level, also 0: that of the data."""
+    return sigma if type(sigma) is float else _checks.number("sigma", sigma, low=0)
 
 
-def _interval(low: float, high: float) -> None:
-    if not 0 <= low < high < math.inf:
+def _interval(low: float, high: float) -> tuple[float, float]:
+    ends = _checks.real("low", low), _checks.real("high", high)
+    if not 0 <= ends[0] < ends[1] < math.inf:
         raise ValueError(f"low and high must be noise levels 0 ≤ low < high, got {low} and {high}")
+    return ends
 
 
-def _at_least_minus_one(name: str, value: float) -> None:
-    if not -1 <= value < math.inf:
+def _at_least_minus_one(name: str, value: float) -> float:
+    number = _checks.real(name, value)
+    if not -1 <= number < math.inf:
         raise ValueError(
-            f"{name} must be at least −1 (the unconditional model) and finite, got {value}"
+            f"{name} must be at least −1 (the unconditional model) and finite, got {number}"
         )
+    return number

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from diffusion._checks import doubles, shown
+
 Array = NDArray[np.float64]
 
 
 def positive(name: str, value: Any) -> Array:
     """`value` as a float64 array of positive finite numbers, of any shape."""
-    array = np.asarray(value, dtype=np.float64)
+    array = doubles(name, value)
     if not (np.isfinite(array) & (array > 0)).all():
         raise ValueError(f"{name} must be positive and finite, got {_worst(array)}")
     return array
@@ -28,7 +30,7 @@ def noise_variance(sigma: Any) -> Array:
 
 def finite(name: str, value: Any) -> Array:
     """`value` as a float64 array of finite numbers, of any shape."""
-    array = np.asarray(value, dtype=np.float64)
+    array = doubles(name, value)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got NaN or infinite entries")
     return array
@@ -36,7 +38,7 @@ def finite(name: str, value: Any) -> Array:
 
 def not_negative(name: str, value: Any) -> Array:
     """`value` as a float64 array of finite numbers from 0, of any shape."""
-    array = np.asarray(value, dtype=np.float64)
+    array = doubles(name, value)
     if not (np.isfinite(array) & (array >= 0)).all():
         raise ValueError(f"{name} must not be negative, got {np.min(array):g}")
     return array
@@ -44,7 +46,7 @@ def not_negative(name: str, value: Any) -> Array:
 
 def spectrum(variances: ArrayLike) -> Array:
     """The variances of a spectrum, (m,): none negative, and not all of them zero."""
-    array = np.atleast_1d(np.asarray(variances, dtype=np.float64))
+    array = np.atleast_1d(doubles("variances", variances))
     if array.ndim != 1 or not (np.isfinite(array) & (array >= 0)).all() or not array.any():
         raise ValueError(
             "variances must be a list of numbers that are not negative, at least one of them "
@@ -55,7 +57,7 @@ def spectrum(variances: ArrayLike) -> Array:
 
 def query(x: ArrayLike, variances: Array) -> Array:
     """A query along the directions of the `variances`, (m,)."""
-    array = np.asarray(x, dtype=np.float64)
+    array = doubles("x", x)
     if array.shape not in ((), variances.shape) or not np.isfinite(array).all():
         raise ValueError(
             f"x must be finite, a number or of shape {variances.shape}, got shape {array.shape}"
@@ -65,9 +67,17 @@ def query(x: ArrayLike, variances: Array) -> Array:
 
 def size(P: ArrayLike, name: str = "P") -> Array:
     """A number of data points, more than 1."""
-    array = np.asarray(P, dtype=np.float64)
+    array = doubles(name, P)
     if not (np.isfinite(array) & (array > 1)).all():
         raise ValueError(f"{name} must be a number of points above 1, got {_worst(array)}")
+    return array
+
+
+def within(name: str, value: Any, low: float, high: float) -> Array:
+    """`value` as a float64 array of numbers in (low, high), of any shape."""
+    array = doubles(name, value)
+    if not ((array > low) & (array < high)).all():
+        raise ValueError(f"{name} must lie in ({low:g}, {high:g}), got {shown(value)}")
     return array
 
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from diffusion._checks import together
 from diffusion._hermite import Activation, Rule, activation_from, nodes_and_weights, rule_for
 from diffusion._results import Result
 from diffusion.theory import _checks
@@ -57,8 +58,8 @@ def feature_coefficients(
     FeatureCoefficients(a=0.6057, b=0.2579, v2=0.01384, s2=0.01357)
     """
     function = activation_from(activation)
-    given = _checks.positive("time", time), _checks.positive("chi2", chi2)
-    t, second = (torch.from_numpy(np.array(one)) for one in np.broadcast_arrays(*given))
+    given = together(time=_checks.positive("time", time), chi2=_checks.positive("chi2", chi2))
+    t, second = (torch.from_numpy(np.array(one)) for one in given)
     D, kept = -torch.expm1(-2 * t), torch.exp(-2 * t) * second
     usual = nodes_and_weights(_NODES)
     found = coefficients_of(function, kept, D, usual, usual, usual)

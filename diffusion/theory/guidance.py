@@ -30,8 +30,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import exprel, hyp2f1
 
-from diffusion._checks import choice
-from diffusion.guidance.schedules import Constant, GuidanceSchedule, Weight, weight_at
+from diffusion._checks import choice, finite, number, positive, together
+from diffusion.guidance.schedules import Constant, GuidanceSchedule, Weight, as_schedule, weight_at
 from diffusion.theory import _checks
 from diffusion.theory._checks import Array
 
@@ -90,18 +90,22 @@ def guided_moments(
     """
     r = _checks.positive("ratio", ratio)
     choice("method", method, METHODS)
+    start = number("start", start, low=0, open_low=True)
+    if isinstance(w, type):
+        raise ValueError(f"w must be numbers or a schedule, got {w.__name__}")
     if callable(w) or start != math.inf:
-        unit = float(_checks.positive("between", between))
-        highest = math.inf if start == math.inf else float(_checks.positive("start", start))
+        unit = positive("between", between)
+        highest = start
         if callable(w):
             pairs = [(one, w) for one in r.ravel().tolist()]
         else:
-            r, weight = np.broadcast_arrays(r, _checks.finite("w", w))
+            r, weight = together(ratio=r, w=_checks.finite("w", w))
             pairs = [(one, Constant(v)) for one, v in zip(r.flat, weight.flat, strict=True)]
         ends = [_integrated(float(one), v, method, unit, highest) for one, v in pairs]
         a, R = np.array(ends).reshape(-1, 2).T.reshape(2, *r.shape)
         return a[()], R[()]
-    weight, log = _checks.finite("w", w), np.log(r)
+    r, weight = together(ratio=r, w=_checks.finite("w", w))
+    log = np.log(r)
     with np.errstate(over="ignore"):  # r > 1 and a large w: R is beyond all numbers
         if method == "flow":
             a = (1 + weight) * hyp2f1(1, -weight / 2, 1.5, 1 - r)
@@ -127,9 +131,9 @@ def mean_weight(ratio: float, w: Weight, between: float = 1.0) -> float:
     >>> round(mean_weight(0.2, lambda sigma: 3.0), 6)
     3.0
     """
-    r = float(_checks.positive("ratio", ratio))
-    schedule = w if callable(w) else Constant(w)
-    unit = float(_checks.positive("between", between))
+    r = positive("ratio", ratio)
+    schedule = as_schedule(w)
+    unit = positive("between", between)
     R = _integrated(r, schedule, "flow", unit, math.inf)[1]
     if not 0 < R < math.inf:
         raise ValueError(f"w must leave R = r^w̄ a number, got {R:g} at r = {r:g}")
@@ -166,9 +170,10 @@ def window_switch(
     >>> round(window_switch(0.2, 3.0) ** 2, 4)
     1.7688
     """
-    r = float(_checks.positive("ratio", ratio))
+    r = positive("ratio", ratio)
     choice("method", method, METHODS)
-    unit = float(_checks.positive("between", between))
+    unit = positive("between", between)
+    w, inside = finite("w", w), finite("inside", inside)
     if not (r < 1 and w > 0 and -1 <= inside < 0):
         raise ValueError(
             "ratio must lie in (0, 1), w be positive and inside lie in [−1, 0), "
@@ -209,9 +214,10 @@ def class_condensation(alpha: ArrayLike, within: ArrayLike, between: ArrayLike) 
     >>> [round(float(t), 3) for t in class_condensation([0.1, 0.4, 1.0], 0.25, 1.0)]
     [4.267, 0.566, 0.0]
     """
-    a, inner, outer = (
-        _checks.positive(name, value)
-        for name, value in (("alpha", alpha), ("within", within), ("between", between))
+    a, inner, outer = together(
+        alpha=_checks.positive("alpha", alpha),
+        within=_checks.positive("within", within),
+        between=_checks.positive("between", between),
     )
     with np.errstate(over="ignore"):
         return np.maximum(outer / np.expm1(2 * a) - inner, 0)

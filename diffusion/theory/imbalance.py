@@ -32,6 +32,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import expit
 
+from diffusion._checks import doubles, number, positive, together, whole
 from diffusion._results import Result
 from diffusion.theory import _checks
 from diffusion.theory._checks import Array, class_weights
@@ -78,7 +79,10 @@ def own_class_probability(weight: ArrayLike, divergence: ArrayLike) -> Array:
     >>> own_class_probability([0.5, 0.1], [1.7017, 4.5538]).round(4)
     array([0.75, 0.75])
     """
-    rho, D = _weight(weight), _checks.not_negative("divergence", divergence)
+    rho, D = together(
+        weight=_checks.within("weight", weight, 0, 1),
+        divergence=_checks.not_negative("divergence", divergence),
+    )
     odds = np.log(rho / (1 - rho))
     return expit((odds + D)[..., None] + np.sqrt(2 * D)[..., None] * _Z) @ _MASS
 
@@ -128,10 +132,11 @@ def minority_speciation_time(weight: ArrayLike, distance2: ArrayLike, variance: 
     >>> minority_speciation_time([0.2, 0.01], 400.0, 1.0).round(3)  # |Δμ| = 2 sqrt(d), d = 100
     array([2.486, 1.887])
     """
-    rho = np.asarray(weight, dtype=np.float64)
-    if not ((rho > 0) & (rho < 0.5)).all():
-        raise ValueError(f"weight must be that of a minority, in (0, 0.5), got {weight!r}")
-    gap, s2 = _checks.positive("distance2", distance2), _checks.positive("variance", variance)
+    rho, gap, s2 = together(
+        weight=_checks.within("weight", weight, 0, 0.5),
+        distance2=_checks.positive("distance2", distance2),
+        variance=_checks.positive("variance", variance),
+    )
     return _time_of(np.log((1 - rho) / rho), gap, s2)
 
 
@@ -157,10 +162,8 @@ def speciation_times(weight: float, distance2: float, variance: float) -> Specia
     >>> [round(t, 3) for t in (found.median, found.bimodal, found.halfway)]
     [2.256, 1.797, 2.18]
     """
-    rho = float(_weight(weight))
-    gap, s2 = (
-        float(_checks.positive(k, v)) for k, v in (("distance2", distance2), ("variance", variance))
-    )
+    rho = number("weight", weight, low=0, high=1, open_low=True, open_high=True)
+    gap, s2 = (positive(k, v) for k, v in (("distance2", distance2), ("variance", variance)))
     needed = needed_divergences(rho)
     return SpeciationTimes(**{k: float(_time_of(D, gap, s2)) for k, D in needed.items()})
 
@@ -181,7 +184,7 @@ def needed_divergences(weight: float) -> dict[str, float]:
     >>> {name: round(D, 4) for name, D in needed_divergences(0.1).items()}
     {'median': 2.1972, 'threshold': 4.5538, 'halfway': 2.5547, 'bimodal': 5.493}
     """
-    rho = float(_weight(weight))
+    rho = number("weight", weight, low=0, high=1, open_low=True, open_high=True)
     odds = abs(float(np.log(rho / (1 - rho))))
 
     def reached(level: float) -> float:
@@ -266,18 +269,18 @@ def divergence_speciation_time(
     >>> round(divergence_speciation_time(0.1, 0.9, 0.0, 1.6, 0.4, 100), 4)  # by variance alone
     0.7265
     """
-    rho, rest = (
-        float(_checks.positive(k, v))
-        for k, v in (("weight", weight), ("other_weight", other_weight))
-    )
-    if not rho < rest or rho + rest > 1 + 1e-9:
+    rho, rest = (positive(k, v) for k, v in (("weight", weight), ("other_weight", other_weight)))
+    if not rho < rest or rho + rest > 1 + 1e-6:
         raise ValueError(
             f"weight must be below other_weight and their sum at most 1, got {rho:g} and {rest:g}"
         )
     target = np.log(rest / rho)
+    gap = number("distance2", distance2, low=0, high=np.inf, open_high=True)
+    own, wide = positive("variance", variance), positive("other", other)
+    d = whole("dimension", dimension)
 
     def excess(t: float) -> float:
-        return float(gaussian_divergence(t, distance2, variance, other, dimension)) - target
+        return float(gaussian_divergence(t, gap, own, wide, d)) - target
 
     return 0.0 if excess(0.0) <= 0 else float(brentq(excess, 0.0, _REACH, xtol=1e-12))
 
@@ -309,7 +312,7 @@ def median_speciation_times(weights: ArrayLike, means: ArrayLike, variances: Arr
     >>> median_speciation_times([0.9, 0.09, 0.01], centres, [1.0, 1.0, 1.0]).round(1)
     array([nan, 2.6, 2.2])
     """
-    rho, mu = class_weights(weights), np.asarray(means, dtype=np.float64)
+    rho, mu = class_weights(weights), doubles("means", means)
     s2 = _checks.positive("variances", variances)
     if mu.ndim != 2 or len(mu) != len(rho) or s2.shape != rho.shape or not np.isfinite(mu).all():
         raise ValueError(
@@ -389,10 +392,3 @@ def _root(excess: Callable[[float], float]) -> float:
     """D at which an increasing function of it crosses 0."""
     low, high = -_REACH, float(np.log(1e6))
     return float(np.exp(brentq(lambda u: excess(np.exp(u)), low, high, xtol=1e-13)))
-
-
-def _weight(weight: ArrayLike) -> Array:
-    rho = np.asarray(weight, dtype=np.float64)
-    if not ((rho > 0) & (rho < 1)).all():
-        raise ValueError(f"weight must lie in (0, 1), got {weight!r}")
-    return rho

@@ -32,13 +32,13 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from diffusion._checks import choice
+from diffusion._checks import choice, flag, number, positive
 from diffusion._results import Result
 from diffusion.guidance.schedules import GuidanceSchedule, Weight, as_schedule, weight_at
-from diffusion.theory import _checks
 from diffusion.theory.guidance import METHODS, guided_moments
 
 _LIMIT = 1e5  # dimension that stands for infinitely many
+_MOST = 1e6  # strength ω beyond which the integration does not end
 _START = 1e8  # σ² of the start, in units of s² and of the time of condensation
 _TOLERANCE = 1e-8
 
@@ -116,7 +116,7 @@ def mean_field_path(
     """
     model = _model(alpha, ratio, between, annealed)
     choice("method", method, METHODS)
-    d = _LIMIT if dimension is None else float(_checks.positive("dimension", dimension))
+    d = _LIMIT if dimension is None else positive("dimension", dimension)
     schedule, sde = as_schedule(w), float(method == "sde")
     kappa = (1 + sde) / 2
 
@@ -174,8 +174,7 @@ def guided_condensation(
     """
     model = _model(alpha, ratio, between)
     choice("method", method, METHODS)
-    if not 0 <= w < math.inf:
-        raise ValueError(f"w must be a number from 0, got {w}")
+    w = number("w", w, low=0, high=math.inf, open_high=True)
 
     def advantage(log_v: float) -> float:
         v = math.exp(log_v)
@@ -216,9 +215,8 @@ def guided_power_law(
     """
     model = _model(1.0, ratio, 1.0)
     choice("method", method, METHODS)
-    for name, value in (("omega", omega), ("exponent", exponent)):
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be a number from 0, got {value}")
+    omega = number("omega", omega, low=0, high=_MOST)
+    exponent = number("exponent", exponent, low=0, high=math.inf, open_high=True)
     sde = float(method == "sde")
     kappa = (1 + sde) / 2
 
@@ -270,11 +268,11 @@ class _Classes:
 
 
 def _model(alpha: float, ratio: float, between: float, annealed: bool = False) -> _Classes:
-    load, r = float(_checks.positive("alpha", alpha)), float(_checks.positive("ratio", ratio))
+    load, r = positive("alpha", alpha), positive("ratio", ratio)
     if r >= 1:
         raise ValueError(f"ratio must lie in (0, 1), got {r:g}")
-    unit = float(_checks.positive("between", between))
-    return _Classes(load, unit * r / (1 - r), unit, annealed)
+    unit = positive("between", between)
+    return _Classes(load, unit * r / (1 - r), unit, flag("annealed", annealed))
 
 
 def _stretches(schedule: GuidanceSchedule, within: float, first: float) -> list[float]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
+from diffusion._checks import doubles, together
 from diffusion.theory import _checks
 from diffusion.theory._checks import Array
 
@@ -36,7 +37,7 @@ def speciation_time(covariance: ArrayLike) -> float:
     >>> round(speciation_time([101.0, 1.0, 1.0]), 4)
     2.3076
     """
-    array = np.asarray(covariance, dtype=np.float64)
+    array = doubles("covariance", covariance)
     square = array.ndim == 2 and array.shape[0] == array.shape[1]
     if not (square or array.ndim == 1) or array.size == 0:
         raise ValueError(f"covariance must have shape (d, d) or (d,), got {array.shape}")
@@ -76,10 +77,10 @@ def clone_probability(distance: ArrayLike, variance: ArrayLike, time: ArrayLike)
     >>> round(float(clone_probability(10.0, 1.0, np.log(10.0))), 4)  # |m|e^{−t} = 1
     0.7752
     """
-    t = _checks.positive("time", time)
-    gap, s2 = (
-        _checks.not_negative(name, value)
-        for name, value in (("distance", distance), ("variance", variance))
+    t, gap, s2 = together(
+        time=_checks.positive("time", time),
+        distance=_checks.not_negative("distance", distance),
+        variance=_checks.not_negative("variance", variance),
     )
     fading = np.exp(-2 * t)
     total = -np.expm1(-2 * t) + s2 * fading

@@ -14,8 +14,9 @@ N₂ = P e^{−D₂} points mattered (Rényi's entropy of order 2):
     Var(tJ_kk) = [3v'² + 6v'δ² + δ⁴ − 2v(v' + δ²) + v²]/(N₂ t²),     Var(σ² score_k) = (v' + δ²)/N₂
     v = λt/(λ + t),   v' = λt/(2λ + t),   δ² = x_k² [2λ/(2λ + t) − λ/(λ + t)]²
 
-good for N₂ above about 10. A direction is lost where the signal, t/(t + λ) and
-|x_k|t/(t + λ), falls below the noise: at one noise level the larger variance goes first.
+within 25 % at N₂ = 10 and 10 % at 30, for typical x in one to four dimensions of equal variance.
+A direction is lost where the signal, t/(t + λ) and |x_k|t/(t + λ), falls below the noise: at one
+noise level the larger variance goes first.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from diffusion._checks import positive, together
 from diffusion.theory import _checks
 from diffusion.theory._checks import Array
 
@@ -50,8 +52,8 @@ def marchenko_pastur_edges(rows: int, columns: int, entry_variance: float) -> tu
     >>> round(low, 4), round(high, 4)
     (0.3377, 6.6623)
     """
-    d, m = _checks.positive("rows", rows), _checks.positive("columns", columns)
-    variance = float(_checks.positive("entry_variance", entry_variance))
+    d, m = positive("rows", rows), positive("columns", columns)
+    variance = positive("entry_variance", entry_variance)
     low, high = np.abs(np.sqrt(d) - np.sqrt(m)), np.sqrt(d) + np.sqrt(m)
     return float(variance * low**2), float(variance * high**2)
 
@@ -95,7 +97,9 @@ def intermediate_gap(lowest: ArrayLike, highest: ArrayLike, sigma: ArrayLike) ->
     >>> round(float(intermediate_gap(1.0, 0.25, widest_gap_sigma(1.0, 0.25))), 4)
     0.3333
     """
-    a, b = _checks.positive("lowest", lowest), _checks.positive("highest", highest)
+    a, b = together(
+        lowest=_checks.positive("lowest", lowest), highest=_checks.positive("highest", highest)
+    )
     t = _checks.noise_variance(sigma)
     return t / (t + b) - t / (t + a)
 

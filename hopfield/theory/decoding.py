@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 
 from hopfield._checks import number, whole
 from hopfield.theory import _checks
-from hopfield.theory._checks import LARGEST_NOISE, Array
+from hopfield.theory._checks import LARGEST, Array
 
 _NODES = 200
 _WIDE = 0.5  # noise beyond which the cues of a circle reach its other side
@@ -52,7 +52,7 @@ def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> Array:
     """
     counts = _checks.at_least("patterns", patterns, 1)
     size = whole("size", size, low=2)
-    s = number("noise", noise, low=0, high=LARGEST_NOISE)
+    s = number("noise", noise, low=0, high=LARGEST)
     if size == 2 and s > _WIDE:
         return _on_a_circle(counts, s)
     z, across, weights = cue_nodes(size)
@@ -139,14 +139,14 @@ def argmax_capacity(size: int, noise: float, success: float = 0.5) -> float:
     >>> round(argmax_capacity(20, 1.0), 3), round(argmax_capacity(20, 1.0, 0.9), 3)
     (0.429, 0.242)
     """
-    if not 0 < success < 1:
-        raise ValueError(f"success must lie in (0, 1), got {success}")
-    limit = np.log1p(_checks.one_noise(noise) ** -2) / 2
+    success = number("success", success, low=0, high=1, open_low=True, open_high=True)
+    size, noise = whole("size", size, low=2), _checks.one_noise(noise)
+    limit = np.log1p(noise**-2) / 2
 
     def excess(load: float) -> float:
         return float(argmax_retrieval(np.exp(load * size), size, noise)) - success
 
-    upper = limit + 10 / np.sqrt(whole("size", size, low=2))
+    upper = limit + 10 / np.sqrt(size)
     if size * upper > _LARGEST_EXPONENT:
         raise ValueError(f"size must leave P = e^(αN) finite, got {size} at noise {noise:g}")
     return float(brentq(excess, 0, upper, xtol=1e-12))

@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 from scipy.optimize import brentq
 
-from hopfield._checks import choice
+from hopfield._checks import choice, number, together
 from hopfield.theory import _checks
 from hopfield.theory._checks import Array
 
@@ -69,7 +69,7 @@ def dense_load(beta: ArrayLike, noise: ArrayLike = 0.0, ensemble: str = "spheric
     0.34657
     """
     choice("ensemble", ensemble, ENSEMBLES)
-    lam, s = np.broadcast_arrays(_checks.above("beta", beta), _checks.noise(noise))
+    lam, s = together(beta=_checks.above("beta", beta), noise=_checks.from_zero("noise", noise))
     if ensemble == "gaussian-uncorrected":
         lam = np.minimum(lam, 1 / (1 + s**2))
         return (lam - lam**2 * (1 + s**2) / 2)[()]
@@ -111,7 +111,7 @@ def dense_load_at_overlap(beta: ArrayLike, overlap: ArrayLike, ensemble: str = "
     0.51083
     """
     choice("ensemble", ensemble, ("spherical", "spins"))
-    lam, m = np.broadcast_arrays(_checks.above("beta", beta), _checks.within("overlap", overlap))
+    lam, m = together(beta=_checks.above("beta", beta), overlap=_checks.within("overlap", overlap))
     with np.errstate(divide="ignore"):
         matched = m / (1 - m**2) if ensemble == "spherical" else np.arctanh(m)
     lam = np.minimum(lam, matched)
@@ -184,8 +184,7 @@ def least_overlap(load: ArrayLike, beta: float = math.inf, ensemble: str = "sphe
     """
     choice("ensemble", ensemble, ("spherical", "spins"))
     alpha = _checks.above("load", load)
-    if not beta > 0:
-        raise ValueError(f"beta must be a number above 0, got {beta}")
+    beta = float(_checks.above("beta", number("beta", beta)))
     if ensemble == "spherical":
         edge = np.sqrt(-np.expm1(-2 * alpha))
         with np.errstate(over="ignore"):
@@ -197,7 +196,7 @@ def least_overlap(load: ArrayLike, beta: float = math.inf, ensemble: str = "sphe
     if beta == math.inf:
         return np.where(edge > 1, np.inf, edge)[()]
     average = sphere_log_average if ensemble == "spherical" else _log_cosh
-    warm = (alpha + average(np.asarray(beta, dtype=float))) / beta
+    warm = (alpha + average(np.asarray(beta))) / beta
     return np.where(beta < matched, np.where(warm > 1, np.inf, warm), edge)[()]
 
 
@@ -268,7 +267,7 @@ def query_gain(beta: ArrayLike, noise: ArrayLike) -> Any:
     >>> float(query_gain(4.0, 0.5))
     1.0
     """
-    lam, s = _checks.above("beta", beta), _checks.noise(noise)
+    lam, s = together(beta=_checks.above("beta", beta), noise=_checks.from_zero("noise", noise))
     return ((1 + 1 / lam) / (1 + s**2))[()]
 
 

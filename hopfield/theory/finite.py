@@ -56,9 +56,7 @@ def sphere_average(k: ArrayLike, size: int) -> Any:
     1.171696
     """
     size = whole("size", size, low=2)
-    x = np.asarray(k, dtype=float) * size
-    if not ((x >= 0) & (x < np.inf)).all():
-        raise ValueError(f"k must be finite and not negative, got {k!r}")
+    x = _checks.from_zero("k", k) * size
     return (_log_average(x, size) / size)[()]
 
 

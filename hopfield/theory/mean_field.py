@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import erf, ndtr
 
+from hopfield._checks import doubles, together
 from hopfield.theory import _checks
 
 
@@ -48,7 +49,7 @@ def ags_overlap(load: ArrayLike) -> Any:
     >>> [round(float(ags_overlap(load)), 5) for load in (0.1, 0.2)]
     [0.998, 0.0]
     """
-    return np.vectorize(_ags_overlap, otypes=[np.float64])(_checks.at_least("load", load))[()]
+    return np.vectorize(_ags_overlap, otypes=[np.float64])(_checks.from_zero("load", load))[()]
 
 
 def ags_capacity() -> float:
@@ -113,8 +114,10 @@ def one_step_overlap(stabilities: ArrayLike, overlap: ArrayLike) -> Any:
     >>> round(float(one_step_overlap(1.0, 0.8)), 4)
     0.8176
     """
-    m = _checks.within("overlap", overlap, -1)
-    delta = np.asarray(stabilities, dtype=float)
+    m, delta = together(
+        overlap=_checks.within("overlap", overlap, -1),
+        stabilities=doubles("stabilities", stabilities),
+    )
     if not np.isfinite(delta).all():
         raise ValueError("stabilities must be finite, got NaN or infinite entries")
     signal, width = m * delta, np.sqrt(2 * (1 - m**2))
@@ -143,7 +146,9 @@ def hebbian_one_step(overlap: ArrayLike, load: ArrayLike) -> Any:
     >>> round(float(hebbian_one_step(0.5, 0.1)), 4)
     0.8862
     """
-    m, alpha = _checks.within("overlap", overlap, -1), _checks.above("load", load)
+    m, alpha = together(
+        overlap=_checks.within("overlap", overlap, -1), load=_checks.above("load", load)
+    )
     return erf(m / np.sqrt(2 * alpha))[()]
 
 

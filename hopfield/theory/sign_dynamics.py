@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from hopfield._checks import whole
+from hopfield._checks import together, whole
 from hopfield.theory import _checks
 from hopfield.theory._checks import Array
 from hopfield.theory.dense import dense_load_at_overlap, flip_information
@@ -46,7 +46,9 @@ def polynomial_error(patterns: ArrayLike, size: ArrayLike, degree: int) -> Any:
     >>> round(float(polynomial_error(400, 60, 3)), 4)
     0.0416
     """
-    P, N = _checks.at_least("patterns", patterns, 1), _checks.at_least("size", size, 2)
+    P, N = together(
+        patterns=_checks.at_least("patterns", patterns, 1), size=_checks.at_least("size", size, 2)
+    )
     n = whole("degree", degree, low=2)
     return (special.erfc(np.exp((_log_signal(N, n) - np.log(2 * P)) / 2)) / 2)[()]
 

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from hopfield import _checks
 from hopfield.couplings import hebbian
+from hopfield.theory._checks import LARGEST
 
 _LOG_2PI = np.log(2 * np.pi)
 _ANGLE = 1e-4  # largest error of a row's direction that counts as a minimum
@@ -56,7 +57,7 @@ def retrieval_loss(stabilities: ArrayLike, overlap: float) -> float:
     >>> round(retrieval_loss([1.0], 0.8), 4)
     -0.8176
     """
-    return float(np.mean(2 * ndtr(-_scaled(stabilities, overlap)) - 1))
+    return float(np.mean(2 * ndtr(-_scaled(stabilities, overlap)[0]) - 1))
 
 
 def perceptron_loss(stabilities: ArrayLike, overlap: float) -> float:
@@ -80,7 +81,7 @@ def perceptron_loss(stabilities: ArrayLike, overlap: float) -> float:
     >>> round(perceptron_loss([1.0], 0.0), 4)
     0.3989
     """
-    a = _scaled(stabilities, overlap)
+    a, overlap = _scaled(stabilities, overlap)
     return float(np.mean(np.sqrt(1 - overlap**2) * np.exp(_log_depth(a))))
 
 
@@ -107,8 +108,10 @@ def noise_norm(stabilities: ArrayLike, overlap: float, rate: float) -> Any:
     >>> noise_norm([[1.0, 0.5]], overlap=0.0, rate=1.0).round(4)
     array([0.6267, 0.6267])
     """
-    _checks.positive("rate", rate)
-    a = _scaled(stabilities, overlap)
+    rate = _checks.positive("rate", rate)
+    a, overlap = _scaled(stabilities, overlap)
+    if a.ndim == 0:
+        raise ValueError("stabilities must be those of patterns, (P, …), got a number")
     errors = np.exp(log_ndtr(-a) - _log_depth(a).max(0))
     depths = np.exp(_log_depth(a) - _log_depth(a).max(0))
     return rate * errors.mean(0) / (2 * np.sqrt(1 - overlap**2) * depths.mean(0))
@@ -148,8 +151,7 @@ def noise_minimum(patterns: Tensor, overlap: float, loss: str = "perceptron") ->
     """
     patterns = _checks.stored("patterns", patterns, binary=True)
     _checks.choice("loss", loss, ("perceptron", "retrieval"))
-    if not 0 < overlap < 1:
-        raise ValueError(f"overlap must lie in (0, 1), got {overlap}")
+    overlap = _checks.number("overlap", overlap, low=0, high=1, open_low=True, open_high=True)
     xi = patterns.detach().to("cpu", torch.float64)
     start = hebbian(xi)
     if not (start.norm(dim=1) > 0).all():
@@ -203,17 +205,18 @@ def noise_minimum(patterns: Tensor, overlap: float, loss: str = "perceptron") ->
     return torch.from_numpy(rows).to(patterns)
 
 
-def _scaled(stabilities: ArrayLike, overlap: float) -> NDArray[Any]:
-    """Scaled stability a = mΔ/√(1 − m²)."""
-    if not 0 <= overlap < 1:
-        raise ValueError(f"overlap must lie in [0, 1), got {overlap}")
-    delta = np.asarray(stabilities, dtype=float)
+def _scaled(stabilities: ArrayLike, overlap: float) -> tuple[NDArray[Any], float]:
+    """Scaled stability a = mΔ/√(1 − m²), and m."""
+    overlap = _checks.number("overlap", overlap, low=0, high=1, open_high=True)
+    delta = _checks.doubles("stabilities", stabilities)
     if delta.size == 0 or not np.isfinite(delta).all():
         raise ValueError(
             f"stabilities must be finite, at least one, got shape {delta.shape} with "
             f"{int((~np.isfinite(delta)).sum())} NaN or infinite"
         )
-    return np.asarray(overlap * delta / np.sqrt(1 - overlap**2))
+    if not (abs(delta) <= LARGEST).all():
+        raise ValueError(f"stabilities must be at most {LARGEST:g}, got {abs(delta).max():g}")
+    return np.asarray(overlap * delta / np.sqrt(1 - overlap**2)), overlap
 
 
 def _log_depth(a: NDArray[Any]) -> NDArray[Any]:

@@ -118,7 +118,7 @@ class Report(base.Report):
         """By criterion the ρ at which half of the cues are retrieved, its error, (2, noises)."""
 
         def half(ratios: ndarray, by_sample: ndarray) -> float:
-            return crossing(ratios, by_sample, 0.5, rising=False, resamples=1)[0]
+            return crossing(ratios, by_sample, 0.5, rising=False)[0]
 
         found = {}
         for criterion in CRITERIA:
@@ -221,7 +221,7 @@ class Report(base.Report):
             axes.plot(fine, values, color=color, lw=1.4, zorder=1)
         figures.mark(axes, self.mixture.collapse, "$t_C$", "-")
         axes.set_title("two Gaussian classes (lines: theory)")
-        axes.legend(loc=(0.38, 0.16))
+        axes.legend(loc=(0.38, 0.16), frameon=True, edgecolor="none", framealpha=1)
 
     def _digits(self, axes: Axes) -> None:
         self._curves(axes, "digits", "-")

@@ -71,6 +71,7 @@ class Report(base.Report):
         order, spectrum = self.order, self.order.spectrum
         return {
             "order": order.exact,
+            "unlearnt": [P for P in order.trained if P not in order.learnt],
             "trained_order": [{"t": t} | found for t, found in order.networks.items()],
             "collapse": {P: float(laws.collapse_sigma(P, spectrum)) ** 2 for P in self.loads},
             "onset": {P: float(laws.onset_sigma(P, spectrum)) ** 2 for P in self.loads},

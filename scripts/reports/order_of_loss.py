@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from numpy import ndarray
+from reports.trained import NOTHING, learnt, nothing_of
 
 from bridges.estimates import estimate
 from bridges.study import figures
@@ -128,14 +129,22 @@ class OrderOfLoss:
         return {self.noise[k]: int(k) for k in apart.argmin(0)}
 
     @cached_property
+    def learnt(self) -> list[int]:
+        """The P whose networks have learnt, so that something is said of them."""
+        found = {P: self._found["trained", P, "learnt", None, None, None] for P in self.trained}
+        return [P for P, loss in found.items() if learnt(np.array(loss))]
+
+    @cached_property
     def networks(self) -> dict[float, dict[str, Any]]:
         """By noise variance, the P below which a network has lost each subspace."""
-        found = {}
+        found: dict[float, dict[str, Any]] = {}
+        if not self.learnt:
+            return found
         for t, k in self.marks.items():
             sizes = []
             for a in (1, 2):
-                kept = np.array([self.retention(P, a, "trained")[:, k] for P in self.trained]).T
-                sizes.append(np.array([last_rise(self.trained, one) for one in kept - 0.5]))
+                kept = np.array([self.retention(P, a, "trained")[:, k] for P in self.learnt]).T
+                sizes.append(np.array([last_rise(self.learnt, one) for one in kept - 0.5]))
             found[t] = _compared(*sizes)
         return found
 
@@ -146,9 +155,12 @@ class OrderOfLoss:
             words.setdefault(found["lost_first"], []).append(criterion)
         parts = [f"{verdict} by {', '.join(names)}" for verdict, names in words.items()]
         lead = "What is lost first is a matter of the criterion" if len(parts) > 1 else "Lost first"
+        said = f"{lead}\n{'; '.join(parts)}"
         verdicts = {found["lost_first"] for found in self.networks.values()}
+        if not verdicts:
+            return f"{said}; {NOTHING}"
         network = verdicts.pop() if len(verdicts) == 1 else "a matter of the noise level"
-        return f"{lead}\n{'; '.join(parts)}; by a network as data dwindle: {network}"
+        return f"{said}; by a network as data dwindle: {network}"
 
     def table(self) -> str:
         """Where the exact score loses each subspace, beside theory."""
@@ -179,6 +191,9 @@ class OrderOfLoss:
             f"{_size(found[SIDES[1]])} (λ₂); {found['lost_first']}"
             for t, found in self.networks.items()
         ]
+        unlearnt = ", ".join(str(P) for P in self.trained if P not in self.learnt)
+        if unlearnt:
+            lines.append(nothing_of(f"the networks of P = {unlearnt}"))
         note = "(retention of the network, in brackets of the exact score of its points)"
         return "\n".join([table(["trained, P", *heading], rows), note, *lines])
 

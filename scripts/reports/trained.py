@@ -32,6 +32,8 @@ HEADINGS = {
     "in_play": "in play",
 }
 """Of quantities in tables, where they differ from their names."""
+NOTHING = "the networks have learnt nothing"
+_LEARNT = 0.9  # loss over that of a constant, below which a network has learnt
 _LEVEL = Real(1e-6, 1e6)  # whose squares are numbers of single precision
 _SHARED = (
     options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…"),
@@ -101,6 +103,20 @@ def two_trainings(point: Point, seed: int) -> tuple[Halves, list[Training]]:
     return found, trained
 
 
+def learnt(over_constant: ndarray) -> ndarray:
+    """Whether networks have learnt, (…), by their `loss_over_constant` (samples, …)."""
+    return over_constant.mean(0) < _LEARNT
+
+
+def nothing_of(networks: str) -> str:
+    """Why nothing is said of these networks."""
+    return (
+        f"{networks} have learnt nothing: neither on their own data nor on others is their loss "
+        f"below {_LEARNT:g} of that of a constant; nothing is said of them. Train longer, or a "
+        "larger network"
+    )
+
+
 def shown_name(data: str) -> str:
     """A data set as figures call it."""
     return "sphere $S^7$" if data == SPHERE else figures.literal(Path(data).stem)
@@ -113,12 +129,14 @@ class TrainedReport(base.Report):
     ----------
     axis : name of the axis in figures.
     along : the setting or label that has its values.
+    symbol : what stands before one of these values.
     columns : quantities in the tables, after those of CLASSES.
     """
 
     between = "data sets"
     axis: ClassVar[str]
     along: ClassVar[str]
+    symbol: ClassVar[str]
     columns: ClassVar[Sequence[str]]
 
     @property
@@ -139,6 +157,24 @@ class TrainedReport(base.Report):
         """Values at one x, (samples,) or (0,) where there are none."""
         known, by_sample = self.curve(data, quantity)
         return by_sample[:, known == x].ravel()
+
+    def unlearnt(self, data: str) -> list[float]:
+        """The x at which networks have learnt nothing: their loss is that of a constant."""
+        x, loss = self.curve(data, "learnt")
+        return x[~learnt(loss)].tolist()
+
+    def known(self, data: str, quantity: str) -> tuple[ndarray, ndarray]:
+        """As `curve`, where networks have learnt."""
+        import numpy as np
+
+        x, by_sample = self.curve(data, quantity)
+        kept = ~np.isin(x, self.unlearnt(data))
+        return x[kept], by_sample[:, kept]
+
+    def left_out(self, data: str) -> str:
+        """What is said of the networks that have learnt nothing; "" where there are none."""
+        found = ", ".join(f"{x:g}" for x in self.unlearnt(data))
+        return nothing_of(f"the networks of {self.symbol} {found}") if found else ""
 
     def row_heading(self, data: str) -> str:
         """What a row of the table of a data set is."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bridges import as_memory, basin_radius, class_basins, class_capacity, retrieval_map
-from bridges.basins_of_classes import draw_classes
+from bridges.classes.basins import draw_classes
 from diffusion import OU, EmpiricalDenoiser, GaussianMixtureDenoiser, planted_posterior
 from diffusion.theory import (
     class_collapse_points,

@@ -97,7 +97,7 @@ def test_a_known_law_of_sizes_is_extrapolated():
     assert found.load == pytest.approx(0.3 + 0.5 / np.sqrt(sizes), abs=0.02)
     assert found.width == pytest.approx(0.4 / np.sqrt(sizes), rel=0.3)
     assert end.misfit < 5
-    wrong = extrapolate(sizes, found.load, found.load[:, None] + found.sem[:, None] * [1, -1], 2.0)
+    wrong = extrapolate(sizes, found.load, found.sem, 2.0)
     assert wrong.limit > 0.31  # another law, another limit …
     assert wrong.misfit > 5  # … and it is seen not to fit
 
@@ -108,11 +108,11 @@ def test_the_error_of_a_limit_is_honest():
     generator, limits, errors = np.random.default_rng(0), [], []
     for _ in range(60):
         fits = [
-            crossings(x, generator.binomial(20, law, size=(16, 9)) / 20, 0.5, False, 100, "probit")
+            crossings(x, generator.binomial(20, law, size=(16, 9)) / 20, 0.5, False, "probit")
             for law in (norm.cdf((0.3 + 0.5 * N**-0.5 - x) / 0.1) for N in sizes)
         ]
-        load, draws = np.array([f.value for f in fits]), np.array([f.values for f in fits])
-        found = extrapolate(sizes, load, draws, 0.5)
+        load, sem = np.array([f.value for f in fits]), np.array([f.sem for f in fits])
+        found = extrapolate(sizes, load, sem, 0.5)
         limits.append(found.limit)
         errors.append(found.sem)
     ratio = np.std(limits, ddof=1) / np.sqrt(np.mean(np.square(errors)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bridges.class_training import class_training
+from bridges.classes.training import class_training
 from bridges.data import load, standardised
 from diffusion import OU, EmpiricalDenoiser, denoising_error
 

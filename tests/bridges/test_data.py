@@ -170,12 +170,14 @@ def fresh():
 
 def test_without_a_network_the_cure_is_named(openml, monkeypatch, fresh):
     def fail(*_, **__):
-        raise URLError("Name or service not known")
+        raise URLError("Name or service\n  not known\nTry again")
 
     monkeypatch.setattr("sklearn.datasets.fetch_openml", fail)
     message = r"mnist is not stored in .* \(<urlopen error Name .*\); run once where there is a net"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
         pattern_set("mnist", "real", 5, None, seed=0)
+    assert "\n" not in str(caught.value)
+    assert "Name or service not known Try again" in str(caught.value)
     assert list(openml.home.iterdir()) == []
 
 

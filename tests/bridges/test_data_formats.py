@@ -44,7 +44,7 @@ def test_a_format_is_read_back_equal(name, tmp_path):
     assert found.class_names == KNOWN_NAMES.get(name)
 
 
-@pytest.mark.parametrize("name", FORMATS.keys() - HAVE_NO_TEXT)
+@pytest.mark.parametrize("name", sorted(FORMATS.keys() - HAVE_NO_TEXT))
 def test_labels_that_are_texts_become_names(name, tmp_path):
     file = written(tmp_path, name, NAMES)
     assert class_names(file) == load_data(file).class_names == ["cat", "dog", "run10"]

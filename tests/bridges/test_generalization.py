@@ -9,7 +9,8 @@ import torch
 from scipy.special import ive
 
 from bridges import as_memory, generalization_report, retrieval_map, two_halves
-from bridges.generalization import draw, halves, perceptron, sphere_dimension
+from bridges.generalization import halves, perceptron, sphere_dimension
+from bridges.memorization.drawing import draw
 from diffusion import (
     VE,
     EmpiricalDenoiser,

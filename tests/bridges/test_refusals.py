@@ -11,7 +11,7 @@ from known import Threshold, Toy, normal
 import bridges
 from bridges import as_memory, attractor_graph, starts
 from bridges.capacities import extrapolate
-from bridges.class_training import class_training
+from bridges.classes.training import class_training
 from bridges.crossing import crossing, crossings
 from bridges.data import pattern_set, standardised, subset
 from bridges.equivalence import (
@@ -25,10 +25,11 @@ from bridges.equivalence import (
     patterns_of_load,
     translate,
 )
-from bridges.generalization import draw, halves, sphere_dimension
+from bridges.generalization import halves, sphere_dimension
 from bridges.geometry import noise_grid
 from bridges.graph import layout, undirected
 from bridges.identities import basin_edge_map, identities
+from bridges.memorization.drawing import draw
 from bridges.statistics import binomial_sem, effective_number
 from bridges.verbs.convert import convert
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser
@@ -78,7 +79,7 @@ summary = partial(bridges.summarise, T=bridges.transition_matrix(CORNERS, 1.0, s
 crosses = partial(crossing, x=X, by_sample=CURVES, level=0.5, rising=True)
 capacity = partial(bridges.capacity, build=build, loads=[1.0, 2.0])
 scaling = partial(bridges.capacity_scaling, build=build, sizes=[10, 20], loads=[1.0])
-limit = partial(extrapolate, sizes=[10, 20], load=CURVES[0], draws=CURVES)
+limit = partial(extrapolate, sizes=[10, 20], load=CURVES[0], sem=CURVES[0])
 appearance = partial(bridges.class_appearance, mixture=PAIR, time=1.0)
 median = partial(bridges.median_appearance, PAIR)
 uturns = partial(bridges.class_uturns, mixture=PAIR, time=1.0)
@@ -224,11 +225,11 @@ REFUSED = [
     # classes
     (appearance, "time", [-1.0, nan], "time must lie in"),
     (appearance, "time", [0.0], "sigma must be positive"),
-    (appearance, "draws", [0], "count must be a whole number"),
+    (appearance, "draws", [0], "draws must be a whole number"),
     (uturns, "time", [0.0], "start must be a time above stop"),
     (uturns, "time", [-1.0], "time"),
     (uturns, "steps", [0], "steps must be a whole number"),
-    (median, "label", [2], "label must be a class 0 to 1, or one per row, got 2"),
+    (median, "label", [2], "label must be a whole number of at least 0 and at most 1, got 2"),
     (class_capacity, "loads", [[], [9, 8]], "loads must increase"),
     (class_capacity, "loads", [[2]], "at least 2 points"),
     (class_capacity, "loads", [[nan]], "loads"),
@@ -323,7 +324,7 @@ REFUSED = [
     (partial(overlap_of_noise, rule="information"), "noise", [0.5], r"noise .* \[0.57735, inf\)"),
     (translated, "source", ["volume"], "source must be one of 'sigma'"),
     (translated, "target", ["volume"], "target must be one of 'sigma'"),
-    (partial(load_of_patterns, size=10), "patterns", [0], r"patterns .* \(0, inf\), got 0.0"),
+    (partial(load_of_patterns, size=10), "patterns", [0], r"patterns .* \(0, inf\), got 0"),
     (partial(load_of_patterns, 5, 10), "kind", ["quartic"], "kind must be one of 'exponential'"),
     (partial(patterns_of_load, size=10), "load", [-1.0], r"load must lie in \(0, inf\), got -1.0"),
     (partial(patterns_of_load, size=1000, kind="exponential"), "load", [1.0], "load"),
@@ -339,9 +340,9 @@ REFUSED = [
     (effective_number, "weights", [ONES, 0.6 * ONES[:, :2]], "weights must be rows of sum 1"),
     (effective_number, "weights", [torch.tensor([[nan, 1.0]])], "weights"),
     (partial(effective_number, TWO), "rows", [3], "weights must have 3 rows, got 2"),
-    (study, "samples", [0], "samples must be at least 1, got 0"),
-    (study, "jobs", [0], "jobs must be at least 1, got 0"),
-    (study, "seed", [-1], "seed must be at least 0, got -1"),
+    (study, "samples", [0], "samples must be a whole number of at least 1, got 0"),
+    (study, "jobs", [0], "jobs must be a whole number of at least 1, got 0"),
+    (study, "seed", [-1], "seed must be a whole number of at least 0, got -1"),
     *((study, name, [nan, inf, 1.5, -1], name) for name in ("samples", "jobs", "seed")),
 ]
 

@@ -12,7 +12,7 @@ from known import Threshold, Toy, normal
 
 import bridges
 from bridges._checks import Result
-from bridges.class_training import class_training
+from bridges.classes.training import class_training
 from bridges.crossing import crossings
 from bridges.generalization import halves
 from bridges.identities import basin_edge_map, identities
@@ -102,7 +102,7 @@ def test_it_is_plain_json_and_shown_in_a_few_lines(name):
 
 
 def test_shown_as_its_error_deserves():
-    assert repr(SCALING.capacities[1]) == "Capacity(load 1.03, 95 % 1.03 … 1.03)"
+    assert repr(SCALING.capacities[1]) == "Capacity(load 1.03, 95 % 1.00 … 1.06)"
     assert repr(RESULTS["Crossings"]()).startswith("Crossings(1.1, 95 % 0.8 … 1.4, width ")
     lines = repr(MAP).splitlines()
     assert lines[0] == "RetrievalMap(fixed-point, cosine of at least 0.95)"

@@ -82,7 +82,7 @@ def test_the_shape_of_images_is_kept():
             lambda z: find_attractors(as_memory(EmpiricalDenoiser(ROWS), sigma=1.0), z),
             "starts must",
         ),
-        (lambda z: as_memory(EmpiricalDenoiser(ROWS), centre=z[0]), "centre must be 8 finite real"),
+        (lambda z: as_memory(EmpiricalDenoiser(ROWS), centre=z[0]), "centre must be real"),
         (
             lambda z: retrieval_map(as_memory(lambda x, s: x + 0j, ROWS, sigma=1.0), [0.5]),
             "must return real",

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from diffusion.theory import collapse_sigma, participation_ratio
+from diffusion.theory import (
+    collapse_sigma,
+    effective_number,
+    feature_coefficients,
+    feature_spectrum,
+    participation_ratio,
+    snr_jacobian,
+    snr_score,
+)
 from hopfield.theory import argmax_retrieval, polynomial_error, posterior_weight_bound
+from hopfield.theory.finite import _log_average
 
 _LEGENDRE = np.polynomial.legendre.leggauss(16)
 
@@ -151,3 +160,77 @@ def test_participation_ratio(m, P, least, most):
         assert -4 * sem < gap < 0.13 + 4 * sem
         if factor in (least, most):
             assert (mean - 0.5) * (1 if factor == least else -1) > -4 * sem
+
+
+@pytest.mark.parametrize("N", [60, 150, 202, 1002, 10_002, 40_002])
+def test_the_average_of_an_exponential_on_the_sphere(N):
+    """Against the series of ₀F₁; from N = 150 on Bessel's function underflows."""
+    nu = N / 2 - 1
+    for x in N * np.array([1e-3, 0.01, 0.1, 0.3, 1.0, 2.0]):
+        k = np.arange(int(2 * x + 300))
+        exact = special.logsumexp(
+            2 * k * np.log(x / 2)
+            - special.gammaln(k + 1)
+            - special.gammaln(nu + 1 + k)
+            + special.gammaln(nu + 1)
+        )
+        assert abs(_log_average(np.array(x), N) - exact) < 1e-9
+
+
+def _turning_points(psi_p, psi_n, t):
+    """Values of z(q) at real q where it turns, for one isotropic class of variance 1.
+
+    They hold all edges of the density (Silverstein & Choi 1995). At a given q, e solves a
+    quadratic equation.
+    """
+    found, parts, r = [], feature_coefficients("tanh", t, 1.0), psi_p / psi_n
+    a2, b2 = np.exp(-2 * t) * float(parts.a) ** 2, float(parts.b) ** 2
+    v2, s2 = float(parts.v2), float(parts.s2)
+    for sign in (-1, 1):
+        q = sign * np.geomspace(1e-5, 1e6, 400_000)
+        # (e − r v² q)(1 + e + ψ q (b²(1 + e) + a²)) = r a² q (1 + e), in y = 1 + e
+        lead, far = 1 + psi_p * q * b2, psi_p * q * a2
+        shift = 1 + r * v2 * q
+        linear = far - shift * lead - r * a2 * q
+        root = linear**2 + 4 * lead * shift * far
+        for branch in (-1, 1):
+            with np.errstate(all="ignore"):
+                y = (-linear + branch * np.sqrt(root)) / (2 * lead)
+                m = b2 + a2 / y
+                z = s2 + v2 / y + m / (1 + psi_p * m * q) - 1 / q
+                slopes = np.diff(z)
+                turns = slopes[:-1] * slopes[1:] < 0
+            found.append(z[1:-1][turns])
+    return np.concatenate(found)
+
+
+@pytest.mark.parametrize("t", [0.01, 0.1, 1.0])
+@pytest.mark.parametrize(("psi_p", "psi_n"), [(64, 8), (16, 4), (8, 16)])
+def test_edges_of_bulks(psi_p, psi_n, t):
+    edges = _turning_points(psi_p, psi_n, t)
+    bulks = feature_spectrum(psi_p, psi_n, [1.0], [1.0], t).bulks()
+    assert bulks
+    for one in bulks:
+        for edge in (one.low, one.high):
+            assert np.abs(edges / edge - 1).min() < 5e-3
+
+
+@pytest.mark.parametrize(("N2", "allowed"), [(10, 0.25), (30, 0.10)])
+@pytest.mark.parametrize(("m", "t"), [(1, 0.01), (2, 0.1), (4, 0.3)])
+def test_noise_of_a_score_between_data_sets(m, t, N2, allowed):
+    rng, lam = np.random.default_rng(0), np.ones(m)
+    x = np.full(m, np.sqrt(1 + t))  # a typical query
+    P = round(2 * N2 / float(effective_number(2, lam, np.sqrt(t), x)))
+    score, jacobian = np.empty((2, 3000, m))
+    for k in range(3000):
+        data = rng.standard_normal((P, m))
+        weights = special.softmax(-np.square(x - data).sum(1) / (2 * t))
+        score[k] = weights @ data
+        jacobian[k] = (weights @ data**2 - score[k] ** 2) / t
+    error = 4 * (2 / 3000 / m) ** 0.5
+    for measured, snr, signal in (
+        (score, snr_score, x * t / (t + 1)),
+        (jacobian, snr_jacobian, t / (t + 1)),
+    ):
+        law = np.square(signal / snr(P, lam, np.sqrt(t), x)).mean()
+        assert abs(measured.var(0).mean() / law - 1) < allowed + error

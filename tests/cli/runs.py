@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 class Row(NamedTuple):
     """tiny : options of a run of a second. refused : options, and what the error says.
-    tables : words that stand in the text of a run, spaces aside.
+    tables : words that stand in the text of a run, spaces aside. files : what a run of two samples
+    writes besides the files of all runs.
     """
 
     tiny: str
     refused: dict[str, str]
     tables: str = "errors"
+    files: str = ""
 
 
 STUDIES = {
@@ -268,6 +270,31 @@ VERBS = {
             "--size 10": "digits has size 64, got 10",
             "--draws 1": "--draws",
         },
+    ),
+    "bridges train": Row(
+        "--data random --size 8 --patterns 20 --width 8 --depth 1 --steps 4 --looks 2 --draws 20",
+        {
+            "--patterns 2000": "patterns must lie in [1, 1797] for digits, got 2000",
+            "--patterns 3": "patterns must be at least 4, got 3",
+            "--patterns 1797 --until loss": "until loss needs data that are held out, got none",
+            "--patterns 20 --batch 21": "batch must be at most the 20 points trained on, got 21",
+            "--size 10": "digits has size 64, got 10",
+            "--held-out narrow.npy": "held-out must hold vectors of size 64, got (9, 3)",
+            "--data narrow.npy --held-out huge.npy": "held-out must hold vectors of size 3",
+            "--data narrow.npy --classes": "classes need data with labels, got none in narrow.npy",
+            "--data narrow.npy --network unet": "data must hold images (height, width)",
+            "--attention": "attention is between the pixels of a unet, got the network mlp",
+            "--network unet --width 12": "channels must be a multiple of 8, got 12",
+            "--network unet --depth 4": "levels must leave at least 2 pixels per side of 8×8",
+            "--network resnet": "'resnet' is not one of 'mlp', 'unet'",
+            "--until never": "'never' is not one of 'steps', 'loss', 'copies'",
+            "--precision half": "'half' is not one of 'float32', 'bf16'",
+            "--looks 51": "51 is not in the range",
+            "--rate 0": "--rate",
+            "--device gpu9": "device 'gpu9' cannot be used here",
+        },
+        "eachseen held-out copies denoiser.safetensors",
+        "denoiser.safetensors denoiser-2.safetensors samples.png samples-2.png",
     ),
 }
 MEASURE_NOTHING = {"models", "convert", "show", "merge"}

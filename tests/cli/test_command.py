@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from terminal import ENVIRONMENT, contents, refuses, rows, run, summary
 
 from bridges import load_run, run_study
 from bridges._checks import memory_limit
+from bridges.cli import main
 from bridges.models import MODELS, SIDE_BY_SIDE
 
 call = partial(run, "bridges")
@@ -219,6 +221,24 @@ def test_the_figure_and_the_table_have_the_errors_of_the_record():
     noise = (1 / 0.7**2 - 1) ** 0.5
     assert laws[0](9, 0.7) == argmax_retrieval(9, 20, noise)
     assert laws[1](9, 0.7) == argmax_retrieval_spins(9, 20, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("bridges retr", {"retrieve"}),
+        ("bridges retrieve --mod", {"--model"}),
+        ("bridges retrieve --model he", {"hebb"}),
+        ("bridges retrieve --model hebb,pol", {"hebb,polynomial"}),
+        ("bridges retrieve --model rules", {"rules"}),  # a file, which the shell completes
+    ],
+)
+def test_the_shell_completes(words, expected):
+    """As click's script for bash asks."""
+    last = str(len(words.split()) - 1)
+    asked = {"_BRIDGES_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": last}
+    found = CliRunner().invoke(main, [], prog_name="bridges", env=asked)
+    assert {line.partition(",")[2] for line in found.stdout.split()} == expected
 
 
 def refuses_all(point, seed):

@@ -1,7 +1,8 @@
 """Every block and every command of the README and of the documentation runs as it stands.
 
 The Python blocks of the README run each alone, those of a page of docs/ one after another, as
-they are read. Commands of `bridges` are run in the order of their page, with fewer samples
+they are read; one that begins with the name of a file is that file, for the others. Commands of
+`bridges` are run in the order of their page, with fewer samples
 and trials; those that need a cluster, and the studies, whose own tests run them, are parsed by
 the command they call: names and values of all options are checked, nothing is measured.
 """
@@ -45,12 +46,17 @@ MEASURING = {  # verbs, and the option that makes a sample of theirs cheap
     "compare": "--trials",
     "basins": "--starts",
     "graph": "--draws",
+    "guide": "--trials",
     "memorization": "--draws",
+    "train": "--steps",
 }
 
 
+FILE = re.compile(r"# (\w+\.py)\n")
+
+
 def blocks(page):
-    return PYTHON.findall(page.read_text())
+    return [block for block in PYTHON.findall(page.read_text()) if not FILE.match(block)]
 
 
 def commands(page):
@@ -64,6 +70,13 @@ def commands_in(text):
 
 
 README = PAGES[0]
+MODEL = """
+from bridges.data import load
+from diffusion import EmpiricalDenoiser
+
+def trained():
+    return EmpiricalDenoiser(load("mine.npy")[0])
+"""
 RUN = [page for page in PAGES[1:] if blocks(page) or commands(page)]
 
 
@@ -85,8 +98,11 @@ def follow(words):
 
 @pytest.fixture(autouse=True)
 def data_of_a_user(elsewhere):
-    """What the commands call mine.npy."""
-    np.save("mine.npy", np.random.default_rng(0).normal(size=(40, 20)))
+    """What the commands call mine.npy, unseen.npy, samples.npy and my.py:trained."""
+    mine = np.random.default_rng(0).normal(size=(120, 20))
+    for name, rows in zip(("mine", "unseen", "samples"), np.split(mine, 3), strict=True):
+        np.save(f"{name}.npy", rows)
+    Path("my.py").write_text(MODEL)
 
 
 @pytest.mark.parametrize("block", blocks(README))
@@ -107,6 +123,9 @@ def test_pages(page, capsys):
         for words in commands_in(part):
             follow(words)
         for block in PYTHON.findall(part):
+            if found := FILE.match(block):
+                Path(found[1]).write_text(block)
+                continue
             capsys.readouterr()
             exec(compile(block, page.name, "exec"), names)
             assert capsys.readouterr().out, block

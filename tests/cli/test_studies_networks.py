@@ -2,7 +2,13 @@
 
 import numpy as np
 import pytest
-from terminal import measured, rows, run, summary
+import reports.losing_dimensions
+import torch
+from terminal import measured, rows, run, script, summary
+
+from bridges.generalization import loss_over_constant
+from bridges.study.folders import load_run
+from diffusion import EmpiricalDenoiser
 
 
 def test_the_sphere_is_memorized_then_generalized_and_a_file_may_stand_beside_it():
@@ -50,3 +56,60 @@ def test_what_only_training_finds_out_is_refused_in_one_line(study, words, messa
     text = run(study, words, "--samples 1 --jobs 1", code=2)
     (error,) = (line for line in text.splitlines() if line.startswith("Error:"))
     assert message in error
+
+
+@pytest.mark.parametrize(
+    ("study", "words"),
+    [
+        ("memorization_to_generalization", "--loads 4 --steps 1 --width 8 --count 10"),
+        ("training_time", "--patterns 4 --steps 100 --snapshots 2 --rate 1e-9 --count 10"),
+        ("class_training", "--steps 10 --copy-steps 10 --rate 1e-9 --drawn 20"),
+        ("guidance_window", "--training-steps 1 --width 8 --trials 2 --steps 4"),
+        (
+            "losing_dimensions",
+            "--training-steps 1 --width 8 --trained 5 --loads 10 --patterns 20 --levels 3 --sets 3",
+        ),
+    ],
+)
+def test_nothing_is_concluded_from_networks_that_have_not_learnt(study, words):
+    text = run(study, words, "--samples 1 --jobs 1 --out run")
+    assert "of that of a constant; nothing is said of them" in " ".join(text.split())
+    report = getattr(script(study), "Report", reports.losing_dimensions.Report)
+    assert "the networks have learnt nothing" in report(load_run("run")).finding()
+    found = summary()
+    if study == "memorization_to_generalization":
+        assert list(found["passage"].values()) == [{"unlearnt": [4.0]}] * 2
+    elif study == "training_time":
+        assert found["least_held_out_loss"] == {}
+    elif study == "class_training":
+        assert {tuple(one["first"].values()) for one in found["trainings"]} == {("?",) * 3}
+    elif study == "guidance_window":
+        assert found["cells, trained"]["nearest window"] is None
+        assert found["cells, exact"]["nearest window"]
+    elif study == "losing_dimensions":
+        assert found["trained_order"] == []
+        assert found["unlearnt"] == [5]
+
+
+def test_what_a_memory_and_what_a_law_have_learnt_is_below_the_loss_of_a_constant():
+    points = 2 + torch.randn(8000, 6, generator=torch.Generator().manual_seed(0))
+    points[:, 3:] = 2.0  # a plane: of 6 entries 3 vary
+    data, held_out = points.split(4000)
+
+    def constant(x, sigma):  # of mean variance ½, preconditioned
+        return points.mean(0) + (x - points.mean(0)) * 0.5 / (0.5 + sigma[:, None] ** 2)
+
+    def law(x, sigma):
+        plane = 2 + (x[:, :3] - 2) / (1 + sigma[:, None] ** 2)
+        return torch.cat([plane, points[:1, 3:].expand(len(x), 3)], 1)
+
+    for sigma in (0.3, 1.0):
+        ratio = loss_over_constant(constant, data, held_out, sigma, 0)
+        assert ratio == pytest.approx(1, abs=0.05)  # 4 s.e. of the variance of 12 000 numbers
+        exact = 0.5 * sigma**2 / (1 + sigma**2)
+        expected = exact / (0.5 * sigma**2 / (0.5 + sigma**2))
+        found = loss_over_constant(law, data, held_out, sigma, 0)
+        assert found == pytest.approx(expected, rel=0.05)
+    memory = EmpiricalDenoiser(data[:4])
+    assert loss_over_constant(memory, data[:4], held_out, 0.1, 0) < 0.01
+    assert loss_over_constant(memory, held_out, held_out, 0.1, 0) > 1

@@ -50,7 +50,7 @@ def test_what_is_trained_is_measured_as_the_exact_score_is(monkeypatch):
     assert min(values(empirical, "effective")) < 0.01 < 6  # and its points alone keep none
 
 
-def trained_study(retentions):
+def trained_study(retentions, unlearnt=()):
     """A study of which only networks at t = 0.1 were measured: {P: (first, second) by sample}."""
     sizes = sorted(retentions)
     points = [point("trained", P, noise=[0.1]) for P in sizes]
@@ -60,7 +60,8 @@ def trained_study(retentions):
         for kept in retentions[P]:
             left = [k * 3 * lam / (lam + 0.1) for k, lam in zip(kept, (1.0, 0.05), strict=True)]
             rows[-1].append(
-                [
+                [{"quantity": "learnt", "value": 1.0 if P in unlearnt else 0.5}]
+                + [
                     {"t": 0.1, "quantity": q, "value": v}
                     for q, v in zip(("first", "second"), left, strict=True)
                 ]
@@ -96,6 +97,17 @@ def test_the_order_of_loss_of_networks_is_what_was_measured(second, verdict):
     assert found["large_variance"]["mean"] == pytest.approx(10**1.5, rel=1e-2)
     kept = order.retention(100, 1, "trained")
     assert kept[:, 0] == pytest.approx([0.795, 0.8, 0.805])
+
+
+def test_networks_that_have_not_learnt_have_no_place_in_the_order_of_loss():
+    kept = {10: (0.2, 0.1), 100: (0.8, 0.4), 1000: (1.0, 0.6)}
+    by_sample = {P: [both] * 3 for P, both in kept.items()}
+    order = OrderOfLoss(trained_study(by_sample, unlearnt=[10]))
+    assert order.learnt == [100, 1000]
+    (found,) = order.networks.values()
+    assert math.isnan(found["large_variance"]["mean"])  # at P ≥ 100 more than half is kept
+    assert found["small_variance"]["mean"] == pytest.approx(10**2.5, rel=1e-6)
+    assert OrderOfLoss(trained_study(by_sample, unlearnt=kept)).networks == {}
 
 
 def test_a_curve_that_does_not_rise_is_not_read():

@@ -93,7 +93,7 @@ def test_anything_callable_is_a_schedule():
         (lambda: weight_at(lambda s: math.inf, 1.0), "w must be a finite number at every noise"),
         (lambda: Clamped(lambda s: math.nan, 1.0)(2.0), "w must be a finite number at every noise"),
         (lambda: cfg_plus_plus([1.0, 0.5], 0.6)(0.7), "sigma must be one of the 1 levels, got 0.7"),
-        (lambda: cfg_plus_plus([1.0, 0.5], -0.1), "strength must be a number from 0, got -0.1"),
+        (lambda: cfg_plus_plus([1.0, 0.5], -0.1), r"strength must lie in \[0, inf\), got -0.1"),
     ],
 )
 def test_bad_input_is_named(call, message):

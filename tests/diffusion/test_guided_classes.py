@@ -134,7 +134,7 @@ def test_distortion_vanishes_with_d_at_fixed_k_but_not_at_fixed_density():
         (lambda: random_classes(3, 3, within=0), "within must be positive and finite, got 0"),
         (lambda: planted_classes(10, 0.0), "alpha must give log K = alpha·d between log 2"),
         (lambda: planted_classes(1000, 0.8), "alpha must give log K.*got 0.8 at d = 1000"),
-        (lambda: generate(random_classes(3, 2), torch.tensor([3]), 1.0), "label must be a class 0"),
+        (lambda: generate(random_classes(3, 2), torch.tensor([3]), 1.0), "labels must be classes"),
         (lambda: generate(random_classes(3, 2), [0], 1.0, "rk4"), "method must be one of"),
     ],
 )

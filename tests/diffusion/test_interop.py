@@ -207,7 +207,7 @@ def scheduler(prediction="epsilon", signal=(0.9, 0.5)):
         ),
         (lambda: ImageDenoiser(abs, (1, 2.5)), "shape must be a whole number"),
         (lambda: ImageDenoiser(abs, ()), "shape must have at least one axis"),
-        (lambda: ImageDenoiser(abs, SHAPE, (1, 0.5)), r"noise_range must rise .* got \(1, 0.5\)"),
+        (lambda: ImageDenoiser(abs, SHAPE, (1, 0.5)), r"noise_range must rise .* got \(1.0, 0.5\)"),
     ],
 )
 def test_models_that_cannot_be_adapted_are_named(make, message):
@@ -234,3 +234,31 @@ def test_reading_a_model_without_diffusers_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "diffusers", None)
     with pytest.raises(ImportError, match=r"pip install '.\[interop\]'"):
         DiffusersDenoiser.from_pretrained("anything")
+
+
+def test_an_exact_velocity_is_the_exact_denoiser():
+    def velocity(images, timestep):
+        """E[z − x₀] at x_t = (1 − s) x₀ + s z."""
+        s = (timestep / 500)[:, None]
+        x_t = images.flatten(1)
+        clean = MIXTURE(x_t / (1 - s), (s / (1 - s)).squeeze(1))
+        return ((x_t - (1 - s) * clean) / s - clean).reshape(images.shape)
+
+    config = SimpleNamespace(num_train_timesteps=500, prediction_type="flow_prediction")
+    model = DiffusersDenoiser(velocity, SimpleNamespace(config=config), SHAPE)
+    assert model.noise_range == (1 / 499, 499)
+    x, sigma = randn(4, D, seed=2), torch.tensor([0.01, 0.4, 3.0, 100.0], dtype=torch.float64)
+    torch.testing.assert_close(model(x, sigma), MIXTURE(x, sigma), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"num_train_timesteps": 1}, "num_train_timesteps must be at least 2, got 1"),
+        ({"num_train_timesteps": 9, "invert_sigmas": True}, "scheduler must count noise upwards"),
+    ],
+)
+def test_flows_that_are_none_are_refused(config, message):
+    scheduler = SimpleNamespace(config=SimpleNamespace(**config, prediction_type="flow_prediction"))
+    with pytest.raises(ValueError, match=message):
+        DiffusersDenoiser(lambda images, timestep: images, scheduler, SHAPE)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from foreign import PREDICTIONS, SHAPE, D, schedule_of
@@ -63,10 +64,13 @@ def test_a_learned_variance_is_left_out():
     network = unet(out=2).eval()
     from diffusers import DDPMScheduler
 
-    model = DiffusersDenoiser(network, DDPMScheduler(variance_type="learned_range"))
+    scheduler = DDPMScheduler(variance_type="learned_range")
+    model = DiffusersDenoiser(network, scheduler)
     x = randn(2, 64).float()
     alpha = 0.5**0.5
-    t = model._timestep(torch.tensor([1.0, 1.0], dtype=torch.float64)).float()
+    signal = scheduler.alphas_cumprod.double().numpy()
+    t = np.interp(0, np.log((1 - signal) / signal) / 2, np.arange(len(signal)))
+    t = torch.full((2,), float(t))
     with torch.no_grad():
         noise = network(alpha * x.reshape(-1, 1, 8, 8), t).sample[:, :1]
     torch.testing.assert_close(model(x, 1.0), x - noise.flatten(1), rtol=0, atol=1e-5)
@@ -318,3 +322,19 @@ def test_k_diffusion_wrappers_are_called_as_they_are():
     assert model.noise_range == pytest.approx(ends)
     expected = x * (1 - sigma / (1 + sigma**2).sqrt())[:, None]  # D = x − σε, ε = αx
     torch.testing.assert_close(model(x, sigma), expected)
+
+
+def test_a_flow_matching_network_is_denoised_as_its_scheduler_does():
+    network = unet().eval()
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    model = DiffusersDenoiser(network, FlowMatchEulerDiscreteScheduler(shift=3.0))
+    for s in (0.01, 0.3, 0.9):
+        x_t = randn(3, 64, seed=1).float()
+        scheduler = FlowMatchEulerDiscreteScheduler()
+        scheduler.set_timesteps(sigmas=[s])
+        with torch.no_grad():
+            output = network(x_t.reshape(-1, 1, 8, 8), scheduler.timesteps[0]).sample
+        step = scheduler.step(output, scheduler.timesteps[0], x_t.reshape(-1, 1, 8, 8))
+        found = model(x_t / (1 - s), s / (1 - s))  # one Euler step to s = 0 is the mean
+        torch.testing.assert_close(found, step.prev_sample.flatten(1), rtol=0, atol=2e-5)

@@ -297,7 +297,7 @@ def test_quality_inverts_with_imbalance_among_centred_classes():
     ("change", "message"),
     [
         ({"level": 1.0}, r"level must lie in \(0, 1\), got 1"),
-        ({"gap": 0.0}, "gap must be positive, got 0"),
+        ({"gap": 0.0}, "gap must lie in"),
         ({"source": torch.zeros(3, 4)}, "source must have the 2 classes of the flow, got 1"),
     ],
 )

@@ -24,6 +24,9 @@ NETWORKS = {
     "mlp": lambda classes=0: ResidualMLP(16, width=16, depth=2, classes=classes, seed=0),
     "unet": lambda classes=0: UNet((4, 4), channels=8, levels=2, classes=classes, seed=0),
     "odd unet": lambda classes=0: UNet((1, 4, 4), channels=8, levels=1, classes=classes, seed=0),
+    "colour unet": lambda classes=0: UNet(
+        (4, 2, 2), 16, levels=1, classes=classes, seed=0, attention=True, channels_last=True
+    ),
 }
 DEVICES = [
     "cpu",
@@ -124,7 +127,36 @@ def test_it_goes_through_the_samplers(kind):
         assert uturn(denoiser, x, VE(), 0.5, method, 5, seed=0).shape == x.shape
 
 
-@pytest.mark.parametrize("kind", ["mlp", "unet"])
+def test_channels_that_come_last_are_those_that_come_first():
+    first, last = (UNet((3, 4, 4), 8, seed=0, channels_last=one) for one in (False, True))
+    shaken(first), shaken(last)
+    images, level = points(5, 48).view(5, 3, 4, 4), torch.tensor([0.1])
+    found = last(images.permute(0, 2, 3, 1).flatten(1), level)
+    back = found.view(5, 4, 4, 3).permute(0, 3, 1, 2).flatten(1)
+    assert torch.allclose(back, first(images.flatten(1), level), atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [8, 64, 96])
+def test_attention_is_that_of_torch_by_heads(channels):
+    """Against `nn.MultiheadAttention` of the same weights; one that has not learnt does nothing."""
+    network = UNet((8, 8), channels, levels=1, attention=True, seed=0)
+    h = points(2, channels * 15).view(2, channels, 3, 5)
+    assert torch.equal(network.attention(h), h)
+    own = shaken(network).attention
+    other = nn.MultiheadAttention(channels, {8: 1, 64: 2, 96: 3}[channels], batch_first=True)
+    weights = {
+        "in_proj_weight": own.read.weight.flatten(1),
+        "in_proj_bias": own.read.bias,
+        "out_proj.weight": own.write.weight.flatten(1),
+        "out_proj.bias": own.write.bias,
+    }
+    other.load_state_dict(weights)
+    tokens = own.norm(h).flatten(2).transpose(1, 2)
+    found = h + other(tokens, tokens, tokens, need_weights=False)[0].transpose(1, 2).view(h.shape)
+    assert torch.allclose(own(h), found, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "unet", "colour unet"])
 def test_classes_are_told_apart_and_the_mixture_is_one_more(kind):
     denoiser = NetworkDenoiser(shaken(NETWORKS[kind](3)), scale=0.8)
     x = points(4)

@@ -331,3 +331,14 @@ def test_steps_are_refused():
     model = RandomFeatureScore(10, 3, time=0.5, activation=torch.sign, seed=0)
     with pytest.raises(ValueError, match="activation must be smooth on the width"):
         model.fit(torch.randn(5, 3, generator=torch.Generator().manual_seed(0)))
+
+
+def test_a_series_that_does_not_end_in_time_is_refused(monkeypatch):
+    """Fields ten times as wide as tanh need some hundred terms where they are nearly parallel."""
+    model = RandomFeatureScore(6, 2, time=0.1, seed=0)
+    wide = torch.zeros(2).double(), torch.full((2,), 100.0).double()
+    U, _ = model.average_over_class(*wide)
+    assert 0.8 < float(U.diagonal().mean()) < 1  # of σ² where nearly all fields are saturated
+    monkeypatch.setattr("diffusion.random_features._MOST", 24)
+    with pytest.raises(ValueError, match="got a series that 24 terms do not end; scale the data"):
+        model.average_over_class(*wide)

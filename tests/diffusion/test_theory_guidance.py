@@ -249,7 +249,7 @@ def test_condensation_of_classes():
         (lambda: guided_moments(0.2, lambda s: math.nan), "w must be a finite number at every"),
         (lambda: guided_moments(0.2, lambda s: "x"), "w must be a finite number at every"),
         (lambda: guided_moments(1.0, lambda s: 1.0), "ratio must differ from 1"),
-        (lambda: guided_moments(0.2, 1.0, start=-1.0), "start must be positive"),
+        (lambda: guided_moments(0.2, 1.0, start=-1.0), "start must lie in"),
         (lambda: guided_moments(0.2, Constant(1.0), between=0.0), "between must be positive"),
         (lambda: window_switch(0.2, 3.0, -1.5), r"inside lie in \[−1, 0\)"),
         (lambda: window_switch(1.2, 3.0), r"ratio must lie in \(0, 1\)"),

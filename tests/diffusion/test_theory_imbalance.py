@@ -165,7 +165,7 @@ def test_classes_that_clean_data_does_not_tell_apart_have_no_time():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: minority_speciation_time(0.5, 1.0, 1.0), "weight must be that of a minority"),
+        (lambda: minority_speciation_time(0.5, 1.0, 1.0), r"weight must lie in \(0, 0.5\)"),
         (lambda: minority_speciation_time(0.1, -1.0, 1.0), "distance2 must be positive"),
         (lambda: minority_speciation_time(0.1, 1.0, 0.0), "variance must be positive"),
         (lambda: own_class_probability(1.0, 1.0), r"weight must lie in \(0, 1\)"),

@@ -24,6 +24,7 @@ from diffusion import (
     save_denoiser,
     train_denoiser,
 )
+from diffusion.checkpoints import read
 
 SMALL = {"steps": 40, "seed": 0, "quiet": True}
 
@@ -175,6 +176,51 @@ def test_it_stops_when_asked():
     assert len(training.history.step) == 3
 
 
+def test_a_training_that_was_stopped_is_not_taken_up_again(tmp_path):
+    asked = {
+        "stop": lambda history: len(history.step) >= 3,
+        "checkpoint": tmp_path / "run",
+        **SMALL,
+    }
+    stopped, again = (train_denoiser(points(50), network=small(), **asked) for _ in range(2))
+    assert again.step == stopped.step < 40
+    assert torch.equal(weights(again.denoiser), weights(stopped.denoiser))
+
+
+def test_what_is_watched_is_there_before_its_checkpoint(tmp_path):
+    """And is the averaged denoiser of the mark, as a snapshot is."""
+    file, seen, before = tmp_path / "run", {}, []
+
+    def watch(step, denoiser):
+        seen[step] = denoiser
+        before.append(load_step(file))
+
+    def load_step(file):
+        return read(file)[1]["training"]["step"] if file.exists() else 0
+
+    asked = SMALL | {"network": small(), "snapshots": [8, 40]}
+    training = train_denoiser(points(50), watch=watch, checkpoint=file, **asked)
+    assert list(seen) == training.history.step.tolist()
+    assert before == [0, *list(seen)[:-1]]
+    for step in (8, 40):
+        assert torch.equal(weights(seen[step]), weights(training.snapshots[step]))
+
+
+def test_mixed_precision_computes_in_bfloat16_and_keeps_single_weights(tmp_path):
+    kinds = set()
+    network = small()
+    network.blocks[0].inner.register_forward_hook(lambda *found: kinds.add(found[2].dtype))
+    found = {
+        precision: train_denoiser(points(50), network=network, precision=precision, **SMALL)
+        for precision in (None, "float32", "bf16")
+    }
+    assert kinds == {torch.float32, torch.bfloat16}
+    assert {p.dtype for p in found["bf16"].denoiser.network.parameters()} == {torch.float32}
+    exact, half = (weights(found[one].denoiser) for one in ("float32", "bf16"))
+    assert torch.equal(exact, weights(found[None].denoiser))  # off a GPU
+    assert 0 < (exact - half).abs().max() < 0.05  # 40 steps of rate 10⁻³ at most
+
+
 @pytest.mark.parametrize("kind", ["plain", "classes"])
 def test_a_training_goes_on_to_the_same_weights(kind, tmp_path):
     data = points(50)
@@ -221,7 +267,10 @@ def test_a_killed_training_leaves_a_sound_checkpoint(tmp_path):
         run.send_signal(signal.SIGKILL)
         run.wait()
     options = {"network": small(), "steps": 5000, "seed": 0, "quiet": True}
-    resumed = train_denoiser(points(50), checkpoint=file, stop=lambda history: True, **options)
+    answers = iter([False, True])  # at the mark it was killed after, and at the next
+    resumed = train_denoiser(
+        points(50), checkpoint=file, stop=lambda history: next(answers), **options
+    )
     plain = train_denoiser(
         points(50), stop=lambda history: history.step[-1] >= resumed.step, **options
     )
@@ -350,11 +399,11 @@ def test_on_a_gpu_it_learns_the_same():
         ({"batch": 51}, "batch must be at most the 50 points of data, got 51; leave it out"),
         ({"batch": 0}, "batch must be a whole number"),
         ({"steps": 0}, "steps must be a whole number"),
-        ({"rate": 0.0}, r"rate must lie in \(0, ∞\), got 0"),
+        ({"rate": 0.0}, "rate must be positive and finite, got 0"),
         ({"average": 1.0}, r"average must lie in \[0, 1\), got 1"),
         ({"weighting": "snr"}, "weighting must be one of 'edm', 'likelihood'"),
         ({"levels": (1.0, 0.1)}, "levels must increase from above 0"),
-        ({"snapshots": [50]}, r"snapshots must be steps 0 to 40, got \[50\]"),
+        ({"snapshots": [50]}, "snapshots must be steps 0 to 40, got 50"),
         ({"seed": -1}, "seed must be a whole number of at least 0"),
         ({"device": "tpu"}, "device must be one of 'auto', 'cpu', 'cuda'"),
         ({"network": "transformer"}, "network must be one of 'mlp', 'unet'"),

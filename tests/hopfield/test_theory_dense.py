@@ -218,7 +218,7 @@ def test_limits_and_shapes():
         (lambda: dense_load_at_overlap(1.0, 0.5, "gaussian"), "ensemble must be one of"),
         (lambda: dense_load_of_all(1.0, "gaussian"), "ensemble must be one of"),
         (lambda: least_overlap(0.0), "load must be above 0"),
-        (lambda: least_overlap(0.1, 0.0), "beta must be a number above 0, got 0"),
+        (lambda: least_overlap(0.1, 0.0), "beta must be above 0, got 0"),
         (lambda: critical_noise(-0.1), "load must be above 0"),
         (lambda: query_gain(1.0, -1.0), "noise must be finite and at least 0"),
         (lambda: polynomial_error(0, 10, 3), "patterns must be finite and at least 1"),

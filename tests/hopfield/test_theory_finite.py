@@ -176,7 +176,7 @@ def test_capacity_of_the_best_decoder_tends_to_its_information():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: sphere_average(-1.0, 5), "k must be finite and not negative, got -1"),
+        (lambda: sphere_average(-1.0, 5), "k must be finite and at least 0, got -1"),
         (lambda: sphere_average(1.0, 1), "size must be a whole number of at least 2"),
         (lambda: fixed_point_load(0.0, 5), "beta must be finite and above 0, got 0"),
         (lambda: fixed_point_load(math.inf, 5), "beta must be finite and above 0, got inf"),

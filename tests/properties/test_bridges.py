@@ -26,6 +26,7 @@ from bridges import (
     capacity,
     continuation,
     find_attractors,
+    load_model,
     match,
     retrieval_map,
     return_curve,
@@ -303,3 +304,15 @@ def test_starts_are_finite_and_repeat_by_their_seed(patterns, sigma, count, seed
     assert corners[0].tolist() == [0, 1]
     assert corners[-1].tolist() == [1, 3]
     assert len(corners.unique(dim=0)) == (count + 1) ** 2
+
+
+@few
+@given(spins(), seeds, st.floats(0.1, 5))
+def test_a_model_that_is_loaded_by_name_is_the_memory_of_its_library(xi, seed, beta):
+    found = load_model("exponential")(xi, beta=beta)
+    cues = random_patterns(4, xi.shape[1], seed=seed)
+    known = as_memory(DenseMemory(xi, "exponential", beta=beta, states="binary"))
+    assert torch.equal(found.patterns, xi)
+    assert torch.equal(found.energy(cues), known.energy(cues))
+    ends = [m.retrieve(cues, 0.5, torch.Generator().manual_seed(seed))[0] for m in (found, known)]
+    assert torch.equal(*ends)

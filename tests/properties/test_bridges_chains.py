@@ -24,7 +24,7 @@ from bridges import (
     summarise,
     transition_matrix,
 )
-from bridges.crossing import crossing, crossings, isotonic_crossing, probit
+from bridges.crossing import crossing, crossings, probit
 from bridges.graph import layout, undirected
 from bridges.memory import NearestPattern
 from bridges.memory.clusters import are_spins, groups, rms_distance
@@ -219,18 +219,18 @@ def test_a_crossing_rises_with_its_level_and_follows_its_axis(count, samples, se
     rng = np.random.default_rng(seed)
     x, curves = np.arange(count) + 1.0, rng.random((samples, count)).round(2)
     levels = (0.2, 0.5, 0.8)
-    found = [crossing(x, curves, level, rising, resamples=20)[0] for level in levels]
+    found = [crossing(x, curves, level, rising)[0] for level in levels]
     assert found == sorted(found, reverse=not rising)
-    moved = crossing(3 * x - 2, curves, 0.5, rising, resamples=20)
-    whole = crossings(x, curves, 0.5, rising, resamples=20)
+    moved = crossing(3 * x - 2, curves, 0.5, rising)
+    whole = crossings(x, curves, 0.5, rising)
     assert moved[0] == pytest.approx(3 * whole.value - 2)
     assert whole.interval[0] <= whole.interval[1] or samples == 1
     monotone = np.sort(curves[0])[:: 1 if rising else -1]
     if len({*monotone}) == count and monotone.min() < 0.5 < monotone.max():
         order = slice(None, None, 1 if rising else -1)
         wanted = np.interp(0.5, monotone[order], x[order])
-        assert isotonic_crossing(x, monotone, 0.5, rising) == pytest.approx(wanted)
-    fitted = crossing(x, curves, 0.5, rising, resamples=20, fit="probit")[0]
+        assert crossing(x, monotone[None], 0.5, rising)[0] == pytest.approx(wanted)
+    fitted = crossing(x, curves, 0.5, rising, fit="probit")[0]
     assert not math.isnan(fitted)
 
 

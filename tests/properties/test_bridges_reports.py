@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 from sklearn.metrics import roc_auc_score
 
 from bridges import (
+    MemorizationMonitor,
     PromptedMemory,
     Study,
     calibrate,
@@ -33,9 +34,10 @@ from bridges import (
     two_halves,
 )
 from bridges.estimates import estimate, mean_and_sem
-from bridges.generalization import draw, halves, perceptron, sphere_dimension
+from bridges.generalization import halves, perceptron, sphere_dimension
 from bridges.geometry import noise_grid
 from bridges.identities import identities
+from bridges.memorization.drawing import draw
 from bridges.statistics import binomial_sem, effective_number
 from bridges.verbs.convert import convert
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, manifold_dimension
@@ -70,6 +72,19 @@ def test_copies_are_flagged_and_repeated_data_count_once(count, size, seed, dtyp
     assert report.to_dict()["verdict"] == report.verdict
     twice = memorization_report(2 * data, 2 * data, 2 * normal(9, size, seed + 1, dtype), seed=seed)
     assert twice.copies == report.copies
+
+
+@few
+@given(st.integers(4, 20), st.integers(1, 4), seeds, precisions)
+def test_looks_at_a_model_are_reports_on_its_samples(count, size, seed, dtype):
+    data, held_out = normal(count, size, seed, dtype), normal(9, size, seed + 1, dtype)
+    monitor = MemorizationMonitor(data, held_out, draws=5, steps=6, seed=seed)
+    look, model = monitor.judge(0, data), EmpiricalDenoiser(data)
+    assert look.report.copies == memorization_report(data, data, held_out, seed=seed).copies
+    drawn = monitor.draw(model)
+    assert monitor(1, model).report.copies == monitor.judge(2, drawn).report.copies
+    assert [one.step for one in monitor.looks] == [0, 1, 2]
+    assert monitor.first is next((one for one in monitor.looks if one.copied), None)
 
 
 @pytest.mark.parametrize("data", [torch.eye(5), torch.cartesian_prod(*2 * [torch.arange(3.0)])])

@@ -23,7 +23,7 @@ WITHOUT = {
 RESULTS = {  # plain records, that the functions beside them return
     *("BasinEntropy", "BasinRadius", "Calibration", "CapacityScaling", "ClassBasins"),
     *("ClassCapacity", "Continuation", "DimensionContrast", "Generalization", "GraphSummary"),
-    *("Matching", "MemorizationFractions", "MemorizationReport", "MemoryGeometry"),
+    *("Look", "Matching", "MemorizationFractions", "MemorizationReport", "MemoryGeometry"),
     *("RetrievalMap", "TwoHalves"),
 }
 

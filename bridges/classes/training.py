@@ -29,6 +29,7 @@ from bridges._checks import (
     silent,
     whole,
 )
+from bridges.generalization import loss_over_constant
 from bridges.statistics import binomial_sem
 from diffusion import OU, denoising_error, sample, train_denoiser
 from diffusion.neighbours import nearest
@@ -54,6 +55,8 @@ class ClassTraining(Result):
         was drawn or is of it.
     copies_sem : (K, C), its standard error.
     samples : (K, C), the number of samples of it.
+    over_constant : `loss_over_constant` in the end, at the largest time: a network whose loss is
+        not below that of a constant has learnt nothing, and no order of its classes means much.
     """
 
     steps: Array
@@ -62,6 +65,7 @@ class ClassTraining(Result):
     copies: Array
     copies_sem: Array
     samples: Array
+    over_constant: float
 
     @property
     def best_step(self) -> Array:
@@ -178,7 +182,9 @@ def class_training(
         if samples and step in drawn:
             counted = _copies(denoiser, data, own, samples, seed)
             count[k], copies[k], sem[k] = np.array(counted).T
-    return ClassTraining(grid, train, test, copies, sem, count)
+    sigma = float(OU().noise_level(max(times)))
+    learnt = loss_over_constant(training.snapshots[steps], data, held_out, sigma, seed)
+    return ClassTraining(grid, train, test, copies, sem, count, learnt)
 
 
 def _losses(

@@ -1,6 +1,6 @@
 r"""Memorization: are samples copies of the data, or are they new?
 
-Copies. Criteria that are small for copies, against their false alarms: `bridges.copies`.
+Copies. Criteria that are small for copies, against their false alarms: `bridges.memorization.copies`.
 
 Classes. Between copies and new samples stand the spurious ones, states that a model returns
 to although they are no data. With d_m the distance of a sample to its nearest
@@ -17,6 +17,7 @@ rms, |x − y|/√N.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,8 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import Result, Seed, check_units, generator_from, points
-from bridges.copies import (
+from bridges.estimates import with_error
+from bridges.memorization.copies import (
     CRITERIA as CRITERIA,
     VERDICTS as VERDICTS,
     Criterion,
@@ -36,7 +38,6 @@ from bridges.copies import (
     thresholds,
     twin_distances,
 )
-from bridges.estimates import with_error
 from bridges.statistics import binomial_sem, effective_number
 from diffusion import (
     CopyFraction,
@@ -44,7 +45,7 @@ from diffusion import (
     neighbour_distances,
     two_nn_dimension,
 )
-from diffusion.flat import as_denoiser
+from diffusion.flat import answering
 
 CLASSES = ("memorized", "spurious", "generalized")
 _SCALE, _NEIGHBOURS = 0.5, 50  # Carlini's a and n
@@ -72,9 +73,13 @@ class Calibration(Result):
 
     def judge(self, samples: Tensor) -> MemorizationReport:
         """The report on samples (B, d), B at least 1, denoised."""
+        samples = points("samples", samples, dimension=self.data.shape[1])
         if len(samples) == 0:
             raise ValueError("samples must hold at least one point, got none")
-        found = self.measures(samples)
+        return self.judge_measured(self.measures(samples))
+
+    def judge_measured(self, found: Mapping[str, Tensor]) -> MemorizationReport:
+        """The report on samples of which the `measures` are known."""
         return MemorizationReport(
             copies={
                 name: one.judge(found["ratio" if name in ("ratio", "match") else "local"])
@@ -195,16 +200,15 @@ def calibrate(
     >>> round(found.criteria["ratio"].chance, 1)  # one in nine by chance, in a plane
     0.1
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie in (0, 1), got {level}")
-    data = points("data", data)
+    level = _checks.share("level", level)
+    data = points("data", data).detach()
     different = data[distinct(data)]
     if len(different) < 4:
         raise ValueError(f"data must hold at least 4 different points, got {len(different)}")
     if held_out is None:
         near = _left_out(different)
     else:
-        held_out = points("held_out", held_out, dimension=data.shape[1])
+        held_out = points("held_out", held_out, dimension=data.shape[1]).detach()
         if len(held_out) < 2:
             raise ValueError(f"held_out must hold at least 2 points, got {len(held_out)}")
         check_units("held_out", held_out, data)
@@ -267,13 +271,14 @@ def memorization_report(
     >>> memorization_report(fresh, data, held_out, seed=0).verdict
     'no more copies than among held-out points'
     """
+    data = points("data", data).detach()
     calibration = calibrate(data, held_out, level, seed)
     if (denoiser is None) != (sigma is None):
         raise ValueError(f"denoiser and sigma must be given together, got sigma = {sigma}")
-    samples = points("samples", samples, dimension=data.shape[1])
+    samples = points("samples", samples, dimension=calibration.data.shape[1]).detach()
     if denoiser is not None and sigma is not None:
-        samples = as_denoiser(denoiser)(samples, sigma).detach()
-    check_units("samples", samples, data)
+        samples = answering(denoiser)(samples, _checks.positive("sigma", sigma)).detach()
+    check_units("samples", samples, calibration.data)
     return calibration.judge(samples)
 
 
@@ -362,14 +367,14 @@ def classified(
     seed: Seed = None,
 ) -> MemorizationFractions:
     """`memorization_fractions` of samples (B, N) whose units are known to be those of the data."""
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie in (0, 1), got {level}")
+    level = _checks.share("level", level)
     generator = generator_from(seed, "memorization_fractions")
     compared, fallback = len(samples), ((0.0, math.nan), (0.0, math.nan))
+    if held_out is not None:
+        held_out = _at_least(2, "held_out", held_out, train.shape[1])
     if delta_memorized is None or delta_spurious is None:
         if held_out is None:
             raise ValueError("held_out must be given, or both thresholds, got None")
-        held_out = _at_least(2, "held_out", held_out, train.shape[1])
         check_units("held_out", held_out, train, of="train")
         if delta_spurious is None:  # at most as many samples in a part as are held out
             parts = min(math.ceil(len(samples) / len(held_out)), len(samples) // 2)
@@ -401,7 +406,9 @@ def classified(
 
 def distinct(data: Tensor) -> Tensor:
     """Indices, ascending, of the first of each different point of data (n, d)."""
-    return torch.from_numpy(np.sort(np.unique(data.numpy(), axis=0, return_index=True)[1]))
+    return torch.from_numpy(
+        np.sort(np.unique(_checks.doubles("data", data), axis=0, return_index=True)[1])
+    )
 
 
 def _count(data: Tensor) -> int:
@@ -420,7 +427,7 @@ def _left_out(data: Tensor) -> Tensor:
 
 
 def _at_least(least: int, name: str, value: Tensor, dimension: int | None = None) -> Tensor:
-    rows = points(name, value, dimension=dimension)
+    rows = points(name, value, dimension=dimension).detach()
     if len(rows) < least:
         raise ValueError(f"{name} must hold at least {least} points, got {len(rows)}")
     return rows

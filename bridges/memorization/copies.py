@@ -156,11 +156,11 @@ def _grid(data: Tensor) -> tuple[float, float]:
 
     The latter as if entries were independent.
     """
-    ordered = data.double().sort(dim=0).values
-    steps = ordered.diff(dim=0)
-    value = torch.cat([torch.zeros_like(ordered[:1]), steps > 0]).cumsum(0).long()
-    counts = torch.zeros_like(ordered).scatter_add_(0, value, torch.ones_like(ordered))
-    logs = (counts.square().sum(0) / len(data) ** 2).log()
+    ordered = data.T.double().contiguous().sort(dim=1).values
+    steps = ordered.diff(dim=1)
+    value = torch.cat([torch.zeros_like(ordered[:, :1]), steps > 0], 1).cumsum(1).long()
+    counts = torch.zeros_like(ordered).scatter_add_(1, value, torch.ones_like(ordered))
+    logs = (counts.square().sum(1) / len(data) ** 2).log()
     return float(steps[steps > 0].min()), min(1.0, len(data) * math.exp(float(logs.sum())))
 
 

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridges import _checks
 from bridges._checks import (
     Result,
     Seed,
@@ -132,7 +133,9 @@ def class_basins(
     >>> bool((found.own_class > 0.99).all()), found.datum.round(1)  # two that are one memory
     (True, array([0.5, 1. ]))
     """
+    _checks.empirical(denoiser)
     data, draws = denoiser.data, whole("draws", draws, low=2)
+    sigma = _checks.real("sigma", sigma)
     noise_level(sigma, data)
     rows = rows_of_classes(labels, len(data))
     member = torch.zeros(len(data), len(rows), dtype=torch.float64)
@@ -196,9 +199,10 @@ def class_capacity(
     >>> bool(found.load[0] > 3 * found.load[1])  # the wider class holds more
     True
     """
-    grid = [whole("loads", load, low=2) for load in loads]
+    _checks.mixture(mixture)
+    grid = [whole("loads", load, low=2) for load in _checks.several("loads", loads)]
     if sorted(set(grid)) != grid or not grid:
-        raise ValueError(f"loads must increase, got {list(loads)}")
+        raise ValueError(f"loads must increase, got {grid}")
     counts = np.array([[round(float(w) * P) for w in mixture.weights] for P in grid])
     if counts.min() < 2:
         raise ValueError(

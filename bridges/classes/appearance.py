@@ -16,6 +16,7 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
+from bridges import _checks
 from bridges._checks import Result, Seed, generator_from, normal_like
 from diffusion import OU, GaussianMixtureDenoiser, noise_to, sample
 
@@ -61,6 +62,8 @@ def class_appearance(
     >>> class_appearance(mixture, 9.0, seed=0).own_class.round(2)  # the weights: all is forgotten
     array([0.1, 0.9])
     """
+    _checks.mixture(mixture)
+    draws, time = _checks.whole("draws", draws), _checks.real("time", time)
     generator = generator_from(seed, "class_appearance", mixture.means.device)
     found = []
     for c in range(len(mixture)):
@@ -105,6 +108,8 @@ def class_uturns(
     array([[1., 0.],
            [0., 1.]])
     """
+    _checks.mixture(mixture)
+    paths, time = _checks.whole("paths", paths), _checks.real("time", time)
     generator = generator_from(seed, "class_uturns", mixture.means.device)
     rows = []
     for c in range(len(mixture)):
@@ -142,6 +147,9 @@ def median_appearance(
     >>> round(median_appearance(mixture, 0, draws=20000, seed=0), 1)  # 2.256
     2.3
     """
+    _checks.mixture(mixture)
+    draws = _checks.whole("draws", draws)
+    label = _checks.whole("label", label, low=0, high=len(mixture) - 1)
     generator = generator_from(seed, "median_appearance", mixture.means.device)
     x, _ = mixture.condition(label).draw(draws, generator)
     noise = normal_like(x, generator)  # the same at all times, so that the share falls with it

@@ -1,0 +1,1 @@
+"""Classes as memories: when they appear, their basins, how a network learns them."""

@@ -1,0 +1,73 @@
+"""How a verb is conducted: measure, report, record and print; and the options that many share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridges.models import MODELS, plugins
+from bridges.study import options
+
+if TYPE_CHECKING:
+    from bridges.study.record import Point
+
+SETTING = (
+    *("size", "criterion", "threshold", "trials", "beta", "degree"),
+    *("rate", "training-overlap", "training-steps"),
+    *("dynamics", "steps", "class", "scheduler", "batch-size"),
+)
+STORED = "Patterns stored, P.  [default: {}, or all of fewer]"
+RUN = ("device", *options.RUN)
+
+
+def stored(data: str, most: int) -> int:
+    """How many patterns are stored unless it is said: `most`, or all of fewer."""
+    from bridges.data import count
+
+    return most if data == "random" else min(most, count(data))
+
+
+def conduct(
+    verb: str,
+    data: str,
+    home: str,
+    asked: Any,
+    points: list[Point],
+    files: Mapping[str, str] | None = None,
+    **shared: Any,
+) -> None:
+    """Measure, report, record and print. home : the module of `bridges.verbs`.
+
+    files : data sets by the option that names them, `data` alone unless it is said.
+    """
+    from dataclasses import asdict
+    from functools import partial
+    from importlib import import_module
+
+    from bridges.data import fingerprint
+    from bridges.models import content_of
+    from bridges.study.command import Conduct
+
+    module = import_module(f"bridges.verbs.{home}")
+    files = files or {"data": data}
+    contents = {f"content of {name}": fingerprint(file) for name, file in files.items()}
+    paths = {p["model"] for p in points if "model" in p} - MODELS.keys() - plugins().keys()
+    contents |= {f"content of {path}": content_of(path) for path in sorted(paths - {"exact"})}
+    samples = shared["samples"]
+    conduct = Conduct.taken_from(shared)
+    folder = conduct.folder(f"{verb.replace(' --', '-')}-{Path(data).stem}")
+    given = [asked]
+    if hasattr(module, "Home"):  # the verb writes files of its own into the folder of the run
+        quiet = conduct.quiet or conduct.json or samples > 1
+        given.append(module.Home(folder.resolve(), conduct.seed, samples, quiet))
+    study = conduct.run(
+        f"bridges {verb}",  # a study in scripts/ may have the verb's name
+        partial(module.measure, *given),
+        [asked.columns() | point for point in points],
+        parameters=asdict(asked) | dict(files) | contents,
+        samples=samples,
+        folder=folder,
+        started=f"bridges {verb.partition(' ')[0]}",
+    )
+    conduct.publish(module.Report(study))

@@ -1,0 +1,218 @@
+"""The verbs that store patterns and cue them: how far, how many, where cues end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridges.cli.conduct import RUN, SETTING, STORED, conduct, stored
+from bridges.models import MODELS, SIDE_BY_SIDE
+from bridges.study import options
+from bridges.study.command import Command
+from bridges.study.numbers import Real, Whole
+from bridges.verbs.readings import reads
+
+if TYPE_CHECKING:
+    from bridges.study.record import Point
+
+
+@click.command(cls=Command)
+@options.shared("model", "data")
+@options.shared("patterns", help=STORED.format(10))
+@options.shared("overlaps", *SETTING, *RUN)
+@options.plain_errors
+@reads()
+def retrieve(
+    model: list[str], data: str, patterns: int | None, overlaps: list[float], **shared: Any
+) -> None:
+    """Retrieval against corruption: from how far cues come home."""
+    P = patterns or stored(data, 10)
+    _run("retrieve", model, None, None, P, overlaps, data=data, **shared)
+
+
+@click.command(cls=Command)
+@options.shared("model", "data", "loads", "alpha")
+@click.option(
+    "--sizes",
+    type=options.SIZES,
+    help="Several N of random patterns, to extrapolate to N → ∞; loads are --alpha.",
+)
+@options.shared("overlap", *SETTING, *RUN)
+@options.plain_errors
+@reads()
+def capacity(
+    model: list[str],
+    loads: list[int] | None,
+    alpha: list[float] | None,
+    sizes: list[int] | None,
+    overlap: float,
+    data: str,
+    **shared: Any,
+) -> None:
+    """Retrieval against load: how many patterns are held."""
+    if sizes is None:
+        _run("capacity", model, loads, overlap, None, None, alpha=alpha, data=data, **shared)
+        return
+    from bridges.verbs import scaling
+    from bridges.verbs.setting import Setting
+
+    if loads is not None:
+        raise ValueError("loads are numbers of patterns; give --alpha with --sizes")
+    setting = Setting.taken_from(data, shared)
+    points = scaling.points(setting, model, sizes, alpha or scaling.ALPHA, overlap)
+    scaling.check(setting, model, points)
+    conduct("capacity --sizes", data, "scaling", setting, points, **shared)
+
+
+@click.command(cls=Command)
+@options.shared("model", "data")
+@options.shared("patterns", **options.SEVERAL, help=STORED.format(10))
+@click.option(
+    "--measure",
+    type=click.Choice(["noised", "random"]),
+    default="noised",
+    show_default=True,
+    help="Starts: patterns corrupted to --overlap, or random states as large.",
+)
+@click.option(
+    "--starts",
+    type=Whole(1),
+    default=2000,
+    show_default=True,
+    help="Starts per pattern set.",
+)
+@options.shared("overlap", *(name for name in SETTING if name not in ("criterion", "trials")))
+@options.shared(*RUN)
+@options.plain_errors
+@reads()
+def basins(
+    model: list[str],
+    data: str,
+    patterns: list[int] | None,
+    measure: str,
+    starts: int,
+    overlap: float,
+    **shared: Any,
+) -> None:
+    """Attractors and their basins: where many starts end."""
+    from bridges.verbs.basins import BasinSurvey
+    from bridges.verbs.setting import Setting
+
+    setting = Setting.taken_from(data, shared)
+    loads = patterns or [stored(data, 10)]
+    setting.check(model, loads, starts)
+    points = [{"model": name, "patterns": P} for name in model for P in loads]
+    survey = BasinSurvey(setting, measure, overlap, starts)
+    conduct("basins", data, "basins", survey, points, **shared)
+
+
+@click.command(cls=Command)
+@options.shared("model", default=",".join(SIDE_BY_SIDE))
+@options.shared("data", "loads", "alpha", "overlap")
+@options.shared("patterns", help=STORED.format(10))
+@options.shared("overlaps", *SETTING, *RUN)
+@options.plain_errors
+@reads()
+def compare(
+    model: list[str],
+    data: str,
+    loads: list[int] | None,
+    alpha: list[float] | None,
+    overlap: float,
+    patterns: int | None,
+    overlaps: list[float],
+    **shared: Any,
+) -> None:
+    """Memories side by side, against load and against corruption."""
+    P = patterns or stored(data, 10)
+    _run("compare", model, loads, overlap, P, overlaps, alpha=alpha, data=data, **shared)
+
+
+@click.command(cls=Command)
+@options.shared(
+    "model",
+    type=options.Names("exact"),
+    default=None,
+    help=f"{options.MODELS_HELP}  [default: exact, the exact reverse SDE of the data]",
+)
+@options.shared("data", "size")
+@options.shared("patterns", help=STORED.format(200))
+@options.shared("sigmas")
+@options.shared(
+    "overlaps", default=None, help="Overlaps of the cues, instead of --sigmas: m = 1/√(1 + σ²)."
+)
+@click.option(
+    "--edge",
+    type=Real(0, 1, max_open=True),
+    default=1e-3,
+    show_default=True,
+    help="Least probability that joins two memories.",
+)
+@options.shared("draws", default=50, help="Noised points, or cues, per memory.")
+@options.shared(*(name for name in SETTING if name not in ("size", "trials")))
+@options.shared("samples", default=4)
+@options.shared("device", *options.RUN[1:])
+@options.plain_errors
+@reads()
+def graph(
+    data: str,
+    model: list[str] | None,
+    patterns: int | None,
+    sigmas: list[float] | None,
+    overlaps: list[float] | None,
+    edge: float,
+    draws: int,
+    **shared: Any,
+) -> None:
+    """Which memories are taken for which: the graph of U-turns.
+
+    A memory is noised, retrieved, and seen as the memory that it ends on; the graph has
+    communities, and a memory returns to itself or not.
+    """
+    from bridges.verbs.graph import EXACT, GraphSurvey, cue_overlaps
+    from bridges.verbs.setting import Setting
+
+    levels = cue_overlaps(sigmas, overlaps)
+    survey = GraphSurvey(Setting.taken_from(data, shared, trials=draws), edge)
+    points = survey.points(model or [EXACT], patterns or stored(data, 200), levels)
+    conduct("graph", data, "graph", survey, points, **shared)
+
+
+def _run(
+    verb: str,
+    models: list[str],
+    loads: list[int] | None,
+    overlap: float | None,
+    patterns: int | None,
+    overlaps: list[float] | None,
+    *,
+    data: str,
+    alpha: list[float] | None = None,
+    **shared: Any,
+) -> None:
+    """Measure the axes that are asked for."""
+    from bridges.verbs import compare
+    from bridges.verbs.setting import Setting
+
+    setting = Setting.taken_from(data, shared)
+    points: list[Point] = []
+    if alpha is not None:
+        if loads is not None:
+            raise ValueError("loads and alpha say the same; give one of them")
+        loads = setting.loads_of(alpha)
+    if overlap is not None:
+        storing = [name for name in models if not setting.model(name).trained]
+        if not (storing or patterns):
+            raise ValueError(
+                f"model must store the patterns that it is given, got {models[0]}, which was "
+                "trained before; see how far its cues come home with `bridges retrieve`"
+            )
+        points += compare.load_points(storing, loads or setting.loads(), overlap)
+    if patterns is not None and overlaps is not None:
+        points += compare.corruption_points(models, patterns, overlaps)
+    setting.check(models, sorted({point["patterns"] for point in points}))
+    for point in points:  # what a report asks of a model by path, which may be gone then
+        if point["model"] not in MODELS:
+            point["states"] = setting.model(point["model"]).kind
+    conduct(verb, data, "compare", setting, points, **shared)

@@ -1,0 +1,344 @@
+r"""What guidance does to the classes of a model: `bridges guide`.
+
+Samples of each class under several schedules of guidance, along the flow, against the same
+sampler without guidance: separability (Fisher ratio J), diversity (Vendi score), the variance
+within classes R, and the retention, the share of samples that stay in their class. The model is
+the exact mixture of Gaussians fitted to the classes of the data, or a class-conditional network
+by path, which is judged by the five nearest data; measures are those of
+`diffusion.guidance.distortion`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bridges.data import class_labels, raw_vectors, standardised
+from bridges.estimates import estimate, mean_and_sem
+from bridges.models import Reading, find_model, label_of
+from bridges.study import figures, report as base
+from bridges.study.record import Point, Row
+from bridges.study.results import Study
+from bridges.study.tables import of_samples, table
+from bridges.verbs.schedules import CONTROL, Noise, guided
+from diffusion import VE, GaussianMixtureDenoiser, noise_levels, sample
+from diffusion.batches import Batched
+from diffusion.denoisers import noise_range
+from diffusion.guidance import distortion, fitted_classes
+from diffusion.latents import LatentSpace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+EXACT = "exact"
+MEASURES = {  # of `Distortion`: heading
+    "variance_ratio": "R",
+    "retention": "retention",
+    "fisher_ratio": "J",
+    "vendi": "Vendi",
+}
+_START, _WIDTH = 40.0, 0.4  # noise levels in units of the data: the largest, and of even ones
+_RIDGE = 1e-2  # of the Gaussian fit
+_NEAREST = 5  # data that judge a sample of a network
+_FEWEST = 4  # guided samples of a class
+_SHOWN, _CLASSES = 6, 20  # schedules and classes whose samples are drawn
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What to guide.
+
+    Attributes
+    ----------
+    data : with classes.
+    classes : the labels that are asked for, None for all.
+    trials : samples of each class, at least 4.
+    steps : of the flow.
+    scheduler, batch_size : of models by path.
+    null : class that stands for none, for models that have one among their classes.
+    """
+
+    data: str
+    classes: tuple[int, ...] | None
+    trials: int
+    steps: int
+    scheduler: str | None = None
+    batch_size: int | None = None
+    null: int | None = None
+
+    def columns(self) -> Point:
+        """What all points of the run share."""
+        return {"data": Path(self.data).name, "trials": self.trials, "steps": self.steps}
+
+    def points(self, models: list[str], schedules: list[str]) -> list[Point]:
+        """A point per model, which has all schedules. Raises ValueError for what cannot be."""
+        if self.trials < _FEWEST:
+            raise ValueError(f"trials must be at least {_FEWEST}, got {self.trials}")
+        for name in models:
+            subject = self.subject(name)
+            low, high = subject.noise
+            if not low < high:
+                raise ValueError(f"model {name} knows no noise below that of the data, got {low}")
+        return [{"model": model, "schedules": schedules} for model in models]
+
+    def subject(self, name: str) -> Subject:
+        """A model with its classes. Raises ValueError for what cannot be guided."""
+        rows, labels = raw_vectors(self.data), class_labels(self.data)
+        if labels is None:
+            raise ValueError(f"data must have classes, got none in {self.data}")
+        there: list[int] = labels.unique().tolist()
+        wanted = there if self.classes is None else list(self.classes)
+        missing = [label for label in wanted if label not in there]
+        if missing:
+            raise ValueError(f"classes must be among {there}, got {missing}")
+        if name == EXACT:
+            mixture = _fit(rows, labels)
+            exact = {k: (mixture.condition(there.index(k)), mixture) for k in wanted}
+            return Subject(exact, rows, labels)
+        model = find_model(name, Reading(None, self.scheduler, self.batch_size))
+        source = getattr(model.source, "denoiser", model.source)  # of as many rows as fit
+        classes = getattr(source, "classes", 0)
+        if not (hasattr(source, "condition") and classes):
+            raise ValueError(f"model must be class-conditional, got {name}")
+        if max(wanted) >= classes:
+            raise ValueError(f"classes must lie in [0, {classes - 1}] for {name}, got {wanted}")
+        if self.null is not None:
+            nothing = source.condition(self.null)
+        else:
+            nothing = source.condition(None) if hasattr(source, "scheduler") else source
+        size = self.batch_size
+        pairs = {k: (Batched(source.condition(k), size), Batched(nothing, size)) for k in wanted}
+        codes = rows if model.latents is None else model.latents.encode(rows)
+        return Subject(pairs, codes, labels, rows, model.latents)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A class-conditional model, and the data in the space that it is measured in.
+
+    Attributes
+    ----------
+    pairs : by class its denoiser, and that of no class.
+    rows : (n, d) data, or their codes.
+    labels : (n,).
+    images : (n, N) what the rows are codes of; None for the exact mixture.
+    latents : the space of the codes.
+    """
+
+    pairs: Mapping[int, tuple[Any, Any]]
+    rows: Tensor
+    labels: Tensor
+    images: Tensor | None = None
+    latents: LatentSpace | None = None
+
+    @property
+    def unit(self) -> float:
+        """Rms deviation of the data."""
+        return standardised(self.rows)[1]
+
+    @property
+    def noise(self) -> tuple[float, float]:
+        """Least and largest noise level: far above the data, within what the model knows."""
+        low, high = noise_range(*next(iter(self.pairs.values())))
+        return low, min(_START * self.unit, high)
+
+    def judge(self) -> Callable[[Tensor], Tensor] | None:
+        """What the nearest data say: a Gaussian fit is no judge of a network."""
+        if self.images is None:
+            return None
+        from sklearn.neighbors import KNeighborsClassifier
+
+        places = self.labels.unique(return_inverse=True)[1]
+        judge = KNeighborsClassifier(_NEAREST).fit(self.rows.numpy(), places.numpy())
+        return lambda x: torch.from_numpy(judge.predict(x.double().cpu().numpy()))
+
+    def sampled(self, text: str, label: int, noise: Tensor, steps: int) -> Tensor:
+        """Guided samples (B, d) of a class, along the flow from noise (B, d) of unit variance."""
+        (low, start), width = self.noise, _WIDTH * self.unit
+        denoiser = guided(text, *self.pairs[label], Noise(start, width, self.unit))
+        jumps = getattr(getattr(denoiser, "w", None), "breaks", ())
+        levels = [s for s in noise_levels(start, steps, width, jumps)[:-1] if s > low] + [0.0]
+        first = self.rows.mean(0).to(noise) + levels[0] * noise
+        return sample(denoiser, first, VE(), "heun", levels=levels)
+
+    def pictures(self, x: Tensor) -> Tensor:
+        """Samples (B, d) as bytes (B, N) of the range of the data."""
+        data = self.rows if self.images is None else self.images
+        shown = x if self.latents is None else self.latents.decode(x.to(self.rows))
+        low, high = float(data.min()), float(data.max())
+        return ((shown - low) / (high - low) * 255).nan_to_num().clamp(0, 255).byte().cpu()
+
+
+def _fit(rows: Tensor, labels: Tensor) -> GaussianMixtureDenoiser:
+    """A Gaussian per class of the data, in the order of their labels."""
+    return fitted_classes(rows, labels.unique(return_inverse=True)[1], "own", ridge=_RIDGE)
+
+
+def measure(guide: Guide, point: Point, seed: int) -> list[Row]:
+    """All schedules of one model, from the same noise, for `run_study`."""
+    subject = guide.subject(point["model"])
+    rows, asked = subject.rows, list(subject.pairs)
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(len(asked), guide.trials, rows.shape[1], generator=generator)
+    place = torch.searchsorted(subject.labels.unique(), torch.tensor(asked))
+    wanted = place.repeat_interleave(guide.trials)
+    mixture, classify, centre = _fit(rows, subject.labels), subject.judge(), rows.mean(0)
+    found: list[Row] = []
+    for text in point["schedules"]:
+        by_class = zip(asked, noise, strict=True)
+        x = torch.cat([subject.sampled(text, k, one, guide.steps) for k, one in by_class])
+        values = distortion(x, wanted, mixture, classify, centre=centre).means()
+        found += [{"schedule": text, "quantity": q, "value": values[q]} for q in MEASURES]
+        shown = subject.pictures(x[:: guide.trials]).numpy()
+        found += [
+            {"schedule": text, "quantity": "picture", "class": label, "value": 1.0}
+            | {"numbers": row.tobytes().hex()}
+            for label, row in zip(asked, shown, strict=True)
+        ]
+    return found
+
+
+class Report(base.Report):
+    """Separability, diversity, variance and retention by schedule, relative to no guidance."""
+
+    between = "draws of the noise"
+
+    def __init__(self, study: Study) -> None:
+        super().__init__(study)
+        self.schedules: list[str] = study.points[0]["schedules"]
+
+    @property
+    def models(self) -> list[str]:
+        """The models, in the order that was asked for."""
+        return [point["model"] for point in self.study.points]
+
+    @cached_property
+    def _values(self) -> dict[tuple[Any, ...], list[float]]:
+        return self.study.by_sample("model", "schedule", "quantity")
+
+    def relative(self, model: str, text: str, quantity: str) -> np.ndarray:
+        """A measure over the same model's without guidance, by sample; the retention itself."""
+        own = np.array(self._values[model, text, quantity])
+        if quantity == "retention":
+            return own
+        return own / np.array(self._values[model, CONTROL, quantity])
+
+    def conclusions(self) -> Point:
+        """By model and schedule the measures, those of no guidance themselves."""
+        return {
+            "control": {
+                model: {q: estimate(np.array(self._values[model, CONTROL, q])) for q in MEASURES}
+                for model in self.models
+            },
+            "relative": {
+                model: {
+                    text: {q: estimate(self.relative(model, text, q)) for q in MEASURES}
+                    for text in self.schedules
+                }
+                for model in self.models
+            },
+        }
+
+    def finding(self) -> str:
+        """What the strongest separation costs."""
+        model = self.models[0]
+        best = max(
+            self.schedules[1:] or self.schedules,
+            key=lambda text: float(self.relative(model, text, "fisher_ratio").mean()),
+        )
+        J, diversity, kept = (
+            of_samples(self.relative(model, best, q), 2)
+            for q in ("fisher_ratio", "vendi", "retention")
+        )
+        return (
+            f"{Path(self.setting['data']).stem}, {_label(model)}: guidance {best} separates "
+            f"classes × {J}, diversity × {diversity}, retention {kept}"
+        )
+
+    def heading(self) -> str:
+        """What was sampled, and what measures are relative to."""
+        s = self.setting
+        return (
+            f"{Path(s['data']).name}, {s['trials']} samples of each class along the flow, "
+            f"{s['steps']} steps; R, J and Vendi relative to the same model without guidance (0)"
+        )
+
+    def tables(self) -> Iterator[str]:
+        """All schedules, model by model, under the control itself."""
+        for model in self.models:
+            itself = [of_samples(np.array(self._values[model, CONTROL, q])) for q in MEASURES]
+            rows = [
+                [text, *(of_samples(self.relative(model, text, q)) for q in MEASURES)]
+                for text in self.schedules
+            ]
+            yield table([_label(model), *MEASURES.values()], [["0 itself", *itself], *rows])
+        yield "(R: variance within classes; J: Fisher ratio; Vendi: diversity within classes)"
+
+    @property
+    def figsize(self) -> tuple[float, float]:
+        """Two panels above the pictures."""
+        return 9.0, 4.0 + 0.75 * min(len(self.schedules), _SHOWN)
+
+    def draw(self, figure: Figure) -> None:
+        """What separation costs in diversity and in retention, and samples of each schedule."""
+        lines = min(len(self.schedules), _SHOWN)
+        parts = figure.subfigures(2, 1, squeeze=False, height_ratios=[4.0, 0.75 * lines])
+        upper, lower = parts[:, 0]
+        for axes, quantity in zip(upper.subplots(1, 2), ("vendi", "retention"), strict=True):
+            self._plane(axes, quantity)
+        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+        self._gallery(lower.subplots(lines, 1, squeeze=False)[:, 0])
+
+    def _plane(self, axes: Axes, quantity: str) -> None:
+        """A measure against the separability, all schedules of all models."""
+        for model, look in zip(self.models, figures.SERIES, strict=False):
+            x, x_error = mean_and_sem(
+                np.array([self.relative(model, t, "fisher_ratio") for t in self.schedules]).T
+            )
+            found = mean_and_sem(
+                np.array([self.relative(model, t, quantity) for t in self.schedules]).T
+            )
+            error = np.nan_to_num(x_error)
+            figures.means(axes, x, found, look, xerr=error, ls="", label=_label(model))
+            for text, *at in zip(self.schedules, x, found[0], strict=True):
+                shown: dict[str, Any] = {"xytext": (4, 4), "fontsize": 7, "color": look[0]}
+                axes.annotate(text, (at[0], at[1]), textcoords="offset points", **shown)
+        figures.log_axis(axes)
+        words = {"vendi": "diversity (Vendi), relative to none", "retention": "retention"}
+        axes.set(xlabel="separability $J$, relative to none", ylabel=words[quantity])
+        if quantity == "retention":
+            axes.set_ylim(min(0.9, axes.get_ylim()[0]), 1.02)
+        if quantity == "vendi":
+            axes.axhline(1, **figures.THEORY[1])
+
+    def _gallery(self, lines: np.ndarray) -> None:
+        """A sample of each class of the first model, a schedule a line."""
+        wanted = {"quantity": "picture"}.items()
+        for text, axes in zip(self.schedules, lines, strict=False):
+            rows = [
+                np.frombuffer(bytes.fromhex(row["numbers"]), dtype=np.uint8)
+                for row in self.study.samples[0][0]
+                if row.items() >= wanted and row["schedule"] == text
+            ]
+            axes.imshow(_wall(np.stack(rows[:_CLASSES])), cmap="gray_r", vmin=0, vmax=255)
+            axes.set_axis_off()
+            axes.set_title(f"guidance {text}", fontsize=8, loc="left")
+
+
+def _wall(rows: np.ndarray) -> np.ndarray:
+    """Images side by side; vectors that are none as strips."""
+    side = round(rows.shape[1] ** 0.5)
+    shape = (side, side) if side**2 == rows.shape[1] else (1, rows.shape[1])
+    return np.hstack([*np.pad(rows.reshape(-1, *shape), ((0, 0), (1, 1), (1, 1)))])
+
+
+def _label(model: str) -> str:
+    return "Gaussian fit, exact" if model == EXACT else label_of(model)

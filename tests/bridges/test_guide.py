@@ -1,0 +1,128 @@
+"""Guidance from the command: identities of two classes whose overlap is known."""
+
+import json
+from textwrap import dedent
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from scipy.stats import norm
+
+from bridges.cli import main
+from bridges.verbs.schedules import CONTROL, Guidance, Noise, guided
+
+CLASSES = """
+    import numpy as np
+    from diffusion import NetworkDenoiser, ResidualMLP
+    from diffusion.guidance import fitted_classes
+    import torch
+
+    class Exact:
+        classes = 2
+
+        def __init__(self):
+            held = np.load({path!r})
+            key = list(held.files)
+            self.mixture = fitted_classes(
+                torch.from_numpy(held["data"]), torch.from_numpy(held["labels"])
+            )
+
+        def condition(self, label):
+            return self.mixture.condition(label)
+
+        def __call__(self, x, sigma):
+            return self.mixture(x, sigma)
+
+    def exact():
+        return Exact()
+
+    def without_classes():
+        return Exact().mixture
+"""
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two classes of equal weight, ±1 along the first axis, of variance 1."""
+    labels = np.arange(2000) % 2
+    rows = np.random.default_rng(0).normal(size=(2000, 3))
+    rows[:, 0] += 2.0 * labels - 1
+    path = tmp_path / "classes.npz"
+    np.savez(path, data=rows, labels=labels)
+    (tmp_path / "own.py").write_text(dedent(CLASSES).format(path=str(path)))
+    return path
+
+
+def run(*words):
+    asked = ["guide", *map(str, words), "--samples", "3", "--jobs", "1", "--quiet"]
+    return CliRunner().invoke(main, asked)
+
+
+def test_no_class_asked_for_is_any_class(data, tmp_path):
+    """w = −1 is the model of no class: half of its samples are of the class that was asked for."""
+    out = tmp_path / "run"
+    found = run("--data", data, "--guidance=-1,2", "--trials", 300, "--steps", 40, "--out", out)
+    assert found.exit_code == 0, found.output
+    held = json.loads((out / "summary.json").read_text())
+    kept = {text: one["retention"] for text, one in held["relative"]["exact"].items()}
+    assert abs(kept["-1"]["mean"] - 0.5) < 4 * kept["-1"]["sem"] + 0.02
+    apart = norm.cdf(1)  # of two classes 2 deviations apart, by the nearer centre
+    assert abs(kept[CONTROL]["mean"] - apart) < 4 * kept[CONTROL]["sem"] + 0.02
+    assert kept["2"]["mean"] > kept[CONTROL]["mean"]
+    fisher = held["control"]["exact"]["fisher_ratio"]["mean"]
+    relative = held["relative"]["exact"]["-1"]["fisher_ratio"]["mean"]
+    assert relative * fisher < 0.02 < fisher
+
+
+def test_a_model_of_ones_own_is_the_exact_one(data, tmp_path):
+    out, own = tmp_path / "run", f"{tmp_path}/own.py:exact"
+    found = run("--data", data, "--model", f"exact,{own}", "--trials", 40, "--out", out)
+    assert found.exit_code == 0, found.output
+    relative = json.loads((out / "summary.json").read_text())["relative"]
+    for text, measures in relative["exact"].items():
+        for name in ("variance_ratio", "fisher_ratio", "vendi"):
+            again = relative[own][text][name]["mean"]
+            assert measures[name]["mean"] == pytest.approx(again, rel=1e-4), (text, name)
+    shown = CliRunner().invoke(main, ["show", str(out)])
+    assert "0 itself" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--guidance half", "guidance must be a number w or one of constant:w"),
+        ("--guidance interval:3", "interval:w:LOW:HIGH"),
+        ("--guidance interval:3:5:1", "low"),
+        ("--guidance nan", "w must be a finite number"),
+        ("--classes 5", "classes must be among [0, 1], got [5]"),
+        ("--trials 2", "trials must be at least 4, got 2"),
+        ("--data {flat}", "data must have classes, got none"),
+        ("--model {own}:without_classes", "model must be class-conditional"),
+    ],
+)
+def test_what_cannot_be_guided_is_refused(data, tmp_path, words, message):
+    flat = tmp_path / "flat.npy"
+    np.save(flat, np.random.default_rng(0).normal(size=(30, 3)))
+    words = words.format(flat=flat, own=tmp_path / "own.py")
+    given = [] if "--data" in words else ["--data", data]
+    found = run(*given, *words.split(), "--out", tmp_path / "run")
+    assert found.exit_code == 2
+    assert message in " ".join(found.output.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_schedules_are_those_of_the_library():
+    parsed = Guidance().convert("3,interval:2:1:4,3,0,linear:1", None, None)
+    assert parsed == [CONTROL, "3", "interval:2:1:4", "linear:1"]
+
+    def model(x, sigma):
+        return x
+
+    weight = guided("interval:2:1:4", model, model, Noise(80.0, 0.8, 2.0)).w
+    assert [weight(s) for s in (1.9, 2.1, 7.9, 8.1)] == [0, 2, 2, 0]  # σ in units of 2
+    linear = guided("linear:1", model, model, Noise(80.0, 0.8, 2.0)).w
+    assert linear(80.0) == pytest.approx(0)
+    assert linear(1e-9) == pytest.approx(2)  # of mean 1 over the progress
+    x = torch.ones(2, 1)
+    assert torch.equal(guided("power-law:1:0.9", model, model, Noise(80.0, 0.8, 2.0))(x, 1.0), x)

@@ -1,0 +1,379 @@
+"""One small valid call of every public function of `hopfield` and `diffusion`, by its name.
+
+`CALLS[name]` is the function and all that it is called with, by keyword. `WITHOUT` says why a
+public name has none.
+"""
+
+import torch
+from calls_of_hopfield import HOPFIELD, XI, J, normal
+from calls_of_theory import THEORY_OF_MEMORY, THEORY_OF_NOISE
+from torch import Tensor
+
+import diffusion
+import hopfield
+from diffusion import guidance, theory as noise
+from hopfield import theory as memory
+
+NETWORK, REAL = hopfield.HopfieldNetwork(J), hopfield.DenseMemory(normal(3, 4))
+BINARY = hopfield.DenseMemory(XI, states="binary")
+
+X, CLOUD, LABELS = normal(3, 2), normal(12, 2, seed=1), torch.arange(12) // 6
+EXACT, MANIFOLD = diffusion.EmpiricalDenoiser(CLOUD), diffusion.LinearManifoldDenoiser(torch.eye(2))
+MIXTURE = diffusion.GaussianMixtureDenoiser(torch.eye(2).double(), 0.5)
+MLP = diffusion.ResidualMLP(2, width=8, depth=1, seed=0)
+UNET = diffusion.UNet((4, 4), channels=8, levels=1, seed=0)
+TRAINED = diffusion.NetworkDenoiser(MLP)
+FEATURES = diffusion.RandomFeatureScore(3, 2, time=0.1, seed=0)
+FLOW = FEATURES.fit(CLOUD, LABELS)
+VE = diffusion.VE()
+LINES = [torch.eye(2).double()[:, :1], torch.eye(2).double()[:, 1:]]
+
+
+def half(x, sigma):
+    return x / 2
+
+
+def fit(data, labels: Tensor | None = None, draws: int | None = None):
+    """A fit of features that have drawn nothing yet."""
+    return diffusion.RandomFeatureScore(3, 2, time=0.1, seed=0).fit(data, labels, draws)
+
+
+IMAGES = diffusion.ImageDenoiser(half, shape=(1, 2, 1))
+GUIDED = diffusion.GuidedDenoiser(MIXTURE, MIXTURE, 1.0)
+FIELDS = diffusion.theory.feature_spectrum(2.0, 3.0, [1.0], [1.0], 0.1)
+DENOISERS = {
+    "EmpiricalDenoiser": EXACT,
+    "GaussianMixtureDenoiser": MIXTURE,
+    "LinearManifoldDenoiser": MANIFOLD,
+    "NetworkDenoiser": TRAINED,
+    "ImageDenoiser": IMAGES,
+    "GuidedDenoiser": GUIDED,
+    "PowerLawGuidance": guidance.PowerLawGuidance(MIXTURE, MIXTURE, 1.0),
+    "ProjectedGuidance": guidance.ProjectedGuidance(MIXTURE, MIXTURE, 1.0),
+}
+EXACTS = ("EmpiricalDenoiser", "GaussianMixtureDenoiser", "LinearManifoldDenoiser")
+SCHEDULES = {"VE": VE, "OU": diffusion.OU(), "Cosine": diffusion.Cosine()}
+NOISES = {
+    "Uniform": hopfield.Uniform(),
+    "FixedPoint": hopfield.FixedPoint(max_sweeps=5),
+    "Thermal": hopfield.Thermal(sweeps=3),
+    "Kawasaki": hopfield.Kawasaki(sweeps=3),
+}
+WEIGHTS = {
+    "Constant": guidance.Constant(1.0),
+    "Interval": guidance.Interval(1.0, 0.1, 2.0),
+    "Window": guidance.Window(1.0, 2.0),
+    "LinearWindow": guidance.LinearWindow(0.0, 1.0),
+    "Clamped": guidance.Clamped(guidance.Constant(1.0), 0.0),
+    "Progressive": guidance.Progressive("sine", 1.0, 1.0, 1.0),
+}
+
+DIFFUSION = {
+    "EmpiricalDenoiser": {"data": CLOUD},
+    "LinearManifoldDenoiser": {"F": normal(3, 2)},
+    "GaussianMixtureDenoiser": {"means": X, "variances": 0.5, "weights": [0.5, 0.25, 0.25]},
+    "ImageDenoiser": {"model": half, "shape": (1, 2, 1), "noise_range": (0.1, 9.0)},
+    "GuidedDenoiser": {"conditional": MIXTURE, "unconditional": EXACT, "w": 1.0},
+    "NetworkDenoiser": {"network": MLP, "scale": 1.0, "mean": X[0], "levels": (0.1, 9.0)},
+    "ResidualMLP": {
+        "dimension": 2,
+        "width": 8,
+        "depth": 1,
+        "classes": 2,
+        "gate": True,
+        "seed": 0,
+    },
+    "UNet": {"shape": (4, 4), "channels": 8, "levels": 1, "classes": 0, "seed": 0},
+    "RandomFeatureScore": {"p": 3, "d": 2, "time": 0.1, "activation": "tanh", "seed": 0},
+    "jacobian_spectrum": {"denoiser": EXACT, "x": X, "sigma": 1.0},
+    "manifold_dimension": {
+        "denoiser": EXACT,
+        "x": X,
+        "sigma": 1.0,
+        "method": "half-count",
+        "floor": 0.2,
+        "seed": 0,
+    },
+    "subspace_dimension": {"denoiser": EXACT, "x": X, "sigma": 1.0, "subspaces": LINES},
+    "subspace_signal_to_noise": {
+        "denoisers": [EXACT, MIXTURE],
+        "x": X,
+        "sigma": 1.0,
+        "subspaces": LINES,
+    },
+    "likelihood_dimension": {"data": CLOUD, "neighbours": 5},
+    "local_pca_dimension": {"data": CLOUD, "neighbours": 5, "explained": 0.95},
+    "participation_ratio": {"data": CLOUD},
+    "two_nn_dimension": {"data": CLOUD, "method": "fit", "discard": 0.1},
+    "class_times": {
+        "flow": FLOW,
+        "source": CLOUD,
+        "labels": LABELS,
+        "level": 0.8,
+        "gap": 0.1,
+    },
+    "spectral_times": {"flow": FLOW},
+    "manifold_factors": {
+        "dimension": 5,
+        "subspaces": [1, 2],
+        "variances": [1.0, 0.5],
+        "kind": "orthonormal",
+        "seed": 0,
+    },
+    "calibrated_distance": {"samples": X, "data": CLOUD, "neighbours": 3, "scale": 0.5},
+    "chance_ratio": {"dimension": 2.0, "threshold": 0.3},
+    "copy_fraction": {
+        "samples": X,
+        "data": CLOUD,
+        "held_out": normal(5, 2, seed=3),
+        "measure": diffusion.neighbour_ratio,
+        "threshold": 0.3,
+    },
+    "neighbour_distances": {"samples": X, "data": CLOUD, "count": 2},
+    "neighbour_ratio": {"samples": X, "data": CLOUD},
+    "planted_posterior": {
+        "denoiser": EXACT,
+        "sigma": 1.0,
+        "draws": 9,
+        "labels": LABELS,
+        "seed": 0,
+    },
+    "noise_levels": {"start": 2.0, "steps": 3, "width": 1.0, "jumps": [0.5]},
+    "noise_to": {"x": X, "schedule": VE, "time": 1.0, "seed": 0},
+    "sample": {
+        "denoiser": EXACT,
+        "x": X,
+        "schedule": VE,
+        "method": "sde",
+        "steps": 2,
+        "start": 1.0,
+        "stop": 0.1,
+        "seed": 0,
+    },
+    "sample along levels": {
+        "denoiser": EXACT,
+        "x": X,
+        "schedule": VE,
+        "method": "heun",
+        "levels": [1.0, 0.5],
+    },
+    "uturn": {
+        "denoiser": EXACT,
+        "x": X,
+        "schedule": VE,
+        "time": 1.0,
+        "method": "heun",
+        "steps": 2,
+        "seed": 0,
+    },
+    "denoising_error": {"denoiser": EXACT, "points": X, "sigma": 1.0, "draws": 2, "seed": 0},
+    "train_denoiser": {
+        "data": CLOUD,
+        "labels": LABELS,
+        "network": "mlp",
+        "steps": 1,
+        "batch": 4,
+        "rate": 0.001,
+        "average": 0.9,
+        "weighting": "edm",
+        "levels": (0.01, 10.0),
+        "held_out": X,
+        "snapshots": [1],
+        "seed": 0,
+    },
+}
+GUIDANCE = {
+    "PowerLawGuidance": {
+        "conditional": MIXTURE,
+        "unconditional": EXACT,
+        "omega": 1.0,
+        "exponent": 0.9,
+    },
+    "ProjectedGuidance": {
+        "conditional": MIXTURE,
+        "unconditional": EXACT,
+        "w": 1.0,
+        "radius": 2.0,
+        "parallel": 0.5,
+        "momentum": 0.1,
+    },
+    "autoguided": {"model": MIXTURE, "weaker": EXACT, "scale": 1.5},
+    "Clamped": {"schedule": guidance.Constant(1.0), "least": 0.0},
+    "Constant": {"w": 1.0},
+    "Interval": {"w": 1.0, "low": 0.1, "high": 2.0},
+    "LinearWindow": {"w0": 0.5, "omega": 1.0, "largest": 9.0},
+    "Progressive": {"shape": "sine", "w": 1.0, "start": 2.0, "width": 1.0, "exponent": 1.0},
+    "Window": {"w": 1.0, "high": 2.0, "inside": -0.5, "low": 0.1},
+    "as_schedule": {"w": 1.0},
+    "cfg_plus_plus": {"levels": [2.0, 1.0, 0.0], "strength": 0.5},
+    "extra_weight": {"scale": 2.0},
+    "variance_preserving": {"within": 0.25},
+    "weight_at": {"schedule": guidance.Constant(1.0), "sigma": 1.0},
+    "fitted_classes": {"data": CLOUD, "labels": LABELS, "covariance": "own", "ridge": 0.01},
+    "generate": {
+        "mixture": MIXTURE,
+        "labels": [0, 1],
+        "w": 1.0,
+        "method": "heun",
+        "steps": 2,
+        "seed": 0,
+    },
+    "distortion": {
+        "samples": CLOUD,
+        "labels": LABELS,
+        "mixture": MIXTURE,
+        "classify": None,
+        "centre": X[0],
+        "diversity": True,
+    },
+    "most_probable": {"x": X, "mixture": MIXTURE},
+    "vendi_score": {"samples": X, "width": 1.0},
+    "planted_classes": {
+        "dimension": 3,
+        "alpha": 0.5,
+        "within": 0.25,
+        "between": 1.0,
+        "seed": 0,
+    },
+    "random_classes": {"count": 2, "dimension": 3, "within": 0.25, "between": 1.0, "seed": 0},
+}
+AT = {"x": X, "sigma": 1.0}
+METHODS = {
+    **{
+        f"HopfieldNetwork.{name}": (getattr(NETWORK, name), {"states": XI})
+        for name in (
+            "energy",
+            "fields",
+            "step",
+        )
+    },
+    "HopfieldNetwork.stabilities": (NETWORK.stabilities, {"patterns": XI}),
+    "HopfieldNetwork.relax": (
+        NETWORK.relax,
+        {
+            "states": XI,
+            "dynamics": "asynchronous",
+            "temperature": 0.1,
+            "max_sweeps": 9,
+            "seed": 0,
+        },
+    ),
+    **{
+        f"DenseMemory.{name}": (getattr(REAL, name), {"states": normal(2, 4)})
+        for name in (
+            "energy",
+            "log_partition",
+            "step",
+            "weights",
+        )
+    },
+    "DenseMemory.relax": (
+        BINARY.relax,
+        {
+            "states": XI,
+            "dynamics": "asynchronous",
+            "tolerance": 1e-8,
+            "max_sweeps": 9,
+            "seed": 0,
+        },
+    ),
+    **{
+        f"{name}.__call__": (one, {"couplings": J, "targets": XI, "overlap": 0.5, "seed": 0})
+        for name, one in NOISES.items()
+    },
+    **{f"{name}.__call__": (one, AT) for name, one in DENOISERS.items()},
+    **{f"{name}.score": (one.score, AT) for name, one in DENOISERS.items()},
+    **{
+        f"{name}.{method}": (getattr(DENOISERS[name], method), AT)
+        for name in EXACTS
+        for method in ("jacobian", "jacobian_eigenvalues", "jacobian_trace", "log_density")
+    },
+    **{
+        f"{name}.jacobian_along": (
+            DENOISERS[name].jacobian_along,
+            {**AT, "directions": torch.eye(2).double()},
+        )
+        for name in EXACTS
+    },
+    "EmpiricalDenoiser.posterior_sample": (EXACT.posterior_sample, {**AT, "seed": 0}),
+    "EmpiricalDenoiser.weights": (EXACT.weights, AT),
+    "GaussianMixtureDenoiser.condition": (MIXTURE.condition, {"label": 1}),
+    "GaussianMixtureDenoiser.covariances": (MIXTURE.covariances, {}),
+    "GaussianMixtureDenoiser.draw": (MIXTURE.draw, {"count": 2, "seed": 0}),
+    "GaussianMixtureDenoiser.responsibilities": (MIXTURE.responsibilities, AT),
+    "LinearManifoldDenoiser.draw": (MANIFOLD.draw, {"count": 2, "seed": 0}),
+    "NetworkDenoiser.condition": (
+        diffusion.NetworkDenoiser(diffusion.ResidualMLP(2, width=8, depth=1, classes=2)).condition,
+        {"label": 1},
+    ),
+    "NetworkDenoiser.to": (TRAINED.to, {"target": torch.float32}),
+    "FeatureFlow.bayes_loss": (FLOW.bayes_loss, {"mixture": MIXTURE}),
+    "FeatureFlow.readout": (FLOW.readout, {"time": 1.0}),
+    "FeatureFlow.score_error": (FLOW.score_error, {"times": [1.0, 2.0], "mixture": MIXTURE}),
+    "FeatureFlow.test_loss": (
+        FLOW.test_loss,
+        {"times": [1.0, 2.0], "source": CLOUD, "labels": LABELS},
+    ),
+    "FeatureFlow.train_loss": (FLOW.train_loss, {"times": [1.0, 2.0]}),
+    "RandomFeatureScore.average_over": (FEATURES.average_over, {"data": CLOUD}),
+    "RandomFeatureScore.average_over_class": (
+        FEATURES.average_over_class,
+        {"mean": X[0], "covariance": torch.eye(2).double()},
+    ),
+    "RandomFeatureScore.fit": (
+        fit,
+        {"data": CLOUD, "labels": LABELS, "draws": 3},
+    ),
+    "RandomFeatureScore.score": (FEATURES.score, {"x": X, "readout": FLOW.readout(1.0)}),
+    **{
+        f"{name}.{method}": (getattr(one, method), {"time": 0.5})
+        for name, one in SCHEDULES.items()
+        for method in ("alpha", "sigma", "noise_level")
+    },
+    **{f"{name}.time": (one.time, {"noise_level": 0.5}) for name, one in SCHEDULES.items()},
+    **{f"{name}.__call__": (one, {"sigma": 1.0}) for name, one in WEIGHTS.items()},
+    "Progressive.progress": (WEIGHTS["Progressive"].progress, {"sigma": 1.0}),
+    "CopyFraction.counted": (
+        diffusion.CopyFraction.counted,
+        {"flagged": 1, "samples": 5, "false_alarms": 0, "held_out": 5},
+    ),
+    "FeatureSpectrum.class_density": (FIELDS.class_density, {"x": [1.0, 2.0]}),
+    "FeatureSpectrum.density": (FIELDS.density, {"x": [1.0, 2.0]}),
+    "FeatureSpectrum.resolvents": (FIELDS.resolvents, {"z": [1.0 + 1.0j]}),
+    "FeatureSpectrum.bulks": (FIELDS.bulks, {}),
+}
+ROOMS = {
+    "hopfield": (hopfield, HOPFIELD),
+    "hopfield.theory": (memory, THEORY_OF_MEMORY),
+    "diffusion": (diffusion, DIFFUSION),
+    "diffusion.guidance": (guidance, GUIDANCE),
+    "diffusion.theory": (noise, THEORY_OF_NOISE),
+}
+CALLS = {
+    **{
+        f"{room}.{name}": (getattr(package, name.split()[0]), given)
+        for room, (package, table) in ROOMS.items()
+        for name, given in table.items()
+    },
+    **METHODS,
+}
+
+RECORD = "a result, which the functions beside it fill and return"
+WITHOUT = {
+    **dict.fromkeys(
+        (
+            *("History", "NoiseStructure", "Relaxation", "TrainingResult", "ClassTimes"),
+            *("CopyFraction", "FeatureFlow", "ManifoldDimension", "PlantedPosterior"),
+            *("SignalToNoise", "Training", "Distortion", "Bulk", "FeatureCoefficients"),
+            *("FeatureSpectrum", "MeanField", "SpeciationTimes"),
+        ),
+        RECORD,
+    ),
+    **dict.fromkeys(("Denoiser", "ExactDenoiser", "Schedule"), "a kind: its members are called"),
+    **dict.fromkeys(("DenoiserLike", "GuidanceSchedule", "Weight", "SHAPES"), "a type or a list"),
+    **dict.fromkeys(("Uniform", "VE", "OU", "Cosine", "ags_capacity"), "takes no argument"),
+    "NotSeparableError": "an error",
+    "noise_minimum": "an optimiser of seconds; its doors are those of stabilities",
+    **dict.fromkeys(("AzulaDenoiser", "DiffusersDenoiser"), "other people's models: test_interop"),
+    **dict.fromkeys(("load_denoiser", "save_denoiser"), "files: their own tests forge them"),
+}

@@ -1,0 +1,294 @@
+"""One small valid call of every public function of `bridges`, by its name: see `calls`."""
+
+import numpy as np
+import torch
+from calls import RECORD
+from calls_of_hopfield import normal
+
+import bridges
+import bridges.data
+from bridges import equivalence
+from bridges.memory import NearestPattern
+from bridges.memory.prompts import PromptedMemory
+from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, NetworkDenoiser, ResidualMLP
+from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
+
+ROWS, HALF = normal(12, 3, seed=1), torch.arange(12) // 6
+XI = random_patterns(2, 6, seed=0)
+EXACT = EmpiricalDenoiser(ROWS)
+CORNERS = EmpiricalDenoiser(torch.eye(3).double())
+TRAINED = NetworkDenoiser(ResidualMLP(3, width=8, depth=1, seed=0))
+PAIR = GaussianMixtureDenoiser(torch.tensor([[-1.0, 0.0], [1.0, 0.0]]).double(), 0.5)
+FLOW = bridges.as_memory(CORNERS, dynamics="flow", steps=2)
+LEVEL = bridges.as_memory(CORNERS, dynamics="fixed-noise", sigma=0.5)
+DENSE = bridges.as_memory(DenseMemory(XI.double(), beta=4.0))
+CHAIN = torch.tensor([[0.9, 0.1], [0.2, 0.8]]).double()
+GRID = np.zeros((20, 20), dtype=int)
+STARTS = normal(4, 3, seed=2)
+FOUND = bridges.transition_matrix(CORNERS, 1.0, draws=9, seed=0)
+CALIBRATION = bridges.calibrate(ROWS, level=0.1, seed=0)
+PROMPTED = PromptedMemory(PAIR, 0, 1.0, "flow", 2)
+NEAREST = NearestPattern(ROWS)
+
+
+def build(load, seed):
+    return DENSE
+
+
+def build_of_size(load, size, seed):
+    return DENSE
+
+
+def at(value):
+    return LEVEL
+
+
+def measure(point, seed):
+    return [{"quantity": "one", "value": 1.0}]
+
+
+CUES = {"overlap": 0.9, "trials": 3, "criterion": "fixed-point", "threshold": 0.9, "seed": 0}
+CURVE = {
+    "loads": [1.0, 2.0],
+    "overlap": 0.9,
+    "success": 0.5,
+    "samples": 2,
+    "trials": 3,
+    "criterion": "fixed-point",
+    "threshold": 0.9,
+    "seed": 0,
+    "fit": "isotonic",
+    "scale": "log",
+    "bisections": 0,
+}
+BRIDGES = {
+    "as_memory": {"source": CORNERS, "dynamics": "flow", "steps": 2, "centre": 0.0},
+    "as_memory of couplings": {
+        "source": HopfieldNetwork(hebbian(XI)),
+        "patterns": XI,
+        "max_sweeps": 9,
+    },
+    "retrieval_map": {
+        "memory": FLOW,
+        "overlaps": [0.9, 1.0],
+        "trials": 3,
+        "criterion": "fixed-point",
+        "threshold": 0.9,
+        "seed": 0,
+    },
+    "basin_radius": {
+        "memory": FLOW,
+        "success": 0.5,
+        "trials": 3,
+        "criterion": "fixed-point",
+        "threshold": 0.9,
+        "seed": 0,
+    },
+    "capacity": {"build": build, **CURVE},
+    "capacity_scaling": {
+        "build": build_of_size,
+        "sizes": [10, 20],
+        "exponent": 0.6,
+        **CURVE,
+    },
+    "find_attractors": {
+        "memory": LEVEL,
+        "starts": STARTS,
+        "labels": [0, 1, 2],
+        "tolerance": 0.01,
+        "kick": 0.001,
+        "threshold": 0.9,
+        "delta": 0.1,
+        "seed": 0,
+    },
+    "basin_fractions": {"memory": LEVEL, "starts": STARTS},
+    "basin_entropy": {"labels": GRID, "box": 5},
+    "basin_entropy_sampled": {"points": STARTS, "labels": [0, 0, 1, 1], "neighbours": 2},
+    "continuation": {
+        "memory_at": at,
+        "values": [1.0, 2.0],
+        "starts": STARTS,
+        "threshold": 0.1,
+        "seed": 0,
+    },
+    "match": {"one": STARTS, "other": STARTS, "threshold": 0.1},
+    "transition_matrix": {
+        "source": CORNERS,
+        "sigma": 1.0,
+        "draws": 9,
+        "criterion": "fixed-point",
+        "threshold": 0.9,
+        "seed": 0,
+    },
+    "transition_matrix of a memory": {"source": FLOW, **CUES},
+    "return_curve": {
+        "source": CORNERS,
+        "sigmas": [0.5, 1.0],
+        "draws": 9,
+        "criterion": "fixed-point",
+        "threshold": 0.9,
+        "seed": 0,
+    },
+    "attractor_graph": {"T": CHAIN, "threshold": 0.01},
+    "communities": {"T": CHAIN, "threshold": 0.01, "resolution": 1.0, "seed": 0},
+    "chain_committor": {"T": CHAIN, "start": [0], "target": [1]},
+    "committors": {"denoiser": CORNERS, "x": normal(2, 3), "sigma": 1.0, "groups": [0, 1, 1]},
+    "summarise": {"T": FOUND, "classes": [0, 1, 1], "threshold": 0.01, "seed": 0},
+    "class_appearance": {"mixture": PAIR, "time": 1.0, "draws": 9, "seed": 0},
+    "median_appearance": {"mixture": PAIR, "label": 1, "draws": 9, "seed": 0},
+    "class_uturns": {"mixture": PAIR, "time": 1.0, "paths": 9, "steps": 3, "seed": 0},
+    "class_basins": {"denoiser": EXACT, "labels": HALF, "sigma": 1.0, "draws": 9, "seed": 0},
+    "class_capacity": {
+        "mixture": PAIR,
+        "sigma": 0.5,
+        "loads": [4, 8],
+        "samples": 2,
+        "draws": 9,
+        "seed": 0,
+    },
+    "class_memories": {
+        "mixture": PAIR,
+        "w": 1.0,
+        "dynamics": "flow",
+        "labels": [0, 1],
+        "steps": 2,
+    },
+    "memory_of_classes": {"mixture": PAIR, "sigma": 1.0},
+    "PromptedMemory": {"mixture": PAIR, "label": 0, "w": 1.0, "dynamics": "flow", "steps": 2},
+    "calibrate": {"data": ROWS, "held_out": normal(5, 3), "level": 0.1, "seed": 0},
+    "memory_geometry": {
+        "data": ROWS,
+        "labels": HALF,
+        "sigma": [0.5, 1.0],
+        "draws": 9,
+        "seed": 0,
+    },
+    "dimension_contrast": {
+        "denoiser": EXACT,
+        "data": ROWS,
+        "held_out": normal(5, 3),
+        "sigma": 0.5,
+    },
+    "memorization_fractions": {
+        "samples": normal(5, 3),
+        "train": ROWS,
+        "held_out": normal(6, 3, seed=4),
+        "weights": torch.full((5, 12), 1 / 12).double(),
+        "level": 0.1,
+        "seed": 0,
+        "delta_memorized": 0.1,
+        "delta_spurious": 0.2,
+    },
+    "memorization_report": {
+        "samples": normal(5, 3),
+        "data": ROWS,
+        "held_out": normal(6, 3, seed=4),
+        "denoiser": EXACT,
+        "sigma": 0.1,
+        "level": 0.1,
+        "seed": 0,
+    },
+    "generalization_report": {
+        "denoiser": TRAINED,
+        "train": ROWS.float(),
+        "held_out": normal(6, 3).float(),
+        "sigma": 0.3,
+        "turn": 1.0,
+        "count": 5,
+        "steps": 2,
+        "seed": 0,
+    },
+    "two_halves": {
+        "one": TRAINED,
+        "other": TRAINED,
+        "held_out": ROWS,
+        "sigma": 0.3,
+        "count": 5,
+        "steps": 2,
+        "seed": 0,
+    },
+    "run_study": {
+        "name": "study",
+        "measure": measure,
+        "points": [{"x": 1}],
+        "samples": 1,
+        "seed": 0,
+        "jobs": 1,
+        "overwrite": False,
+        "quiet": True,
+        "complete": False,
+    },
+}
+DATA = {
+    "standardised": {"rows": ROWS},
+    "subset": {"rows": ROWS, "labels": HALF, "size": 5, "held_out": 2, "seed": 0},
+    "subset by counts": {"rows": ROWS, "labels": HALF, "counts": {0: 2, 1: 2}, "seed": 0},
+    "pattern_set": {"data": "digits", "kind": "binary", "patterns": 5, "size": 64, "seed": 0},
+    "pattern_classes": {"data": "digits", "patterns": 5, "seed": 0},
+    "about": {"data": "digits"},
+    "class_labels": {"data": "digits"},
+    "class_names": {"data": "digits"},
+    "count": {"data": "digits"},
+    "fingerprint": {"data": "digits"},
+    "load": {"data": "digits"},
+    "place": {"data": "digits"},
+    "raw_vectors": {"data": "digits"},
+    "vectors": {"data": "digits", "kind": "binary"},
+}
+EQUIVALENCE = {
+    "beta_elsewhere": {"beta": [1.0], "convention": "pham", "size": 4},
+    "dense_memory_of": {"denoiser": EXACT, "sigma": 1.0},
+    "energy_elsewhere": {
+        "energy": normal(1, 4)[0],
+        "convention": "pham",
+        "beta": 1.0,
+        "patterns": ROWS,
+    },
+    "energy_of_log_density": {
+        "log_density": normal(1, 4)[0],
+        "sigma": 1.0,
+        "patterns": 5,
+        "size": 3,
+    },
+    "load_of_patterns": {"patterns": [5.0], "size": 10.0, "kind": "linear"},
+    "noise_of_overlap": {"overlap": [0.5], "rule": "cosine"},
+    "overlap_of_noise": {"noise": [0.5], "rule": "cosine"},
+    "patterns_of_load": {"load": [0.5], "size": 10.0, "kind": "linear"},
+    "translate": {"value": [1.0], "source": "sigma", "target": "overlap", "rule": "cosine"},
+}
+ROOMS = {
+    "bridges": (bridges, BRIDGES),
+    "bridges.data": (bridges.data, DATA),
+    "bridges.equivalence": (equivalence, EQUIVALENCE),
+}
+CALLS = {
+    **{
+        f"{room}.{name}": (getattr(package, name.split()[0]), given)
+        for room, (package, table) in ROOMS.items()
+        for name, given in table.items()
+    },
+    "Calibration.judge": (CALIBRATION.judge, {"samples": normal(5, 3)}),
+    "Calibration.measures": (CALIBRATION.measures, {"samples": normal(5, 3)}),
+    "NearestPattern": (NearestPattern, {"patterns": ROWS, "centre": 0.0}),
+    "Starts": (
+        bridges.Starts,
+        {"states": STARTS, "measure": "own", "overlap": 0.9, "drawn": True, "sigma": 1.0},
+    ),
+}
+WITHOUT = {
+    **dict.fromkeys(
+        (
+            *("Attractors", "BasinEntropy", "BasinFractions", "BasinRadius", "Calibration"),
+            *("Capacity", "CapacityScaling", "ClassBasins", "ClassCapacity", "Continuation"),
+            *("DimensionContrast", "Generalization", "GraphSummary", "Matching"),
+            *("MemorizationFractions", "MemorizationReport", "MemoryGeometry", "Retrieval"),
+            *("RetrievalMap", "ReturnCurve", "Study", "Transitions", "TwoHalves", "Split"),
+        ),
+        RECORD,
+    ),
+    "Memory": "a kind: its members are called",
+    "equivalence": "a module, whose functions are called",
+    "load_run": "a folder: tests of folders give it broken ones",
+    "said": "a settings dictionary of the house itself",
+    "NAMED": "a table",
+}
