@@ -110,7 +110,7 @@ def test_samples_are_judged_before_the_survey_of_much_data(monkeypatch):
     """Of a survey that takes its time the verdict stands on the terminal before the geometry."""
     screen = io.StringIO()
     screen.isatty = lambda: True
-    monkeypatch.setattr("bridges.geometry._LARGE", 100)
+    monkeypatch.setattr("hopfield._progress._QUICK", 0.0)
     points = np.random.default_rng(0).normal(size=(200, 6))
     np.save("data.npy", points[:100])
     np.save("copies.npy", points[:20])
