@@ -21,7 +21,7 @@ from torch import Tensor
 from bridges import _checks
 from bridges.data import class_labels, count, pattern_set, place, raw_vectors, standardised
 from bridges.geometry import memory_geometry, noise_grid
-from bridges.listing import ALSO
+from bridges.listing import ALSO, is_picture
 from bridges.memorization import calibrate
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
@@ -142,10 +142,9 @@ class Survey:
         """Shape of an image of the data; None where they are vectors."""
         if self.data == "random":
             return None
-        own = _row_shape(self.data)
-        if len(own) > 1:
+        own, size = _row_shape(self.data), raw_vectors(self.data).shape[1]
+        if len(own) > 1 and is_picture(own, size):
             return own
-        size = raw_vectors(self.data).shape[1]
         if Path(self.data).is_file():
             return None
         for colours in (1, 3):  # a set known by name, or a folder of images
