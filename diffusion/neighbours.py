@@ -235,17 +235,18 @@ def nearest(samples: np.ndarray, data: np.ndarray, count: int) -> tuple[np.ndarr
     hide the distance of a copy: so the distances are computed again. Where it is not small
     beside them, the neighbours are those of all differences x − y.
     """
-    samples, data = samples.astype(np.float64), data.astype(np.float64)
+    samples, data = (one.astype(np.float64, copy=False) for one in (samples, data))
     if len(samples) == 0:
         return np.empty((0, count)), np.empty((0, count), dtype=np.int64)
     brute = data.shape[1] > _TREE
     centre = data.mean(0)
+    about = samples - centre if brute else samples
     finder = NearestNeighbors(n_neighbors=count, algorithm="brute" if brute else "auto")
     finder.fit(data - centre if brute else data)
-    indices = finder.kneighbors(samples - centre if brute else samples, return_distance=False)
+    indices = finder.kneighbors(about, return_distance=False)
     distances = _norms(samples, data, indices)
     if brute:
-        size = np.square(samples - centre).sum(1) + np.square(data - centre).sum(1).max()
+        size = _squares(about) + _squares(data - centre).max()
         lost = _LOST * np.finfo(np.float64).eps * size > np.square(distances).max(1)
         for row in np.flatnonzero(lost):
             apart = np.linalg.norm(samples[row] - data, axis=1)
@@ -253,6 +254,13 @@ def nearest(samples: np.ndarray, data: np.ndarray, count: int) -> tuple[np.ndarr
             distances[row] = apart[indices[row]]
     order = np.argsort(distances, axis=1, kind="stable")
     return np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1)
+
+
+def _squares(rows: np.ndarray) -> np.ndarray:
+    """Squared norms (B,), block by block."""
+    step = max(1, _NUMBERS // rows.shape[1])
+    starts = range(0, len(rows), step)
+    return np.concatenate([np.square(rows[k : k + step]).sum(1) for k in starts])
 
 
 def _norms(samples: np.ndarray, data: np.ndarray, indices: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ def load_data(
     label: str | None = None,
     grey: bool = False,
     ground: str | None = None,
-    resize: int | Sequence[int] | None = None,
+    resize: int | str | Sequence[int] | None = None,
     scale: float | None = None,
     shift: float | None = None,
 ) -> DataSet:
@@ -65,7 +65,7 @@ def load_data(
         `labels`, `label`, `y`, `target`, `targets`, in any case, and the sub-folders of images.
     grey : images without colour.
     ground : colour of what is transparent, a name or "#rrggbb"; white unless it is said.
-    resize : side of the images, or (width, height): they are scaled, not cut.
+    resize : side of the images, (width, height) or "32x24": they are scaled, not cut.
     scale, shift : values are multiplied, then added to.
 
     Returns
@@ -86,15 +86,20 @@ def load_data(
     >>> digits.range
     (0.0, 16.0)
     """
+    for word, text in (("array", array), ("label", label), ("ground", ground)):
+        if text is not None:
+            _checks.instance(word, text, str, "a text")
+    if resize is not None and not isinstance(resize, int | str):
+        resize = [_checks.whole("resize", side) for side in resize]
     name = joined(
-        data,
+        as_name(data),
         array=array,
         label=label,
         grey=grey or None,
         ground=ground,
         resize=resize,
-        scale=scale,
-        shift=shift,
+        scale=None if scale is None else _checks.number("scale", scale),
+        shift=None if shift is None else _checks.number("shift", shift),
     )
     found = stored(name, state(name))
     return replace(found, labels=None if found.labels is None else found.labels.clone())

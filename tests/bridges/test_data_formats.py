@@ -286,16 +286,25 @@ def test_options_are_part_of_a_name(tmp_path):
     [
         ({"resize": 0}, "resize must be a size like 32, or WIDTHxHEIGHT, got '0'"),
         ({"resize": "big"}, "resize must be a size like 32"),
-        ({"scale": 0}, "scale must be a finite number other than 0, got '0'"),
-        ({"scale": float("nan")}, "scale must be a finite number"),
+        ({"scale": 0}, "scale must be a finite number other than 0, got '0.0'"),
+        ({"scale": float("nan")}, "scale must .* got nan"),
         ({"shift": float("inf")}, "shift must be a finite number, got 'inf'"),
         ({"resize": 4}, r"resize does not concern .npy files, got resize=4"),
         ({"grey": True}, r"grey does not concern .npy files, got grey"),
         ({"label": "y"}, r"label does not concern .npy files, got label=y"),
         ({"label": ""}, "label must be a name, got none"),
+        ({"label": 3}, "label must be a text, got int"),
+        ({"resize": (4, 0.5)}, "resize must be a whole number of at least 1, got 0.5"),
     ],
 )
 def test_options_that_do_not_fit(options, message, tmp_path):
     np.save(tmp_path / "a.npy", PIXELS)
     with pytest.raises(ValueError, match=message):
         load_data(tmp_path / "a.npy", **options)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, ["digits"], np.eye(3)], ids=str)
+def test_a_data_set_is_a_name_or_a_path(wrong):
+    for door in (load_data, load, fingerprint, place, class_names):
+        with pytest.raises(ValueError, match=r"data must be one of digits, .*, got \w+$"):
+            door(wrong)
