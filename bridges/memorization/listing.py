@@ -351,18 +351,28 @@ def picture_shape(shape: Sequence[int], size: int) -> tuple[int, int, int]:
     >>> picture_shape((3, 8, 8), 192), picture_shape((8, 8), 64)
     ((8, 8, 3), (8, 8, 1))
     """
-    given = tuple(int(n) for n in shape)
-    whole = int(np.prod(given)) == size
-    if whole and len(given) == 2:
-        return (*given, 1)
-    if whole and len(given) == 3 and given[2] in _COLOURS:
-        return given
-    if whole and len(given) == 3 and given[0] in _COLOURS:
-        return (*given[1:], given[0])
-    raise ValueError(
-        f"shape must be that of an image of {size} entries, (height, width), (height, width, 3) "
-        f"or (3, height, width), got {given}"
-    )
+    if not is_picture(shape, size):
+        raise ValueError(
+            f"shape must be that of an image of {size} entries, (height, width), "
+            f"(height, width, 3) or (3, height, width), got {tuple(shape)}"
+        )
+    if len(shape) == 2:
+        return shape[0], shape[1], 1
+    if shape[2] in _COLOURS:
+        return shape[0], shape[1], shape[2]
+    return shape[1], shape[2], shape[0]
+
+
+def is_picture(shape: Sequence[int], size: int) -> bool:
+    """Whether rows of a shape are images of `size` entries, with colours last, first or none.
+
+    Examples
+    --------
+    >>> is_picture((8, 8), 64), is_picture((8, 4, 2), 64)
+    (True, False)
+    """
+    colours = len(shape) == 3 and (shape[2] in _COLOURS or shape[0] in _COLOURS)
+    return math.prod(shape) == size and (len(shape) == 2 or colours)
 
 
 def pictures(rows: Array, shape: Sequence[int]) -> Array:

@@ -91,11 +91,11 @@ class Gap:
     def draw(self, axes: Axes) -> None:
         """How often cues of data and of held-out data come home, and what bounds it."""
         for who, series in zip((DATA, UNSEEN), figures.SERIES, strict=False):
-            look = {"ms": 4, "lw": 0.7, "label": f"{who}, the model"}
+            look = {"ms": 4, "lw": 0.7, "label": who}
             figures.means(axes, self.levels, self.curve("success", who), series, **look)
             nearest = self.curve("success", f"nearest {who}")[0]
             line = figures.THEORY[0 if who == DATA else 1]
-            axes.plot(self.levels, nearest, label=f"{who}, nearest pattern", **line)
+            axes.plot(self.levels, nearest, label=f"nearest, {who}", **line)
         blind = self.found[("blind", None, None, None, None)][0]
         axes.axhline(blind, color="0.6", lw=1, ls="--", zorder=0, label="blind guess")
         axes.set_xscale("log")

@@ -22,7 +22,7 @@ from bridges.data import count, load_data, pattern_set, place, standardised
 from bridges.data.reading import joined
 from bridges.geometry import memory_geometry, noise_grid
 from bridges.memorization import calibrate
-from bridges.memorization.listing import ALSO
+from bridges.memorization.listing import ALSO, is_picture
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 
@@ -146,8 +146,9 @@ class Survey:
         """Shape of an image of the data; None where they are vectors."""
         if self.data == "random":
             return None
-        own = load_data(self.data).shape
-        return own if len(own) > 1 else None
+        found = load_data(self.data)
+        own, size = found.shape, found.rows.shape[1]
+        return own if len(own) > 1 and is_picture(own, size) else None
 
     def memory(self, seed: int) -> ReverseMemory:
         """The model as a memory of the data. Raises ValueError."""

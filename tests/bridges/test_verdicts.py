@@ -131,7 +131,7 @@ def test_sets_in_other_units_or_orders_are_refused(other, message):
         lambda: memorization_fractions(other(samples), data, held_out, seed=0),
         lambda: memorization_fractions(samples, data, other(held_out), seed=0),
         lambda: copy_fraction(other(samples), data, held_out),
-        lambda: generalization_report(None, data, other(held_out)),
+        lambda: generalization_report(EmpiricalDenoiser(data), data, other(held_out)),
     ]
     for call in calls:
         with pytest.raises(ValueError, match=f"must .*{message}"):

@@ -111,8 +111,10 @@ def test_ten_copies_of_a_hundred_digits_are_found():
     assert sum(bool(row["copy"]) for row in listed()[10:]) == 0
 
 
-def test_vectors_are_drawn_as_strips(files):
-    np.save("flat_samples.npy", np.load("samples.npy").reshape(60, 36))
+@pytest.mark.parametrize("shape", [(36,), (2, 9, 2), (3, 2, 3, 2)])
+def test_what_is_no_image_is_drawn_as_strips(files, shape):
+    np.save("flat.npy", np.load("data.npy").reshape(120, *shape))
+    np.save("flat_samples.npy", np.load("samples.npy").reshape(60, *shape))
     words = f"--data flat.npy --generated flat_samples.npy --only copies {ONE} --out run"
     assert "4 of 60 samples are copies" in run("bridges memorization", words)
     assert contents()["copies.png"].startswith(b"\x89PNG")

@@ -280,3 +280,23 @@ def test_digits_end_in_copies_if_they_are_40_and_a_gaussian_of_2000_does_not():
     train("--data normal.npy --patterns 2000 --steps 3000 --out normal")
     assert summary("normal")["verdict"] == NONE
     assert summary("normal")["first_copies_step"]["n"] == 0
+
+
+def test_data_held_out_in_other_units_or_too_few_are_refused():
+    np.save("far.npy", 255 * points(50, 24, seed=1))
+    text = refuses("bridges", "train --data few.npy --held-out far.npy")
+    assert "held-out must be in the units of data" in text
+    np.save("alike.npy", np.repeat(points(3, 24), 5, axis=0))
+    text = refuses("bridges", "train --data alike.npy --patterns 15")
+    assert "data must hold at least 4 different points, got 3" in text
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, on its way to the compiler
+def test_a_compiled_network_learns_the_same():
+    words = "--data few.npy --patterns 30 --width 16 --depth 1 --steps 20 --quiet --out"
+    train(words, "plain")
+    train("--compile", words, "compiled")
+    x = torch.from_numpy(points(5, 24, seed=1))
+    found = [load_denoiser(f"{one}/denoiser.safetensors")(x, 0.5) for one in ("plain", "compiled")]
+    assert torch.allclose(*found, atol=1e-3)  # rounding alone
