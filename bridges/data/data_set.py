@@ -95,7 +95,7 @@ def load_data(
         as_name(data),
         array=array,
         label=label,
-        grey=grey or None,
+        grey=_checks.flag("grey", grey) or None,
         ground=ground,
         resize=resize,
         scale=None if scale is None else _checks.number("scale", scale),

@@ -27,6 +27,7 @@ _UNITS: dict[str, dict[str, Any]] = {
     "scale": {"type": Real(), "help": "Factor from the units of --generated to those of --data."},
     "shift": {"type": Real(), "help": "What is then added."},
 }
+_OWN = "reading_"  # how their parameters begin: a verb may call others so, as a model's label
 _OF_IMAGES = ("grey", "ground", "resize")
 
 
@@ -41,7 +42,7 @@ def reads(*others: str) -> Callable[[Command], Command]:
         @functools.wraps(command)
         def read(*args: Any, **kwargs: Any) -> Any:
             names = [name.replace("-", "_") for name in options]
-            given = {name: kwargs.pop(name) for name in names}
+            given = {name: kwargs.pop(f"{_OWN}{name}") for name in names}
             kwargs["data"] = _named(kwargs["data"], given)
             if kwargs.get("generated") is None:
                 wrong = [name for name in _UNITS if given.get(name) is not None]
@@ -53,7 +54,8 @@ def reads(*others: str) -> Callable[[Command], Command]:
             return command(*args, **kwargs)
 
         for name, settings in reversed(options.items()):
-            read = click.option(f"--{name}", **settings)(read)
+            parameter = _OWN + name.replace("-", "_")
+            read = click.option(f"--{name}", parameter, **settings)(read)
         return read
 
     return decorate

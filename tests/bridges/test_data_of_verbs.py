@@ -99,6 +99,15 @@ def test_options_of_reading_are_those_of_the_record(tmp_path):
     assert "several.npz@array=x,label=sort" in shown.output
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_column_of_labels_is_said_to_every_verb(verb, tmp_path):
+    """Also where a model has classes, which are said by --class."""
+    np.savez("several.npz", x=PIXELS, sort=CLASSES)
+    found = ran(verb, "several.npz", "--label", "sort", "--array", "x")
+    np.savez("same.npz", data=PIXELS, labels=CLASSES)
+    assert found == ran(verb, "same.npz", out="other")
+
+
 def test_images_are_scaled_alike_in_all_sets(tmp_path):
     rng = np.random.default_rng(1)
     for home, side in (("data", 8), ("generated", 12)):
