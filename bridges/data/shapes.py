@@ -5,7 +5,9 @@ from __future__ import annotations
 from math import isqrt
 from typing import NamedTuple
 
+from bridges import _checks
 from bridges.data.data_set import load_data
+from bridges.data.sources import as_name
 
 _CHANNELS = (1, 3, 4)  # of images, by which their axis is told
 
@@ -36,6 +38,7 @@ def image_shape(data: str, size: int) -> ImageShape:
     >>> image_shape("digits", 64)
     ImageShape(channels=1, height=8, width=8, channels_last=False)
     """
+    data, size = as_name(data), _checks.whole("size", size)
     axes = (size,) if data == "random" else load_data(data).shape
     if len(axes) == 1 and isqrt(size) ** 2 == size:
         axes = (isqrt(size),) * 2
