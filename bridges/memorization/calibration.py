@@ -1,6 +1,6 @@
 r"""Memorization: are samples copies of the data, or are they new?
 
-Copies. Criteria that are small for copies, against their false alarms: `bridges.memorization.copies`.
+Copies. Criteria that are small for copies, against their false alarms: `memorization.copies`.
 
 Classes. Between copies and new samples stand the spurious ones, states that a model returns
 to although they are no data. With d_m the distance of a sample to its nearest

@@ -33,6 +33,7 @@ def draw(
 
     Examples
     --------
+    >>> import torch
     >>> from diffusion import EmpiricalDenoiser
     >>> data = torch.tensor([[-1.0], [1.0]])
     >>> draw(EmpiricalDenoiser(data), data, 3, seed=0).abs()

@@ -55,6 +55,9 @@ class Look(Result):
         ]
 
     def __repr__(self) -> str:
+        return f"Look({self})"
+
+    def __str__(self) -> str:
         """The look as a line of a log."""
         if self.report is None:
             return f"at step {self.step}, {UNJUDGED}: {self.fault}"
@@ -180,7 +183,7 @@ class MemorizationMonitor:
         return next((look for look in self.looks if look.copied), None)
 
     def __repr__(self) -> str:
-        seen = f"{self.looks[-1]!r}" if self.looks else "no look yet"
+        seen = f"{self.looks[-1]}" if self.looks else "no look yet"
         return f"MemorizationMonitor({len(self.data)} data, {self.draws} draws: {seen})"
 
 

@@ -101,7 +101,7 @@ class HeldOutGap(Result):
         gap, ceiling = with_error(self.gap, self.sem), with_error(self.ceiling, self.ceiling_sem)
         title = f"HeldOutGap({gap}, {self.verdict}; of the nearest pattern {ceiling})"
         columns: dict[str, tuple[Array, Array | None]] = {"σ": (self.sigma, None)}
-        columns |= {who: (found, self.success_sem[who]) for who, found in self.success.items()}
+        columns |= {who: (self.success[who], self.success_sem[who]) for who in (DATA, UNSEEN)}
         return short_table(title, columns)
 
 

@@ -13,7 +13,7 @@ from bridges import (
 )
 from bridges.data import load
 from bridges.memorization import VERDICTS
-from diffusion import CopyFraction, copy_fraction
+from diffusion import CopyFraction, EmpiricalDenoiser, copy_fraction
 from diffusion.networks import NetworkDenoiser, UNet
 
 DIGITS = load("digits")[0]

@@ -18,7 +18,6 @@ from hopfield import (
     daydream,
     flip_spins,
     hebbian,
-    max_margin,
     overlap,
     random_patterns,
     stabilities,
@@ -427,33 +426,3 @@ def test_every_rule_names_what_is_wrong(name, change, message):
 def test_rules_name_what_is_wrong(call, message):
     with pytest.raises(ValueError, match=message):
         call()
-
-
-OF_PATTERNS = {
-    "max_margin": max_margin,
-    "symmetric_perceptron": lambda xi: symmetric_perceptron(xi, 0.1, steps=20).couplings,
-    "daydream": lambda xi: daydream(xi, steps=20, seed=0).couplings,
-    "unlearn": lambda xi: unlearn(hebbian(xi), steps=20, rate=0.01, patterns=xi, seed=0).couplings,
-} | {
-    noise: lambda xi, noise=noise: (
-        train_with_noise(xi, 0.6, noise, steps=20, rate=1.0, seed=0).couplings
-    )
-    for noise in ("uniform", "fixed-point", "thermal", "kawasaki")
-}
-
-
-@pytest.mark.parametrize("rule", OF_PATTERNS.values(), ids=OF_PATTERNS)
-def test_patterns_that_ask_for_gradients_are_patterns(rule):
-    asking = XI.clone().requires_grad_()
-    found = rule(asking)
-    assert torch.equal(found, rule(XI))
-    assert not found.requires_grad
-    assert asking.grad is None
-
-
-@pytest.mark.parametrize("source", [Uniform(), FixedPoint(), Thermal(0.2), Kawasaki(0.2)])
-def test_noise_of_couplings_that_ask_for_gradients(source):
-    asking = hebbian(XI).requires_grad_(), XI.clone().requires_grad_()
-    found = source(*asking, 0.6, seed=0)
-    assert torch.equal(found, source(hebbian(XI), XI, 0.6, seed=0))
-    assert not found.requires_grad
