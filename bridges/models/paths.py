@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ ALLOWED = (
 )
 STATES = ("binary", "real", "stored")
 _GROUP = "bridges.models"
+_CONFIGS = ("model_index.json", "config.json")  # of a pipeline and of a bare model of diffusers
 _SHOWN = 24  # letters of a name in a label
 _READ = 80  # of one that is refused
 _AS_IT_IS = Reading()
@@ -54,13 +56,17 @@ def place(text: str) -> str:
     if text in MODELS or text in plugins():
         return text
     file, function = _parts(text)
-    if function is None and not file.exists():
+    if not text or (function is None and not os.path.exists(file)):  # too long a name is none
         given = text if len(text) <= _READ else f"{text[:_READ]}…"
         raise ValueError(f"model must be {ALLOWED}, got {given!r}; names are {', '.join(MODELS)}")
-    if function is not None and not file.is_file():
+    if function is not None and not os.path.isfile(file):
         raise ValueError(f"model: no file {str(file)!r}")
-    if function is None and file.is_file() and file.suffix != ".safetensors":
+    if function is None and not file.is_dir() and file.suffix != ".safetensors":
         raise ValueError(f"model must be {ALLOWED}, got the file {text!r}{_advice(file)}")
+    if function is None and file.is_dir() and not any((file / one).is_file() for one in _CONFIGS):
+        raise ValueError(
+            f"model must be {ALLOWED}, got the folder {text!r} without {' or '.join(_CONFIGS)}"
+        )
     return str(file.resolve()) + ("" if function is None else f":{function}")
 
 

@@ -363,6 +363,10 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             raise  # nobody reads on: click leaves without a word
         except (ValueError, OSError) as error:
             raise click.UsageError(printable(str(error))) from error
+        except ImportError as error:
+            if "pip install" not in str(error):  # no library of an extra
+                raise
+            raise click.UsageError(printable(str(error))) from error
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "alloc" not in str(error):
                 raise
