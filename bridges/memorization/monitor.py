@@ -105,7 +105,7 @@ class MemorizationMonitor:
     ...     copies = EmpiricalDenoiser(rows[:100])
     ...     look = monitor(step, LinearManifoldDenoiser(torch.eye(8)) if step < 20 else copies)
     >>> look
-    at step 30, copies beyond chance: an excess of 1.000 ± 0.010 over false alarms (match)
+    Look(at step 30, copies beyond chance: an excess of 1.000 ± 0.010 over false alarms (match))
     >>> monitor.first.step
     20
     """

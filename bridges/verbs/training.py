@@ -269,7 +269,7 @@ class Watch:
         self.latest = denoiser
         if step in self.course.look_steps:
             look = self.look(step, denoiser)
-            _tell(repr(look))
+            _tell(str(look))
             self.looks = [one for one in self.looks if one["step"] < step] + [look.to_dict()]
             write_json(self.file, self.looks)
 
@@ -277,7 +277,7 @@ class Watch:
         """Judge samples, of all classes as often as the data are, and draw the grid of them."""
         samples = self.monitor.draw(self._of_classes(denoiser)).cpu()
         look = self.monitor.judge(step, samples)
-        save_grid(self.picture, samples, self.split.train, self.course.data, repr(look))
+        save_grid(self.picture, samples, self.split.train, self.course.data, str(look))
         return look
 
     def _of_classes(self, denoiser: NetworkDenoiser) -> DenoiserLike:
