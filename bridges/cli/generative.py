@@ -116,12 +116,15 @@ def guide(
     **shared: Any,
 ) -> None:
     """What guidance does to the classes of a model: separability, diversity, retention."""
+    from dataclasses import replace
+
     from bridges.data import place
     from bridges.verbs.guide import EXACT, Guide
 
     own = {name: shared.pop(name) for name in ("trials", "steps", "scheduler", "batch_size")}
-    asked = Guide(place(data), tuple(classes) if classes else None, **own, null=shared.pop("null"))
-    points = asked.points(model or [EXACT], guidance)
+    asked = Guide(data, tuple(classes) if classes else None, **own, null=shared.pop("null"))
+    points = asked.points(model or [EXACT], guidance)  # refuses a file by the name that was given
+    asked = replace(asked, data=place(data))
     conduct("guide", data, "guide", asked, points, **shared)
 
 

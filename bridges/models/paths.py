@@ -34,10 +34,8 @@ if TYPE_CHECKING:
     from diffusion import Denoiser
     from hopfield import DenseMemory, HopfieldNetwork
 
-ALLOWED = (
-    "a name of `bridges models`, a checkpoint FILE.safetensors, a folder of a diffusers model, or "
-    "FILE.py:function"
-)
+PATHS = "a checkpoint FILE.safetensors, a folder of a diffusers model, or FILE.py:function"
+ALLOWED = f"a name of `bridges models`, {PATHS}"
 STATES = ("binary", "real", "stored")
 _GROUP = "bridges.models"
 _CONFIGS = ("model_index.json", "config.json")  # of a pipeline and of a bare model of diffusers
@@ -58,7 +56,9 @@ def place(text: str) -> str:
     file, function = _parts(text)
     if not text or (function is None and not os.path.exists(file)):  # too long a name is none
         given = text if len(text) <= _READ else f"{text[:_READ]}…"
-        raise ValueError(f"model must be {ALLOWED}, got {given!r}; names are {', '.join(MODELS)}")
+        raise ValueError(
+            f"unknown model {given!r}; the models are {', '.join(MODELS)}, and paths: {PATHS}"
+        )
     if function is not None and not os.path.isfile(file):
         raise ValueError(f"model: no file {str(file)!r}")
     if function is None and not file.is_dir() and file.suffix != ".safetensors":

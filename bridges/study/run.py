@@ -97,11 +97,10 @@ def run_study(
     """
     samples, jobs = _whole("samples", samples, 1), _whole("jobs", jobs, 1)
     seed = _whole("seed", seed, 0)
-    lists = isinstance(points, list | tuple) and all(isinstance(one, Mapping) for one in points)
     for label, right, wanted, given in (
         ("name", isinstance(name, str), "a text", name),
         ("measure", callable(measure) and not isinstance(measure, type), "a function", measure),
-        ("points", lists, "a list of settings by name", points),
+        ("points", isinstance(points, list | tuple), "a list of settings by name", points),
         *(
             (label, isinstance(given, bool), "True or False", given)
             for label, given in (
@@ -113,6 +112,8 @@ def run_study(
     ):
         if not right:
             raise ValueError(f"{label} must be {wanted}, got {type(given).__name__}")
+    if strangers := [point for point in points if not isinstance(point, Mapping)]:
+        raise ValueError(f"points must be dictionaries, got {strangers[0]!r}")
     check_number(len(points), samples)
     config = {
         "study": name,

@@ -261,8 +261,8 @@ def feature_spectrum(
     >>> for bulk in feature_spectrum(64, 8, [1.0], [1.0], 0.01).bulks():
     ...     print(f"[{bulk.low:.2g}, {bulk.high:.2g}] {bulk.mass:.3f}")
     [0.0037, 0.01] 0.016
-    [0.093, 0.36] 0.109
-    [9.9, 45] 0.016
+    [0.091, 0.36] 0.109
+    [9.8, 45] 0.016
     """
     p, n = (positive(k, v) for k, v in (("psi_p", psi_p), ("psi_n", psi_n)))
     rho, spectra = _checks.class_weights(weights), doubles("variances", variances)

@@ -49,7 +49,7 @@ def test_the_command_prints_all_equivalents():
         ("--sigma -1", "sigma must lie in [0, inf), got -1.0"),
         ("--overlap 0", "overlap must lie in (0, 1], got 0.0"),
         ("--flips 0.5", "flips must lie in [0, 0.5), got 0.5"),
-        ("--time nan", "time must lie in [0, inf), got nan"),
+        ("--time nan", "'nan' is not a finite number"),
         ("--beta 0", "beta must lie in (0, inf), got 0.0"),
         ("--snr -2", "snr must lie in (0, inf), got -2.0"),
         ("--sigma 1 --patterns 5", "patterns needs a size, --dim"),

@@ -140,7 +140,7 @@ def test_what_is_no_model_is_refused_in_a_sentence(file, name, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("hebbian", "names are hebb, pseudo-inverse"),
+        ("hebbian", "unknown model 'hebbian'; the models are hebb, pseudo-inverse"),
         ("none/rules.py:rule", "no file 'none/rules.py'"),
         ("{file}", "name its function, as FILE.py:function"),
         ("{weights}", "torch.load\\(path, weights_only=True\\)"),

@@ -271,6 +271,18 @@ VERBS = {
             "--draws 1": "--draws",
         },
     ),
+    "bridges guide": Row(
+        "--guidance 2 --classes 0-1 --trials 4 --steps 4",
+        {
+            "--guidance half": "guidance must be a number w or one of",
+            "--classes 12": "classes must be among [0, 1, 2",
+            "--trials 3": "trials must be at least 4, got 3",
+            "--data narrow.npy": "data must have classes, got none in narrow.npy",
+            "--model hebb": "model must be class-conditional, got hebb",
+            "--null-class -1": "-1 is not in the range",
+        },
+        "retention Vendi 0itself",
+    ),
     "bridges train": Row(
         "--data random --size 8 --patterns 20 --width 8 --depth 1 --steps 4 --looks 2 --draws 20",
         {

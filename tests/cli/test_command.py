@@ -192,12 +192,12 @@ def test_no_such_verb():
 
 
 @pytest.mark.parametrize(
-    "line", ['{"a": 1}', "null", "not json", '{"point": 77, "sample": 0, "rows": []}', "\udcff"]
+    "line", ['{"a": 1}', "null", "not json", '{"point": 77, "sample": 0, "rows": []}']
 )
 def test_a_tampered_record_is_refused_by_file_and_line(line):
     call("retrieve", SMALL, HEBB, "--out", "run", "--quiet")
     points = Path("run/points.jsonl")
-    points.write_text(points.read_text() + line + "\n", errors="surrogateescape")
+    points.write_text(points.read_text() + line + "\n")
     text = call("retrieve", SMALL, HEBB, "--out", "run", code=2)
     assert "line 4 of run/points.jsonl is not a point of this run" in text
 

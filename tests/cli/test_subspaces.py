@@ -35,7 +35,9 @@ def test_what_is_trained_is_measured_as_the_exact_score_is(monkeypatch):
     monkeypatch.setattr(subspaces, "train", memorize)
     network = point("trained", 50, width=9, steps=7)
     empirical = subspaces.measure(point("empirical", 50), 3)
-    assert subspaces.measure(network, 3) == empirical
+    learnt, *rows = subspaces.measure(network, 3)
+    assert learnt["quantity"] == "learnt"
+    assert rows == empirical
     assert asked == [(50, 9, 7)]
 
     F = manifold_factors(20, [3, 3], [1.0, 0.05], seed=3)
