@@ -55,13 +55,13 @@ def conduct(
     paths = {p["model"] for p in points if "model" in p} - MODELS.keys() - plugins().keys()
     contents |= {f"content of {path}": content_of(path) for path in sorted(paths - {"exact"})}
     samples = shared["samples"]
-    conduct = Conduct.taken_from(shared)
-    folder = conduct.folder(f"{verb.replace(' --', '-')}-{Path(data).stem}")
+    run = Conduct.taken_from(shared)
+    folder = run.folder(f"{verb.replace(' --', '-')}-{Path(data).stem}")
     given = [asked]
     if hasattr(module, "Home"):  # the verb writes files of its own into the folder of the run
-        quiet = conduct.quiet or conduct.json or samples > 1
-        given.append(module.Home(folder.resolve(), conduct.seed, samples, quiet))
-    study = conduct.run(
+        quiet = run.quiet or run.json or samples > 1
+        given.append(module.Home(folder.resolve(), run.seed, samples, quiet))
+    study = run.run(
         f"bridges {verb}",  # a study in scripts/ may have the verb's name
         partial(module.measure, *given),
         [asked.columns() | point for point in points],
@@ -70,4 +70,4 @@ def conduct(
         folder=folder,
         started=f"bridges {verb.partition(' ')[0]}",
     )
-    conduct.publish(module.Report(study))
+    run.publish(module.Report(study))
