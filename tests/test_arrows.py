@@ -21,7 +21,7 @@ ALLOWED = {
 }
 LOADERS = {"spec_from_file_location", "SourceFileLoader", "run_path", "exec_module"}
 BEHIND_THE_DOORS = {"bridges._checks", "bridges._results"}
-MOST_LINES, MOST_ENTRIES, FEWER_ARROWS = 450, 35, 90
+MOST_LINES, MOST_ENTRIES, FEWER_ARROWS = 450, 35, 70
 
 
 def files(folder):
@@ -139,7 +139,7 @@ def test_bridges_stays_small_enough_to_be_seen():
         (module.split(".")[1], [*name.split("."), "__init__"][1])
         for module, reached in arrows("bridges").items()
         for name in reached
-        if module != "bridges"
+        if module != "bridges" and name != "bridges._checks"  # the door that all go through
     }
     assert len({(one, other) for one, other in between if one != other}) < FEWER_ARROWS
 

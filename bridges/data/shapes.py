@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from math import isqrt
+from math import isqrt, prod
 from typing import NamedTuple
 
+from bridges import _checks
 from bridges.data.data_set import load_data
+from bridges.data.sources import as_name
 
 _CHANNELS = (1, 3, 4)  # of images, by which their axis is told
 
@@ -29,14 +31,17 @@ def image_shape(data: str, size: int) -> ImageShape:
 
     Raises
     ------
-    ValueError : rows that are no images, or whose axes are not known.
+    ValueError : rows that are no images, are of another size, or whose axes are not known.
 
     Examples
     --------
     >>> image_shape("digits", 64)
     ImageShape(channels=1, height=8, width=8, channels_last=False)
     """
+    data, size = as_name(data), _checks.whole("size", size)
     axes = (size,) if data == "random" else load_data(data).shape
+    if prod(axes) != size:
+        raise ValueError(f"size must be {prod(axes)}, as of the rows of {data}, got {size}")
     if len(axes) == 1 and isqrt(size) ** 2 == size:
         axes = (isqrt(size),) * 2
     if len(axes) == 2:
