@@ -18,8 +18,8 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import Result, Seed, check_units, followed, generator_from, points
-from bridges.data import standardised
 from bridges.memorization import distinct
+from bridges.memorization.drawing import deviation
 from diffusion import (
     OU,
     DenoiserLike,
@@ -173,7 +173,9 @@ def memory_geometry(
     kept = distinct(data)
     if len(kept) < 4:
         raise ValueError(f"data must hold at least 4 different points, got {len(kept)}")
-    rows, unit = standardised(data[kept].double())
+    rows = data[kept].double()
+    unit = deviation("data", rows)
+    rows = (rows - rows.mean(0)) / unit
     classes = None if labels is None else _checks.tensor("labels", labels)
     if classes is not None and classes.shape != (len(data),):
         raise ValueError(f"labels must have shape ({len(data)},), got {tuple(classes.shape)}")

@@ -40,6 +40,7 @@ class Batched(Denoiser):
     """
 
     def __init__(self, denoiser: DenoiserLike, size: int | None = None) -> None:
+        _checks.function("denoiser", denoiser, "a denoiser D(x, sigma)")
         self.denoiser = denoiser
         self.size = None if size is None else _checks.whole("size", size)
         self.dimension = getattr(denoiser, "dimension", None)  # type: ignore[assignment]
@@ -63,8 +64,10 @@ class Batched(Denoiser):
 
         Raises
         ------
+        ValueError : points that are none, or what the denoiser refuses.
         MemoryError : a single row does not fit.
         """
+        x = _checks.points("x", x)
         size = self.size or max(1, _NUMBERS // max(1, x.shape[1]))
         while len(x) > 1:
             try:

@@ -30,7 +30,8 @@ class LatentSpace:
 
     Raises
     ------
-    ValueError : shapes that are not of whole numbers.
+    ValueError : something that neither encodes nor decodes, or shapes that are not of whole
+        numbers.
 
     Examples
     --------
@@ -49,8 +50,13 @@ class LatentSpace:
     def __init__(
         self, autoencoder: Any, shape: Sequence[int], image: Sequence[int] | None = None
     ) -> None:
+        if not all(callable(getattr(autoencoder, name, None)) for name in ("encode", "decode")):
+            raise ValueError(
+                "autoencoder must have encode(images) and decode(codes), "
+                f"got {_checks.shown(autoencoder)}"
+            )
         self.autoencoder = autoencoder
-        self.shape = tuple(_checks.whole("shape", size) for size in shape)
+        self.shape = _axes("shape", shape)
         config = getattr(autoencoder, "config", None)
         self._scale = float(getattr(config, "scaling_factor", None) or 1.0)
         self._shift = float(getattr(config, "shift_factor", None) or 0.0)
@@ -58,7 +64,7 @@ class LatentSpace:
             times = 2 ** (len(getattr(config, "block_out_channels", (1,))) - 1)
             channels = getattr(config, "in_channels", self.shape[0])
             image = (channels, *(times * side for side in self.shape[1:]))
-        self.image = tuple(_checks.whole("image", size) for size in image)
+        self.image = _axes("image", image)
 
     def __repr__(self) -> str:
         return f"LatentSpace({type(self.autoencoder).__name__}, {self.image} as {self.shape})"
@@ -105,3 +111,11 @@ class LatentSpace:
                 "shape of an image as `image`"
             )
         return found.flatten(1).to(rows)
+
+
+def _axes(name: str, value: Sequence[int]) -> tuple[int, ...]:
+    """Sizes (channels, height, width), or of fewer or more axes."""
+    sizes = tuple(_checks.whole(name, size) for size in _checks.several(name, value))
+    if not sizes:
+        raise ValueError(f"{name} must be (channels, height, width), got {sizes}")
+    return sizes

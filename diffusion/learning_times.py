@@ -23,6 +23,7 @@ comes late. The quality reached is given beside the times. Claims about an order
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,7 +135,7 @@ def class_times(
         return np.array([first_time(times, c, x) for c, x in zip(curves.T, levels, strict=True)])
 
     return ClassTimes(
-        gen63=crossing(learnt, (1 - 1 / np.e) * most),
+        gen63=crossing(learnt, (1 - math.exp(-1)) * most),
         gen=crossing(learnt, level * (1 - bayes)),
         opt=np.array([_least(times, one) for one in test.T]),
         gap=crossing(apart, np.full(len(most), gap)),

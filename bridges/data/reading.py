@@ -7,6 +7,7 @@ One name then says all that the numbers depend on, in the record of a run and on
 from __future__ import annotations
 
 import math
+import os
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -63,7 +64,8 @@ def split(data: str) -> tuple[str, Reading]:
     >>> place, how.resize, how.grey
     ('faces', (32, 32), True)
     """
-    found = None if Path(data).exists() else _OPTIONS.fullmatch(data)
+    there = os.path.exists(data)  # False also of a text too long for a name
+    found = None if there else _OPTIONS.fullmatch(data)
     given = [part.partition("=") for part in found[2].split(",")] if found else []
     if found is None or not all(name in _KNOWN for name, _, _ in given):
         return data, Reading()

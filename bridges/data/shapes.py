@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isqrt
+from math import isqrt, prod
 from typing import NamedTuple
 
 from bridges import _checks
@@ -31,7 +31,7 @@ def image_shape(data: str, size: int) -> ImageShape:
 
     Raises
     ------
-    ValueError : rows that are no images, or whose axes are not known.
+    ValueError : rows that are no images, are of another size, or whose axes are not known.
 
     Examples
     --------
@@ -40,6 +40,8 @@ def image_shape(data: str, size: int) -> ImageShape:
     """
     data, size = as_name(data), _checks.whole("size", size)
     axes = (size,) if data == "random" else load_data(data).shape
+    if prod(axes) != size:
+        raise ValueError(f"size must be {prod(axes)}, as of the rows of {data}, got {size}")
     if len(axes) == 1 and isqrt(size) ** 2 == size:
         axes = (isqrt(size),) * 2
     if len(axes) == 2:

@@ -36,6 +36,8 @@ ALLOWED = (
 def as_name(data: str | Path) -> str:
     """A data set by its name, or by the path of a file or folder. Raises ValueError."""
     _checks.instance("data", data, (str, Path), ALLOWED)
+    if not str(data):  # it would be the folder one is in
+        raise ValueError(f"data must be {ALLOWED}, got no text")
     return str(data)
 
 
@@ -124,8 +126,11 @@ def holds_images(data: str) -> bool:
 
 def _existing(place: str) -> Path:
     path = Path(place)
-    if path.is_dir():
-        return path
+    try:
+        if path.is_dir():
+            return path
+    except OSError as error:  # a name that no file can have
+        raise ValueError(f"data: no file {_checks.shown(place)}") from error
     if path.suffix.lower() not in _FORMATS and not idx.is_idx(path):
         raise ValueError(f"data must be {ALLOWED}, got {place!r}")
     if not path.is_file():

@@ -41,7 +41,8 @@ def draw(
             [1.],
             [1.]])
     """
-    unit = deviation("data", _checks.matrix("data", data))
+    data = _checks.matrix("data", data)
+    unit = deviation("data", data)
     levels = getattr(denoiser, "levels", None)
     start = _FIRST * unit if levels is None else levels[1]
     shape = data.new_empty(_checks.whole("count", count), data.shape[1])

@@ -180,8 +180,7 @@ def listed(
     rate: float = RATE,
 ) -> CopyList:
     """`list_copies` where the ratio below which a point matches its datum is known."""
-    if not 0 < rate < 1:
-        raise ValueError(f"rate must lie in (0, 1), got {rate}")
+    rate = _checks.share("rate", rate)
     data = points("data", data)
     samples = points("samples", samples, dimension=data.shape[1])
     if len(samples) == 0:
@@ -306,8 +305,11 @@ def _ratio(distances: Array) -> Array:
 def _views(also: Sequence[str], shape: Sequence[int] | None, size: int) -> list[_View]:
     """Points as they are, and the other views that are asked for."""
     views = [_View("", _same, _same)]
+    _checks.instance("also", also, (list, tuple), f"a list of words from {', '.join(ALSO)}")
     for word in also:
         _checks.choice("also", word, ALSO)
+    if shape is not None:
+        shape = [_checks.whole("shape", side) for side in _checks.several("shape", shape)]
     if not also:
         return views
     if shape is None:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bridges._checks import Result, check_units, points, whole, whole_seed
+from bridges._checks import Result, check_units, function, points, tensor, whole, whole_seed
 from bridges.estimates import with_error
 from bridges.memorization.calibration import VERDICTS, MemorizationReport, calibrate, clearest
 from bridges.memorization.drawing import draw
@@ -144,6 +144,7 @@ class MemorizationMonitor:
 
     def draw(self, denoiser: DenoiserLike) -> Tensor:
         """Samples of a model from the monitor's noise, (draws, d), where the model is."""
+        function("denoiser", denoiser, "a denoiser D(x, sigma)")
         data = self.data.to(getattr(denoiser, "device", self.data.device))
         return draw(denoiser, data, self.draws, self.steps, self.seed)
 
@@ -161,7 +162,7 @@ class MemorizationMonitor:
         ------
         ValueError : no sample, or samples of another shape.
         """
-        step, samples = whole("step", step, low=0), torch.as_tensor(samples).detach().cpu()
+        step, samples = whole("step", step, low=0), tensor("samples", samples).detach().cpu()
         if samples.numel() and not torch.isfinite(samples).all():
             look = Look(step, None, "samples must be finite")
         else:
@@ -189,5 +190,5 @@ class MemorizationMonitor:
 
 def _rows(name: str, value: Tensor, dimension: int | None = None) -> Tensor:
     """Points (n, d), images as rows."""
-    tensor = torch.as_tensor(value).detach()
-    return points(name, tensor.flatten(1) if tensor.ndim > 2 else tensor, dimension=dimension)
+    rows = tensor(name, value).detach()
+    return points(name, rows.flatten(1) if rows.ndim > 2 else rows, dimension=dimension)

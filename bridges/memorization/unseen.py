@@ -35,7 +35,7 @@ from bridges._checks import Result, Seed
 from bridges.equivalence import noise_of_overlap, overlap_of_noise
 from bridges.estimates import fraction_and_sem, mean_and_sem, short_table, with_error
 from bridges.memory import Memory, NearestPattern
-from bridges.memory.cueing import cue, cued_patterns
+from bridges.memory.cueing import cue, cued_patterns, stored_patterns
 from bridges.memory.similarity import similarity_of
 from bridges.retrieval import positive_grid, retrieval_map
 from diffusion.denoisers import noise_range
@@ -168,7 +168,11 @@ def held_out_gap(
     overlaps = [overlap_of_noise(s) for s in SIGMAS] if overlaps is None else overlaps
     grid = positive_grid("overlaps", overlaps, high=1.0)
     trials, base = _checks.whole("trials", trials, low=2), _checks.whole_seed(seed)
-    cued = {DATA: cued_patterns(memory, None), UNSEEN: cued_patterns(memory, held_out)}
+    threshold = _checks.number("threshold", threshold, low=0, high=1, open_low=True)
+    data = cued_patterns(memory, None)
+    size = data.shape[1]
+    unseen = _checks.stored("held_out", held_out, binary=False, columns=size)
+    cued = {DATA: data, UNSEEN: cued_patterns(memory, unseen)}
     for name, rows in (("memory.patterns", cued[DATA]), ("held_out", cued[UNSEEN])):
         if len(rows) < 2:
             raise ValueError(f"{name} must hold at least 2 points, got {len(rows)}")
@@ -180,6 +184,9 @@ def held_out_gap(
         f"nearest {UNSEEN}": (nearest, UNSEEN),
     }
     if bayes is not None:
+        own = stored_patterns(bayes, "bayes").shape[1]
+        if own != size:
+            raise ValueError(f"bayes must be a memory of patterns of {size} entries, got {own}")
         models[f"Bayes {UNSEEN}"] = (bayes, UNSEEN)
     maps = {
         who: retrieval_map(

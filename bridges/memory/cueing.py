@@ -11,8 +11,8 @@ from bridges import _checks
 from bridges.memory.adapters import Memory, Retrieval
 
 
-def stored_patterns(memory: Memory) -> Tensor:
-    """`memory.patterns`, checked: (P, N), finite, at least one.
+def stored_patterns(memory: Memory, name: str = "memory") -> Tensor:
+    """`memory.patterns`, checked: (P, N), finite, at least one; `name` is that of the argument.
 
     Raises
     ------
@@ -21,9 +21,9 @@ def stored_patterns(memory: Memory) -> Tensor:
     """
     if not isinstance(memory, Memory):
         raise TypeError(
-            f"memory must be a Memory, got {type(memory).__name__}; adapt it with as_memory"
+            f"{name} must be a Memory, got {type(memory).__name__}; adapt it with as_memory"
         )
-    stored = _checks.stored("memory.patterns", memory.patterns, binary=False).detach()
+    stored = _checks.stored(f"{name}.patterns", memory.patterns, binary=False).detach()
     return stored.to(torch.promote_types(stored.dtype, torch.float32))
 
 

@@ -95,7 +95,7 @@ def content_of(text: str) -> str:
 
 
 def load_model(
-    name_or_path: str,
+    name_or_path: str | Path,
     *,
     label: int | None = None,
     scheduler: str | None = None,
@@ -107,9 +107,9 @@ def load_model(
     ----------
     name_or_path : a name of `bridges models`, a checkpoint of ours, a folder of a diffusers
         model, or "FILE.py:function"; see the head of the module.
-    label : the class of a class-conditional model.
+    label : the class of a class-conditional model, at least 0.
     scheduler : of a diffusers model, the name of its class or a folder; None: its own.
-    batch_size : rows that a network is given at once; None: as many as fit.
+    batch_size : rows that a network is given at once, at least 1; None: as many as fit.
 
     Returns
     -------
@@ -119,8 +119,8 @@ def load_model(
 
     Raises
     ------
-    ValueError : no such model, or a class that it does not have.
-    ImportError : a folder of diffusers, where that is not installed.
+    ValueError : no such model, a class that it does not have, an option of trained models with
+        a name of `bridges models`, or a folder of diffusers, where that is not installed.
 
     Examples
     --------
@@ -129,7 +129,20 @@ def load_model(
     >>> rule(random_patterns(5, 60, seed=0), degree=4)
     SpinMemory(5 patterns of 60; overlap about zero)
     """
-    model = find_model(name_or_path, Reading(label, scheduler, batch_size))
+    from bridges import _checks  # slow to import
+
+    _checks.instance("name_or_path", name_or_path, (str, Path), ALLOWED)
+    if label is not None:
+        label = _checks.whole("label", label, low=0)
+    if scheduler is not None:
+        _checks.instance("scheduler", scheduler, str, "the name of a class or a folder")
+    if batch_size is not None:
+        batch_size = _checks.whole("batch_size", batch_size)
+    text, reading = str(name_or_path), Reading(label, scheduler, batch_size)
+    for name, value in vars(reading).items() if text in MODELS else ():
+        if value is not None:
+            raise ValueError(f"{name} must not be given for {text}, which has none, got {value}")
+    model = find_model(text, reading)
     if model.trained:
         return model.source
 
@@ -144,8 +157,8 @@ def find_model(text: str, reading: Reading = _AS_IT_IS) -> Model:
 
     Raises
     ------
-    ValueError : neither, a file that holds no such model, or a class that it does not have.
-    ImportError : a folder of diffusers, where that is not installed.
+    ValueError : neither, a file that holds no such model, a class that it does not have, or a
+        folder of diffusers, where that is not installed.
     """
     if text in MODELS:
         return MODELS[text]
@@ -169,7 +182,10 @@ def _read(text: str, reading: Reading, *_: int) -> Model:
         about = f"function of {file.name}"
         return _of_function(_function(file, function), text, about, reading)
     if file.is_dir():
-        denoiser = DiffusersDenoiser.from_pretrained(str(file), reading.scheduler)
+        try:
+            denoiser = DiffusersDenoiser.from_pretrained(str(file), reading.scheduler)
+        except ImportError as error:
+            raise ValueError(f"model: {error}") from error
         return _of_denoiser(denoiser, text, "diffusers model", reading)
     return _of_denoiser(load_denoiser(file), text, "checkpoint", reading)
 

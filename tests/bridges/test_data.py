@@ -11,7 +11,9 @@ from bridges.data import (
     class_labels,
     count,
     fingerprint,
+    image_shape,
     load,
+    load_data,
     pattern_set,
     place,
     raw_vectors,
@@ -322,3 +324,18 @@ def test_standardised():
     assert float(rows.mean(0).abs().max()) < 1e-12
     assert float(rows.square().mean()) == pytest.approx(1)
     assert unit == pytest.approx(4.3328, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("", "data must be one of .*, got no text"), ("x" * 300, "data: no file 'xxx")],
+)
+def test_what_no_file_is_called_is_no_data(name, words):
+    with pytest.raises(ValueError, match=f"^{words}"):
+        load_data(name)
+
+
+def test_the_shape_of_images_is_that_of_their_rows():
+    assert image_shape("digits", 64) == (1, 8, 8, False)
+    with pytest.raises(ValueError, match=r"^size must be 64, as of the rows of digits, got 63"):
+        image_shape("digits", 63)

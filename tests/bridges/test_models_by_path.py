@@ -1,6 +1,7 @@
 """Models by path: what a file of the user's makes is measured as a model by name is."""
 
 import json
+import sys
 from importlib.metadata import EntryPoint
 from textwrap import dedent
 
@@ -225,3 +226,22 @@ def test_a_model_is_loaded_in_python(file, tmp_path):
     torch.testing.assert_close(found, network.condition(2)(x, 1.0))
     with pytest.raises(ValueError, match=r"class must lie in \[0, 2\] for .*, got 3"):
         load_model(str(path), label=3)
+
+
+@pytest.mark.parametrize("text", ["", "x" * 300, "/dev/null", "\0"])
+def test_what_is_neither_file_nor_folder_is_no_model(text):
+    with pytest.raises(ValueError, match=r"^model must be a name"):
+        load_model(text)
+
+
+@pytest.mark.parametrize("given", [{"label": 1}, {"scheduler": "DDPMScheduler"}, {"batch_size": 2}])
+def test_a_model_that_is_made_from_patterns_has_no_options_of_trained_ones(given):
+    with pytest.raises(ValueError, match=f"^{next(iter(given))} must not be given for hebb"):
+        load_model("hebb", **given)
+
+
+def test_a_folder_of_diffusers_is_refused_in_a_line_where_that_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "diffusers", None)  # as where it is not installed
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"^model: reading .* needs diffusers: pip install"):
+        load_model(tmp_path)

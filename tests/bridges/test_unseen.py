@@ -114,3 +114,10 @@ def test_a_verdict_needs_what_it_rests_on():
     assert judged(0.0, 0.01, 0.2, 0.01) == GAPS[1]  # overfitted, and yet no datum comes home
     with pytest.raises(ValueError, match="held_out must hold at least 2 points, got 1"):
         held_out_gap(NearestPattern(sphere(4, 9, 0)), sphere(1, 9, 1))
+
+
+def test_a_memory_of_bayes_is_one_of_the_same_size():
+    data, other = normal(4, 3, seed=0), normal(4, 2, seed=1)
+    memories = [as_memory(EmpiricalDenoiser(one), dynamics="flow") for one in (data, other)]
+    with pytest.raises(ValueError, match="bayes must be a memory of patterns of 3 entries, got 2"):
+        held_out_gap(memories[0], data, bayes=memories[1])

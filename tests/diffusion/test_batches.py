@@ -67,3 +67,7 @@ def test_it_is_what_it_holds_otherwise():
     assert torch.equal(found.data, EXACT.data)
     with pytest.raises(ValueError, match="size must be a whole number of at least 1, got 0"):
         Batched(EXACT, 0)
+    with pytest.raises(ValueError, match=r"denoiser must be a denoiser D\(x, sigma\), got 3"):
+        Batched(3)
+    with pytest.raises(ValueError, match="x must have shape"):
+        found(randn(5), 0.5)

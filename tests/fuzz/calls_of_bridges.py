@@ -1,5 +1,9 @@
 """One small valid call of every public function of `bridges`, by its name: see `calls`."""
 
+import atexit
+import tempfile
+from types import SimpleNamespace
+
 import numpy as np
 import torch
 from calls import RECORD
@@ -11,6 +15,9 @@ from bridges import equivalence
 from bridges.memory import NearestPattern
 from bridges.memory.prompts import PromptedMemory
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, NetworkDenoiser, ResidualMLP
+from diffusion.batches import Batched
+from diffusion.checkpoints import save_denoiser
+from diffusion.latents import LatentSpace
 from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
 
 ROWS, HALF = normal(12, 3, seed=1), torch.arange(12) // 6
@@ -27,6 +34,19 @@ GRID = np.zeros((20, 20), dtype=int)
 STARTS = normal(4, 3, seed=2)
 FOUND = bridges.transition_matrix(CORNERS, 1.0, draws=9, seed=0)
 CALIBRATION = bridges.calibrate(ROWS, level=0.1, seed=0)
+PICTURES = normal(12, 9, seed=5)
+HALVED = SimpleNamespace(  # in place of an autoencoder: codes of half the size
+    encode=lambda images: SimpleNamespace(latents=torch.nn.functional.avg_pool2d(images, 2)),
+    decode=lambda codes: SimpleNamespace(
+        sample=codes.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    ),
+)
+SPACE = LatentSpace(HALVED, (1, 1, 2), (1, 2, 4))
+MONITOR = bridges.MemorizationMonitor(ROWS, draws=3, steps=2, seed=0)
+HOME = tempfile.TemporaryDirectory(prefix="calls-")
+atexit.register(HOME.cleanup)
+CHECKPOINT = f"{HOME.name}/of_classes.safetensors"
+save_denoiser(NetworkDenoiser(ResidualMLP(3, width=8, depth=1, classes=2, seed=0)), CHECKPOINT)
 PROMPTED = PromptedMemory(PAIR, 0, 1.0, "flow", 2)
 NEAREST = NearestPattern(ROWS)
 
@@ -188,6 +208,34 @@ BRIDGES = {
         "level": 0.1,
         "seed": 0,
     },
+    "list_copies": {
+        "samples": torch.cat([ROWS[:2], normal(3, 3)]),
+        "data": ROWS,
+        "held_out": normal(6, 3, seed=4),
+        "rate": 0.05,
+    },
+    "list_copies of images": {
+        "samples": PICTURES[:3],
+        "data": PICTURES,
+        "also": ["mirrored", "shifted"],
+        "shape": [3, 3],
+    },
+    "held_out_gap": {
+        "memory": FLOW,
+        "held_out": normal(3, 3, seed=4),
+        "overlaps": [0.5, 0.9],
+        "trials": 3,
+        "criterion": "fixed-point",
+        "threshold": 0.9,
+        "bayes": FLOW,
+        "seed": 0,
+    },
+    "load_model": {
+        "name_or_path": CHECKPOINT,
+        "label": 0,
+        "batch_size": 4,
+    },
+    "load_model of a rule": {"name_or_path": "hebb", "label": None, "scheduler": None},
     "generalization_report": {
         "denoiser": TRAINED,
         "train": ROWS.float(),
@@ -271,6 +319,25 @@ CALLS = {
     },
     "Calibration.judge": (CALIBRATION.judge, {"samples": normal(5, 3)}),
     "Calibration.measures": (CALIBRATION.measures, {"samples": normal(5, 3)}),
+    "Batched": (Batched, {"denoiser": EXACT, "size": 4}),
+    "Batched.__call__": (Batched(EXACT, 2), {"x": STARTS, "sigma": 0.5}),
+    "LatentSpace": (LatentSpace, {"autoencoder": HALVED, "shape": [1, 1, 2], "image": [1, 2, 4]}),
+    "LatentSpace.encode": (SPACE.encode, {"rows": normal(3, 8)}),
+    "LatentSpace.decode": (SPACE.decode, {"codes": normal(3, 2)}),
+    "MemorizationMonitor": (
+        bridges.MemorizationMonitor,
+        {
+            "data": ROWS,
+            "held_out": normal(6, 3, seed=4),
+            "draws": 3,
+            "steps": 2,
+            "level": 0.1,
+            "seed": 0,
+        },
+    ),
+    "MemorizationMonitor.__call__": (MONITOR.__call__, {"step": 1, "denoiser": EXACT}),
+    "MemorizationMonitor.draw": (MONITOR.draw, {"denoiser": EXACT}),
+    "MemorizationMonitor.judge": (MONITOR.judge, {"step": 1, "samples": normal(5, 3)}),
     "NearestPattern": (NearestPattern, {"patterns": ROWS, "centre": 0.0}),
     "Starts": (
         bridges.Starts,
@@ -285,7 +352,7 @@ WITHOUT = {
             *("DimensionContrast", "Generalization", "GraphSummary", "Matching"),
             *("MemorizationFractions", "MemorizationReport", "MemoryGeometry", "Retrieval"),
             *("RetrievalMap", "ReturnCurve", "Study", "Transitions", "TwoHalves", "Split"),
-            *("DataSet", "ImageShape"),
+            *("DataSet", "ImageShape", "CopyList", "HeldOutGap", "Look"),
         ),
         RECORD,
     ),

@@ -15,6 +15,7 @@ from bridges import (
     MemorizationMonitor,
     PromptedMemory,
     Study,
+    as_memory,
     calibrate,
     class_appearance,
     class_basins,
@@ -24,6 +25,8 @@ from bridges import (
     dimension_contrast,
     equivalence,
     generalization_report,
+    held_out_gap,
+    list_copies,
     load_run,
     median_appearance,
     memorization_fractions,
@@ -85,6 +88,56 @@ def test_looks_at_a_model_are_reports_on_its_samples(count, size, seed, dtype):
     assert monitor(1, model).report.copies == monitor.judge(2, drawn).report.copies
     assert [one.step for one in monitor.looks] == [0, 1, 2]
     assert monitor.first is next((one for one in monitor.looks if one.copied), None)
+
+
+@few
+@given(st.integers(4, 30), st.integers(1, 4), seeds, precisions, st.sampled_from([0.25, 8.0]))
+def test_a_list_of_copies_goes_with_its_samples_and_has_no_unit(count, size, seed, dtype, unit):
+    data, held_out = normal(count, size, seed, dtype), normal(30, size, seed + 1, dtype)
+    samples = torch.cat([data, normal(9, size, seed + 2, dtype)])
+    found = list_copies(samples, data, held_out)
+    assert found.copy[:count] == ["exact"] * count
+    assert found.nearest[:count].tolist() == list(range(count))
+    away = torch.cdist(samples.double(), data.double(), compute_mode="donot_use_mm_for_euclid_dist")
+    near = away.sort(dim=1).values
+    assert torch.allclose(torch.stack([found.d1, found.d2], 1), near[:, :2], atol=1e-6)
+    assert ((found.p_value >= found.least_p_value) & (found.p_value <= 1)).all()
+    assert (found.p_value[found.ratio.argsort()].diff() >= 0).all()
+    assert len(found.listed) == sum(found.counts.values()) == len(found) - found.copy.count("")
+    order = torch.randperm(len(samples), generator=generator(seed))
+    again = list_copies(unit * samples[order], unit * data, unit * held_out)
+    assert again.copy == [found.copy[k] for k in order]
+    assert torch.equal(again.p_value, found.p_value[order])
+    more = list_copies(samples, data, held_out, rate=0.5)
+    assert {*found.listed.tolist()} <= {*more.listed.tolist()}
+
+
+@few
+@given(st.integers(8, 20), st.sampled_from([(3, 4), (3, 3, 1), (3, 4, 5)]), seeds)
+def test_mirrored_data_are_mirrored_copies_of_themselves(count, shape, seed):
+    data = normal(count, math.prod(shape), seed)
+    images = data.view(count, *shape)
+    mirrored = images.flip(3 if shape[0] == 3 and len(shape) == 3 and shape[2] != 1 else 2)
+    found = list_copies(mirrored.reshape(count, -1), data, also=["mirrored"], shape=shape)
+    assert found.copy == ["mirrored"] * count
+    assert found.nearest.tolist() == list(range(count))
+
+
+@settings(few, max_examples=4)
+@given(st.integers(2, 5), st.integers(2, 4), seeds, precisions)
+def test_a_gap_is_between_two_successes_and_none_for_the_same_data(count, size, seed, dtype):
+    data, held_out = normal(count, size, seed, dtype), normal(4, size, seed + 1, dtype)
+    memory = as_memory(EmpiricalDenoiser(data), dynamics="flow", steps=6)
+    given = {"trials": 6, "threshold": 0.999, "seed": seed}
+    found = held_out_gap(memory, held_out, [0.7, 1.0], **given)
+    means = {who: one.mean() for who, one in found.success.items()}
+    assert found.gap == pytest.approx(means["data"] - means["held-out"])
+    assert found.ceiling == pytest.approx(means["nearest data"] - means["nearest held-out"])
+    assert found.success["data"][1] == found.success["nearest data"][1] == 1
+    assert all(((one >= 0) & (one <= 1)).all() for one in found.success.values())
+    same = held_out_gap(memory, data, [0.7, 1.0], bayes=memory, **given)
+    assert (same.gap, same.ceiling) == (0, 0)
+    assert np.array_equal(same.success["Bayes held-out"], found.success["data"])
 
 
 @pytest.mark.parametrize("data", [torch.eye(5), torch.cartesian_prod(*2 * [torch.arange(3.0)])])

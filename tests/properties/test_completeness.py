@@ -22,8 +22,16 @@ WITHOUT = {
 }
 RESULTS = {  # plain records, that the functions beside them return
     *("BasinEntropy", "BasinRadius", "Calibration", "CapacityScaling", "ClassBasins"),
-    *("ClassCapacity", "Continuation", "DimensionContrast", "Generalization", "GraphSummary"),
-    *("Look", "Matching", "MemorizationFractions", "MemorizationReport", "MemoryGeometry"),
+    *("ClassCapacity", "Continuation", "CopyList", "DimensionContrast", "Generalization"),
+    *(
+        "GraphSummary",
+        "HeldOutGap",
+        "Look",
+        "Matching",
+        "MemorizationFractions",
+        "MemorizationReport",
+        "MemoryGeometry",
+    ),
     *("RetrievalMap", "TwoHalves"),
 }
 
