@@ -97,7 +97,7 @@ def worth_measuring(
     kept = []
     others = [model for model in models if model not in MODELS]
     if others:
-        raise ValueError(f"model must be names of `bridges models`, with laws, got {others[0]!r}")
+        raise ValueError(f"model must be a name of `bridges models`, got {others[0]!r}")
     for model in models:
         n = power.get(model, 1 if find_model(model).kind == "binary" else math.inf)
         kept += load_points([model], [P for P in loads if _BEYOND * size**n >= P], overlap)
