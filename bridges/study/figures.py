@@ -72,7 +72,7 @@ _STYLE: dict[Any, Any] = {
     "axes.titlesize": 9.5,
     "errorbar.capsize": 2,
     "legend.fontsize": 8,
-    "legend.framealpha": 0.8,  # read where it lies on what is drawn
+    "legend.framealpha": 0.6,  # read where it lies on what is drawn
     "legend.edgecolor": "none",
     "savefig.dpi": 200,
 }

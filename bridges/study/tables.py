@@ -98,9 +98,9 @@ def by_column(header: Sequence[str], *columns: list[str] | ndarray) -> str:
     --------
     >>> import numpy as np
     >>> print(by_column(["P", "overlap"], ["2", "4"], np.array([[1.0, 0.5], [1.0, 0.7]])))
-    P    overlap
-    2      1.000
-    4   0.600(100)
+    P   overlap
+    2     1.000
+    4  0.60(10)
     """
     cells = [c if isinstance(c, list) else of_each(c) for c in columns]
     return table(header, list(zip(*cells, strict=True)))
