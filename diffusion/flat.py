@@ -105,7 +105,16 @@ class _Answering:
         return getattr(self.model, name)
 
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
-        return rows_like(x, self.model(x, sigma), self._name)
+        try:
+            found = self.model(x, sigma)
+        except (ValueError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # of the user's own code
+            if "alloc" in str(error):  # memory that ran out, in the words of torch
+                raise
+            words = (str(error).strip().splitlines() or ["no words"])[0]
+            raise ValueError(f"{self._name} failed: {type(error).__name__}: {words}") from error
+        return rows_like(x, found, self._name)
 
 
 def answering(model: DenoiserLike, name: str = "denoiser") -> DenoiserLike:
@@ -118,7 +127,8 @@ def answering(model: DenoiserLike, name: str = "denoiser") -> DenoiserLike:
 
     Raises
     ------
-    ValueError : a model that cannot be called; on a call, an answer that is no finite (B, d).
+    ValueError : a model that cannot be called; on a call, an error of its own, or an answer that
+        is no finite (B, d).
 
     Examples
     --------

@@ -98,7 +98,9 @@ def chosen(found: Members, how: Reading) -> tuple[str, str | None]:
             raise ValueError(
                 f"data: {option} of {path} must be one of {_listed(names)}, got {name!r}"
             )
-    label = how.label or _labels(path, [name for name in names if name != how.array])
+    rest = [name for name in names if name != how.array]
+    alone = how.array is None and len(names) == 1  # it is the data, whatever its name
+    label = how.label or (None if alone else _labels(path, rest))
     left = [name for name in names if name != label]
     if how.array is not None:
         return how.array, label
@@ -113,9 +115,9 @@ def chosen(found: Members, how: Reading) -> tuple[str, str | None]:
 
 
 def _labels(path: Path, names: list[str]) -> str | None:
-    """The array that holds labels, beside one that does not."""
+    """The array that holds labels, if any."""
     found = [name for name in names if is_label(name)]
-    if not found or len(names) == 1:
+    if not found:
         return None
     if "labels" in found:
         return "labels"

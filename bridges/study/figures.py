@@ -10,8 +10,9 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -43,6 +44,13 @@ LOOKS: dict[str, tuple[str, str]] = {
     "twn": ("#AA4466", "p"),
     "twn-structured": ("#117733", "X"),
 }
+_OTHERS: tuple[tuple[str, str], ...] = (
+    ("#DC267F", "H"),
+    ("#785EF0", "8"),
+    ("#B8860B", "p"),
+    ("#648FFF", "d"),
+    ("#5C4033", "^"),
+)  # of models that have no name: those given by a path
 SERIES: tuple[tuple[str, str], ...] = (
     ("#0072B2", "o"),
     ("#D55E00", "s"),
@@ -64,13 +72,20 @@ _STYLE: dict[Any, Any] = {
     "axes.titlesize": 9.5,
     "errorbar.capsize": 2,
     "legend.fontsize": 8,
-    "legend.frameon": False,
+    "legend.framealpha": 0.6,  # read where it lies on what is drawn
+    "legend.edgecolor": "none",
     "savefig.dpi": 200,
 }
 THEORY: tuple[dict[str, Any], ...] = (
     {"color": "0.35", "lw": 1.2, "ls": "-", "zorder": 1},
     {"color": "0.35", "lw": 1.2, "ls": ":", "zorder": 1},
 )
+
+
+def looks(models: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each model: its own, or those of the next that has no name."""
+    others = cycle(_OTHERS)
+    return {model: LOOKS.get(model) or next(others) for model in dict.fromkeys(models)}
 
 
 def look() -> AbstractContextManager[None]:

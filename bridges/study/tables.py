@@ -20,13 +20,19 @@ _GAP = 3  # letters between columns
 def uncertain(mean: float, sem: float | None, digits: int = 2) -> str:
     """`0.93(2)`: a mean and the standard error of its last digits, if there is one.
 
+    There are fewer digits than asked for where the error has more than two of them.
+
     Examples
     --------
     >>> uncertain(0.931, 0.018), uncertain(1.0, 0.0), uncertain(0.998, 0.002)
     ('0.93(2)', '1.00', '1.00(<1)')
+    >>> uncertain(20.77, 16.148), uncertain(0.931, 0.118, digits=3)
+    ('21(16)', '0.93(12)')
     """
     if sem is None or math.isnan(sem) or sem == 0:
         return f"{mean:.{digits}f}"
+    while digits and round(sem * 10**digits) > 99:
+        digits -= 1
     error = round(sem * 10**digits)
     return f"{mean:.{digits}f}({error or '<1'})"
 
@@ -92,9 +98,9 @@ def by_column(header: Sequence[str], *columns: list[str] | ndarray) -> str:
     --------
     >>> import numpy as np
     >>> print(by_column(["P", "overlap"], ["2", "4"], np.array([[1.0, 0.5], [1.0, 0.7]])))
-    P    overlap
-    2      1.000
-    4   0.600(100)
+    P   overlap
+    2     1.000
+    4  0.60(10)
     """
     cells = [c if isinstance(c, list) else of_each(c) for c in columns]
     return table(header, list(zip(*cells, strict=True)))

@@ -293,9 +293,10 @@ def _draw_ends(axes: Axes, report: Report) -> None:
 
 def _draw_sizes(axes: Axes, report: Report) -> None:
     """Basins of the patterns, the largest first, against equal ones, counted and sorted alike."""
+    looks = figures.looks(report.models)
     for case in report.cases:
         rank, by_sample = report.ranked(case)
-        figures.points(axes, rank, by_sample, _look(case.model), ms=4, label=report.name(case))
+        figures.points(axes, rank, by_sample, looks[case.model], ms=4, label=report.name(case))
     (P,) = report.loads
     rank, even = _equal_shares(P, report.survey.starts)
     axes.plot(rank, even, **figures.THEORY[0], label="equal basins, sorted too")
@@ -308,6 +309,7 @@ def _draw_sizes(axes: Axes, report: Report) -> None:
 
 def _draw_loads(axes: Axes, report: Report) -> None:
     """What ends in a memory, against load."""
+    looks = figures.looks(report.models)
     for model in report.models:
         label = "\n".join(
             [label_of(model)]
@@ -317,7 +319,7 @@ def _draw_loads(axes: Axes, report: Report) -> None:
                 if m == model and (n := report.stored(Case(m, P))) < report.samples
             ]
         )
-        figures.points(axes, *report.held(model), _look(model), ms=4, label=label)
+        figures.points(axes, *report.held(model), looks[model], ms=4, label=label)
     figures.log_axis(axes)
     axes.set(ylim=(-0.03, 1.05), xlabel="number of patterns $P$")
     axes.set_ylabel("fraction of the starts that end in a memory")
@@ -329,7 +331,3 @@ def _equal_shares(patterns: int, starts: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     drawn = rng.multinomial(starts, np.full(patterns, 1 / patterns), size=_REPEATS) / starts
     return np.arange(1, patterns + 1), np.sort(drawn, 1)[:, ::-1].mean(0)
-
-
-def _look(model: str) -> tuple[str, str]:
-    return figures.LOOKS.get(model, ("0.5", "+"))

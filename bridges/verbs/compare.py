@@ -358,8 +358,9 @@ def _table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]
 def _load(axes: Axes, report: Report) -> None:
     overlap = report.overlap
     assert overlap is not None
+    looks = figures.looks(curve.model for curve in report.load)
     for curve in report.load:
-        _draw(axes, curve)
+        _draw(axes, curve, looks[curve.model])
     measured = np.concatenate([curve.x for curve in report.load])
     P = np.geomspace(measured.min(), measured.max(), 200)
     for style, (label, law) in zip(figures.THEORY, report.theory.items(), strict=False):
@@ -372,8 +373,9 @@ def _load(axes: Axes, report: Report) -> None:
 def _corruption(axes: Axes, report: Report) -> None:
     patterns = report.patterns
     assert patterns is not None
+    looks = figures.looks(curve.model for curve in report.corruption)
     for curve in report.corruption:
-        _draw(axes, curve)
+        _draw(axes, curve, looks[curve.model])
     x = report.corruption[0].x
     m = np.linspace(x[0], min(0.999, x[-1]), 100)
     for style, (label, law) in zip(figures.THEORY, report.theory.items(), strict=False):
@@ -384,15 +386,15 @@ def _corruption(axes: Axes, report: Report) -> None:
     axes.set_title(f"against corruption, $P$ = {patterns}, $P/N$ = {load:.2g}")
 
 
-def _draw(axes: Axes, curve: Curve) -> None:
+def _draw(axes: Axes, curve: Curve, series: tuple[str, str]) -> None:
     label = label_of(curve.model)
     partial = curve.n < len(curve.by_sample)
     for x, n in zip(curve.x[partial], curve.n[partial].tolist(), strict=True):
         label += f"\n{with_count(f'  at {x:g}', n, len(curve.by_sample))}"
-    if curve.model not in figures.LOOKS:
+    if curve.model == "nearest":  # the limit of the others, as a line
         axes.plot(curve.x, curve.mean, color="0.2", ls="--", lw=1.2, label=label, zorder=4)
         return
     look: dict[str, Any] = {"label": label}
     if curve.model == "exponential-real":  # lies under the denoiser's crosses
         look |= {"ms": 8, "mfc": "none", "zorder": 2}
-    figures.means(axes, curve.x, (curve.mean, curve.sem), figures.LOOKS[curve.model], **look)
+    figures.means(axes, curve.x, (curve.mean, curve.sem), series, **look)

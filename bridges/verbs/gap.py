@@ -102,6 +102,6 @@ class Gap:
         figures.ticks(axes, self.levels)
         axes.set(ylim=(-0.03, 1.05), ylabel="probability to come home")
         axes.set_xlabel(r"noise level $\sigma$ (rms deviations of the data)")
-        axes.legend(frameon=True, edgecolor="none", framealpha=0.8)
+        axes.legend()
         gap, sem = self.value("gap")
         axes.set_title(f"a memory, or a model: a gap of {uncertain(gap, sem)}")

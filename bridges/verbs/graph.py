@@ -271,8 +271,7 @@ class Report(base.Report):
     def draw(self, figure: Figure) -> None:
         """Graphs at growing noise, and below them their numbers, all models."""
         series = []
-        for model, usual in zip(self.models, _cycle(len(self.models)), strict=True):
-            style = figures.LOOKS.get(model, usual)
+        for model, style in figures.looks(self.models).items():
             curves = {name: self.curve(name, model) for name, _ in _PANELS}
             series.append(Series(self.label(model), style, curves, _number(self.pictures)))
         draw_graphs(figure, self.pictures, series, self.survey.edge)
@@ -376,7 +375,3 @@ def _number(pictures: Sequence[Picture]) -> int | None:
     if not pictures or pictures[0].classes is None:
         return None
     return int(pictures[0].classes.unique().numel())
-
-
-def _cycle(count: int) -> list[tuple[str, str]]:
-    return [figures.SERIES[k % len(figures.SERIES)] for k in range(count)]

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bridges.data import class_labels, raw_vectors, standardised
+from bridges.data import class_labels, image_shape, raw_vectors, standardised
 from bridges.estimates import estimate, mean_and_sem
 from bridges.models import Reading, find_model, label_of
 from bridges.study import figures, report as base
@@ -50,6 +50,7 @@ _RIDGE = 1e-2  # of the Gaussian fit
 _NEAREST = 5  # data that judge a sample of a network
 _FEWEST = 4  # guided samples of a class
 _SHOWN, _CLASSES = 6, 20  # schedules and classes whose samples are drawn
+_APART = ((1, 1), (1, 1), (0, 0))  # a white frame of each
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,25 @@ class Guide:
             raise ValueError(f"model must be class-conditional, got {name}")
         if max(wanted) >= classes:
             raise ValueError(f"classes must lie in [0, {classes - 1}] for {name}, got {wanted}")
-        if self.null is not None:
-            nothing = source.condition(self.null)
-        else:
-            nothing = source.condition(None) if hasattr(source, "scheduler") else source
+        nothing = self._of_none(source, name)
         size = self.batch_size
         pairs = {k: (Batched(source.condition(k), size), Batched(nothing, size)) for k in wanted}
         codes = rows if model.latents is None else model.latents.encode(rows)
         return Subject(pairs, codes, labels, rows, model.latents)
+
+    def _of_none(self, source: Any, name: str) -> Any:
+        """A class-conditional model without its classes."""
+        if self.null is not None:
+            return source.condition(self.null)
+        if not hasattr(source, "scheduler"):
+            return source
+        try:
+            return source.condition(None)
+        except ValueError as error:
+            raise ValueError(
+                f"null-class must be given for {name}, which knows no class that stands for none: "
+                f"one of 0 to {source.classes - 1} that was trained to"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -197,11 +209,11 @@ def measure(guide: Guide, point: Point, seed: int) -> list[Row]:
         x = torch.cat([subject.sampled(text, k, one, guide.steps) for k, one in by_class])
         values = distortion(x, wanted, mixture, classify, centre=centre).means()
         found += [{"schedule": text, "quantity": q, "value": values[q]} for q in MEASURES]
-        shown = subject.pictures(x[:: guide.trials]).numpy()
+        shown = _images(subject.pictures(x[:: guide.trials]).numpy(), guide.data)
         found += [
             {"schedule": text, "quantity": "picture", "class": label, "value": 1.0}
-            | {"numbers": row.tobytes().hex()}
-            for label, row in zip(asked, shown, strict=True)
+            | {"axes": " ".join(map(str, image.shape)), "numbers": image.tobytes().hex()}
+            for label, image in zip(asked, shown, strict=True)
         ]
     return found
 
@@ -317,6 +329,8 @@ class Report(base.Report):
         if quantity == "retention":
             axes.set_ylim(min(0.9, axes.get_ylim()[0]), 1.02)
         if quantity == "vendi":
+            low, high = axes.get_ylim()
+            axes.set_ylim(min(0.95, low), max(1.05, high))  # no axis of rounding errors
             axes.axhline(1, **figures.THEORY[1])
 
     def _gallery(self, lines: np.ndarray) -> None:
@@ -324,20 +338,27 @@ class Report(base.Report):
         wanted = {"quantity": "picture"}.items()
         for text, axes in zip(self.schedules, lines, strict=False):
             rows = [
-                np.frombuffer(bytes.fromhex(row["numbers"]), dtype=np.uint8)
+                np.frombuffer(bytes.fromhex(row["numbers"]), dtype=np.uint8).reshape(
+                    [int(length) for length in row["axes"].split()]
+                )
                 for row in self.study.samples[0][0]
                 if row.items() >= wanted and row["schedule"] == text
-            ]
-            axes.imshow(_wall(np.stack(rows[:_CLASSES])), cmap="gray_r", vmin=0, vmax=255)
+            ][:_CLASSES]
+            wall = np.hstack([np.pad(row, _APART, constant_values=255) for row in rows])
+            axes.imshow(wall.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axes.set_axis_off()
             axes.set_title(f"guidance {text}", fontsize=8, loc="left")
 
 
-def _wall(rows: np.ndarray) -> np.ndarray:
-    """Images side by side; vectors that are none as strips."""
-    side = round(rows.shape[1] ** 0.5)
-    shape = (side, side) if side**2 == rows.shape[1] else (1, rows.shape[1])
-    return np.hstack([*np.pad(rows.reshape(-1, *shape), ((0, 0), (1, 1), (1, 1)))])
+def _images(rows: np.ndarray, data: str) -> np.ndarray:
+    """Rows as images (B, height, width, channels); vectors that are none as strips."""
+    try:
+        channels, height, width, last = image_shape(data, rows.shape[1])
+    except ValueError:
+        return rows.reshape(len(rows), 1, -1, 1)
+    if last:
+        return rows.reshape(len(rows), height, width, channels)
+    return np.moveaxis(rows.reshape(len(rows), channels, height, width), 1, -1)
 
 
 def _label(model: str) -> str:

@@ -390,7 +390,7 @@ def _distance(axes: Axes, report: Case) -> None:
     axes.plot(c, c**exponent, color="0.35", lw=1.2, label=f"chance $c^D$, $D$ = {exponent:.1f}")
     axes.axvline(1 / 3, color="0.35", lw=1, ls=":", zorder=0, label="threshold 1/3")
     axes.set(ylim=(-0.03, 1.05), xlabel="$c$", ylabel="probability of $d_1/d_2 < c$")
-    axes.legend(loc="best", frameon=True, edgecolor="none", framealpha=0.8)
+    axes.legend(loc="best")
     axes.set_title("nearest neighbours and chance")
 
 

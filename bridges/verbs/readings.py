@@ -73,9 +73,18 @@ def _named(data: str, given: dict[str, Any]) -> str:
 
 
 def _like_data(option: str, other: str, given: dict[str, Any]) -> str:
-    """The name of a set that is compared with the data, read as they are where it has images."""
+    """The name of a set that is compared with the data, read as they are where it has images.
+
+    Raises ValueError, by the name of the option, where nothing can be read.
+    """
     from bridges.data.reading import joined
-    from bridges.data.sources import holds_images
+    from bridges.data.sources import holds_images, state
+
+    try:
+        state(other)
+    except ValueError as error:
+        name, fault = option.replace("_", "-"), str(error).removeprefix("data")
+        raise ValueError(f"{name}{fault}") from error
 
     own: dict[str, Any] = {}
     if holds_images(other):

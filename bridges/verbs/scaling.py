@@ -198,8 +198,8 @@ class Report(base.Report):
         axes.legend()
 
     def _draw_limits(self, axes: Axes) -> None:
-        for model, usual in zip(self.scalings, _cycle(len(self.scalings)), strict=True):
-            found, look = self.scalings[model], figures.LOOKS.get(model, usual)
+        for model, look in figures.looks(self.scalings).items():
+            found = self.scalings[model]
             z = found.sizes**-EXPONENT
             known = np.isfinite(found.load)
             figures.means(

@@ -102,7 +102,8 @@ class Survey:
         if self.data != "random":
             own = load_data(self.data).rows
             if samples is not None:
-                _checks.check_units("generated", samples, own, mend=_options)
+                mend = _options if self.model is None else self._of_its_own
+                _checks.check_units("generated", samples, own, mend=mend)
             if self.held_out is not None and held_out is not None:
                 _checks.check_units("held-out", held_out, own, mend=self._held_out_in)
         self._check_what_is_asked(patterns, memories.shape[1])
@@ -194,6 +195,10 @@ class Survey:
     def _held_out_in(self, scale: float, shift: float) -> str:
         """The name of the held-out set in the units of the data."""
         return f"--held-out {joined(str(self.held_out), scale=scale, shift=shift)}"
+
+    def _of_its_own(self, scale: float, shift: float) -> str:
+        """Why the samples of a model are unlike the data, which no option mends."""
+        return f"they are samples of --model {self.model}, trained in other units, or too little"
 
     def judged(self, size: int) -> Tensor | None:
         """The samples to judge (B, N), if any. Raises ValueError."""

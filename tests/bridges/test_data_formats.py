@@ -179,6 +179,11 @@ def test_arrays_by_their_names(tmp_path):
     found = load_data(tmp_path / "a.npz", array="x_train", label="y_train")
     assert np.array_equal(found.rows.numpy(), PIXELS.reshape(24, 12))
     assert np.array_equal(found.labels.numpy(), CLASSES)
+    np.savez(tmp_path / "b.npz", images=PIXELS, labels=CLASSES)
+    found = load_data(tmp_path / "b.npz", array="images")  # labels are found beside it
+    assert np.array_equal(found.labels.numpy(), CLASSES)
+    np.savez(tmp_path / "c.npz", labels=PIXELS)
+    assert load_data(tmp_path / "c.npz").labels is None
     with pytest.raises(ValueError, match=r"label of .* must be one of .*, got 'z'"):
         load_data(tmp_path / "a.npz", array="x_train", label="z")
     with pytest.raises(ValueError, match=r"array of .* must be one of .*, got 'z'"):

@@ -174,3 +174,11 @@ def test_sets_by_name_in_a_folder_that_is_given(tmp_path):
     )
     said = refused("retrieve", "--data-dir", "sets")
     assert "data-dir is for mnist and fashion, got data 'digits'" in said
+
+
+@pytest.mark.parametrize("option", ["generated", "held-out"])
+def test_a_set_that_is_not_there_is_named_by_its_option(option):
+    words = ["memorization", "--data", "digits", f"--{option}", "missing.npy"]
+    found = CliRunner().invoke(main, words)
+    assert found.exit_code == 2
+    assert f"Error: {option}: no file 'missing.npy'" in found.output

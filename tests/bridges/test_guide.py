@@ -10,6 +10,8 @@ from click.testing import CliRunner
 from scipy.stats import norm
 
 from bridges.cli import main
+from bridges.study import figures
+from bridges.study.folders import load_run
 from bridges.verbs.schedules import CONTROL, Guidance, Noise, guided
 
 CLASSES = """
@@ -126,3 +128,32 @@ def test_schedules_are_those_of_the_library():
     assert linear(1e-9) == pytest.approx(2)  # of mean 1 over the progress
     x = torch.ones(2, 1)
     assert torch.equal(guided("power-law:1:0.9", model, model, Noise(80.0, 0.8, 2.0))(x, 1.0), x)
+
+
+@pytest.mark.parametrize("axes", ["HWC", "CHW"])
+def test_samples_of_colour_images_are_drawn_as_such(axes, tmp_path):
+    rng, labels = np.random.default_rng(0), np.arange(60) % 2
+    images = np.full((60, 6, 4, 3), 20.0) + rng.normal(size=(60, 6, 4, 3))
+    images[labels == 1, ..., 0] += 200  # one class is red
+    rows = images if axes == "HWC" else np.moveaxis(images, -1, 1)
+    np.savez(tmp_path / "data.npz", data=rows, labels=labels)
+    out = tmp_path / "run"
+    given = ("--guidance", "1", "--trials", 4, "--steps", 20)
+    found = run("--data", tmp_path / "data.npz", *given, "--out", out)
+    assert found.exit_code == 0, found.output
+    rows = load_run(out).samples[0][0]
+    drawn = [row for row in rows if row["quantity"] == "picture" and row["class"] == 1]
+    assert len(drawn) == 2  # a schedule each, the control first
+    for row in drawn:
+        picture = np.frombuffer(bytes.fromhex(row["numbers"]), dtype=np.uint8)
+        colours = picture.reshape([int(n) for n in row["axes"].split()]).mean((0, 1))
+        assert row["axes"] == "6 4 3"
+        assert colours[0] > 200 > 60 > max(colours[1:])
+
+
+def test_models_without_a_name_have_looks_of_their_own():
+    found = figures.looks(["flow", "a.py:one", "hebb", "b.py:two", "a.py:one"])
+    assert list(found) == ["flow", "a.py:one", "hebb", "b.py:two"]
+    assert len(set(found.values())) == 4
+    assert found["flow"] == figures.LOOKS["flow"]
+    assert not {found["a.py:one"], found["b.py:two"]} & {*figures.LOOKS.values()}

@@ -60,6 +60,12 @@ RULES = """
     def module():
         return Module()
 
+    def broken():
+        return lambda x, sigma: x @ x
+
+    def cut():
+        return lambda x, sigma: x[:, :3]
+
     def number():
         return 3
 
@@ -183,6 +189,37 @@ def run(*words):
     found = CliRunner().invoke(main, [*words, "--samples", "2", "--jobs", "1", "--quiet"])
     assert found.exit_code in (0, 2), found.output
     return found
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("broken", "source failed: RuntimeError: mat1 and mat2 shapes cannot be multiplied"),
+        ("cut", "source must return real rows of shape (1, 64), got torch.float64 of shape (1, 3)"),
+    ],
+)
+def test_a_denoiser_that_fails_when_asked_is_refused(file, tmp_path, name, message):
+    given = ("--data", "digits", "--patterns", "3", "--samples", "1", "--jobs", "1")
+    found = run("retrieve", "--model", f"{file}:{name}", *given, "--out", str(tmp_path / "run"))
+    assert found.exit_code == 2, found.output
+    assert message in " ".join(found.output.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_samples_of_a_model_in_other_units_are_called_that(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(200, 5))
+    np.save(tmp_path / "bytes.npy", 100 * rows[:100])
+    np.save(tmp_path / "unseen.npy", 100 * rows[100:])
+    (tmp_path / "own.py").write_text(
+        "def narrow():\n    return lambda x, sigma: x / (1 + sigma**2)\n"  # of data N(0, 1)
+    )
+    given = ("--data", str(tmp_path / "bytes.npy"), "--held-out", str(tmp_path / "unseen.npy"))
+    own = ("--model", f"{tmp_path}/own.py:narrow", "--draws", "50", "--jobs", "1")
+    found = run("memorization", *given, *own, "--out", str(tmp_path / "run"))
+    assert found.exit_code == 2, found.output
+    words = " ".join(found.output.split())
+    assert "trained in other units, or too little" in words
+    assert "--scale" not in words
 
 
 def test_every_verb_takes_a_path(file, tmp_path):

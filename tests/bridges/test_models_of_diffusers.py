@@ -199,7 +199,7 @@ def test_a_conditional_model_is_guided(kind, tmp_path):
     assert json.loads((out / "summary.json").read_text())["relative"]
     if kind is conditional:
         found = run("guide", *asked, "--out", str(tmp_path / "other"))
-        assert "knows no class that stands for none" in " ".join(found.output.split())
+        assert "null-class must be given for" in " ".join(found.output.split())
 
 
 def test_pictures_of_bytes_are_no_data_of_diffusers(tmp_path):
