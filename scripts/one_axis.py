@@ -24,7 +24,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bridges.models import find_model
+from bridges.models import MODELS
 from bridges.study import options
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point
@@ -99,7 +99,7 @@ def worth_measuring(
     if others:
         raise ValueError(f"model must be a name of `bridges models`, got {others[0]!r}")
     for model in models:
-        n = power.get(model, 1 if find_model(model).kind == "binary" else math.inf)
+        n = power.get(model, 1 if MODELS[model].kind == "binary" else math.inf)
         kept += load_points([model], [P for P in loads if _BEYOND * size**n >= P], overlap)
     return kept
 

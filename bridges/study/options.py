@@ -361,7 +361,7 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
                 return command(*args, **kwargs)
         except BrokenPipeError:
             raise  # nobody reads on: click leaves without a word
-        except (ValueError, OSError, ImportError) as error:
+        except (ValueError, OSError) as error:
             raise click.UsageError(printable(str(error))) from error
         except ImportError as error:
             if "pip install" not in str(error):  # no library of an extra
