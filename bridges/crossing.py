@@ -37,7 +37,7 @@ from bridges.estimates import with_interval
 
 FITS = ("isotonic", "probit")
 Array = np.ndarray
-_LEAST_WIDTH = 0.05  # of a probit fit, in spacings of x, about: data cannot resolve less
+_LEAST_WIDTH = 0.05  # of a probit fit to a sample, in spacings of x: data resolve no less
 _ITERATIONS = 60
 _DRAWS = 400  # of the mean, for the error of an isotonic crossing
 _ROUNDING = 1e-9
@@ -111,7 +111,7 @@ def crossings(
 
 def _falling(x: Array, by_sample: Array, level: float, fit: str) -> Crossings:
     mean = by_sample.mean(0, keepdims=True)
-    values, widths = _probit_crossings(x, mean, level)
+    values, widths = _probit_crossings(x, mean, level, len(by_sample))
     width = float(widths[0])
     if fit == "isotonic":
         values = isotonic_crossings(x, mean, level)
@@ -154,7 +154,7 @@ def _probit_error(
 ) -> tuple[float, tuple[float, float]]:
     """The same of a probit fit."""
     n, mean = len(by_sample), by_sample.mean(0)
-    others = _probit_crossings(x, (by_sample.sum(0) - by_sample) / (n - 1), level)[0]
+    others = _probit_crossings(x, (by_sample.sum(0) - by_sample) / (n - 1), level, n - 1)[0]
     sem = (n - 1) / n**0.5 * _spread(others)
     if not np.isfinite([value, *others]).all():
         return sem, (min(value, others.min()), max(value, others.max()))
@@ -261,43 +261,45 @@ def isotonic_crossings(x: Array, curves: Array, level: float) -> Array:
     return np.where(above == 0, -np.inf, np.where(above == count, np.inf, inside))
 
 
-def _probit_crossings(x: Array, curves: Array, level: float) -> tuple[Array, Array]:
+def _probit_crossings(x: Array, curves: Array, level: float, samples: int) -> tuple[Array, Array]:
     """Crossings and widths (R,) of probit fits to falling curves (R, K); ±∞ and NaN beyond x."""
     values = isotonic_crossings(x, curves, level)
     widths = np.full(len(values), np.nan)
     inside = np.isfinite(values)
     if inside.any():
-        middles, widths[inside] = probit(x, 1 - curves[inside], values[inside])
+        middles, widths[inside] = probit(x, 1 - curves[inside], values[inside], samples)
         values[inside] = middles - widths[inside] * ndtri(level)
     values[values < x[0]], values[values > x[-1]] = -np.inf, np.inf
     return values, np.where(np.isfinite(values), widths, np.nan)
 
 
-def probit(x: Array, curves: Array, start: Array) -> tuple[Array, Array]:
+def probit(x: Array, curves: Array, start: Array, samples: int = 1) -> tuple[Array, Array]:
     """x₀ and w of Φ((x − x₀)/w), the most likely for equally many trials at each x.
 
     Fisher scoring in (a, b), Φ(a + b(x − start)), in which the likelihood is concave; a small
-    penalty on b keeps a curve that jumps from 0 to 1 between two x from having no answer.
+    penalty on b keeps a curve that jumps from 0 to 1 between two x from having no answer. It is
+    that of one sample, so that the bias it leaves is small beside the error of many.
 
     Parameters
     ----------
     x : (K,), increasing, K ≥ 2.
     curves : (R, K), each rising.
     start : (R,), inside x.
+    samples : of which the curves are means.
 
     Returns
     -------
     x₀ : (R,)
     w : (R,)
     """
-    spacing = float(np.diff(x).min())
+    spacing, penalty = float(np.diff(x).min()), _LEAST_WIDTH**2 / samples
     z = (x - start[:, None]) / spacing
     a, b = np.zeros(len(z)), np.full(len(z), 1 / max(1.0, 0.2 * (x[-1] - x[0]) / spacing))
 
     def loss(a: Array, b: Array) -> Array:
         u = a[:, None] + b[:, None] * z
         likelihood = curves * log_ndtr(u) + (1 - curves) * log_ndtr(-u)
-        return -likelihood.sum(1) + (_LEAST_WIDTH * b) ** 2 / 2
+        return -likelihood.sum(1) + penalty * b**2 / 2
 
     now = loss(a, b)
     for _ in range(_ITERATIONS):
@@ -305,9 +307,9 @@ def probit(x: Array, curves: Array, start: Array) -> tuple[Array, Array]:
         low, high, density = log_ndtr(-u), log_ndtr(u), -(u**2) / 2 - np.log(2 * np.pi) / 2
         pull = curves * np.exp(density - high) - (1 - curves) * np.exp(density - low)
         weight = np.exp(2 * density - low - high)
-        force = np.stack([pull.sum(1), (pull * z).sum(1) - _LEAST_WIDTH**2 * b], 1)
+        force = np.stack([pull.sum(1), (pull * z).sum(1) - penalty * b], 1)
         bend = np.stack([weight.sum(1), (weight * z).sum(1), (weight * z**2).sum(1)], 1)
-        bend += np.array([1e-9, 0, _LEAST_WIDTH**2])
+        bend += np.array([1e-9, 0, penalty])
         determinant = bend[:, 0] * bend[:, 2] - bend[:, 1] ** 2
         step_a = (bend[:, 2] * force[:, 0] - bend[:, 1] * force[:, 1]) / determinant
         step_b = (bend[:, 0] * force[:, 1] - bend[:, 1] * force[:, 0]) / determinant
