@@ -64,8 +64,8 @@ def read(path: str, scheduler: Any, options: dict[str, Any]) -> Parts:
     folder, scheduler = Path(path) / (options.get("subfolder") or ""), _named(diffusers, scheduler)
     try:
         if (folder / "config.json").is_file() and not (folder / "model_index.json").is_file():
-            chosen = scheduler or _beside(diffusers, folder)
-            return Parts(_model(diffusers, folder, options), chosen)
+            network = _model(diffusers, folder, options)
+            return Parts(network, scheduler or _beside(diffusers, folder))
         pipeline = loader.from_pretrained(path, **options)
     except (OSError, ValueError) as error:
         raise ValueError(
