@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ from bridges.study.results import Study
 from bridges.study.tables import table, uncertain
 from bridges.verbs import compare
 from bridges.verbs.setting import Setting
+from hopfield.theory import ags_capacity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 ALPHA = (0.04, 0.07, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.23, 0.27, 0.33, 0.4, 0.5, 0.7, 0.9)
 """The loads that are measured unless it is said."""
 EXPONENT = 2 / 3
-_HEBB = 0.138  # α_c of Amit, Gutfreund and Sompolinsky (1985)
 
 
 def points(
@@ -184,13 +185,10 @@ class Report(base.Report):
 
     def _draw_curves(self, axes: Axes) -> None:
         model, found = next(iter(self.scalings.items()))
-        for (color, marker), N, one in zip(
-            _cycle(len(found.sizes)), found.sizes, found.capacities, strict=True
-        ):
+        for look, N, one in zip(cycle(figures.SERIES), found.sizes, found.capacities, strict=False):
             curve = one.curve
-            figures.means(
-                axes, curve.load, (curve.success, curve.sem), (color, marker), label=f"$N$ = {N:g}"
-            )
+            measured = curve.success, curve.sem
+            figures.means(axes, curve.load, measured, look, label=f"$N$ = {N:g}")
         axes.axhline(self.level, color="0.85", lw=0.8, zorder=0)
         axes.set(xlabel=r"load $\alpha = P/N$", ylabel="probability of retrieval")
         axes.set_title(label_of(model))
@@ -213,17 +211,14 @@ class Report(base.Report):
                 axes.plot(ends, fit.limit + fit.slope * ends, color=look[0], lw=1)
                 figures.means(axes, [0], ([fit.limit], [fit.sem]), look, mfc="white")
         if "hebb" in self.scalings and self.overlap == 1:
-            label = r"$\alpha_c$ = 0.138 (Amit et al. 1985)"
-            axes.axhline(_HEBB, **figures.THEORY[1], label=label)
+            law = ags_capacity()
+            label = f"$\\alpha_c$ = {law:.3f} (Amit et al. 1985)"
+            axes.axhline(law, **figures.THEORY[1], label=label)
         sizes = sorted({N for found in self.scalings.values() for N in found.sizes.tolist()})
         axes.set_xticks([0, *(N**-EXPONENT for N in sizes)], ["∞", *(f"{N:g}" for N in sizes)])
         axes.set(xlabel=r"size $N$, on an axis of $N^{-2/3}$", ylabel=r"capacity $\alpha$")
         axes.set_ylim(bottom=0)
         axes.legend()
-
-
-def _cycle(count: int) -> list[tuple[str, str]]:
-    return [figures.SERIES[k % len(figures.SERIES)] for k in range(count)]
 
 
 def _limit(found: CapacityScaling) -> str:
