@@ -133,7 +133,7 @@ def guide(
 @options.shared("patterns", help="Points trained on, P.  [default: 4/5 of all; 200 random]")
 @options.shared("held-out", help=f"{_UNSEEN}  [default: what --patterns leaves, at most 1000]")
 @options.shared("network", "width", "depth", "classes", "attention")
-@options.shared("steps", default=3000, help="Gradient steps, at most.")
+@options.shared("steps", type=Whole(1), default=3000, help="Gradient steps, at most.")
 @options.shared("batch")
 @options.shared("rate", default=1e-3, help="Learning rate, which falls to 0.")
 @options.shared("until", "looks")

@@ -183,7 +183,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "How a denoiser by path takes cues home.",
     },
     "steps": {
-        "type": Whole(1),
+        "type": Whole(1, 100_000),
         "default": Options.steps,
         "help": "Steps of the reverse flow or SDE of a network.",
     },

@@ -20,11 +20,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bridges._checks import check_units
+from bridges._checks import check_units, within_memory
 from bridges.data import (
     class_labels,
     image_shape,
     load,
+    load_data,
     pattern_set,
     raw_vectors,
     standardised,
@@ -52,6 +53,8 @@ from diffusion import (
 
 __all__ = ["Course", "Home", "measure"]
 ROWS = 128  # images of a step unless --batch is given
+_COPIES = 4  # of weights and samples, held at once
+_RESOLUTIONS = 16  # more halve no image
 _MARKS = 50  # of a training, as `train_denoiser` has them
 _PATIENCE = 10  # marks without a new least held-out loss, after which it has been
 _LEAST, _RANDOM = 4, 200  # points that a network is trained on; of random data by default
@@ -106,6 +109,7 @@ class Course:
     def points(self, patterns: int | None) -> list[Point]:
         """The one point of a run, the number P of points to train on. Raises ValueError."""
         check_device(self.device)
+        self._check_memory(patterns)
         split = self.split(patterns, 0)
         P = len(split.train)
         if P < _LEAST:
@@ -124,6 +128,20 @@ class Course:
             )
         self.make_network(split.train.shape[1], 0)
         return [{"patterns": P}]
+
+    def _check_memory(self, patterns: int | None) -> None:
+        """Refuse what would not fit into memory, before it is made. Raises ValueError."""
+        size = (self.size or 100) if self.data == "random" else load_data(self.data).rows.shape[1]
+        width, depth = self.width or 128, self.depth or 3
+        layers = 2 * depth * width * (width + size)
+        if self.network == "unet":
+            layers = 40 * (width * 2 ** min(depth, _RESOLUTIONS)) ** 2
+        for numbers, what in (
+            (layers, f"width or depth: weights of a network of width {width} and depth {depth}"),
+            (2 * (patterns or 1) * size, f"patterns: {patterns} points of {size} sites"),
+            (self.draws * size, f"draws: {self.draws} samples of {size} sites"),
+        ):
+            within_memory(8 * _COPIES * numbers, what, each_job=True)
 
     def columns(self) -> Point:
         """What all points of the run share, for the rows of its table; N is the `size`."""

@@ -302,6 +302,8 @@ VERBS = {
             "--until never": "'never' is not one of 'steps', 'loss', 'copies'",
             "--precision half": "'half' is not one of 'float32', 'bf16'",
             "--looks 51": "51 is not in the range",
+            "--width 1000000000": "width or depth: weights of a network of width 1000000000",
+            "--draws 1000000000": "draws: 1000000000 samples of 64 sites need about",
             "--rate 0": "--rate",
             "--device gpu9": "device 'gpu9' cannot be used here",
         },
