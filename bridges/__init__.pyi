@@ -94,8 +94,10 @@ from .models import (
 )
 from .retrieval import (
     BasinRadius as BasinRadius,
+    RecallPath as RecallPath,
     RetrievalMap as RetrievalMap,
     basin_radius as basin_radius,
+    recall_path as recall_path,
     retrieval_map as retrieval_map,
 )
 from .starts import (

@@ -18,7 +18,7 @@ Hopfield update y ← (1 − η) y + η D(y).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -51,6 +51,7 @@ def sample(
     seed: Seed = None,
     *,
     levels: Sequence[float] | Tensor | None = None,
+    watch: Callable[[float, Tensor], object] | None = None,
 ) -> Tensor:
     """Follow the reverse process from time `start` to time `stop`.
 
@@ -72,6 +73,8 @@ def sample(
     seed : int, torch.Generator or None; used by all but "euler" and "heun".
     levels : noise levels σ to step through, falling, the last may be 0; instead of `steps`,
         `start` and `stop`. x is then at the time of the first. See `noise_levels`.
+    watch : called after each step with the noise level σ that was reached and the points
+        y = x_t/α_t there, (B, d), which it must not change.
 
     Returns
     -------
@@ -94,6 +97,8 @@ def sample(
     x = _checks.points("x", x)
     _checks.instance("schedule", schedule, Schedule)
     _checks.choice("method", method, METHODS)
+    if watch is not None:
+        _checks.function("watch", watch, "a function of σ and the points, or None")
     steps = _checks.whole("steps", steps)
     stop = _checks.number("stop", stop, low=0)
     if levels is not None:
@@ -109,7 +114,7 @@ def sample(
         first, last = (float(schedule.noise_level(time)) for time in (start, stop))
         if not math.isfinite(first):
             raise ValueError(f"start must be a time that leaves some signal, got {start}")
-        path = _levels(first, last, steps, noise_range(denoiser)[0])
+        path = geometric_levels(first, last, steps, noise_range(denoiser)[0])
     if method == "ancestral" and not hasattr(denoiser, "posterior_sample"):
         raise ValueError(
             "method 'ancestral' needs a denoiser with posterior_sample, "
@@ -123,6 +128,8 @@ def sample(
     with evaluation(denoiser):
         for a, b in pairwise(path):
             y = advance(asked, y, a, b, generator)
+            if watch is not None:
+                watch(b, y)
     return (y * float(schedule.alpha(stop))).to(x)
 
 
@@ -261,10 +268,25 @@ def _falling(levels: Sequence[float] | Tensor) -> list[float]:
     return [float(level) for level in path]
 
 
-def _levels(first: float, last: float, steps: int, least: float) -> list[float]:
-    """`steps` + 1 noise levels from `first` to `last`, geometric except for a last step to 0.
+def geometric_levels(first: float, last: float, steps: int, least: float = 0.0) -> list[float]:
+    """The noise levels that `sample` steps through unless it is given others.
 
-    That step starts at the `least` level of the denoiser, or above.
+    Parameters
+    ----------
+    first : largest noise level, positive.
+    last : smallest, from 0 to below `first`.
+    steps : number of steps, at least 1.
+    least : level below which the denoiser is not asked; the last step to 0 starts there, or above.
+
+    Returns
+    -------
+    `steps` + 1 levels, or the two ends where `first` is the least level. They are geometric,
+    except for a last step to 0.
+
+    Examples
+    --------
+    >>> [round(level, 4) for level in geometric_levels(8.0, 1.0, 3)]
+    [8.0, 4.0, 2.0, 1.0]
     """
     if last > 0:
         return [first * (last / first) ** (k / steps) for k in range(steps + 1)]

@@ -4,8 +4,8 @@ from bridges.memory.adapters import (
     CRITERIA as CRITERIA,
     ROUNDING as ROUNDING,
     Memory as Memory,
-    NearestPattern as NearestPattern,
     Retrieval as Retrieval,
     ReverseMemory as ReverseMemory,
     as_memory as as_memory,
 )
+from bridges.memory.decoding import NearestPattern as NearestPattern

@@ -25,11 +25,12 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges.equivalence import energy_of_log_density, noise_of_overlap
-from bridges.memory.clusters import nearest
 from bridges.memory.similarity import WHOLE, Adapted, Similarity, chosen_similarity, flat
+from bridges.memory.trajectories import after_steps, relaxed_along
 from diffusion import VE, NetworkDenoiser, sample
 from diffusion.denoisers import noise_range
 from diffusion.flat import answering
+from diffusion.samplers import geometric_levels
 from hopfield import DenseMemory, HopfieldNetwork, flip_spins
 from hopfield.patterns import offset
 from hopfield.relaxation import Relaxation, fixed_point
@@ -57,7 +58,11 @@ class Memory(Protocol):
     attractor are taken, if that is not what `retrieve` does at any overlap;
     `similarity`, the centre and the sites that overlaps are measured on, if these are not zero
     and all (see `similarity`); `cycling(states, overlap)`, (B,), which unconverged states
-    are in 2-cycles; `level(overlap)`, the noise level that `retrieve` takes states to be at.
+    are in 2-cycles; `level(overlap)`, the noise level that `retrieve` takes states to be at;
+    `trajectory(cues, overlap, generator=None)`, (K, B, N), the cues and the states after each
+    sweep, update or noise level, of which the last are those that `retrieve` returns;
+    `levels(overlap)`, (K,), the noise levels of these states where they fall on the way, and
+    `posterior(states, sigma)`, the weights of the patterns at one of them.
 
     Attributes
     ----------
@@ -112,6 +117,12 @@ class SpinMemory(Adapted):
             self.source.relax(cues, dynamics=self.dynamics, max_sweeps=self.sweeps, seed=generator)
         )
 
+    def trajectory(
+        self, cues: Tensor, overlap: float, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """The cues, and the states after each sweep or synchronous step, (K, B, N)."""
+        return relaxed_along(self.source, cues, self.dynamics, self.sweeps, generator)
+
     def step(self, cues: Tensor, overlap: float) -> Tensor:
         """One synchronous update of each cue."""
         return self.source.step(cues)
@@ -125,8 +136,8 @@ class SpinMemory(Adapted):
         return self.source.energy(states)
 
 
-class _RealMemory(Adapted):
-    """Real states; corruption adds Gaussian noise."""
+class RealMemory(Adapted):
+    """What memories of real states share; corruption adds Gaussian noise."""
 
     def __init__(self, patterns: Tensor, similarity: Similarity = WHOLE) -> None:
         super().__init__(patterns, similarity, binary=False)
@@ -143,8 +154,14 @@ class _RealMemory(Adapted):
         """Each pattern with Gaussian noise of `noise_level(overlap)` per entry."""
         return patterns + self.noise_level(overlap) * _checks.normal_like(patterns, generator)
 
+    def _posterior(self, denoiser: Denoiser, states: Tensor, sigma: float) -> Tensor | None:
+        """Weights (B, P) that a denoiser of these patterns knows at a positive noise level."""
+        known = getattr(denoiser, "weights", None)
+        of_others = len(self.patterns) != len(getattr(denoiser, "data", ()))
+        return None if known is None or of_others else known(states, sigma)
 
-class RealDenseMemory(_RealMemory):
+
+class RealDenseMemory(RealMemory):
     """A dense memory of real states, iterated to a fixed point."""
 
     def __init__(
@@ -156,6 +173,10 @@ class RealDenseMemory(_RealMemory):
     def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
         """The fixed point that each cue is iterated to."""
         return _ended(self.source.relax(cues, max_sweeps=self.sweeps))
+
+    def trajectory(self, cues: Tensor, overlap: float) -> Tensor:
+        """The cues, and the states after each update, (K, B, N)."""
+        return after_steps(self.source.step, cues, self.source.relax(cues, max_sweeps=self.sweeps))
 
     def step(self, cues: Tensor, overlap: float) -> Tensor:
         """One update of each cue."""
@@ -173,7 +194,7 @@ class RealDenseMemory(_RealMemory):
         return self.source.energy(states)
 
 
-class FixedNoiseMemory(_RealMemory):
+class FixedNoiseMemory(RealMemory):
     """A denoiser iterated at one noise level, None for the cue's own: an energy descent."""
 
     def __init__(
@@ -189,9 +210,14 @@ class FixedNoiseMemory(_RealMemory):
 
     def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
         """The fixed point that each cue is denoised to."""
-        return _ended(
-            fixed_point(lambda x: self.step(x, overlap), cues, self.sweeps, 1e-8, self._offset)
-        )
+        return _ended(self._relaxed(cues, overlap))
+
+    def trajectory(self, cues: Tensor, overlap: float) -> Tensor:
+        """The cues, and the states after each denoising, (K, B, N)."""
+        return after_steps(lambda x: self.step(x, overlap), cues, self._relaxed(cues, overlap))
+
+    def _relaxed(self, cues: Tensor, overlap: float) -> Relaxation:
+        return fixed_point(lambda x: self.step(x, overlap), cues, self.sweeps, 1e-8, self._offset)
 
     def step(self, cues: Tensor, overlap: float) -> Tensor:
         """One denoising of each cue; a clean cue at its own noise level stays."""
@@ -206,11 +232,8 @@ class FixedNoiseMemory(_RealMemory):
 
     def weights(self, states: Tensor, overlap: float) -> Tensor | None:
         """Posterior weights of the patterns, or None where they are not known."""
-        known, sigma = getattr(self.denoiser, "weights", None), self.level(overlap)
-        of_others = len(self.patterns) != len(getattr(self.denoiser, "data", ()))
-        if known is None or of_others or sigma == 0:
-            return None
-        return known(states, sigma)
+        sigma = self.level(overlap)
+        return None if sigma == 0 else self._posterior(self.denoiser, states, sigma)
 
     def level(self, overlap: float) -> float:
         """The noise level at which cues of this overlap are denoised."""
@@ -225,7 +248,7 @@ class FixedNoiseMemory(_RealMemory):
         return energy_of_log_density(log_density(states, self.sigma), self.sigma, *stored.shape)
 
 
-class ReverseMemory(_RealMemory):
+class ReverseMemory(RealMemory):
     """A denoiser along its reverse process, flow or SDE, from noise level `sigma`.
 
     None starts from the noise level of the cue.
@@ -263,44 +286,39 @@ class ReverseMemory(_RealMemory):
         From below the denoiser's `noise_range` it starts at the least level of that.
         """
         arrived = torch.ones(len(cues), dtype=torch.bool, device=cues.device)
+        return Retrieval(self._run_back(cues, noise, generator), arrived)
+
+    def trajectory(
+        self, cues: Tensor, overlap: float, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """The cues, and the states after each noise level, (K, B, N)."""
+        path = [cues]
+        self._run_back(cues, self.level(overlap), generator, lambda _, y: path.append(y.to(cues)))
+        return torch.stack(path)
+
+    def levels(self, overlap: float) -> list[float]:
+        """The noise levels of the states of a `trajectory`, falling to 0, (K,)."""
+        noise = self.level(overlap)
+        if noise == 0:
+            return [0.0]
+        least = noise_range(self.denoiser)[0]
+        return geometric_levels(max(noise, least), 0.0, self.steps, least)
+
+    def posterior(self, states: Tensor, sigma: float) -> Tensor | None:
+        """Weights of the patterns at a noise level, (B, P); None where they are not known."""
+        return self._posterior(self.denoiser, states, sigma)
+
+    def _run_back(
+        self, cues: Tensor, noise: float, generator: torch.Generator | None, watch: Any = None
+    ) -> Tensor:
         if noise == 0:  # a clean cue has nothing to be cleaned of
-            return Retrieval(cues.clone(), arrived)
+            return cues.clone()
         start = max(noise, noise_range(self.denoiser)[0])
-        states = sample(
-            self.denoiser, cues, VE(), self.method, self.steps, start=start, seed=generator
-        )
-        return Retrieval(states, arrived)
+        way = (self.denoiser, cues, VE(), self.method, self.steps)
+        return sample(*way, start=start, seed=generator, watch=watch)
 
     def energy(self, states: Tensor) -> None:
         """None: the landscape changes along the way."""
-
-
-class NearestPattern(_RealMemory):
-    """The stored pattern nearest to the cue: the best decoder of patterns of equal norm.
-
-    No memory can beat it on average, so that the others are measured against it.
-    """
-
-    def __init__(self, patterns: Any, centre: Tensor | Similarity | float | None = None) -> None:
-        """Take patterns (P, N) or images (P, …), and a `centre` as `as_memory` does."""
-        rows, shape = flat(patterns, None)
-        stored = _checks.stored("patterns", rows, binary=False)
-        super().__init__(stored, chosen_similarity(centre, stored, stored.shape[1]))
-        self.shape = shape or self.shape
-
-    def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
-        """The nearest pattern of each cue."""
-        found = torch.ones(len(cues), dtype=torch.bool, device=cues.device)
-        return Retrieval(self.step(cues, overlap), found)
-
-    def step(self, cues: Tensor, overlap: float) -> Tensor:
-        """The nearest pattern of each cue: decoding takes one step."""
-        return self.patterns[
-            nearest(self.similarity.seen(cues), self.similarity.seen(self.patterns))
-        ]
-
-    def energy(self, states: Tensor) -> None:
-        """None: there is no dynamics."""
 
 
 def as_memory(

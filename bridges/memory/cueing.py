@@ -71,6 +71,31 @@ def recall(memory: Memory, cues: Tensor, overlap: float, generator: torch.Genera
 
 
 @torch.no_grad()
+def recalled_along(
+    memory: Memory, cues: Tensor, overlap: float, generator: torch.Generator
+) -> Tensor:
+    """`memory.trajectory`, checked likewise: (K, B, N), the cues first and the ends last.
+
+    Without one, what is known of the way: the cues, and what `memory.retrieve` makes of them.
+    """
+    known = getattr(memory, "trajectory", None)
+    if known is None:
+        ends = recall(memory, cues, overlap, generator).states
+        return torch.stack([cues.to(ends), ends])
+    if "generator" in inspect.signature(known).parameters:
+        path = known(cues, overlap, generator=generator)
+    else:
+        path = known(cues, overlap)
+    path = torch.stack([*path]) if isinstance(path, list | tuple) else torch.as_tensor(path)
+    if path.ndim != 3 or len(path) == 0:
+        raise ValueError(
+            f"{type(memory).__name__} must return a trajectory of shape (K, {len(cues)}, "
+            f"{cues.shape[1]}), got {tuple(path.shape)}"
+        )
+    return _checked(memory, path, cues.expand(len(path), *cues.shape))
+
+
+@torch.no_grad()
 def recall_near(
     memory: Memory, states: Tensor, noise: float, overlap: float, generator: torch.Generator
 ) -> Retrieval:

@@ -60,7 +60,21 @@ class PromptedMemory(ReverseMemory):
     ) -> Retrieval:
         """The class, as its centre, that each cue ends in."""
         ends, converged = super().revisit(cues, noise, generator)
-        return Retrieval(self.mixture.means[most_probable(ends, self.mixture)], converged)
+        return Retrieval(self._read(ends), converged)
+
+    def trajectory(
+        self, cues: Tensor, overlap: float, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """The cues, the states after each noise level, and the class that is read at last."""
+        path = super().trajectory(cues, overlap, generator)
+        return torch.cat([path, self._read(path[-1]).to(path)[None]])
+
+    def levels(self, overlap: float) -> list[float]:
+        """The noise levels of these states, the last of them 0."""
+        return [*super().levels(overlap), 0.0]
+
+    def _read(self, ends: Tensor) -> Tensor:
+        return self.mixture.means[most_probable(ends, self.mixture)]
 
 
 def _similarity(mixture: GaussianMixtureDenoiser) -> Similarity:

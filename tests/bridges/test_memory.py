@@ -6,7 +6,7 @@ import torch
 from known import Toy, sphere
 
 from bridges import Memory, as_memory, retrieval_map
-from bridges.memory.cueing import recall, recall_near
+from bridges.memory.cueing import recall, recall_near, recalled_along
 from bridges.models import MODELS, Options
 from diffusion import EmpiricalDenoiser
 from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
@@ -66,6 +66,23 @@ def test_what_is_retrieved_stays(memory):
     assert converged.all()
     again = recall(memory, states, 1.0, generator()).states
     assert torch.allclose(again, states, atol=1e-6)
+
+
+def test_a_trajectory_leads_from_the_cue_to_what_is_retrieved(memory):
+    for overlap in (0.3, 0.8, 1.0):
+        cues, one, two = cue(memory, overlap), generator(7), generator(7)
+        path = recalled_along(memory, cues, overlap, one)
+        assert torch.equal(path[0], cues)
+        assert torch.equal(path[-1], recall(memory, cues, overlap, two).states)
+        assert torch.equal(one.get_state(), two.get_state())  # no more is drawn than there
+
+
+def test_the_energy_never_rises_on_the_way(memory):
+    """All couplings here are symmetric, and asynchronous at T = 0; the others descend."""
+    path = recalled_along(memory, cue(memory, 0.3), 0.3, generator())
+    energies = [memory.energy(states) for states in path]
+    if energies[0] is not None:
+        assert (torch.stack(energies).diff(dim=0) <= 1e-9).all()
 
 
 def test_seed_reproduces(memory):

@@ -1,0 +1,10 @@
+"""What comes back from a cue: how often, from how far, and by which way."""
+
+from bridges.retrieval.map import (
+    BasinRadius as BasinRadius,
+    RetrievalMap as RetrievalMap,
+    basin_radius as basin_radius,
+    positive_grid as positive_grid,
+    retrieval_map as retrieval_map,
+)
+from bridges.retrieval.path import RecallPath as RecallPath, recall_path as recall_path
