@@ -32,6 +32,7 @@ def main() -> None:
 
 for _verb in (
     *(runs.models, memories.retrieve, memories.capacity, memories.basins, memories.compare),
+    memories.recall,
     *(generative.memorization, memories.graph, generative.guide, generative.train),
     *(runs.convert, runs.show, runs.merge),
 ):

@@ -11,6 +11,7 @@ from bridges.study import options
 
 if TYPE_CHECKING:
     from bridges.study.record import Point
+    from bridges.study.report import Report
 
 SETTING = (
     *("size", "criterion", "threshold", "trials", "beta", "degree"),
@@ -36,7 +37,7 @@ def conduct(
     points: list[Point],
     files: Mapping[str, str] | None = None,
     **shared: Any,
-) -> None:
+) -> Report:
     """Measure, report, record and print. home : the module of `bridges.verbs`.
 
     files : data sets by the option that names them, `data` alone unless it is said.
@@ -70,4 +71,6 @@ def conduct(
         folder=folder,
         started=f"bridges {verb.partition(' ')[0]}",
     )
-    run.publish(module.Report(study))
+    report: Report = module.Report(study)
+    run.publish(report)
+    return report

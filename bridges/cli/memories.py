@@ -179,6 +179,59 @@ def graph(
     conduct("graph", data, "graph", survey, points, **shared)
 
 
+@click.command(cls=Command)
+@options.shared("model", "data")
+@options.shared("patterns", help=STORED.format(10))
+@click.option("--cue", type=options.Place(dir_okay=False), help="A picture, or a row, as the cue.")
+@click.option("--index", type=Whole(0), help="Row of the data to cue.  [default: one by chance]")
+@click.option(
+    "--mask",
+    type=options.Word(),
+    metavar="SIDE|SHARE",
+    help="Sites to erase: left, right, top, bottom, or a share of all, by chance.",
+)
+@options.shared(
+    "overlap", default=None, help="Overlap of the cues.  [default: 0.6; 1 with --mask or --cue]"
+)
+@options.shared(*(name for name in SETTING if name not in ("criterion", "trials")))
+@click.option(
+    "--animate",
+    type=click.Choice(["gif", "mp4"]),
+    is_flag=False,
+    flag_value="gif",
+    help="Write a film too, recall.gif; mp4 needs ffmpeg.",
+)
+@options.shared(*RUN)
+@options.plain_errors
+@reads()
+def recall(
+    model: list[str],
+    data: str,
+    patterns: int | None,
+    cue: str | None,
+    index: int | None,
+    mask: str | None,
+    overlap: float | None,
+    animate: str | None,
+    **shared: Any,
+) -> None:
+    """Pictures of cues coming home: the states on the way, and the overlap against the step."""
+    from bridges.verbs.recall import asked
+
+    if animate is not None:
+        from bridges.verbs.film import check_writer
+
+        check_writer(animate)
+    P = patterns or stored(data, 10)
+    recall = asked(data, shared, model, P, cue=cue, index=index, mask=mask, overlap=overlap)
+    points = [{"model": name, "patterns": P} for name in model]
+    report = conduct("recall", data, "recall", recall, points, **shared)
+    if animate is not None:
+        from bridges.verbs.film import write_film
+
+        write_film(report, animate)
+
+
 def _run(
     verb: str,
     models: list[str],

@@ -15,10 +15,13 @@ from bridges.data.data_set import (
 from bridges.data.named import NAMED as NAMED
 from bridges.data.pattern_sets import (
     about as about,
+    as_patterns as as_patterns,
+    as_rows as as_rows,
     pattern_classes as pattern_classes,
     pattern_set as pattern_set,
     said as said,
 )
+from bridges.data.pictures import picture_as_row as picture_as_row
 from bridges.data.sets import (
     class_labels as class_labels,
     count as count,

@@ -18,6 +18,7 @@ from bridges.data.sets import (
     class_labels,
     on_sphere,
     patterns_of,
+    seen,
     varying_of,
 )
 from bridges.data.sources import as_name, state
@@ -25,7 +26,9 @@ from bridges.memory.similarity import BEYOND_CHANCE, FEWEST
 from hopfield import random_patterns
 
 
-def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int) -> Tensor:
+def pattern_set(
+    data: str, kind: str, patterns: int, size: int | None, seed: int, first: int | None = None
+) -> Tensor:
     """P patterns of a data set for models of binary or real states, or as they are stored.
 
     Parameters
@@ -36,6 +39,8 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
     patterns : P, at most the number of vectors the data set has.
     size : N of random patterns (100 if None); only for them.
     seed : whole number; chooses the patterns.
+    first : row of the data, from 0, that comes first in the set, whatever the seed; of random
+        patterns, one of the P that there are.
 
     Returns
     -------
@@ -44,7 +49,7 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
 
     Raises
     ------
-    ValueError : as for `load`; P too large, `size` where the data has its own.
+    ValueError : as for `load`; P too large, `size` where the data has its own, no row `first`.
 
     Examples
     --------
@@ -55,23 +60,101 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
     seed = _checks.whole("seed", seed, low=0, high=None)
     size = None if size is None else _checks.whole("size", size)
     _checks.choice("kind", kind, ("binary", "real", "stored"))
+    if first is not None:
+        most = patterns if data == "random" else len(stored(data, state(data)).rows)
+        first = _checks.whole("first", first, low=0, high=most - 1)
     if data == "random":
-        size = 100 if size is None else size
-        if kind == "binary":
-            return random_patterns(patterns, size, seed=seed)
-        patterns = _checks.whole("patterns", patterns)
-        normal = np.random.default_rng(seed).standard_normal((patterns, size))  # row by row
-        return on_sphere(torch.from_numpy(normal))
+        found = _random(kind, patterns, 100 if size is None else size, seed)
+        return found if first is None else found.roll(-first, 0)
     content = state(data)
     rows = stored(data, content).rows
     if size is not None and size != rows.shape[1]:
         raise ValueError(f"size is for random data; {data} has size {rows.shape[1]}, got {size}")
     if not 1 <= patterns <= len(rows):
         raise ValueError(f"patterns must lie in [1, {len(rows)}] for {data}, got {patterns}")
-    chosen = rows[_order(len(rows), seed)[:patterns]]
+    chosen = rows[_order(len(rows), seed, first)[:patterns]]
     if kind == "stored":
         return chosen.to(torch.float64)
     return patterns_of(chosen, kind, centre_of(data, content, kind), varying_of(data, content))
+
+
+def as_patterns(data: str, kind: str, rows: Tensor) -> Tensor:
+    """Rows (B, N) in the units of a data set as patterns of it, as `pattern_set` makes its own.
+
+    Parameters
+    ----------
+    data : as for `pattern_set`. What is compared with random patterns is taken about 0.
+    kind : "binary", "real" or "stored".
+    rows : (B, N), all sites.
+
+    Raises
+    ------
+    ValueError : rows of another size, or one equal to the mean of the data, for real states.
+
+    Examples
+    --------
+    >>> from bridges.data import raw_vectors, vectors
+    >>> again = as_patterns("digits", "real", raw_vectors("digits")[:9])
+    >>> bool(torch.equal(again, vectors("digits", "real")[:9]))
+    True
+    """
+    data = as_name(data)
+    _checks.choice("kind", kind, ("binary", "real", "stored"))
+    mean: Tensor | None = None
+    varying: Tensor | None = None
+    if data == "random":
+        rows = _checks.matrix("rows", rows)
+        mean = torch.zeros(rows.shape[1], dtype=torch.float64)
+    else:
+        content = state(data)
+        rows = _checks.matrix("rows", rows, columns=stored(data, content).rows.shape[1])
+        mean, varying = centre_of(data, content, kind), varying_of(data, content)
+    if kind == "stored":
+        return rows.to(torch.float64)
+    if kind == "real" and mean is not None and (seen(rows, varying) == mean).all(1).any():
+        raise ValueError("rows must differ from the mean of the data, got one that equals it")
+    return patterns_of(rows, kind, mean, varying)
+
+
+def as_rows(data: str, kind: str, states: Tensor, like: Tensor) -> Tensor:
+    """States of models as rows of a data set, to be looked at.
+
+    Spins have the least and the largest value of the rows, real states the mean of the data and
+    the deviation of the rows; sites that no pattern has are as in the rows.
+
+    Parameters
+    ----------
+    data, kind : as for `pattern_set`.
+    states : (B, n), on the sites that vary.
+    like : (P, N), rows as they are stored.
+
+    Returns
+    -------
+    (B, N), float64.
+
+    Examples
+    --------
+    >>> from bridges.data import raw_vectors
+    >>> rows = raw_vectors("digits")[:1]
+    >>> shown = as_rows("digits", "real", as_patterns("digits", "real", rows), rows)
+    >>> bool(torch.allclose(shown, rows))
+    True
+    """
+    states, like = states.double().cpu(), like.double().cpu()
+    if data == "random" or kind == "stored":
+        return states
+    content = state(data)
+    varying, mean = varying_of(data, content), centre_of(data, content, kind)
+    if mean is not None and kind == "binary":
+        low, high = float(like.min()), float(like.max())
+        states = low + (states + 1) / 2 * (high - low)
+    elif mean is not None:
+        states = mean + (seen(like, varying) - mean).square().mean().sqrt() * states
+    if varying is None:
+        return states
+    rows = like[:1].repeat(len(states), 1)
+    rows[:, varying] = states
+    return rows
 
 
 def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
@@ -152,6 +235,18 @@ def _about(data: str, content: str) -> dict[str, float | str]:
     return found
 
 
-def _order(count: int, seed: int) -> Tensor:
-    """The order in which a seed takes the vectors of a data set."""
-    return torch.randperm(count, generator=_checks.generator_from(seed, "pattern_set"))
+def _order(count: int, seed: int, first: int | None = None) -> Tensor:
+    """The order in which a seed takes the vectors of a data set, one of them before all others."""
+    order = torch.randperm(count, generator=_checks.generator_from(seed, "pattern_set"))
+    if first is None:
+        return order
+    return torch.cat([torch.tensor([first]), order[order != first]])
+
+
+def _random(kind: str, patterns: int, size: int, seed: int) -> Tensor:
+    """Unbiased spins, or vectors uniform on the sphere."""
+    if kind == "binary":
+        return random_patterns(patterns, size, seed=seed)
+    patterns = _checks.whole("patterns", patterns)
+    normal = np.random.default_rng(seed).standard_normal((patterns, size))  # row by row
+    return on_sphere(torch.from_numpy(normal))

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from bridges.study.report import Report
     from bridges.study.results import Study
 
-_HOMES = {verb: verb for verb in ("basins", "compare", "graph", "guide", "memorization", "train")}
+_MEASURE = ("basins", "compare", "graph", "guide", "memorization", "recall", "train")
+_HOMES = {verb: verb for verb in _MEASURE}
 _HOMES |= dict.fromkeys(("capacity", "retrieve"), "compare") | {"capacity --sizes": "scaling"}
 
 

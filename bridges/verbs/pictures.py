@@ -40,7 +40,7 @@ def save_grid(path: Path, samples: Tensor, data: Tensor, name: str, about: str) 
     _, index = nearest(shown.numpy(), rows.numpy(), 1)
     low, high = float(rows.min()), float(rows.max())
     both = [shown, rows[torch.from_numpy(index[:, 0])]]
-    pairs = [_images(((part - low) / (high - low)).clamp(0, 1), name) for part in both]
+    pairs = [_seen(((part - low) / (high - low)).clamp(0, 1), name) for part in both]
     grid = (255 * _mosaic(*pairs)).round().astype(np.uint8)
     said, content = PngInfo(), io.BytesIO()
     said.add_text("Description", f"{about}; samples, and under each its nearest datum")
@@ -49,20 +49,25 @@ def save_grid(path: Path, samples: Tensor, data: Tensor, name: str, about: str) 
     write_whole(path, content.getvalue())
 
 
-def _images(rows: Tensor, name: str) -> Images:
-    """Rows as images (B, height, width, channels), large enough to be seen."""
+def images_of(rows: Tensor, name: str) -> Images:
+    """Rows (B, N) of a data set as images (B, height, width, channels); vectors have height 1."""
     size = rows.shape[1]
     try:
         channels, height, width, last = image_shape(name, size)
     except ValueError:
-        dots = max(1, _DOTS // size)
-        strips = rows.view(-1, 1, size, 1).numpy()
-        return strips.repeat(max(1, round(_STRIP * size * dots)), 1).repeat(dots, 2)
-    images = rows.view(-1, height, width, channels).numpy()
-    if not last:
-        images = rows.view(-1, channels, height, width).movedim(1, -1).numpy()
+        return rows.reshape(-1, 1, size, 1).numpy()
+    if last:
+        return rows.reshape(-1, height, width, channels).numpy()
+    return rows.reshape(-1, channels, height, width).movedim(1, -1).numpy()
+
+
+def _seen(rows: Tensor, name: str) -> Images:
+    """The same, large enough to be seen; vectors as strips."""
+    images = images_of(rows, name)
+    height, width = images.shape[1:3]
     dots = max(1, _DOTS // max(height, width))
-    return images.repeat(dots, 1).repeat(dots, 2)
+    tall = max(1, round(_STRIP * width * dots)) if height == 1 else dots
+    return images.repeat(tall, 1).repeat(dots, 2)
 
 
 def _mosaic(samples: Images, below: Images) -> Images:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -49,14 +49,14 @@ class Setting:
         check_device(self.device)
 
     @classmethod
-    def taken_from(cls, data: str, given: dict[str, Any], **own: Any) -> Setting:
+    def taken_from(cls, data: str, given: dict[str, Any], **own: Any) -> Self:
         """Take its own out of the options of a command; `own` are under another name there."""
         state(data)  # refuses a file by the name that was given
         names = [f.name for f in fields(cls) if f.name in given]
         return cls(place(data), **{name: given.pop(name) for name in names}, **own)
 
     @classmethod
-    def of(cls, study: Study) -> Setting:
+    def of(cls, study: Study) -> Self:
         """The setting of a run; its data by a name that holds in any folder."""
         parameters = study.config["parameters"]
         asked = parameters.get("setting", parameters)
