@@ -81,7 +81,11 @@ class Cues:
     def words(self) -> str:
         """What the cues are, in words that follow "cues"."""
         mask = self.mask or ""
-        erased = f"whose {mask} half is erased" if mask in SIDES else f"with {mask} of all erased"
+        erased = (
+            f"whose {mask} half is erased"
+            if mask in SIDES
+            else f"with {mask} of their sites erased"
+        )
         parts = [erased] * bool(mask)
         parts += [f"at overlap {self.overlap:g}"] * (self.overlap < 1 or not (mask or self.file))
         return " and ".join(parts)

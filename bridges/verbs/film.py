@@ -8,16 +8,15 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from bridges.models import label_of
 from bridges.study import figures, report as base
-from bridges.verbs.recall import Report
-from bridges.verbs.recalled import frame, picture, shown_image, stage_name, stages
+from bridges.verbs.recall import Report, Way
+from bridges.verbs.recalled import frame_end, name_of, picture, shown_image, stage_name, stages
 from diffusion.files import write_whole
 
 _FRAMES, _HELD = 24, 10  # of the way, and of its end
 _RATE = 8  # frames per second
 _DOTS = 100  # per inch
-_ACROSS = 6  # pictures in a line
+_ACROSS = 6  # models in a line
 _CELL = 1.5  # inches of a picture with its words
 
 
@@ -36,42 +35,48 @@ def write_film(report: base.Report, kind: str) -> Path:
     assert folder is not None
     if not ways:
         raise ValueError("animate: the data or the models of the run are not at hand any more")
-    data = report.recall.setting.data
-    shown = [stages(way, _FRAMES, ends=True) for way in ways]
     with figures.look(), tempfile.TemporaryDirectory() as home:
-        count = len(ways) + 2
-        across = min(count, _ACROSS)
-        down = -(-count // across)
-        figure = Figure(figsize=(_CELL * across, 1.35 * _CELL * down + 0.4), layout="constrained")
-        cells = list(figure.subplots(down, across, squeeze=False).flat)
-        limits = [(float(way.pattern.min()), float(way.pattern.max())) for way in ways]
-        for axes in cells:
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
-        for axes, row, title in zip(
-            cells, (ways[0].pattern[0], ways[0].rows[0]), ("pattern", "cue"), strict=False
-        ):
-            picture(axes, row, data, limits[0])
-            axes.set_title(f"{title}\n")
-        moving = cells[2:]
-        drawn = [
-            picture(axes, way.rows[0], data, limit)
-            for axes, way, limit in zip(moving, ways, limits, strict=False)
-        ]
+        film = _Film(ways, report.recall.setting.data)
         file = Path(home) / f"recall.{kind}"
         writer = (PillowWriter if kind == "gif" else FFMpegWriter)(fps=_RATE)
-        with writer.saving(figure, str(file), _DOTS):
+        with writer.saving(film.figure, str(file), _DOTS):
             for k in range(_FRAMES + _HELD):
-                for axes, way, steps, image, limit in zip(
-                    moving, ways, shown, drawn, limits, strict=False
-                ):
-                    step = steps[min(k, _FRAMES - 1)]
-                    image.set_data(shown_image(way.rows[step], data, limit))
-                    axes.set_title(f"{label_of(way.name)}\n{stage_name(way, step)}")
-                    axes.set_xlabel(f"$m$ = {float(way.found.overlap[step, 0]):.2f}")
-                    if k == _FRAMES - 1:
-                        frame(axes, way)
+                film.show(min(k, _FRAMES - 1))
                 writer.grab_frame()
         path = folder / file.name
         write_whole(path, file.read_bytes())
     return path
+
+
+class _Film:
+    """A moving picture per model, above its pattern."""
+
+    def __init__(self, ways: list[Way], data: str) -> None:
+        self.ways, self.data = ways, data
+        self.steps = [stages(way, _FRAMES, ends=True) for way in ways]
+        self.limits = [(float(way.pattern.min()), float(way.pattern.max())) for way in ways]
+        across = min(len(ways), _ACROSS)
+        lines = -(-len(ways) // across)
+        inches = (_CELL * across + 0.4, 2.5 * _CELL * lines)
+        self.figure = Figure(figsize=inches, layout="constrained")
+        grid = self.figure.subplots(2 * lines, across, squeeze=False)
+        for axes in grid.flat:
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+        self.cells = list(grid[::2].flat)
+        self.drawn = []
+        for k, (way, limits) in enumerate(zip(ways, self.limits, strict=True)):
+            self.drawn.append(picture(self.cells[k], way.rows[0], data, limits))
+            below = grid[1::2].flat[k]
+            picture(below, way.pattern[0], data, limits)
+            below.set_xlabel("pattern", fontsize=8)
+
+    def show(self, frame: int) -> None:
+        """Show all models at a part of their way."""
+        for k, way in enumerate(self.ways):
+            step, axes = self.steps[k][frame], self.cells[k]
+            self.drawn[k].set_data(shown_image(way.rows[step], self.data, self.limits[k]))
+            axes.set_title(f"{name_of(way)}\n{stage_name(way, step)}", fontsize=8)
+            axes.set_xlabel(f"$m$ = {float(way.found.overlap[step, 0]):.2f}", fontsize=8)
+            if frame == _FRAMES - 1:
+                frame_end(axes, way)

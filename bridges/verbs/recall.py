@@ -250,6 +250,7 @@ class Report(base.Report):
         of = "nearest to it" if self.recall.cues.file else "that the cue is made of"
         notes = [f"overlaps are with the pattern {of}; found: the end is nearest to this one"]
         left = [label_of(name) for name in self.asked if name not in self.models]
+        notes += ["the pictures are of the first pattern set"] * bool(self.ways)
         notes += [f"left out, as no couplings store the patterns: {', '.join(left)}"] * bool(left)
         yield textwrap.fill(f"({'; '.join(notes)})", WIDTH)
 
@@ -296,7 +297,7 @@ class Report(base.Report):
         """A line of pictures per model, above the curves."""
         from bridges.verbs.recalled import size
 
-        return size(len(self.ways))
+        return size(self)
 
     def draw(self, figure: Figure) -> None:
         """The pictures, and beneath them the overlap against the step."""

@@ -25,15 +25,23 @@ if TYPE_CHECKING:
 STAGES = 4  # shown between the cue and the end
 HOME, ELSEWHERE = "#0072B2", "#D55E00"  # frames of the ends
 _COLUMNS = STAGES + 4
-_CELL = 1.12  # inches of a picture with its words
-_STRIP = 0.15  # height of a vector that is no image, of its length
-_CURVES = 2.3  # inches of the curves
+_CELL, _WORDS = 1.12, 0.2  # inches of a picture, and of the words beneath
+_LOW = 0.45  # inches of a strip, which is no image
+_CURVES = 2.5  # inches of the curves
 _TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
-def size(models: int) -> tuple[float, float]:
+def heights(report: Report) -> tuple[float, float]:
+    """Inches of the pictures of all models, and of the curves."""
+    ways = report.ways
+    strips = bool(ways) and len(images_of(ways[0].rows[:1], report.recall.setting.data)[0]) == 1
+    line = _WORDS + (_LOW if strips else _CELL)
+    return line * len(ways) + 0.5 * bool(ways), _CURVES
+
+
+def size(report: Report) -> tuple[float, float]:
     """Width and height of the figure, inches."""
-    return _COLUMNS * _CELL + 1.2, _CELL * 1.12 * models + _CURVES + 0.5
+    return _COLUMNS * _CELL + 1.2, sum(heights(report)) + 0.3
 
 
 def stages(way: Way, count: int, ends: bool = False) -> list[int]:
@@ -67,13 +75,16 @@ def stage_name(way: Way, step: int) -> str:
 
 def draw(figure: Figure, report: Report) -> None:
     """The pictures of the first sample, and beneath them the curves of all."""
-    ways = report.ways
-    heights = [_CELL * 1.12] * len(ways) + [_CURVES]
-    grid = figure.add_gridspec(len(ways) + 1, _COLUMNS, height_ratios=heights)
-    for line, way in enumerate(ways):
-        cells = [figure.add_subplot(grid[line, column]) for column in range(_COLUMNS)]
-        _line(cells, way, report, first=line == 0)
-    _curves(figure.add_subplot(grid[-1, :-3]), report)
+    pictures, curves = heights(report)
+    if not report.ways:
+        _curves(figure.add_subplot(), report)
+        return
+    parts = figure.add_gridspec(2, 1, height_ratios=[pictures, curves])
+    above, beneath = (figure.add_subfigure(parts[k]) for k in range(2))
+    grid = above.subplots(len(report.ways), _COLUMNS, squeeze=False)
+    for way, cells in zip(report.ways, grid, strict=True):
+        _line(list(cells), way, report, first=way is report.ways[0])
+    _curves(beneath.add_subplot(), report)
 
 
 def _line(cells: list[Axes], way: Way, report: Report, first: bool) -> None:
@@ -84,9 +95,11 @@ def _line(cells: list[Axes], way: Way, report: Report, first: bool) -> None:
     of = "nearest\nto the cue" if report.recall.cues.file else "pattern"
     titles = [of, "cue", "on the way", *[""] * (STAGES - 1), "end", "nearest\nto the end"]
     rows = [way.pattern[0], way.rows[0], *way.rows[shown]]
-    words = ["", _overlap(way, 0)] + [f"{stage_name(way, k)}: {_overlap(way, k)}" for k in shown]
+    words = ["", f"$m$ = {_overlap(way, 0)}"] + [
+        f"{stage_name(way, k)}: {_overlap(way, k)}" for k in shown
+    ]
     rows += [None] * (STAGES - len(shown)) + [way.rows[-1], way.nearest[0]]
-    words += [""] * (STAGES - len(shown)) + [f"step {last}: {_overlap(way, -1)}", ""]
+    words += [""] * (STAGES - len(shown)) + [f"{stage_name(way, last)}: {_overlap(way, last)}", ""]
     limits = float(way.pattern.min()), float(way.pattern.max())
     for axes, row, title, word in zip(cells, rows, titles, words, strict=True):
         axes.set(xticks=[], yticks=[])
@@ -98,17 +111,21 @@ def _line(cells: list[Axes], way: Way, report: Report, first: bool) -> None:
             axes.set_xlabel(word, fontsize=7, labelpad=2)
         else:  # the way has fewer stages
             axes.text(0.5, 0.5, "→", ha="center", va="center", color="0.6", fontsize=14)
-            axes.set_box_aspect(1)
-    frame(cells[-2], way)
-    label = label_of(way.name).replace(" ", "\n", 1)
-    cells[0].set_ylabel(label, fontsize=9, rotation=0, ha="right", va="center", labelpad=6)
+            axes.set_box_aspect(cells[0].get_box_aspect() or 1)
+    frame_end(cells[-2], way)
+    cells[0].set_ylabel(name_of(way), fontsize=9, rotation=0, ha="right", va="center", labelpad=6)
+
+
+def name_of(way: Way) -> str:
+    """The label of a model, on two lines."""
+    return label_of(way.name).replace(" ", "\n", 1)
 
 
 def _overlap(way: Way, step: int) -> str:
     return f"{float(way.found.overlap[step, 0]):.2f}"
 
 
-def frame(axes: Axes, way: Way) -> None:
+def frame_end(axes: Axes, way: Way) -> None:
     """Frame an end by whether it is home."""
     axes.spines[:].set(visible=True, color=HOME if way.home else ELSEWHERE, linewidth=2)
 
@@ -126,7 +143,8 @@ def picture(axes: Axes, row: Tensor, data: str, limits: tuple[float, float]) -> 
         aspect="auto" if strip else None,
     )
     if strip:
-        axes.set_box_aspect(2 * _STRIP)
+        axes.set_box_aspect(_LOW / _CELL)
+        axes.spines[:].set(visible=True, color="0.7", linewidth=0.5)
     return drawn
 
 
