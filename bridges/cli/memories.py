@@ -10,6 +10,7 @@ from bridges.cli.conduct import RUN, SETTING, STORED, conduct, stored
 from bridges.models import MODELS, SIDE_BY_SIDE
 from bridges.study import options
 from bridges.study.command import Command
+from bridges.study.files import printable
 from bridges.study.numbers import Real, Whole
 from bridges.verbs.readings import reads
 
@@ -229,7 +230,9 @@ def recall(
     if animate is not None:
         from bridges.verbs.film import write_film
 
-        write_film(report, animate)
+        path = write_film(report, animate)
+        if not (shared["quiet"] or shared["json"]):
+            click.echo(printable(f"written to {path.parent}: {path.name}"))
 
 
 def _run(

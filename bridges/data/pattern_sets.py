@@ -132,6 +132,10 @@ def as_rows(data: str, kind: str, states: Tensor, like: Tensor) -> Tensor:
     -------
     (B, N), float64.
 
+    Raises
+    ------
+    ValueError : states or rows of another size.
+
     Examples
     --------
     >>> from bridges.data import raw_vectors
@@ -140,11 +144,17 @@ def as_rows(data: str, kind: str, states: Tensor, like: Tensor) -> Tensor:
     >>> bool(torch.allclose(shown, rows))
     True
     """
-    states, like = states.double().cpu(), like.double().cpu()
+    data = as_name(data)
+    _checks.choice("kind", kind, ("binary", "real", "stored"))
+    states = _checks.matrix("states", states).double().cpu()
     if data == "random" or kind == "stored":
         return states
     content = state(data)
     varying, mean = varying_of(data, content), centre_of(data, content, kind)
+    size = stored(data, content).rows.shape[1]
+    like = _checks.matrix("like", like, columns=size).double().cpu()
+    sites = size if varying is None else int(varying.sum())
+    states = _checks.matrix("states", states, columns=sites)
     if mean is not None and kind == "binary":
         low, high = float(like.min()), float(like.max())
         states = low + (states + 1) / 2 * (high - low)

@@ -21,12 +21,12 @@ _NEGATIVE = -0.2  # correlation with the mean of the data, below which dark and 
 _ROWS = 10_000  # of the data, from which their mean is taken
 
 
-def picture_as_row(file: str | Path, data: str) -> tuple[Tensor, bool]:
+def picture_as_row(cue: str | Path, data: str) -> tuple[Tensor, bool]:
     """A picture or a vector as a row of a data set.
 
     Parameters
     ----------
-    file : an image of any size, which is scaled to the size of the data's; or a file as of
+    cue : an image of any size, which is scaled to the size of the data's; or a file as of
         `load_data` that holds one row, in the units of the data.
     data : as for `load_data`, or "random", of which vectors can be rows.
 
@@ -40,9 +40,10 @@ def picture_as_row(file: str | Path, data: str) -> tuple[Tensor, bool]:
     ValueError : no such file, one that cannot be read, data that are no images where the file is
         one, another number of values than a row has.
     """
-    path, data = Path(file), as_name(data)
+    _checks.instance("cue", cue, (str, Path), "a picture or a file of one row")
+    path, data = Path(cue), as_name(data)
     if path.is_dir() or not path.exists():
-        raise ValueError(f"cue must be a picture or a file of one row, got {_checks.shown(file)}")
+        raise ValueError(f"cue must be a picture or a file of one row, got {_checks.shown(cue)}")
     picture = path.suffix.lower() in images.ENDINGS
     if picture and data == "random":
         raise ValueError("cue must be a vector for random data, which are no images, got a picture")

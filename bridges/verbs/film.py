@@ -9,8 +9,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from bridges.study import figures, report as base
-from bridges.verbs.recall import Report, Way
+from bridges.verbs.recall import Report
 from bridges.verbs.recalled import frame_end, name_of, picture, shown_image, stage_name, stages
+from bridges.verbs.recalling import Way
 from diffusion.files import write_whole
 
 _FRAMES, _HELD = 24, 10  # of the way, and of its end

@@ -1,47 +1,30 @@
-"""How ways home are drawn: a line of pictures per model, and the overlap against the step.
+"""How ways home are drawn: a line of pictures per model, from the cue to the end.
 
 The stages of a way that are shown part its length, as the states travel it, into equal pieces.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.patches import Patch
 
-from bridges.estimates import with_count
 from bridges.models import label_of
-from bridges.study import figures
 from bridges.verbs.pictures import images_of
+from bridges.verbs.recalling import Way
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import SubFigure
     from torch import Tensor
-
-    from bridges.verbs.recall import Report, Way
 
 STAGES = 4  # shown between the cue and the end
 HOME, ELSEWHERE = "#0072B2", "#D55E00"  # frames of the ends
 _COLUMNS = STAGES + 4
 _CELL, _WORDS = 1.12, 0.2  # inches of a picture, and of the words beneath
 _LOW = 0.45  # inches of a strip, which is no image
-_CURVES = 2.5  # inches of the curves
-_TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-
-
-def heights(report: Report) -> tuple[float, float]:
-    """Inches of the pictures of all models, and of the curves."""
-    ways = report.ways
-    strips = bool(ways) and len(images_of(ways[0].rows[:1], report.recall.setting.data)[0]) == 1
-    line = _WORDS + (_LOW if strips else _CELL)
-    return line * len(ways) + 0.5 * bool(ways), _CURVES
-
-
-def size(report: Report) -> tuple[float, float]:
-    """Width and height of the figure, inches."""
-    return _COLUMNS * _CELL + 1.2, sum(heights(report)) + 0.3
 
 
 def stages(way: Way, count: int, ends: bool = False) -> list[int]:
@@ -73,47 +56,62 @@ def stage_name(way: Way, step: int) -> str:
     return f"step {step}" if levels is None else f"$\\sigma$ = {float(levels[step]):.2g}"
 
 
-def draw(figure: Figure, report: Report) -> None:
-    """The pictures of the first sample, and beneath them the curves of all."""
-    pictures, curves = heights(report)
-    if not report.ways:
-        _curves(figure.add_subplot(), report)
-        return
-    parts = figure.add_gridspec(2, 1, height_ratios=[pictures, curves])
-    above, beneath = (figure.add_subfigure(parts[k]) for k in range(2))
-    grid = above.subplots(len(report.ways), _COLUMNS, squeeze=False)
-    for way, cells in zip(report.ways, grid, strict=True):
-        _line(list(cells), way, report, first=way is report.ways[0])
-    _curves(beneath.add_subplot(), report)
+class Lines:
+    """The pictures of several ways, a line each.
 
+    of : what the first picture is, the pattern of the cue or the one nearest to it.
+    """
 
-def _line(cells: list[Axes], way: Way, report: Report, first: bool) -> None:
-    """Pattern, cue, stages, end and the pattern nearest to it."""
-    data, found = report.recall.setting.data, way.found
-    last = int(found.steps[0])
-    shown = stages(way, STAGES)
-    of = "nearest\nto the cue" if report.recall.cues.file else "pattern"
-    titles = [of, "cue", "on the way", *[""] * (STAGES - 1), "end", "nearest\nto the end"]
-    rows = [way.pattern[0], way.rows[0], *way.rows[shown]]
-    words = ["", f"$m$ = {_overlap(way, 0)}"] + [
-        f"{stage_name(way, k)}: {_overlap(way, k)}" for k in shown
-    ]
-    rows += [None] * (STAGES - len(shown)) + [way.rows[-1], way.nearest[0]]
-    words += [""] * (STAGES - len(shown)) + [f"{stage_name(way, last)}: {_overlap(way, last)}", ""]
-    limits = float(way.pattern.min()), float(way.pattern.max())
-    for axes, row, title, word in zip(cells, rows, titles, words, strict=True):
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
-        if first:
+    def __init__(self, ways: Sequence[Way], data: str, of: str) -> None:
+        self.ways, self.data, self.of = ways, data, of
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height, inches."""
+        strips = any(len(images_of(way.rows[:1], self.data)[0]) == 1 for way in self.ways)
+        line = _WORDS + (_LOW if strips else _CELL)
+        return _COLUMNS * _CELL + 1.2, line * len(self.ways) + 0.5 * bool(self.ways)
+
+    def draw(self, figure: SubFigure) -> None:
+        """Draw all lines, under the names of their columns."""
+        grid = figure.subplots(len(self.ways), _COLUMNS, squeeze=False)
+        titles = (self.of, "cue", "on the way", *[""] * (STAGES - 1), "end", "nearest\nto the end")
+        for axes, title in zip(grid[0], titles, strict=True):
             axes.set_title(title, fontsize=8.5)
-        if row is not None:
-            picture(axes, row, data, limits)
-            axes.set_xlabel(word, fontsize=7, labelpad=2)
-        else:  # the way has fewer stages
-            axes.text(0.5, 0.5, "→", ha="center", va="center", color="0.6", fontsize=14)
-            axes.set_box_aspect(cells[0].get_box_aspect() or 1)
-    frame_end(cells[-2], way)
-    cells[0].set_ylabel(name_of(way), fontsize=9, rotation=0, ha="right", va="center", labelpad=6)
+        for way, cells in zip(self.ways, grid, strict=True):
+            self._line(way, list(cells))
+
+    def _line(self, way: Way, cells: list[Axes]) -> None:
+        """Pattern, cue, stages, end and the pattern nearest to it."""
+        last, shown = int(way.found.steps[0]), stages(way, STAGES)
+        blank = STAGES - len(shown)  # of a way that has fewer stages
+        rows = [way.pattern[0], way.rows[0], *way.rows[shown], *[None] * blank]
+        rows += [way.rows[-1], way.nearest[0]]
+        words = ["", f"$m$ = {_overlap(way, 0)}", *(_words(way, k) for k in shown), *[""] * blank]
+        words += [_words(way, last), ""]
+        limits = float(way.pattern.min()), float(way.pattern.max())
+        for axes, row, word in zip(cells, rows, words, strict=True):
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+            if row is not None:
+                picture(axes, row, self.data, limits)
+                axes.set_xlabel(word, fontsize=7, labelpad=2)
+            else:
+                axes.text(0.5, 0.5, "→", ha="center", va="center", color="0.6", fontsize=14)
+                axes.set_box_aspect(cells[0].get_box_aspect() or 1)
+        frame_end(cells[-2], way)
+        label: dict[str, Any] = {
+            "fontsize": 9,
+            "rotation": 0,
+            "ha": "right",
+            "va": "center",
+            "labelpad": 6,
+        }
+        cells[0].set_ylabel(name_of(way), **label)
+
+
+def _words(way: Way, step: int) -> str:
+    return f"{stage_name(way, step)}: {_overlap(way, step)}"
 
 
 def name_of(way: Way) -> str:
@@ -156,27 +154,7 @@ def shown_image(row: Tensor, data: str, limits: tuple[float, float]) -> np.ndarr
     return image[..., :3] if image.shape[-1] >= 3 else image[..., 0]
 
 
-def _curves(axes: Axes, report: Report) -> None:
-    """The overlap with the pattern against the step, with errors between the samples."""
-    looks = figures.looks(report.models)
-    arrived = max(float(np.max(report.number(m, "steps"))) for m in report.models)
-    far = max(1.0, arrived)
-    for model in report.models:
-        steps, overlap = report.curve(model)
-        n = len(report.study.by_sample("quantity", "model")["end", model])
-        label = with_count(label_of(model), n, report.samples)
-        near = steps <= far
-        figures.points(axes, steps[near], overlap[:, near], looks[model], ms=4, label=label)
-    threshold = report.recall.setting.threshold
-    axes.axhline(threshold, color="0.8", lw=0.8, zorder=0)
-    axes.set_xscale("symlog", linthresh=1, linscale=0.5)
-    axes.set_xlim(-0.1, 1.1 * far)
-    axes.set_xticks([k for k in _TICKS if k <= far], [str(k) for k in _TICKS if k <= far])
-    axes.minorticks_off()
-    axes.set_xlabel("step: a sweep, an update or a noise level")
-    axes.set_ylabel("overlap with the pattern, $m$")
-    handles = axes.get_legend_handles_labels()[0]
-    if report.ways:
-        handles += [Patch(fc="none", ec=HOME, lw=2, label="end is home, above the line")]
-        handles += [Patch(fc="none", ec=ELSEWHERE, lw=2, label="end is elsewhere")]
-    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5))
+def frames() -> list[Patch]:
+    """What the frames of the ends mean, for a legend."""
+    meant = {HOME: "end is home, above the line", ELSEWHERE: "end is elsewhere"}
+    return [Patch(fc="none", ec=colour, lw=2, label=words) for colour, words in meant.items()]

@@ -8,6 +8,8 @@ import torch
 from PIL import Image
 
 from bridges.data import (
+    as_patterns,
+    as_rows,
     class_labels,
     count,
     fingerprint,
@@ -15,6 +17,7 @@ from bridges.data import (
     load,
     load_data,
     pattern_set,
+    picture_as_row,
     place,
     raw_vectors,
     standardised,
@@ -40,6 +43,73 @@ def test_a_seed_orders_and_a_number_takes():
     both = [pattern_set("digits", k, 9, None, seed=1) for k in ("binary", "real")]
     agree = (torch.sign(both[0]) == torch.sign(both[1])).double().mean()
     assert agree > 0.95  # the same images
+
+
+def test_a_row_comes_first_where_it_is_asked_for():
+    rows = load("digits")[0]
+    asked = pattern_set("digits", "stored", 30, None, seed=3, first=17)
+    assert torch.equal(asked[0], rows[17])
+    others = pattern_set("digits", "stored", 30, None, seed=3)
+    assert torch.equal(asked[1:], others[:29])  # in the order of the seed
+    among = pattern_set("digits", "binary", 1797, None, seed=3, first=17)
+    assert torch.equal(torch.unique(among, dim=0), torch.unique(vectors("digits", "binary"), dim=0))
+    drawn = pattern_set("random", "real", 5, 8, seed=0)
+    assert torch.equal(pattern_set("random", "real", 5, 8, seed=0, first=2)[0], drawn[2])
+    for data, most in (("digits", 1796), ("random", 4)):
+        with pytest.raises(ValueError, match=f"first must be a whole .* most {most}, got 5000"):
+            pattern_set(data, "real", 5, None, seed=0, first=5000)
+
+
+def test_patterns_are_made_of_any_rows_and_looked_at_again():
+    rows = load("digits")[0]
+    for kind in ("binary", "real"):
+        assert torch.equal(as_patterns("digits", kind, rows[:40]), vectors("digits", kind)[:40])
+    for k in range(3):  # of a deviation of its own
+        one = rows[k : k + 1]
+        again = as_rows("digits", "real", as_patterns("digits", "real", one), one)
+        assert torch.allclose(again, one)
+    spins = as_patterns("digits", "binary", rows[:1])
+    shown = as_rows("digits", "binary", spins, rows[:1])
+    assert set(shown.unique().tolist()) == {0.0, float(rows[0].max())}
+    assert torch.equal(as_patterns("digits", "binary", shown), spins)
+    halves = rows[:2, 2:9] - 4.5
+    assert torch.equal(as_patterns("random", "binary", halves), halves.sign())
+    with pytest.raises(ValueError, match="rows must differ from the mean of the data"):
+        as_patterns("digits", "real", rows.mean(0)[None])
+
+
+def test_a_picture_is_a_row_of_its_data(tmp_path):
+    rows = load("digits")[0]
+    ink = (255 * rows[7].reshape(8, 8) / 16).round().byte().numpy()
+    for name, pixels, swapped in (("own.png", ink, False), ("paper.png", 255 - ink, True)):
+        for side, agree in ((8, 1 - 1e-4), (64, 0.99)):  # rounding to bytes; a smooth filter
+            image = Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST)
+            image.save(tmp_path / name)
+            found, negative = picture_as_row(tmp_path / name, "digits")
+            assert negative == swapped
+            assert torch.cosine_similarity(found, rows[7:8]) > agree
+            assert abs(float(found.norm() / rows[7].norm()) - 1) < 0.05
+    np.save(tmp_path / "row.npy", rows[7].reshape(8, 8).numpy())
+    assert torch.equal(picture_as_row(tmp_path / "row.npy", "digits")[0], rows[7:8])
+    Image.fromarray(np.stack([ink] * 2 + [0 * ink], -1)).save(tmp_path / "colour.png")
+    assert picture_as_row(tmp_path / "colour.png", "digits")[0].shape == (1, 64)
+    np.save(tmp_path / "vectors.npy", np.eye(7))
+    with pytest.raises(ValueError, match="cue is a picture, so that data must hold images"):
+        picture_as_row(tmp_path / "own.png", str(tmp_path / "vectors.npy"))
+    (tmp_path / "broken.png").write_text("no picture")
+    with pytest.raises(ValueError, match=r"^cue: .*broken.png"):
+        picture_as_row(tmp_path / "broken.png", "digits")
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_picture_in_colour_has_the_channels_where_the_data_have_them(tmp_path, last):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (25, 6, 5, 3)).astype(np.uint8)
+    Image.fromarray(images[3]).save(tmp_path / "cue.png")
+    images[0, :2, 0, 0] = 0, 255  # the range of the data
+    np.save(tmp_path / "data.npy", images if last else np.moveaxis(images, -1, 1))
+    found, _ = picture_as_row(tmp_path / "cue.png", str(tmp_path / "data.npy"))
+    assert torch.allclose(found, load(str(tmp_path / "data.npy"))[0][3:4])
 
 
 def test_random_patterns_of_both_kinds():

@@ -70,6 +70,7 @@ RESULTS = {
     "MemorizationFractions": lambda: bridges.memorization_fractions(ROWS, ROWS, ROWS + 1, seed=0),
     "MemorizationReport": lambda: bridges.memorization_report(ROWS + 0.01, ROWS, seed=0),
     "MemoryGeometry": lambda: bridges.memory_geometry(ROWS, draws=20, seed=0),
+    "RecallPath": lambda: bridges.recall_path(bridges.as_memory(EXACT, dynamics="flow"), ROWS[:2]),
     "RetrievalMap": lambda: MAP,
     "ReturnCurve": lambda: bridges.return_curve(EXACT, np.geomspace(0.1, 9, 30), draws=20, seed=0),
     "Starts": lambda: STARTS,

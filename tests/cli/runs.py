@@ -243,6 +243,26 @@ VERBS = {
             "--device gpu9": "device 'gpu9' cannot be used here",
         },
     ),
+    "bridges recall": Row(
+        "--data random --size 30 --patterns 2 --model hebb,flow --steps 5",
+        {
+            "--index 1797": "index must be a whole number of at least 0 and at most 1796, got",
+            "--data random --patterns 2 --index 2": "index must be a whole number of at least",
+            "--index 3 --cue narrow.npy": "cue and index both say what is cued",
+            "--cue missing.png": "cue must be a picture or a file of one row, got 'missing.png'",
+            "--cue narrow.npy": "cue must hold one row of 64 numbers, got (9, 3)",
+            "--cue flat.npy": "flat.npy must have shape (rows, columns), got (3,)",
+            "--mask middle": "mask must be left, right, top, bottom or a share between 0 and 1",
+            "--mask 1": "mask must be left, right, top, bottom or a share between 0 and 1, got '1'",
+            "--mask top --data narrow.npy": "mask top is for images, got rows of 3 numbers",
+            "--overlap 0": "0.0 is not in the range",
+            "--animate png": "'png' is not one of 'gif', 'mp4'",
+            "--patterns 2000": "patterns must lie in [1, 1797] for digits, got 2000",
+            "--model hopfeld": "unknown model 'hopfeld'",
+            "--device gpu9": "device 'gpu9' cannot be used here",
+        },
+        "home found steps",
+    ),
     "bridges graph": Row(
         "--data random --size 16 --patterns 8 --draws 8",
         {

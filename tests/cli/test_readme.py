@@ -48,6 +48,7 @@ MEASURING = {  # verbs, and the option that makes a sample of theirs cheap
     "graph": "--draws",
     "guide": "--trials",
     "memorization": "--draws",
+    "recall": "--steps",
     "train": "--steps",
 }
 

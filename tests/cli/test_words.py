@@ -27,6 +27,7 @@ VERBS = {
     "basins": "--starts 20 --model hebb",
     "graph": "--draws 4 --patterns 8 --sigmas 0.5,1",
     "memorization": "--draws 10",
+    "recall": "--model hebb,flow --steps 5 --mask 0.3",
 }
 
 
@@ -58,7 +59,7 @@ def test_other_vectors_under_the_same_name_are_another_run(vectors):
     assert "holds another run" in refuses("bridges", *words)
 
 
-@pytest.mark.parametrize("verb", ["retrieve", "compare", "basins", "graph"])
+@pytest.mark.parametrize("verb", ["retrieve", "compare", "basins", "graph", "recall"])
 def test_all_vectors_are_one_pattern_set(vectors, verb):
     words = VERBS[verb].replace("--patterns 8", "").replace("--loads 4", "--loads 30")
     words += " --samples 3 --jobs 1 --data x.npy --patterns 30 --out run"

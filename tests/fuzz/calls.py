@@ -156,6 +156,7 @@ DIFFUSION = {
         "schedule": VE,
         "method": "heun",
         "levels": [1.0, 0.5],
+        "watch": half,
     },
     "uturn": {
         "denoiser": EXACT,

@@ -47,6 +47,8 @@ HOME = tempfile.TemporaryDirectory(prefix="calls-")
 atexit.register(HOME.cleanup)
 CHECKPOINT = f"{HOME.name}/of_classes.safetensors"
 save_denoiser(NetworkDenoiser(ResidualMLP(3, width=8, depth=1, classes=2, seed=0)), CHECKPOINT)
+DIGITS = normal(3, 64, seed=6)
+np.save(f"{HOME.name}/cue.npy", DIGITS[:1].numpy())
 PROMPTED = PromptedMemory(PAIR, 0, 1.0, "flow", 2)
 NEAREST = NearestPattern(ROWS)
 
@@ -94,6 +96,13 @@ BRIDGES = {
         "trials": 3,
         "criterion": "fixed-point",
         "threshold": 0.9,
+        "seed": 0,
+    },
+    "recall_path": {
+        "memory": FLOW,
+        "cues": CORNERS.data + 0.5,
+        "overlap": 0.8,
+        "patterns": CORNERS.data,
         "seed": 0,
     },
     "basin_radius": {
@@ -272,6 +281,17 @@ DATA = {
     "subset": {"rows": ROWS, "labels": HALF, "size": 5, "held_out": 2, "seed": 0},
     "subset by counts": {"rows": ROWS, "labels": HALF, "counts": {0: 2, 1: 2}, "seed": 0},
     "pattern_set": {"data": "digits", "kind": "binary", "patterns": 5, "size": 64, "seed": 0},
+    "pattern_set from a row on": {
+        "data": "digits",
+        "kind": "real",
+        "patterns": 5,
+        "size": None,
+        "seed": 0,
+        "first": 3,
+    },
+    "as_patterns": {"data": "digits", "kind": "real", "rows": DIGITS},
+    "as_rows": {"data": "digits", "kind": "real", "states": DIGITS[:, :61], "like": DIGITS},
+    "picture_as_row": {"cue": f"{HOME.name}/cue.npy", "data": "digits"},
     "pattern_classes": {"data": "digits", "patterns": 5, "seed": 0},
     "about": {"data": "digits"},
     "class_labels": {"data": "digits"},
@@ -352,7 +372,7 @@ WITHOUT = {
             *("DimensionContrast", "Generalization", "GraphSummary", "Matching"),
             *("MemorizationFractions", "MemorizationReport", "MemoryGeometry", "Retrieval"),
             *("RetrievalMap", "ReturnCurve", "Study", "Transitions", "TwoHalves", "Split"),
-            *("DataSet", "ImageShape", "CopyList", "HeldOutGap", "Look"),
+            *("DataSet", "ImageShape", "CopyList", "HeldOutGap", "Look", "RecallPath"),
         ),
         RECORD,
     ),

@@ -28,6 +28,7 @@ from bridges import (
     find_attractors,
     load_model,
     match,
+    recall_path,
     retrieval_map,
     return_curve,
     starts,
@@ -53,8 +54,15 @@ DYNAMICS = {
     "halves": lambda x: x / 2,
     "mixes": lambda x: x.flip(1),
 }
+
+
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
 MEASURES = {
     "retrieval_map": lambda m: retrieval_map(m, [0.5, 1.0], trials=3, seed=0),
+    "recall_path": lambda m: recall_path(m, m.corrupt(m.patterns, 0.5, generator()), 0.5, seed=0),
     "basin_radius": lambda m: basin_radius(m, trials=3, seed=0),
     "capacity": lambda m: capacity(lambda *_: m, [1, 2], samples=2, trials=3, seed=0),
     "find_attractors": lambda m: find_attractors(m, m.patterns, seed=0),
@@ -75,6 +83,9 @@ def test_a_memory_of_any_dynamics_goes_through_every_measure(patterns, name):
         assert (abs(curve.overlap_out) <= 1 + 1e-9).all()
         assert ((curve.success >= 0) & (curve.success <= 1)).all()
         assert curve.to_dict()["success"] == curve.success.tolist()
+    path = found["recall_path"]
+    assert (path.overlap.abs() <= 1 + 1e-9).all()
+    assert torch.equal(path.states[-1], toy.retrieve(path.states[0], 0.5)[0])
     assert 0 <= found["basin_radius"].overlap <= 1 or found["basin_radius"].overlap == inf
     assert np.isfinite(found["capacity"].curve.success).all()
     caught = found["basin_fractions"]
@@ -119,7 +130,9 @@ def test_a_memory_that_breaks_its_contract_is_named(toy, measure, retrieve, mess
         MEASURES[measure](toy)
 
 
-@pytest.mark.parametrize("measure", sorted({*MEASURES} - {"find_attractors", "continuation"}))
+@pytest.mark.parametrize(
+    "measure", sorted({*MEASURES} - {"find_attractors", "continuation", "recall_path"})
+)
 @pytest.mark.parametrize("how", ["NaN", "shape"])
 def test_cues_that_break_the_contract_are_named(toy, measure, how):
     toy.corrupt = lambda x, m, g: x * nan if how == "NaN" else x[:, :1]

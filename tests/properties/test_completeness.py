@@ -31,6 +31,7 @@ RESULTS = {  # plain records, that the functions beside them return
         "MemorizationFractions",
         "MemorizationReport",
         "MemoryGeometry",
+        "RecallPath",
     ),
     *("RetrievalMap", "TwoHalves"),
 }
