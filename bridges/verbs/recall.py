@@ -116,9 +116,9 @@ class Report(base.Report):
             rows.append([with_count(label_of(model), n, self.samples), *cells])
         yield table(["model", "overlap of the cue", "of the end", "home", "found", "steps"], rows)
         of = "nearest to it" if self.recall.cues.file else "that the cue is made of"
-        notes = [f"overlaps are with the pattern {of}; found: the end is nearest to this one"]
+        notes = [f"Overlaps are with the pattern {of}; found: the end is nearest to this one"]
+        notes += ["pictures are of the first pattern set"]
         left = [label_of(name) for name in self.wanted if name not in self.models]
-        notes += ["the pictures are of the first pattern set"] * bool(self.ways)
         notes += [f"left out, as no couplings store the patterns: {', '.join(left)}"] * bool(left)
         yield textwrap.fill(f"{'; '.join(notes)}.", WIDTH)
 
