@@ -7,9 +7,15 @@ everything anew. A page whose script does not exist is left out, so that the tex
 
     ```{study} NAME      its figure and printed table, on its page
     ```{gallery}         every study with its figure
+    ```{verb} NAME       a command of `bridges`, its content, with its figure and printed table
+
+The commands of verbs are run likewise. One whose data are not on this machine, and cannot be
+fetched, is shown alone.
 """
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,6 +30,7 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 FIGURES = DOCS / "figures"
 CODE = ("scripts", "hopfield", "diffusion", "bridges")
+VERB = re.compile(r"^```\{verb\} (\S+)\nbridges (.*?)\n```", re.MULTILINE)
 log = logging.getLogger(__name__)
 
 
@@ -37,40 +44,53 @@ def exists(name):
     return (ROOT / "scripts" / f"{name}.py").is_file()
 
 
+def verbs():
+    """The commands of verbs that are shown, by the name of their figure."""
+    text = "\n".join(page.read_text() for page in sorted(DOCS.glob("*.md")))
+    return {name: shlex.split(words) for name, words in VERB.findall(text)}
+
+
 def leave_out(app, config):
     """Leave out the pages of studies that do not exist."""
     config.exclude_patterns += [f"studies/{name}.md" for name in pages() if not exists(name)]
 
 
 def measure(app):
-    """Run every study that is older than the code, and keep its figure and its table."""
+    """Run every study and verb that is older than the code, and keep its figure and its table."""
     if not app.config.gallery_run:
         return
     FIGURES.mkdir(exist_ok=True)
     changed = max(file.stat().st_mtime for room in CODE for file in (ROOT / room).rglob("*.py"))
     for name in filter(exists, pages()):
-        table = FIGURES / f"{name}.txt"
-        if table.exists() and table.stat().st_mtime > changed:
-            continue
-        log.info("gallery: %s --preset quick, a minute or two unless it has been run", name)
-        done = run(name)
-        if done.returncode == 2 and "another run" in done.stderr:  # its preset has changed
-            done = run(name, "--overwrite")
-        if done.returncode:
-            log.warning("scripts/%s.py failed:\n%s", name, done.stderr)
-            continue
+        keep(name, changed, f"scripts/{name}.py", "--preset", "quick")
+    for name, words in verbs().items():
+        keep(name, changed, "-m", "bridges", *words)
+
+
+def keep(name, changed, *command):
+    """Run a command, unless its figure and table are newer than the code, and keep these."""
+    table = FIGURES / f"{name}.txt"
+    if table.exists() and table.stat().st_mtime > changed:
+        return
+    log.info("gallery: %s, a minute or two unless it has been run", " ".join(command))
+    done = run(*command, "--out", folder(name))
+    if done.returncode == 2 and "another run" in done.stderr:  # its options have changed
+        done = run(*command, "--out", folder(name), "--overwrite")
+    if done.returncode == 2 and "cannot be fetched" in done.stderr:
+        log.info("gallery: %s is left out, as its data are not here", name)
+    elif done.returncode:
+        log.warning("%s failed:\n%s", " ".join(command), done.stderr)
+    else:
         shutil.copyfile(folder(name) / "figure.png", FIGURES / f"{name}.png")
         table.write_text(done.stdout[: done.stdout.rindex("written to ")])
 
 
-def run(name, *words):
-    """A study as a user runs it."""
-    command = [sys.executable, f"scripts/{name}.py", "--preset", "quick", "--out", folder(name)]
+def run(*command):
+    """A study or a verb as a user runs it."""
     found = os.environ.get("PYTHONPATH")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT)] + [found] * bool(found))}
-    return subprocess.run(
-        [*command, *words], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    words = [sys.executable, *command]
+    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 def folder(name):
@@ -84,14 +104,30 @@ class Study(SphinxDirective):
     required_arguments = 1
 
     def run(self):
-        name = self.arguments[0]
-        table, figure = FIGURES / f"{name}.txt", FIGURES / f"{name}.png"
-        self.env.note_dependency(str(table))
-        if not (table.exists() and figure.exists()):
-            return [nodes.paragraph("", "They are made by `make docs`.")]
-        image = nodes.image(uri=f"/figures/{name}.png", alt=f"The figure of {name}")
-        text = table.read_text().rstrip()
-        return [image, nodes.literal_block(text, text, language="text")]
+        return shown(self.env, self.arguments[0])
+
+
+class Verb(SphinxDirective):
+    """A command of `bridges`, its figure and what it prints."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self):
+        text = "\n".join(self.content)
+        command = nodes.literal_block(text, text, language="sh")
+        return [command, *shown(self.env, self.arguments[0])]
+
+
+def shown(env, name):
+    """A figure and a table that were kept, or where they come from."""
+    table, figure = FIGURES / f"{name}.txt", FIGURES / f"{name}.png"
+    env.note_dependency(str(table))
+    if not (table.exists() and figure.exists()):
+        return [nodes.paragraph("", "They are made by `make docs`, where the data are at hand.")]
+    image = nodes.image(uri=f"/figures/{name}.png", alt=f"The figure of {name}")
+    text = table.read_text().rstrip()
+    return [image, nodes.literal_block(text, text, language="text")]
 
 
 class Gallery(SphinxDirective):
@@ -115,6 +151,7 @@ def setup(app):
     app.add_config_value("gallery_run", True, "env", bool)
     app.add_directive("study", Study)
     app.add_directive("gallery", Gallery)
+    app.add_directive("verb", Verb)
     app.connect("config-inited", leave_out)
     app.connect("builder-inited", measure)
     return {"parallel_read_safe": True}

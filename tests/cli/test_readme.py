@@ -37,6 +37,7 @@ PAGES = [
     *(DOCS / "studies" / f"{name}.md" for name in STUDIES),
 ]
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+VERB = re.compile(r"```\{verb\} \S+\n(bridges .*?)\n```")
 SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 BLOCK = re.compile(r"```(?:python|sh)\n.*?```", re.DOTALL)
 COMMAND = re.compile(r"^(?:\.venv/bin/)?((?:bridges|python scripts/\w+\.py) .*?)(?:\s+#.*)?$", re.M)
@@ -130,6 +131,16 @@ def test_pages(page, capsys):
             capsys.readouterr()
             exec(compile(block, page.name, "exec"), names)
             assert capsys.readouterr().out, block
+
+
+@pytest.mark.parametrize("words", VERB.findall((DOCS / "recall.md").read_text()))
+def test_commands_with_a_figure(words):
+    """The data of some may have to be fetched, so that they are parsed alone."""
+    name, *words = shlex.split(words)
+    if "fashion" in words:
+        main.commands[words[0]].make_context(words[0], words[1:])
+    else:
+        follow([name, *words])
 
 
 def test_there_is_something_to_test():
