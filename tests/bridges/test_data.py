@@ -206,6 +206,7 @@ def openml(tmp_path, monkeypatch):
 
     monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch)
     monkeypatch.setattr("sklearn.datasets.get_data_home", lambda: str(tmp_path))
+    monkeypatch.setattr("bridges.data.named._LISTS", tmp_path)  # no packages of the system's
     return SimpleNamespace(asked=asked, pixels=pixels, names=names, home=tmp_path)
 
 
