@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import cycle
 from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
     from matplotlib.ticker import Locator
     from numpy.typing import ArrayLike
 
@@ -63,6 +64,8 @@ SERIES: tuple[tuple[str, str], ...] = (
 _WIDE = 500  # ends of a logarithmic axis, from which it has powers of ten alone
 _NAME = 60  # letters of a name that a title has room for
 _LETTERS = 14  # of a headline to the inch
+_SMALL, _HANDLE = 16.5, 0.5  # letters of a legend to the inch; inches of what stands by a label
+_NARROW = 6.0  # inches, below which a figure has no room for a legend beside it
 _LETTER = 1 / 30  # of the length of an axis, that a letter of a tick takes
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -74,8 +77,14 @@ _STYLE: dict[Any, Any] = {
     "legend.fontsize": 8,
     "legend.framealpha": 0.6,  # read where it lies on what is drawn
     "legend.edgecolor": "none",
+    "figure.titlesize": 10.5,
     "savefig.dpi": 200,
+    "pdf.fonttype": 42,  # fonts that editors of figures, and publishers, can read
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",  # text is text
+    "svg.hashsalt": "hopfield-diffusion",  # the same figure is the same file
 }
+_UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 THEORY: tuple[dict[str, Any], ...] = (
     {"color": "0.35", "lw": 1.2, "ls": "-", "zorder": 1},
     {"color": "0.35", "lw": 1.2, "ls": ":", "zorder": 1},
@@ -88,11 +97,11 @@ def looks(models: Iterable[str]) -> dict[str, tuple[str, str]]:
     return {model: LOOKS.get(model) or next(others) for model in dict.fromkeys(models)}
 
 
-def look() -> AbstractContextManager[None]:
-    """The one look; figures are made, and drawn on, inside it."""
+def look(style: Mapping[str, Any] | None = None) -> AbstractContextManager[None]:
+    """The one look, under a style of the user's; figures are made, and drawn on, inside it."""
     import matplotlib
 
-    return matplotlib.rc_context(_STYLE)
+    return matplotlib.rc_context(_STYLE | dict(style or {}))
 
 
 def points(
@@ -134,9 +143,14 @@ def band(
 def ticks(axes: Axes, x: Sequence[float] | np.ndarray, base: int = 10) -> None:
     """A logarithmic x axis whose ticks are what was measured; numbers too close are left out."""
     axes.set_xscale("log", base=base)
-    low, high = axes.get_xlim()
-    axes.set_xticks(x, _labels(x, min(low, *x), max(high, *x)))
+    even_ticks(axes, x)
     axes.minorticks_off()
+
+
+def even_ticks(axes: Axes, x: Sequence[float] | np.ndarray) -> None:
+    """Ticks of an x axis at what was measured, on its own scale."""
+    low, high = sorted(axes.get_xlim())
+    axes.set_xticks(x, _labels(x, min(low, *x), max(high, *x), axes.get_xscale() == "log"))
 
 
 def three(values: Sequence[T]) -> list[T]:
@@ -154,8 +168,46 @@ def shades() -> Colormap:
 def headline(figure: Figure, text: str) -> None:
     """The finding as the title of a figure, on as many lines as its width asks for."""
     width = int(_LETTERS * figure.get_figwidth())
-    lines = [textwrap.fill(line, width) for line in text.splitlines()]
-    figure.suptitle("\n".join(lines), fontsize=10.5)
+    figure.suptitle("\n".join(filled(line, width) for line in text.splitlines()))
+
+
+def filled(text: str, width: int) -> str:
+    r"""Text on lines of at most `width` letters, none of which ends inside a formula.
+
+    Examples
+    --------
+    >>> print(filled(r"an area of $2\,\log P$ of it", 14))
+    an area of
+    $2\,\log P$ of
+    it
+    """
+    whole = re.sub(r"(?<!\\)\$.*?(?<!\\)\$", lambda one: one[0].replace(" ", "\0"), text)
+    found = textwrap.fill(whole, max(1, width), break_long_words=False, break_on_hyphens=False)
+    return found.replace("\0", " ")
+
+
+def legend_beside(
+    figure: Figure | SubFigure, handles: Sequence[Any], labels: Sequence[str]
+) -> None:
+    """A legend right of the panels of a figure, or below them where that would be narrow."""
+    if _width(figure) < _NARROW:
+        legend_below(figure, handles, labels)
+    else:
+        figure.legend(handles, labels, loc="outside right center")
+
+
+def legend_below(
+    figure: Figure | SubFigure, handles: Sequence[Any], labels: Sequence[str], columns: int = 9
+) -> None:
+    """A legend below the panels, in as many columns, at most, as there is room for."""
+    longest = max((len(one) for label in labels for one in label.splitlines()), default=1)
+    fits = int(_width(figure) / (_HANDLE + longest / _SMALL)) or 1
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, fits))
+
+
+def _width(figure: Figure | SubFigure) -> float:
+    """Inches."""
+    return float(figure.bbox.width / figure.get_dpi())
 
 
 def literal(text: str) -> str:
@@ -169,12 +221,17 @@ def literal(text: str) -> str:
     >>> literal("a$b_c"), literal("two\nlines 記")
     ('a\\$b_c', 'two□lines □')
     """
+    cut = text if len(text) <= _NAME else f"{text[:_NAME]}…"
+    return printed(cut).replace("$", r"\$")
+
+
+def printed(text: str) -> str:
+    """Text with a box for each letter that the font does not have."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     font = get_font(findfont(FontProperties()))
-    cut = text if len(text) <= _NAME else f"{text[:_NAME]}…"
-    seen = (c if c.isprintable() and font.get_char_index(ord(c)) else "□" for c in cut)
-    return "".join(seen).replace("$", r"\$")
+    seen = (c if c.isprintable() and font.get_char_index(ord(c)) else "□" for c in text)
+    return "".join(seen)
 
 
 def log_axis(axes: Axes) -> None:
@@ -194,7 +251,7 @@ def plain_ticks(axis: Axis, at: np.ndarray | None = None) -> None:
     low, high = axis.get_view_interval()
     axis.set_minor_formatter(NullFormatter())
     if at is not None:
-        axis.set_ticks(at, _labels(at, low, high))
+        axis.set_ticks(at, _labels(at, low, high, logarithmic=True))
         return
     locator: Locator = LogLocator(subs=(1.0, 2.0, 5.0) if high < _WIDE * low else (1.0,))
     ticks = np.asarray(locator.tick_values(low, high))
@@ -205,13 +262,25 @@ def plain_ticks(axis: Axis, at: np.ndarray | None = None) -> None:
         axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
 
 
-def _labels(at: Sequence[float] | np.ndarray, low: float, high: float) -> list[str]:
-    """The numbers of ticks on a logarithmic axis, empty where the last one is in the way."""
+def fixed(axis: Axis) -> bool:
+    """Whether the ticks of an axis are at what was measured."""
+    from matplotlib.ticker import FixedLocator
+
+    return isinstance(axis.get_major_locator(), FixedLocator)
+
+
+def _labels(
+    at: Sequence[float] | np.ndarray, low: float, high: float, logarithmic: bool
+) -> list[str]:
+    """The numbers of ticks, empty where the last one is in the way."""
     import numpy as np
 
     shown: list[str] = []
     free = -math.inf  # from where on the axis, of length 1, there is room
-    for x, place in zip(at, np.log(np.asarray(at) / low) / np.log(high / low), strict=True):
+    ends = np.array([low, high, *at], dtype=float)
+    if logarithmic:
+        ends = np.log(ends)
+    for x, place in zip(at, (ends[2:] - ends[0]) / (ends[1] - ends[0]), strict=True):
         text = f"{x:g}"
         half = _LETTER * (len(text) + 1) / 2
         shown.append(text if place - half >= free else "")
@@ -236,11 +305,11 @@ def mark(axes: Axes, x: float, label: str, style: str) -> None:
     )
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all."""
+def save(figure: Figure, path: Path, style: Mapping[str, Any] | None = None) -> None:
+    """Write a figure in the format that its name ends with, whole or not at all."""
     from diffusion.files import write_whole
 
-    content = io.BytesIO()
-    with look():
-        figure.savefig(content, format="png")
+    content, kind = io.BytesIO(), path.suffix.removeprefix(".")
+    with look(style):
+        figure.savefig(content, format=kind, metadata=_UNDATED.get(kind))
     write_whole(path, content.getvalue())

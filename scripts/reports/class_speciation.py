@@ -273,7 +273,7 @@ class Report(base.Report):
             figures.points(axes, s, by_sample, series, ls="", label=f"$s^2$ = {s2:g}")
         axes.set(yscale="log", xlabel=r"noise level $\sigma$")
         axes.set_ylabel("points of a class it is memorized to")
-        axes.set_title(rf"(d) capacity by class, $d$ = {d}; lines: $(1+s^2/\sigma^2)^{{d/2}}$")
+        axes.set_title(rf"capacity by class, $d$ = {d}; lines: $(1+s^2/\sigma^2)^{{d/2}}$")
         axes.legend()
 
 

@@ -107,7 +107,7 @@ class Report(Comparison):
         self._load(load)
         self._corruption(corruption)
         handles, labels = load.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right center")
+        figures.legend_beside(figure, handles, labels)
         load.set(ylim=(-0.03, 1.14), ylabel="probability of retrieval (end of the dynamics)")
 
     def _load(self, axes: Axes) -> None:
@@ -117,7 +117,7 @@ class Report(Comparison):
         _lines(axes, P, self.laws(P, np.array([self.overlap])))
         self._marks(axes, "patterns", P[-1])
         axes.set(xscale="log", xlabel="number of patterns $P$")
-        axes.set_title(f"(a) against load, cues at $m_0$ = {self.overlap:.3g}")
+        axes.set_title(f"against load, cues at $m_0$ = {self.overlap:.3g}")
 
     def _corruption(self, axes: Axes) -> None:
         for curve in self.corruption:
@@ -135,7 +135,7 @@ class Report(Comparison):
         axes.set_xlabel("overlap of the cue $m_0$ (harder to the right)")
         alpha = math.log(self.patterns) / self.size
         load = f"$P$ = {self.patterns}, $\\ln P/N$ = {alpha:.2g}"
-        axes.set_title(f"(b) against corruption, {load}")
+        axes.set_title(f"against corruption, {load}")
 
     def _marks(self, axes: Axes, what: str, largest: float) -> None:
         """Where the limits N → ∞ lie, in the lines' own styles."""
