@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import math
 import re
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import cycle
@@ -38,6 +37,7 @@ LOOKS: dict[str, tuple[str, str]] = {
     "denoiser": ("#0072B2", "x"),
     "flow": ("#D55E00", "P"),
     "sde": ("#8C6D1F", "*"),
+    "exact": ("#8C6D1F", "o"),
     "storkey": ("#999933", "h"),
     "max-margin": ("#332288", "d"),
     "unlearned": ("#882255", "<"),
@@ -63,8 +63,11 @@ SERIES: tuple[tuple[str, str], ...] = (
 """Colours and markers of what is no model: loads, cues, kinds of noise."""
 _WIDE = 500  # ends of a logarithmic axis, from which it has powers of ten alone
 _NAME = 60  # letters of a name that a title has room for
-_LETTERS = 14  # of a headline to the inch
+_FORMULA = re.compile(r"(?<!\\)\$.*?(?<!\\)\$")
+_NAMED, _MARKS = re.compile(r"\\(?!mathrm|mathbf)[A-Za-z]+"), re.compile(r"\\\w*|[${}^_]")
+_LETTERS = 13  # of a headline to the inch
 _SMALL, _HANDLE = 16.5, 0.5  # letters of a legend to the inch; inches of what stands by a label
+_ROW = 0.11  # of the height of a panel, that a line of its legend takes
 _NARROW = 6.0  # inches, below which a figure has no room for a legend beside it
 _LETTER = 1 / 30  # of the length of an axis, that a letter of a tick takes
 _STYLE: dict[Any, Any] = {
@@ -143,14 +146,19 @@ def band(
 def ticks(axes: Axes, x: Sequence[float] | np.ndarray, base: int = 10) -> None:
     """A logarithmic x axis whose ticks are what was measured; numbers too close are left out."""
     axes.set_xscale("log", base=base)
-    even_ticks(axes, x)
+    low, high = axes.get_xlim()
+    axes.set_xticks(x, _labels(x, min(low, *x), max(high, *x)))
     axes.minorticks_off()
 
 
 def even_ticks(axes: Axes, x: Sequence[float] | np.ndarray) -> None:
-    """Ticks of an x axis at what was measured, on its own scale."""
+    """Ticks of a linear x axis at what was measured; of many, every k-th up to the last has one."""
     low, high = sorted(axes.get_xlim())
-    axes.set_xticks(x, _labels(x, min(low, *x), max(high, *x), axes.get_xscale() == "log"))
+    longest = _LETTER * (max(len(f"{one:g}") for one in x) + 1)
+    gap = abs(x[-1] - x[0]) / max(high - low, 1e-300) / max(1, len(x) - 1)
+    every = math.ceil(longest / gap) if gap else 1
+    kept = [k % every == (len(x) - 1) % every for k in range(len(x))]
+    axes.set_xticks(x, [f"{one:g}" if k else "" for one, k in zip(x, kept, strict=True)])
 
 
 def three(values: Sequence[T]) -> list[T]:
@@ -168,22 +176,48 @@ def shades() -> Colormap:
 def headline(figure: Figure, text: str) -> None:
     """The finding as the title of a figure, on as many lines as its width asks for."""
     width = int(_LETTERS * figure.get_figwidth())
-    figure.suptitle("\n".join(filled(line, width) for line in text.splitlines()))
+    figure.suptitle("\n".join(evenly(line, width) for line in text.splitlines()))
 
 
-def filled(text: str, width: int) -> str:
-    r"""Text on lines of at most `width` letters, none of which ends inside a formula.
+def evenly(text: str, width: int) -> str:
+    r"""Text on as few lines of `width` letters as there can be, all about as long.
+
+    No line ends inside a formula, or before or after its `=`.
 
     Examples
     --------
-    >>> print(filled(r"an area of $2\,\log P$ of it", 14))
-    an area of
-    $2\,\log P$ of
-    it
+    >>> print(evenly(r"an area of $2\,\log P$ where $D$ = 3", 24))
+    an area of $2\,\log P$
+    where $D$ = 3
     """
-    whole = re.sub(r"(?<!\\)\$.*?(?<!\\)\$", lambda one: one[0].replace(" ", "\0"), text)
-    found = textwrap.fill(whole, max(1, width), break_long_words=False, break_on_hyphens=False)
-    return found.replace("\0", " ")
+    whole = _FORMULA.sub(lambda one: one[0].replace(" ", "\0"), text)
+    words = re.sub(r" ([=<>]) ", "\0\\1\0", whole).split(" ")
+    few = len(_lines(words, width))
+    narrow = next(w for w in range(1, letters(text) + 1) if len(_lines(words, w)) <= few)
+    return "\n".join(_lines(words, narrow)).replace("\0", " ")
+
+
+def letters(text: str) -> int:
+    r"""About how many letters a line of text shows, its formulas without their marks.
+
+    Examples
+    --------
+    >>> letters(r"$N_{\mathrm{eff}}$ of $\sigma$")
+    9
+    """
+    return len(_FORMULA.sub(lambda one: _MARKS.sub("", _NAMED.sub("x", one[0])), text)) or 1
+
+
+def _lines(words: Sequence[str], width: int) -> list[str]:
+    """Words on lines of at most `width` letters, but for a word that is longer."""
+    lines = [words[0]]
+    for word in words[1:]:
+        longer = f"{lines[-1]} {word}"
+        if letters(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def legend_beside(
@@ -194,6 +228,21 @@ def legend_beside(
         legend_below(figure, handles, labels)
     else:
         figure.legend(handles, labels, loc="outside right center")
+
+
+def legend_of(axes: Axes) -> None:
+    """The legend of the last panel of a row, right of it, or below all where that is narrow."""
+    if _width(axes.figure) < _NARROW:
+        legend_below(axes.figure, *axes.get_legend_handles_labels())
+    else:
+        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+
+
+def room_for_legend(axes: Axes, lines: int) -> None:
+    """Room above what is drawn for a legend of so many lines, which hides nothing then."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + (high - low) * _ROW * lines)
+    axes.legend(loc="upper left")
 
 
 def legend_below(
@@ -251,12 +300,12 @@ def plain_ticks(axis: Axis, at: np.ndarray | None = None) -> None:
     low, high = axis.get_view_interval()
     axis.set_minor_formatter(NullFormatter())
     if at is not None:
-        axis.set_ticks(at, _labels(at, low, high, logarithmic=True))
+        axis.set_ticks(at, _labels(at, low, high))
         return
     locator: Locator = LogLocator(subs=(1.0, 2.0, 5.0) if high < _WIDE * low else (1.0,))
     ticks = np.asarray(locator.tick_values(low, high))
     if ((low <= ticks) & (ticks <= high)).sum() < 2:
-        locator = MaxNLocator(5)
+        locator = MaxNLocator(5, steps=[1, 2, 5, 10])
     axis.set_major_locator(locator)
     if low >= 1e-3 and high < 1e5:
         axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
@@ -269,18 +318,13 @@ def fixed(axis: Axis) -> bool:
     return isinstance(axis.get_major_locator(), FixedLocator)
 
 
-def _labels(
-    at: Sequence[float] | np.ndarray, low: float, high: float, logarithmic: bool
-) -> list[str]:
-    """The numbers of ticks, empty where the last one is in the way."""
+def _labels(at: Sequence[float] | np.ndarray, low: float, high: float) -> list[str]:
+    """The numbers of ticks on a logarithmic axis, empty where the last one is in the way."""
     import numpy as np
 
     shown: list[str] = []
     free = -math.inf  # from where on the axis, of length 1, there is room
-    ends = np.array([low, high, *at], dtype=float)
-    if logarithmic:
-        ends = np.log(ends)
-    for x, place in zip(at, (ends[2:] - ends[0]) / (ends[1] - ends[0]), strict=True):
+    for x, place in zip(at, np.log(np.asarray(at) / low) / np.log(high / low), strict=True):
         text = f"{x:g}"
         half = _LETTER * (len(text) + 1) / 2
         shown.append(text if place - half >= free else "")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 _LEAST, _PICTURE = 2.6, 1.1  # inches that a panel of curves needs, and a picture
+_TITLED = 0.036  # inches to the letter of its title, on lines of which two make one
 _KEPT = 0.85  # of its usual width, at which any panel is readable
 _FLAT = 0.8  # least height of a panel that became narrower, of its usual one
 _LINE = 0.18  # inches of a line of a legend
@@ -98,8 +99,10 @@ def _stacked(part: Figure | SubFigure, usual: float, width: float) -> float:
 
 def _needed(axes: Axes, usual: float) -> float:
     """Inches that a panel needs at least."""
-    picture = not axes.axison or axes.get_aspect() != "auto"
-    return min(_KEPT * usual, _PICTURE if picture else _LEAST)
+    if axes.axison and axes.get_aspect() == "auto":
+        return min(_KEPT * usual, _LEAST)
+    longest = max(map(len, axes.get_title().splitlines()), default=0)
+    return min(_KEPT * usual, max(_PICTURE, longest * _TITLED))
 
 
 def _move(part: Figure | SubFigure, members: Sequence[Axes], rows: int, columns: int) -> None:
@@ -183,8 +186,12 @@ def letter(figure: Figure) -> None:
     for axes in found:
         box = axes.get_window_extent()
         titles = (axes.title, axes._left_title)  # type: ignore[attr-defined]
-        for text in (*titles, axes.xaxis.label):
+        for text in titles:
             _break(text, text.get_window_extent().width, box.width * _ROOM)
+        label = axes.xaxis.label.get_window_extent()
+        middle, ends = (label.x0 + label.x1) / 2, figure.bbox
+        edges = 2 * min(middle - ends.x0, ends.x1 - middle)
+        _break(axes.xaxis.label, label.width, min(box.width * _ROOM, edges))
         _break(axes.yaxis.label, axes.yaxis.label.get_window_extent().height, box.height * _ROOM)
 
 
@@ -193,11 +200,12 @@ def _break(text: Text, long: float, room: float) -> None:
     words = text.get_text()
     if not words or long <= room:
         return
+    width = int(max(map(figures.letters, words.splitlines())) * room / long)
     start, bracket, end = words.rpartition(" (")
-    if bracket and end.endswith(")") and len(start) <= len(words) * room / long:
+    if bracket and end.endswith(")") and figures.letters(start) <= width:
         text.set_text(f"{start}\n({end}")
     else:
-        text.set_text(figures.filled(words, int(len(words) * room / long)))
+        text.set_text(figures.evenly(" ".join(words.splitlines()), width))
 
 
 def _title(axes: Axes) -> str:

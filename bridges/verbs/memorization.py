@@ -347,7 +347,7 @@ def _collapse(axes: Axes, report: Report) -> None:
     P = [case.patterns for case in report.cases]
     found = np.array([(m, s or 0.0) for m, s in (c.value("collapse_sigma") for c in report.cases)])
     _errorbars(axes, P, found.T, "", figures.SERIES[0])
-    figures.log_axis(axes)
+    figures.ticks(axes, sorted(P))
     axes.set_ylim(bottom=0)
     axes.set_xlabel("number of memories $P$")
     axes.set_ylabel(r"noise level $\sigma$ of the collapse, $Y=1/2$")
