@@ -10,9 +10,11 @@ everything anew. A page whose script does not exist is left out, so that the tex
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from docutils import nodes
@@ -78,6 +80,47 @@ def folder(name):
     return ROOT / "results" / "docs" / name
 
 
+def blocks(text):
+    """The parts of a report that a blank line parts."""
+    return [block for block in re.split(r"\n\s*\n", text.strip("\n")) if block.strip()]
+
+
+def cells(block):
+    """The rows of an aligned table, each a list of its cells; None of what is no table.
+
+    A column ends where three letters, the least gap of a table, are blank on all lines.
+    """
+    lines = block.splitlines()
+    wide = max(map(len, lines))
+    blank = "".join("-x"[any(line[k : k + 1].strip() for line in lines)] for k in range(wide))
+    ends = [0, *(gap.end() for gap in re.finditer("-{3,}", blank) if gap.start()), wide]
+    if len(lines) < 2 or len(ends) < 3:
+        return None
+    return [[line[a:b].strip() for a, b in pairwise(ends)] for line in lines]
+
+
+def shown(block):
+    """A table as a table, else a paragraph."""
+    rows = cells(block)
+    if rows is None:
+        return [nodes.paragraph("", " ".join(block.split()))]
+    group = nodes.tgroup(cols=len(rows[0]))
+    group += [nodes.colspec(colwidth=1) for _ in rows[0]]
+    for part, those in ((nodes.thead(), rows[:1]), (nodes.tbody(), rows[1:])):
+        for row in those:
+            entries = [nodes.entry("", nodes.paragraph("", cell)) for cell in row]
+            part += nodes.row("", *entries)
+        group += part
+    return [nodes.table("", group, classes=["colwidths-auto"])]
+
+
+def full_size(app, doctree):
+    """Let a figure open at its full size, which a column of text does not have."""
+    for image in doctree.findall(nodes.image):
+        if not {"width", "scale", "height"} & {*image.attributes}:
+            image["width"] = "100%"  # which Sphinx links to the file
+
+
 class Study(SphinxDirective):
     """The figure that a study makes and what it prints; the page has its command."""
 
@@ -90,8 +133,7 @@ class Study(SphinxDirective):
         if not (table.exists() and figure.exists()):
             return [nodes.paragraph("", "They are made by `make docs`.")]
         image = nodes.image(uri=f"/figures/{name}.png", alt=f"The figure of {name}")
-        text = table.read_text().rstrip()
-        return [image, nodes.literal_block(text, text, language="text")]
+        return [image, *(node for block in blocks(table.read_text()) for node in shown(block))]
 
 
 class Gallery(SphinxDirective):
@@ -117,4 +159,5 @@ def setup(app):
     app.add_directive("gallery", Gallery)
     app.connect("config-inited", leave_out)
     app.connect("builder-inited", measure)
+    app.connect("doctree-read", full_size)
     return {"parallel_read_safe": True}
