@@ -288,9 +288,9 @@ class Report(base.Report):
         """Classification and retrieval against m_t, and the retrieval map at maximal noise."""
         left, middle, right = figure.subplots(1, 3)
         self._against_noise(left, "satisfied_patterns")
-        left.set(ylabel=r"stored patterns, $n_\mathrm{SAT}$", title="(a) classification")
+        left.set(ylabel=r"stored patterns, $n_\mathrm{SAT}$", title="classification")
         self._against_noise(middle, "overlap", cue_overlap=self.overlap)
-        title = f"(b) cues at $m_0$ = {self.overlap:g}"
+        title = f"cues at $m_0$ = {self.overlap:g}"
         middle.set(ylabel="retrieved overlap $m_f$", title=title)
         self._maximal_noise(right)
         for axes in (left, middle, right):

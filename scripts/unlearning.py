@@ -329,7 +329,8 @@ class Report(base.Report):
         figures.points(axes, *retrieved, figures.SERIES[0], label=label)
         mean, sem = mean_and_sem(low)
         least = min(0.0, float((mean - sem).min())) - 0.03
-        axes.set(xscale="log", ylabel="stability, overlap", ylim=(least, 1.05))
+        axes.set(ylabel="stability, overlap", ylim=(least, 1.05))
+        figures.ticks(axes, x)
         axes.set_xlabel(r"change at frozen couplings, $B\epsilon$")
         at = f"{BATCHED * self.load:.2f}"
         axes.set_title(f"batches of $B$ dreams, $D$ = {at} $N/\\epsilon$")

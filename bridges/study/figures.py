@@ -311,6 +311,14 @@ def plain_ticks(axis: Axis, at: np.ndarray | None = None) -> None:
         axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
 
 
+def plainly_logarithmic(axis: Axis) -> bool:
+    """Whether an axis is logarithmic, to base 10, and has the ticks that matplotlib gives it."""
+    from matplotlib.ticker import LogFormatterSciNotation
+
+    formatter = axis.get_major_formatter()
+    return isinstance(formatter, LogFormatterSciNotation) and formatter._base == 10  # type: ignore[attr-defined]
+
+
 def fixed(axis: Axis) -> bool:
     """Whether the ticks of an axis are at what was measured."""
     from matplotlib.ticker import FixedLocator

@@ -132,10 +132,16 @@ def _legend_lines(part: Figure | SubFigure) -> int:
 def set_axes(figure: Figure, page: Page) -> None:
     """Give the panels the scales and limits that the page asks for.
 
+    Logarithmic axes whose ticks nobody has chosen have the same numbers in all figures.
+
     Raises
     ------
     ValueError : a panel that is not there, a logarithmic axis of what is not positive.
     """
+    for axes in panels(figure):
+        for axis in (axes.xaxis, axes.yaxis):
+            if figures.plainly_logarithmic(axis):
+                figures.plain_ticks(axis)
     for scale in page.log:
         for letter, axes in _asked(figure, "log", scale.panel):
             _make_logarithmic(axes, scale, letter)

@@ -116,8 +116,9 @@ class Report(Comparison):
         P = np.geomspace(1, max(curve.x[-1] for curve in self.load), 60)
         _lines(axes, P, self.laws(P, np.array([self.overlap])))
         self._marks(axes, "patterns", P[-1])
-        axes.set(xscale="log", xlabel="number of patterns $P$")
-        axes.set_title(f"against load, cues at $m_0$ = {self.overlap:.3g}")
+        figures.ticks(axes, np.unique(np.concatenate([curve.x for curve in self.load])))
+        axes.set_xlabel("number of patterns $P$")
+        axes.set_title(f"against load, $N$ = {self.size}, cues at $m_0$ = {self.overlap:.3g}")
 
     def _corruption(self, axes: Axes) -> None:
         for curve in self.corruption:
