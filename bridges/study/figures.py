@@ -311,6 +311,12 @@ def plain_ticks(axis: Axis, at: np.ndarray | None = None) -> None:
         axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
 
 
+def alike(row: Sequence[Axes]) -> None:
+    """Panels of a row with the same y axis: its numbers beside the first alone."""
+    for axes in row[1:]:
+        axes.tick_params(labelleft=False)
+
+
 def plainly_logarithmic(axis: Axis) -> bool:
     """Whether an axis is logarithmic, to base 10, and has the ticks that matplotlib gives it."""
     from matplotlib.ticker import LogFormatterSciNotation

@@ -25,6 +25,7 @@ _TITLED = 0.036  # inches to the letter of its title, on lines of which two make
 _KEPT = 0.85  # of its usual width, at which any panel is readable
 _FLAT = 0.8  # least height of a panel that became narrower, of its usual one
 _LINE = 0.18  # inches of a line of a legend
+_PASSES = 3  # over words that are too long
 _ROOM = 1.05  # of the side of its panel, that a title or a label may take
 
 
@@ -112,11 +113,14 @@ def _move(part: Figure | SubFigure, members: Sequence[Axes], rows: int, columns:
     named = [axes.get_ylabel() for axes in members]
     for k, axes in enumerate(members):
         axes.set_subplotspec(grid[divmod(k, columns)])
-        shared = axes.get_shared_y_axes().get_siblings(axes)
-        if k % columns == 0 and len(shared) > 1:  # which had numbers in the first column alone
+        if k % columns == 0 and not _numbered(axes):
             axes.tick_params(labelleft=True)
-            first = next((name for one, name in zip(members, named, strict=True) if one in shared))
-            axes.set_ylabel(axes.get_ylabel() or first)
+            axes.set_ylabel(axes.get_ylabel() or named[0])
+
+
+def _numbered(axes: Axes) -> bool:
+    """Whether there are numbers along the y axis of a panel, and not of its neighbour alone."""
+    return bool(axes.yaxis.get_tick_params().get("labelleft", True))
 
 
 def _legend_lines(part: Figure | SubFigure) -> int:
@@ -156,6 +160,7 @@ def set_axes(figure: Figure, page: Page) -> None:
                     )
                 ends = (high, low) if axis.get_inverted() else (low, high)
                 axes.set(**{name: ends})
+                _number(axes, name[0])
                 if axis.get_scale() == "log" and not figures.fixed(axis):
                     figures.plain_ticks(axis)
 
@@ -178,6 +183,7 @@ def _make_logarithmic(axes: Axes, scale: Scale, letter: str) -> None:
         if not math.isfinite(axis.get_minpos()):
             raise ValueError(f"log: panel {letter} has nothing positive along {name}")
         axes.set(**{f"{name}scale": "log"})
+        _number(axes, name)
         axes.autoscale(axis="x" if name == "x" else "y")
         figures.plain_ticks(axis)
 
@@ -188,30 +194,46 @@ def letter(figure: Figure) -> None:
     if len(found) > 1:
         for name, axes in zip(ascii_lowercase, found, strict=False):
             _entitle(axes, rf"$\mathbf{{{name}}}$  {_title(axes)}".rstrip())
+    for _ in range(_PASSES):  # a broken label moves its panel
+        if not _broken(figure, found):
+            break
+
+
+def _broken(figure: Figure, found: Sequence[Axes]) -> bool:
+    """Break the titles and labels that are too long; whether there were any."""
     figure.draw_without_rendering()
+    ends, changed = figure.bbox, False
     for axes in found:
-        box = axes.get_window_extent()
-        titles = (axes.title, axes._left_title)  # type: ignore[attr-defined]
-        for text in titles:
-            _break(text, text.get_window_extent().width, box.width * _ROOM)
-        label = axes.xaxis.label.get_window_extent()
-        middle, ends = (label.x0 + label.x1) / 2, figure.bbox
+        box, label = axes.get_window_extent(), axes.xaxis.label.get_window_extent()
+        for text in (axes.title, axes._left_title):  # type: ignore[attr-defined]
+            room = min(box.width * _ROOM, ends.x1 - box.x0)
+            changed |= _break(text, text.get_window_extent().width, room)
+        middle = (label.x0 + label.x1) / 2
         edges = 2 * min(middle - ends.x0, ends.x1 - middle)
-        _break(axes.xaxis.label, label.width, min(box.width * _ROOM, edges))
-        _break(axes.yaxis.label, axes.yaxis.label.get_window_extent().height, box.height * _ROOM)
+        changed |= _break(axes.xaxis.label, label.width, min(box.width * _ROOM, edges))
+        high = axes.yaxis.label.get_window_extent().height
+        changed |= _break(axes.yaxis.label, high, box.height * _ROOM)
+    return changed
 
 
-def _break(text: Text, long: float, room: float) -> None:
+def _break(text: Text, long: float, room: float) -> bool:
     """Break a text into lines that there is room for; a bracket that ends it is a line first."""
     words = text.get_text()
     if not words or long <= room:
-        return
+        return False
     width = int(max(map(figures.letters, words.splitlines())) * room / long)
     start, bracket, end = words.rpartition(" (")
     if bracket and end.endswith(")") and figures.letters(start) <= width:
         text.set_text(f"{start}\n({end}")
     else:
         text.set_text(figures.evenly(" ".join(words.splitlines()), width))
+    return text.get_text() != words
+
+
+def _number(axes: Axes, name: str) -> None:
+    """Numbers along a y axis that is no longer its neighbour's."""
+    if name == "y":
+        axes.tick_params(labelleft=True)
 
 
 def _title(axes: Axes) -> str:

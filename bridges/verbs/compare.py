@@ -322,7 +322,8 @@ class Report(base.Report):
         """Retrieval against load and against corruption."""
         axes_of = {_load: self.load, _corruption: self.corruption}
         panels = [draw for draw, measured in axes_of.items() if measured]
-        drawn = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        drawn = figure.subplots(1, len(panels), squeeze=False)[0]
+        figures.alike(drawn)
         for draw, axes in zip(panels, drawn, strict=True):
             draw(axes, self)
             axes.set_ylim(-0.03, 1.05)

@@ -103,12 +103,15 @@ class Report(Comparison):
 
     def draw(self, figure: Figure) -> None:
         """Retrieval against load and against corruption, on the laws."""
-        load, corruption = figure.subplots(1, 2, sharey=True)
+        load, corruption = both = figure.subplots(1, 2)
+        figures.alike(both)
         self._load(load)
         self._corruption(corruption)
         handles, labels = load.get_legend_handles_labels()
         figures.legend_beside(figure, handles, labels)
-        load.set(ylim=(-0.03, 1.14), ylabel="probability of retrieval (end of the dynamics)")
+        for axes in both:
+            axes.set_ylim(-0.03, 1.14)
+        load.set_ylabel("probability of retrieval (end of the dynamics)")
 
     def _load(self, axes: Axes) -> None:
         for curve in self.load:
