@@ -40,6 +40,16 @@ from hopfield._limits import (
     memory_limit as memory_limit,
     within_memory as within_memory,
 )
+from hopfield._plots import (
+    POINTS as POINTS,
+    Line as Line,
+    Plotted as Plotted,
+    at as at,
+    axes_of as axes_of,
+    draw as draw,
+    finish as finish,
+    styled as styled,
+)
 from hopfield._progress import (
     followed as followed,
     silent as silent,

@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Result
+from bridges._checks import POINTS, Line, Plotted, Result
 from bridges.attractors import Attractors, find_attractors
 from bridges.estimates import with_error
 from bridges.memory import Memory
@@ -37,7 +37,7 @@ _BOXES = 10  # along a side of a picture, by default
 
 
 @dataclass(frozen=True, repr=False)
-class BasinFractions(Result):
+class BasinFractions(Plotted):
     """Basins of A attractors under one measure.
 
     Attributes
@@ -54,6 +54,7 @@ class BasinFractions(Result):
     labels: Tensor
     attractors: Attractors
     measure: str
+    _titles = ("attractor, by the size of its basin", "fraction of the starts")
 
     @property
     def none(self) -> float:
@@ -78,6 +79,11 @@ class BasinFractions(Result):
             f"BasinFractions({len(self.fractions)} attractors of starts from {self.measure}: "
             f"{largest}{more}; none {self.none:.3g})"
         )
+
+    def _lines(self) -> list[Line]:
+        order = np.argsort(-self.fractions, kind="stable")
+        rank = np.arange(1, len(order) + 1)
+        return [Line(rank, self.fractions[order], self.sem[order], look=POINTS)]
 
 
 @dataclass(frozen=True, repr=False)

@@ -29,7 +29,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from bridges import _checks
-from bridges._checks import Result, Seed
+from bridges._checks import POINTS, Line, Plotted, Result, Seed, at
 from bridges.crossing import FITS, Crossings, crossings, isotonic_crossings
 from bridges.estimates import (
     fraction_and_sem,
@@ -46,7 +46,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True, repr=False)
-class CapacityCurve(Result):
+class CapacityCurve(Plotted):
     """Retrieval against load; arrays have one entry per load, as in `RetrievalMap`."""
 
     load: Array
@@ -56,14 +56,18 @@ class CapacityCurve(Result):
     by_sample: Array
     criterion: str
     threshold: float
+    _titles = ("load", "probability of retrieval")
 
     def __repr__(self) -> str:
         rows = {"load": (self.load, None), "success": (self.success, self.sem)}
         return short_table(f"CapacityCurve({self.criterion})", rows)
 
+    def _lines(self) -> list[Line]:
+        return [Line(self.load, self.success, self.sem, look=POINTS)]
+
 
 @dataclass(frozen=True, repr=False)
-class Capacity(Result):
+class Capacity(Plotted):
     """The load up to which cues come home.
 
     Attributes
@@ -77,9 +81,14 @@ class Capacity(Result):
     load: float
     interval: tuple[float, float]
     curve: CapacityCurve
+    _titles = CapacityCurve._titles
 
     def __repr__(self) -> str:
         return f"Capacity(load {with_interval(self.load, self.interval)})"
+
+    def _lines(self) -> list[Line]:
+        words = with_interval(self.load, self.interval)
+        return [*self.curve._lines(), *at(self.load, f"capacity {words}")]
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,7 +118,7 @@ class Extrapolation(Result):
 
 
 @dataclass(frozen=True, repr=False)
-class CapacityScaling(Result):
+class CapacityScaling(Plotted):
     """Capacity at several sizes; arrays have one entry per size.
 
     Attributes
@@ -128,11 +137,21 @@ class CapacityScaling(Result):
     width: Array
     extrapolation: Extrapolation
     capacities: tuple[Capacity, ...]
+    _titles = ("1/size $N$", "capacity")
 
     def __repr__(self) -> str:
         limit = with_error(self.extrapolation.limit, self.extrapolation.sem)
         rows = {"N": (self.sizes, None), "load": (self.load, self.sem)}
         return short_table(f"CapacityScaling(limit {limit})", rows)
+
+    def _lines(self) -> list[Line]:
+        """The capacities, and the fit from N → ∞ on."""
+        fit, end = self.extrapolation, float((1 / self.sizes).max())
+        x = np.linspace(0, end, 100)
+        law = fit.limit + fit.slope * x**fit.exponent
+        words = f"limit {with_error(fit.limit, fit.sem)}"
+        points = POINTS | {"ls": ""}
+        return [Line(1 / self.sizes, self.load, self.sem, look=points), Line(x, law, label=words)]
 
 
 Build = Callable[[float, int], Memory]

@@ -17,7 +17,16 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Result, Seed, check_units, followed, generator_from, points
+from bridges._checks import (
+    Line,
+    Plotted,
+    Result,
+    Seed,
+    check_units,
+    followed,
+    generator_from,
+    points,
+)
 from bridges.memorization import distinct
 from bridges.memorization.drawing import deviation
 from diffusion import (
@@ -56,7 +65,7 @@ class DimensionContrast(Result):
 
 
 @dataclass(frozen=True, repr=False)
-class MemoryGeometry(Result):
+class MemoryGeometry(Plotted):
     """A data set as memories. Noise levels are in units of `unit`, the data's rms deviation.
 
     Curves have one entry per noise level, errors are between planted points.
@@ -82,6 +91,19 @@ class MemoryGeometry(Result):
     two_nn_dimension: float
     local_pca_dimension: float
     participation_ratio: float
+    _titles = (r"noise level $\sigma$", "share")
+    _log = "x"
+
+    def _lines(self) -> list[Line]:
+        """What is left of each datum, of the entropy, and, with labels, of the classes."""
+        shown = {
+            "return to the datum": self.return_probability,
+            "entropy over log P": self.entropy,
+            "return to the class": self.agreement,
+        }
+        return [
+            Line(self.sigma, y, label=name) for name, y in shown.items() if np.isfinite(y).any()
+        ]
 
     def __repr__(self) -> str:
         return (

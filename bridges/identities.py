@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Result, Seed
+from bridges._checks import POINTS, Line, Plotted, Result, Seed, at
 from bridges.equivalence import dense_memory_of, energy_of_log_density
 from diffusion import VE, EmpiricalDenoiser, sample
 from diffusion.theory import basin_edge
@@ -115,7 +115,7 @@ def identities(patterns: Tensor, states: Tensor, sigma: float) -> Identities:
 
 
 @dataclass(frozen=True, repr=False)
-class BasinEdgeMap(Result):
+class BasinEdgeMap(Plotted):
     """Retrieval by squared distance of the cue, at one noise level.
 
     Attributes
@@ -130,6 +130,14 @@ class BasinEdgeMap(Result):
     one_step: Array
     fixed_point: Array
     edge: float
+    _titles = (r"squared distance of the cue $\rho$", "probability of retrieval")
+
+    def _lines(self) -> list[Line]:
+        return [
+            Line(self.ratio, self.one_step, label="one step", look=POINTS),
+            Line(self.ratio, self.fixed_point, label="fixed point", look=POINTS),
+            *at(self.edge, r"$\rho^*$ of theory"),
+        ]
 
 
 def basin_edge_map(

@@ -18,10 +18,12 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Result, Seed
+from bridges._checks import POINTS, Line, Plotted, Result, Seed
 from bridges.attractors import Attractors, find_attractors
 from bridges.memory import Memory
 from bridges.starts import Starts, as_starts
+
+_NAMED = 10  # attractors in the legend of a figure
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,7 +48,7 @@ class Matching(Result):
 
 
 @dataclass(frozen=True, repr=False)
-class Continuation(Result):
+class Continuation(Plotted):
     """Attractors along V values of a parameter; J different ones were seen.
 
     Attributes
@@ -63,6 +65,16 @@ class Continuation(Result):
     attractors: tuple[Attractors, ...]
     identity: tuple[np.ndarray, ...]
     fractions: np.ndarray
+    _titles = ("value of the parameter", "fraction of the starts")
+
+    def _lines(self) -> list[Line]:
+        """One curve per attractor, the largest ten of them named."""
+        order = np.argsort(-np.nan_to_num(self.fractions).max(0, initial=0.0), kind="stable")
+        named = {int(j) for j in order[:_NAMED]}
+        return [
+            Line(self.values, one, label=f"attractor {j}" if j in named else None, look=POINTS)
+            for j, one in enumerate(self.fractions.T)
+        ]
 
     def __repr__(self) -> str:
         found = [len(one) for one in self.attractors]

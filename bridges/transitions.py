@@ -20,20 +20,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Result, Seed
+from bridges._checks import POINTS, Line, Plotted, Result, Seed, axes_of, finish, styled
 from bridges.equivalence import overlap_of_noise
 from bridges.estimates import short_table, with_error
 from bridges.memory import CRITERIA, ROUNDING, Memory
 from bridges.memory.cueing import cue, settle, stored_patterns
 from bridges.memory.similarity import WHOLE, Similarity, similarity_of
 from diffusion import EmpiricalDenoiser
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _NUMBERS = 2**22  # weights, overlaps or coordinates of a block held at once
 Array = np.ndarray
@@ -132,6 +135,30 @@ class Transitions(Result, Tensor):
         names = ("matrix", "sem", "lost", "converged", "draws")
         return [(name, getattr(self, name)) for name in names]
 
+    def plot(self, ax: Axes | None = None, **style: Any) -> Axes:
+        """Draw T as a picture, row μ from the top, column ν from the left.
+
+        Parameters
+        ----------
+        ax : axes to draw on; None: those of a new figure of pyplot.
+        **style : properties of matplotlib's `imshow`, such as `cmap` or `norm`.
+
+        Returns
+        -------
+        The axes.
+
+        Raises
+        ------
+        ValueError : `ax` is no Axes, or a property that pictures do not have.
+        """
+        axes = axes_of(ax)
+        shown = {"cmap": "Greys", "vmin": 0.0, "interpolation": "nearest"}
+        if "norm" in style:  # which has limits of its own
+            del shown["vmin"]
+        styled(axes.imshow, self.matrix.detach().cpu().double().numpy(), **shown | style)
+        finish(axes, (r"memory $\nu$ that is returned", r"memory $\mu$ that is cued"))
+        return axes
+
     def __repr__(self) -> str:  # type: ignore[override]  # of a tensor
         known = with_error(self.effective_number, self.effective_sem)
         lost = float(self.lost.double().mean())
@@ -139,7 +166,7 @@ class Transitions(Result, Tensor):
 
 
 @dataclass(frozen=True, repr=False)
-class ReturnCurve(Result):
+class ReturnCurve(Plotted):
     """Return probability against noise; arrays have one entry per level.
 
     Attributes
@@ -162,6 +189,8 @@ class ReturnCurve(Result):
     entropy: Array
     lost: Array
     memories: int
+    _titles = (r"noise level $\sigma$", "return probability")
+    _log = "x"
 
     def __repr__(self) -> str:
         return short_table(
@@ -172,6 +201,9 @@ class ReturnCurve(Result):
                 "N_eff": (self.effective_number, self.effective_sem),
             },
         )
+
+    def _lines(self) -> list[Line]:
+        return [Line(self.sigma, self.return_probability, self.return_sem, look=POINTS)]
 
 
 def transition_matrix(

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from diffusion import _checks, checkpoints
 from diffusion._modules import mixed, precision_of
-from diffusion._results import Result
+from diffusion._plots import Line, Plotted
 from diffusion.architectures import Network
 from diffusion.networks import NetworkDenoiser
 
@@ -35,13 +35,19 @@ _QUICK = 3.0  # seconds of a training of which no bar is shown
 
 
 @dataclass(frozen=True, repr=False)
-class History(Result):
+class History(Plotted):
     """The course of a training, one entry per mark."""
 
     step: Tensor  # (K,) int64, steps made
     loss: Tensor  # (K,) mean training loss since the last mark, float64
     held_out: Tensor  # (K,) loss of the averaged weights on held-out data; NaN without them
     rate: Tensor  # (K,) learning rate
+    _titles = ("steps", "loss")
+    _log = "xy"
+
+    def _lines(self) -> list[Line]:
+        shown = {"training": self.loss, "held-out data": self.held_out}
+        return [Line(self.step, y, label=k) for k, y in shown.items() if y.isfinite().any()]
 
     def __repr__(self) -> str:
         last = {name: f"{float(value[-1]):.4g}" for name, value in self._parts() if len(value)}
@@ -49,13 +55,17 @@ class History(Result):
 
 
 @dataclass(frozen=True, repr=False)
-class Training(Result):
+class Training(Plotted):
     """A trained denoiser, the course of its training, and the denoisers on the way."""
 
     denoiser: NetworkDenoiser  # of the averaged weights, frozen
     history: History
     snapshots: dict[int, NetworkDenoiser]  # by step
     step: int  # steps made: fewer than asked for if training was stopped
+    _titles, _log = History._titles, History._log
+
+    def _lines(self) -> list[Line]:
+        return self.history._lines()
 
     def _parts(self) -> list[tuple[str, Any]]:
         kept = sorted(self.snapshots)

@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from diffusion import _checks
-from diffusion._results import Result
+from diffusion._plots import Line, Plotted
 from diffusion.mixture import GaussianMixtureDenoiser
 from diffusion.random_features import FeatureFlow
 
@@ -42,7 +42,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True, repr=False)
-class ClassTimes(Result):
+class ClassTimes(Plotted):
     """Flow times of each class; NaN where one never comes or is not defined.
 
     bayes, gen, train50 and quality are NaN where the least loss is not known.
@@ -62,6 +62,16 @@ class ClassTimes(Result):
     train: Array  # (T, C) losses
     test: Array  # (T, C)
     bayes: Array  # (C,) L*
+    _titles = ("flow time", "loss")
+    _log = "x"
+
+    def _lines(self) -> list[Line]:
+        """Losses of each class: of its points, dashed, and of others."""
+        return [
+            Line(self.times, losses[:, c], label=f"class {c}, {name}", look={"ls": style})
+            for name, losses, style in (("own", self.train, "--"), ("others", self.test, "-"))
+            for c in range(losses.shape[1])
+        ]
 
     def __repr__(self) -> str:
         short = {}

@@ -19,6 +19,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from docutils import nodes
@@ -98,13 +99,54 @@ def folder(name):
     return ROOT / "results" / "docs" / name
 
 
+def blocks(text):
+    """The parts of a report that a blank line parts."""
+    return [block for block in re.split(r"\n\s*\n", text.strip("\n")) if block.strip()]
+
+
+def cells(block):
+    """The rows of an aligned table, each a list of its cells; None of what is no table.
+
+    A column ends where three letters, the least gap of a table, are blank on all lines.
+    """
+    lines = block.splitlines()
+    wide = max(map(len, lines))
+    blank = "".join("-x"[any(line[k : k + 1].strip() for line in lines)] for k in range(wide))
+    ends = [0, *(gap.end() for gap in re.finditer("-{3,}", blank) if gap.start()), wide]
+    if len(lines) < 2 or len(ends) < 3:
+        return None
+    return [[line[a:b].strip() for a, b in pairwise(ends)] for line in lines]
+
+
+def shown(block):
+    """A table as a table, else a paragraph."""
+    rows = cells(block)
+    if rows is None:
+        return [nodes.paragraph("", " ".join(block.split()))]
+    group = nodes.tgroup(cols=len(rows[0]))
+    group += [nodes.colspec(colwidth=1) for _ in rows[0]]
+    for part, those in ((nodes.thead(), rows[:1]), (nodes.tbody(), rows[1:])):
+        for row in those:
+            entries = [nodes.entry("", nodes.paragraph("", cell)) for cell in row]
+            part += nodes.row("", *entries)
+        group += part
+    return [nodes.table("", group, classes=["colwidths-auto"])]
+
+
+def full_size(app, doctree):
+    """Let a figure open at its full size, which a column of text does not have."""
+    for image in doctree.findall(nodes.image):
+        if not {"width", "scale", "height"} & {*image.attributes}:
+            image["width"] = "100%"  # which Sphinx links to the file
+
+
 class Study(SphinxDirective):
     """The figure that a study makes and what it prints; the page has its command."""
 
     required_arguments = 1
 
     def run(self):
-        return shown(self.env, self.arguments[0])
+        return kept(self.env, self.arguments[0])
 
 
 class Verb(SphinxDirective):
@@ -116,18 +158,17 @@ class Verb(SphinxDirective):
     def run(self):
         text = "\n".join(self.content)
         command = nodes.literal_block(text, text, language="sh")
-        return [command, *shown(self.env, self.arguments[0])]
+        return [command, *kept(self.env, self.arguments[0])]
 
 
-def shown(env, name):
+def kept(env, name):
     """A figure and a table that were kept, or where they come from."""
     table, figure = FIGURES / f"{name}.txt", FIGURES / f"{name}.png"
     env.note_dependency(str(table))
     if not (table.exists() and figure.exists()):
         return [nodes.paragraph("", "They are made by `make docs`, where the data are at hand.")]
     image = nodes.image(uri=f"/figures/{name}.png", alt=f"The figure of {name}")
-    text = table.read_text().rstrip()
-    return [image, nodes.literal_block(text, text, language="text")]
+    return [image, *(node for block in blocks(table.read_text()) for node in shown(block))]
 
 
 class Gallery(SphinxDirective):
@@ -154,4 +195,5 @@ def setup(app):
     app.add_directive("verb", Verb)
     app.connect("config-inited", leave_out)
     app.connect("builder-inited", measure)
+    app.connect("doctree-read", full_size)
     return {"parallel_read_safe": True}

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from hopfield import _checks
 from hopfield._checks import Seed
-from hopfield._results import Result
+from hopfield._plots import Line, Plotted
 from hopfield.couplings import hebbian
 from hopfield.network import HopfieldNetwork, stabilities
 from hopfield.patterns import flip_spins, overlap
@@ -34,7 +34,7 @@ Advance = Callable[[int, int], int]
 
 
 @dataclass(frozen=True, repr=False)
-class History(Result):
+class History(Plotted):
     """Path of a rule, one entry per checkpoint; None for what was unknown or not asked for.
 
     Parameters
@@ -64,9 +64,17 @@ class History(Result):
     satisfied_patterns: Tensor | None
     retrieval: Tensor | None
     retrieval_converged: Tensor | None
+    _titles = ("steps", r"stability $\Delta$")
 
     def __repr__(self) -> str:
         return f"History({len(self.steps)} checkpoints, {self._end})"
+
+    def _lines(self) -> list[Line]:
+        """Stabilities where patterns are known, else the norm of the couplings."""
+        shown = {"least": self.min_stability, "mean": self.mean_stability}
+        known = {name: values for name, values in shown.items() if values is not None}
+        known = known or {r"$\Vert J\Vert$ over its start": self.norm_ratio}
+        return [Line(self.steps, values, label=name) for name, values in known.items()]
 
     @property
     def _end(self) -> str:
@@ -82,7 +90,7 @@ class History(Result):
 
 
 @dataclass(frozen=True, repr=False)
-class TrainingResult(Result):
+class TrainingResult(Plotted):
     """Couplings at the end of training, and the history that led there.
 
     Parameters
@@ -93,9 +101,13 @@ class TrainingResult(Result):
 
     couplings: Tensor
     history: History
+    _titles = History._titles
 
     def __repr__(self) -> str:
         return f"TrainingResult(couplings {tuple(self.couplings.shape)}, {self.history._end})"
+
+    def _lines(self) -> list[Line]:
+        return self.history._lines()
 
 
 def checkpoints(steps: int, given: Sequence[int] | None, batch: int = 1) -> list[int]:

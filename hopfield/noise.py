@@ -27,7 +27,7 @@ from torch import Tensor
 
 from hopfield import _checks
 from hopfield._checks import Seed
-from hopfield._results import Result
+from hopfield._plots import Line, Plotted
 from hopfield.network import HopfieldNetwork, row_norms, stabilities
 from hopfield.patterns import flip_spins
 
@@ -220,7 +220,7 @@ class Kawasaki(_Heated):
 
 
 @dataclass(frozen=True, repr=False)
-class NoiseStructure(Result):
+class NoiseStructure(Plotted):
     """Effect that a set of training states would have on the stabilities.
 
     Parameters
@@ -237,6 +237,12 @@ class NoiseStructure(Result):
     slope: Tensor
     intercept: Tensor
     pearson: Tensor
+    _titles = (r"stability $\Delta$", r"effect of the noise $\omega$")
+
+    def _lines(self) -> list[Line]:
+        """A dot per spin of each pattern."""
+        look = {"ls": "", "marker": ".", "ms": 2}
+        return [Line(self.stability.flatten(), self.omega.flatten(), look=look)]
 
     def __repr__(self) -> str:
         (P, N), B = self.omega.shape, len(self.slope)

@@ -14,8 +14,8 @@ each, exactly. Under a uniform box the same basins can hold any share (Ambrogion
 al. 2013). Entropies say how entangled basins are: S_b, and S_bb, which is above log 2 if the
 boundary is fractal (Daza et al. 2016).
 
-Pictures; (a) fractions of the flow under both measures, with errors between independent sets of
-starts; (b) how much of the box goes to the nearest memory, or to no memory at all; (c) basin
+Pictures; below them fractions of the flow under both measures, with errors between independent
+sets of starts; how much of the box goes to the nearest memory, or to no memory at all; basin
 entropies.
 
     python scripts/basins.py --preset quick
@@ -279,19 +279,19 @@ class Report(base.Report):
             axes.plot(x, box.mean(0), color=color, lw=1, ls=":")
         axes.axhline(1 / len(MEMORIES), **figures.THEORY[0], label="exact")
         axes.plot([], [], color="0.4", lw=1, ls=":", label="box")
-        axes.set(xscale="log", title=r"(a) flow: of $p_\sigma$ (points), of the box")
+        axes.set(xscale="log", title=r"flow: of $p_\sigma$ (points), of the box")
         axes.set(xlabel=r"noise level $\sigma$ of the start", ylabel="fraction of the starts")
         axes.legend(ncols=2, loc="upper left")
 
     def _agreement(self, axes: Axes) -> None:
         words = {"agreement": ("-", "as the cells"), "spurious": (":", "in no memory")}
-        self._numbers(axes, words, "fraction of the box", "(b) against the nearest memory")
+        self._numbers(axes, words, "fraction of the box", "against the nearest memory")
         axes.set(ylim=(-0.03, 1.5), yticks=[0, 0.25, 0.5, 0.75, 1])  # room for the legend
         axes.legend(loc="upper right")
 
     def _entropy(self, axes: Axes) -> None:
         words = {"boundary": ("-", "$S_{bb}$"), "entropy": (":", "$S_b$")}
-        self._numbers(axes, words, "basin entropy", "(c) how entangled basins are")
+        self._numbers(axes, words, "basin entropy", "how entangled basins are")
         axes.axhline(math.log(2), **figures.THEORY[0], label=r"$\log\,2$: fractal above")
         axes.set_ylim(0, 0.78)
         axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.6))

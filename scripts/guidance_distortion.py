@@ -289,7 +289,7 @@ class Report(base.Report):
             self._panel(row[1], method, 1, f"$R$ relative to $w$ = 0 ({name})")
             self._counter_example(row[2], method, name)
         handles, labels = panels[0][0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower left", ncols=6, fontsize=8.5)
+        figures.legend_below(figure, handles, labels, 6)
 
     def _panel(self, axes: Axes, method: str, which: int, label: str) -> None:
         import numpy as np

@@ -335,7 +335,7 @@ class Report(base.Report):
             for axes, model in zip(part.subplots(1, 3), MODELS, strict=True):
                 panel(axes, model)
         handles, labels = upper.axes[0].get_legend_handles_labels()
-        upper.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8.5)
+        figures.legend_below(upper, handles, labels, 3)
         self._gallery(lower)
 
     def _plane(self, axes: Axes, model: str) -> None:

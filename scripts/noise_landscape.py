@@ -216,7 +216,7 @@ class Report(base.Report):
         axes.axhline(0, color="0.85", lw=0.8, zorder=0)
         axes.axvspan(-1, 1, color="0.96", zorder=-1)
         axes.set(xlabel=r"stability $\Delta_i^\mu$", ylabel=r"mean of $N\omega_i^\mu$")
-        axes.set_title(r"(a) lines: fits in $|\Delta| < 1$")
+        axes.set_title(r"lines: fits in $|\Delta| < 1$")
         axes.legend(loc="upper left")
 
     def _temperatures(self, axes: Axes) -> None:
@@ -231,7 +231,7 @@ class Report(base.Report):
         axes.axvline(self.glass_temperature, **figures.THEORY[1], label=label)
         axes.set_xlabel("temperature $T$ of the training states")
         axes.set_ylabel(r"fit of $N\omega$ against $\Delta$")
-        axes.set_title(f"(b) structure melts, $\\alpha$ = {self.load:g}")
+        axes.set_title(f"structure melts, $\\alpha$ = {self.load:g}")
         axes.legend(loc="best")
 
 

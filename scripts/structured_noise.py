@@ -288,9 +288,9 @@ class Report(base.Report):
         """Classification and retrieval against m_t, and the retrieval map at maximal noise."""
         left, middle, right = figure.subplots(1, 3)
         self._against_noise(left, "satisfied_patterns")
-        left.set(ylabel=r"stored patterns, $n_\mathrm{SAT}$", title="(a) classification")
+        left.set(ylabel=r"stored patterns, $n_\mathrm{SAT}$", title="classification")
         self._against_noise(middle, "overlap", cue_overlap=self.overlap)
-        title = f"(b) cues at $m_0$ = {self.overlap:g}"
+        title = f"cues at $m_0$ = {self.overlap:g}"
         middle.set(ylabel="retrieved overlap $m_f$", title=title)
         self._maximal_noise(right)
         for axes in (left, middle, right):
@@ -298,7 +298,7 @@ class Report(base.Report):
         known = dict(zip(*reversed(left.get_legend_handles_labels()), strict=True))
         labels = [label for label in LABELS.values() if label in known]
         handles = [known[label] for label in labels]
-        figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8.5)
+        figures.legend_below(figure, handles, labels, 5)
 
     def _maximal_noise(self, axes: Axes) -> None:
         for scheme, look in LOOKS.items():
@@ -308,7 +308,7 @@ class Report(base.Report):
             figures.points(axes, *found, figures.LOOKS[look], ls=LIMITS.get(scheme, "-"))
         axes.plot([0, 1], [0, 1], color="0.85", lw=0.8, zorder=0)
         axes.set(xlabel="overlap of the cue $m_0$", ylabel="retrieved overlap $m_f$")
-        axes.set_title(f"(c) maximal noise, $m_t$ = {self.least:g}")
+        axes.set_title(f"maximal noise, $m_t$ = {self.least:g}")
 
     def _against_noise(self, axes: Axes, quantity: str, **labels: Any) -> None:
         """Both noises against m_t, between the limits, with the average rule as theory."""

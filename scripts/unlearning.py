@@ -283,7 +283,7 @@ class Report(base.Report):
         axes.axhline(0, color="0.85", lw=0.8, zorder=0)
         self._mark_times(axes)
         axes.set(xlabel=DREAMS, ylabel=r"stability $\Delta$", ylim=(-3, 2.6))
-        axes.set_title(f"(a) stability, $\\alpha$ = {self.load:g}")
+        axes.set_title(f"stability, $\\alpha$ = {self.load:g}")
         axes.legend(loc="lower center")
 
     def _basins(self, axes: Axes) -> None:
@@ -297,7 +297,7 @@ class Report(base.Report):
         figures.points(axes, x[whole], by_sample[:, whole], ("#000000", "x"), **look)
         self._mark_times(axes)
         axes.set(xlabel=DREAMS, ylabel="overlap", ylim=(-0.03, 1.14))
-        axes.set_title(f"(b) basins, $\\alpha$ = {self.load:g}")
+        axes.set_title(f"basins, $\\alpha$ = {self.load:g}")
         axes.legend(loc="lower left")
 
     def _mark_times(self, axes: Axes) -> None:
@@ -318,7 +318,7 @@ class Report(base.Report):
         ends = (0, 1.1 * max(self.loads) / self.setting["size"])
         axes.plot(ends, ends, **figures.THEORY[0], label=r"trace argument, $D = \alpha$")
         axes.set(xlabel=r"load $\alpha = P/N$", ylabel=DREAMS, xlim=ends, ylim=ends)
-        axes.set_title("(c) the three times")
+        axes.set_title("the three times")
         axes.legend(loc="upper left")
 
     def _batches(self, axes: Axes) -> None:
@@ -329,10 +329,11 @@ class Report(base.Report):
         figures.points(axes, *retrieved, figures.SERIES[0], label=label)
         mean, sem = mean_and_sem(low)
         least = min(0.0, float((mean - sem).min())) - 0.03
-        axes.set(xscale="log", ylabel="stability, overlap", ylim=(least, 1.05))
+        axes.set(ylabel="stability, overlap", ylim=(least, 1.05))
+        figures.ticks(axes, x)
         axes.set_xlabel(r"change at frozen couplings, $B\epsilon$")
         at = f"{BATCHED * self.load:.2f}"
-        axes.set_title(f"(d) batches of $B$ dreams, $D$ = {at} $N/\\epsilon$")
+        axes.set_title(f"batches of $B$ dreams, $D$ = {at} $N/\\epsilon$")
         axes.legend(loc="lower left")
 
 

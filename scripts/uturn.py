@@ -232,8 +232,8 @@ class Report(base.Report):
     def draw(self, figure: Figure) -> None:
         """Return by the SDE, by the flow, and where half return."""
         sampling, decoding, halves = figure.subplots(1, 3)
-        self._process(sampling, SDE, "(a) reverse SDE: a draw from the posterior")
-        self._process(decoding, FLOW, "(b) reverse flow: decoding, nearly")
+        self._process(sampling, SDE, "reverse SDE: a draw from the posterior")
+        self._process(decoding, FLOW, "reverse flow: decoding, nearly")
         self._halves(halves)
 
     def _process(self, axes: Axes, dynamics: str, title: str) -> None:
@@ -289,8 +289,9 @@ class Report(base.Report):
             look = {"ms": 6, "lw": 1.5, "ls": "", "label": label}
             x = np.array(self.loads)[known] * aside
             figures.means(axes, x, (half[known], reach[:, known]), figures.LOOKS[name], **look)
-        axes.set(xscale="log", ylabel="time at which half of the U-turns return")
-        axes.set(xlabel="number of patterns $P$", title="(c) half return (95 % intervals)")
+        figures.ticks(axes, self.loads)
+        axes.set_ylabel("time at which half of the U-turns return")
+        axes.set(xlabel="number of patterns $P$", title="half return (95 % intervals)")
         axes.legend(loc="upper right")
 
 

@@ -26,7 +26,9 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import (
-    Result,
+    POINTS,
+    Line,
+    Plotted,
     Seed,
     generator_from,
     noise_level,
@@ -44,7 +46,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True, repr=False)
-class ClassBasins(Result):
+class ClassBasins(Plotted):
     """What the posterior weights say of each class; errors are between planted points.
 
     Attributes
@@ -63,6 +65,7 @@ class ClassBasins(Result):
     effective_number: Array
     classes: Array
     classes_sem: Array
+    _titles = ("points of the class $n_c$", "return probability")
 
     @property
     def own_class(self) -> Array:
@@ -74,9 +77,17 @@ class ClassBasins(Result):
         rows = {"n_c": (self.counts, None), "R_c": (self.datum, self.datum_sem), "φ_c": own}
         return short_table(f"ClassBasins({len(self.counts)} classes)", rows)
 
+    def _lines(self) -> list[Line]:
+        """Both returns of each class against its number of points."""
+        dots, own = POINTS | {"ls": ""}, self.classes_sem.diagonal()
+        return [
+            Line(self.counts, self.datum, self.datum_sem, "to the datum", dots),
+            Line(self.counts, self.own_class, own, "to the class", dots),
+        ]
+
 
 @dataclass(frozen=True, repr=False)
-class ClassCapacity(Result):
+class ClassCapacity(Plotted):
     """The number of points up to which each class is memorized.
 
     Attributes
@@ -92,11 +103,21 @@ class ClassCapacity(Result):
     intervals: Array
     counts: Array
     by_sample: Array
+    _titles = ("points of the class $n_c$", "return to the datum $R_c$")
+    _log = "x"
 
     def __repr__(self) -> str:
         rows = {"load": self.load, "from": self.intervals[:, 0], "to": self.intervals[:, 1]}
         table = {name: (values, None) for name, values in rows.items()}
         return short_table(f"ClassCapacity({len(self.load)} classes, 95 %)", table)
+
+    def _lines(self) -> list[Line]:
+        """One curve per class."""
+        mean, sem = mean_and_sem(self.by_sample)
+        return [
+            Line(self.counts[:, c], mean[:, c], sem[:, c], f"class {c}", POINTS)
+            for c in range(mean.shape[1])
+        ]
 
 
 @torch.no_grad()

@@ -21,7 +21,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from bridges._checks import (
-    Result,
+    Line,
+    Plotted,
     generator_from,
     normal_like,
     points,
@@ -43,7 +44,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True, repr=False)
-class ClassTraining(Result):
+class ClassTraining(Plotted):
     """Along a training, one row per mark (K,), one column per class (C,).
 
     Attributes
@@ -66,6 +67,17 @@ class ClassTraining(Result):
     copies_sem: Array
     samples: Array
     over_constant: float
+    _titles = ("steps of training", "loss $L_c$")
+    _log = "xy"
+
+    def _lines(self) -> list[Line]:
+        """Losses of each class: of its points, dashed, and of held-out ones."""
+        made = self.steps > 0  # on a logarithmic axis
+        return [
+            Line(self.steps[made], losses[made, c], label=f"class {c}, {name}", look={"ls": style})
+            for name, losses, style in (("own", self.train, "--"), ("held out", self.test, "-"))
+            for c in range(losses.shape[1])
+        ]
 
     @property
     def best_step(self) -> Array:

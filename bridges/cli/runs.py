@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ from bridges.study import options
 from bridges.study.command import Command
 from bridges.study.files import finite
 from bridges.study.numbers import OneCount, Whole
+from bridges.study.page import Page
 
 if TYPE_CHECKING:
     from bridges.study.results import Study
@@ -66,9 +67,9 @@ def convert(
 
 @click.command(cls=Command)
 @click.argument("folder", type=_FOLDER)
-@options.shared("json", "quiet", "show")
+@options.shared("json", "quiet", "show", *options.FIGURE)
 @options.plain_errors
-def show(folder: Path, **wanted: bool) -> None:
+def show(folder: Path, **wanted: Any) -> None:
     """Show a run again and redraw its figure; nothing is measured."""
     from bridges.study.folders import load_run
 
@@ -78,25 +79,26 @@ def show(folder: Path, **wanted: bool) -> None:
 @click.command(cls=Command)
 @click.argument("folders", nargs=-1, required=True, type=_FOLDER)
 @options.shared("out", required=True, help="Folder of the whole run.")
-@options.shared(*options.FLAGS)
+@options.shared(*options.FLAGS, *options.FIGURE)
 @options.plain_errors
-def merge(folders: tuple[Path, ...], out: Path, overwrite: bool, **wanted: bool) -> None:
+def merge(folders: tuple[Path, ...], out: Path, overwrite: bool, **wanted: Any) -> None:
     """Join the shards of a run into one, and show it."""
     from bridges.study.folders import merge as join
 
     _show(join(folders, out, overwrite), **wanted)
 
 
-def _show(study: Study, json: bool, quiet: bool, show: bool) -> None:
+def _show(study: Study, json: bool, quiet: bool, show: bool, **figure: Any) -> None:
     """What a run on disk found; its bare results where it is not whole, or of a script."""
     from bridges import verbs
     from bridges.study import plain
     from bridges.study.command import Unfinished
 
+    page = Page.taken_from(figure)
     report = None if study.missing else verbs.report(study)
     if report is not None:
-        report.publish(json=json, quiet=quiet, show=show)
+        report.publish(page, json=json, quiet=quiet, show=show)
         return
-    plain.show(study, json=json, quiet=quiet, open_figure=show)
+    plain.show(study, page, json=json, quiet=quiet, open_figure=show)
     if study.missing:
         raise Unfinished(study.lacks())

@@ -37,7 +37,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Result, check_units, points
+from bridges._checks import Line, Plotted, check_units, points
 from bridges.memorization.calibration import calibrate, distinct
 from diffusion.neighbours import nearest
 
@@ -52,7 +52,7 @@ _COLOURS = (1, 3, 4)
 
 
 @dataclass(frozen=True, repr=False)
-class CopyList(Result):
+class CopyList(Plotted):
     """Samples one by one: how near the nearest datum is, and whether that is a copy.
 
     Attributes
@@ -77,6 +77,7 @@ class CopyList(Result):
     rate: float
     least_p_value: float
     coincide: float
+    _titles = ("distance to the next datum $d_2$", "distance to the nearest datum $d_1$")
 
     def __len__(self) -> int:
         """Number of samples that were judged."""
@@ -93,6 +94,17 @@ class CopyList(Result):
         """How many copies of each kind."""
         found = Counter(self.copy)
         return {kind: found[kind] for kind in KINDS}
+
+    def _lines(self) -> list[Line]:
+        """Both distances of each sample; d₁ = d₂ is a line."""
+        copied = torch.tensor([bool(word) for word in self.copy], dtype=torch.bool)
+        ends = [0.0, float(self.d2.max()) if len(self) else 1.0]
+        parts = {"copies": copied, "no copies": ~copied}
+        dots = {"ls": "", "marker": "o", "ms": 3}
+        return [
+            *(Line(self.d2[k], self.d1[k], label=name, look=dots) for name, k in parts.items()),
+            Line(ends, ends, label="$d_1 = d_2$", look={"color": "0.6", "ls": ":", "marker": ""}),
+        ]
 
     def to_csv(self) -> str:
         """A header and a row per sample: sample,nearest,d1,d2,ratio,p_value,copy."""

@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Result, Seed
+from bridges._checks import POINTS, Line, Plotted, Seed
 from bridges.equivalence import noise_of_overlap, overlap_of_noise
 from bridges.estimates import fraction_and_sem, mean_and_sem, short_table, with_error
 from bridges.memory import Memory, NearestPattern
@@ -50,7 +50,7 @@ _Guess = Callable[[Tensor, Tensor, float], Tensor]  # (patterns, cues, overlap) 
 
 
 @dataclass(frozen=True, repr=False)
-class HeldOutGap(Result):
+class HeldOutGap(Plotted):
     """Retrieval of the data of a model against that of held-out data.
 
     Curves are by what they are of: "data" and "held-out", of the model; "nearest data" and
@@ -88,6 +88,8 @@ class HeldOutGap(Result):
     error_gap_sem: float
     ceiling: float
     ceiling_sem: float
+    _titles = (r"noise level of the cue $\sigma$", "probability of retrieval")
+    _log = "x"
 
     @property
     def verdict(self) -> str:
@@ -103,6 +105,14 @@ class HeldOutGap(Result):
         columns: dict[str, tuple[Array, Array | None]] = {"σ": (self.sigma, None)}
         columns |= {who: (self.success[who], self.success_sem[who]) for who in (DATA, UNSEEN)}
         return short_table(title, columns)
+
+    def _lines(self) -> list[Line]:
+        """The model as points, what it is compared with as lines."""
+        looks = {who: POINTS if who in (DATA, UNSEEN) else {"ls": "--"} for who in self.success}
+        return [
+            Line(self.sigma, self.success[who], self.success_sem.get(who), who, look)
+            for who, look in looks.items()
+        ]
 
 
 def judged(gap: float, sem: float, error_gap: float = 0.0, error_gap_sem: float = 0.0) -> str:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Result, Seed
+from bridges._checks import POINTS, Line, Plotted, Seed, at
 from bridges.crossing import crossing
 from bridges.estimates import fraction_and_sem, mean_and_sem, short_table, with_interval
 from bridges.memory import CRITERIA, ROUNDING, Memory
@@ -36,7 +36,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True, repr=False)
-class RetrievalMap(Result):
+class RetrievalMap(Plotted):
     """A measured retrieval map; arrays have one entry per overlap.
 
     Attributes
@@ -66,6 +66,7 @@ class RetrievalMap(Result):
     criterion: str
     threshold: float
     about: str
+    _titles = ("overlap of the cue $m_0$", "probability of retrieval")
 
     def __repr__(self) -> str:
         about = "" if self.about == str(WHOLE) else f" {self.about}"
@@ -79,9 +80,12 @@ class RetrievalMap(Result):
         heading = f"{self.criterion}, cosine of at least {self.threshold:g}{about}"
         return short_table(f"RetrievalMap({heading})", columns)
 
+    def _lines(self) -> list[Line]:
+        return [Line(self.overlap_in, self.success, self.sem, look=POINTS)]
+
 
 @dataclass(frozen=True, repr=False)
-class BasinRadius(Result):
+class BasinRadius(Plotted):
     """The overlap that a cue must have to be retrieved.
 
     Attributes
@@ -95,9 +99,14 @@ class BasinRadius(Result):
     overlap: float
     interval: tuple[float, float]
     curve: RetrievalMap
+    _titles = RetrievalMap._titles
 
     def __repr__(self) -> str:
         return f"BasinRadius(overlap {with_interval(self.overlap, self.interval)})"
+
+    def _lines(self) -> list[Line]:
+        words = with_interval(self.overlap, self.interval)
+        return [*self.curve._lines(), *at(self.overlap, f"radius {words}")]
 
 
 def retrieval_map(

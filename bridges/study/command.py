@@ -15,6 +15,7 @@ import click
 from bridges.study import options
 from bridges.study.files import printable
 from bridges.study.folders import load_run
+from bridges.study.page import Page
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.run import run_study
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from bridges.study.report import Report
 
 HELP = {"help_option_names": ["-h", "--help"]}
+_FIGURE, _RUN = (
+    {name.replace("-", "_") for name in names} for names in (options.FIGURE, options.RUN)
+)  # names of parameters
 _WORDS = f"{__name__}.words"  # where a context keeps the words that were typed
 
 
@@ -50,7 +54,30 @@ class Interrupted(click.ClickException):
 
 
 class Command(click.Command):
-    """A command that remembers the words it was given."""
+    """A command that remembers the words it was given, and tells its options by groups.
+
+    The width of its figure is --width too, where nothing else is.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        if not any("--width" in param.opts for param in self.params):
+            for param in self.params:
+                if param.name == "figure_width":
+                    param.opts.insert(0, "--width")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options of the command, of a run, of its figure."""
+        groups: dict[str, list[tuple[str, str]]] = {"Options": [], "Run": [], "Figure": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                group = "Figure" if param.name in _FIGURE else "Run" if param.name in _RUN else ""
+                groups[group or "Options"].append(record)
+        for name, records in groups.items():
+            if records:
+                with formatter.section(name):
+                    formatter.write_dl(records)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the words, then parse them."""
@@ -60,13 +87,18 @@ class Command(click.Command):
 
 def words_given(started: str) -> str:
     """The line that started the command, for all parts of a run: no folder, no part, no looks."""
-    words, kept = iter(click.get_current_context().meta[_WORDS]), [*started.split()]
+    context = click.get_current_context()
+    left_out = {"--out", "--shard"}
+    for param in context.command.params:
+        if param.name in _FIGURE:
+            left_out.update(param.opts)
+    words, kept = iter(context.meta[_WORDS]), [*started.split()]
     for word in words:
-        name = word.split("=")[0].removeprefix("--")
-        if name in ("out", "shard"):
+        name = word.split("=")[0]
+        if name in left_out:
             if "=" not in word:
                 next(words, None)
-        elif name not in options.FLAGS:
+        elif name.removeprefix("--") not in options.FLAGS:
             kept.append(word)
     return shlex.join(kept)
 
@@ -85,11 +117,13 @@ class Conduct:
     quiet: bool
     overwrite: bool
     show: bool
+    page: Page
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> Conduct:
         """Take its own out of the options of a command."""
-        return cls(**{f.name: given.pop(f.name) for f in fields(cls)})
+        own = {f.name: given.pop(f.name) for f in fields(cls) if f.name != "page"}
+        return cls(**own, page=Page.taken_from(given))
 
     def folder(self, usual: str) -> Path:
         """Where the run goes: `results/usual` unless asked for, a shard beside the others."""
@@ -146,7 +180,7 @@ class Conduct:
 
     def publish(self, report: Report) -> None:
         """Write what was found beside the record, and print what is wanted."""
-        report.publish(json=self.json, quiet=self.quiet, show=self.show)
+        report.publish(self.page, json=self.json, quiet=self.quiet, show=self.show)
 
 
 def _within(gigabytes: float, measure: Measure, point: Point, seed: int) -> list[Row]:

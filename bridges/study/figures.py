@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import io
 import math
-import textwrap
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import cycle
 from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
     from matplotlib.ticker import Locator
     from numpy.typing import ArrayLike
 
@@ -37,6 +37,7 @@ LOOKS: dict[str, tuple[str, str]] = {
     "denoiser": ("#0072B2", "x"),
     "flow": ("#D55E00", "P"),
     "sde": ("#8C6D1F", "*"),
+    "exact": ("#8C6D1F", "o"),
     "storkey": ("#999933", "h"),
     "max-margin": ("#332288", "d"),
     "unlearned": ("#882255", "<"),
@@ -62,7 +63,12 @@ SERIES: tuple[tuple[str, str], ...] = (
 """Colours and markers of what is no model: loads, cues, kinds of noise."""
 _WIDE = 500  # ends of a logarithmic axis, from which it has powers of ten alone
 _NAME = 60  # letters of a name that a title has room for
-_LETTERS = 14  # of a headline to the inch
+_FORMULA = re.compile(r"(?<!\\)\$.*?(?<!\\)\$")
+_NAMED, _MARKS = re.compile(r"\\(?!mathrm|mathbf)[A-Za-z]+"), re.compile(r"\\\w*|[${}^_]")
+_LETTERS = 13  # of a headline to the inch
+_SMALL, _HANDLE = 16.5, 0.5  # letters of a legend to the inch; inches of what stands by a label
+_ROW = 0.11  # of the height of a panel, that a line of its legend takes
+_NARROW = 6.0  # inches, below which a figure has no room for a legend beside it
 _LETTER = 1 / 30  # of the length of an axis, that a letter of a tick takes
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -74,8 +80,14 @@ _STYLE: dict[Any, Any] = {
     "legend.fontsize": 8,
     "legend.framealpha": 0.6,  # read where it lies on what is drawn
     "legend.edgecolor": "none",
+    "figure.titlesize": 10.5,
     "savefig.dpi": 200,
+    "pdf.fonttype": 42,  # fonts that editors of figures, and publishers, can read
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",  # text is text
+    "svg.hashsalt": "hopfield-diffusion",  # the same figure is the same file
 }
+_UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 THEORY: tuple[dict[str, Any], ...] = (
     {"color": "0.35", "lw": 1.2, "ls": "-", "zorder": 1},
     {"color": "0.35", "lw": 1.2, "ls": ":", "zorder": 1},
@@ -88,11 +100,11 @@ def looks(models: Iterable[str]) -> dict[str, tuple[str, str]]:
     return {model: LOOKS.get(model) or next(others) for model in dict.fromkeys(models)}
 
 
-def look() -> AbstractContextManager[None]:
-    """The one look; figures are made, and drawn on, inside it."""
+def look(style: Mapping[str, Any] | None = None) -> AbstractContextManager[None]:
+    """The one look, under a style of the user's; figures are made, and drawn on, inside it."""
     import matplotlib
 
-    return matplotlib.rc_context(_STYLE)
+    return matplotlib.rc_context(_STYLE | dict(style or {}))
 
 
 def points(
@@ -139,6 +151,16 @@ def ticks(axes: Axes, x: Sequence[float] | np.ndarray, base: int = 10) -> None:
     axes.minorticks_off()
 
 
+def even_ticks(axes: Axes, x: Sequence[float] | np.ndarray) -> None:
+    """Ticks of a linear x axis at what was measured; of many, every k-th up to the last has one."""
+    low, high = sorted(axes.get_xlim())
+    longest = _LETTER * (max(len(f"{one:g}") for one in x) + 1)
+    gap = abs(x[-1] - x[0]) / max(high - low, 1e-300) / max(1, len(x) - 1)
+    every = math.ceil(longest / gap) if gap else 1
+    kept = [k % every == (len(x) - 1) % every for k in range(len(x))]
+    axes.set_xticks(x, [f"{one:g}" if k else "" for one, k in zip(x, kept, strict=True)])
+
+
 def three(values: Sequence[T]) -> list[T]:
     """The first, the middle and the last of what would be too much to draw; all of fewer."""
     return [values[k] for k in sorted({0, len(values) // 2, len(values) - 1})]
@@ -154,8 +176,87 @@ def shades() -> Colormap:
 def headline(figure: Figure, text: str) -> None:
     """The finding as the title of a figure, on as many lines as its width asks for."""
     width = int(_LETTERS * figure.get_figwidth())
-    lines = [textwrap.fill(line, width) for line in text.splitlines()]
-    figure.suptitle("\n".join(lines), fontsize=10.5)
+    figure.suptitle("\n".join(evenly(line, width) for line in text.splitlines()))
+
+
+def evenly(text: str, width: int) -> str:
+    r"""Text on as few lines of `width` letters as there can be, all about as long.
+
+    No line ends inside a formula, or before or after its `=`.
+
+    Examples
+    --------
+    >>> print(evenly(r"an area of $2\,\log P$ where $D$ = 3", 24))
+    an area of $2\,\log P$
+    where $D$ = 3
+    """
+    whole = _FORMULA.sub(lambda one: one[0].replace(" ", "\0"), text)
+    words = re.sub(r" ([=<>]) ", "\0\\1\0", whole).split(" ")
+    few = len(_lines(words, width))
+    narrow = next(w for w in range(1, letters(text) + 1) if len(_lines(words, w)) <= few)
+    return "\n".join(_lines(words, narrow)).replace("\0", " ")
+
+
+def letters(text: str) -> int:
+    r"""About how many letters a line of text shows, its formulas without their marks.
+
+    Examples
+    --------
+    >>> letters(r"$N_{\mathrm{eff}}$ of $\sigma$")
+    9
+    """
+    return len(_FORMULA.sub(lambda one: _MARKS.sub("", _NAMED.sub("x", one[0])), text)) or 1
+
+
+def _lines(words: Sequence[str], width: int) -> list[str]:
+    """Words on lines of at most `width` letters, but for a word that is longer."""
+    lines = [words[0]]
+    for word in words[1:]:
+        longer = f"{lines[-1]} {word}"
+        if letters(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def legend_beside(
+    figure: Figure | SubFigure, handles: Sequence[Any], labels: Sequence[str]
+) -> None:
+    """A legend right of the panels of a figure, or below them where that would be narrow."""
+    if _width(figure) < _NARROW:
+        legend_below(figure, handles, labels)
+    else:
+        figure.legend(handles, labels, loc="outside right center")
+
+
+def legend_of(axes: Axes) -> None:
+    """The legend of the last panel of a row, right of it, or below all where that is narrow."""
+    if _width(axes.figure) < _NARROW:
+        legend_below(axes.figure, *axes.get_legend_handles_labels())
+    else:
+        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+
+
+def room_for_legend(axes: Axes, lines: int) -> None:
+    """Room above what is drawn for a legend of so many lines, which hides nothing then."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + (high - low) * _ROW * lines)
+    axes.legend(loc="upper left")
+
+
+def legend_below(
+    figure: Figure | SubFigure, handles: Sequence[Any], labels: Sequence[str], columns: int = 9
+) -> None:
+    """A legend below the panels, in as many columns, at most, as there is room for."""
+    longest = max((len(one) for label in labels for one in label.splitlines()), default=1)
+    fits = int(_width(figure) / (_HANDLE + longest / _SMALL)) or 1
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, fits))
+
+
+def _width(figure: Figure | SubFigure) -> float:
+    """Inches."""
+    return float(figure.bbox.width / figure.get_dpi())
 
 
 def literal(text: str) -> str:
@@ -169,12 +270,17 @@ def literal(text: str) -> str:
     >>> literal("a$b_c"), literal("two\nlines 記")
     ('a\\$b_c', 'two□lines □')
     """
+    cut = text if len(text) <= _NAME else f"{text[:_NAME]}…"
+    return printed(cut).replace("$", r"\$")
+
+
+def printed(text: str) -> str:
+    """Text with a box for each letter that the font does not have."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     font = get_font(findfont(FontProperties()))
-    cut = text if len(text) <= _NAME else f"{text[:_NAME]}…"
-    seen = (c if c.isprintable() and font.get_char_index(ord(c)) else "□" for c in cut)
-    return "".join(seen).replace("$", r"\$")
+    seen = (c if c.isprintable() and font.get_char_index(ord(c)) else "□" for c in text)
+    return "".join(seen)
 
 
 def log_axis(axes: Axes) -> None:
@@ -199,10 +305,31 @@ def plain_ticks(axis: Axis, at: np.ndarray | None = None) -> None:
     locator: Locator = LogLocator(subs=(1.0, 2.0, 5.0) if high < _WIDE * low else (1.0,))
     ticks = np.asarray(locator.tick_values(low, high))
     if ((low <= ticks) & (ticks <= high)).sum() < 2:
-        locator = MaxNLocator(5)
+        locator = MaxNLocator(5, steps=[1, 2, 5, 10])
     axis.set_major_locator(locator)
     if low >= 1e-3 and high < 1e5:
         axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+
+
+def alike(row: Sequence[Axes]) -> None:
+    """Panels of a row with the same y axis: its numbers beside the first alone."""
+    for axes in row[1:]:
+        axes.tick_params(labelleft=False)
+
+
+def plainly_logarithmic(axis: Axis) -> bool:
+    """Whether an axis is logarithmic, to base 10, and has the ticks that matplotlib gives it."""
+    from matplotlib.ticker import LogFormatterSciNotation
+
+    formatter = axis.get_major_formatter()
+    return isinstance(formatter, LogFormatterSciNotation) and formatter._base == 10  # type: ignore[attr-defined]
+
+
+def fixed(axis: Axis) -> bool:
+    """Whether the ticks of an axis are at what was measured."""
+    from matplotlib.ticker import FixedLocator
+
+    return isinstance(axis.get_major_locator(), FixedLocator)
 
 
 def _labels(at: Sequence[float] | np.ndarray, low: float, high: float) -> list[str]:
@@ -236,11 +363,11 @@ def mark(axes: Axes, x: float, label: str, style: str) -> None:
     )
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all."""
+def save(figure: Figure, path: Path, style: Mapping[str, Any] | None = None) -> None:
+    """Write a figure in the format that its name ends with, whole or not at all."""
     from diffusion.files import write_whole
 
-    content = io.BytesIO()
-    with look():
-        figure.savefig(content, format="png")
+    content, kind = io.BytesIO(), path.suffix.removeprefix(".")
+    with look(style):
+        figure.savefig(content, format=kind, metadata=_UNDATED.get(kind))
     write_whole(path, content.getvalue())

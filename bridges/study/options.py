@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,8 @@ from click.shell_completion import CompletionItem
 from bridges.models import FIRST, MODELS, Options, place, plugins
 from bridges.study.files import printable
 from bridges.study.numbers import Numbers, OneCount, Real, Whole, shortened
+from bridges.study.page import Formats, LimitsType, ScaleType, Style, TitleType
+from bridges.study.places import Address, Place as Place, Word as Word
 
 Command = Callable[..., Any]
 COUNTS = Numbers(Whole(1))
@@ -33,51 +33,6 @@ SEVERAL: dict[str, Any] = {"type": COUNTS}
 SIGMAS = [0.5, 0.7, 1.0, 1.4, 2.0]
 _SEEDS = 2**63 - 1
 _SAMPLES = 10**6  # more would not fit into a record
-
-
-class Place(click.Path):
-    """A file or a folder, one that is opened without waiting for somebody, or one to be made."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The path."""
-        try:
-            mode = os.stat(_named(self, value, param, ctx)).st_mode
-        except FileNotFoundError:
-            mode = stat.S_IFDIR if self.dir_okay else stat.S_IFREG
-        except OSError as error:
-            self.fail(f"{shortened(value)}: {error.strerror}", param, ctx)
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a pipe, a device
-            self.fail(f"{shortened(value)} is neither a file nor a folder", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class Word(click.ParamType):  # type: ignore[type-arg]
-    """Some text."""
-
-    name = "text"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        """The text."""
-        return str(_named(self, value, param, ctx))
-
-
-class Address(click.ParamType):  # type: ignore[type-arg]
-    """Where a scheduler listens, `tcp://host:port`."""
-
-    name = "address"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        """The address."""
-        if not re.fullmatch(r"(tcp|tls)://[^\s/:]+:\d{1,5}", str(value)):
-            self.fail(f"{shortened(value)} is not an address, tcp://host:port", param, ctx)
-        return str(value)
-
-
-def _named(kind: click.ParamType, value: Any, param: Any, ctx: Any) -> Any:  # type: ignore[type-arg]
-    """What names something; an empty name, as of an unset variable of a shell, names nothing."""
-    if not str(value).strip():
-        kind.fail("it is empty", param, ctx)
-    return value
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]
@@ -278,12 +233,47 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "quiet": {"is_flag": True, "help": "Print no progress and no table."},
     "overwrite": {"is_flag": True, "help": "Replace another run found in --out."},
     "show": {"is_flag": True, "help": "Open the figure."},
+    "format": {
+        "type": Formats(),
+        "default": "png",
+        "help": "Kinds of files of the figure: png, pdf, svg, or several.",
+    },
+    "style": {
+        "type": Style(exists=True, dir_okay=False),
+        "metavar": "FILE.mplstyle",
+        "help": "Style sheet of matplotlib, over the look of the house.",
+    },
+    "figure-width": {
+        "type": Real(2.5, 40),
+        "metavar": "INCHES",
+        "help": "Width of the figure; panels that do not fit stand below each other.",
+    },
+    "xlim": {
+        "type": LimitsType(),
+        "multiple": True,
+        "metavar": "LOW,HIGH",
+        "help": "Ends of the x axes; b:LOW,HIGH of panel b alone. May be repeated.",
+    },
+    "ylim": {
+        "type": LimitsType(),
+        "multiple": True,
+        "metavar": "LOW,HIGH",
+        "help": "The same of the y axes.",
+    },
+    "log": {
+        "type": ScaleType(),
+        "multiple": True,
+        "metavar": "x|y|xy",
+        "help": "Axes to be logarithmic; b:y of panel b alone. May be repeated.",
+    },
+    "title": {"type": TitleType(), "help": "Title instead of the finding, or 'none'."},
 }
 for _settings in _OPTIONS.values():
     _settings.setdefault("show_default", True)
+FIGURE = ("format", "style", "figure-width", "xlim", "ylim", "log", "title")
 RUN = (
     *("samples", "seed", "jobs", "cluster", "shard", "max-memory", "out"),
-    *("json", "quiet", "overwrite", "show"),
+    *("json", "quiet", "overwrite", "show", *FIGURE),
 )
 FLAGS = ("json", "quiet", "overwrite", "show")
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges.study import figures
+from bridges.study import figures, panels
 from bridges.study.files import finite, printable
+from bridges.study.page import USUAL, Page
 from bridges.study.record import Row
 from bridges.study.results import Study
 from bridges.study.tables import results_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _MOST = 9  # panels of a figure
 _LINES, _LETTERS = 6, 30  # of a legend
@@ -23,47 +25,46 @@ _ROW = "row of the table"
 _LAST = ("quantity", "value", "sem", "n")
 
 
-def show(study: Study, *, json: bool, quiet: bool, open_figure: bool) -> None:
+def show(study: Study, page: Page, *, json: bool, quiet: bool, open_figure: bool) -> None:
     """Print the tidy table of a run in a folder, draw it, and name the command it is of."""
     assert study.out is not None
     rows = study.results()
-    drawn = study.out / "results.png"
+    drawn = [study.out / name for name in page.files("results")]
     if not study.missing:
-        figures.save(figure(study), drawn)
+        picture = figure(study, page)
+        for file in drawn:
+            figures.save(picture, file, page.settings)
     if json:
         click.echo(dumps(finite(rows), indent=2))
     elif not quiet:
         click.echo(printable(results_table(rows)))
         if not study.missing:
-            click.echo(f"drawn plainly in {drawn}")
+            click.echo(f"drawn plainly in {', '.join(map(str, drawn))}")
             if command := study.config.get("command"):
                 folder = shlex.quote(str(study.out))
                 words = f"its own report, nothing measured again: {command} --out {folder}"
                 click.echo(printable(words))
     if open_figure and not study.missing:
-        click.launch(str(drawn))
+        click.launch(str(drawn[0]))
 
 
-def figure(study: Study) -> Any:
+def figure(study: Study, page: Page = USUAL) -> Figure:
     """A panel per quantity: its means against the setting that varies most, with errors."""
-    from matplotlib.figure import Figure
-
     rows = study.results()
     quantities = list(dict.fromkeys(row["quantity"] for row in rows))[:_MOST]
     columns = min(3, len(quantities)) or 1
     lines = -(-len(quantities) // columns) or 1
-    with figures.look():
-        drawn = Figure(figsize=(3.6 * columns, 2.8 * lines), layout="constrained")
-        panels = drawn.subplots(lines, columns, squeeze=False).ravel()
-        for axes, quantity in zip(panels, quantities, strict=False):
+
+    def draw(drawn: Figure) -> None:
+        grid = drawn.subplots(lines, columns, squeeze=False).ravel()
+        for axes, quantity in zip(grid, quantities, strict=False):
             _panel(axes, [row for row in rows if row["quantity"] == quantity])
-            axes.set_title(figures.literal(quantity), fontsize=9.5)
-        for axes in panels[len(quantities) :]:
+            axes.set_title(figures.literal(quantity))
+        for axes in grid[len(quantities) :]:
             axes.remove()
-        figures.headline(
-            drawn, f"{figures.literal(study.config['study'])}: the results as measured"
-        )
-    return drawn
+
+    title = f"{figures.literal(study.config['study'])}: the results as measured"
+    return panels.composed(draw, (3.6 * columns, 2.8 * lines), title, page)
 
 
 def _panel(axes: Axes, rows: list[Row]) -> None:
@@ -100,7 +101,7 @@ def _panel(axes: Axes, rows: list[Row]) -> None:
         )
     axes.set_xlabel(figures.literal(along or _ROW))
     if 1 < len(groups) <= _LINES and max(map(len, groups)) < _LETTERS:
-        axes.legend(fontsize=7)
+        axes.legend()
 
 
 def _is_number(value: Any) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bridges.study.files import LONGEST, finite, open_regular, read_json, write_json, write_text
+from bridges.study.page import FORMATS
 from bridges.study.rows import Point as Point, Row as Row, plain, plain_rows
 from bridges.study.tasks import Outcome
 
@@ -24,14 +25,10 @@ UNFINISHED = ".unfinished"
 _CONFIG = {"study": str, "parameters": dict, "seed": int, "points": list, "samples": int}
 _BYTES = 1000  # of memory that a measurement takes, at least
 _ABOUT = ("command", "ids", "versions")  # of a record, which results do not depend on
-_CONCLUDED = (
-    "results.csv",
-    "summary.json",
-    "figure.png",
-    "results.png",
-    "samples.csv",
-    "copies.png",
-)  # from the lines of a record
+_CONCLUDED = (  # from the lines of a record
+    *("results.csv", "summary.json", "samples.csv", "copies.png"),
+    *(f"{stem}.{ending}" for stem in ("figure", "results") for ending in FORMATS),
+)
 _PACKAGES = ("torch", "numpy", "numba", "scipy")
 
 

@@ -20,6 +20,7 @@ import click
 
 from bridges.estimates import mean_and_sem, pattern_sets
 from bridges.study.files import finite, printable, write_json
+from bridges.study.page import USUAL, Page
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.tables import WIDTH
@@ -129,32 +130,34 @@ class Report(ABC):
         asked = {"samples": self.samples, "seed": self.study.config["seed"]}
         return self.setting | asked | self.conclusions()
 
-    def figure(self) -> Figure:
-        """The figure, in the one look, with the finding as its title."""
-        from matplotlib.figure import Figure
+    def figure(self, page: Page = USUAL) -> Figure:
+        """The figure, in the one look, with the finding as its title.
 
-        from bridges.study import figures
+        Raises
+        ------
+        ValueError : the page asks for what the figure does not have.
+        """
+        from bridges.study import panels
 
-        with figures.look():
-            figure = Figure(figsize=self.figsize, layout="constrained")
-            self.draw(figure)
-            figures.headline(figure, self.finding())
-        return figure
+        return panels.composed(self.draw, self.figsize, self.finding(), page)
 
-    def publish(self, *, json: bool, quiet: bool, show: bool) -> None:
+    def publish(self, page: Page, *, json: bool, quiet: bool, show: bool) -> None:
         """Write summary and figure into the folder of the run, and print what is wanted."""
         from bridges.study import figures
 
         folder, summary = self.study.out, self.summary()
         assert folder is not None
-        figure = folder / "figure.png"
-        if self.at_hand or not figure.exists():  # else one that shows more is there
-            figures.save(self.figure(), figure)
+        names = page.files("figure")
+        missing = [name for name in names if self.at_hand or not (folder / name).exists()]
+        figure = self.figure(page) if missing else None  # else one that shows more is there
+        for name in missing:
+            assert figure is not None
+            figures.save(figure, folder / name, page.settings)
         write_json(folder / "summary.json", summary)
         if json:
             click.echo(dumps(finite(summary), indent=2))
         elif not quiet:
-            words = f"written to {folder}: results.csv, summary.json, figure.png"
+            words = f"written to {folder}: results.csv, summary.json, {', '.join(names)}"
             click.echo(printable(f"{self.text()}\n{words}"))
         if show:
-            click.launch(str(figure))
+            click.launch(str(folder / names[0]))

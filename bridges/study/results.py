@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridges.estimates import mean_and_sem
+from bridges.study.files import read_json
 from bridges.study.rows import Point, Row
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from numpy import ndarray
 
 _SHORT = range(2, 5)  # entries of a list that is one setting
@@ -104,7 +106,8 @@ class Study:
     def results(self) -> list[Row]:
         """One row per measured value: the settings of the point, the mean, `sem` and `n`.
 
-        A point of P `patterns` of `size` N has the load `alpha` = P/N too.
+        A point of P `patterns` of `size` N has the load `alpha` = P/N too. They are a table as
+        they are: `pandas.DataFrame(study.results())`, `csv.DictWriter`.
         """
         import numpy as np
 
@@ -124,6 +127,71 @@ class Study:
                 found = {"value": mean, "sem": sem if len(values) > 1 else None, "n": len(values)}
                 table.append(settings | dict(key) | found)
         return table
+
+    @property
+    def summary(self) -> Point:
+        """What the run concluded, as its `summary.json` has it.
+
+        Raises ValueError if the run has no folder, or is not finished.
+        """
+        if self.out is None:
+            raise ValueError("summary is in the folder of a run, and this one has none")
+        try:
+            found: Point = read_json(self.out / "summary.json")
+        except FileNotFoundError as error:
+            raise ValueError(f"summary: the run in {self.out} is not finished") from error
+        return found
+
+    def plot(
+        self,
+        quantity: str,
+        along: str,
+        ax: Axes | None = None,
+        where: Mapping[str, Any] | None = None,
+        **style: Any,
+    ) -> Axes:
+        """Draw a quantity, its means with their errors, along a setting or label.
+
+        Parameters
+        ----------
+        quantity, along : as for `curve`.
+        ax : axes to draw on, which keep their scales, limits, title and the labels that they
+            have; None: those of a new figure of pyplot.
+        where : the labels of `curve`, settings and labels that select what is meant.
+        **style : properties of matplotlib's lines, such as `color`, `marker`, `label`.
+
+        Returns
+        -------
+        The axes.
+
+        Raises
+        ------
+        ValueError : nothing or more than one value is selected, `ax` is no Axes, or a property
+            that lines do not have.
+
+        Examples
+        --------
+        >>> from bridges import run_study
+        >>> def measure(point, seed):
+        ...     return [{"quantity": "square", "value": point["x"] ** 2}]
+        >>> study = run_study("squares", measure, [{"x": 3}, {"x": 4}], samples=2)
+        >>> from matplotlib.figure import Figure
+        >>> axes = study.plot("square", "x", ax=Figure().subplots(), color="black")
+        >>> axes.get_ylabel()
+        'square'
+        """
+        from bridges import _checks  # loads torch
+
+        x, by_sample = self.curve(quantity, along, **(where or {}))
+        if not x.size:
+            known = dict.fromkeys(row["quantity"] for row in self.results())
+            raise ValueError(
+                f"quantity must be one of {', '.join(known)}, along a setting or label of its own, "
+                f"got {quantity!r} along {along!r} where {dict(where or {})}"
+            )
+        mean, sem = mean_and_sem(by_sample)
+        line = _checks.Line(x, mean, sem, look=_checks.POINTS)
+        return _checks.draw(ax, [line], (along, quantity), style)
 
     def total(self, quantity: str) -> float:
         """Sum of a quantity over all points and samples."""

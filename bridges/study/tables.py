@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 WIDTH = 100  # letters of a line
 _GAP = 3  # letters between columns
+_TWO = 99  # the largest error of two digits
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def uncertain(mean: float, sem: float | None, digits: int = 2) -> str:
     """`0.93(2)`: a mean and the standard error of its last digits, if there is one.
 
-    There are fewer digits than asked for where the error has more than two of them.
+    There are fewer digits than asked for where the error has more than two of them, before the
+    decimal point too.
 
     Examples
     --------
@@ -28,13 +31,20 @@ def uncertain(mean: float, sem: float | None, digits: int = 2) -> str:
     ('0.93(2)', '1.00', '1.00(<1)')
     >>> uncertain(20.77, 16.148), uncertain(0.931, 0.118, digits=3)
     ('21(16)', '0.93(12)')
+    >>> uncertain(28367.025, 5421.131), uncertain(28.4, 542.1)
+    ('2.84(54)·10⁴', '0.3(54)·10²')
     """
     if sem is None or math.isnan(sem) or sem == 0:
         return f"{mean:.{digits}f}"
-    while digits and round(sem * 10**digits) > 99:
+    power = 0
+    if math.isfinite(sem) and round(sem) > _TWO:
+        power = math.floor(math.log10(max(abs(mean), sem)))
+        mean, sem, digits = mean / 10**power, sem / 10**power, power
+    while digits and sem * 10**digits > _TWO + 0.5:
         digits -= 1
-    error = round(sem * 10**digits)
-    return f"{mean:.{digits}f}({error or '<1'})"
+    error = round(sem * 10**digits) if math.isfinite(sem) else sem
+    scale = f"·10{str(power).translate(_RAISED)}" if power else ""
+    return f"{mean:.{digits}f}({error or '<1'}){scale}"
 
 
 def of_samples(by_sample: ndarray, digits: int = 3) -> str:

@@ -220,7 +220,8 @@ class Report(base.Report):
         full = [case for case in self.cases if case.patterns == P]
         shares = {c.model: float(self.fraction(c, "memory").mean()) for c in full}
         best, worst = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
-        words = f"{data}, $P$ = {P}: {shares[best]:.0%} of the starts end in a memory"
+        load = f"$P$ = {P}, $P/N$ = {P / self.study.points[0]['size']:.2g}"
+        words = f"{data}, {load}: {shares[best]:.0%} of the starts end in a memory"
         if best == worst:
             return f"{words} ({label_of(best)})"
         return f"{words} ({label_of(best)}), {shares[worst]:.0%} ({label_of(worst)})"
@@ -288,7 +289,7 @@ def _draw_ends(axes: Axes, report: Report) -> None:
     axes.set_yticks(place, [report.name(case).replace("P =", "$P$ =") for case in report.cases])
     axes.set(xlim=(0, 1), xlabel="fraction of the starts that end in …")
     columns = min(4, len(report.ends))
-    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=columns, columnspacing=1)
+    axes.legend(loc="lower left", bbox_to_anchor=(0.06, 0.99), ncols=columns, columnspacing=1)
 
 
 def _draw_sizes(axes: Axes, report: Report) -> None:
@@ -303,8 +304,8 @@ def _draw_sizes(axes: Axes, report: Report) -> None:
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("pattern, by the size of its basin")
-    axes.set_ylabel("fraction of the starts that end in it")
-    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+    axes.set_ylabel("fraction of the starts")
+    figures.legend_of(axes)
 
 
 def _draw_loads(axes: Axes, report: Report) -> None:
@@ -320,10 +321,10 @@ def _draw_loads(axes: Axes, report: Report) -> None:
             ]
         )
         figures.points(axes, *report.held(model), looks[model], ms=4, label=label)
-    figures.log_axis(axes)
+    figures.ticks(axes, sorted(report.loads))
     axes.set(ylim=(-0.03, 1.05), xlabel="number of patterns $P$")
-    axes.set_ylabel("fraction of the starts that end in a memory")
-    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+    axes.set_ylabel("fraction that ends in a memory")
+    figures.legend_of(axes)
 
 
 def _equal_shares(patterns: int, starts: int) -> tuple[np.ndarray, np.ndarray]:

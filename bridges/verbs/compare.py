@@ -282,11 +282,13 @@ class Report(base.Report):
             ),
         )
         ends = dict.fromkeys([ranked[-1].model, ranked[0].model])  # which may be lost throughout
-        edge, what = self._edge, f"cues of {self.patterns} patterns come home from $m_0$ ="
+        edge, where, axis = self._edge, f"of {self.patterns} patterns", "from $m_0$"
         if self.load:
-            edge, what = self._held, f"cues at $m_0$ = {self.overlap:g} come home up to $P$ ="
-        return f"{data}: half of the {what} " + ", ".join(
-            f"{edge(m)} ({label_of(m)})" for m in ends
+            edge, where, axis = self._held, f"at $m_0$ = {self.overlap:g}", "up to $P$"
+        found = {m: f"{axis} {'= ' * edge(m)[0].isdigit()}{edge(m)}" for m in ends}
+        return f"{data}: half of the cues {where} come home " + ", ".join(
+            f"{words if words[-1].isdigit() else 'never'} ({label_of(m)})"
+            for m, words in found.items()
         )
 
     def heading(self) -> str:
@@ -320,7 +322,8 @@ class Report(base.Report):
         """Retrieval against load and against corruption."""
         axes_of = {_load: self.load, _corruption: self.corruption}
         panels = [draw for draw, measured in axes_of.items() if measured]
-        drawn = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        drawn = figure.subplots(1, len(panels), squeeze=False)[0]
+        figures.alike(drawn)
         for draw, axes in zip(panels, drawn, strict=True):
             draw(axes, self)
             axes.set_ylim(-0.03, 1.05)
@@ -328,7 +331,7 @@ class Report(base.Report):
         when = {"fixed-point": "end of the dynamics", "one-step": "one step"}
         drawn[0].set_ylabel(f"probability of retrieval ({when[self.asked.criterion]})")
         handles, labels = drawn[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right center", fontsize=8.5)
+        figures.legend_beside(figure, handles, labels)
 
     def _held(self, model: str) -> str:
         edge = self.capacities[model]
@@ -365,9 +368,9 @@ def _load(axes: Axes, report: Report) -> None:
     P = np.geomspace(measured.min(), measured.max(), 200)
     for style, (label, law) in zip(figures.THEORY, report.theory.items(), strict=False):
         axes.plot(P, law(P, overlap), **style, label=label)
-    figures.log_axis(axes)
+    figures.ticks(axes, np.unique(measured))
     axes.set_xlabel("number of patterns $P$")
-    axes.set_title(f"against load, cues at overlap $m_0$ = {overlap:g}")
+    axes.set_title(f"against load, $N$ = {report.size}, cues at $m_0$ = {overlap:g}")
 
 
 def _corruption(axes: Axes, report: Report) -> None:
@@ -380,6 +383,7 @@ def _corruption(axes: Axes, report: Report) -> None:
     m = np.linspace(x[0], min(0.999, x[-1]), 100)
     for style, (label, law) in zip(figures.THEORY, report.theory.items(), strict=False):
         axes.plot(m, [law(patterns, float(one)) for one in m], **style, label=label)
+    figures.even_ticks(axes, np.unique(np.concatenate([curve.x for curve in report.corruption])))
     axes.invert_xaxis()
     axes.set_xlabel("overlap of the cue $m_0$ (harder to the right)")
     load = patterns / report.size

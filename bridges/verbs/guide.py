@@ -306,12 +306,12 @@ class Report(base.Report):
         upper, lower = parts[:, 0]
         for axes, quantity in zip(upper.subplots(1, 2), ("vendi", "retention"), strict=True):
             self._plane(axes, quantity)
-        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+        figures.legend_of(axes)
         self._gallery(lower.subplots(lines, 1, squeeze=False)[:, 0])
 
     def _plane(self, axes: Axes, quantity: str) -> None:
         """A measure against the separability, all schedules of all models."""
-        for model, look in zip(self.models, figures.SERIES, strict=False):
+        for model, look in figures.looks(self.models).items():
             x, x_error = mean_and_sem(
                 np.array([self.relative(model, t, "fisher_ratio") for t in self.schedules]).T
             )

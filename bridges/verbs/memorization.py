@@ -15,6 +15,7 @@ from bridges.data import fingerprint
 from bridges.memorization.copies import CRITERIA, VERDICTS, clearest
 from bridges.memorization.listing import RATE, said
 from bridges.study import figures, report as base
+from bridges.study.page import Page
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.tables import table, uncertain
@@ -203,11 +204,11 @@ class Report(base.Report):
         """How many copies of each kind the list has, and of how many samples."""
         return None if self.study.out is None else counted(self.study.out)
 
-    def publish(self, *, json: bool, quiet: bool, show: bool) -> None:
+    def publish(self, page: Page, *, json: bool, quiet: bool, show: bool) -> None:
         """Write the list of copies too, where it is not there yet and the data still are."""
         if self.cases[0].judged and self.survey.data != "random" and self.listed is None:
             self._list()
-        super().publish(json=json, quiet=quiet, show=show)
+        super().publish(page, json=json, quiet=quiet, show=show)
 
     def _list(self) -> None:
         asked, files = self.setting, [name for name in FILES if getattr(self.survey, name)]
@@ -346,7 +347,7 @@ def _collapse(axes: Axes, report: Report) -> None:
     P = [case.patterns for case in report.cases]
     found = np.array([(m, s or 0.0) for m, s in (c.value("collapse_sigma") for c in report.cases)])
     _errorbars(axes, P, found.T, "", figures.SERIES[0])
-    figures.log_axis(axes)
+    figures.ticks(axes, sorted(P))
     axes.set_ylim(bottom=0)
     axes.set_xlabel("number of memories $P$")
     axes.set_ylabel(r"noise level $\sigma$ of the collapse, $Y=1/2$")

@@ -31,6 +31,7 @@ from torch import Tensor
 
 from diffusion._checks import doubles, positive, shown
 from diffusion._hermite import Activation
+from diffusion._plots import Line, Plotted
 from diffusion._results import Result
 from diffusion.theory import _checks
 from diffusion.theory._checks import Array
@@ -48,7 +49,7 @@ Complex = NDArray[np.complex128]
 
 
 @dataclass(frozen=True, repr=False)
-class FeatureSpectrum(Result):
+class FeatureSpectrum(Plotted):
     """The covariance of the features on K classes, by the parameters of its transform.
 
     It is made by `feature_spectrum`.
@@ -64,6 +65,13 @@ class FeatureSpectrum(Result):
     b: Array
     v2: Array
     s2: Array
+    _titles = ("eigenvalue", "density of eigenvalues")
+    _log = "xy"
+
+    def _lines(self) -> list[Line]:
+        """The density of each bulk; the atom at `floor` is none."""
+        inside = [np.geomspace(one.low, one.high, 201)[1:-1] for one in self.bulks()]
+        return [Line(x, self.density(x), label=f"bulk {k}") for k, x in enumerate(inside, 1)]
 
     @property
     def floor(self) -> float:

@@ -238,14 +238,14 @@ class Report(TwoClasses):
             words = f"↑ {len(higher)} more, up to {higher.max():.2f}"
             axes.annotate(words, (0.02, 0.96), xycoords="axes fraction", fontsize=7.5, color="0.3")
         axes.set(xlabel=r"eigenvalue $\lambda$ of $U$", ylabel=r"density per $\log\lambda$")
-        axes.set_title("(a) memorized (left), generalized (right), $t$ = 0.01")
+        axes.set_title("memorized (left), generalized (right), $t$ = 0.01")
         axes.legend()
 
     def _variance(self, axes: Axes) -> None:
         self._order(axes, "variance", "ratio", (*CLAIMED, "gen63"))
         figures.ticks(axes, _varied(self.points("variance"), "ratio"))
         axes.set_xlabel(r"ratio of variances $\sigma_1^2/\sigma_2^2$")
-        axes.set_title("(b) the wider class is first")
+        axes.set_title("the wider class is first")
         axes.legend(fontsize=7.5)
 
     def _centres(self, axes: Axes) -> None:
@@ -257,20 +257,20 @@ class Report(TwoClasses):
                 look = settings | {"label": label}
                 self._leads(axes, points, _varied(points, "norm"), name, look)
         axes.set_xlabel(r"norm of the second centre $|\mu_2|/\sqrt{d}$ (first: 1)")
-        axes.set_title("(c) smaller centres slightly first, variance before")
+        axes.set_title("smaller centres slightly first, variance before")
         axes.legend(fontsize=7.5)
 
     def _imbalance(self, axes: Axes) -> None:
         self._order(axes, "imbalance", "fraction", (*CLAIMED, "gen63"))
         axes.set_xlabel(r"share of the wider class $\rho_1$")
-        axes.set_title("(d) imbalance modulates; colours of (b)")
+        axes.set_title("imbalance modulates; colours of (b)")
 
     def _subspaces(self, axes: Axes) -> None:
         self._order(axes, "subspaces", "fraction", ("gap", "opt", "gen63", "speed"))
         label = r"$\rho_1^*$ of the spectrum, theory"
         axes.axvline(self.spectral_inversion(), **figures.THEORY[1], label=label)
         axes.set_xlabel(r"share of the wider class $\rho_1$")
-        axes.set_title("(e) classes in subspaces of their own")
+        axes.set_title("classes in subspaces of their own")
         axes.legend(fontsize=7.5)
 
     def _digits(self, axes: Axes) -> None:
@@ -281,7 +281,7 @@ class Report(TwoClasses):
             look = {"series": series, "label": f"digits {pair}"}
             self._leads(axes, own, _varied(own, "first") / 100, "gap", look)
         axes.set_xlabel("share of the first digit, of 100 images")
-        axes.set_title("(f) digits: overfitting sets in")
+        axes.set_title("digits: overfitting sets in")
         axes.legend()
 
 

@@ -213,7 +213,7 @@ class Report(base.Report):
             turned = self.curve("uturn", "speciation", "minority", weight=w)
             figures.points(axes, *turned, series, ms=8, ls="", mfc="none")
         axes.axhline(0.75, color="0.85", lw=0.8, zorder=0)
-        axes.set(ylim=(-0.03, 1.05), title="(a) dots: posterior, open: U-turns, lines: theory")
+        axes.set(ylim=(-0.03, 1.05), title="dots: posterior, open: U-turns, lines: theory")
         axes.set(xlabel="Ornstein–Uhlenbeck time $t$", ylabel=r"return to the own class $\varphi$")
         axes.legend()
 
@@ -233,7 +233,7 @@ class Report(base.Report):
         axes.plot(fine, wells, color="0.35", ls=":", label="two wells")
         figures.ticks(axes, weights)
         top = self.theory(0.5).threshold + 0.6  # the median goes to infinity
-        axes.set(ylim=(min(wells) - 0.1, top), title="(b) the rarer the later, by every definition")
+        axes.set(ylim=(min(wells) - 0.1, top), title="the rarer the later, by every definition")
         axes.set(xlabel=r"weight of the minority $\rho$", ylabel="time at which it appears $t_S$")
         axes.legend()
 
@@ -258,7 +258,7 @@ class Report(base.Report):
         axes.axhline(0.5, color="0.85", lw=0.8, zorder=0)
         axes.set_ylim(-0.03, 1.13)
         axes.set_xlabel("Ornstein–Uhlenbeck time $t$  (the way back runs to the left)")
-        axes.set(ylabel="return of a U-turn", title="(c) return to the datum and to the class")
+        axes.set(ylabel="return of a U-turn", title="return to the datum and to the class")
         axes.legend(fontsize=7.5, loc=(0.58, 0.54))
 
     def _capacities(self, axes: Axes) -> None:
@@ -273,7 +273,7 @@ class Report(base.Report):
             figures.points(axes, s, by_sample, series, ls="", label=f"$s^2$ = {s2:g}")
         axes.set(yscale="log", xlabel=r"noise level $\sigma$")
         axes.set_ylabel("points of a class it is memorized to")
-        axes.set_title(rf"(d) capacity by class, $d$ = {d}; lines: $(1+s^2/\sigma^2)^{{d/2}}$")
+        axes.set_title(rf"capacity by class, $d$ = {d}; lines: $(1+s^2/\sigma^2)^{{d/2}}$")
         axes.legend()
 
 

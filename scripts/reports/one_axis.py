@@ -103,12 +103,15 @@ class Report(Comparison):
 
     def draw(self, figure: Figure) -> None:
         """Retrieval against load and against corruption, on the laws."""
-        load, corruption = figure.subplots(1, 2, sharey=True)
+        load, corruption = both = figure.subplots(1, 2)
+        figures.alike(both)
         self._load(load)
         self._corruption(corruption)
         handles, labels = load.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right center")
-        load.set(ylim=(-0.03, 1.14), ylabel="probability of retrieval (end of the dynamics)")
+        figures.legend_beside(figure, handles, labels)
+        for axes in both:
+            axes.set_ylim(-0.03, 1.14)
+        load.set_ylabel("probability of retrieval (end of the dynamics)")
 
     def _load(self, axes: Axes) -> None:
         for curve in self.load:
@@ -116,8 +119,9 @@ class Report(Comparison):
         P = np.geomspace(1, max(curve.x[-1] for curve in self.load), 60)
         _lines(axes, P, self.laws(P, np.array([self.overlap])))
         self._marks(axes, "patterns", P[-1])
-        axes.set(xscale="log", xlabel="number of patterns $P$")
-        axes.set_title(f"(a) against load, cues at $m_0$ = {self.overlap:.3g}")
+        figures.ticks(axes, np.unique(np.concatenate([curve.x for curve in self.load])))
+        axes.set_xlabel("number of patterns $P$")
+        axes.set_title(f"against load, $N$ = {self.size}, cues at $m_0$ = {self.overlap:.3g}")
 
     def _corruption(self, axes: Axes) -> None:
         for curve in self.corruption:
@@ -135,7 +139,7 @@ class Report(Comparison):
         axes.set_xlabel("overlap of the cue $m_0$ (harder to the right)")
         alpha = math.log(self.patterns) / self.size
         load = f"$P$ = {self.patterns}, $\\ln P/N$ = {alpha:.2g}"
-        axes.set_title(f"(b) against corruption, {load}")
+        axes.set_title(f"against corruption, {load}")
 
     def _marks(self, axes: Axes, what: str, largest: float) -> None:
         """Where the limits N → ∞ lie, in the lines' own styles."""

@@ -119,3 +119,116 @@ def test_shown_as_its_error_deserves():
 
 def test_what_the_command_converts_is_plain_json():
     json.dumps(convert(1.1, "sigma", "cosine", 20, 55).to_dict(), allow_nan=False)
+
+
+def drawn(axes):
+    """x and y of every curve of a figure."""
+    return [
+        tuple(np.asarray(values, float) for values in (line.get_xdata(), line.get_ydata()))
+        for line in (one.lines[0] for one in axes.containers)
+    ]
+
+
+SEEN = {  # what is drawn first: x and y
+    "BasinEdgeMap": lambda r: (r.ratio, r.one_step),
+    "BasinFractions": lambda r: (np.arange(1, 9), np.sort(r.fractions)[::-1]),
+    "BasinRadius": lambda r: (r.curve.overlap_in, r.curve.success),
+    "Capacity": lambda r: (r.curve.load, r.curve.success),
+    "CapacityCurve": lambda r: (r.load, r.success),
+    "CapacityScaling": lambda r: ([1 / 10, 1 / 20], r.load),
+    "ClassBasins": lambda r: ([20, 20], r.datum),
+    "ClassCapacity": lambda r: (r.counts[:, 0], r.by_sample.mean(0)[:, 0]),
+    "ClassTraining": lambda r: (r.steps[r.steps > 0], r.train[r.steps > 0, 0]),
+    "Continuation": lambda r: ([1, 2], r.fractions[:, 0]),
+    "CopyList": lambda r: (r.d2[r.listed.sort().values], r.d1[r.listed.sort().values]),
+    "HeldOutGap": lambda r: (r.sigma, r.success["data"]),
+    "MemoryGeometry": lambda r: (r.sigma, r.return_probability),
+    "RetrievalMap": lambda r: (r.overlap_in, r.success),
+    "ReturnCurve": lambda r: (r.sigma, r.return_probability),
+}
+
+
+@pytest.fixture
+def pyplot():
+    from matplotlib import pyplot
+
+    yield pyplot
+    pyplot.close("all")
+
+
+def test_every_figure_is_tried():
+    known = {name for name, make in RESULTS.items() if hasattr(type(make()), "plot")}
+    assert known == {*SEEN, "Transitions"}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_a_result_is_drawn_on_axes_of_the_users(name, pyplot):
+    found = RESULTS[name]()
+    axes = pyplot.subplots()[1]
+    axes.plot([0, 1], [0.5, 0.5], label="theirs")
+    axes.set(title="theirs", xlabel="theirs", xlim=(0.25, 0.75))
+    assert found.plot(axes, color="#123456", label="ours") is axes
+    assert (axes.get_title(), axes.get_xlabel(), axes.get_xlim()) == ("theirs",) * 2 + (
+        (0.25, 0.75),
+    )
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "linear")
+    assert axes.get_ylabel()
+    assert axes.get_legend() is None
+    curves = drawn(axes)
+    for values, expected in zip(curves[0], SEEN[name](found), strict=True):
+        assert np.allclose(values, np.asarray(expected, float), equal_nan=True)
+    ours = axes.containers
+    assert {line.lines[0].get_color() for line in ours} == {"#123456"}
+    assert all(one.get_label().startswith(("ours", "_")) for one in ours)
+    axes.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("name", [*SEEN, "Transitions"])
+def test_a_result_makes_a_figure_of_its_own(name, pyplot):
+    axes = RESULTS[name]().plot()
+    assert pyplot.fignum_exists(axes.figure.number)
+    assert axes.get_xlabel()
+    assert axes.get_ylabel()
+    axes.figure.canvas.draw()
+
+
+def test_errors_are_those_of_the_result(pyplot):
+    axes = MAP.plot()
+    (bars,) = axes.containers[0].lines[2]
+    half = [np.diff(segment[:, 1])[0] / 2 for segment in bars.get_segments()]
+    assert half == pytest.approx(MAP.sem.tolist())
+
+
+def test_the_radius_is_marked_where_it_is(pyplot):
+    radius = RESULTS["BasinRadius"]()
+    assert drawn(radius.plot())[1][0].tolist() == [radius.overlap] * 2
+
+
+def test_a_fit_is_drawn_through_its_limit(pyplot):
+    x, law = drawn(SCALING.plot())[1]
+    fit = SCALING.extrapolation
+    assert (x[0], law[0]) == (0, pytest.approx(fit.limit))
+    assert law[-1] == pytest.approx(fit.limit + fit.slope * 10**-fit.exponent)  # N = 10
+
+
+def test_transitions_are_a_picture(pyplot):
+    T = RESULTS["Transitions"]()
+    (picture,) = T.plot(cmap="viridis").images
+    assert np.allclose(picture.get_array(), T.matrix.numpy())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"ax": [1]}, "ax must be an Axes of matplotlib, got list"),
+        ({"colour": "red"}, "style: .*colour"),
+        ({"color": "no colour"}, "style: .*no colour"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_a_line(given, said, pyplot):
+    for found in (MAP, RESULTS["Transitions"]()):
+        if "color" in given and found is not MAP:
+            continue  # a picture has none
+        with pytest.raises(ValueError, match=said) as error:
+            found.plot(**given)
+        assert "\n" not in str(error.value)

@@ -30,6 +30,7 @@ from diffusion import (
     theory,
     train_denoiser,
 )
+from diffusion._plots import Plotted
 from diffusion._results import Result, about, with_error
 from diffusion.guidance import distortion
 
@@ -95,7 +96,8 @@ def test_reprs_are_short(one):
 def test_no_result_is_left_out():
     for module in pkgutil.walk_packages(diffusion.__path__, "diffusion."):
         importlib.import_module(module.name)
-    assert set(Result.__subclasses__()) == {type(result) for result in RESULTS}
+    found = {*Result.__subclasses__(), *Plotted.__subclasses__()} - {Plotted}
+    assert found == {type(result) for result in RESULTS}
 
 
 def test_what_a_repr_says():
@@ -130,3 +132,37 @@ def test_a_generator_is_a_seed_of_first_weights_and_of_a_training():
     assert not torch.equal(made(one)(x, 0.5), made(one)(x, 0.5))
     first, second = (ResidualMLP(4, seed=one).read.weight for _ in range(2))
     assert not torch.equal(first, second)
+
+
+def curve(result):
+    """What is drawn first on axes of the user's, x and y."""
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    assert result.plot(axes, color="red", label="mine") is axes
+    assert axes.containers[0].get_label().startswith("mine")
+    assert axes.get_xlabel()
+    assert axes.get_xscale() == "linear"  # the scales are the user's
+    return axes.containers[0].lines[0].get_data()
+
+
+def test_results_are_drawn_on_axes_of_the_users():
+    history, times = TRAINING.history, class_times(FLOW, MIXTURE)
+    for one in (TRAINING, history):
+        x, y = curve(one)
+        assert x.tolist() == history.step.tolist()
+        assert y == pytest.approx(history.loss.numpy(), nan_ok=True)
+    x, y = curve(times)
+    assert (x.tolist(), y.tolist()) == (times.times.tolist(), times.train[:, 0].tolist())
+    drawn = {type(one) for one in RESULTS if isinstance(one, Plotted)}
+    assert {one.__name__ for one in drawn} == {
+        *("ClassTimes", "FeatureSpectrum", "History", "Training")
+    }
+
+
+def test_the_density_that_is_drawn_has_the_mass_of_its_bulk():
+    spectrum = theory.feature_spectrum(16, 4, [1.0], [1.0], 0.1)
+    x, y = curve(spectrum)
+    assert float(((y[1:] + y[:-1]) / 2 * (x[1:] - x[:-1])).sum()) == pytest.approx(
+        spectrum.bulks()[0].mass, rel=0.02
+    )  # the trapezoidal rule near square-root edges

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -77,3 +78,36 @@ def test_what_one_reads():
         "DenseMemory(patterns (30, 100), real states, "
         "exponential at beta 0.5, with norm correction)"
     )
+
+
+@pytest.mark.parametrize("name", ["TrainingResult", "History", "NoiseStructure"])
+def test_a_result_is_drawn_on_axes_of_the_users(name):
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    assert RESULTS[name].plot(axes, color="red", label="mine") is axes
+    x, y = axes.containers[0].lines[0].get_data()
+    history, noise = TRAINED.history, RESULTS["NoiseStructure"]
+    expected = (history.steps, history.min_stability)
+    if name == "NoiseStructure":
+        expected = (noise.stability.flatten(), noise.omega.flatten())
+    for drawn, known in zip((x, y), expected, strict=True):
+        assert torch.allclose(torch.tensor(drawn), known.double(), equal_nan=True)
+    assert axes.containers[0].get_label().startswith("mine")
+    assert axes.get_xlabel()
+    with pytest.raises(ValueError, match="ax must be an Axes of matplotlib, got int"):
+        RESULTS[name].plot(3)
+
+
+def test_norms_are_drawn_where_no_pattern_is_known():
+    from matplotlib.figure import Figure
+
+    axes, history = Figure().subplots(), OTHERS["no pattern known"].history
+    history.plot(axes)
+    assert axes.containers[0].lines[0].get_ydata().tolist() == history.norm_ratio.tolist()
+
+
+def test_the_drawing_of_both_packages_is_one_text():
+    root = Path(__file__).parents[2]
+    first, second = ((root / name / "_plots.py").read_text() for name in ("hopfield", "diffusion"))
+    assert first.replace("hopfield", "diffusion") == second  # neither may import the other
