@@ -12,6 +12,7 @@ from bridges.data.data_set import (
     class_names as class_names,
     load_data as load_data,
 )
+from bridges.data.drawn import is_drawn as is_drawn
 from bridges.data.named import NAMED as NAMED
 from bridges.data.pattern_sets import (
     about as about,
@@ -19,6 +20,7 @@ from bridges.data.pattern_sets import (
     pattern_set as pattern_set,
     said as said,
 )
+from bridges.data.reading import called as called
 from bridges.data.sets import (
     class_labels as class_labels,
     count as count,

@@ -6,23 +6,21 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bridges import _checks
 from bridges.data.data_set import stored
+from bridges.data.drawn import classes_drawn, drawn, is_drawn
 from bridges.data.sets import (
     blocks_of,
     centre_of,
     class_labels,
-    on_sphere,
     patterns_of,
     varying_of,
 )
 from bridges.data.sources import as_name, state
 from bridges.memory.similarity import BEYOND_CHANCE, FEWEST
-from hopfield import random_patterns
 
 
 def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int) -> Tensor:
@@ -30,11 +28,12 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
 
     Parameters
     ----------
-    data : as for `load`, or "random".
+    data : as for `load`, or "random", or "clustered@clusters=5,overlap=0.8".
     kind : "binary", "real" or "stored". Random patterns are unbiased spins, or uniform on the
-        sphere |ξ|² = N.
+        sphere |ξ|² = N. Clustered ones are at a mean `overlap` with the centre of their cluster,
+        as `hopfield.clustered_patterns` or on that sphere; they take turns between clusters.
     patterns : P, at most the number of vectors the data set has.
-    size : N of random patterns (100 if None); only for them.
+    size : N of patterns that are drawn (100 if None); only for them.
     seed : whole number; chooses the patterns.
 
     Returns
@@ -44,7 +43,8 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
 
     Raises
     ------
-    ValueError : as for `load`; P too large, `size` where the data has its own.
+    ValueError : as for `load`; a parameter that clustered patterns do not have; P too large,
+        `size` where the data has its own.
 
     Examples
     --------
@@ -55,13 +55,8 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
     seed = _checks.whole("seed", seed, low=0, high=None)
     size = None if size is None else _checks.whole("size", size)
     _checks.choice("kind", kind, ("binary", "real", "stored"))
-    if data == "random":
-        size = 100 if size is None else size
-        if kind == "binary":
-            return random_patterns(patterns, size, seed=seed)
-        patterns = _checks.whole("patterns", patterns)
-        normal = np.random.default_rng(seed).standard_normal((patterns, size))  # row by row
-        return on_sphere(torch.from_numpy(normal))
+    if is_drawn(data):
+        return drawn(data, kind, patterns, size, seed)
     content = state(data)
     rows = stored(data, content).rows
     if size is not None and size != rows.shape[1]:
@@ -75,7 +70,7 @@ def pattern_set(data: str, kind: str, patterns: int, size: int | None, seed: int
 
 
 def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
-    """The class of each row of `pattern_set(data, …, patterns, …, seed)`, where it is known.
+    """The class or cluster of each row of `pattern_set(data, …, patterns, …, seed)`, if known.
 
     Examples
     --------
@@ -84,12 +79,14 @@ def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
     """
     data, patterns = as_name(data), _checks.whole("patterns", patterns)
     seed = _checks.whole("seed", seed, low=0, high=None)
-    labels = None if data == "random" else class_labels(data)
+    if is_drawn(data):
+        return classes_drawn(data, patterns)
+    labels = class_labels(data)
     return None if labels is None else labels[_order(len(labels), seed)[:patterns]]
 
 
 def about(data: str) -> dict[str, float | str]:
-    """What its patterns are of a data set, as settings of a run; nothing for random patterns.
+    """What its patterns are of a data set, as settings of a run; nothing for those that are drawn.
 
     Parameters
     ----------
@@ -107,7 +104,7 @@ def about(data: str) -> dict[str, float | str]:
     3
     """
     data = as_name(data)
-    return {} if data == "random" else dict(_about(data, state(data)))
+    return {} if is_drawn(data) else dict(_about(data, state(data)))
 
 
 def said(settings: Mapping[str, Any]) -> str:

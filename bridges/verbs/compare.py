@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bridges.crossing import crossings
-from bridges.data import said
+from bridges.data import called, said
 from bridges.equivalence import noise_of_overlap
 from bridges.estimates import fraction_and_sem, with_count
 from bridges.models import MODELS, label_of
@@ -269,7 +269,7 @@ class Report(base.Report):
 
     def finding(self) -> str:
         """The result in a line, the title of the figure: the best and the weakest memory."""
-        data = figures.literal(Path(self.asked.data).stem)
+        data = figures.literal(called(self.asked.data))
         curves = self.load or self.corruption
         memories = [c for c in curves if c.model != "nearest"] or curves
         shared = set.intersection(*({*c.whole.x.tolist()} for c in memories))  # by all memories
