@@ -36,7 +36,7 @@ def retrieve(
 @click.option(
     "--sizes",
     type=options.SIZES,
-    help="Several N of random patterns, to extrapolate to N → ∞; loads are --alpha.",
+    help="Several N of patterns that are drawn, to extrapolate to N → ∞; loads are --alpha.",
 )
 @options.shared("overlap", *SETTING, *RUN)
 @options.plain_errors
