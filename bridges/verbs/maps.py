@@ -111,8 +111,8 @@ class Report(compare.Report):
 
     @property
     def _grid(self) -> tuple[int, int]:
-        columns = min(_COLUMNS, len(self.radii))
-        return math.ceil(len(self.radii) / columns), columns
+        rows = math.ceil(len(self.radii) / _COLUMNS)
+        return rows, math.ceil(len(self.radii) / rows)
 
     def draw(self, figure: Figure) -> None:
         """The maps of each model, a curve per load."""
@@ -121,6 +121,8 @@ class Report(compare.Report):
             self._draw_maps(axes, model)
         for axes in drawn[len(self.radii) :]:
             axes.remove()
+        for axes in drawn[: len(self.radii)][-self._grid[1] :]:
+            axes.tick_params(labelbottom=True)  # also where there is no panel below
         drawn[0].invert_xaxis()
         drawn[0].set_ylim(-0.03, 1.05)
         figure.supxlabel("overlap of the cue $m_0$ (harder to the right)", fontsize=10)
