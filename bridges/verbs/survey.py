@@ -170,7 +170,7 @@ class Survey:
         """P memories (P, N), held-out points if there are any, and classes of the memories."""
         if is_drawn(self.data):
             P = P or _RANDOM
-            _refuse_too_many(P, self.size or 100)
+            self._refuse_too_many(P, self.size or 100)
             rows = pattern_set(self.data, "real", 2 * P, self.size, seed)
             labels = pattern_classes(self.data, 2 * P, seed)
         else:
@@ -184,16 +184,23 @@ class Survey:
                 )
             if len(rows) < P:
                 raise ValueError(f"patterns must lie in [1, {len(rows)}] for {self.data}, got {P}")
-            _refuse_too_many(P, rows.shape[1])
+            self._refuse_too_many(P, rows.shape[1])
         order = torch.arange(len(rows))
         if len(rows) > P:
             order = torch.randperm(len(rows), generator=_checks.generator_from(seed, "survey"))
         rest = order[P:][: max(2, int(_REST / (8 * rows.shape[1])))]
-        memories = rows[order[:P]].double()
+        memories = rows if len(rows) == P else rows[order[:P]]
+        if self.only is None:  # copies are looked for among rows as they are stored
+            memories = memories.double()
         held_out = self.unseen(rows.shape[1])
         if held_out is None and len(rest) > 1:
             held_out = rows[rest].double()
         return memories, held_out, None if labels is None else labels[order[:P]]
+
+    def _refuse_too_many(self, P: int, size: int) -> None:
+        """Raise a ValueError for more memories than a survey has memory for."""
+        numbers = 2 if self.only else 8 * 8  # bytes of each
+        _checks.within_memory(numbers * P * size, f"patterns: {P} of {size} sites", each_job=True)
 
     def unseen(self, size: int) -> Tensor | None:
         """The held-out points of a file (H, N), if one is given. Raises ValueError."""
@@ -235,11 +242,6 @@ class Survey:
 def _options(scale: float, shift: float) -> str:
     """The options that bring what was generated into the units of the data."""
     return f"--scale {scale}" + (f" --shift {shift}" if shift else "")
-
-
-def _refuse_too_many(P: int, size: int) -> None:
-    """Raise a ValueError for more memories than a survey has memory for."""
-    _checks.within_memory(8 * 8 * P * size, f"patterns: {P} of {size} sites", each_job=True)
 
 
 def _long_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
