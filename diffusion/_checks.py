@@ -39,15 +39,26 @@ _SINGLE = (1e-18, 1e18)
 Level = float | Tensor  # a noise level σ: one per batch or one per row
 
 
-def points(name: str, value: Any, *, dimension: int | None = None, double: bool = False) -> Tensor:
-    """`value` as a finite floating tensor of shape (rows, d); see `tensor` for `double`."""
+def points(
+    name: str,
+    value: Any,
+    *,
+    dimension: int | None = None,
+    double: bool = False,
+    stored: bool = False,
+) -> Tensor:
+    """`value` as a finite floating tensor of shape (rows, d); see `tensor` for `double`.
+
+    stored : whole numbers stay what they are, to be converted a block of rows at a time.
+    """
     given = tensor(name, value, double=double)
-    if not given.is_floating_point():
+    if not (given.is_floating_point() or stored):
         given = given.to(torch.float64)
     if given.ndim != 2 or given.shape[1] == 0 or dimension not in (None, given.shape[1]):
         wanted = f"(rows, {'d' if dimension is None else dimension})"
         raise ValueError(f"{name} must have shape {wanted}, got {tuple(given.shape)}")
-    if not torch.isfinite(given.sum()):  # costs no temporary of that size
+    # the sum costs no temporary of that size
+    if given.is_floating_point() and not torch.isfinite(given.sum()):
         bad = int((~torch.isfinite(given)).sum())
         if bad:
             raise ValueError(f"{name} must be finite, got {bad} NaN or infinite entries")

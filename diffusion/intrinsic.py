@@ -83,7 +83,11 @@ def two_nn_dimension(data: Tensor, method: str = "fit", discard: float = 0.1) ->
     """
     _checks.choice("method", method, ("fit", "likelihood"))
     discard = _checks.number("discard", discard, low=0, high=1, open_high=True)
-    distances, _ = _around(data, 2)
+    return two_nn_of_distances(_around(data, 2)[0], method, discard)
+
+
+def two_nn_of_distances(distances: np.ndarray, method: str, discard: float = 0.1) -> float:
+    """`two_nn_dimension` where the distances (n, 2) to the two nearest others are known."""
     logs = np.sort(np.log(distances[:, 1] / distances[:, 0]))
     n = len(logs)
     if method == "likelihood":

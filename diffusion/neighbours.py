@@ -29,7 +29,18 @@ from diffusion._results import Result, with_error
 from diffusion._units import check_units
 
 _LOST = 1e4  # rounding errors of a square of the size of the data that a distance must exceed
+_MORE = 8  # neighbours found in single precision beyond those that are asked for
 _NUMBERS = 2**18  # of differences held at once: what a cache holds
+_ROWS, _SCREENED = 2048, 2**22  # of a block that distances are estimated in: rows, and numbers
+_STORED = (
+    torch.uint8,
+    torch.int8,
+    torch.int16,
+    torch.int32,
+    torch.int64,
+    torch.float32,
+    torch.float64,
+)
 _TREE = 20  # up to this dimension a tree finds neighbours faster than brute force
 
 
@@ -218,49 +229,139 @@ def neighbour_distances(samples: Tensor, data: Tensor, count: int) -> Tensor:
     >>> neighbour_distances(torch.zeros(1, 1), torch.tensor([[3.0], [-1.0]]), 2)
     tensor([[1., 3.]], dtype=torch.float64)
     """
-    data = _checks.points("data", data, double=True)
-    samples = _checks.points("samples", samples, dimension=data.shape[1], double=True)
+    data = _checks.points("data", data, double=True, stored=True)
+    wide = data.shape[1]
+    samples = _checks.points("samples", samples, dimension=wide, double=True, stored=True)
     count = _checks.whole("count", count)
     if len(data) < count:
         raise ValueError(f"data must hold at least {count} different points, got {len(data)}")
-    one, other = (points.double().numpy(force=True) for points in (samples, data))
-    distances, _ = nearest(one, other, count)
+    distances, _ = nearest(as_stored(samples), as_stored(data), count)
     return torch.from_numpy(distances)
+
+
+def as_stored(rows: Tensor) -> np.ndarray:
+    """Rows as an array of the same numbers, in their own precision where numpy has it."""
+    known = rows.detach() if rows.dtype in _STORED else rows.detach().double()
+    array: np.ndarray = known.numpy(force=True)
+    return array
 
 
 def nearest(samples: np.ndarray, data: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Distances and indices (B, count) of the nearest data points, without checks.
 
-    Brute force finds them by |x|² − 2x·y + |y|², about the mean of the data; its rounding would
-    hide the distance of a copy: so the distances are computed again. Where it is not small
-    beside them, the neighbours are those of all differences x − y.
+    A tree finds them in few dimensions. In many they are found by |x|² − 2x·y + |y|² about the mean
+    of the data, a block of rows at a time, so that neither set is held in another precision; the
+    distances are then computed again, as rounding would hide that of a copy. Single precision
+    finds some more than are asked for. Where no other could be nearer for all its rounding, these
+    are the nearest; elsewhere double precision looks again, and where even its rounding is not
+    small beside the distances, the neighbours are those of all differences x − y.
     """
-    samples, data = (one.astype(np.float64, copy=False) for one in (samples, data))
     if len(samples) == 0:
         return np.empty((0, count)), np.empty((0, count), dtype=np.int64)
-    brute = data.shape[1] > _TREE
-    centre = data.mean(0)
-    about = samples - centre if brute else samples
-    finder = NearestNeighbors(n_neighbors=count, algorithm="brute" if brute else "auto")
-    finder.fit(data - centre if brute else data)
-    indices = finder.kneighbors(about, return_distance=False)
-    distances = _norms(samples, data, indices)
-    if brute:
-        size = _squares(about) + _squares(data - centre).max()
-        lost = _LOST * np.finfo(np.float64).eps * size > np.square(distances).max(1)
-        for row in np.flatnonzero(lost):
-            apart = np.linalg.norm(samples[row] - data, axis=1)
-            indices[row] = np.argpartition(apart, count - 1)[:count]
-            distances[row] = apart[indices[row]]
+    if data.shape[1] <= _TREE:
+        points, kept = (one.astype(np.float64, copy=False) for one in (samples, data))
+        finder = NearestNeighbors(n_neighbors=count).fit(kept)
+        indices = finder.kneighbors(points, return_distance=False)
+        return _sorted(_norms(points, kept, indices), indices)
+    screen = _Screen.of(data)
+    distances = np.empty((len(samples), count))
+    indices = np.empty((len(samples), count), dtype=np.int64)
+    step = _rows_at_once(data.shape[1])
+    for start in range(0, len(samples), step):
+        block = slice(start, start + step)
+        points = samples[block].astype(np.float64)
+        distances[block], indices[block] = _screened(points, data, screen, count)
+    return distances, indices
+
+
+@dataclass(frozen=True)
+class _Screen:
+    """What is known of data (n, d) before neighbours are looked for: the mean, squares about it."""
+
+    data: np.ndarray
+    centre: np.ndarray  # (d,)
+    squares: np.ndarray  # (n,)
+
+    @classmethod
+    def of(cls, data: np.ndarray) -> _Screen:
+        whole = np.issubdtype(data.dtype, np.integer)
+        total = np.add.reduce(data, axis=0, dtype=np.int64 if whole else np.float64)
+        centre = total / len(data)
+        step = _rows_at_once(data.shape[1])
+        blocks = (data[k : k + step] - centre for k in range(0, len(data), step))
+        return cls(data, centre, np.concatenate([np.square(one).sum(1) for one in blocks]))
+
+    def near(self, about: np.ndarray, count: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """|y|² − 2x·y of points x (B, d) about the centre and their nearest data, and these.
+
+        Both (B, count), unordered, of what is computed in a precision; the farthest last.
+        """
+        scale = math.sqrt(max(self.squares.max(), np.square(about).sum(1).max())) or 1.0
+        points = torch.from_numpy(about / -scale).to(dtype).mul_(2)
+        step = _rows_at_once(self.data.shape[1])
+        best, at = torch.empty(len(about), 0, dtype=dtype), torch.empty(len(about), 0).long()
+        for start in range(0, len(self.data), step):
+            block = (self.data[start : start + step] - self.centre) / scale
+            squares = torch.from_numpy(self.squares[start : start + step] / scale**2).to(dtype)
+            found = torch.addmm(squares, points, torch.from_numpy(block).to(dtype).T)
+            values, own = found.topk(min(count, found.shape[1]), largest=False, sorted=False)
+            best, at = torch.cat([best, values], 1), torch.cat([at, own + start], 1)
+            if best.shape[1] > count:
+                best, kept = best.topk(count, largest=False)
+                at = at.gather(1, kept)
+        return best.double() * scale**2, at
+
+
+def _screened(
+    points: np.ndarray, data: np.ndarray, screen: _Screen, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and indices of the nearest data of a block of points, in ascending order."""
+    about = points - screen.centre
+    sizes = np.square(about).sum(1) + screen.squares.max()
+    more = min(len(data), count + _MORE)
+    best, at = screen.near(about, more, torch.float32)
+    distances, indices = _sorted(_norms(points, data, at.numpy()), at.numpy())
+    distances, indices = distances[:, :count], indices[:, :count]
+    if more < len(data):
+        rounding = max(8.0, math.sqrt(data.shape[1])) * np.finfo(np.float32).eps * sizes
+        others = best.amax(1).numpy() + np.square(about).sum(1) - rounding
+        again = np.flatnonzero(~(np.square(distances[:, -1]) < others))
+        if len(again):
+            distances[again], indices[again] = _in_double(
+                points[again], data, screen, count, sizes[again]
+            )
+    return distances, indices
+
+
+def _in_double(
+    points: np.ndarray, data: np.ndarray, screen: _Screen, count: int, sizes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same in double precision, and by all differences where that is too coarse too."""
+    _, at = screen.near(points - screen.centre, count, torch.float64)
+    indices = at.numpy()
+    distances = _norms(points, data, indices)
+    lost = _LOST * np.finfo(np.float64).eps * sizes > np.square(distances).max(1)
+    for row in np.flatnonzero(lost):
+        apart = _apart(points[row], data)
+        indices[row] = np.argpartition(apart, count - 1)[:count]
+        distances[row] = apart[indices[row]]
+    return _sorted(distances, indices)
+
+
+def _apart(point: np.ndarray, data: np.ndarray) -> np.ndarray:
+    """Distances (n,) of a point to all data, block by block."""
+    step = _rows_at_once(data.shape[1])
+    blocks = (point - data[k : k + step] for k in range(0, len(data), step))
+    return np.concatenate([np.linalg.norm(one, axis=1) for one in blocks])
+
+
+def _rows_at_once(dimension: int) -> int:
+    return max(1, min(_ROWS, _SCREENED // dimension))
+
+
+def _sorted(distances: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     order = np.argsort(distances, axis=1, kind="stable")
     return np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1)
-
-
-def _squares(rows: np.ndarray) -> np.ndarray:
-    """Squared norms (B,), block by block."""
-    step = max(1, _NUMBERS // rows.shape[1])
-    starts = range(0, len(rows), step)
-    return np.concatenate([np.square(rows[k : k + step]).sum(1) for k in starts])
 
 
 def _norms(samples: np.ndarray, data: np.ndarray, indices: np.ndarray) -> np.ndarray:
@@ -269,6 +370,8 @@ def _norms(samples: np.ndarray, data: np.ndarray, indices: np.ndarray) -> np.nda
     rows = max(1, _NUMBERS // (indices.shape[1] * data.shape[1]))
     for start in range(0, len(samples), rows):
         block = slice(start, start + rows)
-        apart = data[indices[block]] - samples[block, None]
-        found[block] = np.linalg.norm(apart, axis=2)
+        apart = data[indices[block]].astype(np.float64, copy=False)
+        apart -= samples[block, None]
+        apart *= apart
+        found[block] = np.sqrt(apart.sum(2))
     return found

@@ -81,7 +81,7 @@ def main(run: Run, **asked: Any) -> Report:
     overlap, patterns = asked.pop("overlap"), asked.pop("patterns")
     setting = Setting("random", **asked)
     points = worth_measuring(models, loads, overlap, asked["size"], asked["degree"])
-    points += corruption_points(models, patterns, overlaps)
+    points += corruption_points(models, [patterns], overlaps)
     setting.check(models, sorted({point["patterns"] for point in points}))
     shared = setting.columns()
     return Report(run(partial(measure, setting), [shared | point for point in points]))

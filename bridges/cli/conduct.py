@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridges.models import MODELS, plugins
@@ -24,9 +23,9 @@ RUN = ("device", *options.RUN)
 
 def stored(data: str, most: int) -> int:
     """How many patterns are stored unless it is said: `most`, or all of fewer."""
-    from bridges.data import count
+    from bridges.data import count, is_drawn
 
-    return most if data == "random" else min(most, count(data))
+    return most if is_drawn(data) else min(most, count(data))
 
 
 def conduct(
@@ -46,7 +45,7 @@ def conduct(
     from functools import partial
     from importlib import import_module
 
-    from bridges.data import fingerprint
+    from bridges.data import called, fingerprint
     from bridges.models import content_of
     from bridges.study.command import Conduct
 
@@ -57,7 +56,7 @@ def conduct(
     contents |= {f"content of {path}": content_of(path) for path in sorted(paths - {"exact"})}
     samples = shared["samples"]
     run = Conduct.taken_from(shared)
-    folder = run.folder(f"{verb.replace(' --', '-')}-{Path(data).stem}")
+    folder = run.folder(f"{verb.replace(' --', '-')}-{called(data)}")
     given = [asked]
     if hasattr(module, "Home"):  # the verb writes files of its own into the folder of the run
         quiet = run.quiet or run.json or samples > 1

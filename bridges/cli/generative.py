@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -60,7 +59,7 @@ def memorization(
     """
     from dataclasses import fields
 
-    from bridges.data import place
+    from bridges.data import called, place
     from bridges.verbs.memorization import FILES, Survey
 
     if model is not None and len(model) > 1:
@@ -73,7 +72,7 @@ def memorization(
         from bridges.verbs.drawn import drawn_file
 
         Survey(**given).points(patterns)  # refuses what could not be measured
-        folder = Conduct.taken_from(dict(shared)).folder(f"memorization-{Path(given['data']).stem}")
+        folder = Conduct.taken_from(dict(shared)).folder(f"memorization-{called(given['data'])}")
         drawn = drawn_file(
             *(folder, given["model"], given["data"], given["dynamics"]),
             *(given["draws"], shared["seed"], shared["quiet"] or shared["json"]),

@@ -20,16 +20,25 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @options.shared("model", "data")
-@options.shared("patterns", help=STORED.format(10))
+@options.shared("patterns", **options.SEVERAL, help=STORED.format(10))
+@options.shared("alpha", help="Loads P/N to measure, instead of --patterns.")
 @options.shared("overlaps", *SETTING, *RUN)
 @options.plain_errors
 @reads()
 def retrieve(
-    model: list[str], data: str, patterns: int | None, overlaps: list[float], **shared: Any
+    model: list[str],
+    data: str,
+    patterns: list[int] | None,
+    alpha: list[float] | None,
+    overlaps: list[float],
+    **shared: Any,
 ) -> None:
-    """Retrieval against corruption: from how far cues come home."""
-    P = patterns or stored(data, 10)
-    _run("retrieve", model, None, None, P, overlaps, data=data, **shared)
+    """Retrieval against corruption: from how far cues come home, at one load or at several."""
+    if patterns is not None and alpha is not None:
+        raise ValueError("patterns and alpha say the same; give one of them")
+    if alpha is None:
+        patterns = patterns or [stored(data, 10)]
+    _run("retrieve", model, data, patterns=patterns, alpha=alpha, overlaps=overlaps, **shared)
 
 
 @click.command(cls=Command)
@@ -37,7 +46,7 @@ def retrieve(
 @click.option(
     "--sizes",
     type=options.SIZES,
-    help="Several N of random patterns, to extrapolate to N → ∞; loads are --alpha.",
+    help="Several N of patterns that are drawn, to extrapolate to N → ∞; loads are --alpha.",
 )
 @options.shared("overlap", *SETTING, *RUN)
 @options.plain_errors
@@ -53,7 +62,7 @@ def capacity(
 ) -> None:
     """Retrieval against load: how many patterns are held."""
     if sizes is None:
-        _run("capacity", model, loads, overlap, None, None, alpha=alpha, data=data, **shared)
+        _run("capacity", model, data, loads=loads, alpha=alpha, overlap=overlap, **shared)
         return
     from bridges.verbs import scaling
     from bridges.verbs.setting import Setting
@@ -126,8 +135,8 @@ def compare(
     **shared: Any,
 ) -> None:
     """Memories side by side, against load and against corruption."""
-    P = patterns or stored(data, 10)
-    _run("compare", model, loads, overlap, P, overlaps, alpha=alpha, data=data, **shared)
+    shared |= {"loads": loads, "alpha": alpha, "overlap": overlap, "overlaps": overlaps}
+    _run("compare", model, data, patterns=[patterns or stored(data, 10)], **shared)
 
 
 @click.command(cls=Command)
@@ -238,17 +247,20 @@ def recall(
 def _run(
     verb: str,
     models: list[str],
-    loads: list[int] | None,
-    overlap: float | None,
-    patterns: int | None,
-    overlaps: list[float] | None,
-    *,
     data: str,
+    *,
+    loads: list[int] | None = None,
     alpha: list[float] | None = None,
+    overlap: float | None = None,
+    patterns: list[int] | None = None,
+    overlaps: list[float] | None = None,
     **shared: Any,
 ) -> None:
-    """Measure the axes that are asked for."""
-    from bridges.verbs import compare
+    """Measure the axes that are asked for: loads at one overlap, overlaps at each of `patterns`.
+
+    alpha : loads P/N of the first axis, or of the second where it is the only one.
+    """
+    from bridges.verbs import compare, home
     from bridges.verbs.setting import Setting
 
     setting = Setting.taken_from(data, shared)
@@ -256,7 +268,10 @@ def _run(
     if alpha is not None:
         if loads is not None:
             raise ValueError("loads and alpha say the same; give one of them")
-        loads = setting.loads_of(alpha)
+        if overlap is None:
+            patterns = setting.loads_of(alpha)
+        else:
+            loads = setting.loads_of(alpha)
     if overlap is not None:
         storing = [name for name in models if not setting.model(name).trained]
         if not (storing or patterns):
@@ -271,4 +286,4 @@ def _run(
     for point in points:  # what a report asks of a model by path, which may be gone then
         if point["model"] not in MODELS:
             point["states"] = setting.model(point["model"]).kind
-    conduct(verb, data, "compare", setting, points, **shared)
+    conduct(verb, data, home(verb, points), setting, points, **shared)

@@ -12,6 +12,7 @@ from bridges.data.data_set import (
     class_names as class_names,
     load_data as load_data,
 )
+from bridges.data.drawn import is_drawn as is_drawn
 from bridges.data.named import NAMED as NAMED
 from bridges.data.pattern_sets import (
     about as about,
@@ -22,6 +23,7 @@ from bridges.data.pattern_sets import (
     said as said,
 )
 from bridges.data.pictures import picture_as_row as picture_as_row
+from bridges.data.reading import called as called
 from bridges.data.sets import (
     class_labels as class_labels,
     count as count,

@@ -140,7 +140,7 @@ def class_names(data: str) -> list[str] | None:
     True
     """
     place, _ = split(as_name(data))
-    if place in named.NAMED:
+    if named.is_named(place):
         return named.class_names(place)
     if Path(place).is_dir() and images.files_in(Path(place)):  # none need be decoded
         return images.class_folders(Path(place), files_of(Path(place)))

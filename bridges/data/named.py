@@ -1,7 +1,7 @@
-"""Data sets known by name: scikit-learn's digits, MNIST and Fashion-MNIST.
+"""Data sets known by name: scikit-learn's digits, MNIST and Fashion-MNIST; and what is drawn.
 
-The last two are looked for where people keep them, then where the system's package manager puts
-them, then where scikit-learn keeps what it has fetched; only then are they fetched.
+MNIST and Fashion-MNIST are looked for where people keep them, then where the system's package
+manager puts them, then where scikit-learn keeps what it has fetched; only then are they fetched.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from bridges.data import arrays, idx
+from bridges.data.drawn import is_drawn
 from bridges.data.raw import Raw, in_a_line
 from bridges.data.reading import AS_IT_IS, Reading
 from diffusion.files import write_whole
 
-NAMED = ("digits", "random", "mnist", "fashion")
+NAMED = ("digits", "random", "clustered", "mnist", "fashion")
 VARIABLE = "BRIDGES_DATA"  # of the environment: a folder of data sets
 _OPENML = {"mnist": "mnist_784", "fashion": "Fashion-MNIST"}
 _FOLDERS = {  # what people call theirs, in any case and with any of "-_ "
@@ -31,16 +32,21 @@ _SIDE = 28  # pixels of their images
 _CLOTHES = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot"
 
 
+def is_named(data: str) -> bool:
+    """Whether data are known by name, and not by a place."""
+    return data in NAMED or is_drawn(data)
+
+
 def named(name: str, how: Reading) -> Raw:
     """The vectors of a data set that has a name.
 
     Raises
     ------
-    ValueError : random patterns, which are not stored; a set that is neither here nor to be had.
+    ValueError : patterns that are drawn, not stored; a set that is neither here nor to be had.
     """
     how.refuse_all_but(f"{name!r}")
-    if name == "random":
-        raise ValueError("data: random patterns are drawn anew, none are stored")
+    if is_drawn(name):
+        raise ValueError(f"data: {name} patterns are drawn anew, none are stored")
     if name == "digits":
         from sklearn.datasets import load_digits
 

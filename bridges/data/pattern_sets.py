@@ -6,24 +6,22 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bridges import _checks
 from bridges.data.data_set import stored
+from bridges.data.drawn import classes_drawn, drawn, is_drawn
 from bridges.data.sets import (
     blocks_of,
     centre_of,
     class_labels,
-    on_sphere,
     patterns_of,
     seen,
     varying_of,
 )
 from bridges.data.sources import as_name, state
 from bridges.memory.similarity import BEYOND_CHANCE, FEWEST
-from hopfield import random_patterns
 
 
 def pattern_set(
@@ -33,11 +31,12 @@ def pattern_set(
 
     Parameters
     ----------
-    data : as for `load`, or "random".
+    data : as for `load`, or "random", or "clustered@clusters=5,overlap=0.8".
     kind : "binary", "real" or "stored". Random patterns are unbiased spins, or uniform on the
-        sphere |ξ|² = N.
+        sphere |ξ|² = N. Clustered ones are at a mean `overlap` with the centre of their cluster,
+        as `hopfield.clustered_patterns` or on that sphere; they take turns between clusters.
     patterns : P, at most the number of vectors the data set has.
-    size : N of random patterns (100 if None); only for them.
+    size : N of patterns that are drawn (100 if None); only for them.
     seed : whole number; chooses the patterns.
     first : row of the data, from 0, that comes first in the set, whatever the seed; of random
         patterns, one of the P that there are.
@@ -49,7 +48,8 @@ def pattern_set(
 
     Raises
     ------
-    ValueError : as for `load`; P too large, `size` where the data has its own, no row `first`.
+    ValueError : as for `load`; a parameter that clustered patterns do not have; P too large,
+        `size` where the data has its own, no row `first`.
 
     Examples
     --------
@@ -61,10 +61,10 @@ def pattern_set(
     size = None if size is None else _checks.whole("size", size)
     _checks.choice("kind", kind, ("binary", "real", "stored"))
     if first is not None:
-        most = patterns if data == "random" else len(stored(data, state(data)).rows)
+        most = patterns if is_drawn(data) else len(stored(data, state(data)).rows)
         first = _checks.whole("first", first, low=0, high=most - 1)
-    if data == "random":
-        found = _random(kind, patterns, 100 if size is None else size, seed)
+    if is_drawn(data):
+        found = drawn(data, kind, patterns, size, seed)
         return found if first is None else found.roll(-first, 0)
     content = state(data)
     rows = stored(data, content).rows
@@ -102,7 +102,7 @@ def as_patterns(data: str, kind: str, rows: Tensor) -> Tensor:
     _checks.choice("kind", kind, ("binary", "real", "stored"))
     mean: Tensor | None = None
     varying: Tensor | None = None
-    if data == "random":
+    if is_drawn(data):
         rows = _checks.matrix("rows", rows)
         mean = torch.zeros(rows.shape[1], dtype=torch.float64)
     else:
@@ -147,7 +147,7 @@ def as_rows(data: str, kind: str, states: Tensor, like: Tensor) -> Tensor:
     data = as_name(data)
     _checks.choice("kind", kind, ("binary", "real", "stored"))
     states = _checks.matrix("states", states).double().cpu()
-    if data == "random" or kind == "stored":
+    if is_drawn(data) or kind == "stored":
         return states
     content = state(data)
     varying, mean = varying_of(data, content), centre_of(data, content, kind)
@@ -168,7 +168,7 @@ def as_rows(data: str, kind: str, states: Tensor, like: Tensor) -> Tensor:
 
 
 def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
-    """The class of each row of `pattern_set(data, …, patterns, …, seed)`, where it is known.
+    """The class or cluster of each row of `pattern_set(data, …, patterns, …, seed)`, if known.
 
     Examples
     --------
@@ -177,12 +177,14 @@ def pattern_classes(data: str, patterns: int, seed: int) -> Tensor | None:
     """
     data, patterns = as_name(data), _checks.whole("patterns", patterns)
     seed = _checks.whole("seed", seed, low=0, high=None)
-    labels = None if data == "random" else class_labels(data)
+    if is_drawn(data):
+        return classes_drawn(data, patterns)
+    labels = class_labels(data)
     return None if labels is None else labels[_order(len(labels), seed)[:patterns]]
 
 
 def about(data: str) -> dict[str, float | str]:
-    """What its patterns are of a data set, as settings of a run; nothing for random patterns.
+    """What its patterns are of a data set, as settings of a run; nothing for those that are drawn.
 
     Parameters
     ----------
@@ -200,7 +202,7 @@ def about(data: str) -> dict[str, float | str]:
     3
     """
     data = as_name(data)
-    return {} if data == "random" else dict(_about(data, state(data)))
+    return {} if is_drawn(data) else dict(_about(data, state(data)))
 
 
 def said(settings: Mapping[str, Any]) -> str:
@@ -251,12 +253,3 @@ def _order(count: int, seed: int, first: int | None = None) -> Tensor:
     if first is None:
         return order
     return torch.cat([torch.tensor([first]), order[order != first]])
-
-
-def _random(kind: str, patterns: int, size: int, seed: int) -> Tensor:
-    """Unbiased spins, or vectors uniform on the sphere."""
-    if kind == "binary":
-        return random_patterns(patterns, size, seed=seed)
-    patterns = _checks.whole("patterns", patterns)
-    normal = np.random.default_rng(seed).standard_normal((patterns, size))  # row by row
-    return on_sphere(torch.from_numpy(normal))

@@ -12,6 +12,7 @@ from torch import Tensor
 from bridges import _checks
 from bridges.data import images
 from bridges.data.data_set import load_data
+from bridges.data.drawn import is_drawn
 from bridges.data.reading import Reading
 from bridges.data.shapes import image_shape
 from bridges.data.sources import as_name
@@ -45,7 +46,7 @@ def picture_as_row(cue: str | Path, data: str) -> tuple[Tensor, bool]:
     if path.is_dir() or not path.exists():
         raise ValueError(f"cue must be a picture or a file of one row, got {_checks.shown(cue)}")
     picture = path.suffix.lower() in images.ENDINGS
-    if picture and data == "random":
+    if picture and is_drawn(data):
         raise ValueError("cue must be a vector for random data, which are no images, got a picture")
     try:
         row = _pixels(path, data) if picture else _vector(path, data)
@@ -67,10 +68,10 @@ def mean_row(data: str) -> Tensor:
 def _vector(path: Path, data: str) -> Tensor:
     """The one row of a file, which may have the shape of an image."""
     rows = load_data(path).rows.double()
-    if data == "random" and len(rows) == 1:
+    if is_drawn(data) and len(rows) == 1:
         return rows
-    size = rows.shape[1] if data == "random" else load_data(data).rows.shape[1]
-    if rows.numel() != size or data == "random":
+    size = rows.shape[1] if is_drawn(data) else load_data(data).rows.shape[1]
+    if rows.numel() != size or is_drawn(data):
         raise ValueError(f"cue must hold one row of {size} numbers, got {tuple(rows.shape)}")
     return rows.reshape(1, size)
 

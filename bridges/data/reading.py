@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from bridges.data.drawn import is_drawn
+
 _OPTIONS = re.compile(r"(.+)@([a-z]+(?:=[^,@=]*)?(?:,[a-z]+(?:=[^,@=]*)?)*)", re.DOTALL)
 _SIDES = (1, 65_536)
 
@@ -92,6 +94,20 @@ def joined(data: str | Path, **options: Any) -> str:
     values |= {name: _value(name, _plain(value)) for name, value in given.items()}
     said = [_text(name, value) for name, value in values.items() if value != _KNOWN[name]]
     return f"{place}@{','.join(said)}" if said else place
+
+
+def called(data: str) -> str:
+    """A data set in a title, or in the name of a folder: without its place, and its ending.
+
+    Examples
+    --------
+    >>> called("images/faces.npy@scale=0.5"), called("clustered@clusters=3,overlap=0.9")
+    ('faces@scale=0.5', 'clustered@clusters=3,overlap=0.9')
+    """
+    place, _ = split(data)
+    if is_drawn(place):
+        return data
+    return Path(place).stem + data.removeprefix(place)
 
 
 def moved(data: str, place: str | Path) -> str:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges.data.data_set import stored
-from bridges.data.named import NAMED
+from bridges.data.drawn import clusters_of, is_drawn, on_sphere
+from bridges.data.named import is_named
 from bridges.data.reading import moved, split
 from bridges.data.sources import as_name, state
 from bridges.memory.similarity import similarity_of_data, varying_sites
@@ -69,8 +70,10 @@ def count(data: str) -> int:
 def place(data: str) -> str:
     """A data set by a name that holds in any folder: workers may stand in another."""
     data = as_name(data)
+    if is_drawn(data):
+        return str(clusters_of(data) or data)  # with all that they depend on
     where, _ = split(data)
-    return data if where in NAMED else moved(data, Path(where).resolve())
+    return data if is_named(where) else moved(data, Path(where).resolve())
 
 
 def raw_vectors(data: str) -> Tensor:
@@ -103,10 +106,6 @@ def standardised(rows: Tensor) -> tuple[Tensor, float]:
     if not unit > 0:
         raise ValueError(f"data must hold at least 2 different vectors, got {len(rows)} alike")
     return centred / unit, unit
-
-
-def on_sphere(rows: Tensor) -> Tensor:
-    return rows * (rows.shape[1] ** 0.5 / rows.norm(dim=1, keepdim=True))
 
 
 @lru_cache(maxsize=4)

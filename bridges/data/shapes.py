@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from bridges import _checks
 from bridges.data.data_set import load_data
+from bridges.data.drawn import is_drawn
 from bridges.data.sources import as_name
 
 _CHANNELS = (1, 3, 4)  # of images, by which their axis is told
@@ -39,7 +40,7 @@ def image_shape(data: str, size: int) -> ImageShape:
     ImageShape(channels=1, height=8, width=8, channels_last=False)
     """
     data, size = as_name(data), _checks.whole("size", size)
-    axes = (size,) if data == "random" else load_data(data).shape
+    axes = (size,) if is_drawn(data) else load_data(data).shape
     if prod(axes) != size:
         raise ValueError(f"size must be {prod(axes)}, as of the rows of {data}, got {size}")
     if len(axes) == 1 and isqrt(size) ** 2 == size:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from bridges import _checks
 from bridges.data import idx, images
-from bridges.data.named import NAMED, named
+from bridges.data.drawn import clusters_of, is_drawn
+from bridges.data.named import NAMED, is_named, named
 from bridges.data.raw import Raw
 from bridges.data.reading import Reading, split
 
@@ -50,7 +51,7 @@ def read(data: str) -> Raw:
         openml.org that is neither here nor to be had.
     """
     place, how = split(data)
-    if place in NAMED:
+    if is_named(place):
         return named(place, how)
     path = _existing(place)
     if idx.is_idx(path) or (path.is_dir() and idx.files_of(path)):
@@ -75,7 +76,7 @@ def fingerprint(data: str) -> str:
 @lru_cache(maxsize=16)
 def _fingerprint(place: str, _: str) -> str:
     """The same, read once per state."""
-    if place in NAMED:
+    if is_named(place):
         return place
     path = _existing(place)
     files = files_of(path)
@@ -99,7 +100,9 @@ def state(data: str) -> str:
     Its name, and when its files were last written.
     """
     place, _ = split(as_name(data))
-    if place in NAMED:
+    if is_drawn(place):
+        clusters_of(place)  # refuses parameters that they do not have
+    if is_named(place):
         return place
     written = ((file, file.stat()) for file in files_of(_existing(place)))
     return "\n".join(

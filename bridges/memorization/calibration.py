@@ -19,9 +19,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,9 +43,10 @@ from diffusion import (
     CopyFraction,
     DenoiserLike,
     neighbour_distances,
-    two_nn_dimension,
 )
 from diffusion.flat import answering
+from diffusion.intrinsic import two_nn_of_distances
+from diffusion.neighbours import as_stored
 
 CLASSES = ("memorized", "spurious", "generalized")
 _SCALE, _NEIGHBOURS = 0.5, 50  # Carlini's a and n
@@ -201,13 +202,13 @@ def calibrate(
     0.1
     """
     level = _checks.share("level", level)
-    data = points("data", data).detach()
-    different = data[distinct(data)]
+    data = points("data", data, stored=True).detach()
+    kept = distinct(data)
+    different = data if len(kept) == len(data) else data[kept]  # no copy of large sets
     if len(different) < 4:
         raise ValueError(f"data must hold at least 4 different points, got {len(different)}")
-    if held_out is None:
-        near = _left_out(different)
-    else:
+    left_out = near = _left_out(different)
+    if held_out is not None:
         held_out = points("held_out", held_out, dimension=data.shape[1]).detach()
         if len(held_out) < 2:
             raise ValueError(f"held_out must hold at least 2 points, got {len(held_out)}")
@@ -215,8 +216,9 @@ def calibrate(
         near = neighbour_distances(held_out, different, _count(different))
     found = _measures(near)
     order = torch.randperm(len(near), generator=generator_from(seed, "calibrate"))
-    dimension, repeated = two_nn_dimension(different, "likelihood"), len(data) - len(different)
-    real = near if held_out is None else torch.cat([near, _left_out(different)])
+    dimension = two_nn_of_distances(left_out[:, :2].numpy(), "likelihood")
+    repeated = len(data) - len(different)
+    real = near if held_out is None else torch.cat([near, left_out])
     criteria = copy_criteria(
         *(found["ratio"], found["local"][order], dimension, level),
         real=None if repeated else real[:, :2],
@@ -405,10 +407,15 @@ def classified(
 
 
 def distinct(data: Tensor) -> Tensor:
-    """Indices, ascending, of the first of each different point of data (n, d)."""
-    return torch.from_numpy(
-        np.sort(np.unique(_checks.doubles("data", data), axis=0, return_index=True)[1])
-    )
+    """Indices, ascending, of the first of each different point of data (n, d).
+
+    Points are known by digests of their numbers, so that no copy of the data is sorted.
+    """
+    first: dict[bytes, int] = {}
+    rows = as_stored(_checks.tensor("data", data))
+    for k, row in enumerate(rows):
+        first.setdefault(blake2b(row + 0, digest_size=16).digest(), k)  # −0 is 0
+    return torch.tensor(list(first.values()))
 
 
 def _count(data: Tensor) -> int:

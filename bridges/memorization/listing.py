@@ -39,7 +39,7 @@ from torch import Tensor
 from bridges import _checks
 from bridges._checks import Line, Plotted, check_units, points
 from bridges.memorization.calibration import calibrate, distinct
-from diffusion.neighbours import nearest
+from diffusion.neighbours import as_stored, nearest
 
 Array = np.ndarray
 ALSO = ("mirrored", "shifted")
@@ -193,20 +193,20 @@ def listed(
 ) -> CopyList:
     """`list_copies` where the ratio below which a point matches its datum is known."""
     rate = _checks.share("rate", rate)
-    data = points("data", data)
+    data = points("data", data, stored=True)
     samples = points("samples", samples, dimension=data.shape[1])
     if len(samples) == 0:
         raise ValueError("samples must hold at least one point, got none")
     check_units("samples", samples, data)
     views = _views(also, shape, data.shape[1])
     rows = distinct(data)
-    stored = real = _numbers(data[rows])
+    stored = real = as_stored(data if len(rows) == len(data) else data[rows])
     own: Array | None = np.arange(len(stored))
     together = 2  # neighbours have their small ratios together
     if held_out is not None:
         real = _numbers(points("held_out", held_out, dimension=data.shape[1]))
         own, together = None, 1
-    equal = _EQUAL * float(np.abs(stored - stored.mean(0)).max()) * data.shape[1] ** 0.5
+    equal = _EQUAL * _largest_deviation(stored) * data.shape[1] ** 0.5
     found = _nearest_view(_numbers(samples), stored, views, equal)
     chance = _nearest_view(real, stored, views, equal, own)
     p_value = _p_values(found.scores, chance.scores, together)
@@ -244,6 +244,13 @@ def _p_values(scores: Array, chance: Array, together: int) -> Array:
     """How often chance has scores as small, (B,), from those of points that are no copies."""
     below = np.searchsorted(np.sort(chance), scores, side="right")
     return (together + below) / (together + len(chance))
+
+
+def _largest_deviation(data: Array) -> float:
+    """Of an entry of the data (n, N) from its mean."""
+    low, high = data.min(0).astype(np.float64), data.max(0).astype(np.float64)
+    mean = data.mean(0, dtype=np.float64)
+    return float(np.maximum(high - mean, mean - low).max())
 
 
 def _coincidence(data: Array) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bridges.data import load_data
+from bridges.data import is_drawn, load_data
 from bridges.data.sources import state
 from bridges.memory.similarity import Similarity, similarity_of_data
 from bridges.models.named import Model
@@ -62,10 +62,10 @@ def _similarity(model: Model, data: str, _: str) -> Similarity:
 
 def check_data(name: str, model: Model, data: str) -> None:
     """Refuse data that a model was not trained on, as far as they show it. Raises ValueError."""
-    if data == "random":
+    if is_drawn(data):
         raise ValueError(
             f"data: {name} was trained before it is cued; give the data that it was trained on "
-            "as --data, got random"
+            f"as --data, got {data}"
         )
     if model.kind != "stored":
         return

@@ -96,7 +96,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": Place(),
         "metavar": "DATA",
         "default": "digits",
-        "help": "digits, mnist, fashion, random, a file (.npy, .csv, .h5 …) or a folder of images.",
+        "help": "digits, mnist, fashion, random, clustered, a file (.npy, .csv, .h5 …) or a "
+        "folder of images.",
     },
     "patterns": {"type": OneCount(), "help": "Patterns stored, P."},
     "loads": {
@@ -114,7 +115,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": LEVELS,
         "help": "Noise levels of the cues, σ.  [default: " + ", ".join(map(str, SIGMAS)) + "]",
     },
-    "size": {"type": Whole(2, 100_000), "help": "N of random patterns.  [default: 100]"},
+    "size": {
+        "type": Whole(2, 100_000),
+        "help": "N of patterns that are drawn.  [default: 100]",
+    },
     "criterion": {
         "type": click.Choice(["fixed-point", "one-step"]),
         "default": "fixed-point",

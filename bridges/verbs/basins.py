@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from bridges import _checks
 from bridges.attractors import KINDS
 from bridges.basins import BasinFractions, basin_fractions
-from bridges.data import pattern_classes, said
+from bridges.data import called, pattern_classes, said
 from bridges.estimates import estimate, mean_and_sem, with_count
 from bridges.memory import Memory
 from bridges.models import label_of
@@ -216,7 +216,7 @@ class Report(base.Report):
 
     def finding(self) -> str:
         """The result in a line, the title of the figure."""
-        data, P = figures.literal(Path(self.survey.setting.data).stem), max(self.loads)
+        data, P = figures.literal(called(self.survey.setting.data)), max(self.loads)
         full = [case for case in self.cases if case.patterns == P]
         shares = {c.model: float(self.fraction(c, "memory").mean()) for c in full}
         best, worst = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)

@@ -6,7 +6,7 @@ the overlap at one number of patterns. Pattern sets and seeds are shared by all 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bridges.crossing import crossings
-from bridges.data import said
+from bridges.data import called, said
 from bridges.equivalence import noise_of_overlap
 from bridges.estimates import fraction_and_sem, with_count
 from bridges.models import MODELS, label_of
@@ -49,12 +49,13 @@ def load_points(models: Sequence[str], loads: Sequence[int], overlap: float) -> 
 
 
 def corruption_points(
-    models: Sequence[str], patterns: int, overlaps: Sequence[float]
+    models: Sequence[str], loads: Sequence[int], overlaps: Sequence[float]
 ) -> list[Point]:
-    """Points of the corruption axis, all overlaps of a model at once."""
+    """Points of the corruption axis, P in `loads`, all overlaps of a model at once."""
     return [
-        {"axis": "corruption", "model": m, "patterns": patterns, "overlaps": list(overlaps)}
-        for m in models
+        {"axis": "corruption", "model": model, "patterns": P, "overlaps": list(overlaps)}
+        for model in models
+        for P in loads
     ]
 
 
@@ -112,18 +113,22 @@ class Curve:
 
 
 def curves(
-    study: Study, axis: str, one_set: Callable[[int], bool] = lambda _: False
+    study: Study,
+    axis: str,
+    one_set: Callable[[int], bool] = lambda _: False,
+    patterns: int | None = None,
 ) -> list[Curve]:
     """The success curves of an axis, one per model that all samples could store somewhere.
 
-    one_set : whether all samples store the same P patterns.
+    one_set : whether all samples store the same P patterns. patterns : P on the corruption axis,
+    None on that of the load.
     """
-    stored = {p["patterns"] for p in study.points if p["axis"] == axis}
+    own: Point = {"axis": axis} | ({} if patterns is None else {"patterns": patterns})
     along = "patterns" if axis == "load" else "cue_overlap"
     result = []
     for model in dict.fromkeys(p["model"] for p in study.points if p["axis"] == axis):
-        x, by_sample = study.curve("success", along, axis=axis, model=model)
-        at = x if axis == "load" else [*stored] * len(x)
+        x, by_sample = study.curve("success", along, model=model, **own)
+        at = x if patterns is None else [patterns] * len(x)
         alike = np.array([one_set(int(P)) for P in at], dtype=bool)
         curve = Curve(model, x, by_sample, alike, study.config["parameters"]["trials"])
         if curve.whole.x.size:
@@ -207,7 +212,7 @@ class Report(base.Report):
     @cached_property
     def corruption(self) -> list[Curve]:
         """The curves against the overlap of the cue."""
-        return curves(self.study, "corruption", self.one_set)
+        return curves(self.study, "corruption", self.one_set, self.patterns)
 
     @property
     def left_out(self) -> list[str]:
@@ -269,7 +274,7 @@ class Report(base.Report):
 
     def finding(self) -> str:
         """The result in a line, the title of the figure: the best and the weakest memory."""
-        data = figures.literal(Path(self.asked.data).stem)
+        data = figures.literal(called(self.asked.data))
         curves = self.load or self.corruption
         memories = [c for c in curves if c.model != "nearest"] or curves
         shared = set.intersection(*({*c.whole.x.tolist()} for c in memories))  # by all memories
@@ -282,14 +287,17 @@ class Report(base.Report):
             ),
         )
         ends = dict.fromkeys([ranked[-1].model, ranked[0].model])  # which may be lost throughout
-        edge, where, axis = self._edge, f"of {self.patterns} patterns", "from $m_0$"
+        words, what = self._edge, f"cues of {self.patterns} patterns come home from"
         if self.load:
-            edge, where, axis = self._held, f"at $m_0$ = {self.overlap:g}", "up to $P$"
-        found = {m: f"{axis} {'= ' * edge(m)[0].isdigit()}{edge(m)}" for m in ends}
-        return f"{data}: half of the cues {where} come home " + ", ".join(
-            f"{words if words[-1].isdigit() else 'never'} ({label_of(m)})"
-            for m, words in found.items()
-        )
+            words, what = self._held, f"cues at $m_0$ = {self.overlap:g} come home up to"
+        found = {label_of(model): words(model) for model in ends}
+        return f"{data}: half of the {what} {stated('$P$' if self.load else '$m_0$', found)}"
+
+    @property
+    def when(self) -> str:
+        """The criterion in words."""
+        when = {"fixed-point": "end of the dynamics", "one-step": "one step"}
+        return when[self.asked.criterion]
 
     def heading(self) -> str:
         """The data, the cues and the criterion."""
@@ -303,11 +311,17 @@ class Report(base.Report):
         """A table per axis."""
         if self.load:
             ends = [self._held(curve.model) for curve in self.load]
-            yield _table(self.load, f"retrieval at m0 = {self.overlap:g}, P =", "P at 1/2", ends)
+            yield curve_table(
+                self.load, f"retrieval at m0 = {self.overlap:g}, P =", "P at 1/2", ends
+            )
         if self.corruption:
             ends = [self._edge(curve.model) for curve in self.corruption]
             heading = f"retrieval at P = {self.patterns}, m0 ="
-            yield _table(self.corruption, heading, "m0 at 1/2", ends)
+            yield curve_table(self.corruption, heading, "m0 at 1/2", ends)
+        yield from self.notes()
+
+    def notes(self) -> Iterator[str]:
+        """What the tables do not have of all samples, if anything."""
         if any((curve.n < self.samples).any() for curve in (*self.load, *self.corruption)):
             yield "(n: samples whose patterns couplings store, where these are not all)"
         if self.left_out:
@@ -328,8 +342,7 @@ class Report(base.Report):
             draw(axes, self)
             axes.set_ylim(-0.03, 1.05)
             axes.axhline(self.level, color="0.85", lw=0.8, zorder=0)
-        when = {"fixed-point": "end of the dynamics", "one-step": "one step"}
-        drawn[0].set_ylabel(f"probability of retrieval ({when[self.asked.criterion]})")
+        drawn[0].set_ylabel(f"probability of retrieval ({self.when})")
         handles, labels = drawn[0].get_legend_handles_labels()
         figures.legend_beside(figure, handles, labels)
 
@@ -340,13 +353,36 @@ class Report(base.Report):
         return f"{edge.value:{'.2g' if edge.value < 100 else '.0f'}}"
 
     def _edge(self, model: str) -> str:
-        edge = self.basins[model]
-        if edge.crossed != "here":
-            return f"< {edge.beyond:g}" if edge.crossed == "beyond" else "never"
-        return f"{edge.value:.2f}"
+        return basin_words(self.basins[model])
 
 
-def _table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]) -> str:
+def basin_words(edge: Edge) -> str:
+    """The least overlap of a cue that comes home."""
+    if edge.crossed != "here":
+        return f"< {edge.beyond:g}" if edge.crossed == "beyond" else "never"
+    return f"{edge.value:.2f}"
+
+
+def stated(symbol: str, found: Mapping[str, str]) -> str:
+    """Numbers of a quantity with what they are of, in a line; some of them may be bounds.
+
+    Examples
+    --------
+    >>> stated("P", {"Hebb": "12", "flow": "40"})
+    'P = 12 (Hebb), 40 (flow)'
+    >>> stated("P", {"Hebb": "12", "flow": "> 99", "SDE": "none"})
+    'P = 12 (Hebb), P > 99 (flow), never (SDE)'
+    """
+    if all(words[0].isdigit() for words in found.values()):
+        return f"{symbol} = " + ", ".join(f"{words} ({of})" for of, words in found.items())
+    forms = {"<": f"{symbol} {{}}", ">": f"{symbol} {{}}", "n": "never"}
+    return ", ".join(
+        f"{forms.get(words[0], f'{symbol} = {{}}').format(words)} ({of})"
+        for of, words in found.items()
+    )
+
+
+def curve_table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]) -> str:
     """A row per model, a column per x, and a `last` column."""
     columns = sorted({float(x) for curve in curves for x in curve.x})
     rows = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bridges.data import raw_vectors
+from bridges.data import load_data
 from bridges.memorization import calibrate
 from bridges.memorization.listing import KINDS, CopyList, listed, pictures
 from bridges.study import figures
@@ -36,7 +36,7 @@ def write_list(survey: Survey, match: float | None, folder: Path) -> None:
     match : ratio below which a sample matches its datum, as the survey found it on all data.
     folder : of the run.
     """
-    data = raw_vectors(survey.data)
+    data = load_data(survey.data).rows
     samples, held_out = survey.judged(data.shape[1]), survey.unseen(data.shape[1])
     assert samples is not None
     if match is None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import as_patterns, count, image_shape, pattern_set, picture_as_row
+from bridges.data import as_patterns, count, image_shape, is_drawn, pattern_set, picture_as_row
 from bridges.data.pictures import mean_row
 from bridges.data.sets import varying_of
 from bridges.data.sources import state
@@ -38,14 +38,14 @@ class Chosen(Setting):
     def pattern_set(self, kind: str, patterns: int, seed: int) -> Tensor:
         """The pattern set of a sample."""
         first = self.first
-        if self.data == "random" and first is not None and first >= patterns:
+        if is_drawn(self.data) and first is not None and first >= patterns:
             first = None  # of a memory that is built to be checked
         return pattern_set(self.data, kind, patterns, self.size, seed, first).to(self.device)
 
     def check_first(self, patterns: int) -> None:
         """Refuse a row that there is not. Raises ValueError."""
         if self.first is not None:
-            most = patterns if self.data == "random" else count(self.data)
+            most = patterns if is_drawn(self.data) else count(self.data)
             _checks.whole("index", self.first, low=0, high=most - 1)
 
 
@@ -117,7 +117,7 @@ class Cues:
         erased = torch.zeros(size, dtype=torch.bool)
         if mask not in SIDES:
             sites = torch.arange(size)
-            if data != "random" and (varying := varying_of(data, state(data))) is not None:
+            if not is_drawn(data) and (varying := varying_of(data, state(data))) is not None:
                 sites = sites[varying]
             generator = torch.Generator().manual_seed(seed)
             order = torch.randperm(len(sites), generator=generator)
@@ -137,7 +137,7 @@ class Cues:
 
 def _states(model: Model, rows: Tensor, data: str) -> Tensor:
     """Rows as states of a model that takes data as they are stored; others have their own."""
-    return states_of(model, rows, data) if model.kind == "stored" and data != "random" else rows
+    return states_of(model, rows, data) if model.kind == "stored" and not is_drawn(data) else rows
 
 
 def _without(
@@ -150,10 +150,10 @@ def _without(
 ) -> Tensor:
     """A state (1, n) whose erased sites, given for the row (1, N), say nothing."""
     data = setting.data
-    if model.kind == "stored" and data != "random":
+    if model.kind == "stored" and not is_drawn(data):
         kept = torch.where(erased, mean_row(data), row.double().cpu())
         return _states(model, kept, data).to(clean)
-    varying = None if data == "random" else varying_of(data, state(data))
+    varying = None if is_drawn(data) else varying_of(data, state(data))
     sites = (erased if varying is None else erased[varying]).to(clean.device)
     nothing = torch.zeros_like(clean)
     if model.kind == "binary":

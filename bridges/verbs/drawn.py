@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from bridges import _checks
-from bridges.data import fingerprint, load_data
+from bridges.data import fingerprint, is_drawn, load_data
 from bridges.memorization.unseen import held_out_gap
 from bridges.memory.adapters import ReverseMemory
 from bridges.models import Options, content_of, find_model, label_of
@@ -36,12 +36,13 @@ def memory_of(model: str, data: str, dynamics: str, seed: int) -> ReverseMemory:
 
     Raises
     ------
-    ValueError : random data, no such model, one that was not trained before, or no denoiser.
+    ValueError : data that are drawn, no such model, one that was not trained before, or no
+        denoiser.
     """
     _checks.choice("dynamics", dynamics, DYNAMICS)
-    if data == "random":
+    if is_drawn(data):
         raise ValueError(
-            f"data: give the data that {label_of(model)} was trained on as --data, got random"
+            f"data: give the data that {label_of(model)} was trained on as --data, got {data}"
         )
     found = find_model(model)
     if not found.trained:

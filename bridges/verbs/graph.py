@@ -18,7 +18,7 @@ from matplotlib.collections import LineCollection
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import fingerprint, pattern_classes, said
+from bridges.data import called, fingerprint, pattern_classes, said
 from bridges.equivalence import noise_of_overlap, overlap_of_noise
 from bridges.estimates import mean_and_sem
 from bridges.graph import communities, layout, summarise, undirected
@@ -230,7 +230,7 @@ class Report(base.Report):
         """The result in a line, the title of the figure."""
         model, P = self.shown, self.study.points[0]["patterns"]
         sigma, returned = self.curve("return_probability", model)
-        data = figures.literal(Path(self.survey.setting.data).name)
+        data = figures.literal(called(self.survey.setting.data))
         name = f"{data}, $P$ = {P}, {self.label(model)}"
         if not sigma.size:
             return name

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bridges.data import class_labels, image_shape, raw_vectors, standardised
+from bridges.data import called, class_labels, image_shape, raw_vectors, standardised
 from bridges.estimates import estimate, mean_and_sem
 from bridges.models import Reading, find_model, label_of
 from bridges.study import figures, report as base
@@ -271,7 +271,7 @@ class Report(base.Report):
             for q in ("fisher_ratio", "vendi", "retention")
         )
         return (
-            f"{Path(self.setting['data']).stem}, {_label(model)}: guidance {best} separates "
+            f"{called(self.setting['data'])}, {_label(model)}: guidance {best} separates "
             f"classes × {J}, diversity × {diversity}, retention {kept}"
         )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bridges.data import fingerprint
+from bridges.data import called, fingerprint, is_drawn
 from bridges.memorization.copies import CRITERIA, VERDICTS, clearest
 from bridges.memorization.listing import RATE, said
 from bridges.study import figures, report as base
@@ -137,7 +137,7 @@ class Case:
             found.append(f"the model: {self.gap.verdict}")
         if self.judged:
             found.append(f"samples: {self.judgement[0]}")
-        data = figures.literal(Path(self.survey.data).stem)
+        data = figures.literal(called(self.survey.data))
         return f"{data}, $P$ = {self.patterns}: {'; '.join(found)}"
 
     def errors(self) -> str:
@@ -206,7 +206,7 @@ class Report(base.Report):
 
     def publish(self, page: Page, *, json: bool, quiet: bool, show: bool) -> None:
         """Write the list of copies too, where it is not there yet and the data still are."""
-        if self.cases[0].judged and self.survey.data != "random" and self.listed is None:
+        if self.cases[0].judged and not is_drawn(self.survey.data) and self.listed is None:
             self._list()
         super().publish(page, json=json, quiet=quiet, show=show)
 
@@ -237,7 +237,7 @@ class Report(base.Report):
             f"$\\sigma$ = {case.value('collapse_sigma')[0]:.2f} at $P$ = {case.patterns}"
             for case in self.cases
         )
-        data = figures.literal(Path(self.survey.data).stem)
+        data = figures.literal(called(self.survey.data))
         line = f"{data}: half of the U-turns return at {first}, {last}"
         if not self.cases[0].judged:
             return line

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bridges.data import as_rows, picture_as_row
+from bridges.data import as_rows, is_drawn, picture_as_row
 from bridges.memory import ROUNDING, Memory
 from bridges.memory.similarity import similarity_of
 from bridges.models import Model
@@ -168,6 +168,6 @@ class Way:
 
 def _seen(model: Model, states: Tensor, data: str, like: Tensor) -> Tensor:
     """States (K, n) of a model as rows of the data (K, N)."""
-    if model.kind == "stored" and data != "random":
+    if model.kind == "stored" and not is_drawn(data):
         return rows_of(model, states, data).double().cpu()
     return as_rows(data, model.kind, states, like)

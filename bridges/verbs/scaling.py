@@ -1,6 +1,6 @@
 r"""Capacity at several sizes, and its limit for large N: `bridges capacity --sizes`.
 
-The load is α = P/N, in which couplings fill up; patterns are random. At each size the capacity
+The load is α = P/N, in which couplings fill up; patterns are drawn. At each size the capacity
 is where the probability of retrieval falls through a half, and α(N) = α_∞ + a N^{−2/3}
 (`bridges.capacities`).
 """
@@ -17,6 +17,7 @@ import numpy as np
 
 from bridges.capacities import Capacity, CapacityCurve, CapacityScaling, scaling
 from bridges.crossing import crossing
+from bridges.data import is_drawn
 from bridges.estimates import fraction_and_sem
 from bridges.models import NETWORKS, label_of
 from bridges.study import figures, report as base
@@ -44,8 +45,8 @@ def points(
     overlap: float,
 ) -> list[Point]:
     """A point per model, size and load. Raises ValueError for what has no capacity in P/N."""
-    if setting.data != "random":
-        raise ValueError(f"sizes are those of random patterns, got data {setting.data}")
+    if not is_drawn(setting.data):
+        raise ValueError(f"sizes are those of patterns that are drawn, got data {setting.data}")
     if setting.size is not None:
         raise ValueError(f"sizes take the place of size, got both, size = {setting.size}")
     if len(sizes) < 2:
@@ -155,7 +156,7 @@ class Report(base.Report):
         """The patterns, the cues, the criterion."""
         s = self.asked
         return (
-            f"random patterns; {s.trials} cues at overlap {self.overlap:g} per pattern set; "
+            f"{s.data} patterns; {s.trials} cues at overlap {self.overlap:g} per pattern set; "
             f"{s.criterion}, retrieved: cosine ≥ {s.threshold:g}; α = P/N at which half return"
         )
 
@@ -210,7 +211,7 @@ class Report(base.Report):
                 ends = np.array([0, z.max()])
                 axes.plot(ends, fit.limit + fit.slope * ends, color=look[0], lw=1)
                 figures.means(axes, [0], ([fit.limit], [fit.sem]), look, mfc="white")
-        if "hebb" in self.scalings and self.overlap == 1:
+        if "hebb" in self.scalings and self.overlap == 1 and self.asked.data == "random":
             law = ags_capacity()
             label = f"$\\alpha_c$ = {law:.3f} (Amit et al. 1985)"
             axes.axhline(law, **figures.THEORY[1], label=label)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import about, count, pattern_set, place
+from bridges.data import about, count, is_drawn, pattern_set, place
 from bridges.data.sources import state
 from bridges.memory import Memory
 from bridges.models import MODELS, NETWORKS, Model, Options, Reading, find_model
@@ -83,7 +83,7 @@ class Setting:
         model = self.model(name)
         options = self._untrained if untrained else self.options
         stored = self.pattern_set(model.kind, patterns, seed)
-        if model.kind == "stored" and self.data != "random":
+        if model.kind == "stored" and not is_drawn(self.data):
             stored = states_of(model, stored, self.data)
             centre, shape = similarity_of_states(model, self.data), shape_of(self.data)
             options = replace(options, centre=centre, shape=shape)
@@ -95,7 +95,7 @@ class Setting:
         cues : states at once, if not `trials`.
         """
         self._check_memory(models, max(patterns), cues or self.trials)
-        for P in patterns if self.data != "random" else ():
+        for P in patterns if not is_drawn(self.data) else ():
             self.pattern_set("binary", P, 0)
         for name in models:
             if (model := self.model(name)).trained:
@@ -107,7 +107,7 @@ class Setting:
 
     def _check_memory(self, models: Sequence[str], patterns: int, cues: int) -> None:
         """Refuse what would not fit into memory. Raises ValueError."""
-        drawn = self.data == "random" and self.size
+        drawn = is_drawn(self.data) and self.size
         sites = drawn or self.pattern_set("binary", 1, 0).shape[1]
         matrices, name = max(((NETWORKS.get(name, 0), name) for name in models), default=(0, ""))
         couplings = f"couplings of {name} on {sites} sites (polynomial, exponential have none)"
@@ -132,7 +132,7 @@ class Setting:
 
     def loads(self) -> list[int]:
         """Powers of two that the data allow."""
-        available = _LARGEST if self.data == "random" else count(self.data)
+        available = _LARGEST if is_drawn(self.data) else count(self.data)
         largest = min(available, _LARGEST)
         return [2**k for k in range(1, largest.bit_length()) if 2**k <= largest] or [1]
 
@@ -140,7 +140,7 @@ class Setting:
         """What all points of the run share, for the rows of its table; N is the `size`."""
         named = {f.name: getattr(self, f.name) for f in fields(self)}
         named |= about(self.data)
-        if self.data != "random":
+        if not is_drawn(self.data):
             named["vectors"] = count(self.data)
         if self.dynamics == Options.dynamics:
             del named["dynamics"]

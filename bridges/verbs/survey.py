@@ -18,7 +18,15 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import count, load_data, pattern_set, place, standardised
+from bridges.data import (
+    count,
+    is_drawn,
+    load_data,
+    pattern_classes,
+    pattern_set,
+    place,
+    standardised,
+)
 from bridges.data.reading import joined
 from bridges.geometry import memory_geometry, noise_grid
 from bridges.memorization import calibrate
@@ -79,9 +87,9 @@ class Survey:
 
     def columns(self) -> Point:
         """What all points of the run share, for the rows of its table; N is the `size`."""
-        size = (self.size or 100) if self.data == "random" else load_data(self.data).rows.shape[1]
+        size = (self.size or 100) if is_drawn(self.data) else load_data(self.data).rows.shape[1]
         shared = {"data": Path(self.data).name, "size": size, "draws": self.draws}
-        return shared | ({} if self.data == "random" else {"vectors": count(self.data)})
+        return shared | ({} if is_drawn(self.data) else {"vectors": count(self.data)})
 
     @classmethod
     def of(cls, study: Study) -> Survey:
@@ -99,7 +107,7 @@ class Survey:
         drawn = f"draws: {self.draws} noised points of {memories.shape[1]} sites"
         _checks.within_memory(8 * 6 * self.draws * memories.shape[1], drawn, each_job=True)
         samples = self.judged(memories.shape[1])
-        if self.data != "random":
+        if not is_drawn(self.data):
             own = load_data(self.data).rows
             if samples is not None:
                 mend = _options if self.model is None else self._of_its_own
@@ -127,7 +135,7 @@ class Survey:
             raise ValueError("only: copies are those among samples; give --generated or --model")
         if self.only is not None and len(patterns or ()) > 1:
             raise ValueError(f"patterns must be one number for --only {self.only}, got {patterns}")
-        if self.also and (not judged or self.data == "random"):
+        if self.also and (not judged or is_drawn(self.data)):
             raise ValueError("also: copies are listed among samples of data; give --generated")
         for word in self.also:
             _checks.choice("also", word, ALSO)
@@ -145,7 +153,7 @@ class Survey:
     @property
     def shape(self) -> tuple[int, ...] | None:
         """Shape of an image of the data; None where they are vectors."""
-        if self.data == "random":
+        if is_drawn(self.data):
             return None
         found = load_data(self.data)
         own, size = found.shape, found.rows.shape[1]
@@ -160,10 +168,11 @@ class Survey:
 
     def split(self, P: int | None, seed: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """P memories (P, N), held-out points if there are any, and classes of the memories."""
-        if self.data == "random":
+        if is_drawn(self.data):
             P = P or _RANDOM
-            _refuse_too_many(P, self.size or 100)
-            rows, labels = pattern_set("random", "real", 2 * P, self.size, seed), None
+            self._refuse_too_many(P, self.size or 100)
+            rows = pattern_set(self.data, "real", 2 * P, self.size, seed)
+            labels = pattern_classes(self.data, 2 * P, seed)
         else:
             found = load_data(self.data)
             rows, labels = found.rows, found.labels
@@ -175,16 +184,23 @@ class Survey:
                 )
             if len(rows) < P:
                 raise ValueError(f"patterns must lie in [1, {len(rows)}] for {self.data}, got {P}")
-            _refuse_too_many(P, rows.shape[1])
+            self._refuse_too_many(P, rows.shape[1])
         order = torch.arange(len(rows))
         if len(rows) > P:
             order = torch.randperm(len(rows), generator=_checks.generator_from(seed, "survey"))
         rest = order[P:][: max(2, int(_REST / (8 * rows.shape[1])))]
-        memories = rows[order[:P]].double()
+        memories = rows if len(rows) == P else rows[order[:P]]
+        if self.only is None:  # copies are looked for among rows as they are stored
+            memories = memories.double()
         held_out = self.unseen(rows.shape[1])
         if held_out is None and len(rest) > 1:
             held_out = rows[rest].double()
         return memories, held_out, None if labels is None else labels[order[:P]]
+
+    def _refuse_too_many(self, P: int, size: int) -> None:
+        """Raise a ValueError for more memories than a survey has memory for."""
+        numbers = 2 if self.only else 8 * 8  # bytes of each
+        _checks.within_memory(numbers * P * size, f"patterns: {P} of {size} sites", each_job=True)
 
     def unseen(self, size: int) -> Tensor | None:
         """The held-out points of a file (H, N), if one is given. Raises ValueError."""
@@ -212,7 +228,7 @@ class Survey:
         rows = found.rows
         if rows.shape[1] != size:
             raise ValueError(f"{option} must hold vectors of size {size}, got {tuple(rows.shape)}")
-        shape = () if self.data == "random" else load_data(self.data).shape
+        shape = () if is_drawn(self.data) else load_data(self.data).shape
         own, other = _long_axes(shape), _long_axes(found.shape)
         if own != other and min(len(own), len(other)) > 1:
             raise ValueError(
@@ -226,11 +242,6 @@ class Survey:
 def _options(scale: float, shift: float) -> str:
     """The options that bring what was generated into the units of the data."""
     return f"--scale {scale}" + (f" --shift {shift}" if shift else "")
-
-
-def _refuse_too_many(P: int, size: int) -> None:
-    """Raise a ValueError for more memories than a survey has memory for."""
-    _checks.within_memory(8 * 8 * P * size, f"patterns: {P} of {size} sites", each_job=True)
 
 
 def _long_axes(shape: tuple[int, ...]) -> tuple[int, ...]:

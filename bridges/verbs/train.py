@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bridges.data import called
 from bridges.estimates import estimate, mean_and_sem, with_count
 from bridges.memorization.copies import CRITERIA, VERDICTS, clearest
 from bridges.memorization.monitor import UNJUDGED
@@ -119,7 +120,7 @@ class Report(base.Report):
     @property
     def name(self) -> str:
         """The data as figures and tables call them."""
-        return Path(self.course.data).stem
+        return called(self.course.data)
 
     def heading(self) -> str:
         """The data, the network, and what a step is."""

@@ -24,13 +24,16 @@ from bridges._checks import check_units, within_memory
 from bridges.data import (
     class_labels,
     image_shape,
+    is_drawn,
     load,
     load_data,
+    pattern_classes,
     pattern_set,
     raw_vectors,
     standardised,
     subset,
 )
+from bridges.data.drawn import clusters_of
 from bridges.memorization import distinct
 from bridges.memorization.monitor import Look, MemorizationMonitor
 from bridges.study.files import write_json
@@ -131,7 +134,7 @@ class Course:
 
     def _check_memory(self, patterns: int | None) -> None:
         """Refuse what would not fit into memory, before it is made. Raises ValueError."""
-        size = (self.size or 100) if self.data == "random" else load_data(self.data).rows.shape[1]
+        size = (self.size or 100) if is_drawn(self.data) else load_data(self.data).rows.shape[1]
         width, depth = self.width or 128, self.depth or 3
         layers = 2 * depth * width * (width + size)
         if self.network == "unet":
@@ -152,10 +155,12 @@ class Course:
 
     def split(self, P: int | None, seed: int) -> Split:
         """P points to train on, None for all that are not held out, and the held-out ones."""
-        if self.data == "random":
+        if is_drawn(self.data):
             P = P or _RANDOM
-            drawn = pattern_set("random", "real", 2 * P, self.size, seed)
-            return Split(drawn[:P], self._labels(drawn[:P], None), drawn[P:])
+            drawn = pattern_set(self.data, "real", 2 * P, self.size, seed)
+            return Split(
+                drawn[:P], self._labels(drawn[:P], pattern_classes(self.data, P, seed)), drawn[P:]
+            )
         rows, labels = load(self.data)
         n = len(rows)
         if self.size not in (None, rows.shape[1]):
@@ -186,6 +191,9 @@ class Course:
 
     @cached_property
     def _class_count(self) -> int:
+        if is_drawn(self.data):
+            clusters = clusters_of(self.data) if self.classes else None
+            return 0 if clusters is None else clusters.clusters
         labels = class_labels(self.data) if self.classes else None
         return 0 if labels is None else len(labels.unique())
 

@@ -145,7 +145,7 @@ BAD_FILES = {  # arrays, dictionaries of arrays or bytes; and what is said of th
     "missing.npy": (None, "no file"),
     "table.xls": (
         None,
-        "data must be one of digits, random, mnist, fashion, a .npy or .npz file or a folder",
+        "data must be one of digits, random, clustered, mnist, fashion, a .npy or .npz file or a",
     ),
     "nan.npy": (np.array([[1.0, np.nan]]), "must be finite, got 1 NaN"),
     "flat.npy": (np.ones(5), r"must have shape \(rows, columns\), got \(5,\)"),
@@ -206,7 +206,8 @@ def openml(tmp_path, monkeypatch):
 
     monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch)
     monkeypatch.setattr("sklearn.datasets.get_data_home", lambda: str(tmp_path))
-    monkeypatch.setattr("bridges.data.named._LISTS", tmp_path)  # no packages of the system's
+    monkeypatch.setattr("bridges.data.named._LISTS", tmp_path)  # a machine may have its packages
+    monkeypatch.delenv("BRIDGES_DATA", raising=False)
     return SimpleNamespace(asked=asked, pixels=pixels, names=names, home=tmp_path)
 
 

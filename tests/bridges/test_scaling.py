@@ -47,7 +47,7 @@ def test_half_of_the_cues_is_where_a_second_program_finds_it(tmp_path):
     [
         ("--sizes 40", "sizes must be at least two, to be extrapolated, got 40"),
         ("--sizes 40,80 --model flow", "model must have couplings, which fill up in P/N, got flow"),
-        ("--sizes 40,80 --data digits", "sizes are those of random patterns, got data digits"),
+        ("--sizes 40,80 --data digits", "sizes are those of patterns that are drawn, got"),
         ("--sizes 40,80 --size 50", "sizes take the place of size, got both, size = 50"),
         ("--sizes 40,80 --loads 3", "loads are numbers of patterns; give --alpha with --sizes"),
         ("--alpha 0.1 --loads 3", "loads and alpha say the same; give one of them"),

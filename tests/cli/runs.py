@@ -195,6 +195,7 @@ VERBS = {
         "--data random --size 30 --patterns 2 --trials 20 --overlaps 0.5,1",
         {
             "--trials 1000000000 --max-memory 8": "trials, starts or draws: 1000000000 cues of 61",
+            "--data clustered@spread=1": "data: clustered takes clusters and overlap, got",
             "--data flat.npy": "must have shape (rows, columns), got (3,)",
             "--data almost.npy": "must have spins ±1, got 1 zeros",
             "--data huge.npy --model flow": "infinite norm",

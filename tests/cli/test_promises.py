@@ -41,7 +41,7 @@ AMISS = {  # options that all share
 }
 NO_DATA = {  # of all verbs
     "--data missing.npy": "no file 'missing.npy'",
-    "--data photos": "data must be one of digits, random, mnist, fashion, a .npy or .npz file",
+    "--data photos": "data must be one of digits, random, clustered, mnist, fashion, a .npy",
 }
 SHARED = [f"--{name}" for name in options.RUN]
 TWO = "--samples 2 --jobs 1 --out run"

@@ -134,7 +134,7 @@ def test_others_are_shown_without_the_model_that_stores_nothing():
     ("words", "said"),
     [
         ("capacity --loads 0.05", "'0.05' is not a whole number; loads are numbers of patterns P"),
-        ("retrieve --patterns 10,20", "one number of patterns, got 10,20"),
+        ("compare --patterns 10,20", "one number of patterns, got 10,20"),
         ("graph --patterns 10,20", "one number of patterns, got 10,20"),
         ("convert --sigma 1 --dim 9 --patterns 10,20", "one number of patterns, got 10,20"),
     ],
