@@ -7,6 +7,9 @@ scheduler then lies with them, in `scheduler` beside or below, or is given.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +55,8 @@ def read(path: str, scheduler: Any, options: dict[str, Any]) -> Parts:
     """
     if not options.setdefault("use_safetensors", True):
         raise ValueError("use_safetensors must be True: weights are never read from a pickle")
+    if find_spec("accelerate") is None:  # diffusers says at length that it does without
+        options.setdefault("low_cpu_mem_usage", False)
     try:
         import diffusers
 
@@ -63,10 +68,11 @@ def read(path: str, scheduler: Any, options: dict[str, Any]) -> Parts:
         ) from error
     folder, scheduler = Path(path) / (options.get("subfolder") or ""), _named(diffusers, scheduler)
     try:
-        if (folder / "config.json").is_file() and not (folder / "model_index.json").is_file():
-            network = _model(diffusers, folder, options)
-            return Parts(network, scheduler or _beside(diffusers, folder))
-        pipeline = loader.from_pretrained(path, **options)
+        with _without_bars(diffusers):
+            if (folder / "config.json").is_file() and not (folder / "model_index.json").is_file():
+                network = _model(diffusers, folder, options)
+                return Parts(network, scheduler or _beside(diffusers, folder))
+            pipeline = loader.from_pretrained(path, **options)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"path: no diffusers pipeline could be read from {path}: {_first_line(error)}"
@@ -79,6 +85,19 @@ def read(path: str, scheduler: Any, options: dict[str, Any]) -> Parts:
         )
     coders = [getattr(pipeline, name, None) for name in _AUTOENCODERS]
     return Parts(networks[0], scheduler, next((one for one in coders if one is not None), None))
+
+
+@contextmanager
+def _without_bars(diffusers: Any) -> Iterator[None]:
+    """The block in which diffusers draws no progress bars, which it does off terminals too."""
+    logging = diffusers.utils.logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _named(diffusers: Any, scheduler: Any) -> Any:

@@ -37,6 +37,7 @@ _UNSEEN = "Data the model has not seen."
     "is given, and how it retrieves data and --held-out.",
 )
 @options.shared("dynamics", type=click.Choice(["flow", "sde"]))
+@options.shared("steps", "class", "scheduler", "batch-size")
 @click.option(
     "--only",
     type=click.Choice(["copies"]),
@@ -67,18 +68,16 @@ def memorization(
         raise ValueError(f"model must be one model, got {', '.join(model)}")
     shared |= {"model": None if model is None else model[0]}
     shared["samples"] = samples or (1 if shared["only"] and not patterns else 4)
-    given = {f.name: shared.pop(f.name) for f in fields(Survey)}
+    given = {f.name: shared.pop(f.name) for f in fields(Survey) if f.name in shared}
     if model is not None and given["generated"] is None:
         from bridges.study.command import Conduct
-        from bridges.verbs.drawn import drawn_file
 
-        Survey(**given).points(patterns)  # refuses what could not be measured
+        asked = Survey(**given)
+        asked.points(patterns)  # refuses what could not be measured
         folder = Conduct.taken_from(dict(shared)).folder(f"memorization-{Path(given['data']).stem}")
-        drawn = drawn_file(
-            *(folder, given["model"], given["data"], given["dynamics"]),
-            *(given["draws"], shared["seed"], shared["quiet"] or shared["json"]),
-        )
-        given["generated"] = str(drawn)
+        quiet = shared["quiet"] or shared["json"]
+        drawn = asked.trained.drawn(folder, asked.draws, shared["seed"], quiet)
+        given |= {"generated": str(drawn), "drawn": True}
     files = {name: given[name] for name in FILES if given[name]}
     points = Survey(**given).points(patterns)  # refuses a file by the name that was given
     survey = Survey(**(given | {name: place(file) for name, file in files.items()}))

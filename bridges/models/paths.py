@@ -271,9 +271,11 @@ def _arguments(function: Callable[..., Any], text: str) -> int:
 
 
 def _called(function: Callable[..., Any], text: str, *args: Any) -> Any:
+    from hopfield import NotSeparableError
+
     try:
         return function(*args)
-    except (ValueError, ArithmeticError, MemoryError):
+    except (NotSeparableError, MemoryError):
         raise
     except Exception as error:
         raise ValueError(f"model: {text} failed: {_words(error)}") from error
@@ -361,6 +363,7 @@ def _check_class(made: Any, text: str) -> None:
 def _adapted(made: Any, patterns: Tensor, options: Options, text: str, states: str) -> Memory:
     """What a function made, as a memory of the patterns."""
     from bridges.memory import Memory, as_memory
+    from diffusion.flat import answering
 
     network = _network(made)
     if network is not None:
@@ -377,7 +380,7 @@ def _adapted(made: Any, patterns: Tensor, options: Options, text: str, states: s
         )
     sigma = options.beta**-0.5 if options.dynamics == "fixed-noise" else None
     return as_memory(
-        made,
+        answering(made, f"model: {text}", names_all=True),
         patterns,
         options.dynamics,
         sigma=sigma,
