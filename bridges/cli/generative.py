@@ -99,7 +99,9 @@ def memorization(
     show_default=True,
     help=schedules.HELP,
 )
-@click.option("--classes", type=options.CLASSES, help="Labels to sample.  [default: all]")
+@click.option(
+    "--classes", type=options.Classes(), help="Classes by name or number.  [default: all]"
+)
 @options.shared("trials", help="Samples of each class.")
 @options.shared("steps", "scheduler", "batch-size")
 @click.option("--null-class", "null", type=Whole(0), help="Class that stands for none.")
@@ -111,17 +113,18 @@ def guide(
     model: list[str] | None,
     data: str,
     guidance: list[str],
-    classes: list[int] | None,
+    classes: list[str] | None,
     **shared: Any,
 ) -> None:
     """What guidance does to the classes of a model: separability, diversity, retention."""
     from dataclasses import replace
 
     from bridges.data import place
-    from bridges.verbs.guide import EXACT, Guide
+    from bridges.verbs.guide import EXACT, Guide, chosen
 
     own = {name: shared.pop(name) for name in ("trials", "steps", "scheduler", "batch_size")}
-    asked = Guide(data, tuple(classes) if classes else None, **own, null=shared.pop("null"))
+    labels = chosen(data, classes) if classes else None
+    asked = Guide(data, labels, **own, null=shared.pop("null"))
     points = asked.points(model or [EXACT], guidance)  # refuses a file by the name that was given
     asked = replace(asked, data=place(data))
     conduct("guide", data, "guide", asked, points, **shared)

@@ -24,7 +24,6 @@ OVERLAPS = Numbers(OVERLAP)
 POSITIVE = Real(0, min_open=True)
 LEVELS = Numbers(POSITIVE)
 LOADS = Numbers(Real(0, 1e6, min_open=True))
-CLASSES = Numbers(Whole(0, 10**6))
 SIZES = Numbers(Whole(2, 100_000))
 RATE = Real(1e-6, 1e6)  # of learning; the steps it asks for can be counted
 DURATION = Real(0, 1e6, min_open=True)  # in units in which all is over at about 1
@@ -106,6 +105,25 @@ class Names(click.ParamType):  # type: ignore[type-arg]
         names = [name for name in (*MODELS, *plugins()) if name.startswith(last)]
         found = [CompletionItem(f"{before}{comma}{name}") for name in names]
         return found or [CompletionItem(incomplete, type="file")]
+
+
+class Classes(click.ParamType):  # type: ignore[type-arg]
+    """A list of classes by name or number: `cat,dog`, `0-3`."""
+
+    name = "list"
+    _numbers = Numbers(Whole(0, 10**6))
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
+        """The names and the numbers, distinct, as words; ranges in full."""
+        if isinstance(value, list):
+            return value
+        found: list[str] = []
+        for part in str(_named(self, value, param, ctx)).split(","):
+            if re.fullmatch(r"-?[\d.]+(-\d+)?", part.strip()):
+                found += map(str, self._numbers.convert(part, param, ctx))
+            else:
+                found.append(part.strip())
+        return list(dict.fromkeys(found))
 
 
 class Words(click.ParamType):  # type: ignore[type-arg]

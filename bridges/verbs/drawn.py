@@ -93,8 +93,11 @@ class Trained:
         path = folder / f"generated-{sha256(repr(words).encode()).hexdigest()[:8]}.npy"
         if not path.exists():
             memory, content = self.memory(seed), io.BytesIO()
-            of, how = (memory.denoiser, memory.patterns), {"method": memory.method}
-            states = draw(*of, count, self.steps, seed, **how, quiet=quiet)
+            states = draw(
+                *(memory.denoiser, memory.patterns, count, self.steps, seed),
+                method=memory.method,
+                quiet=quiet,
+            )
             np.save(content, rows_of(self.model, states, self.data).float().numpy(force=True))
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(path, content.getvalue())

@@ -143,9 +143,10 @@ class Survey:
         if self.also and self.shape is None:
             raise ValueError(f"also: {self.data} must hold images, got vectors of size {size}")
         if self.model is None:
-            asked = {"class": self.label}
-            asked |= {"scheduler": self.scheduler, "batch-size": self.batch_size}
-            for name, value in asked.items():
+            names = ("class", "scheduler", "batch-size")
+            for name, value in zip(
+                names, (self.label, self.scheduler, self.batch_size), strict=True
+            ):
                 if value is not None:
                     raise ValueError(f"{name} is for --model, got none")
             return

@@ -194,15 +194,15 @@ def run(*words):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("broken", "source failed: RuntimeError: mat1 and mat2 shapes cannot be multiplied"),
-        ("cut", "source must return real rows of shape (1, 64), got torch.float64 of shape (1, 3)"),
+        ("broken", "{} failed: RuntimeError: mat1 and mat2 shapes cannot be multiplied"),
+        ("cut", "{} must return real rows of shape (1, 64), got torch.float64 of shape (1, 3)"),
     ],
 )
 def test_a_denoiser_that_fails_when_asked_is_refused(file, tmp_path, name, message):
     given = ("--data", "digits", "--patterns", "3", "--samples", "1", "--jobs", "1")
     found = run("retrieve", "--model", f"{file}:{name}", *given, "--out", str(tmp_path / "run"))
     assert found.exit_code == 2, found.output
-    assert message in " ".join(found.output.split())
+    assert f"model: {message.format(f'{file}:{name}')}" in " ".join(found.output.split())
     assert not (tmp_path / "run").exists()
 
 
@@ -216,10 +216,15 @@ def test_samples_of_a_model_in_other_units_are_called_that(tmp_path):
     given = ("--data", str(tmp_path / "bytes.npy"), "--held-out", str(tmp_path / "unseen.npy"))
     own = ("--model", f"{tmp_path}/own.py:narrow", "--draws", "50", "--jobs", "1")
     found = run("memorization", *given, *own, "--out", str(tmp_path / "run"))
-    assert found.exit_code == 2, found.output
-    words = " ".join(found.output.split())
-    assert "trained in other units, or too little" in words
-    assert "--scale" not in words
+    assert found.exit_code == 0, found.output
+    shown = CliRunner().invoke(main, ["show", str(tmp_path / "run")])
+    words = " ".join(shown.output.split())
+    assert "samples are unlike the data (the model has learnt too little, or data in" in words
+    assert "samples lie" not in words  # they lie amid the data
+    drawn = str(next((tmp_path / "run").glob("generated-*.npy")))
+    found = run("memorization", *given, "--generated", drawn, "--out", str(tmp_path / "files"))
+    assert found.exit_code == 2  # what is given may be brought into the units of the data
+    assert "--scale" in found.output
 
 
 def test_every_verb_takes_a_path(file, tmp_path):
