@@ -36,7 +36,7 @@ OPTIONS = (  # of the loader of diffusers; none of them runs code of others
 )
 _NETWORKS = ("unet", "transformer")
 _AUTOENCODERS = ("vae", "vqvae")
-_VARIANT = re.compile(r"\.(\w+)(?:-\d+-of-\d+)?\.safetensors$")
+_WEIGHTS = re.compile(r"diffusion_pytorch_model(?:\.(\w+))?(?:-\d+-of-\d+)?\.safetensors$")
 _PICKLED = "its weights are pickles, which are never read; save_pretrained writes safetensors"
 
 
@@ -95,10 +95,13 @@ def read(path: str, scheduler: Any, options: dict[str, Any]) -> Parts:
 
 
 def _variant(folder: Path) -> str | None:
-    """The variant of the weights of a folder, as "fp16", where that is all there is."""
-    found = {_VARIANT.search(file.name) for file in folder.rglob("*.safetensors")}
-    kinds = {None if match is None else match[1] for match in found}
-    return kinds.pop() if len(kinds) == 1 else None
+    """The variant of the network's weights in a folder, as "fp16", where there are no others."""
+    for home in (folder, *(folder / name for name in _NETWORKS)):
+        found = [_WEIGHTS.match(file.name) for file in home.glob("*.safetensors")]
+        kinds = {match[1] for match in found if match is not None}
+        if kinds and None not in kinds:
+            return min(kinds)
+    return None
 
 
 def _pickled(folder: Path) -> bool:
