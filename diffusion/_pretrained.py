@@ -7,6 +7,10 @@ scheduler then lies with them, in `scheduler` beside or below, or is given.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +36,8 @@ OPTIONS = (  # of the loader of diffusers; none of them runs code of others
 )
 _NETWORKS = ("unet", "transformer")
 _AUTOENCODERS = ("vae", "vqvae")
+_WEIGHTS = re.compile(r"diffusion_pytorch_model(?:\.(\w+))?(?:-\d+-of-\d+)?\.safetensors$")
+_PICKLED = "its weights are pickles, which are never read; save_pretrained writes safetensors"
 
 
 class Parts(NamedTuple):
@@ -52,6 +58,9 @@ def read(path: str, scheduler: Any, options: dict[str, Any]) -> Parts:
     """
     if not options.setdefault("use_safetensors", True):
         raise ValueError("use_safetensors must be True: weights are never read from a pickle")
+    if find_spec("accelerate") is None:  # diffusers says at length that it does without
+        options.setdefault("low_cpu_mem_usage", False)
+    options.setdefault("variant", _variant(Path(path)))
     try:
         import diffusers
 
@@ -63,13 +72,17 @@ def read(path: str, scheduler: Any, options: dict[str, Any]) -> Parts:
         ) from error
     folder, scheduler = Path(path) / (options.get("subfolder") or ""), _named(diffusers, scheduler)
     try:
-        if (folder / "config.json").is_file() and not (folder / "model_index.json").is_file():
-            network = _model(diffusers, folder, options)
-            return Parts(network, scheduler or _beside(diffusers, folder))
-        pipeline = loader.from_pretrained(path, **options)
-    except (OSError, ValueError) as error:
+        with _without_bars(diffusers):
+            if (folder / "config.json").is_file() and not (folder / "model_index.json").is_file():
+                network = _model(diffusers, folder, options)
+                return Parts(network, scheduler or _beside(diffusers, folder))
+            pipeline = loader.from_pretrained(path, **options)
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:  # of many kinds, by what is wrong with a folder
+        fault = _PICKLED if _pickled(folder) else _first_line(error)
         raise ValueError(
-            f"path: no diffusers pipeline could be read from {path}: {_first_line(error)}"
+            f"path: no diffusers pipeline could be read from {path}: {fault}"
         ) from error
     networks = [getattr(pipeline, name) for name in _NETWORKS if hasattr(pipeline, name)]
     scheduler = scheduler or getattr(pipeline, "scheduler", None)
@@ -79,6 +92,34 @@ def read(path: str, scheduler: Any, options: dict[str, Any]) -> Parts:
         )
     coders = [getattr(pipeline, name, None) for name in _AUTOENCODERS]
     return Parts(networks[0], scheduler, next((one for one in coders if one is not None), None))
+
+
+def _variant(folder: Path) -> str | None:
+    """The variant of the network's weights in a folder, as "fp16", where there are no others."""
+    for home in (folder, *(folder / name for name in _NETWORKS)):
+        found = [_WEIGHTS.match(file.name) for file in home.glob("*.safetensors")]
+        kinds = {match[1] for match in found if match is not None}
+        if kinds and None not in kinds:
+            return min(kinds)
+    return None
+
+
+def _pickled(folder: Path) -> bool:
+    """Whether the weights of a folder are pickles alone."""
+    return any(folder.rglob("*.bin")) and not any(folder.rglob("*.safetensors"))
+
+
+@contextmanager
+def _without_bars(diffusers: Any) -> Iterator[None]:
+    """The block in which diffusers draws no progress bars, which it does off terminals too."""
+    logging = diffusers.utils.logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _named(diffusers: Any, scheduler: Any) -> Any:
@@ -105,7 +146,7 @@ def _beside(diffusers: Any, folder: Path) -> Any:
         if (home / "scheduler_config.json").is_file():
             return _kind(diffusers, home / "scheduler_config.json").from_pretrained(home)
     raise ValueError(
-        "it holds a model alone; give its scheduler, as "
+        "it holds a model alone; give its scheduler, as --scheduler DDPMScheduler or "
         "from_pretrained(path, scheduler=diffusers.DDPMScheduler())"
     )
 
@@ -121,4 +162,6 @@ def _kind(diffusers: Any, config: Path) -> Any:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    """What an error says, with what follows where that is a heading."""
+    first, *more = str(error).strip().splitlines() or [type(error).__name__]
+    return f"{first} {more[0].strip()}" if first.endswith(":") and more else first

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from diffusion import _checks, _modules
 from diffusion._checks import Level
+from diffusion._modules import weight_of as weight_of
 from diffusion.denoisers import Denoiser, DenoiserLike, ExactDenoiser, noise_range
 
 
@@ -96,8 +97,8 @@ def as_denoiser(model: DenoiserLike) -> DenoiserLike:
 class _Answering:
     """A denoiser of a user, whose answers are checked."""
 
-    def __init__(self, model: DenoiserLike, name: str) -> None:
-        self.model, self._name = model, name
+    def __init__(self, model: DenoiserLike, name: str, names_all: bool) -> None:
+        self.model, self._name, self._names_all = model, name, names_all
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "model":
@@ -107,8 +108,12 @@ class _Answering:
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
         try:
             found = self.model(x, sigma)
-        except (ValueError, MemoryError, torch.OutOfMemoryError):
+        except (MemoryError, torch.OutOfMemoryError):
             raise
+        except ValueError as error:
+            if not self._names_all:
+                raise
+            raise ValueError(f"{self._name}: {error}") from error
         except Exception as error:  # of the user's own code
             if "alloc" in str(error):  # memory that ran out, in the words of torch
                 raise
@@ -117,13 +122,14 @@ class _Answering:
         return rows_like(x, found, self._name)
 
 
-def answering(model: DenoiserLike, name: str = "denoiser") -> DenoiserLike:
+def answering(model: DenoiserLike, name: str = "denoiser", names_all: bool = False) -> DenoiserLike:
     """A model of flat rows as a denoiser, whose every answer is finite and shaped as it was asked.
 
     Parameters
     ----------
     model : as for `as_denoiser`.
-    name : the argument that it was given as.
+    name : the argument that it was given as, or where it comes from.
+    names_all : whether errors that the model raises itself are said under that name too.
 
     Raises
     ------
@@ -139,7 +145,9 @@ def answering(model: DenoiserLike, name: str = "denoiser") -> DenoiserLike:
     """
     _checks.function(name, model, "a denoiser D(x, sigma)")
     own = isinstance(model, ExactDenoiser)  # its x and sigma are checked, and so its answer is fine
-    return model if own or isinstance(model, _Answering) else _Answering(as_denoiser(model), name)
+    if own or isinstance(model, _Answering):
+        return model
+    return _Answering(as_denoiser(model), name, names_all)
 
 
 def rows_like(x: Tensor, found: Any, name: str) -> Tensor:

@@ -36,6 +36,7 @@ _UNSEEN = "Data the model has not seen."
     "is given, and how it retrieves data and --held-out.",
 )
 @options.shared("dynamics", type=click.Choice(["flow", "sde"]))
+@options.shared("steps", "class", "scheduler", "batch-size")
 @click.option(
     "--only",
     type=click.Choice(["copies"]),
@@ -66,18 +67,16 @@ def memorization(
         raise ValueError(f"model must be one model, got {', '.join(model)}")
     shared |= {"model": None if model is None else model[0]}
     shared["samples"] = samples or (1 if shared["only"] and not patterns else 4)
-    given = {f.name: shared.pop(f.name) for f in fields(Survey)}
+    given = {f.name: shared.pop(f.name) for f in fields(Survey) if f.name in shared}
     if model is not None and given["generated"] is None:
         from bridges.study.command import Conduct
-        from bridges.verbs.drawn import drawn_file
 
-        Survey(**given).points(patterns)  # refuses what could not be measured
+        asked = Survey(**given)
+        asked.points(patterns)  # refuses what could not be measured
         folder = Conduct.taken_from(dict(shared)).folder(f"memorization-{called(given['data'])}")
-        drawn = drawn_file(
-            *(folder, given["model"], given["data"], given["dynamics"]),
-            *(given["draws"], shared["seed"], shared["quiet"] or shared["json"]),
-        )
-        given["generated"] = str(drawn)
+        quiet = shared["quiet"] or shared["json"]
+        drawn = asked.trained.drawn(folder, asked.draws, shared["seed"], quiet)
+        given |= {"generated": str(drawn), "drawn": True}
     files = {name: given[name] for name in FILES if given[name]}
     points = Survey(**given).points(patterns)  # refuses a file by the name that was given
     survey = Survey(**(given | {name: place(file) for name, file in files.items()}))
@@ -99,7 +98,9 @@ def memorization(
     show_default=True,
     help=schedules.HELP,
 )
-@click.option("--classes", type=options.CLASSES, help="Labels to sample.  [default: all]")
+@click.option(
+    "--classes", type=options.Classes(), help="Classes by name or number.  [default: all]"
+)
 @options.shared("trials", help="Samples of each class.")
 @options.shared("steps", "scheduler", "batch-size")
 @click.option("--null-class", "null", type=Whole(0), help="Class that stands for none.")
@@ -111,17 +112,18 @@ def guide(
     model: list[str] | None,
     data: str,
     guidance: list[str],
-    classes: list[int] | None,
+    classes: list[str] | None,
     **shared: Any,
 ) -> None:
     """What guidance does to the classes of a model: separability, diversity, retention."""
     from dataclasses import replace
 
     from bridges.data import place
-    from bridges.verbs.guide import EXACT, Guide
+    from bridges.verbs.guide import EXACT, Guide, chosen
 
     own = {name: shared.pop(name) for name in ("trials", "steps", "scheduler", "batch_size")}
-    asked = Guide(data, tuple(classes) if classes else None, **own, null=shared.pop("null"))
+    labels = chosen(data, classes) if classes else None
+    asked = Guide(data, labels, **own, null=shared.pop("null"))
     points = asked.points(model or [EXACT], guidance)  # refuses a file by the name that was given
     asked = replace(asked, data=place(data))
     conduct("guide", data, "guide", asked, points, **shared)

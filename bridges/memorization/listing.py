@@ -177,6 +177,9 @@ def list_copies(
     >>> found.nearest[:4].tolist()
     [0, 1, 2, 3]
     """
+    data = points("data", data)
+    samples = points("samples", samples, dimension=data.shape[1])
+    check_units("samples", samples, data)
     match = calibrate(data, held_out, seed=0).criteria["match"].threshold
     return listed(samples, data, held_out, match, also=also, shape=shape, rate=rate)
 
@@ -191,13 +194,12 @@ def listed(
     shape: Sequence[int] | None = None,
     rate: float = RATE,
 ) -> CopyList:
-    """`list_copies` where the ratio below which a point matches its datum is known."""
+    """`list_copies` of samples in the units of the data, where the ratio of a match is known."""
     rate = _checks.share("rate", rate)
     data = points("data", data, stored=True)
     samples = points("samples", samples, dimension=data.shape[1])
     if len(samples) == 0:
         raise ValueError("samples must hold at least one point, got none")
-    check_units("samples", samples, data)
     views = _views(also, shape, data.shape[1])
     rows = distinct(data)
     stored = real = as_stored(data if len(rows) == len(data) else data[rows])

@@ -27,9 +27,9 @@ from bridges import _checks
 from bridges.equivalence import energy_of_log_density, noise_of_overlap
 from bridges.memory.similarity import WHOLE, Adapted, Similarity, chosen_similarity, flat
 from bridges.memory.trajectories import after_steps, relaxed_along
-from diffusion import VE, NetworkDenoiser, sample
+from diffusion import VE, sample
 from diffusion.denoisers import noise_range
-from diffusion.flat import answering
+from diffusion.flat import answering, weight_of
 from diffusion.samplers import geometric_levels
 from hopfield import DenseMemory, HopfieldNetwork, flip_spins
 from hopfield.patterns import offset
@@ -426,19 +426,11 @@ def _stored_by(source: Any, patterns: Tensor | None, centre: Any) -> tuple[Tenso
     if patterns is None and data is None:
         raise ValueError("patterns must be given for a denoiser that has no data, got None")
     stored = _checks.stored("patterns", data if patterns is None else patterns, binary=False)
-    weight = _weight(source)
+    weight = weight_of(source)
     if weight is not None:  # finer states than it resolves never come to rest
         stored = stored.to(weight.device, torch.promote_types(weight.dtype, torch.float32))
     rows = stored if data is None else _checks.tensor("source.data", data)
     return stored, chosen_similarity(centre, rows, stored.shape[1])
-
-
-def _weight(source: Any) -> Tensor | None:
-    """A weight of a network, whose precision and device states have; None if there is none."""
-    if isinstance(source, NetworkDenoiser):
-        return source.mean
-    weights = source.parameters() if isinstance(source, torch.nn.Module) else ()
-    return next((weight for weight in weights if weight.is_floating_point()), None)
 
 
 def _ended(relaxation: Relaxation) -> Retrieval:

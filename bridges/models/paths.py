@@ -186,6 +186,10 @@ def _read(text: str, reading: Reading, *_: int) -> Model:
             denoiser = DiffusersDenoiser.from_pretrained(str(file), reading.scheduler)
         except ImportError as error:
             raise ValueError(f"model: {error}") from error
+        except ValueError as error:  # of the path that the loader was given
+            words = str(error)
+            fault = words.removeprefix("path: ").removeprefix("path ")
+            raise ValueError(words if fault == words else f"model: {fault}") from error
         return _of_denoiser(denoiser, text, "diffusers model", reading)
     return _of_denoiser(load_denoiser(file), text, "checkpoint", reading)
 
@@ -271,9 +275,11 @@ def _arguments(function: Callable[..., Any], text: str) -> int:
 
 
 def _called(function: Callable[..., Any], text: str, *args: Any) -> Any:
+    from hopfield import NotSeparableError
+
     try:
         return function(*args)
-    except (ValueError, ArithmeticError, MemoryError):
+    except (NotSeparableError, MemoryError):
         raise
     except Exception as error:
         raise ValueError(f"model: {text} failed: {_words(error)}") from error
@@ -304,6 +310,13 @@ def _of_denoiser(made: Any, text: str, about: str, reading: Reading) -> Model:
 
     if not callable(made):
         raise ValueError(_unlike(made, text))
+    asked = getattr(made, "forward", made.__call__)
+    if str(getattr(asked, "__module__", "")).startswith("diffusers."):
+        raise ValueError(
+            f"model: {text} returned {type(made).__name__}, which does not say how it was noised; "
+            "return diffusion.DiffusersDenoiser(network, scheduler), or give the folder that "
+            "save_pretrained writes"
+        )
     denoiser = _of_class(made, text, reading.label)
 
     def build(patterns: Tensor, options: Options, seed: int) -> Memory:
@@ -319,7 +332,8 @@ def _of_denoiser(made: Any, text: str, about: str, reading: Reading) -> Model:
 def of_rows(made: Any, shape: tuple[int, ...], batch_size: int | None) -> Denoiser:
     """What a function made as a denoiser of flat rows, which are images of this shape.
 
-    A model of azula has a schedule; of two modules the one of images has convolutions.
+    A model of azula has a schedule; of two modules the one of images has convolutions, which take
+    grey images and signals as those of one channel.
     """
     from torch import nn
 
@@ -329,9 +343,12 @@ def of_rows(made: Any, shape: tuple[int, ...], batch_size: int | None) -> Denois
 
     if not isinstance(made, Denoiser):
         parts = made.modules() if isinstance(made, nn.Module) else ()
+        first = next((p for p in parts if isinstance(p, nn.modules.conv._ConvNd)), None)
+        if first is not None and len(shape) == len(first.kernel_size):
+            shape = (1, *shape)
         if callable(getattr(made, "schedule", None)):
             made = AzulaDenoiser(made, shape)
-        elif len(shape) > 1 and any(isinstance(p, nn.modules.conv._ConvNd) for p in parts):
+        elif len(shape) > 1 and first is not None:
             made = ImageDenoiser(made, shape)
     return Batched(as_denoiser(made), batch_size)
 
@@ -361,6 +378,7 @@ def _check_class(made: Any, text: str) -> None:
 def _adapted(made: Any, patterns: Tensor, options: Options, text: str, states: str) -> Memory:
     """What a function made, as a memory of the patterns."""
     from bridges.memory import Memory, as_memory
+    from diffusion.flat import answering
 
     network = _network(made)
     if network is not None:
@@ -377,7 +395,7 @@ def _adapted(made: Any, patterns: Tensor, options: Options, text: str, states: s
         )
     sigma = options.beta**-0.5 if options.dynamics == "fixed-noise" else None
     return as_memory(
-        made,
+        answering(made, f"model: {text}", names_all=True),
         patterns,
         options.dynamics,
         sigma=sigma,

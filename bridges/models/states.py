@@ -72,9 +72,11 @@ def check_data(name: str, model: Model, data: str) -> None:
     found, source = load_data(data), model.source
     wanted = getattr(source, "dimension", None) if model.latents is None else None
     if wanted not in (None, found.rows.shape[1]):
+        own = getattr(source, "shape", None)
+        takes = f"images {own}" if isinstance(own, tuple) else f"rows of {wanted} numbers"
         raise ValueError(
-            f"data: {name} takes rows of {wanted} numbers, got {found.shape} of {data}; images of "
-            "another size are scaled by --resize"
+            f"data: {name} takes {takes}, got {found.shape} of {data}; images of another size are "
+            "scaled by --resize, and --grey leaves their colour out"
         )
     low, high = found.range
     if _of_diffusers(source) and (high > _OUTSIDE or low >= 0):

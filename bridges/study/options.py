@@ -15,7 +15,7 @@ from bridges.models import FIRST, MODELS, Options, place, plugins
 from bridges.study.files import printable
 from bridges.study.numbers import Numbers, OneCount, Real, Whole, shortened
 from bridges.study.page import Formats, LimitsType, ScaleType, Style, TitleType
-from bridges.study.places import Address, Place as Place, Word as Word
+from bridges.study.places import Address, Classes as Classes, Place as Place, Word as Word
 
 Command = Callable[..., Any]
 COUNTS = Numbers(Whole(1))
@@ -24,7 +24,6 @@ OVERLAPS = Numbers(OVERLAP)
 POSITIVE = Real(0, min_open=True)
 LEVELS = Numbers(POSITIVE)
 LOADS = Numbers(Real(0, 1e6, min_open=True))
-CLASSES = Numbers(Whole(0, 10**6))
 SIZES = Numbers(Whole(2, 100_000))
 RATE = Real(1e-6, 1e6)  # of learning; the steps it asks for can be counted
 DURATION = Real(0, 1e6, min_open=True)  # in units in which all is over at about 1

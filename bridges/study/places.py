@@ -1,4 +1,4 @@
-"""Places and words at the command line: files that are opened without waiting, names, addresses."""
+"""Places, words and classes at the command line: names, addresses, files opened without waiting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bridges.study.numbers import shortened
+from bridges.study.numbers import Numbers, Whole, shortened
 
 
 class Place(click.Path):
@@ -48,6 +48,25 @@ class Address(click.ParamType):  # type: ignore[type-arg]
         if not re.fullmatch(r"(tcp|tls)://[^\s/:]+:\d{1,5}", str(value)):
             self.fail(f"{shortened(value)} is not an address, tcp://host:port", param, ctx)
         return str(value)
+
+
+class Classes(click.ParamType):  # type: ignore[type-arg]
+    """A list of classes by name or number: `cat,dog`, `0-3`."""
+
+    name = "list"
+    _numbers = Numbers(Whole(0, 10**6))
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
+        """The names and the numbers, distinct, as words; ranges in full."""
+        if isinstance(value, list):
+            return value
+        found: list[str] = []
+        for part in str(_named(self, value, param, ctx)).split(","):
+            if re.fullmatch(r"-?[\d.]+(-\d+)?", part.strip()):
+                found += map(str, self._numbers.convert(part, param, ctx))
+            else:
+                found.append(part.strip())
+        return list(dict.fromkeys(found))
 
 
 def _named(kind: click.ParamType, value: Any, param: Any, ctx: Any) -> Any:  # type: ignore[type-arg]

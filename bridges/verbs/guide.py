@@ -10,7 +10,7 @@ by path, which is judged by the five nearest data; measures are those of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bridges.data import called, class_labels, image_shape, raw_vectors, standardised
+from bridges.data import (
+    called,
+    class_labels,
+    class_names,
+    image_shape,
+    raw_vectors,
+    standardised,
+)
 from bridges.estimates import estimate, mean_and_sem
 from bridges.models import Reading, find_model, label_of
 from bridges.study import figures, report as base
@@ -31,6 +38,7 @@ from bridges.verbs.schedules import CONTROL, Noise, guided
 from diffusion import VE, GaussianMixtureDenoiser, noise_levels, sample
 from diffusion.batches import Batched
 from diffusion.denoisers import noise_range
+from diffusion.flat import answering
 from diffusion.guidance import distortion, fitted_classes
 from diffusion.latents import LatentSpace
 
@@ -92,14 +100,9 @@ class Guide:
 
     def subject(self, name: str) -> Subject:
         """A model with its classes. Raises ValueError for what cannot be guided."""
-        rows, labels = raw_vectors(self.data), class_labels(self.data)
-        if labels is None:
-            raise ValueError(f"data must have classes, got none in {self.data}")
+        rows, labels = raw_vectors(self.data), labels_of(self.data)
         there: list[int] = labels.unique().tolist()
         wanted = there if self.classes is None else list(self.classes)
-        missing = [label for label in wanted if label not in there]
-        if missing:
-            raise ValueError(f"classes must be among {there}, got {missing}")
         if name == EXACT:
             mixture = _fit(rows, labels)
             exact = {k: (mixture.condition(there.index(k)), mixture) for k in wanted}
@@ -112,8 +115,11 @@ class Guide:
         if max(wanted) >= classes:
             raise ValueError(f"classes must lie in [0, {classes - 1}] for {name}, got {wanted}")
         nothing = self._of_none(source, name)
-        size = self.batch_size
-        pairs = {k: (Batched(source.condition(k), size), Batched(nothing, size)) for k in wanted}
+
+        def asked(denoiser: Any) -> Any:
+            return answering(Batched(denoiser, self.batch_size), f"model: {name}", names_all=True)
+
+        pairs = {k: (asked(source.condition(k)), asked(nothing)) for k in wanted}
         codes = rows if model.latents is None else model.latents.encode(rows)
         return Subject(pairs, codes, labels, rows, model.latents)
 
@@ -187,6 +193,37 @@ class Subject:
         shown = x if self.latents is None else self.latents.decode(x.to(self.rows))
         low, high = float(data.min()), float(data.max())
         return ((shown - low) / (high - low) * 255).nan_to_num().clamp(0, 255).byte().cpu()
+
+
+def labels_of(data: str) -> Tensor:
+    """The class of each vector of the data, (n,). Raises ValueError where there is none."""
+    labels = class_labels(data)
+    if labels is None:
+        raise ValueError(f"data must have classes, got none in {data}")
+    return labels
+
+
+def chosen(data: str, words: Sequence[str]) -> tuple[int, ...]:
+    """The labels of classes that are given by name, or by number where no class is named so.
+
+    Raises
+    ------
+    ValueError : data without classes, or a class that they do not have.
+
+    Examples
+    --------
+    >>> chosen("digits", ["3", "7"])
+    (3, 7)
+    """
+    there: list[int] = labels_of(data).unique().tolist()
+    names = class_names(data) or []
+    known = {str(label): label for label in there}
+    known |= {names[label]: label for label in there if label < len(names)}
+    missing = [word for word in words if word not in known]
+    if missing:
+        listed = f"{', '.join(names)} or their numbers {there}" if names else f"{there}"
+        raise ValueError(f"classes must be among {listed}, got {', '.join(missing)}")
+    return tuple(sorted({known[word] for word in words}))
 
 
 def _fit(rows: Tensor, labels: Tensor) -> GaussianMixtureDenoiser:

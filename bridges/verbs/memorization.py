@@ -22,6 +22,7 @@ from bridges.study.tables import table, uncertain
 from bridges.verbs.copied import PAIRS, SAMPLES, counted, write_list
 from bridges.verbs.gap import Gap
 from bridges.verbs.survey import FILES, FRACTIONS, NUMBERS, Survey, measure
+from bridges.verbs.unlike import FAR, distance, unlike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,6 +95,20 @@ class Case:
         """What a model made of the data and of held-out data, if both were retrieved."""
         return Gap.of(self.found, self.study.config["samples"])
 
+    @cached_property
+    def unlike(self) -> str | None:
+        """What is to be said of samples of the model that are unlike the data."""
+        others = "the data from each other" if self.survey.held_out is None else "held-out points"
+        return unlike(self.found, others)
+
+    @property
+    def sampled(self) -> str:
+        """The verdict on the samples in short, or why it is none of their copies."""
+        far = distance(self.found)
+        if far is None or far[0] <= FAR:
+            return self.judgement[0]
+        return f"{far[0]:.1f} times as far off as others"
+
     @property
     def independent(self) -> bool:
         """Whether the samples of the survey are different sets of memories."""
@@ -125,6 +140,9 @@ class Case:
         """The number of memories, what the errors are between, and the verdict on samples."""
         found: Point = {"patterns": self.patterns, "errors": self.errors()}
         found |= {"verdict": self.verdict} if self.judged else {}
+        if (far := distance(self.found)) is not None:
+            mean, sem = far
+            found["distance"] = {"mean": mean, "sem": sem, "n": self.study.config["samples"]}
         return found | ({} if self.gap is None else self.gap.conclusions())
 
     def finding(self) -> str:
@@ -136,7 +154,7 @@ class Case:
         if self.gap is not None:
             found.append(f"the model: {self.gap.verdict}")
         if self.judged:
-            found.append(f"samples: {self.judgement[0]}")
+            found.append(f"samples: {self.sampled}")
         data = figures.literal(called(self.survey.data))
         return f"{data}, $P$ = {self.patterns}: {'; '.join(found)}"
 
@@ -277,6 +295,7 @@ class Report(base.Report):
         yield table(*self._criteria())
         if self.cases[0].judged:
             yield "\n".join(self._verdict(case) for case in self.cases)
+        yield from (case.unlike for case in self.cases if case.unlike is not None)
         if self.listed is not None:
             yield f"{said(*self.listed)} ({SAMPLES}, {PAIRS}; false discovery rate {RATE:g})"
         yield "(a short distance alone is no proof: what counts is the excess over false alarms)"

@@ -31,11 +31,13 @@ from bridges.data.reading import joined
 from bridges.geometry import memory_geometry, noise_grid
 from bridges.memorization import calibrate
 from bridges.memorization.listing import ALSO, is_picture
+from bridges.models import Options, Reading
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
+from bridges.verbs.unlike import unlike_rows
 
 if TYPE_CHECKING:
-    from bridges.memory.adapters import ReverseMemory
+    from bridges.verbs.drawn import Trained
 
 FILES = ("data", "generated", "held_out")  # of a survey, by the option that names them
 _LEAST = 4  # memories that have a geometry
@@ -71,8 +73,11 @@ class Survey:
     held_out : the same of data that a model has not seen.
     model : a denoiser that was trained on the data, by path, or None.
     dynamics : of its reverse process, "flow" or "sde".
+    steps : of the same.
+    label, scheduler, batch_size : how the model is read, as `bridges.models.Reading` has them.
     only : "copies" to judge samples alone, without the geometry of the data; None for all.
     also : "mirrored" and "shifted" copies to look for.
+    drawn : whether `generated` is what the model drew.
     """
 
     data: str
@@ -82,8 +87,13 @@ class Survey:
     held_out: str | None = None
     model: str | None = None
     dynamics: str = "flow"
+    steps: int = Options.steps
+    label: int | None = None
+    scheduler: str | None = None
+    batch_size: int | None = None
     only: str | None = None
     also: Sequence[str] = ()
+    drawn: bool = False
 
     def columns(self) -> Point:
         """What all points of the run share, for the rows of its table; N is the `size`."""
@@ -109,9 +119,8 @@ class Survey:
         samples = self.judged(memories.shape[1])
         if not is_drawn(self.data):
             own = load_data(self.data).rows
-            if samples is not None:
-                mend = _options if self.model is None else self._of_its_own
-                _checks.check_units("generated", samples, own, mend=mend)
+            if samples is not None and not self.drawn:
+                _checks.check_units("generated", samples, own, mend=_options)
             if self.held_out is not None and held_out is not None:
                 _checks.check_units("held-out", held_out, own, mend=self._held_out_in)
         self._check_what_is_asked(patterns, memories.shape[1])
@@ -142,12 +151,18 @@ class Survey:
         if self.also and self.shape is None:
             raise ValueError(f"also: {self.data} must hold images, got vectors of size {size}")
         if self.model is None:
+            names = ("class", "scheduler", "batch-size")
+            for name, value in zip(
+                names, (self.label, self.scheduler, self.batch_size), strict=True
+            ):
+                if value is not None:
+                    raise ValueError(f"{name} is for --model, got none")
             return
         if patterns:
             raise ValueError(
                 "patterns takes a part of the data, and the model was trained on all; leave it out"
             )
-        memory = self.memory(0)
+        memory = self.trained.memory(0)
         memory.retrieve(memory.patterns[:1], 0.5)  # refuses data that the model does not take
 
     @property
@@ -159,12 +174,14 @@ class Survey:
         own, size = found.shape, found.rows.shape[1]
         return own if len(own) > 1 and is_picture(own, size) else None
 
-    def memory(self, seed: int) -> ReverseMemory:
-        """The model as a memory of the data. Raises ValueError."""
-        from bridges.verbs.drawn import memory_of  # its models are slow to import
+    @property
+    def trained(self) -> Trained:
+        """The model, where one is given."""
+        from bridges.verbs.drawn import Trained  # what it needs is slow to import
 
         assert self.model is not None
-        return memory_of(self.model, self.data, self.dynamics, seed)
+        reading = Reading(self.label, self.scheduler, self.batch_size)
+        return Trained(self.model, self.data, self.dynamics, self.steps, reading)
 
     def split(self, P: int | None, seed: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """P memories (P, N), held-out points if there are any, and classes of the memories."""
@@ -211,10 +228,6 @@ class Survey:
     def _held_out_in(self, scale: float, shift: float) -> str:
         """The name of the held-out set in the units of the data."""
         return f"--held-out {joined(str(self.held_out), scale=scale, shift=shift)}"
-
-    def _of_its_own(self, scale: float, shift: float) -> str:
-        """Why the samples of a model are unlike the data, which no option mends."""
-        return f"they are samples of --model {self.model}, trained in other units, or too little"
 
     def judged(self, size: int) -> Tensor | None:
         """The samples to judge (B, N), if any. Raises ValueError."""
@@ -263,12 +276,7 @@ def measure(survey: Survey, point: Point, seed: int) -> list[Row]:
     rows = _judged(survey, memories, held_out, seed)  # first: the geometry takes its time
     unseen = survey.unseen(memories.shape[1])
     if survey.model is not None and unseen is not None:
-        from bridges.models import find_model
-        from bridges.models.states import states_of
-        from bridges.verbs.drawn import gap_rows
-
-        unseen = states_of(find_model(survey.model), unseen, survey.data)
-        rows = gap_rows(survey.memory(seed), unseen, survey.draws, seed) + rows
+        rows = survey.trained.gap_rows(unseen, survey.draws, seed) + rows
     return rows if survey.only else _geometry(survey, point, memories, labels, seed) + rows
 
 
@@ -299,6 +307,8 @@ def _judged(survey: Survey, memories: Tensor, held_out: Tensor | None, seed: int
     if samples is not None:
         measures = calibration.measures(samples)
         report = calibration.judge_measured(measures)
+        if survey.drawn:
+            rows += unlike_rows(samples, calibration.data, held_out)
         found["samples"] = measures["ratio"]
         more = "" if survey.only else "; the geometry of the data follows"
         _tell(f"P = {len(memories)}: {report.verdict}{more}")

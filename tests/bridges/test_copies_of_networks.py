@@ -5,7 +5,7 @@ import torch
 
 from bridges import as_memory, held_out_gap, list_copies, memorization_report
 from bridges.data import load, subset
-from bridges.verbs.drawn import draw
+from bridges.memorization.drawing import draw
 from diffusion import ResidualMLP, train_denoiser
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ def test_a_network_that_holds_a_hundred_images_copies_them():
     split = subset(load("digits")[0].float() / 8 - 1, size=100, held_out=1000, seed=0)
     data, control, held_out = split.train, split.held_out[:300], split.held_out[300:]
     memory = trained(data, 6000, 3e-3)
-    samples = draw(memory, 300, 0)
+    samples = draw(memory.denoiser, data, 300, 50, 0)
     assert memorization_report(samples, data, held_out, seed=0).verdict == "copies beyond chance"
     mixed = torch.cat([samples, control, data[:20]])
     found = list_copies(mixed, data, held_out)
@@ -56,7 +56,7 @@ def test_a_network_that_holds_a_hundred_images_copies_them():
 def test_a_network_that_has_learnt_from_two_thousand_makes_new_ones():
     data, held_out = bumps(2000, 0), bumps(1000, 1)
     memory = trained(data, 4000, 1e-3)
-    samples = draw(memory, 300, 0)
+    samples = draw(memory.denoiser, data, 300, 50, 0)
     assert memorization_report(samples, data, held_out, seed=0).verdict.startswith("no more copies")
     assert len(list_copies(samples, data, held_out).listed) <= 1
     gap = held_out_gap(memory, held_out, trials=1000, seed=0)

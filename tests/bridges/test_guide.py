@@ -12,6 +12,8 @@ from scipy.stats import norm
 from bridges.cli import main
 from bridges.study import figures
 from bridges.study.folders import load_run
+from bridges.study.options import Classes
+from bridges.verbs.guide import chosen
 from bridges.verbs.schedules import CONTROL, Guidance, Noise, guided
 
 CLASSES = """
@@ -97,7 +99,7 @@ def test_a_model_of_ones_own_is_the_exact_one(data, tmp_path):
         ("--guidance interval:3", "interval:w:LOW:HIGH"),
         ("--guidance interval:3:5:1", "low"),
         ("--guidance nan", "w must be a finite number"),
-        ("--classes 5", "classes must be among [0, 1], got [5]"),
+        ("--classes 5", "classes must be among [0, 1], got 5"),
         ("--trials 2", "trials must be at least 4, got 2"),
         ("--data {flat}", "data must have classes, got none"),
         ("--model {own}:without_classes", "model must be class-conditional"),
@@ -112,6 +114,21 @@ def test_what_cannot_be_guided_is_refused(data, tmp_path, words, message):
     assert found.exit_code == 2
     assert message in " ".join(found.output.split())
     assert not (tmp_path / "run").exists()
+
+
+def test_classes_are_asked_for_by_name_or_number(tmp_path):
+    sorts = np.array(["cat", "dog", "10"])[np.arange(60) % 3]  # numbers come first
+    np.savez(tmp_path / "d.npz", data=np.random.default_rng(0).normal(size=(60, 3)), labels=sorts)
+    data = str(tmp_path / "d.npz")
+    assert chosen(data, ["dog", "cat"]) == (1, 2)
+    assert chosen(data, ["1", "dog", "10"]) == (0, 1, 2)
+    with pytest.raises(ValueError, match=r"among 10, cat, dog or their numbers .*, got fish, 7$"):
+        chosen(data, ["cat", "fish", "7"])
+    assert Classes().convert("0-2, dog,1", None, None) == ["0", "1", "2", "dog"]
+    found = run("--data", data, "--classes", "dog", "--guidance", 1, "--out", tmp_path / "run")
+    assert found.exit_code == 0, found.output
+    rows = load_run(tmp_path / "run").samples[0][0]
+    assert {row["class"] for row in rows if row["quantity"] == "picture"} == {2}
 
 
 def test_schedules_are_those_of_the_library():

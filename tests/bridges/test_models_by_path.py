@@ -185,6 +185,77 @@ def test_a_plug_in_is_a_model_by_name(file, monkeypatch):
     assert listed.keys() == MODELS.keys() | {"mine"}
 
 
+IMAGES = """
+    import torch
+
+    class Images(torch.nn.Module):
+        '''Exact for pixels N(0, 1), but for a convolution of weight 0.'''
+
+        def __init__(self, layer, classes=None):
+            super().__init__()
+            self.first = layer(1, 1, 3, padding=1)
+            torch.nn.init.zeros_(self.first.weight)
+            torch.nn.init.zeros_(self.first.bias)
+
+        def forward(self, images, sigma):
+            assert images.shape[1] == 1
+            axes = (-1,) + (1,) * (images.ndim - 1)
+            return images / (1 + sigma.reshape(axes) ** 2) + self.first(images)
+
+    def grey():
+        return Images(torch.nn.Conv2d)
+
+    def signals():
+        return Images(torch.nn.Conv1d)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("grey", (8, 8)), ("grey", (1, 8, 8)), ("signals", (64,)), ("signals", (1, 64))],
+)
+def test_a_network_of_one_channel_takes_rows_without(tmp_path, name, shape):
+    (tmp_path / "nets.py").write_text(dedent(IMAGES))
+    model = find_model(f"{tmp_path}/nets.py:{name}")
+    rows = torch.randn(5, 64, generator=torch.Generator().manual_seed(0))
+    options = Options(steps=5, dynamics="fixed-noise", beta=0.25, shape=shape)
+    memory = model.build(rows, options, 0)
+    torch.testing.assert_close(memory.step(rows, 0.5), rows / 5)
+
+
+RESTS = """
+    import torch
+
+    class Rests(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.layers = torch.nn.Sequential(
+                torch.nn.Linear(64, 256), torch.nn.Tanh(), torch.nn.Linear(256, 64)
+            )
+
+        def forward(self, x, sigma):
+            return 2 * self.layers(x)
+
+    def rests():
+        return Rests()
+"""
+
+
+def test_a_network_of_single_precision_comes_to_rest(tmp_path):
+    """Iterated as finer states, its own rounding would be taken for motion."""
+    (tmp_path / "nets.py").write_text(dedent(RESTS))
+    model = find_model(f"{tmp_path}/nets.py:rests")
+    rows = torch.randn(5, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    memory = model.build(rows, Options(dynamics="fixed-noise", beta=4.0), 0)
+    found = memory.retrieve(memory.patterns, 0.9)
+    assert memory.patterns.dtype == torch.float32
+    assert found.converged.all()
+    with torch.no_grad():
+        again = model.source.double()(found.states.double(), 0.5)
+    torch.testing.assert_close(again, found.states.double(), rtol=0, atol=1e-5)
+
+
 def run(*words):
     found = CliRunner().invoke(main, [*words, "--samples", "2", "--jobs", "1", "--quiet"])
     assert found.exit_code in (0, 2), found.output
@@ -194,15 +265,15 @@ def run(*words):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("broken", "source failed: RuntimeError: mat1 and mat2 shapes cannot be multiplied"),
-        ("cut", "source must return real rows of shape (1, 64), got torch.float64 of shape (1, 3)"),
+        ("broken", "{} failed: RuntimeError: mat1 and mat2 shapes cannot be multiplied"),
+        ("cut", "{} must return real rows of shape (1, 64), got torch.float64 of shape (1, 3)"),
     ],
 )
 def test_a_denoiser_that_fails_when_asked_is_refused(file, tmp_path, name, message):
     given = ("--data", "digits", "--patterns", "3", "--samples", "1", "--jobs", "1")
     found = run("retrieve", "--model", f"{file}:{name}", *given, "--out", str(tmp_path / "run"))
     assert found.exit_code == 2, found.output
-    assert message in " ".join(found.output.split())
+    assert f"model: {message.format(f'{file}:{name}')}" in " ".join(found.output.split())
     assert not (tmp_path / "run").exists()
 
 
@@ -216,10 +287,15 @@ def test_samples_of_a_model_in_other_units_are_called_that(tmp_path):
     given = ("--data", str(tmp_path / "bytes.npy"), "--held-out", str(tmp_path / "unseen.npy"))
     own = ("--model", f"{tmp_path}/own.py:narrow", "--draws", "50", "--jobs", "1")
     found = run("memorization", *given, *own, "--out", str(tmp_path / "run"))
-    assert found.exit_code == 2, found.output
-    words = " ".join(found.output.split())
-    assert "trained in other units, or too little" in words
-    assert "--scale" not in words
+    assert found.exit_code == 0, found.output
+    shown = CliRunner().invoke(main, ["show", str(tmp_path / "run")])
+    words = " ".join(shown.output.split())
+    assert "samples are unlike the data (the model has learnt too little, or data in" in words
+    assert "samples lie" not in words  # they lie amid the data
+    drawn = str(next((tmp_path / "run").glob("generated-*.npy")))
+    found = run("memorization", *given, "--generated", drawn, "--out", str(tmp_path / "files"))
+    assert found.exit_code == 2  # what is given may be brought into the units of the data
+    assert "--scale" in found.output
 
 
 def test_every_verb_takes_a_path(file, tmp_path):

@@ -290,6 +290,10 @@ VERBS = {
             "--patterns 3,100": "patterns must be at least 4, got 3",
             "--size 10": "digits has size 64, got 10",
             "--draws 1": "--draws",
+            "--class 3": "class is for --model, got none",
+            "--batch-size 8": "batch-size is for --model, got none",
+            "--scheduler DDPMScheduler": "scheduler is for --model, got none",
+            "--steps 0": "--steps",
         },
     ),
     "bridges guide": Row(
@@ -297,6 +301,7 @@ VERBS = {
         {
             "--guidance half": "guidance must be a number w or one of",
             "--classes 12": "classes must be among [0, 1, 2",
+            "--classes seven": "8, 9], got seven",
             "--trials 3": "trials must be at least 4, got 3",
             "--data narrow.npy": "data must have classes, got none in narrow.npy",
             "--model hebb": "model must be class-conditional, got hebb",

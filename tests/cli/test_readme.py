@@ -7,6 +7,7 @@ and trials; those that need a cluster, and the studies, whose own tests run them
 the command they call: names and values of all options are checked, nothing is measured.
 """
 
+import importlib
 import re
 import shlex
 import subprocess
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
+from PIL import Image
 from terminal import ROOT, script
 
 import bridges
@@ -71,7 +73,16 @@ def commands_in(text):
     return [shlex.split(line) for line in found]
 
 
+def has_diffusers():
+    """Whether diffusers is there, and can be imported."""
+    try:
+        return bool(importlib.import_module("diffusers").DDPMPipeline)
+    except (ImportError, RuntimeError):
+        return False
+
+
 README = PAGES[0]
+THEIRS = re.compile(r"my-model|my-classes|nets\.py:model|diffusers")  # in a part of a page
 MODEL = """
 from bridges.data import load
 from diffusion import EmpiricalDenoiser
@@ -94,6 +105,8 @@ def follow(words):
     cheap = []
     if words[1] in MEASURING:
         cheap = ["--samples", "2", MEASURING[words[1]], "8", "--jobs", "1"]
+    if THEIRS.search(" ".join(words)):
+        cheap += ["--steps", "3"]
     result = CliRunner().invoke(main, words[1:] + cheap)
     assert result.exit_code == 0, result.output
 
@@ -105,6 +118,28 @@ def data_of_a_user(elsewhere):
     for name, rows in zip(("mine", "unseen", "samples"), np.split(mine, 3), strict=True):
         np.save(f"{name}.npy", rows)
     Path("my.py").write_text(MODEL)
+
+
+def folders_of_a_user():
+    """Images in folders, and untrained models of diffusers where that is there."""
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 60, 8, 8), dtype=np.uint8)
+    names = ("my-images/cat", "my-images/dog", "unseen-images", "my-samples")
+    for name, images in zip(names, pixels, strict=True):
+        Path(name).mkdir(parents=True)
+        for k, image in enumerate(images):
+            Image.fromarray(image).save(f"{name}/{k}.png")
+    if not has_diffusers():
+        return
+    import diffusers
+    import torch
+
+    torch.manual_seed(0)
+    small = {"sample_size": 8, "in_channels": 1, "out_channels": 1, "norm_num_groups": 4}
+    small |= {"layers_per_block": 1, "block_out_channels": (8, 8)}
+    small |= {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2}
+    for name, classes in (("my-model", None), ("my-classes", 3)):
+        network = diffusers.UNet2DModel(**small, num_class_embeds=classes)
+        diffusers.DDPMPipeline(network, diffusers.DDPMScheduler()).save_pretrained(name)
 
 
 @pytest.mark.parametrize("block", blocks(README))
@@ -120,8 +155,12 @@ def test_commands_of_the_readme(words):
 
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
 def test_pages(page, capsys):
-    names = {"__name__": page.stem}
-    for part in BLOCK.findall(page.read_text()):  # in the order of a reader
+    names, parts = {"__name__": page.stem}, BLOCK.findall(page.read_text())
+    if "my-images" in page.read_text():
+        folders_of_a_user()
+    if not has_diffusers():
+        parts = [part for part in parts if not THEIRS.search(part)]
+    for part in parts:  # in the order of a reader
         for words in commands_in(part):
             follow(words)
         for block in PYTHON.findall(part):
