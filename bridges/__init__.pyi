@@ -5,6 +5,14 @@ from .attractors import (
     Attractors as Attractors,
     find_attractors as find_attractors,
 )
+from .attractors.following import (
+    Continuation as Continuation,
+    continuation as continuation,
+)
+from .attractors.matching import (
+    Matching as Matching,
+    match as match,
+)
 from .basins import (
     BasinEntropy as BasinEntropy,
     BasinFractions as BasinFractions,
@@ -52,12 +60,6 @@ from .graph import (
     committors as committors,
     communities as communities,
     summarise as summarise,
-)
-from .matching import (
-    Continuation as Continuation,
-    Matching as Matching,
-    continuation as continuation,
-    match as match,
 )
 from .memorization import (
     Calibration as Calibration,

@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from bridges import _checks
-from bridges.attractors import KINDS
+from bridges.attractors import COLOURS, KINDS
 from bridges.basins import BasinFractions, basin_fractions
 from bridges.data import pattern_classes, said
 from bridges.estimates import estimate, mean_and_sem, with_count
@@ -115,16 +115,6 @@ def _rows(found: BasinFractions, patterns: int) -> list[Row]:
 
 
 _REPEATS = 200  # of a count, for its mean to be a line
-COLOURS: dict[str, str] = {
-    "memory": "#0072B2",
-    "inverse": "#56B4E9",
-    "prototype": "#009E73",
-    "global": "#CC79A7",
-    "mixture": "#E69F00",
-    "spurious": "#D55E00",
-    "none": "0.8",
-}
-"""Of the kinds of attractors: what is stored blue, what is not warm."""
 
 
 class Case(NamedTuple):
