@@ -20,6 +20,10 @@ from .basins import (
     basin_entropy_sampled as basin_entropy_sampled,
     basin_fractions as basin_fractions,
 )
+from .basins.landscape import (
+    Landscape as Landscape,
+    landscape as landscape,
+)
 from .capacities import (
     Capacity as Capacity,
     CapacityScaling as CapacityScaling,

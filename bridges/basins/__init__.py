@@ -7,3 +7,7 @@ from bridges.basins.fractions import (
     basin_entropy_sampled as basin_entropy_sampled,
     basin_fractions as basin_fractions,
 )
+from bridges.basins.landscape import (
+    Landscape as Landscape,
+    landscape as landscape,
+)

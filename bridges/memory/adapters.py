@@ -57,7 +57,8 @@ class Memory(Protocol):
     attractor are taken, if that is not what `retrieve` does at any overlap;
     `similarity`, the centre and the sites that overlaps are measured on, if these are not zero
     and all (see `similarity`); `cycling(states, overlap)`, (B,), which unconverged states
-    are in 2-cycles; `level(overlap)`, the noise level that `retrieve` takes states to be at.
+    are in 2-cycles; `level(overlap)`, the noise level that `retrieve` takes states to be at;
+    `log_density(states, overlap)`, (B,), of the noised data at that level.
 
     Attributes
     ----------
@@ -273,6 +274,11 @@ class ReverseMemory(_RealMemory):
 
     def energy(self, states: Tensor) -> None:
         """None: the landscape changes along the way."""
+
+    def log_density(self, states: Tensor, overlap: float) -> Tensor | None:
+        """log p_σ at the noise level that the process starts from, or None if it is not known."""
+        known, sigma = getattr(self.denoiser, "log_density", None), self.level(overlap)
+        return None if known is None or sigma == 0 else known(states, sigma)
 
 
 class NearestPattern(_RealMemory):

@@ -31,6 +31,8 @@ _CONCLUDED = (
     "results.png",
     "samples.csv",
     "copies.png",
+    "picture.png",
+    "picture.npz",
 )  # from the lines of a record
 _PACKAGES = ("torch", "numpy", "numba", "scipy")
 

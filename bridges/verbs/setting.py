@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import about, count, pattern_set, place
+from bridges.data import about, count, fingerprint, pattern_set, place
 from bridges.data.sources import state
 from bridges.memory import Memory
 from bridges.models import MODELS, NETWORKS, Model, Options, Reading, find_model
@@ -62,6 +62,13 @@ class Setting:
         asked = parameters.get("setting", parameters)
         setting = {f.name: asked[f.name] for f in fields(cls) if f.name in asked}
         return cls(**setting | {"data": place(parameters["data"])})
+
+    def has(self, content: str) -> bool:
+        """Whether the data can still be read, and are those of this content."""
+        try:
+            return fingerprint(self.data) == content
+        except (OSError, ValueError):
+            return False
 
     @property
     def options(self) -> Options:
