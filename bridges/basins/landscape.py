@@ -38,14 +38,15 @@ MOST = 1000  # points along a side
 _COPIES = 8  # of the states of the grid, held at once
 _DRAWS = 16  # of spins, that an energy is the mean of
 _ON = 0.02  # of the piece's side, within which a state off the plane is drawn as on it
+_SHOWN = 30  # attractors of the most points, which are drawn
 _NUMBERED = 12  # memories whose numbers there is room for
 _SOME = 0.1  # sides between cells per point, above which they are noise more than lines
 _LEVELS = 8  # contours, between which there is as much of the plane
-TINTS = ("#8FC7EA", "#F4C56A", "#7FCBB0", "#E9B3CF", "#F2EA9C", "#7FA8D1", "#E59A73", "#C9C98F")
+TINTS = ("#8FC7EA", "#F4C56A", "#98D9A8", "#BF86B1", "#F2EA9C", "#5C9DF0", "#E58A5E", "#A6A632")
 """Of cells of memories: light, and distinct to colour-blind readers side by side."""
-GREYS = ("0.93", "0.80", "0.68")
+GREYS = ("0.95", "0.75", "0.85", "0.65", "0.55")
 """Of cells of attractors that are no memories."""
-NOWHERE = "0.35"
+NOWHERE = "0.3"
 """Of points that end in no attractor."""
 
 
@@ -97,7 +98,8 @@ class Landscape(Result):
 
         Returns
         -------
-        The axes. Cells of memories are coloured, those of other attractors grey.
+        The axes. Cells of memories are coloured, those of other attractors grey; the 30
+        attractors of the most points are marked.
         """
         from matplotlib import pyplot as plt
 
@@ -155,7 +157,7 @@ class Landscape(Result):
         circle = {"marker": "o", "mfc": "white", "ms": 6}
         cross = {"marker": "x", "ms": 4.5, "mew": 1.2}
         for points, off, label, style in (
-            (self.attractors, self.attractors_off, "attractor", circle),
+            (self.attractors[:_SHOWN], self.attractors_off[:_SHOWN], "attractor", circle),
             (self.patterns, self.patterns_off, "memory", cross),
         ):
             for which, words, alpha in (
@@ -283,8 +285,8 @@ def _height(memory: Memory, states: Tensor, overlap: float) -> tuple[Tensor, str
 def cell_colours(landscapes: Sequence[Landscape]) -> list[list[str]]:
     """Colours of the attractors of each landscape: cells side by side differ.
 
-    A memory has one colour in all of them. Larger cells choose first, and of the colours that
-    no neighbour has, the one that is least in use.
+    A memory has one colour in all of them. Cells with few others beside them choose last (a map in
+    a plane then needs six colours at most): of those that no neighbour has, the one least in use.
 
     Examples
     --------
@@ -295,23 +297,33 @@ def cell_colours(landscapes: Sequence[Landscape]) -> list[list[str]]:
     >>> len({*cell_colours([found])[0]})
     3
     """
+    from networkx import Graph
+    from networkx.algorithms.coloring import strategy_smallest_last
+
     names = [_cell_names(k, one) for k, one in enumerate(landscapes)]
+    beside = Graph()
     area: dict[Any, float] = {}
-    beside: dict[Any, set[Any]] = {}
     for one, own in zip(landscapes, names, strict=True):
         for name, fraction in zip(own, one.fractions, strict=True):
             area[name] = area.get(name, 0.0) + float(fraction)
-        for a, b in _borders(one.labels):
-            beside.setdefault(own[a], set()).add(own[b])
-            beside.setdefault(own[b], set()).add(own[a])
+        beside.add_nodes_from(own)
+        beside.add_edges_from(
+            (own[a], own[b])
+            for a, b in _borders(one.labels)
+            if _palette(own[a]) is _palette(own[b])
+        )
     chosen: dict[Any, str] = {}
     used = dict.fromkeys((*TINTS, *GREYS), 0.0)
-    for name in sorted(area, key=lambda one: -area[one]):
-        near = [chosen[other] for other in beside.get(name, ()) if other in chosen]
-        palette = TINTS if name[0] == "memory" else GREYS
-        chosen[name] = min(palette, key=lambda tint: (near.count(tint), used[tint]))
+    for name in strategy_smallest_last(beside, {}):
+        near = [chosen[other] for other in beside[name] if other in chosen]
+        chosen[name] = min(_palette(name), key=lambda tint: (near.count(tint), used[tint]))
         used[chosen[name]] += area[name]
     return [[chosen[name] for name in own] for own in names]
+
+
+def _palette(name: tuple[Any, ...]) -> tuple[str, ...]:
+    """The colours that a cell may have."""
+    return TINTS if name[0] == "memory" else GREYS
 
 
 def _cell_names(k: int, one: Landscape) -> list[tuple[Any, ...]]:
