@@ -8,8 +8,8 @@ one that does not come back is a saddle, not an attractor. Each attractor is one
     memory      a stored pattern: spins of overlap ≥ `threshold`, real states at an rms
                 distance ≤ `delta`; and where the memory knows the weights w of its patterns,
                 that one has more than half. A short distance to dense data is no memory
-    inverse     the same of −ξ alone, about the centre: energies that are even in the state have
-                both
+    inverse     the same of −ξ alone, about the centre, where the memory knows no weights:
+                energies that are even in the state have both
     prototype   one class has more than 0.9 of the weight, on more than half its patterns
     global      more than half of all patterns contribute: the mean of the data
     mixture     any other of known weights
@@ -261,7 +261,7 @@ def _describe(
     # spins at overlap m are sqrt(2 − 2m) apart
     reach = math.sqrt(2 - 2 * threshold) + _ROUNDING if are_spins(states) else delta
     close, inverse = distance <= reach, opposite <= reach
-    inverse &= ~close
+    inverse &= ~close & held.isnan()  # weights of patterns leave no room for an even energy
     nearest = torch.where(inverse, far, near)
     distance[inverse] = rms_distance(shown[inverse], known[far[inverse]])
     kinds = np.full(len(states), "spurious", dtype=object)
