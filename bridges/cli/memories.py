@@ -122,9 +122,9 @@ def basins(
             raise ValueError(f"{name} is of the picture; give --picture with it")
     setting = Setting.taken_from(data, shared)
     loads = patterns or [stored(data, 10)]
-    setting.check(model, loads, starts)
     wanted = Picture(plane, sigmas, points or POINTS) if picture else None
     survey = BasinSurvey(setting, measure, overlap, starts, wanted)
+    survey.check(model, loads)
     if wanted is not None:
         landscapes.check(survey, wanted, model, loads)
     cases = [{"model": name, "patterns": P} for name in model for P in loads]

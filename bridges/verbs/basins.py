@@ -158,9 +158,11 @@ class Report(base.Report):
         """The data and the starts."""
         s, loads = self.survey.setting, ", ".join(map(str, self.loads))
         size, starts = self.study.points[0]["size"], self.survey.starts
+        unit = self.study.points[0].get("unit")
+        words = "" if unit is None else f"; real states are the points, in units of {unit:.3g}"
         return (
             f"{Path(s.data).name}, N = {size}, P = {loads}; {starts} starts per pattern set: "
-            f"{self.describe()}{said(self.study.points[0])}"
+            f"{self.describe()}{said(self.study.points[0])}{words}"
         )
 
     def tables(self) -> Iterator[str]:

@@ -20,6 +20,7 @@ from bridges.verbs.setting import Setting
 from hopfield import NotSeparableError
 
 POINTS = 120  # of the picture along a side, unless --points is given
+_COPIES = 8  # of the starts, held at once
 _RANKS = 40  # basins whose sizes are recorded, of the largest to the least
 
 
@@ -50,6 +51,8 @@ class BasinSurvey:
     def columns(self) -> Point:
         """What all points of the run share, for the rows of its table."""
         own = {"starts": self.starts, "measure": self.measure, "overlap": self.overlap}
+        if self.plane:
+            return self.setting.columns(size=2) | own | {"unit": self.units()[1]}
         return self.setting.columns() | own
 
     @classmethod
@@ -65,12 +68,25 @@ class BasinSurvey:
             None if picture is None else Picture(**picture),
         )
 
-    def flat(self, model: str) -> bool:
-        """Whether the states of a model are the points of a plane."""
+    @property
+    def plane(self) -> bool:
+        """Whether the data are points of a plane, of which a picture is wanted."""
         data = self.setting.data
-        if self.picture is None or data == "random" or self.setting.model(model).kind != "real":
+        if self.picture is None or data == "random":
             return False
         return load_data(data).rows.shape[1] == 2
+
+    def flat(self, model: str) -> bool:
+        """Whether the states of a model are the points of a plane."""
+        return self.plane and self.setting.model(model).kind == "real"
+
+    def check(self, models: Sequence[str], loads: Sequence[int]) -> None:
+        """Refuse what could not be measured, before anything is. Raises ValueError."""
+        others = [name for name in models if not self.flat(name)]
+        if others:
+            self.setting.check(others, loads, self.starts)
+        words = f"starts: {self.starts} points of a plane"
+        _checks.within_memory(8 * _COPIES * 2 * self.starts, words, each_job=True)
 
     def units(self) -> tuple[np.ndarray, float]:
         """Mean (N,) and rms deviation of the data, which states of a plane are in units of."""

@@ -143,15 +143,20 @@ class Setting:
         largest = min(available, _LARGEST)
         return [2**k for k in range(1, largest.bit_length()) if 2**k <= largest] or [1]
 
-    def columns(self) -> Point:
-        """What all points of the run share, for the rows of its table; N is the `size`."""
+    def columns(self, size: int | None = None) -> Point:
+        """What all points of the run share, for the rows of its table; N is the `size`.
+
+        size : of states that are rows of the data as they are; None: they are its patterns.
+        """
         named = {f.name: getattr(self, f.name) for f in fields(self)}
-        named |= about(self.data)
+        if size is None:
+            size = self.pattern_set("binary", 1, 0).shape[1]
+            named |= about(self.data)
         if self.data != "random":
             named["vectors"] = count(self.data)
         if self.dynamics == Options.dynamics:
             del named["dynamics"]
-        named |= {"data": Path(self.data).name, "size": self.pattern_set("binary", 1, 0).shape[1]}
+        named |= {"data": Path(self.data).name, "size": size}
         return {name: value for name, value in named.items() if value is not None}
 
 

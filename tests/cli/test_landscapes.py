@@ -142,3 +142,19 @@ def test_a_network_by_path_has_its_noise_levels():
     for (_, _, _), _, arrays in picture():
         assert sorted(arrays["patterns"].tolist()) == [[3, 5], [7, 5]]  # as they are stored
     assert [len(arrays["attractors"]) for *_, arrays in picture()] == [2, 1]
+
+
+def test_a_point_at_the_mean_is_a_memory_as_the_others_are():
+    """Which elsewhere has no direction; and the survey has the cells of the picture."""
+    corners = [(a, b) for a in (-3, 0, 3) for b in (-3, 0, 3)]
+    np.savetxt("nine.csv", np.array(corners) + 7.0, "%g", ",")
+    words = "--data nine.csv --patterns 9 --model denoiser,exponential-real --beta 100 --picture"
+    text = run("bridges basins", words, f"--points 30 --overlap 0.99 {SMALL}")
+    assert "real states are the points, in units of 2.45" in " ".join(text.split())  # √6
+    for model in ("iterated denoiser", "exponential dense, real"):
+        assert re.search(rf"{model} +9 +1.000 +0.000", text)
+    for *_, arrays in picture():
+        near = ((arrays["attractors"][:, None] - arrays["patterns"]) ** 2).sum(-1).min(1)
+        assert near.max() < 1e-4
+    refused = "--data nine.csv --patterns 10 --model denoiser --picture --out no"
+    assert "patterns must lie in [1, 9]" in refuses("bridges basins", refused)
