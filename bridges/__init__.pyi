@@ -5,12 +5,24 @@ from .attractors import (
     Attractors as Attractors,
     find_attractors as find_attractors,
 )
+from .attractors.following import (
+    Continuation as Continuation,
+    continuation as continuation,
+)
+from .attractors.matching import (
+    Matching as Matching,
+    match as match,
+)
 from .basins import (
     BasinEntropy as BasinEntropy,
     BasinFractions as BasinFractions,
     basin_entropy as basin_entropy,
     basin_entropy_sampled as basin_entropy_sampled,
     basin_fractions as basin_fractions,
+)
+from .basins.landscape import (
+    Landscape as Landscape,
+    landscape as landscape,
 )
 from .capacities import (
     Capacity as Capacity,
@@ -52,12 +64,6 @@ from .graph import (
     committors as committors,
     communities as communities,
     summarise as summarise,
-)
-from .matching import (
-    Continuation as Continuation,
-    Matching as Matching,
-    continuation as continuation,
-    match as match,
 )
 from .memorization import (
     Calibration as Calibration,

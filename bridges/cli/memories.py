@@ -92,6 +92,19 @@ def capacity(
     show_default=True,
     help="Starts per pattern set.",
 )
+@click.option("--picture", is_flag=True, help="Draw a plane too: cells, contours, attractors.")
+@click.option(
+    "--plane",
+    type=click.Choice(["memories", "principal"]),
+    help="Of the picture: through three memories, or along two principal directions.  "
+    "[default: memories; in two dimensions all there is]",
+)
+@options.shared(
+    "sigmas",
+    help="Noise levels σ of the picture, in units of the data's deviation.  "
+    "[default: that of --beta or --overlap]",
+)
+@click.option("--points", type=Whole(2, 300), help="Points per side of it.  [default: 120]")
 @options.shared("overlap", *(name for name in SETTING if name not in ("criterion", "trials")))
 @options.shared(*RUN)
 @options.plain_errors
@@ -102,19 +115,30 @@ def basins(
     patterns: list[int] | None,
     measure: str,
     starts: int,
+    picture: bool,
+    plane: str | None,
+    sigmas: list[float] | None,
+    points: int | None,
     overlap: float,
     **shared: Any,
 ) -> None:
     """Attractors and their basins: where many starts end."""
-    from bridges.verbs.basins import BasinSurvey
+    from bridges.verbs import landscapes
+    from bridges.verbs.ends import POINTS, BasinSurvey, Picture
     from bridges.verbs.setting import Setting
 
+    for name, value in {"plane": plane, "sigmas": sigmas, "points": points}.items():
+        if value is not None and not picture:
+            raise ValueError(f"{name} is of the picture; give --picture with it")
     setting = Setting.taken_from(data, shared)
     loads = patterns or [stored(data, 10)]
-    setting.check(model, loads, starts)
-    points = [{"model": name, "patterns": P} for name in model for P in loads]
-    survey = BasinSurvey(setting, measure, overlap, starts)
-    conduct("basins", data, "basins", survey, points, **shared)
+    wanted = Picture(plane, sigmas, points or POINTS) if picture else None
+    survey = BasinSurvey(setting, measure, overlap, starts, wanted)
+    survey.check(model, loads)
+    if wanted is not None:
+        landscapes.check(survey, wanted, model, loads)
+    cases = [{"model": name, "patterns": P} for name in model for P in loads]
+    conduct("basins", data, "basins", survey, cases, **shared)
 
 
 @click.command(cls=Command)

@@ -62,7 +62,8 @@ class Memory(Protocol):
     `trajectory(cues, overlap, generator=None)`, (K, B, N), the cues and the states after each
     sweep, update or noise level, of which the last are those that `retrieve` returns;
     `levels(overlap)`, (K,), the noise levels of these states where they fall on the way, and
-    `posterior(states, sigma)`, the weights of the patterns at one of them.
+    `posterior(states, sigma)`, the weights of the patterns at one of them;
+    `log_density(states, overlap)`, (B,), of the noised data at that level.
 
     Attributes
     ----------
@@ -319,6 +320,11 @@ class ReverseMemory(RealMemory):
 
     def energy(self, states: Tensor) -> None:
         """None: the landscape changes along the way."""
+
+    def log_density(self, states: Tensor, overlap: float) -> Tensor | None:
+        """log p_σ at the noise level that the process starts from, or None if it is not known."""
+        known, sigma = getattr(self.denoiser, "log_density", None), self.level(overlap)
+        return None if known is None or sigma == 0 else known(states, sigma)
 
 
 def as_memory(

@@ -10,6 +10,8 @@ from torch import Tensor
 from bridges import _checks
 from bridges.memory.adapters import Memory, Retrieval
 
+_ROWS = 2**14  # states asked about at once
+
 
 def stored_patterns(memory: Memory, name: str = "memory") -> Tensor:
     """`memory.patterns`, checked: (P, N), finite, at least one; `name` is that of the argument.
@@ -121,6 +123,29 @@ def one_step(memory: Memory, cues: Tensor, overlap: float) -> Tensor:
             f"got {type(memory).__name__}"
         )
     return _checked(memory, step(cues, overlap), cues)
+
+
+@torch.no_grad()
+def energy_of(memory: Memory, states: Tensor) -> Tensor:
+    """`memory.energy` of states (B, N), checked: (B,), float64, NaN where the memory has none.
+
+    Raises
+    ------
+    ValueError : the memory returned something else than B real numbers.
+    """
+    parts = [states.new_empty(0, dtype=torch.float64)]
+    for rows in states.split(_ROWS) if len(states) else ():
+        found = memory.energy(rows)
+        if found is None:
+            return torch.full((len(states),), torch.nan, dtype=torch.float64, device=states.device)
+        energy = torch.as_tensor(found)
+        if energy.shape != (len(rows),) or energy.is_complex():
+            raise ValueError(
+                f"{type(memory).__name__} must return energies of shape ({len(rows)},), got "
+                f"{energy.dtype} of shape {tuple(energy.shape)}"
+            )
+        parts.append(energy.to(states.device).double())
+    return torch.cat(parts)
 
 
 def settle(

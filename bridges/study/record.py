@@ -26,8 +26,8 @@ _CONFIG = {"study": str, "parameters": dict, "seed": int, "points": list, "sampl
 _BYTES = 1000  # of memory that a measurement takes, at least
 _ABOUT = ("command", "ids", "versions")  # of a record, which results do not depend on
 _CONCLUDED = (  # from the lines of a record
-    *("results.csv", "summary.json", "samples.csv", "copies.png"),
-    *(f"{stem}.{ending}" for stem in ("figure", "results") for ending in FORMATS),
+    *("results.csv", "summary.json", "samples.csv", "copies.png", "picture.npz"),
+    *(f"{stem}.{ending}" for stem in ("figure", "results", "picture") for ending in FORMATS),
 )
 _PACKAGES = ("torch", "numpy", "numba", "scipy")
 

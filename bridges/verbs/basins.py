@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,27 +16,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from bridges import _checks
-from bridges.attractors import KINDS
-from bridges.basins import BasinFractions, basin_fractions
-from bridges.data import called, pattern_classes, said
+from bridges.attractors import COLOURS, KINDS
+from bridges.basins import Landscape
+from bridges.data import called, said
 from bridges.estimates import estimate, mean_and_sem, with_count
-from bridges.memory import Memory
 from bridges.models import label_of
-from bridges.starts import Starts, cues, gaussian, spins
 from bridges.study import figures, report as base
-from bridges.study.record import Point, Row
+from bridges.study.page import Page
+from bridges.study.record import Point
 from bridges.study.results import Study
+from bridges.study.run import sample_seeds
 from bridges.study.tables import WIDTH, of_samples, table
-from bridges.verbs.setting import Setting
-from hopfield import NotSeparableError
+from bridges.verbs import landscapes
+from bridges.verbs.ends import BasinSurvey, measure
+from bridges.verbs.landscapes import Panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["BasinSurvey", "Report", "measure"]
 ENDS = (*KINDS, "none")
-_RANKS = 40  # basins whose sizes are recorded, of the largest to the least
 _NUMBERS = {
     "attractors": ("attractors found", 1),
     "held": ("patterns with a basin", 3),
@@ -45,86 +44,7 @@ _NUMBERS = {
 }
 
 
-@dataclass(frozen=True)
-class BasinSurvey:
-    """What to survey: a setting of the models, the measure of the starts ("noised" or
-    "random"), the overlap m of the noise, and how many starts."""
-
-    setting: Setting
-    measure: str
-    overlap: float
-    starts: int
-
-    def columns(self) -> Point:
-        """What all points of the run share, for the rows of its table."""
-        own = {"starts": self.starts, "measure": self.measure, "overlap": self.overlap}
-        return self.setting.columns() | own
-
-    @classmethod
-    def of(cls, study: Study) -> BasinSurvey:
-        """The survey of a run; its data by a name that holds in any folder."""
-        asked = study.config["parameters"]
-        return cls(Setting.of(study), asked["measure"], asked["overlap"], asked["starts"])
-
-    def drawn(self, memory: Memory, kind: str, seed: int) -> Starts:
-        """Starts for a memory of states of this kind."""
-        if self.measure == "noised":
-            return cues(memory, self.overlap, self.starts, seed)
-        size = memory.patterns.shape[1]
-        if kind == "binary":
-            return spins(self.starts, size, seed)
-        rms = float(memory.patterns.square().mean().sqrt())
-        found = gaussian(self.starts, size, rms / self.overlap, seed)
-        return Starts(found.states, found.measure, self.overlap)
-
-
-def measure(survey: BasinSurvey, point: Point, seed: int) -> list[Row]:
-    """Where the starts of one model end, for `run_study`."""
-    name, P, setting = point["model"], point["patterns"], survey.setting
-    try:
-        memory = setting.memory(name, P, seed)
-    except NotSeparableError:
-        return []  # a load at which there is nothing to measure
-    found = basin_fractions(
-        memory,
-        survey.drawn(memory, setting.model(name).kind, seed),
-        labels=pattern_classes(setting.data, P, seed),
-        threshold=setting.threshold,
-        seed=_checks.generator_from(seed, "basins"),
-    )
-    return _rows(found, P)
-
-
-def _rows(found: BasinFractions, patterns: int) -> list[Row]:
-    total = len(found.labels)
-    fraction = {kind: found.attractors.count(kind) / total for kind in KINDS}
-    fraction["none"] = found.none
-    share = np.sort(found.by_pattern(patterns))[::-1]
-    p = found.fractions[found.fractions > 0] / max(1 - found.none, 1e-300)
-    numbers = {
-        "attractors": float(len(found.attractors)),
-        "held": float((share > 0).mean()),
-        "effective": float(np.exp(-(p * np.log(p)).sum())) if len(p) else 0.0,
-    }
-    rows: list[Row] = [{"quantity": name, "value": value} for name, value in numbers.items()]
-    rows += [{"end": end, "quantity": "fraction", "value": f} for end, f in fraction.items()]
-    ranks = np.unique(np.linspace(1, patterns, min(patterns, _RANKS)).round().astype(int))
-    return rows + [
-        {"rank": int(rank), "quantity": "basin", "value": float(share[rank - 1])} for rank in ranks
-    ]
-
-
 _REPEATS = 200  # of a count, for its mean to be a line
-COLOURS: dict[str, str] = {
-    "memory": "#0072B2",
-    "inverse": "#56B4E9",
-    "prototype": "#009E73",
-    "global": "#CC79A7",
-    "mixture": "#E69F00",
-    "spurious": "#D55E00",
-    "none": "0.8",
-}
-"""Of the kinds of attractors: what is stored blue, what is not warm."""
 
 
 class Case(NamedTuple):
@@ -142,6 +62,9 @@ class Report(base.Report):
         self.survey = BasinSurvey.of(study)
         if not self.cases:
             raise ValueError(f"model stores the patterns in no case: {'; '.join(self.left_out)}")
+        self.panels_seen: dict[Panel, Landscape] | None = None
+        if self.survey.picture is not None and study.out is not None:
+            self.panels_seen = landscapes.load(study.out / "picture.npz", landscapes.digest(study))
 
     @cached_property
     def cases(self) -> list[Case]:
@@ -237,9 +160,11 @@ class Report(base.Report):
         """The data and the starts."""
         s, loads = self.survey.setting, ", ".join(map(str, self.loads))
         size, starts = self.study.points[0]["size"], self.survey.starts
+        unit = self.study.points[0].get("unit")
+        words = "" if unit is None else f"; real states are the points, in units of {unit:.3g}"
         return (
             f"{Path(s.data).name}, N = {size}, P = {loads}; {starts} starts per pattern set: "
-            f"{self.describe()}{said(self.study.points[0])}"
+            f"{self.describe()}{said(self.study.points[0])}{words}"
         )
 
     def tables(self) -> Iterator[str]:
@@ -259,6 +184,39 @@ class Report(base.Report):
             note += "; n: samples whose patterns couplings store"
         left_out = f"(left out, as no couplings store the patterns: {'; '.join(self.left_out)})"
         yield textwrap.fill(f"({note})", WIDTH) + (f"\n{left_out}" if self.left_out else "")
+
+        if self.panels_seen:
+            yield from landscapes.numbers(self.panels_seen)
+
+    def publish(self, page: Page, *, json: bool, quiet: bool, show: bool) -> None:
+        """As every report does, and the picture, which is measured unless it is there."""
+        out = self.study.out
+        if self.survey.picture is not None and out is not None:
+            content = self.setting["content of data"]
+            if self.panels_seen is None and self.survey.setting.has(content):
+                seed = sample_seeds(self.study.config["seed"], 1)[0]
+                self.panels_seen = landscapes.measure(
+                    self.survey, self.survey.picture, self.cases, seed, quiet or json
+                )
+                run = landscapes.digest(self.study)
+                landscapes.save(out / "picture.npz", self.panels_seen, run)
+            if self.panels_seen:
+                picture = landscapes.draw(self.panels_seen, self._of_the_plane(self.panels_seen))
+                for name in page.files("picture"):
+                    figures.save(picture, out / name, page.settings)
+        super().publish(page, json=json, quiet=quiet, show=show)
+
+    def _of_the_plane(self, seen: dict[Panel, Landscape]) -> str:
+        """What the picture shows in a line: the most and the least of a plane in memories."""
+        shares = {
+            landscapes.name_of(p, seen): landscapes.in_memories(one) for p, one in seen.items()
+        }
+        best, worst = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
+        data = figures.literal(called(self.survey.setting.data))
+        words = f"{data}: {shares[best]:.0%} of the plane ends in a memory ({best})"
+        if best != worst:
+            words += f", {shares[worst]:.0%} ({worst})"
+        return words.replace("σ", r"$\sigma$").replace("P =", "$P$ =")
 
     @property
     def figsize(self) -> tuple[float, float]:

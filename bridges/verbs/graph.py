@@ -18,7 +18,7 @@ from matplotlib.collections import LineCollection
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import called, fingerprint, pattern_classes, said
+from bridges.data import called, pattern_classes, said
 from bridges.equivalence import noise_of_overlap, overlap_of_noise
 from bridges.estimates import mean_and_sem
 from bridges.graph import communities, layout, summarise, undirected
@@ -217,10 +217,7 @@ class Report(base.Report):
     @property
     def at_hand(self) -> bool:
         """Whether the data of the run can still be read, and are the same; graphs need them."""
-        try:
-            return fingerprint(self.survey.setting.data) == self.setting["content of data"]
-        except (OSError, ValueError):
-            return False
+        return self.survey.setting.has(self.setting["content of data"])
 
     def label(self, model: str) -> str:
         """A model for tables and figures."""

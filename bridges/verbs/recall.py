@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bridges.data import fingerprint, said
+from bridges.data import called, fingerprint, said
 from bridges.estimates import estimate, fraction_and_sem, with_count
 from bridges.models import content_of, label_of
 from bridges.study import figures, report as base
@@ -87,7 +87,7 @@ class Report(base.Report):
         """The result in a line, the title of the figure."""
         shares = {model: float(self.number(model, "home").mean()) for model in self.models}
         best, worst = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
-        what = f"{figures.literal(Path(self.recall.setting.data).stem)}, $P$ = {self.patterns}"
+        what = f"{figures.literal(called(self.recall.setting.data))}, $P$ = {self.patterns}"
         words = f"{what}: of {self._cues()}, {shares[best]:.0%} come home ({label_of(best)})"
         return words if best == worst else f"{words}, {shares[worst]:.0%} ({label_of(worst)})"
 

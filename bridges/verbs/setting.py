@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data import about, count, is_drawn, pattern_set, place
+from bridges.data import about, count, fingerprint, is_drawn, pattern_set, place
 from bridges.data.sources import state
 from bridges.memory import Memory
 from bridges.models import MODELS, NETWORKS, Model, Options, Reading, find_model
@@ -62,6 +62,13 @@ class Setting:
         asked = parameters.get("setting", parameters)
         setting = {f.name: asked[f.name] for f in fields(cls) if f.name in asked}
         return cls(**setting | {"data": place(parameters["data"])})
+
+    def has(self, content: str) -> bool:
+        """Whether the data can still be read, and are those of this content."""
+        try:
+            return fingerprint(self.data) == content
+        except (OSError, ValueError):
+            return False
 
     @property
     def options(self) -> Options:
@@ -136,15 +143,20 @@ class Setting:
         largest = min(available, _LARGEST)
         return [2**k for k in range(1, largest.bit_length()) if 2**k <= largest] or [1]
 
-    def columns(self) -> Point:
-        """What all points of the run share, for the rows of its table; N is the `size`."""
+    def columns(self, size: int | None = None) -> Point:
+        """What all points of the run share, for the rows of its table; N is the `size`.
+
+        size : of states that are rows of the data as they are; None: they are its patterns.
+        """
         named = {f.name: getattr(self, f.name) for f in fields(self)}
-        named |= about(self.data)
+        if size is None:
+            size = self.pattern_set("binary", 1, 0).shape[1]
+            named |= about(self.data)
         if not is_drawn(self.data):
             named["vectors"] = count(self.data)
         if self.dynamics == Options.dynamics:
             del named["dynamics"]
-        named |= {"data": Path(self.data).name, "size": self.pattern_set("binary", 1, 0).shape[1]}
+        named |= {"data": Path(self.data).name, "size": size}
         return {name: value for name, value in named.items() if value is not None}
 
 

@@ -287,3 +287,12 @@ def test_the_threshold_of_spins_is_an_overlap():
 
 
 # ------------------------------------------------------------------ matching
+
+
+def test_a_mean_near_minus_a_memory_is_no_inverse():
+    """The weights are known, so that it is what they say: here all of the points."""
+    xi = torch.tensor([[-0.1, 0.0], [3.0, 1.0], [-2.7, -1.0]], dtype=torch.float64)
+    memory = as_memory(EmpiricalDenoiser(xi), sigma=9.0)
+    found = find_attractors(memory, xi)
+    assert (found.states[0] + xi[0]).abs().max() < 0.2  # −ξ⁰, as the spread of the data sees it
+    assert found.kind == ("global",)

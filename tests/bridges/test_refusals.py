@@ -66,6 +66,7 @@ noised = partial(starts.noised, patterns=TWO, sigma=1.0, count=3)
 gaussian = partial(starts.gaussian, count=3, size=3, sigma=1.0)
 retrieval = partial(bridges.retrieval_map, memory=FLOW, overlaps=[1.0], trials=3)
 attractors = partial(bridges.find_attractors, memory=Toy(), starts=ONES)
+picture = partial(bridges.landscape, memory=as_memory(CORNERS, sigma=0.5), points=3)
 continuation = partial(bridges.continuation, build, starts=ONES, threshold=0.1)
 match = partial(bridges.match, one=ONES, other=ONES, threshold=0.1)
 entropy = partial(bridges.basin_entropy_sampled, points=ONES, labels=[0] * 4, neighbours=2)
@@ -158,6 +159,14 @@ REFUSED = [
     (match, "other", [torch.ones(2, 4)], r"other must have shape \(B, 3\)"),
     (match, "threshold", [-0.1, nan], "threshold must lie in"),
     (continuation, "values", [[]], "values must .* at least one value"),
+    (picture, "points", [1, 1001, 2.5], "points must be a whole number"),
+    (picture, "plane", ["both"], "plane must be one of"),
+    (picture, "plane", [[0, 1], [0, 1, 1]], "plane must be three different memories, got"),
+    (picture, "plane", [[0, 1, 3], [0, 1, -1]], "plane must be a whole number"),
+    (picture, "overlap", [0.0, 1.5], "overlap must lie in"),
+    (picture, "memory", [FLOW], "memory must know the noise level of the starts"),
+    (picture, "memory", [as_memory(PAIR, ROWS[:, :1], sigma=1.0)], "memory must have at least 2"),
+    (partial(picture, plane="principal"), "memory", [Toy()], "plane must have two principal"),
     (partial(bridges.basin_fractions, FLOW), "starts", [ONES[:0]], "starts"),
     (partial(bridges.basin_entropy, GRID), "box", [7], "box must divide .* got 7"),
     (partial(bridges.basin_entropy, GRID), "box", [0], "box must be a whole number"),

@@ -64,6 +64,7 @@ RESULTS = {
         bridges.as_memory(EXACT, dynamics="flow"), ROWS + 1, trials=5, seed=0
     ),
     "Identities": lambda: identities(ROWS, ROWS + 1, 0.5),
+    "Landscape": lambda: bridges.landscape(Toy(), points=4, seed=0),
     "Look": lambda: bridges.MemorizationMonitor(ROWS, draws=5, steps=4).judge(0, ROWS[:9] + 0.1),
     "Match": lambda: bridges.calibrate(ROWS, seed=0).criteria["match"],
     "Matching": lambda: bridges.match(ROWS, ROWS + 0.1, 0.5),

@@ -233,7 +233,8 @@ VERBS = {
         },
     ),
     "bridges basins": Row(
-        "--data random --size 40 --patterns 3 --starts 100 --model hebb,sde",
+        "--data random --size 40 --patterns 3 --starts 100 --model hebb,sde --picture --points 8 "
+        "--sigmas 0.5,1",
         {
             "--starts 1000000000 --max-memory 8": "trials, starts or draws: 1000000000 cues of 61",
             "--model hopfeld": "unknown model 'hopfeld'",
@@ -242,7 +243,18 @@ VERBS = {
             "--overlap 0": "0.0 is not in the range",
             "--patterns 5000": "patterns must lie in [1, 1797] for digits, got 5000",
             "--device gpu9": "device 'gpu9' cannot be used here",
+            "--sigmas 1": "sigmas is of the picture; give --picture with it",
+            "--points 9": "points is of the picture",
+            "--plane principal": "plane is of the picture",
+            "--picture --plane both": "'both' is not one of 'memories', 'principal'",
+            "--picture --points 301": "301 is not in the range 2<=x<=300",
+            "--picture --patterns 1": "picture: Hebb: plane must go through memories, at least 2",
+            "--picture --plane principal --patterns 2": "plane must have two principal directions",
+            "--picture --model hebb --sigmas 1": "sigmas are noise levels, which Hebb do not have",
+            "--picture --patterns 2-11": "picture: at most 36 panels, got 40",
         },
+        "picture.png inmemories",
+        "picture.npz picture.png",
     ),
     "bridges recall": Row(
         "--data random --size 30 --patterns 2 --model hebb,flow --steps 5",

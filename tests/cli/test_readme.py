@@ -90,6 +90,10 @@ from diffusion import EmpiricalDenoiser
 def trained():
     return EmpiricalDenoiser(load("mine.npy")[0])
 """
+POINTS = [
+    *((-1.2, 2.3), (1.4, 1.2), (9.1, 0.6), (4.2, 7.3), (3.4, 8.4), (-6.2, 5.8), (-7.3, 6.9)),
+    *((-7.1, -5.2), (-6.3, -3.9), (5.2, -7.4), (6.1, -6.6), (0.2, -0.9)),
+]
 RUN = [page for page in PAGES[1:] if blocks(page) or commands(page)]
 
 
@@ -113,11 +117,12 @@ def follow(words):
 
 @pytest.fixture(autouse=True)
 def data_of_a_user(elsewhere):
-    """What the commands call mine.npy, unseen.npy, samples.npy and my.py:trained."""
+    """What commands call mine.npy, unseen.npy, samples.npy, points.csv and my.py:trained."""
     mine = np.random.default_rng(0).normal(size=(120, 20))
     for name, rows in zip(("mine", "unseen", "samples"), np.split(mine, 3), strict=True):
         np.save(f"{name}.npy", rows)
     Path("my.py").write_text(MODEL)
+    np.savetxt("points.csv", POINTS, "%g", ",", header="x,y", comments="")
 
 
 def folders_of_a_user():

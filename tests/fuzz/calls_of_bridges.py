@@ -133,6 +133,13 @@ BRIDGES = {
     "basin_fractions": {"memory": LEVEL, "starts": STARTS},
     "basin_entropy": {"labels": GRID, "box": 5},
     "basin_entropy_sampled": {"points": STARTS, "labels": [0, 0, 1, 1], "neighbours": 2},
+    "landscape": {
+        "memory": LEVEL,
+        "plane": [0, 1, 2],
+        "points": 3,
+        "overlap": 0.9,
+        "seed": 0,
+    },
     "continuation": {
         "memory_at": at,
         "values": [1.0, 2.0],

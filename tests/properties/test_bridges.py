@@ -26,6 +26,7 @@ from bridges import (
     capacity,
     continuation,
     find_attractors,
+    landscape,
     load_model,
     match,
     recall_path,
@@ -34,6 +35,7 @@ from bridges import (
     starts,
     transition_matrix,
 )
+from bridges.basins.plane import plane_of
 from bridges.memory import NearestPattern
 from diffusion import EmpiricalDenoiser
 from hopfield import DenseMemory, random_patterns
@@ -276,6 +278,20 @@ def test_a_matching_is_the_largest_partial_bijection(one, other, threshold, seed
     assert again.distance.sum() == pytest.approx(found.distance.sum())
     assert len(match(other, one, threshold).pairs) == len(found.pairs)
     assert match(one[:0], other, threshold).new.tolist() == list(range(len(other)))
+
+
+@few
+@given(st.integers(3, 6), st.integers(2, 5), st.sampled_from(["memories", "principal"]), seeds)
+def test_a_picture_of_nearest_patterns_has_the_cells_of_voronoi(P, N, plane, seed):
+    patterns = torch.randn(P, N, generator=torch.Generator().manual_seed(seed)).double()
+    found = landscape(NearestPattern(patterns), plane, 9)
+    piece = plane_of(patterns, plane)
+    corners = torch.cartesian_prod(*(torch.from_numpy(axis) for axis in (found.x, found.y)))
+    cells = torch.cdist(piece.at(corners), patterns).argmin(1).reshape(9, 9).T.numpy()
+    assert (found.nearest[found.labels] == cells).all()
+    seen, off = piece.seen(patterns)
+    assert torch.allclose(piece.at(seen).sub(patterns).norm(dim=1), off, atol=1e-9)
+    assert off[:3].max() < 1e-9 or plane == "principal"
 
 
 @few

@@ -26,6 +26,7 @@ RESULTS = {  # plain records, that the functions beside them return
     *(
         "GraphSummary",
         "HeldOutGap",
+        "Landscape",
         "Look",
         "Matching",
         "MemorizationFractions",

@@ -8,8 +8,8 @@ one that does not come back is a saddle, not an attractor. Each attractor is one
     memory      a stored pattern: spins of overlap ≥ `threshold`, real states at an rms
                 distance ≤ `delta`; and where the memory knows the weights w of its patterns,
                 that one has more than half. A short distance to dense data is no memory
-    inverse     the same of −ξ alone, about the centre: energies that are even in the state have
-                both
+    inverse     the same of −ξ alone, about the centre, where the memory knows no weights:
+                energies that are even in the state have both
     prototype   one class has more than 0.9 of the weight, on more than half its patterns
     global      more than half of all patterns contribute: the mean of the data
     mixture     any other of known weights
@@ -33,13 +33,23 @@ from bridges import _checks
 from bridges._checks import Result, Seed
 from bridges.memory import Memory
 from bridges.memory.clusters import are_spins, groups, rms_distance
-from bridges.memory.cueing import recall, recall_near, stored_patterns
+from bridges.memory.cueing import energy_of, recall, recall_near, stored_patterns
 from bridges.memory.similarity import WHOLE, Similarity, similarity_of
 from bridges.starts import Starts, as_starts
 from bridges.statistics import effective_number
 from hopfield.patterns import offset
 
 KINDS = ("memory", "inverse", "prototype", "global", "mixture", "spurious")
+COLOURS: dict[str, str] = {
+    "memory": "#0072B2",
+    "inverse": "#56B4E9",
+    "prototype": "#009E73",
+    "global": "#CC79A7",
+    "mixture": "#E69F00",
+    "spurious": "#D55E00",
+    "none": "0.8",
+}
+"""Of the kinds of attractors: what is stored blue, what is not warm."""
 _ROWS = 2**14  # starts retrieved at once
 _NUMBERS = 2**22  # numbers of an (attractors × patterns) block held at once
 _MOST = 0.51  # weight above which a state is of one pattern: a majority, clear of a tie
@@ -61,6 +71,7 @@ class Attractors(Result):
     distance : (A,) rms distance per entry from it.
     k_eff : (A,) patterns that contribute to the state, exp H(w); NaN where the memory knows no
         weights.
+    energy : (A,) as the memory has it; NaN where it has none.
     labels : (B,) attractor of each start, −1 for none.
     converged : (B,) whether its dynamics did.
     saddles : (S, N) states that starts ended in, and left when kicked.
@@ -75,6 +86,7 @@ class Attractors(Result):
     overlap: np.ndarray
     distance: np.ndarray
     k_eff: np.ndarray
+    energy: np.ndarray
     labels: Tensor
     converged: Tensor
     saddles: Tensor
@@ -103,7 +115,7 @@ class Attractors(Result):
     def _parts(self) -> list[tuple[str, Any]]:
         """Neither states nor single starts."""
         names = ("measure", "unconverged", "at_saddles")
-        columns = ("kind", "counts", "nearest", "overlap", "distance", "k_eff")
+        columns = ("kind", "counts", "nearest", "overlap", "distance", "k_eff", "energy")
         starts = ("starts", len(self.labels))
         return [starts, *((name, getattr(self, name)) for name in (*names, *columns))]
 
@@ -236,7 +248,7 @@ def _describe(
     threshold: float,
     delta: float,
 ) -> dict[str, Any]:
-    """Kind, nearest pattern, overlap, distance and k_eff of each state."""
+    """Kind, nearest pattern, overlap, distance, k_eff and energy of each state."""
     rows = max(1, _NUMBERS // len(patterns))
     pieces = [_weighed(memory, part, overlap, patterns, classes) for part in states.split(rows)]
     near, far, held, k_eff, share, half = (
@@ -249,7 +261,7 @@ def _describe(
     # spins at overlap m are sqrt(2 − 2m) apart
     reach = math.sqrt(2 - 2 * threshold) + _ROUNDING if are_spins(states) else delta
     close, inverse = distance <= reach, opposite <= reach
-    inverse &= ~close
+    inverse &= ~close & held.isnan()  # weights of patterns leave no room for an even energy
     nearest = torch.where(inverse, far, near)
     distance[inverse] = rms_distance(shown[inverse], known[far[inverse]])
     kinds = np.full(len(states), "spurious", dtype=object)
@@ -267,6 +279,7 @@ def _describe(
         "overlap": similarity.cosine(states, patterns[nearest]).numpy(force=True),
         "distance": distance.numpy(force=True),
         "k_eff": k_eff.numpy(force=True),
+        "energy": energy_of(memory, states).numpy(force=True),
     }
 
 
