@@ -12,8 +12,12 @@ from hopfield import (
     HopfieldNetwork,
     hebbian,
     noise_structure,
+    random_features_patterns,
     random_patterns,
+    spectral_groups,
+    symmetric_margin,
     unlearn,
+    unlearning_times,
 )
 from hopfield._results import Result
 
@@ -27,6 +31,10 @@ RESULTS = {
     "TrainingResult": TRAINED,
     "History": TRAINED.history,
     "NoiseStructure": noise_structure(hebbian(XI), XI, random_patterns(4, 100, seed=1)),
+    "RandomFeaturesPatterns": random_features_patterns(5, 20, 12, 3, seed=0),
+    "SpectralGroups": spectral_groups(hebbian(XI), XI),
+    "SymmetricMargin": symmetric_margin(XI[:9]),
+    "UnlearningTimes": unlearning_times([0.0, 1.0, 2.0], [[-1.0, 1.0, -1.0], [-2.0, 2.0, -1.0]]),
 }
 OTHERS = {
     "no state": HopfieldNetwork(hebbian(XI)).relax(XI[:0]),
