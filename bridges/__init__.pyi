@@ -29,6 +29,10 @@ from .classes.basins import (
     class_basins as class_basins,
     class_capacity as class_capacity,
 )
+from .crossing import (
+    SizeDependence as SizeDependence,
+    size_dependence as size_dependence,
+)
 from .data import (
     DataSet as DataSet,
     load_data as load_data,
@@ -94,8 +98,10 @@ from .models import (
 )
 from .retrieval import (
     BasinRadius as BasinRadius,
+    MidpointRadius as MidpointRadius,
     RetrievalMap as RetrievalMap,
     basin_radius as basin_radius,
+    midpoint_radius as midpoint_radius,
     retrieval_map as retrieval_map,
 )
 from .starts import (

@@ -32,7 +32,7 @@ RESULTS = {  # plain records, that the functions beside them return
         "MemorizationReport",
         "MemoryGeometry",
     ),
-    *("RetrievalMap", "TwoHalves"),
+    *("MidpointRadius", "RetrievalMap", "SizeDependence", "TwoHalves"),
 }
 
 
