@@ -8,6 +8,7 @@ from .couplings import (
     storkey as storkey,
 )
 from .dense import DenseMemory as DenseMemory
+from .directions import CouplingPath as CouplingPath, coupling_path as coupling_path
 from .dreaming_times import (
     UnlearningTimes as UnlearningTimes,
     unlearning_times as unlearning_times,

@@ -366,7 +366,7 @@ WITHOUT = {
             *("CopyFraction", "FeatureFlow", "ManifoldDimension", "PlantedPosterior"),
             *("SignalToNoise", "Training", "Distortion", "Bulk", "FeatureCoefficients"),
             *("FeatureSpectrum", "MeanField", "SpeciationTimes", "RandomFeaturesPatterns"),
-            *("SpectralGroups", "SymmetricMargin", "UnlearningTimes"),
+            *("CouplingPath", "SpectralGroups", "SymmetricMargin", "UnlearningTimes"),
         ),
         RECORD,
     ),

@@ -98,6 +98,7 @@ HOPFIELD = {
     "clipped_spectrum": {"patterns": XI, "level": 0.5},
     "unlearn_top": {"couplings": J, "steps": 2, "rate": 0.05},
     "spectral_groups": {"couplings": J, "patterns": XI},
+    "coupling_path": {"couplings": [J, 2 * J], "start": J, "goal": normal(6, 6)},
     "symmetric_margin": {"patterns": XI},
     "unlearning_times": {"D": [0.0, 1.0, 2.0], "min_stability": [[-1.0, 1.0, -1.0]]},
     "HopfieldNetwork": {"couplings": J},

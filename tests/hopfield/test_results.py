@@ -10,6 +10,7 @@ import hopfield
 from hopfield import (
     DenseMemory,
     HopfieldNetwork,
+    coupling_path,
     hebbian,
     noise_structure,
     random_features_patterns,
@@ -31,6 +32,7 @@ RESULTS = {
     "TrainingResult": TRAINED,
     "History": TRAINED.history,
     "NoiseStructure": noise_structure(hebbian(XI), XI, random_patterns(4, 100, seed=1)),
+    "CouplingPath": coupling_path([TRAINED.couplings], hebbian(XI), hopfield.pseudo_inverse(XI)),
     "RandomFeaturesPatterns": random_features_patterns(5, 20, 12, 3, seed=0),
     "SpectralGroups": spectral_groups(hebbian(XI), XI),
     "SymmetricMargin": symmetric_margin(XI[:9]),

@@ -5,12 +5,14 @@ from drawn import close, few, fewer, precisions, seeds, signs, spins
 from hypothesis import assume, given, strategies as st
 
 from hopfield import (
+    CouplingPath,
     NotSeparableError,
     RandomFeaturesPatterns,
     SpectralGroups,
     SymmetricMargin,
     UnlearningTimes,
     clipped_spectrum,
+    coupling_path,
     hebbian,
     random_features_patterns,
     spectral_groups,
@@ -88,3 +90,16 @@ def test_times_scale_with_the_dreams(low, width, unit):
     assert close(one.D_in * unit, other.D_in)
     assert close(one.D_fin * unit, other.D_fin)
     assert one.D_in <= one.D_opt <= one.D_fin
+
+
+@few
+@given(spins(rows=(2, 5), sites=(4, 9)), st.floats(0.1, 9), seeds)
+def test_a_path_does_not_see_the_scale(xi, scale, seed):
+    generator = torch.Generator().manual_seed(seed)
+    start, goal, J = torch.randn(3, *2 * (xi.shape[1],), generator=generator).double()
+    one, other = (coupling_path([c * J], start, scale * goal) for c in (1.0, scale))
+    assert isinstance(one, CouplingPath)
+    assert close(one.cosine, other.cosine)
+    assert close(scale * one.norm_ratio, other.norm_ratio)
+    total = one.cosine**2 + one.sideways**2 + one.out_of_plane**2
+    assert close(total, torch.ones(1))
