@@ -49,6 +49,7 @@ def train_with_noise(
     seed: Seed = None,
     checkpoints: Sequence[int] | None = None,
     retrieval: Sequence[float] | None = None,
+    spectrum: bool = False,
 ) -> TrainingResult:
     r"""Training with noise, δJ_ij = (λ/N) e_i ξ_i S_j.
 
@@ -72,6 +73,7 @@ def train_with_noise(
     seed : int, torch.Generator or None.
     checkpoints : steps to record at, besides the last; None for 0 and ten per decade.
     retrieval : overlaps of cues at which to record the retrieval map, or None.
+    spectrum : record the eigenvalues of the couplings, if these are symmetric.
 
     Returns
     -------
@@ -106,9 +108,9 @@ def train_with_noise(
             "make the couplings asymmetric again"
         )
     source = _source(noise)
-    run = Run(
-        couplings, float(rates.max(initial=0.0)), patterns, retrieval, seed, normalize=normalize
-    )
+    largest = float(rates.max(initial=0.0))
+    how = {"normalize": normalize, "spectrum": spectrum}
+    run = Run(couplings, largest, patterns, retrieval, seed, **how)
     known = patterns.detach().to("cpu", torch.float64).contiguous()
     ours = isinstance(source, Uniform | FixedPoint | Thermal | Kawasaki)
     make = _compiled if ours else _interpreted

@@ -75,6 +75,7 @@ HOPFIELD = {
         "seed": 0,
         "checkpoints": [1, 2],
         "retrieval": [0.5],
+        "spectrum": True,
     },
     "symmetric_perceptron": {
         "patterns": XI,

@@ -120,7 +120,11 @@ def test_the_spectrum_is_recorded_of_symmetric_couplings_alone():
     assert plain.history.spectrum is None
     assert torch.equal(plain.couplings, asked.couplings)
     same(asked.history.spectrum[-1], torch.linalg.eigvalsh(asked.couplings))
-    skew = train_with_noise(XI, 0.5, steps=50, rate=1.0, seed=0).couplings
+    noisy = {"steps": 50, "rate": 1.0, "seed": 0, "spectrum": True}
+    skew = train_with_noise(XI, 0.5, **noisy)
+    assert skew.history.spectrum is None
+    even = train_with_noise(XI, 0.5, symmetric=True, **noisy)
+    same(even.history.spectrum[-1], torch.linalg.eigvalsh(even.couplings))
     assert unlearn(skew, 10, seed=0, spectrum=True).history.spectrum is None
     learned = symmetric_perceptron(XI, 0.3, spectrum=True)
     same(learned.history.spectrum[-1], torch.linalg.eigvalsh(learned.couplings))
