@@ -84,7 +84,10 @@ class SizeDependence(Result):
 
 
 def size_dependence(
-    sizes: Sequence[int] | Array, values: Array, sems: Array, samples: int | None = None
+    sizes: Sequence[int] | Array,
+    values: Sequence[float] | Array,
+    sems: Sequence[float] | Array,
+    samples: int | None = None,
 ) -> SizeDependence:
     """Fit a + b/N and a + b/√N to what was measured at several sizes.
 
