@@ -41,6 +41,10 @@ from .classes.basins import (
     class_basins as class_basins,
     class_capacity as class_capacity,
 )
+from .crossing import (
+    SizeDependence as SizeDependence,
+    size_dependence as size_dependence,
+)
 from .data import (
     DataSet as DataSet,
     load_data as load_data,
@@ -100,9 +104,11 @@ from .models import (
 )
 from .retrieval import (
     BasinRadius as BasinRadius,
+    MidpointRadius as MidpointRadius,
     RecallPath as RecallPath,
     RetrievalMap as RetrievalMap,
     basin_radius as basin_radius,
+    midpoint_radius as midpoint_radius,
     recall_path as recall_path,
     retrieval_map as retrieval_map,
 )

@@ -21,16 +21,23 @@ the fit: compare exponents, and see `misfit`. For the best decoder the law is kn
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from bridges import _checks
-from bridges._checks import POINTS, Line, Plotted, Result, Seed, at
-from bridges.crossing import FITS, Crossings, crossings, isotonic_crossings
+from bridges._checks import POINTS, Line, Plotted, Seed, at
+from bridges.crossing import (
+    FITS,
+    Crossings,
+    Extrapolation,
+    crossings,
+    extrapolate,
+    increasing,
+    isotonic_crossings,
+    system_sizes,
+)
 from bridges.estimates import (
     fraction_and_sem,
     mean_and_sem,
@@ -89,32 +96,6 @@ class Capacity(Plotted):
     def _lines(self) -> list[Line]:
         words = with_interval(self.load, self.interval)
         return [*self.curve._lines(), *at(self.load, f"capacity {words}")]
-
-
-@dataclass(frozen=True, repr=False)
-class Extrapolation(Result):
-    """A fit of α(N) = α_∞ + a N^{−x}.
-
-    Attributes
-    ----------
-    limit : α_∞.
-    sem : its standard error.
-    interval : of 95 %, by Student's t where the number of pattern sets is known.
-    slope : a.
-    exponent : x.
-    misfit : χ² per degree of freedom; NaN for two sizes, much above 1 where the law does not hold.
-    """
-
-    limit: float
-    sem: float
-    interval: tuple[float, float]
-    slope: float
-    exponent: float
-    misfit: float
-
-    def __repr__(self) -> str:
-        limit = with_error(self.limit, self.sem)
-        return f"Extrapolation(limit {limit}, x = {self.exponent:.3g}, misfit {self.misfit:.2g})"
 
 
 @dataclass(frozen=True, repr=False)
@@ -208,7 +189,7 @@ def capacity(
     >>> 0.1 < found.load < 0.25
     True
     """
-    grid = _increasing("loads", positive_grid("loads", loads))
+    grid = increasing("loads", positive_grid("loads", loads))
     success = _checks.share("success", success)
     _checks.function("build", build, "a function of a load and a seed that makes a Memory")
     overlap = _checks.number("overlap", overlap, low=0, high=1, open_low=True)
@@ -296,7 +277,7 @@ def capacity_scaling(
     >>> bool((np.diff(found.load) < 0).all()), 0.05 < found.extrapolation.limit < 0.25
     (True, True)
     """
-    grid = _sizes(sizes)
+    grid = system_sizes(sizes)
     _checks.function("build", build, "a function of a load, a size and a seed that makes a Memory")
     success = _checks.share("success", success)
     samples = _checks.whole("samples", samples, low=2)  # errors are between samples
@@ -340,61 +321,6 @@ def scaling(
     )
 
 
-def extrapolate(
-    sizes: Sequence[int] | Array,
-    load: Array,
-    sem: Array,
-    exponent: float = 2 / 3,
-    samples: int | None = None,
-) -> Extrapolation:
-    """α_∞ of α(N) = α_∞ + a N^{−x}, by least squares weighted with the errors.
-
-    Parameters
-    ----------
-    sizes : (K,) N.
-    load : (K,) α(N).
-    sem : (K,) their standard errors.
-    exponent : x > 0.
-    samples : pattern sets per size, at least 2; None: many.
-
-    Returns
-    -------
-    Extrapolation, all NaN unless every load and error is finite.
-
-    Raises
-    ------
-    ValueError : fewer than two sizes, an exponent that is not positive.
-
-    Examples
-    --------
-    >>> N = np.array([100, 400, 1600])
-    >>> found = extrapolate(N, 0.138 + 0.7 * N**-0.5, np.full(3, 1e-3), exponent=0.5)
-    >>> round(found.limit, 6), round(found.sem, 6)
-    (0.138, 0.001225)
-    """
-    grid = _sizes(sizes)
-    x = _checks.positive("exponent", exponent)
-    z = grid**-x
-    if not (np.isfinite(load).all() and np.isfinite(sem).all()):
-        return Extrapolation(np.nan, np.nan, (np.nan, np.nan), np.nan, x, np.nan)
-    weights = 1 / np.maximum(sem, 1e-12) ** 2
-    share = weights / weights.sum()
-    middle = float(share @ z)
-    slope = float((share * (z - middle)) @ load / (share @ (z - middle) ** 2))
-    limit = float(share @ load) - slope * middle
-    error = float(np.sqrt((1 + middle**2 / (share @ (z - middle) ** 2)) / weights.sum()))
-    half = error * float(stdtrit(math.inf if samples is None else samples - 1, 0.975))
-    left = ((load - limit - slope * z) ** 2 * weights).sum()
-    return Extrapolation(
-        limit=limit,
-        sem=error,
-        interval=(limit - half, limit + half),
-        slope=slope,
-        exponent=x,
-        misfit=float(left / (len(grid) - 2)) if len(grid) > 2 else float("nan"),
-    )
-
-
 def _crossings(curve: CapacityCurve, success: float, fit: str, scale: str) -> Crossings:
     """The crossing in units of the load itself, whatever the scale of the fit."""
     found = crossings(_abscissa(curve.load, scale), curve.by_sample, success, rising=False, fit=fit)
@@ -415,16 +341,3 @@ def _back(x: float, scale: str) -> float:
 def _edge(x: float, scale: str) -> float:
     """The load of a crossing; 0 where it lies below all loads."""
     return 0.0 if x == -np.inf else _back(x, scale)
-
-
-def _increasing(name: str, grid: Array) -> Array:
-    if (np.diff(grid) <= 0).any():
-        raise ValueError(f"{name} must increase, got {grid.tolist()}")
-    return grid
-
-
-def _sizes(sizes: Sequence[int] | Array) -> Array:
-    grid = np.asarray(_checks.several("sizes", sizes))
-    if grid.ndim != 1 or len(grid) < 2 or not (grid >= 1).all() or (grid != grid.round()).any():
-        raise ValueError(f"sizes must be at least two whole numbers above 0, got {sizes}")
-    return _increasing("sizes", grid.astype(np.float64))

@@ -8,8 +8,18 @@ from .couplings import (
     storkey as storkey,
 )
 from .dense import DenseMemory as DenseMemory
+from .directions import CouplingPath as CouplingPath, coupling_path as coupling_path
+from .dreaming_times import (
+    UnlearningTimes as UnlearningTimes,
+    unlearning_times as unlearning_times,
+)
 from .dreams import daydream as daydream, unlearn as unlearn
+from .features import (
+    RandomFeaturesPatterns as RandomFeaturesPatterns,
+    random_features_patterns as random_features_patterns,
+)
 from .history import History as History, TrainingResult as TrainingResult
+from .margins import SymmetricMargin as SymmetricMargin, symmetric_margin as symmetric_margin
 from .network import HopfieldNetwork as HopfieldNetwork, stabilities as stabilities
 from .noise import (
     FixedPoint as FixedPoint,
@@ -27,6 +37,13 @@ from .patterns import (
     random_patterns as random_patterns,
 )
 from .relaxation import Relaxation as Relaxation
+from .spectral import (
+    SpectralGroups as SpectralGroups,
+    clipped_spectrum as clipped_spectrum,
+    spectral_groups as spectral_groups,
+    spectral_rule as spectral_rule,
+    unlearn_top as unlearn_top,
+)
 from .training import (
     symmetric_perceptron as symmetric_perceptron,
     train_with_noise as train_with_noise,

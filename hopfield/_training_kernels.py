@@ -332,3 +332,51 @@ def ascend(
                 lower[i], upper[i] = smallest / norm, norm / total
                 if upper[i] - lower[i] <= tolerance * upper[i]:
                     break
+
+
+@njit(cache=True, fastmath=_FAST)
+def ascend_symmetric(
+    patterns: Array, tolerance: float, max_sweeps: int, multipliers: Array, couplings: Array
+) -> Any:
+    """Find the largest margin of symmetric couplings by over-relaxed dual ascent, in place.
+
+    Parameters
+    ----------
+    patterns : (P, N).
+    tolerance : done when the two bounds differ by this part of the upper one.
+    max_sweeps : largest number of passes over all spins of all patterns.
+    multipliers : (P, N), zero at the start; becomes x.
+    couplings : (N, N), zero at the start; becomes Σ_μ (x_i^μ + x_j^μ) ξ_i^μ ξ_j^μ.
+
+    Returns
+    -------
+    The margin of the couplings at rows of norm 1 in mean square, and the upper bound of all.
+    """
+    count, size = patterns.shape
+    step = 1.5 / (size - 1)
+    lower, upper = -np.inf, np.inf
+    for sweep in range(max_sweeps):
+        for mu in range(count):
+            xi, x = patterns[mu], multipliers[mu]
+            for i in range(size):
+                row = couplings[i]
+                field = 0.0
+                for j in range(size):
+                    field += row[j] * xi[j]
+                new = max(0.0, x[i] + step * (1.0 - xi[i] * field))
+                change = new - x[i]
+                if change != 0.0:
+                    x[i] = new
+                    amount = change * xi[i]
+                    for j in range(size):
+                        row[j] += amount * xi[j]
+                    row[i] = 0.0
+                    for j in range(size):
+                        couplings[j, i] = row[j]
+        if sweep % 10 == 9 or sweep == max_sweeps - 1:
+            norm = np.sqrt(size * (couplings * couplings).sum())
+            smallest = ((couplings @ patterns.T).T * patterns).min()
+            lower, upper = smallest * size / norm, norm / (2.0 * multipliers.sum())
+            if upper - lower <= tolerance * upper:
+                break
+    return lower, upper

@@ -75,7 +75,7 @@ def pseudo_inverse(patterns: Tensor) -> Tensor:
     True
     """
     patterns = _checks.stored("patterns", patterns, binary=True)
-    _, basis = _span(_checks.working(patterns))
+    _, basis = eigenspace(_checks.working(patterns))
     projector = basis.T @ basis
     # Σ_{j≠i} 𝒫_ij² = 𝒫_ii(1 − 𝒫_ii): where 𝒫_ii = 1 the row is rounding noise, which
     # sign() would take for a field.
@@ -160,8 +160,7 @@ def dreaming_kernel(patterns: Tensor, time: float) -> Tensor:
     count, size = rows.shape
     if time > epsilon**-0.5:
         # I + tC is then singular to rounding where patterns depend on each other.
-        singular, basis = _span(rows)
-        spectrum = singular.square() / size  # (1 + t)λ/(1 + tλ), divided by t
+        spectrum, basis = eigenspace(rows)  # then (1 + t)λ/(1 + tλ), divided by t
         kept = (1 / time + 1) * spectrum / (1 / time + spectrum)
         return _symmetric((basis.T * kept) @ basis).to(patterns)
     # Divided by 1 + t, the matrix stays of order one at all times.
@@ -271,9 +270,12 @@ def _symmetric(couplings: Tensor) -> Tensor:
     return ((couplings + couplings.T) / 2).fill_diagonal_(0.0)
 
 
-def _span(patterns: Tensor) -> tuple[Tensor, Tensor]:
-    """Singular values (r,) above rounding, and an orthonormal basis (r, N) of the patterns."""
+def eigenspace(patterns: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues λ (r,) of ΞᵀΞ/N above rounding, and orthonormal vectors (r, N) of them.
+
+    The vectors span what the patterns span.
+    """
     _, singular, rows = torch.linalg.svd(patterns, full_matrices=False)
     smallest = singular[0] * max(patterns.shape) * torch.finfo(patterns.dtype).eps
     kept = singular > smallest
-    return singular[kept], rows[kept]
+    return singular[kept].square() / patterns.shape[1], rows[kept]

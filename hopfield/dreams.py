@@ -37,6 +37,7 @@ def unlearn(
     patterns: Tensor | None = None,
     checkpoints: Sequence[int] | None = None,
     retrieval: Sequence[float] | None = None,
+    spectrum: bool = False,
 ) -> TrainingResult:
     r"""Hebbian unlearning: J ← J − (ε/N) S Sᵀ for fixed points S reached from random spins.
 
@@ -60,6 +61,7 @@ def unlearn(
     checkpoints : dreams to record at, besides the last, or None
         They are rounded up to whole batches; None records at 0 and ten times per decade.
     retrieval : overlaps of cues at which to record the retrieval map, or None.
+    spectrum : record the eigenvalues of the couplings, if these are symmetric.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def unlearn(
     couplings = _checks.square("couplings", couplings)
     if patterns is not None:
         patterns = _checks.stored("patterns", patterns, binary=True, columns=len(couplings))
-    run = Run(couplings, rate, patterns, retrieval, seed, replicas=batch)
+    run = Run(couplings, rate, patterns, retrieval, seed, replicas=batch, spectrum=spectrum)
     nothing = np.empty((0, len(couplings)))
 
     def advance(first: int, last: int) -> int:
@@ -108,34 +110,47 @@ def daydream(
     *,
     steps: int,
     rate: float = 0.01,
+    normalize: str | None = None,
+    epoch: int | None = None,
     couplings: Tensor | None = None,
     seed: Seed = None,
     checkpoints: Sequence[int] | None = None,
     retrieval: Sequence[float] | None = None,
+    spectrum: bool = False,
 ) -> TrainingResult:
     r"""Daydreaming: learn a pattern and unlearn a dream at once (arXiv 2405.08777).
 
     J ← J + (ε/N)(ξξᵀ − SSᵀ), ξ drawn from the patterns, S a fixed point reached from random
     spins; ε is 1/τ in the paper. Unlike unlearning it need not be stopped.
 
+    With `normalize="spectral"`, J ← J/‖J‖₂ after each epoch, ‖J‖₂ the largest |eigenvalue|, as
+    the authors run it. Correlated patterns need this: Hebb's largest eigenvalue grows with their
+    number, and steps of one size then do nothing.
+
     Parameters
     ----------
     patterns : (P, N), entries ±1.
     steps : number of dreams, at least 0; N/ε or more, and more at larger P/N.
     rate : ε > 0.
-    couplings : (N, N) to start from, its diagonal set to zero; None for Hebb's.
+    normalize : "spectral" or None.
+    epoch : dreams between two normalisations, at least 1; None for N.
+    couplings : (N, N) to start from, its diagonal set to zero; None for Hebb's
+        Symmetric with `normalize`.
     seed : int, torch.Generator or None.
-    checkpoints : dreams to record at, besides the last; None for 0 and ten per decade.
+    checkpoints : dreams to record at, besides the last; None for 0 and ten per decade
+        Where an epoch ends, the record is of the normalised couplings.
     retrieval : overlaps of cues at which to record the retrieval map, or None.
+    spectrum : record the eigenvalues of the couplings, if these are symmetric.
 
     Returns
     -------
-    TrainingResult
+    TrainingResult; `history.norm_ratio` is that of the couplings without the divisions.
 
     Raises
     ------
     ValueError : patterns not (P, N) spins, a negative number of steps, a rate that is not
-        positive, couplings that do not fit.
+        positive, an epoch below 1 or without `normalize`, couplings that do not fit, or that are
+        not symmetric or become zero where they are normalised.
 
     Examples
     --------
@@ -149,13 +164,48 @@ def daydream(
     patterns = _checks.stored("patterns", patterns, binary=True)
     steps = _checks.whole("steps", steps, low=0)
     rate = _checks.positive("rate", rate)
-    run = Run(couplings, rate, patterns, retrieval, seed)
+    length = _epoch(normalize, epoch, patterns.shape[1])
+    if length and couplings is not None:
+        _checks.symmetric("couplings", couplings)
+    run = Run(couplings, rate, patterns, retrieval, seed, spectrum=spectrum)
     known = patterns.detach().to("cpu", torch.float64).contiguous().numpy()
 
     def advance(first: int, last: int) -> int:
-        dreams = last - first
-        return _training_kernels.dream(
-            run.columns, known, dreams, rate, run.tie, _MAX_SWEEPS, run.orders[0], run.streams
-        )
+        unsettled, now = 0, first
+        while now < last:
+            stop = min(last, now - now % length + length) if length else last
+            unsettled += _training_kernels.dream(
+                run.columns,
+                known,
+                stop - now,
+                rate,
+                run.tie,
+                _MAX_SWEEPS,
+                run.orders[0],
+                run.streams,
+            )
+            now = stop
+            if length and now % length == 0:
+                _divide(run)
+        return unsettled
 
     return run.follow(advance, history.checkpoints(steps, checkpoints))
+
+
+def _epoch(normalize: str | None, epoch: int | None, size: int) -> int:
+    """Dreams between two normalisations; 0 without."""
+    if normalize is None:
+        if epoch is not None:
+            raise ValueError(f"epoch must be None without normalize, got {_checks.shown(epoch)}")
+        return 0
+    _checks.choice("normalize", normalize, ("spectral",))
+    return size if epoch is None else _checks.whole("epoch", epoch)
+
+
+def _divide(run: Run) -> None:
+    """Bring symmetric couplings to a largest |eigenvalue| of 1, in place."""
+    norm = float(torch.linalg.eigvalsh(run.couplings).abs().max())
+    if norm == 0:
+        raise ValueError("couplings must not become zero with normalize='spectral', got zeros")
+    run.columns /= norm
+    run.divided *= norm

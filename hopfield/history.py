@@ -4,7 +4,8 @@ At each checkpoint: the norm ‖J‖, its ratio to the start, the asymmetry
 ‖J − Jᵀ‖/‖J + Jᵀ‖, and the number of states so far that did not settle at a fixed point.
 Where patterns are known, also their stabilities Δ_i^μ (minimum and mean), the fraction of
 spins with Δ > 0, the fraction of patterns of which all spins have it, and on request the retrieval
-map m_f(m_0): the mean overlap with its pattern that a cue of overlap m_0 relaxes to.
+map m_f(m_0): the mean overlap with its pattern that a cue of overlap m_0 relaxes to. On request
+also the eigenvalues of J.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class History(Plotted):
     ----------
     steps : (K,) int, the steps made.
     norm : (K,), ‖J‖.
-    norm_ratio : (K,), ‖J‖ relative to the start; infinite where the start was zero.
+    norm_ratio : (K,), ‖J‖ relative to the start; infinite where the start was zero
+        A rule that divides the couplings on the way counts as if it had not.
     asymmetry : (K,), ‖J − Jᵀ‖/‖J + Jᵀ‖.
     unsettled : (K,) int, number of training states so far that did not settle
         They met the limit of sweeps before a fixed point, and were used all the same.
@@ -51,6 +53,7 @@ class History(Plotted):
     satisfied_patterns : (K,), the fraction of patterns of which all spins have Δ > 0.
     retrieval : (K, M), m_f for each overlap of the cues; the same cues at every checkpoint.
     retrieval_converged : (K, M), the fraction of cues that reached a fixed point.
+    spectrum : (K, N), the eigenvalues of J, rising; None unless J was symmetric throughout.
     """
 
     steps: Tensor
@@ -64,6 +67,7 @@ class History(Plotted):
     satisfied_patterns: Tensor | None
     retrieval: Tensor | None
     retrieval_converged: Tensor | None
+    spectrum: Tensor | None
     _titles = ("steps", r"stability $\Delta$")
 
     def __repr__(self) -> str:
@@ -158,6 +162,7 @@ class Run:
     seed : int, torch.Generator or None.
     normalize : bring each row of the start to norm 1.
     replicas : number of independent random streams.
+    spectrum : record the eigenvalues of symmetric couplings.
 
     Raises
     ------
@@ -175,6 +180,7 @@ class Run:
         *,
         normalize: bool = False,
         replicas: int = 1,
+        spectrum: bool = False,
     ) -> None:
         if couplings is None and patterns is not None:
             couplings = hebbian(patterns)
@@ -192,10 +198,11 @@ class Run:
         # Drawn whether or not it is used: what is recorded does not change what is learned.
         cues = int(torch.randint(2**31, (1,), generator=self.generator))
         known = None if patterns is None else patterns.detach().to("cpu", torch.float64)
-        self.recorder = Recorder(known, retrieval, cues)
+        self.recorder = Recorder(known, retrieval, cues, _checks.flag("spectrum", spectrum))
         seeds = torch.randint(2**62, (replicas,), generator=self.generator)
         self.streams: Array = seeds.numpy().astype(np.uint64)
         self.orders: Array = np.tile(np.arange(len(rows)), (replicas, 1))
+        self.divided = 1.0  # by which the couplings were divided so far
         self._start_norm = float(rows.norm())
 
     @property
@@ -209,7 +216,7 @@ class Run:
         for mark in marks:
             unsettled += int(advance(done, mark))
             done = mark
-            self.recorder.record(mark, self.couplings, unsettled)
+            self.recorder.record(mark, self.couplings, unsettled, self.divided)
         return self.result()
 
     def result(self) -> TrainingResult:
@@ -242,15 +249,21 @@ class Recorder:
     patterns : (P, N) or None.
     retrieval : overlaps of the cues, or None.
     seed : whole number from which the cues and their relaxation are drawn.
+    spectrum : record the eigenvalues of symmetric couplings.
     """
 
     def __init__(
-        self, patterns: Tensor | None, retrieval: Sequence[float] | None, seed: int
+        self,
+        patterns: Tensor | None,
+        retrieval: Sequence[float] | None,
+        seed: int,
+        spectrum: bool = False,
     ) -> None:
         if retrieval is not None and patterns is None:
             raise ValueError("retrieval must come with patterns to retrieve, got patterns=None")
         self._patterns = patterns
         self._seed = seed
+        self._spectrum = spectrum
         self._cues: list[Tensor] | None = None
         if retrieval is not None and patterns is not None:
             levels = [
@@ -260,17 +273,20 @@ class Recorder:
             self._cues = [flip_spins(patterns, m, seed + k) for k, m in enumerate(levels)]
         self._rows: list[dict[str, Any]] = []
 
-    def record(self, step: int, couplings: Tensor, unsettled: int) -> None:
-        """Measure `couplings`, reached after `step` steps."""
+    def record(self, step: int, couplings: Tensor, unsettled: int, divided: float = 1.0) -> None:
+        """Measure `couplings`, reached after `step` steps and divided on the way."""
         norm = float(couplings.norm())
         together = float((couplings + couplings.T).norm())
         apart = float((couplings - couplings.T).norm())
         row: dict[str, Any] = {
             "steps": step,
             "norm": norm,
+            "undivided": norm * divided,
             "asymmetry": 0.0 if apart == 0 else apart / together if together > 0 else float("inf"),
             "unsettled": unsettled,
         }
+        if self._spectrum and _checks.is_symmetric(couplings):
+            row["spectrum"] = torch.linalg.eigvalsh(couplings).tolist()
         if self._patterns is not None:
             stability = stabilities(couplings, self._patterns)
             row["min_stability"] = float(stability.min())
@@ -290,11 +306,11 @@ class Recorder:
         """History of what was recorded; `start_norm` is ‖J‖ before the first step."""
         columns: dict[str, Tensor | None] = {
             name: _checks.tensor(name, [r[name] for r in self._rows], double=True)
-            if name in self._rows[0]
+            if all(name in row for row in self._rows)
             else None
             for name in History.__dataclass_fields__
             if name != "norm_ratio"
         }
-        norm = torch.tensor([row["norm"] for row in self._rows], dtype=torch.float64)
+        norm = torch.tensor([row["undivided"] for row in self._rows], dtype=torch.float64)
         ratio = norm / start_norm if start_norm > 0 else torch.where(norm > 0, torch.inf, 1.0)
         return History(norm_ratio=ratio, **columns)  # type: ignore[arg-type]

@@ -7,12 +7,16 @@ A dream takes a fixed point S, reached from random spins, out of Hebb's coupling
 (Hopfield, Feinstein & Palmer 1983; Benedetti et al., arXiv 2201.00032). Dreams D are counted
 in units of N/ε. Three times matter: from D_in on all patterns are stable (Δ_min > 0), at D_top
 Δ_min is largest, and D_fin is the last time at which all patterns are stable. Soon after it all
-is lost. Each dream takes ε off the trace αN of ΞᵀΞ/N: about D = α nothing is left.
+is lost. Each dream takes ε off the trace αN of ΞᵀΞ/N: about D = α nothing is left. Each pattern
+set has these times; the authors' D_in, D_opt and D_fin are those of the mean Δ_min over sets.
 
-(a) stabilities along the dreams, with the largest margin any couplings have (Gardner 1988);
-(b) basins: where cues end, and the least overlap m_0 from which half of the cues recover
-their pattern exactly (basins are widest well before D_top); (c) the three times against the
-load; (d) dreams in batches at frozen couplings, as good as serial ones while Bε ≲ 0.2.
+(a) stabilities along the dreams, with the largest margin any couplings have: Gardner's for
+N → ∞ (1988), and that of these samples; (b) basins: where cues end, and the least overlap m_0
+from which half of the cues recover their pattern exactly (basins are widest well before D_top);
+(c) the times of the mean against the load, and the authors' (open); (d) dreams in batches at
+frozen couplings, as good as serial ones while Bε ≲ 0.2; (e) the spectrum: dreams press the P
+upper eigenvalues into a band that falls through zero, the trace is zero all along (arXiv
+2308.13445); (f) how flat this band is, and how near the couplings come to the pseudo-inverse.
 
     python scripts/unlearning.py --preset quick
 """
@@ -97,6 +101,8 @@ def main(run: Run, loads: list[int], batches: list[int], time: float, **setting:
 
 def measure(point: Point, seed: int) -> list[Row]:
     """One path of dreams, stability all along and basins at fewer marks; or its end alone."""
+    from reports.unlearning_spectrum import spectrum
+
     from hopfield import hebbian, random_patterns, unlearn
 
     xi = random_patterns(point["patterns"], point["size"], seed=seed).double()
@@ -105,6 +111,8 @@ def measure(point: Point, seed: int) -> list[Row]:
     marks = sorted({round(dreams * k / STRETCHES) for k in range(STRETCHES + 1)})
     couplings, unsettled = hebbian(xi), 0
     rows: list[Row] = []
+    if point["basins"] and along:
+        rows += _largest_margin(xi)
     path: dict[int, dict[str, float]] = {}
     marks = marks if along else marks[-1:]
     for k, (first, last) in enumerate(zip([0, *marks], marks, strict=False)):
@@ -123,14 +131,25 @@ def measure(point: Point, seed: int) -> list[Row]:
         for entry, step in enumerate((first + history.steps).tolist()):
             path[step] = {name: values[entry] for name, values in recorded.items()}
         if point["basins"]:
-            rows += [
-                {"D": _time(point, last), **row} for row in _basins(point, couplings, xi, seed)
-            ]
+            measured = _basins(point, couplings, xi, seed)
+            measured += spectrum(couplings, xi) if along else []
+            rows += [{"D": _time(point, last), **row} for row in measured]
     for step in path if along else [max(path)]:
         D = _time(point, step)
         rows += [{"D": D, "quantity": name, "value": value} for name, value in path[step].items()]
     rows.append({"quantity": "unsettled", "value": float(unsettled)})
     return rows + (_times(point, path) if along else [])
+
+
+def _largest_margin(patterns: Any) -> list[Row]:
+    """The largest least stability that any couplings give these patterns; none beyond 2N."""
+    from hopfield import NotSeparableError, max_margin, stabilities
+
+    try:
+        least = float(stabilities(max_margin(patterns), patterns).min())
+    except NotSeparableError:
+        return []
+    return [{"quantity": "largest_margin", "value": least}]
 
 
 def _time(point: Point, dreams: int) -> float:
@@ -170,7 +189,8 @@ def _times(point: Point, path: dict[int, dict[str, float]]) -> list[Row]:
 class Report(base.Report):
     """What was measured along the dreams, and what they come to."""
 
-    grid = (2, 2)
+    grid = (2, 3)
+    figsize = 11.5, 7.2
 
     @property
     def loads(self) -> list[int]:
@@ -207,6 +227,22 @@ class Report(base.Report):
         found = self.study.curve(name, "patterns", kind="path", patterns=P)[1]
         return found[:, 0] if found.size else found.mean(1)
 
+    @cached_property
+    def of_mean(self) -> dict[int, Any]:
+        """Times of the mean over the pattern sets, by the number of patterns."""
+        from reports.unlearning_times import times_of_mean
+
+        curve = self.study.curve
+        return {
+            P: times_of_mean(*curve("min_stability", "D", kind="path", patterns=P))
+            for P in self.loads
+        }
+
+    def margin(self) -> ndarray:
+        """Largest least stability of the samples of the least load, (samples,)."""
+        found = self.study.curve("largest_margin", "patterns", kind="path", patterns=self.loads[0])
+        return found[1][:, 0] if found[1].size else found[1].mean(1)
+
     def finding(self) -> str:
         """When basins are widest, stabilities highest, and all is lost."""
         top, end = (of_samples(self.time(name, self.loads[0])) for name in ("D_top", "D_fin"))
@@ -219,7 +255,13 @@ class Report(base.Report):
     def conclusions(self) -> Point:
         """The dreams after which basins are widest, and those without a fixed point."""
         widest = {"load": self.load, "cue_overlap": self.cue, "D": estimate(self.widest)}
-        return {"widest_basins": widest, "unsettled": round(self.study.total("unsettled"))}
+        times = {P: found.to_dict() for P, found in self.of_mean.items() if found is not None}
+        return {
+            "widest_basins": widest,
+            "times_of_mean": times,
+            "top_stability_in_largest_margin": estimate(self._top_ratio()),
+            "unsettled": round(self.study.total("unsettled")),
+        }
 
     def heading(self) -> str:
         """The network, its dreams and the cues."""
@@ -227,13 +269,20 @@ class Report(base.Report):
         return f"N = {s['size']}, ε = {s['rate']:g}; {s['trials']} cues per pattern set"
 
     def tables(self) -> Iterator[str]:
-        """The times by load, the path of the least load, and batches."""
+        """The times by load, the path of the least load with its spectrum, and batches."""
+        from reports.unlearning_spectrum import EDGES, SHAPE, table_of_spectra
+        from reports.unlearning_times import table_of_means
+
         yield (
             "D counts dreams in units of N/ε; "
             f"{self.study.total('unsettled'):.0f} dreams reached no fixed point"
         )
         yield self._times_table()
+        yield table_of_means(self.of_mean, self.samples, self.setting)
+        least, most = (of_samples(x) for x in (self._top_ratio(), self.margin()))
+        yield f"at P = {self.loads[0]} Δ_min(D_top) is {least} of the sample's largest, {most}"
         yield self._path_table()
+        yield table_of_spectra({name: self.along(name) for name in (*EDGES, *SHAPE)}, self.load)
         change, low = self.batches("min_stability")
         retrieved = self.batches("overlap", cue_overlap=self.cue)[1]
         B = [f"{b:g}" for b in self.setting["batches"]]
@@ -254,6 +303,10 @@ class Report(base.Report):
         ]
         return table(["α", *TIMES, "Δ_min(D_top)", "D_fin/α"], rows)
 
+    def _top_ratio(self) -> ndarray:
+        """Stability at D_top over the largest that any couplings have, (samples,)."""
+        return self.time("top_stability", self.loads[0]) / self.margin()
+
     def _path_table(self) -> str:
         quantities = ("min_stability", "satisfied_patterns", "basin_edge")
         columns = [self.along(quantity) for quantity in quantities]
@@ -266,8 +319,11 @@ class Report(base.Report):
         return table([heading, "Δ_min", "n_SAT", f"m_f({self.cue:g})", "m0 at 1/2"], rows)
 
     def panels(self) -> tuple[base.Panel, ...]:
-        """Stabilities and basins along the dreams, the three times, batches."""
-        return self._stability, self._basins, self._times, self._batches
+        """Stabilities and basins along the dreams, the times, batches, the spectrum."""
+        return (
+            *(self._stability, self._basins, self._times),
+            *(self._batches, self._edges, self._shape),
+        )
 
     def _stability(self, axes: Axes) -> None:
         from hopfield.theory import gardner_kappa
@@ -278,8 +334,12 @@ class Report(base.Report):
         ):
             figures.band(axes, *self.along(name), color, label=label)
         if self.load <= 2:
-            label = r"largest possible $\Delta_\mathrm{min}$ (Gardner)"
+            label = r"largest $\Delta_\mathrm{min}$, $N \to \infty$ (Gardner)"
             axes.axhline(gardner_kappa(self.load), **figures.THEORY[1], label=label)
+        if self.margin().size and not (self.margin() != self.margin()).all():
+            label = r"largest $\Delta_\mathrm{min}$ of the samples"
+            most = float(mean_and_sem(self.margin())[0])
+            axes.axhline(most, color=figures.LOOKS["max-margin"][0], ls="--", lw=1.2, label=label)
         axes.axhline(0, color="0.85", lw=0.8, zorder=0)
         self._mark_times(axes)
         axes.set(xlabel=DREAMS, ylabel=r"stability $\Delta$", ylim=(-3, 2.6))
@@ -311,15 +371,46 @@ class Report(base.Report):
                 )
 
     def _times(self, axes: Axes) -> None:
-        for (name, label), series in zip(TIMES.items(), figures.SERIES, strict=False):
-            P, by_sample = self.study.curve(name, "patterns", kind="path")
-            if by_sample.size:
-                figures.points(axes, P / self.setting["size"], by_sample, series, label=label)
-        ends = (0, 1.1 * max(self.loads) / self.setting["size"])
+        from reports.unlearning_times import LABELS, authors
+
+        N = self.setting["size"]
+        theirs = authors(N, self.setting["rate"])
+        for (name, label), series in zip(LABELS.items(), figures.SERIES, strict=False):
+            found = [
+                (P / N, getattr(one, name), getattr(one, f"{name}_sem"))
+                for P, one in self.of_mean.items()
+                if one is not None and math.isfinite(getattr(one, name))
+            ]
+            if found:
+                x, mean, sem = zip(*found, strict=True)
+                figures.means(axes, x, (mean, sem), series, label=label)
+            look = {"ls": "", "marker": series[1], "ms": 8, "mfc": "none", "mec": series[0]}
+            axes.plot([P / N for P in theirs], [times[name] for times in theirs.values()], **look)
+        if theirs:
+            axes.plot([], [], ls="", marker="o", ms=8, mfc="none", mec="0.4", label="the authors'")
+        ends = (0, 1.1 * max(self.loads) / N)
         axes.plot(ends, ends, **figures.THEORY[0], label=r"trace argument, $D = \alpha$")
         axes.set(xlabel=r"load $\alpha = P/N$", ylabel=DREAMS, xlim=ends, ylim=ends)
-        axes.set_title("the three times")
+        axes.set_title(r"times of the mean $\Delta_\mathrm{min}$")
         axes.legend(loc="upper left")
+
+    def _edges(self, axes: Axes) -> None:
+        from reports.unlearning_spectrum import EDGES, draw_edges
+
+        draw_edges(axes, {name: self.along(name) for name in EDGES})
+        self._mark_times(axes)
+        axes.set(xlabel=DREAMS, ylabel="eigenvalue of $J$")
+        axes.set_title(f"spectrum, $\\alpha$ = {self.load:g}")
+        axes.legend(loc="center right")
+
+    def _shape(self, axes: Axes) -> None:
+        from reports.unlearning_spectrum import SHAPE, draw_shape
+
+        draw_shape(axes, {name: self.along(name) for name in SHAPE})
+        self._mark_times(axes)
+        axes.set(xlabel=DREAMS, ylabel="spread, share, cosine", ylim=(0, 1.14))
+        axes.set_title(f"upper group, $\\alpha$ = {self.load:g}")
+        axes.legend(loc="center left")
 
     def _batches(self, axes: Axes) -> None:
         x, low = self.batches("min_stability")

@@ -2,8 +2,10 @@
 
 from bridges.retrieval.map import (
     BasinRadius as BasinRadius,
+    MidpointRadius as MidpointRadius,
     RetrievalMap as RetrievalMap,
     basin_radius as basin_radius,
+    midpoint_radius as midpoint_radius,
     positive_grid as positive_grid,
     retrieval_map as retrieval_map,
 )

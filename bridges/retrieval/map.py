@@ -2,11 +2,18 @@ r"""Retrieval maps and basin radius: the measurements every memory shares.
 
 A retrieval map gives, for cues at overlap m₀ with a pattern, the overlap m_f of what is
 retrieved with that pattern and the probability that it is the pattern (cosine of at least
-`threshold`). The basin radius is the overlap at which that probability crosses a level;
-`bridges.capacities` has the load at which it does. Two criteria are kept apart by name:
+`threshold`). The basin radius is the overlap at which that probability crosses a level, the
+midpoint that at which m_f does: a mean over cues that come home and cues that do not, and so
+not where half of them do. `bridges.capacities` has the load at which cues are lost. Two criteria
+are kept apart by name:
 
     "fixed-point"   the end of the dynamics, `memory.retrieve`
     "one-step"      a single update, `memory.step`
+
+and so are two kinds of cues of spins, as the midpoints of one memory differ by 0.01 to 0.02:
+
+    "exact"         `memory.corrupt`; for spins, exactly (1 − m₀)N/2 of them are flipped
+    "independent"   each spin is flipped with probability (1 − m₀)/2, as in arXiv 2201.00032
 
 Errors are standard errors between independent samples: memories of independent pattern
 sets where several are given, the patterns of one memory otherwise (cues of one pattern are
@@ -17,7 +24,7 @@ more (`bridges.crossing`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,14 +32,15 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import POINTS, Line, Plotted, Seed, at
-from bridges.crossing import crossing
+from bridges._checks import POINTS, Line, Plotted, Result, Seed, at
+from bridges.crossing import Crossings, crossings
 from bridges.estimates import fraction_and_sem, mean_and_sem, short_table, with_interval
 from bridges.memory import CRITERIA, ROUNDING, Memory
 from bridges.memory.cueing import cue, cued_patterns, cycling, settle
 from bridges.memory.similarity import WHOLE, similarity_of
 
 Array = np.ndarray
+FLIPS = ("exact", "independent")
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,7 +58,11 @@ class RetrievalMap(Plotted):
     cycles : fraction that ended in a 2-cycle, which success does not ask; NaN for a single
         step, or where the memory does not know.
     by_sample : (samples, overlaps), the success of each sample.
+    overlap_by_sample : (samples, overlaps), the m_f of each sample.
+    finals : (memories, overlaps, trials), the overlap that each cue ended at, or None; those
+        of one pattern beside each other, in the order of the patterns.
     criterion : "fixed-point" or "one-step".
+    flips : "exact" or "independent"; see the head of the module.
     threshold : cosine that counts as retrieval.
     about : the centre of the cosines, and their sites, in words.
     """
@@ -63,7 +75,10 @@ class RetrievalMap(Plotted):
     converged: Array
     cycles: Array
     by_sample: Array
+    overlap_by_sample: Array
+    finals: Array | None
     criterion: str
+    flips: str
     threshold: float
     about: str
     _titles = ("overlap of the cue $m_0$", "probability of retrieval")
@@ -77,7 +92,8 @@ class RetrievalMap(Plotted):
         }
         if (self.cycles > 0).any():
             columns["in 2-cycles"] = (self.cycles, None)
-        heading = f"{self.criterion}, cosine of at least {self.threshold:g}{about}"
+        kind = "" if self.flips == "exact" else f", {self.flips} flips"
+        heading = f"{self.criterion}{kind}, cosine of at least {self.threshold:g}{about}"
         return short_table(f"RetrievalMap({heading})", columns)
 
     def _lines(self) -> list[Line]:
@@ -109,6 +125,31 @@ class BasinRadius(Plotted):
         return [*self.curve._lines(), *at(self.overlap, f"radius {words}")]
 
 
+@dataclass(frozen=True, repr=False)
+class MidpointRadius(Result):
+    """The overlap of cues whose ends have a mean overlap of one half.
+
+    Attributes
+    ----------
+    overlap : the m₀ at which m_f crosses ½, smaller for wider basins; inf if not even clean cues
+        reach it, 0 if the least overlap measured still does.
+    sem : its standard error.
+    interval : its 95 % interval, NaN for a single sample.
+    flips : "exact" or "independent": midpoints of two kinds are not to be compared.
+    curve : the retrieval map it was read from.
+    """
+
+    overlap: float
+    sem: float
+    interval: tuple[float, float]
+    flips: str
+    curve: RetrievalMap
+
+    def __repr__(self) -> str:
+        known = with_interval(self.overlap, self.interval)
+        return f"MidpointRadius(overlap {known}, {self.flips} flips)"
+
+
 def retrieval_map(
     memory: Memory | Sequence[Memory],
     overlaps: Sequence[float],
@@ -117,6 +158,9 @@ def retrieval_map(
     threshold: float = 0.95,
     patterns: Tensor | None = None,
     seed: Seed = None,
+    *,
+    flips: str = "exact",
+    finals: bool = False,
 ) -> RetrievalMap:
     """Cue a memory at several overlaps and see what comes back.
 
@@ -130,6 +174,8 @@ def retrieval_map(
     patterns : (H, N), cue these instead of the stored ones, such as data that were held out.
     seed : int, torch.Generator or None. The same noise serves all overlaps, so that the
         result at one does not depend on which others are asked for.
+    flips : "exact" or "independent", the latter for patterns of ±1 alone.
+    finals : keep the final overlap of every cue, for a histogram.
 
     Returns
     -------
@@ -154,19 +200,25 @@ def retrieval_map(
     trials = _checks.whole("trials", trials)
     _checks.choice("criterion", criterion, CRITERIA)
     threshold = _checks.number("threshold", threshold, low=0, high=1, open_low=True)
+    independent = _checks.choice("flips", flips, FLIPS) == "independent"
+    finals = _checks.flag("finals", finals)
     memories = list(memory) if isinstance(memory, Sequence) else [memory]
     if not memories:
         raise ValueError("memory must be at least one memory, got an empty sequence")
     cued = [cued_patterns(one, patterns) for one in memories]
+    if independent:
+        for rows in cued:
+            _checks.stored("patterns", rows, binary=True)
     base = _checks.whole_seed(seed)
-    results = []
+    results, ends = [], []
     for index, (one, rows) in enumerate(zip(memories, cued, strict=True)):
         cue_seed = int(np.random.SeedSequence(base, spawn_key=(index,)).generate_state(1)[0])
         units = [
-            _measure(one, rows, m, trials, criterion, threshold, cue_seed)
+            _measure(one, rows, m, trials, criterion, threshold, cue_seed, independent)
             for m in _checks.followed(grid, "overlaps")
         ]
-        results.append(np.stack(units, 1))  # (patterns, overlaps, 4)
+        results.append(np.stack([table for table, _ in units], 1))  # (patterns, overlaps, 4)
+        ends.append(np.stack([near for _, near in units]))
     table = results[0] if len(results) == 1 else np.stack([one.mean(0) for one in results])
     mean, sem = mean_and_sem(table)
     success, success_sem = fraction_and_sem(table[:, :, 1])
@@ -179,7 +231,10 @@ def retrieval_map(
         converged=mean[:, 2],
         cycles=mean[:, 3],
         by_sample=table[:, :, 1],
+        overlap_by_sample=table[:, :, 0],
+        finals=np.stack(ends) if finals else None,
         criterion=criterion,
+        flips=flips,
         threshold=threshold,
         about="; ".join(dict.fromkeys(str(similarity_of(one)) for one in memories)),
     )
@@ -225,15 +280,83 @@ def basin_radius(
     def measured(overlaps: Array) -> RetrievalMap:
         return retrieval_map(memory, overlaps.tolist(), trials, criterion, threshold, seed=base)
 
+    curve, found = _crossed(measured, lambda curve: curve.by_sample, success)
+    return BasinRadius(max(found.value, 0.0), _not_negative(found.interval), curve)
+
+
+def midpoint_radius(
+    memory: Memory | Sequence[Memory],
+    trials: int = 100,
+    criterion: str = "fixed-point",
+    flips: str = "exact",
+    seed: Seed = None,
+) -> MidpointRadius:
+    """The overlap of cues at which what is retrieved has a mean overlap of ½ with its pattern.
+
+    Measured as `basin_radius` is; interpolated by lines where the curve rises.
+
+    Parameters
+    ----------
+    memory, trials, criterion, seed : as for `retrieval_map`.
+    flips : "exact" or "independent", the latter for patterns of ±1 alone
+        Independent flips, those of arXiv 2201.00032, give the smaller midpoints.
+
+    Returns
+    -------
+    MidpointRadius
+
+    Raises
+    ------
+    ValueError : as for `retrieval_map`.
+
+    Examples
+    --------
+    >>> from bridges import as_memory
+    >>> from hopfield import HopfieldNetwork, pseudo_inverse, random_patterns
+    >>> xi = random_patterns(30, 100, seed=0)
+    >>> found = midpoint_radius(as_memory(HopfieldNetwork(pseudo_inverse(xi)), xi), seed=1)
+    >>> 0.35 < found.overlap < 0.5
+    True
+    """
+    base = _checks.whole_seed(seed)
+
+    def measured(overlaps: Array) -> RetrievalMap:
+        return retrieval_map(memory, overlaps.tolist(), trials, criterion, seed=base, flips=flips)
+
+    # As (1 + m)/2, which lies in [0, 1] as a probability does; at m = ½ that is ¾.
+    curve, found = _crossed(measured, lambda curve: (1 + curve.overlap_by_sample) / 2, 0.75)
+    interval = _not_negative(found.interval)
+    return MidpointRadius(max(found.value, 0.0), found.sem, interval, flips, curve)
+
+
+def _crossed(
+    measured: Callable[[Array], RetrievalMap], by_sample: Callable[[RetrievalMap], Array], at: float
+) -> tuple[RetrievalMap, Crossings]:
+    """The map at overlaps 0.1 … 1 and every 0.02 around where a quantity crosses a level."""
     coarse = np.arange(1, 11) / 10
-    first = crossing(coarse, measured(coarse).by_sample, success, rising=True)[0]
+    first = crossings(coarse, by_sample(measured(coarse)), at, rising=True).value
     fine = np.arange(1, 51) / 50
     near = np.abs(fine - np.clip(first, 0, 1)) <= 0.1 + 1e-9
     grid = np.union1d(coarse, fine[near]).round(12)
     curve = measured(grid)
-    overlap, interval = crossing(grid, curve.by_sample, success, rising=True)
+    return curve, crossings(grid, by_sample(curve), at, rising=True)
+
+
+def _not_negative(interval: tuple[float, float]) -> tuple[float, float]:
     low, high = (max(end, 0.0) if end == end else end for end in interval)
-    return BasinRadius(max(overlap, 0.0), (low, high), curve)
+    return low, high
+
+
+def _flipped(
+    memory: Memory, patterns: Tensor, overlap: float, generator: torch.Generator
+) -> Tensor:
+    """Patterns with each spin that varies flipped on its own, with probability (1 − m)/2."""
+    drawn = torch.rand(patterns.shape, generator=generator).to(patterns.device)
+    flip = drawn < (1 - overlap) / 2
+    varying = similarity_of(memory).varying
+    if varying is not None:
+        flip &= varying.to(flip.device)
+    return torch.where(flip, -patterns, patterns)
 
 
 def _measure(
@@ -244,13 +367,14 @@ def _measure(
     criterion: str,
     threshold: float,
     seed: int,
-) -> Array:
-    """Overlap, success, convergence and cycles of each pattern, (patterns, 4)."""
+    independent: bool,
+) -> tuple[Array, Array]:
+    """Overlap, success, convergence and cycles of each pattern, (patterns, 4); ends, (trials,)."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(patterns), generator=generator)
     rows = order.repeat(-(-trials // len(order)))[:trials].sort().values
     cued = patterns[rows.to(patterns.device)]
-    cues = cue(memory, cued, overlap, generator)
+    cues = (_flipped if independent else cue)(memory, cued, overlap, generator)
     found = settle(memory, cues, overlap, criterion, generator)
     near = similarity_of(memory).cosine(found.states, cued)
     cycles = cycling(memory, found, overlap).to(near)
@@ -258,7 +382,7 @@ def _measure(
     values = torch.stack(columns, 1).cpu().double().numpy()
     starts = np.flatnonzero(np.diff(rows.numpy(), prepend=-1))
     counts = np.diff(starts, append=trials)
-    return np.add.reduceat(values, starts) / counts[:, None]
+    return np.add.reduceat(values, starts) / counts[:, None], values[:, 0]
 
 
 def positive_grid(name: str, values: Sequence[float], high: float = float("inf")) -> Array:

@@ -23,6 +23,7 @@ from .mean_field import (
     ags_capacity as ags_capacity,
     ags_overlap as ags_overlap,
     gardner_kappa as gardner_kappa,
+    gardner_kappa_diluted as gardner_kappa_diluted,
     hebbian_one_step as hebbian_one_step,
     one_step_overlap as one_step_overlap,
 )

@@ -10,6 +10,11 @@ stability κ as long as
 
     1/α ≥ ∫_{−κ}^∞ Dt (t + κ)² = (1 + κ²) Φ(κ) + κ φ(κ).
 
+Symmetric couplings of a strongly diluted network have less (Gardner, Gutfreund & Yekutieli
+1989): with t normal, r = E(u + t)₊ = u Φ(u) + φ(u) and κ = u + r,
+
+    1/(2α) = E(u + t)₊² + r² = (1 + u²) Φ(u) + u φ(u) + r².
+
 One synchronous step from a random cue of overlap m: the field on a spin of stability Δ is
 normal with mean mΔ and variance 1 − m², in units of ‖J_i‖.
 """
@@ -89,6 +94,35 @@ def gardner_kappa(load: ArrayLike) -> Any:
     """
     alpha = _checks.within("load", load, high=2, open_low=True)
     return np.vectorize(_gardner_kappa, otypes=[np.float64])(alpha)[()]
+
+
+def gardner_kappa_diluted(load: ArrayLike) -> Any:
+    r"""Largest mean stability κ of symmetric couplings in a strongly diluted network.
+
+    No bound for a network in which every spin is coupled to every other: loops between the
+    bonds let symmetric couplings do better there. The pseudo-inverse rule, which is symmetric,
+    has √((1 − α)/α), 1.528 at α = 0.3 where this is 1.295. What symmetric couplings of one
+    pattern set can have is in `hopfield.symmetric_margin`.
+
+    Parameters
+    ----------
+    load : α in (0, α_c], a number or an array; α_c = 1.277907.
+
+    Returns
+    -------
+    κ ≥ 0, of the shape of `load`, always below `gardner_kappa`; 0 at α_c.
+
+    Raises
+    ------
+    ValueError : a load outside (0, α_c].
+
+    Examples
+    --------
+    >>> round(float(gardner_kappa_diluted(0.5)), 4)
+    0.7671
+    """
+    alpha = _checks.within("load", load, high=_diluted_capacity(), open_low=True)
+    return np.vectorize(_gardner_kappa_diluted, otypes=[np.float64])(alpha)[()]
 
 
 def one_step_overlap(stabilities: ArrayLike, overlap: ArrayLike) -> Any:
@@ -176,6 +210,30 @@ def _ags_overlap(load: float) -> float:
         return math.erf(1 / width)
     root = brentq(lambda y: _ags_width(y) - width, edge, 1 / width, xtol=1e-13)
     return math.erf(root)
+
+
+def _neighbours(u: float) -> float:
+    """Value of r = E(u + t)₊."""
+    return u * float(ndtr(u)) + math.exp(-(u**2) / 2) / math.sqrt(2 * math.pi)
+
+
+def _diluted_inverse_load(u: float) -> float:
+    """Value of 1/α of strongly diluted symmetric couplings with κ = u + r."""
+    density = math.exp(-(u**2) / 2) / math.sqrt(2 * math.pi)
+    return 2 * ((1 + u**2) * float(ndtr(u)) + u * density + _neighbours(u) ** 2)
+
+
+@cache
+def _diluted_capacity() -> float:
+    """Load at which κ = 0."""
+    return 1 / _diluted_inverse_load(brentq(lambda u: u + _neighbours(u), -1.0, 0.0, xtol=1e-15))
+
+
+def _gardner_kappa_diluted(load: float) -> float:
+    # Both terms are at least u² for u ≥ 0, so that u ≤ ½/√α.
+    high = 0.5 / math.sqrt(load)
+    u = brentq(lambda u: _diluted_inverse_load(u) - 1 / load, -1.0, high, xtol=1e-13)
+    return max(u + _neighbours(u), 0.0)
 
 
 def _gardner_kappa(load: float) -> float:

@@ -7,8 +7,8 @@ from known import Threshold, hebb, sphere
 from scipy.stats import norm
 
 from bridges import as_memory, capacity, capacity_scaling
-from bridges.capacities import extrapolate, scaling
-from bridges.crossing import crossings
+from bridges.capacities import scaling
+from bridges.crossing import crossings, extrapolate
 from hopfield import DenseMemory, random_patterns
 from hopfield.theory import ags_capacity, argmax_capacity, polynomial_error
 

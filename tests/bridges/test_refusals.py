@@ -10,9 +10,8 @@ from known import Threshold, Toy, normal
 
 import bridges
 from bridges import as_memory, attractor_graph, starts
-from bridges.capacities import extrapolate
 from bridges.classes.training import class_training
-from bridges.crossing import crossing, crossings
+from bridges.crossing import crossing, crossings, extrapolate
 from bridges.data import pattern_set, standardised, subset
 from bridges.equivalence import (
     QUANTITIES,

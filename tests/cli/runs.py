@@ -76,6 +76,19 @@ STUDIES = {
         },
         "leasttestloss gap0.05 copiesattheend",
     ),
+    "coupling_paths": Row(
+        "--size 20 --patterns 6 --sizes 10 --trials 20 --overlaps 0.4,0.6 --dream-seeds 2",
+        {
+            "--size 30000 --max-memory 8": "size: couplings of 30000 sites need about",
+            "--patterns 100": "patterns must be fewer than the 100 sites, got 100",
+            "--overlaps 0.5": "overlaps must be two at least",
+            "--times 0.1 0.2": "Option '--times' requires 3 arguments",
+            "--margin 0": "0.0 is not in the range 0<x<=1",
+            "--dream-seeds 1": "--dream-seeds",
+            "--level -1": "--level",
+        },
+        "seeds toperceptron midpoint shares: limit",
+    ),
     "dynamical_regimes": Row(
         "--patterns 60 --levels 4 --draws 20 --dimension 20 --intrinsic 5",
         {
@@ -107,6 +120,18 @@ STUDIES = {
             "--window -1": "--window",
         },
         "w=0 flow (kept|retention)",
+    ),
+    "hidden_manifold": Row(
+        "--size 24 --loads 3,40 --features 5 --epochs 3 --trials 10",
+        {
+            "--size 30000 --max-memory 8": "size: couplings of 30000 sites need about",
+            "--loads 100000000 --max-memory 8": "loads: 100000000 patterns of 200 sites need",
+            "--mix 2": "mix must be odd and at most the 12 features, got 2",
+            "--mix 13": "mix must be odd and at most the 12 features, got 13",
+            "--epochs 0": "--epochs",
+            "--rate 0": "--rate",
+        },
+        "stored feature unseen phase",
     ),
     "losing_dimensions": Row(
         "--loads 10,100 --patterns 30 --levels 4 --draws 4 --sets 3 --dimension 8 "

@@ -28,7 +28,7 @@ def test_structured_noise_widens_basins_where_uniform_noise_cannot():
 
 
 def test_dreams_have_their_three_times_and_basins_are_widest_before_the_top():
-    run("unlearning", "--loads 30,50 --samples 5 --jobs 1 --out run")
+    text = run("unlearning", "--loads 30,50 --samples 5 --jobs 1 --out run")
     found = summary()
     assert found["unsettled"] == 0
     # D_in, D_top, D_fin at N = 100, ε = 0.01, with the reference's errors over 10 pattern sets;
@@ -46,6 +46,25 @@ def test_dreams_have_their_three_times_and_basins_are_widest_before_the_top():
             allowed = 4 * np.hypot(error, max(sem, error * 2**0.5)) + 0.005
             assert abs(mean - value) < allowed, (P, name)
         assert abs(100 * ours["D_fin"][0] / P - 1) < 0.2  # the trace argument, D = α
+    # Times of the mean over sets, which are others: references over 60 and 80 sets.
+    for P, times in {"30": (0.1055, 0.2427, 0.3368), "50": (0.3662, 0.4473, 0.5079)}.items():
+        mean = found["times_of_mean"][P]
+        for name, value in zip(("D_in", "D_opt", "D_fin"), times, strict=True):
+            allowed = 4 * np.hypot(0.002, mean[f"{name}_sem"]) + 0.005
+            assert abs(mean[name] - value) < allowed, (P, name)
+    ratio = found["top_stability_in_largest_margin"]  # 0.594(20) of 1.225
+    assert abs(ratio["mean"] - 0.485) < 4 * np.hypot(ratio["sem"], 0.017)
+    assert "authors, P = 29" in text
+    # α = 0.3: the upper group at the start, and the lower one, which is −α.
+    start = {"kind": "path", "patterns": 30, "D": "0.0"}
+    for name, value, allowed in (
+        ("lowest", -0.3, 1e-9),
+        ("lower_edge", -0.3, 1e-9),
+        ("mean_upper", 0.7, 1e-9),
+        ("share_in_span", 1.0, 1e-9),
+        ("relative_spread", 0.789, 0.07),
+    ):
+        assert abs(measured(**start, quantity=name)[0] - value) < allowed, name
     widest = found["widest_basins"]["D"]
     top, error = measured(kind="path", patterns=30, quantity="D_top")
     assert top - widest["mean"] > 2 * np.hypot(error, widest["sem"])

@@ -13,6 +13,7 @@ THEORY_OF_MEMORY = {
     "fixed_point_load": {"beta": [2.0], "size": 9},
     "flip_information": {"overlap": [0.5, 0.6]},
     "gardner_kappa": {"load": [0.5]},
+    "gardner_kappa_diluted": {"load": [0.5]},
     "hebbian_one_step": {"overlap": [0.5], "load": 0.1},
     "least_overlap": {"load": [0.1], "beta": 2.0, "ensemble": "spherical"},
     "noise_norm": {"stabilities": [[1.0, 2.0]], "overlap": 0.5, "rate": 0.1},

@@ -11,10 +11,15 @@ import hopfield
 from hopfield import (
     DenseMemory,
     HopfieldNetwork,
+    coupling_path,
     hebbian,
     noise_structure,
+    random_features_patterns,
     random_patterns,
+    spectral_groups,
+    symmetric_margin,
     unlearn,
+    unlearning_times,
 )
 from hopfield._results import Result
 
@@ -28,6 +33,11 @@ RESULTS = {
     "TrainingResult": TRAINED,
     "History": TRAINED.history,
     "NoiseStructure": noise_structure(hebbian(XI), XI, random_patterns(4, 100, seed=1)),
+    "CouplingPath": coupling_path([TRAINED.couplings], hebbian(XI), hopfield.pseudo_inverse(XI)),
+    "RandomFeaturesPatterns": random_features_patterns(5, 20, 12, 3, seed=0),
+    "SpectralGroups": spectral_groups(hebbian(XI), XI),
+    "SymmetricMargin": symmetric_margin(XI[:9]),
+    "UnlearningTimes": unlearning_times([0.0, 1.0, 2.0], [[-1.0, 1.0, -1.0], [-2.0, 2.0, -1.0]]),
 }
 OTHERS = {
     "no state": HopfieldNetwork(hebbian(XI)).relax(XI[:0]),

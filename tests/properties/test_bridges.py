@@ -29,9 +29,11 @@ from bridges import (
     landscape,
     load_model,
     match,
+    midpoint_radius,
     recall_path,
     retrieval_map,
     return_curve,
+    size_dependence,
     starts,
     transition_matrix,
 )
@@ -66,6 +68,7 @@ MEASURES = {
     "retrieval_map": lambda m: retrieval_map(m, [0.5, 1.0], trials=3, seed=0),
     "recall_path": lambda m: recall_path(m, m.corrupt(m.patterns, 0.5, generator()), 0.5, seed=0),
     "basin_radius": lambda m: basin_radius(m, trials=3, seed=0),
+    "midpoint_radius": lambda m: midpoint_radius(m, trials=3, seed=0),
     "capacity": lambda m: capacity(lambda *_: m, [1, 2], samples=2, trials=3, seed=0),
     "find_attractors": lambda m: find_attractors(m, m.patterns, seed=0),
     "basin_fractions": lambda m: basin_fractions(m, starts.cues(m, 0.5, 4, seed=0), seed=0),
@@ -89,6 +92,7 @@ def test_a_memory_of_any_dynamics_goes_through_every_measure(patterns, name):
     assert (path.overlap.abs() <= 1 + 1e-9).all()
     assert torch.equal(path.states[-1], toy.retrieve(path.states[0], 0.5)[0])
     assert 0 <= found["basin_radius"].overlap <= 1 or found["basin_radius"].overlap == inf
+    assert 0 <= found["midpoint_radius"].overlap <= 1 or found["midpoint_radius"].overlap == inf
     assert np.isfinite(found["capacity"].curve.success).all()
     caught = found["basin_fractions"]
     assert isinstance(caught, BasinFractions)
@@ -169,6 +173,16 @@ def test_the_nearest_pattern_is_found_the_better_the_clearer_the_cue(patterns, s
     curve = radius.curve
     below, above = (curve.overlap_in[curve.success < 0.5], curve.overlap_in[curve.success >= 0.5])
     assert below.max(initial=0) <= radius.overlap <= above.min() + 1e-12
+
+
+@few
+@given(st.floats(-1, 1), st.floats(-5, 5), st.sampled_from([0.5, 1.0]))
+def test_a_law_that_holds_is_fitted(limit, slope, exponent):
+    sizes = np.array([50, 100, 200, 400])
+    found = size_dependence(sizes, limit + slope * sizes**-exponent, np.full(4, 1e-3))
+    fit = found.inverse if exponent == 1 else found.root
+    assert fit.limit == pytest.approx(limit, abs=1e-9)
+    assert fit.misfit == pytest.approx(0, abs=1e-12)
 
 
 @few

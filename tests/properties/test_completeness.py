@@ -34,7 +34,7 @@ RESULTS = {  # plain records, that the functions beside them return
         "MemoryGeometry",
         "RecallPath",
     ),
-    *("RetrievalMap", "TwoHalves"),
+    *("MidpointRadius", "RetrievalMap", "SizeDependence", "TwoHalves"),
 }
 
 

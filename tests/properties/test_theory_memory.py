@@ -26,6 +26,8 @@ def test_hebbian_overlaps_fall_with_the_load_to_the_capacity(one, other):
     )
     assert falls(memory.gardner_kappa([few_, more]))
     assert memory.gardner_kappa(2.0) == 0
+    assert falls(memory.gardner_kappa_diluted([few_, more]))
+    assert memory.gardner_kappa_diluted(more) < memory.gardner_kappa(more)
 
 
 @few
