@@ -1,3 +1,4 @@
+from .bidirectional import BidirectionalMemory as BidirectionalMemory
 from .couplings import (
     NotSeparableError as NotSeparableError,
     dreaming_kernel as dreaming_kernel,
@@ -8,8 +9,11 @@ from .couplings import (
     storkey as storkey,
 )
 from .dense import DenseMemory as DenseMemory
+from .dilution import DilutedMemory as DilutedMemory
 from .dreams import daydream as daydream, unlearn as unlearn
 from .history import History as History, TrainingResult as TrainingResult
+from .kernel import KernelMemory as KernelMemory
+from .memory import CuedMemory as CuedMemory
 from .network import HopfieldNetwork as HopfieldNetwork, stabilities as stabilities
 from .noise import (
     FixedPoint as FixedPoint,
@@ -19,6 +23,7 @@ from .noise import (
     Uniform as Uniform,
     noise_structure as noise_structure,
 )
+from .partial import PartialCueMemory as PartialCueMemory
 from .patterns import (
     binarize as binarize,
     clustered_patterns as clustered_patterns,
@@ -26,10 +31,23 @@ from .patterns import (
     overlap as overlap,
     random_patterns as random_patterns,
 )
+from .potts import PottsMemory as PottsMemory
+from .precision import clip_couplings as clip_couplings, dilute as dilute
 from .relaxation import Relaxation as Relaxation
+from .sequences import SequenceMemory as SequenceMemory
+from .sparse import (
+    CovarianceMemory as CovarianceMemory,
+    active_sites as active_sites,
+    covariance as covariance,
+    displace_ones as displace_ones,
+    erase_ones as erase_ones,
+    sparse_patterns as sparse_patterns,
+)
+from .thermal import ThermalMemory as ThermalMemory
 from .training import (
     symmetric_perceptron as symmetric_perceptron,
     train_with_noise as train_with_noise,
 )
+from .willshaw import WillshawMemory as WillshawMemory
 
 __version__: str

@@ -371,7 +371,7 @@ WITHOUT = {
     ),
     **dict.fromkeys(("Denoiser", "ExactDenoiser", "Schedule"), "a kind: its members are called"),
     **dict.fromkeys(("DenoiserLike", "GuidanceSchedule", "Weight", "SHAPES"), "a type or a list"),
-    **dict.fromkeys(("Uniform", "VE", "OU", "Cosine", "ags_capacity"), "takes no argument"),
+    **dict.fromkeys(("Uniform", "VE", "OU", "Cosine"), "takes no argument"),
     "NotSeparableError": "an error",
     "noise_minimum": "an optimiser of seconds; its doors are those of stabilities",
     **dict.fromkeys(("AzulaDenoiser", "DiffusersDenoiser"), "other people's models: test_interop"),
