@@ -120,14 +120,15 @@ def vector(name: str, value: Any, like: Tensor) -> Tensor:
 
 def mask(name: str, value: Any, like: Tensor) -> Tensor:
     """Return truths, one per entry of a matrix, or per column for all of its rows."""
-    found = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
-    if (
-        found.dtype != torch.bool
-        or found.is_meta
-        or found.shape not in (like.shape, like.shape[1:])
-    ):
-        wanted = f"True or False in the shape {tuple(like.shape)} or ({like.shape[1]},)"
+    wanted = f"True or False in the shape {tuple(like.shape)} or ({like.shape[1]},)"
+    try:
+        found = value if isinstance(value, Tensor) else np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{name} must be {wanted}, got rows that differ") from error
+    fits = found.shape in (like.shape, like.shape[1:])
+    if found.dtype not in (torch.bool, np.bool_) or not fits or getattr(found, "is_meta", False):
         raise ValueError(f"{name} must be {wanted}, got {shown(value)}")
+    found = torch.as_tensor(found)
     return found.to(like.device).expand(like.shape)
 
 
