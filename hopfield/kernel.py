@@ -13,7 +13,6 @@ what counts is how wide the basins are, not that stored patterns are fixed. Ther
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -29,7 +28,7 @@ from hopfield.relaxation import Relaxation, synchronous
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
 _BLOCK = 2**22  # numbers of a (states × patterns) block held at once
-_SOLVED = 1e-6  # residual of the duals that counts as solved
+_LARGEST = 1e150  # ridge
 
 
 class KernelMemory(CuedMemory):
@@ -83,17 +82,15 @@ class KernelMemory(CuedMemory):
         count = len(self._rows)
         within_memory(24.0 * count**2, f"patterns: the kernel matrix of {count} patterns")
         matrix = self.kernel(self._rows, self._rows)
-        mixed = matrix + self.ridge * torch.eye(count).to(matrix)
-        try:
-            duals = torch.linalg.solve(mixed, self._rows)
-            missed = float((mixed @ duals - self._rows).abs().max())
-        except RuntimeError:  # torch's LinAlgError among them
-            missed = math.inf
-        if not missed < _SOLVED:
+        if self.ridge == 0 and int(torch.linalg.matrix_rank(matrix)) < count:
             raise ValueError(
-                f"ridge must be larger for these patterns, whose kernel matrix is singular, "
-                f"got {self.ridge:g}"
+                f"ridge must be above 0 for these patterns, whose kernel matrix is singular, got "
+                f"{self.ridge:g}"
             )
+        mixed = matrix + self.ridge * torch.eye(count).to(matrix)
+        duals, failed = torch.linalg.solve_ex(mixed, self._rows)
+        if failed or not torch.isfinite(duals).all():
+            raise ValueError(f"ridge must be larger for these patterns, got {self.ridge:g}")
         return duals
 
     def corrupt(
@@ -153,7 +150,7 @@ class KernelMemory(CuedMemory):
 
     def _turned(self, states: Tensor) -> Tensor:
         weights = self.kernel.relative(states.to(self._rows), self._rows)
-        return signs(weights, self.duals, self._sizes, states)
+        return signs(weights @ self.duals, weights, self._sizes, states)
 
 
 class KnownKernel:
@@ -203,14 +200,11 @@ def known_kernel(kernel: str | Kernel, gain: float, degree: int) -> KnownKernel:
     return KnownKernel(kernel, gain, degree)
 
 
-def signs(weights: Tensor, duals: Tensor, sizes: Tensor, states: Tensor) -> Tensor:
-    """Signs of the fields weights · duals, (B, N); a spin in zero field keeps that of `states`.
+def signs(fields: Tensor, weights: Tensor, sizes: Tensor, states: Tensor) -> Tensor:
+    """Signs of fields that are sums over patterns, (B, N); in zero field those of `states`.
 
-    Zero is what rounding may leave: 4ε times the norms of both factors.
+    Zero is what rounding may leave, 4ε times the norms of the `weights` (B, P) of the patterns and
+    of their duals, `sizes` (N,).
     """
-    fields = weights @ duals
     tie = 4 * torch.finfo(fields.dtype).eps * weights.norm(dim=1, keepdim=True) * sizes
-    return torch.where(fields.abs() <= tie, states.to(fields), fields).sign_().to(states)
-
-
-_LARGEST = 1e150
+    return torch.where(fields.abs() <= tie, states.to(fields), fields).sign().to(states)

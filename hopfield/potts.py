@@ -132,8 +132,7 @@ class PottsMemory(CuedMemory):
         """One update of all sites at once, (B, N·q)."""
         given = _checks.tensor("states", states)
         colours, fields = self.colours_of(states), self.fields(states)
-        tie = 1e-9 * fields.abs().amax(2, keepdim=True)  # fields are whole numbers over q²N
-        held = fields.gather(2, colours[:, :, None]) >= fields.amax(2, keepdim=True) - tie
+        held = fields.gather(2, colours[:, :, None]) >= fields.amax(2, keepdim=True)  # exact
         return self.states_of(torch.where(held[:, :, 0], colours, fields.argmax(2))).to(given)
 
     def relax(self, states: Tensor, max_sweeps: int = 100, seed: Seed = None) -> Relaxation:

@@ -156,9 +156,7 @@ class SequenceMemory(CuedMemory):
     def _following(self, states: Tensor) -> Tensor:
         spins = states.to(self._rows)
         weights = self.kernel.relative(spins, self._rows)
-        if not self.kernel.linear:
-            return signs(weights, self._next, self._sizes, states)
-        # the self-coupling as one more weight, of dual −J_ii S_i
-        fields = weights @ self._next - self._self * spins
-        tie = 4 * torch.finfo(fields.dtype).eps * weights.norm(dim=1, keepdim=True) * self._sizes
-        return torch.where(fields.abs() <= tie, spins, fields).sign_().to(states)
+        fields = weights @ self._next
+        if self.kernel.linear:
+            fields -= self._self * spins
+        return signs(fields, weights, self._sizes, states)

@@ -17,7 +17,7 @@ from hopfield import (
     sparse_patterns,
 )
 
-XI, ETA = random_patterns(6, 60, seed=0), sparse_patterns(12, 60, 8, seed=0)
+XI, ETA = random_patterns(6, 60, seed=0), sparse_patterns(5, 60, 8, seed=0)
 COLOURS = torch.randint(3, (6, 40), generator=torch.Generator().manual_seed(0))
 MEMORIES = {
     "covariance": lambda: CovarianceMemory(ETA),
@@ -26,8 +26,8 @@ MEMORIES = {
     "willshaw": lambda: WillshawMemory(ETA),
     "willshaw, winners": lambda: WillshawMemory(ETA, "winners"),
     "partial": lambda: PartialCueMemory(hebbian(XI), XI),
-    "thermal": lambda: ThermalMemory(hebbian(XI), XI, 0.3, sweeps=20),
-    "thermal, averaged": lambda: ThermalMemory(hebbian(XI), XI, 0.3, sweeps=20, averaged=9),
+    "thermal": lambda: ThermalMemory(hebbian(XI[:3]), XI[:3], 0.2, sweeps=20),
+    "thermal, averaged": lambda: ThermalMemory(hebbian(XI[:3]), XI[:3], 0.2, sweeps=20, averaged=9),
     "cold": lambda: ThermalMemory(hebbian(XI), XI, 0),
     "diluted": lambda: DilutedMemory(XI, 20, seed=0),
     "sequence": lambda: SequenceMemory(XI, steps=2),
