@@ -81,17 +81,21 @@ class PottsMemory(CuedMemory):
 
     def colours_of(self, states: Tensor) -> Tensor:
         """Colours (B, N) int64 of states (B, N·q)."""
-        given = _checks.zeros_and_ones("states", states, columns=self.size).detach()
+        return self._read("states", states)[1]
+
+    def _read(self, name: str, value: Tensor) -> tuple[Tensor, Tensor]:
+        """States as a tensor, and their colours (B, N)."""
+        given = _checks.zeros_and_ones(name, value, columns=self.size).detach()
         each = given.reshape(len(given), self.sites, self.colours)
         if not (each.sum(2) == 1).all():
-            raise ValueError("states must have one colour at each site, got none or several")
-        return each.argmax(2)
+            raise ValueError(f"{name} must have one colour at each site, got none or several")
+        return given, each.argmax(2)
 
     def corrupt(
         self, patterns: Tensor, overlap: float, generator: torch.Generator | None = None
     ) -> Tensor:
         """Cues of which round(N(1 − m)) sites have another colour at random, m the cosine."""
-        colours = self.colours_of(patterns)
+        given, colours = self._read("patterns", patterns)
         share = _checks.number("overlap", overlap, low=0, high=1)
         generator = _checks.generator_from(generator, "corrupt", colours.device)
         at = generator.device
@@ -99,7 +103,7 @@ class PottsMemory(CuedMemory):
         changed = noise.topk(round(self.sites * (1 - share)), dim=1).indices.to(colours.device)
         turns = torch.randint(1, self.colours, changed.shape, generator=generator, device=at)
         other = (colours.gather(1, changed) + turns.to(colours.device)) % self.colours
-        return self.states_of(colours.scatter(1, changed, other)).to(patterns)
+        return self.states_of(colours.scatter(1, changed, other)).to(given)
 
     def overlap(self, states: Tensor, patterns: Tensor) -> Tensor:
         """Overlap (q·agree − 1)/(q − 1) of each state with its pattern, (B,)."""
@@ -119,14 +123,15 @@ class PottsMemory(CuedMemory):
             pull = each - counts * (self.colours * own - 1)
             rows.append(self.colours * pull - pull.sum(2, keepdim=True))
         found = torch.cat(rows) if rows else torch.zeros(0, self.sites, self.colours).double()
-        return (found / (self.colours**2 * self.sites)).to(states.device)
+        return (found / (self.colours**2 * self.sites)).to(colours.device)
 
     def energy(self, states: Tensor) -> Tensor:
         """Energy −½ Σ_i h_i(s_i) of each state, (B,)."""
-        q, sums = self.colours, self._sums(self.colours_of(states)).double()
+        q, colours = self.colours, self.colours_of(states)
+        sums = self._sums(colours).double()
         agree = (sums + self.sites) / q
         own = self.sites + agree * ((q - 1) ** 2 - 1)  # Σ_i u², what sites say to themselves
-        return -(sums**2 - own).sum(1).to(states.device) / (2 * q**2 * self.sites)
+        return -(sums**2 - own).sum(1).to(colours.device) / (2 * q**2 * self.sites)
 
     def step(self, states: Tensor, overlap: float = 1.0) -> Tensor:
         """One update of all sites at once, (B, N·q)."""

@@ -71,8 +71,9 @@ def clip_couplings(couplings: Tensor, levels: int = 2) -> Tensor:
     rms = math.sqrt(float(rows.double().square().sum()) / max(1, len(rows) * (len(rows) - 1)))
     best = quantiser(levels)
     # The outermost levels in turn, from above and from below, so that Q(−J) = −Q(J) at a cut too.
-    places = torch.bucketize(rows.abs().double() / rms, torch.from_numpy(best.cuts), right=True)
-    values = torch.from_numpy(best.levels)[places].to(rows.device) * torch.sign(rows)
+    sizes = (rows.abs().double() / rms).contiguous()
+    places = torch.bucketize(sizes, torch.from_numpy(best.cuts).to(rows.device), right=True)
+    values = torch.from_numpy(best.levels).to(rows.device)[places] * torch.sign(rows)
     return values.fill_diagonal_(0.0).to(given)
 
 

@@ -74,6 +74,7 @@ class SequenceMemory(CuedMemory):
         self._rows = self.patterns.double()
         self._next = self._rows.roll(-1, 0)
         self._sizes = self._next.norm(dim=0)
+        self.kernel(self._rows[:1], self._rows)  # refuses a function that is no kernel
         self._self = (self._rows * self._next).sum(0) / self.size  # J_ii of the linear one
 
     def _check_sequence(self) -> None:

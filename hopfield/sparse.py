@@ -129,7 +129,7 @@ def displace_ones(patterns: Tensor, overlap: float, seed: Seed = None) -> Tensor
     if (moved > torch.minimum(count, size - count)).any():
         scarce = int(torch.minimum(count, size - count).min())
         raise ValueError(
-            f"overlap must leave at most {scarce} ones of a pattern to be moved, "
+            f"overlap must move at most {scarce} ones, as many as patterns have room for, "
             f"got {overlap:g}, which moves {int(moved.max())}"
         )
     generator = _checks.generator_from(seed, "displace_ones", given.device)
@@ -260,8 +260,9 @@ class CovarianceMemory(CuedMemory):
         self, patterns: Tensor, overlap: float, generator: torch.Generator | None = None
     ) -> Tensor:
         """Cues at the cosine `overlap` with the patterns; see `displace_ones`, `erase_ones`."""
+        given = _checks.matrix("patterns", patterns, columns=self.size)
         change = displace_ones if self.corruption == "displace" else erase_ones
-        return change(patterns, overlap, generator)
+        return change(given, overlap, generator)
 
     def fields(self, states: Tensor) -> Tensor:
         """Fields Σ_j J_ij (S_j − a) of each state, or Σ_j J_ij (S_j − b) of spins, (B, N)."""

@@ -150,8 +150,9 @@ class WillshawMemory(CuedMemory):
         self, patterns: Tensor, overlap: float, generator: torch.Generator | None = None
     ) -> Tensor:
         """Cues that lack ones, for "threshold", or have ones displaced, for "winners"."""
+        given = _checks.matrix("patterns", patterns, columns=self.size)
         change = erase_ones if self.dynamics == "threshold" else displace_ones
-        return change(patterns, overlap, generator)
+        return change(given, overlap, generator)
 
     def fields(self, states: Tensor) -> Tensor:
         """Fields Σ_j W_ij S_j of each state, (B, N)."""
@@ -188,7 +189,7 @@ class WillshawMemory(CuedMemory):
         """
         given, steps = self._states(states), _checks.whole("max_sweeps", max_sweeps, low=0)
         generator, found = _checks.generator_from(seed, "relax"), begin(given)
-        active = torch.arange(len(given))
+        active = torch.arange(len(given), device=given.device)
         for _ in range(steps if self.dynamics == "winners" else min(steps, 1)):
             before = found.states[active]
             after = self._step(before, generator)

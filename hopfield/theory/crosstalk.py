@@ -191,7 +191,7 @@ def diluted_overlap(patterns: ArrayLike, degree: ArrayLike) -> Any:
 
 def _diluted_overlap(patterns: float, degree: float) -> float:
     def excess(y: float) -> float:
-        return math.erf(y) ** 2 * (1 + degree / (2 * y**2)) - patterns
+        return math.erf(y) ** 2 + math.erf(y) ** 2 / (2 * y**2) * degree - patterns
 
     if excess(_LEAST) <= 0:
         return 0.0

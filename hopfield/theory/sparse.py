@@ -149,7 +149,7 @@ def willshaw_fill(patterns: ArrayLike, size: ArrayLike, active: ArrayLike) -> An
     if (K > N).any():
         raise ValueError(f"active must be at most the size, got {K.max():g} of {N.min():g} sites")
     with np.errstate(divide="ignore"):  # K = N fills all
-        return -np.expm1(P * np.log1p(-K * (K - 1) / (N * (N - 1))))[()]
+        return -np.expm1(P * np.log1p(-(K / N) * ((K - 1) / (N - 1))))[()]
 
 
 def willshaw_errors(patterns: int, size: int, active: int, given: int | None = None) -> float:

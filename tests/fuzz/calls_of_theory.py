@@ -27,6 +27,7 @@ THEORY_OF_MEMORY = {
     "polynomial_capacity": {"size": [50.0], "degree": 3},
     "polynomial_error": {"patterns": [5.0], "size": [50.0], "degree": 3},
     "posterior_weight_bound": {"patterns": [5.0], "size": 9, "noise": 0.5, "beta": 1.0},
+    "potts_capacity": {"colours": 3},
     "query_gain": {"beta": [2.0], "noise": 0.1},
     "retrieval_loss": {"stabilities": [[1.0, 2.0]], "overlap": 0.5},
     "sign_dynamics_bound": {"overlap": [0.5]},

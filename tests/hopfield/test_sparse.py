@@ -181,7 +181,7 @@ def test_the_best_threshold_stores_more_than_the_symmetric_one():
         ),
         (
             lambda: displace_ones(torch.tensor([[1.0, 1, 1, 0]]), 0.2),
-            "overlap must leave at most 1",
+            "overlap must move at most 1",
         ),
         (lambda: erase_ones(torch.eye(3), 0), r"overlap must lie in \(0, 1\]"),
         (lambda: erase_ones(-torch.eye(3), 0.5), "patterns must have entries 0 and 1"),

@@ -45,6 +45,8 @@ def test_crosstalk_overlaps_fall_with_the_load_and_jump_at_the_capacity(kind, d,
     assert memory.crosstalk_capacity(kind, d + 0.1, known) <= capacity
     if not known:
         assert memory.crosstalk_overlap(capacity * (1 + 1e-9), kind, d) == 0
+    assert memory.potts_capacity(2) == memory.crosstalk_capacity()
+    assert memory.potts_capacity(5) == 10 * memory.potts_capacity(2)
     d = memory.coupling_noise(levels=3, keep=0.5)
     assert (1 + d) == pytest.approx(2 * (1 + memory.coupling_noise(levels=3)))
 
