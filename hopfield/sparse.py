@@ -23,6 +23,8 @@ from hopfield.memory import CuedMemory
 from hopfield.network import HopfieldNetwork
 from hopfield.relaxation import Relaxation
 
+_LARGEST = 1e150  # threshold
+_EDGE = 1e-6  # least activity of which the theory knows the best threshold
 
 def sparse_patterns(
     P: int,
@@ -314,10 +316,6 @@ class CovarianceMemory(CuedMemory):
 
     def _like(self, spins: Tensor) -> Tensor:
         return spins if self.spins else (1 + spins) / 2
-
-
-_LARGEST = 1e150  # threshold
-_EDGE = 1e-6  # least activity of which the theory knows the best threshold
 
 
 def _activity(patterns: Tensor, spins: bool, given: float | None) -> float:
