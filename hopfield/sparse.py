@@ -26,6 +26,7 @@ from hopfield.relaxation import Relaxation
 _LARGEST = 1e150  # threshold
 _EDGE = 1e-6  # least activity of which the theory knows the best threshold
 
+
 def sparse_patterns(
     P: int,
     N: int,
