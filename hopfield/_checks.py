@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -105,6 +106,53 @@ def is_symmetric(matrix: Tensor) -> bool:
     rows = working(matrix.detach())
     rounding = 100 * torch.finfo(rows.dtype).eps * float(rows.abs().max())
     return float((rows - rows.T).abs().max()) <= rounding
+
+
+def vector(name: str, value: Any, like: Tensor) -> Tensor:
+    """Return `value` as finite numbers, one per column of a matrix, in its precision."""
+    given = tensor(name, value, double=True).detach()
+    if given.shape != like.shape[1:]:
+        raise ValueError(f"{name} must have shape ({like.shape[1]},), got {tuple(given.shape)}")
+    if not torch.isfinite(given).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinite entries")
+    return given.to(like)
+
+
+def mask(name: str, value: Any, like: Tensor) -> Tensor:
+    """Return truths, one per entry of a matrix, or per column for all of its rows."""
+    wanted = f"True or False in the shape {tuple(like.shape)} or ({like.shape[1]},)"
+    try:
+        found = value if isinstance(value, Tensor) else np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{name} must be {wanted}, got rows that differ") from error
+    fits = found.shape in (like.shape, like.shape[1:])
+    if found.dtype not in (torch.bool, np.bool_) or not fits or getattr(found, "is_meta", False):
+        raise ValueError(f"{name} must be {wanted}, got {shown(value)}")
+    found = torch.as_tensor(found)
+    return found.to(like.device).expand(like.shape)
+
+
+def zeros_and_ones(name: str, value: Any, *, columns: int | None = None) -> Tensor:
+    """Return `value` as a (rows, columns) tensor with entries 0 and 1."""
+    given = matrix(name, value, columns=columns)
+    if not ((given == 0) | (given == 1)).all():
+        low, high = float(given.min()), float(given.max())
+        hint = f"; take (1 + {name})/2" if (given.abs() == 1).all() else ""
+        raise ValueError(
+            f"{name} must have entries 0 and 1, got values in [{low:g}, {high:g}]{hint}"
+        )
+    return given
+
+
+def two_levels(name: str, value: Any) -> tuple[Tensor, bool]:
+    """Return patterns of 0 and 1, or of ±1, at least one, and whether they are the latter."""
+    given = stored(name, value, binary=False)
+    if (given == -1).any():
+        return spins(name, given), True
+    if not ((given == 0) | (given == 1)).all():
+        low, high = float(given.min()), float(given.max())
+        raise ValueError(f"{name} must have entries 0 and 1, or ±1, got [{low:g}, {high:g}]")
+    return given, False
 
 
 def positive(name: str, value: float) -> float:

@@ -110,7 +110,8 @@ def heat(columns, s, h, order, state, temperature, sweeps):
         for k in range(size):
             i = order[k]
             state, bits = _next(state)
-            up = 1.0 / (1.0 + math.exp(min(-2.0 * h[i] / temperature, 700.0)))
+            pull = -2.0 * h[i] / temperature
+            up = 1.0 / (1.0 + math.exp(pull)) if pull < 700.0 else 0.0  # a clamped spin stays
             new = 1.0 if _uniform(bits) < up else -1.0
             if new != s[i]:
                 s[i] = new
@@ -250,3 +251,59 @@ def _tabulate(x, table, relative, down, up):
         total += table[place]
         scale += abs(table[place])
     return total, scale
+
+
+@njit(parallel=True, cache=True)
+def relax_potts(sites, counts, states, sums, seeds, max_sweeps, sweeps, converged):
+    """Relax replicas of a Potts memory one site at a time, in place.
+
+    The pull of colour k at site i is Σ_{μ: ξ_i = k} (sums_μ − u(k, s_i)): what the fields of all
+    colours have in common does not count. All numbers are whole.
+
+    Parameters
+    ----------
+    sites : (N, P) int16, the colours of the patterns by site.
+    counts : (N, q) int64, patterns of each colour.
+    states : (B, N) int64.
+    sums : (B, P) int64, Σ_j u(ξ_j^μ, s_j).
+    seeds : (B,), of the random streams.
+    max_sweeps : largest number of sweeps.
+    sweeps : (B,), zero; counts the sweeps made.
+    converged : (B,), False; becomes True at fixed points.
+    """
+    replicas, size = states.shape
+    patterns, colours = sites.shape[1], counts.shape[1]
+    for b in prange(replicas):
+        stream, order, pull = np.uint64(seeds[b]), np.arange(size), np.empty(colours, np.int64)
+        s, x = states[b], sums[b]
+        while not converged[b]:
+            may_change = sweeps[b] < max_sweeps  # if not, only look whether any site would
+            stream = _shuffle(order, stream)
+            silent = True
+            for k in range(size):
+                i = order[k]
+                site, own = sites[i], s[i]
+                pull[:] = counts[i]
+                pull[own] -= colours * counts[i, own]
+                for mu in range(patterns):
+                    pull[site[mu]] += x[mu]
+                best = own
+                for colour in range(colours):
+                    if pull[colour] > pull[best]:
+                        best = colour
+                if best != own:
+                    silent = False
+                    if not may_change:
+                        break
+                    s[i] = best
+                    for mu in range(patterns):
+                        if site[mu] == best:
+                            x[mu] += colours
+                        elif site[mu] == own:
+                            x[mu] -= colours
+            if silent:
+                converged[b] = True
+            elif may_change:
+                sweeps[b] += 1
+            else:
+                break

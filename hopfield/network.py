@@ -4,8 +4,9 @@ Spins S_i = ±1, couplings J (N, N), fields h_i = Σ_j J_ij S_j, energy E = −�
 (Hopfield 1982). A pattern is a fixed point when all its stabilities
 Δ_i^μ = ξ_i^μ h_i(ξ^μ)/‖J_i‖ are positive (Gardner 1988). A spin in zero field keeps its
 value: sign(0) = 0 would silently delete it. Fields are sums of rounded numbers, so zero
-means |h_i| ≤ 4√N ε ‖J_i‖, with ε the precision of the sums: that of the couplings, and single
-precision for couplings stored in half precision.
+means |h_i| ≤ 4√N ε ‖J_i‖ + 4ε|b_i|, with ε the precision of the sums: that of the couplings, and
+single precision for couplings stored in half precision. A bias b is a field from outside,
+h_i = Σ_j J_ij S_j + b_i, E = −½ S·JS − b·S. A clamped spin is one in an infinite field along it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from torch import Tensor
 from hopfield import _checks
 from hopfield._checks import Seed
 from hopfield.relaxation import Relaxation, begin, synchronous
+
+_HOTTEST = 1e300  # temperature at which even the infinite field of a clamped spin holds it
 
 
 def stabilities(couplings: Tensor, patterns: Tensor) -> Tensor:
@@ -78,10 +81,11 @@ class HopfieldNetwork:
     couplings : (N, N), finite, or what training returned; row i holds those into spin i
         Asymmetric couplings are allowed; only symmetric ones with zero diagonal have an
         energy that relaxation lowers.
+    bias : (N,), finite, the fields b_i from outside; None for none.
 
     Raises
     ------
-    ValueError : couplings not square or not finite.
+    ValueError : couplings not square or not finite, a bias of another size.
 
     Examples
     --------
@@ -93,13 +97,15 @@ class HopfieldNetwork:
     True
     """
 
-    def __init__(self, couplings: Tensor) -> None:
+    def __init__(self, couplings: Tensor, bias: Tensor | None = None) -> None:
         self.couplings = _checks.square("couplings", couplings).detach()
         self._rows = _checks.working(self.couplings)
+        self.bias = None if bias is None else _checks.vector("bias", bias, self._rows)
 
     def __repr__(self) -> str:
         kind = "symmetric" if _checks.is_symmetric(self.couplings) else "asymmetric"
-        return f"HopfieldNetwork({self.size} spins, {kind} couplings)"
+        biased = "" if self.bias is None else ", biased"
+        return f"HopfieldNetwork({self.size} spins, {kind} couplings{biased})"
 
     @property
     def size(self) -> int:
@@ -107,22 +113,23 @@ class HopfieldNetwork:
         return len(self.couplings)
 
     def fields(self, states: Tensor) -> Tensor:
-        """Fields h_i = Σ_j J_ij S_j of each state, (B, N)."""
-        return self._spins(states) @ self._rows.T
+        """Fields h_i = Σ_j J_ij S_j + b_i of each state, (B, N)."""
+        return self._fields(self._spins(states))
 
     def energy(self, states: Tensor) -> Tensor:
-        """Energy E = −½ S·JS of each state, (B,)."""
+        """Energy E = −½ S·JS − b·S of each state, (B,)."""
         spins = self._spins(states)
-        return -0.5 * (spins * (spins @ self._rows.T)).sum(1)
+        energy = -0.5 * (spins * (spins @ self._rows.T)).sum(1)
+        return energy if self.bias is None else energy - spins @ self.bias
 
     def stabilities(self, patterns: Tensor) -> Tensor:
-        """Stabilities Δ_i^μ of each spin of each pattern, (P, N); see `stabilities`."""
+        """Stabilities Δ_i^μ that the couplings alone give, (P, N); see `stabilities`."""
         return stabilities(self.couplings, patterns)
 
     def step(self, states: Tensor) -> Tensor:
         """One synchronous update S_i ← sign(h_i), (B, N); a spin in zero field stays."""
         given = _checks.spins("states", states, columns=self.size)
-        return self._step(given.to(self._rows), self._tie).to(given)
+        return self._step(given.to(self._rows), self.tie).to(given)
 
     def relax(
         self,
@@ -130,6 +137,7 @@ class HopfieldNetwork:
         dynamics: str = "asynchronous",
         temperature: float = 0.0,
         max_sweeps: int = 100,
+        clamped: Tensor | None = None,
         seed: Seed = None,
     ) -> Relaxation:
         """Let each state follow the dynamics of the network.
@@ -144,6 +152,8 @@ class HopfieldNetwork:
             At 0 the dynamics runs to a fixed point. Above 0 it makes `max_sweeps` heat-bath
             sweeps with P(S_i = +1) = 1/(1 + e^{−2h_i/T}), and nothing converges.
         max_sweeps : largest number of sweeps (N single-spin updates, or one synchronous step).
+        clamped : (B, N) or (N,) bool, spins that are held as they are; None for none
+            A state converges when its free spins are at rest.
         seed : int, torch.Generator or None; sets the site orders and the thermal noise.
 
         Returns
@@ -153,72 +163,109 @@ class HopfieldNetwork:
         Raises
         ------
         ValueError : states that are not (B, N) spins, a negative temperature, an unknown
-            dynamics.
+            dynamics, a mask of another shape.
         """
         given = _checks.spins("states", states, columns=self.size).detach()
         _checks.choice("dynamics", dynamics, ("asynchronous", "synchronous"))
         temperature = _checks.number("temperature", temperature, low=0)
         max_sweeps = _checks.whole("max_sweeps", max_sweeps, low=0)
+        held = None if clamped is None else _checks.mask("clamped", clamped, given)
+        temperature = min(temperature, _HOTTEST)
         generator = _checks.generator_from(seed, "relax", given.device)
         if dynamics == "synchronous":
-            result = self._synchronous(given, temperature, max_sweeps, generator)
+            result = self._synchronous(given, temperature, max_sweeps, held, generator)
         elif given.device.type == "cpu":
-            result = self._compiled(given, temperature, max_sweeps, generator)
+            result = self._compiled(given, temperature, max_sweeps, held, generator)
         else:
-            result = self._shared_order(given, temperature, max_sweeps, generator)
+            result = self._shared_order(given, temperature, max_sweeps, held, generator)
         return replace(result, states=result.states.to(given))
 
     def _spins(self, states: Tensor) -> Tensor:
         return _checks.spins("states", states, columns=self.size).to(self._rows)
 
     @property
-    def _tie(self) -> Tensor:
+    def tie(self) -> Tensor:
         """Fields that count as zero, (N,)."""
         epsilon = torch.finfo(self._rows.dtype).eps
-        return 4 * math.sqrt(self.size) * epsilon * row_norms(self._rows)
+        tie = 4 * math.sqrt(self.size) * epsilon * row_norms(self._rows)
+        return tie if self.bias is None else tie + 4 * epsilon * self.bias.abs()
+
+    def _fields(self, spins: Tensor, held: Tensor | None = None) -> Tensor:
+        """Fields in the precision of the spins; infinite along spins that are held."""
+        fields = spins @ self._rows.to(spins).T
+        if self.bias is not None:
+            fields += self.bias.to(spins)
+        return fields if held is None else torch.where(held, spins * math.inf, fields)
 
     def _step(self, spins: Tensor, tie: Tensor) -> Tensor:
-        fields = spins @ self._rows.T
+        fields = self._fields(spins)
         return torch.where(fields.abs() <= tie, spins, fields).sign_()
 
     def _synchronous(
-        self, states: Tensor, temperature: float, steps: int, generator: torch.Generator
+        self,
+        states: Tensor,
+        temperature: float,
+        steps: int,
+        held: Tensor | None,
+        generator: torch.Generator,
     ) -> Relaxation:
         spins = states.to(self._rows)
         if temperature == 0:
-            tie = self._tie
-            return synchronous(lambda s: self._step(s, tie), spins, steps)
+            return self._descend(spins, steps, held)
         for _ in range(steps):
-            up = torch.sigmoid(2 * (spins @ self._rows.T) / temperature)
+            up = torch.sigmoid(2 * self._fields(spins, held) / temperature)
             noise = torch.rand(spins.shape, generator=generator, device=generator.device)
             spins = torch.where(noise.to(up) < up, 1.0, -1.0).to(up)
         return _thermal(spins, steps)
 
+    def _descend(self, spins: Tensor, steps: int, held: Tensor | None) -> Relaxation:
+        """Synchronous steps; rows leave the batch, and take along which of their spins are held."""
+        tie, size = self.tie, self.size
+        if held is None:
+            return synchronous(lambda s: self._step(s, tie), spins, steps)
+
+        def step(rows: Tensor) -> Tensor:
+            state, fixed = rows[:, :size], rows[:, size:]
+            return torch.cat([torch.where(fixed != 0, fixed, self._step(state, tie)), fixed], 1)
+
+        found = synchronous(step, torch.cat([spins, held * spins], 1), steps)
+        return replace(found, states=found.states[:, :size])
+
     def _compiled(
-        self, states: Tensor, temperature: float, sweeps: int, generator: torch.Generator
+        self,
+        states: Tensor,
+        temperature: float,
+        sweeps: int,
+        held: Tensor | None,
+        generator: torch.Generator,
     ) -> Relaxation:
         """One replica per thread, incremental fields, in float64."""
         from hopfield import _kernels  # numba is needed, and loaded, only here
 
         couplings = self.couplings.to("cpu", torch.float64)
         result = begin(states.to(torch.float64).contiguous())
-        spins, fields = result.states.numpy(), (result.states @ couplings.T).numpy()
+        spins, fields = result.states.numpy(), self._fields(result.states, held).numpy()
         columns = couplings.T.contiguous().numpy()
         seeds = torch.randint(2**62, (len(spins),), generator=generator).numpy()
         if temperature > 0:
             _kernels.glauber(columns, spins, fields, seeds, float(temperature), sweeps)
             return _thermal(result.states, sweeps)
-        tie, made = self._tie.to(couplings).numpy(), result.sweeps.numpy()
+        tie, made = self.tie.to(couplings).numpy(), result.sweeps.numpy()
         _kernels.relax(columns, tie, spins, fields, seeds, sweeps, made, result.converged.numpy())
         return result
 
     def _shared_order(
-        self, states: Tensor, temperature: float, sweeps: int, generator: torch.Generator
+        self,
+        states: Tensor,
+        temperature: float,
+        sweeps: int,
+        held: Tensor | None,
+        generator: torch.Generator,
     ) -> Relaxation:
         """All replicas at once, one site order for all: for devices without compiled loops."""
         couplings, result = self.couplings.to(torch.float64), begin(states.to(torch.float64))
         spins, made = result.states, result.sweeps
-        fields, tie = spins @ couplings.T, self._tie.to(couplings)
+        fields, tie = self._fields(spins, held), self.tie.to(couplings)
         for _ in range(sweeps):
             unstable = (fields * spins < -tie).any(1)
             if temperature == 0 and not unstable.any():

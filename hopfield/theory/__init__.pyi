@@ -1,3 +1,10 @@
+from .crosstalk import (
+    coupling_noise as coupling_noise,
+    crosstalk_capacity as crosstalk_capacity,
+    crosstalk_overlap as crosstalk_overlap,
+    diluted_overlap as diluted_overlap,
+    potts_capacity as potts_capacity,
+)
 from .decoding import (
     argmax_capacity as argmax_capacity,
     argmax_retrieval as argmax_retrieval,
@@ -20,8 +27,6 @@ from .finite import (
     sphere_average as sphere_average,
 )
 from .mean_field import (
-    ags_capacity as ags_capacity,
-    ags_overlap as ags_overlap,
     gardner_kappa as gardner_kappa,
     gardner_kappa_diluted as gardner_kappa_diluted,
     hebbian_one_step as hebbian_one_step,
@@ -32,6 +37,19 @@ from .sign_dynamics import (
     polynomial_error as polynomial_error,
     sign_dynamics_bound as sign_dynamics_bound,
     sign_dynamics_load as sign_dynamics_load,
+)
+from .sparse import (
+    sparse_capacity as sparse_capacity,
+    sparse_overlap as sparse_overlap,
+    sparse_threshold as sparse_threshold,
+    willshaw_capacity as willshaw_capacity,
+    willshaw_errors as willshaw_errors,
+    willshaw_fill as willshaw_fill,
+)
+from .temperature import (
+    ags_capacity as ags_capacity,
+    ags_overlap as ags_overlap,
+    ags_temperature as ags_temperature,
 )
 from .training import (
     noise_minimum as noise_minimum,

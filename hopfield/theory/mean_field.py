@@ -1,11 +1,6 @@
-r"""Mean field of large networks: Hebb's capacity, the largest margin, one step of retrieval.
+r"""Mean field of large networks: the largest margin, one step of retrieval.
 
-Load α = P/N, N → ∞, random patterns, zero temperature. Hebb's couplings (Amit, Gutfreund &
-Sompolinsky 1985) retrieve with overlap m = erf y, y the largest root of
-
-    y(√(2α) + (2/√π) e^{−y²}) = erf y,
-
-up to the largest α that has one. Any couplings (Gardner 1988) can give all patterns the
+Load α = P/N, N → ∞, random patterns. Any couplings (Gardner 1988) can give all patterns the
 stability κ as long as
 
     1/α ≥ ∫_{−κ}^∞ Dt (t + κ)² = (1 + κ²) Φ(κ) + κ φ(κ).
@@ -27,49 +22,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import brentq
 from scipy.special import erf, ndtr
 
 from hopfield._checks import doubles, together
 from hopfield.theory import _checks
-
-
-def ags_overlap(load: ArrayLike) -> Any:
-    """Overlap of the retrieval state of Hebb's couplings.
-
-    Parameters
-    ----------
-    load : α ≥ 0, a number or an array.
-
-    Returns
-    -------
-    m, of the shape of `load`: 1 at α = 0, 0 above the capacity.
-
-    Raises
-    ------
-    ValueError : a load that is negative or not finite.
-
-    Examples
-    --------
-    >>> [round(float(ags_overlap(load)), 5) for load in (0.1, 0.2)]
-    [0.998, 0.0]
-    """
-    return np.vectorize(_ags_overlap, otypes=[np.float64])(_checks.from_zero("load", load))[()]
-
-
-def ags_capacity() -> float:
-    """Load α_c up to which Hebb's couplings retrieve.
-
-    Returns
-    -------
-    α_c ≈ 0.1379.
-
-    Examples
-    --------
-    >>> round(ags_capacity(), 6)
-    0.137906
-    """
-    return _ags_width(_ags_edge()) ** 2 / 2
 
 
 def gardner_kappa(load: ArrayLike) -> Any:
@@ -184,32 +141,6 @@ def hebbian_one_step(overlap: ArrayLike, load: ArrayLike) -> Any:
         overlap=_checks.within("overlap", overlap, -1), load=_checks.above("load", load)
     )
     return erf(m / np.sqrt(2 * alpha))[()]
-
-
-def _ags_width(y: float) -> float:
-    """Value of √(2α) at which y solves the equation of state; it has one maximum."""
-    return math.erf(y) / y - 2 / math.sqrt(math.pi) * math.exp(-(y**2))
-
-
-@cache
-def _ags_edge() -> float:
-    """Value of y at the capacity."""
-    bracket = minimize_scalar(lambda y: -_ags_width(y), bounds=(1, 2), options={"xatol": 1e-10})
-    return float(bracket.x)
-
-
-def _ags_overlap(load: float) -> float:
-    width, edge = math.sqrt(2 * load), _ags_edge()
-    if load == 0:
-        return 1.0
-    if width > _ags_width(edge):
-        return 0.0
-    # Beyond the edge the width falls, and is below 1/y. So the root is below 1/√(2α), or at
-    # small loads equal to it within rounding.
-    if _ags_width(1 / width) >= width:
-        return math.erf(1 / width)
-    root = brentq(lambda y: _ags_width(y) - width, edge, 1 / width, xtol=1e-13)
-    return math.erf(root)
 
 
 def _neighbours(u: float) -> float:

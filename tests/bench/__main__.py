@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import basins
+import classical
 import exact
 import features
 import graph
@@ -34,7 +35,17 @@ def main() -> None:
     print(f"{found['processor']}, torch {found['torch']}, {found['threads']} threads, ", end="")
     print(f"float32 product {found['product_gflops']} GF/s, load {found['load']}\n")
     print(f"{'':<52}{'ours':>14}{'against':>30}{'ratio':>9}   goal")
-    for subject in (scores, networks, basins, graph, training, guidance, features, sweeps):
+    for subject in (
+        scores,
+        networks,
+        classical,
+        basins,
+        graph,
+        training,
+        guidance,
+        features,
+        sweeps,
+    ):
         subject.lines()
     python = sys.argv[1] if len(sys.argv) > 1 else None
     loads.lines(python)

@@ -5,7 +5,7 @@ public name has none.
 """
 
 import torch
-from calls_of_hopfield import HOPFIELD, XI, J, normal
+from calls_of_hopfield import COLOURS, ETA, HOPFIELD, XI, J, normal
 from calls_of_theory import THEORY_OF_MEMORY, THEORY_OF_NOISE
 from torch import Tensor
 
@@ -27,6 +27,27 @@ FEATURES = diffusion.RandomFeatureScore(3, 2, time=0.1, seed=0)
 FLOW = FEATURES.fit(CLOUD, LABELS)
 VE = diffusion.VE()
 LINES = [torch.eye(2).double()[:, :1], torch.eye(2).double()[:, 1:]]
+
+CLASSICAL = {
+    name: (one, one.corrupt(one.patterns, 1.0, torch.Generator().manual_seed(0)))
+    for name, one in {
+        "CovarianceMemory": hopfield.CovarianceMemory(ETA),
+        "WillshawMemory": hopfield.WillshawMemory(ETA, "winners"),
+        "PartialCueMemory": hopfield.PartialCueMemory(J, XI),
+        "ThermalMemory": hopfield.ThermalMemory(J, XI, 0.5, sweeps=2, averaged=2),
+        "DilutedMemory": hopfield.DilutedMemory(XI, 3, seed=0),
+        "SequenceMemory": hopfield.SequenceMemory(XI),
+        "BidirectionalMemory": hopfield.BidirectionalMemory(XI, XI),
+        "KernelMemory": hopfield.KernelMemory(XI),
+        "PottsMemory": hopfield.PottsMemory(COLOURS),
+    }.items()
+}
+
+
+def cues_of(memory):
+    """The cues of a memory, always by the same draws."""
+    draws = torch.Generator()
+    return lambda patterns, overlap: memory.corrupt(patterns, overlap, draws.manual_seed(0))
 
 
 def half(x, sigma):
@@ -256,9 +277,28 @@ METHODS = {
             "dynamics": "asynchronous",
             "temperature": 0.1,
             "max_sweeps": 9,
+            "clamped": XI > 0,
             "seed": 0,
         },
     ),
+    "WillshawMemory.of_sites": (
+        hopfield.WillshawMemory.of_sites,
+        {"sites": [[0, 2], [1, 2]], "size": 6, "dynamics": "threshold"},
+    ),
+    **{
+        f"{name}.{method}": (getattr(one, method), {"states": cues, **more})
+        for name, (one, cues) in CLASSICAL.items()
+        for method, more in {
+            "step": {},
+            "energy": {},
+            "relax": {"max_sweeps": 3, "seed": 0},
+        }.items()
+        if method != "energy" or one.energy(cues) is not None
+    },
+    **{
+        f"{name}.corrupt": (cues_of(one), {"patterns": one.patterns, "overlap": 0.5})
+        for name, (one, _) in CLASSICAL.items()
+    },
     **{
         f"DenseMemory.{name}": (getattr(REAL, name), {"states": normal(2, 4)})
         for name in (
@@ -371,9 +411,11 @@ WITHOUT = {
         ),
         RECORD,
     ),
-    **dict.fromkeys(("Denoiser", "ExactDenoiser", "Schedule"), "a kind: its members are called"),
+    **dict.fromkeys(
+        ("CuedMemory", "Denoiser", "ExactDenoiser", "Schedule"), "a kind: its members are called"
+    ),
     **dict.fromkeys(("DenoiserLike", "GuidanceSchedule", "Weight", "SHAPES"), "a type or a list"),
-    **dict.fromkeys(("Uniform", "VE", "OU", "Cosine", "ags_capacity"), "takes no argument"),
+    **dict.fromkeys(("Uniform", "VE", "OU", "Cosine"), "takes no argument"),
     "NotSeparableError": "an error",
     "noise_minimum": "an optimiser of seconds; its doors are those of stabilities",
     **dict.fromkeys(("AzulaDenoiser", "DiffusersDenoiser"), "other people's models: test_interop"),

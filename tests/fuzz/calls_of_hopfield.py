@@ -12,6 +12,8 @@ def normal(rows, columns, seed=0):
 
 XI = hopfield.random_patterns(2, 6, seed=0)
 J = hopfield.hebbian(XI)
+ETA = torch.tensor([[1.0, 0, 1, 0, 0, 0], [0, 1, 1, 0, 0, 0]]).double()
+COLOURS = torch.tensor([[0.0, 1, 2, 0], [2, 1, 0, 1]]).double()
 HOPFIELD = {
     "random_patterns": {"P": 2, "N": 4, "seed": 0, "dtype": torch.float64, "device": "cpu"},
     "clustered_patterns": {
@@ -102,7 +104,47 @@ HOPFIELD = {
     "coupling_path": {"couplings": [J, 2 * J], "start": J, "goal": normal(6, 6)},
     "symmetric_margin": {"patterns": XI},
     "unlearning_times": {"D": [0.0, 1.0, 2.0], "min_stability": [[-1.0, 1.0, -1.0]]},
-    "HopfieldNetwork": {"couplings": J},
+    "HopfieldNetwork": {"couplings": J, "bias": XI[0]},
+    "sparse_patterns": {"P": 2, "N": 6, "active": 2, "seed": 0, "dtype": torch.float64},
+    "active_sites": {"P": 2, "N": 6, "active": 2, "seed": 0},
+    "displace_ones": {"patterns": ETA, "overlap": 0.5, "seed": 0},
+    "erase_ones": {"patterns": ETA, "overlap": 0.75, "seed": 0},
+    "covariance": {"patterns": ETA, "activity": 0.25},
+    "CovarianceMemory": {
+        "patterns": ETA,
+        "threshold": 0.25,
+        "activity": 0.25,
+        "corruption": "displace",
+    },
+    "WillshawMemory": {"patterns": ETA, "dynamics": "winners"},
+    "clip_couplings": {"couplings": J, "levels": 3},
+    "dilute": {"couplings": J, "keep": 0.5, "symmetric": True, "seed": 0},
+    "DilutedMemory": {"patterns": XI, "degree": 3, "seed": 0},
+    "PartialCueMemory": {"couplings": J, "patterns": XI},
+    "ThermalMemory": {
+        "couplings": J,
+        "patterns": XI,
+        "temperature": 0.5,
+        "sweeps": 2,
+        "averaged": 2,
+    },
+    "SequenceMemory": {
+        "patterns": XI,
+        "steps": 2,
+        "kernel": "exponential",
+        "degree": 2,
+        "gain": 2.0,
+    },
+    "BidirectionalMemory": {"left": XI, "right": XI},
+    "KernelMemory": {
+        "patterns": XI,
+        "kernel": "exponential",
+        "gain": 2.0,
+        "degree": 2,
+        "dual": "ridge",
+        "ridge": 0.5,
+    },
+    "PottsMemory": {"patterns": COLOURS, "colours": 3},
     "DenseMemory": {
         "patterns": XI,
         "interaction": "exponential",

@@ -1,15 +1,21 @@
 """One small valid call of every closed form, by its name: see `calls`."""
 
 THEORY_OF_MEMORY = {
-    "ags_overlap": {"load": 0.05},
+    "ags_capacity": {"temperature": 0.5},
+    "ags_overlap": {"load": 0.05, "temperature": 0.5},
+    "ags_temperature": {"load": [0.05], "line": "retrieval"},
     "argmax_capacity": {"size": 9, "noise": 0.5, "success": 0.5},
     "argmax_retrieval": {"patterns": [3.0, 5.0], "size": 9, "noise": 0.5},
     "argmax_retrieval_normal": {"patterns": [3.0, 5.0], "size": 9, "noise": 0.5},
     "argmax_retrieval_spins": {"patterns": [3.0, 5.0], "size": 9, "overlap": 0.5},
+    "coupling_noise": {"levels": 3, "keep": 0.5},
+    "crosstalk_capacity": {"r": "sequence", "d": 0.5, "known": 0.1},
+    "crosstalk_overlap": {"load": [0.05], "r": "sequence", "d": 0.5, "known": 0.1},
     "critical_noise": {"load": [0.1], "ensemble": "spherical"},
     "dense_load": {"beta": [2.0], "noise": 0.1, "ensemble": "spherical"},
     "dense_load_at_overlap": {"beta": [2.0], "overlap": 0.5, "ensemble": "spherical"},
     "dense_load_of_all": {"beta": [2.0], "ensemble": "spherical"},
+    "diluted_overlap": {"patterns": [9.0], "degree": 40},
     "fixed_point_load": {"beta": [2.0], "size": 9},
     "flip_information": {"overlap": [0.5, 0.6]},
     "gardner_kappa": {"load": [0.5]},
@@ -22,12 +28,19 @@ THEORY_OF_MEMORY = {
     "polynomial_capacity": {"size": [50.0], "degree": 3},
     "polynomial_error": {"patterns": [5.0], "size": [50.0], "degree": 3},
     "posterior_weight_bound": {"patterns": [5.0], "size": 9, "noise": 0.5, "beta": 1.0},
+    "potts_capacity": {"colours": 3},
     "query_gain": {"beta": [2.0], "noise": 0.1},
     "retrieval_loss": {"stabilities": [[1.0, 2.0]], "overlap": 0.5},
     "sign_dynamics_bound": {"overlap": [0.5]},
     "sign_dynamics_load": {"overlap": [0.5], "beta": 1.0},
+    "sparse_capacity": {"activity": 0.25, "threshold": 0.25},
+    "sparse_overlap": {"load": [0.1], "activity": 0.25, "threshold": 0.25},
+    "sparse_threshold": {"activity": 0.25},
     "sphere_average": {"k": [0.5], "size": 9},
     "spins_of_information": {"information": [0.1]},
+    "willshaw_capacity": {"size": 50, "active": 4},
+    "willshaw_errors": {"patterns": 50, "size": 50, "active": 4, "given": 3},
+    "willshaw_fill": {"patterns": [50.0], "size": 50, "active": 4},
 }
 SPREAD = {"variances": [1.0, 0.5], "sigma": 0.5}
 TIMES = {"weights": [0.5, 0.5], "variances": [[1.0, 0.5], [0.7, 0.6]], "time": 0.1}

@@ -106,9 +106,9 @@ def test_thermal_states_have_the_exact_law(relax):
     starts = random_patterns(runs, 4, seed=0)
     if relax == "shared order":
         generator = torch.Generator().manual_seed(1)
-        ends = network._shared_order(starts[:4000], T, 30, generator).states
+        ends = network._shared_order(starts[:4000], T, 30, None, generator).states
         for _ in range(9):  # one site order for all: average over orders
-            more = network._shared_order(starts[:4000], T, 30, generator).states
+            more = network._shared_order(starts[:4000], T, 30, None, generator).states
             ends = torch.cat([ends, more])
         runs = len(ends)
     else:
@@ -128,7 +128,7 @@ def test_the_batched_order_ends_where_no_spin_is_unstable():
     cues, generator = flip_spins(xi, 0.6, seed=1), torch.Generator().manual_seed(0)
     differences = []
     for seed in range(20):
-        shared = network._shared_order(cues, 0.0, 100, generator)
+        shared = network._shared_order(cues, 0.0, 100, None, generator)
         assert shared.converged.all()
         assert torch.equal(network.step(shared.states), shared.states)
         compiled = network.relax(cues, seed=seed).states

@@ -260,7 +260,9 @@ def test_dynamics_do_not_depend_on_the_scale(xi, factor, seed):
 def test_heat_baths_leave_spins(xi, temperature, seed):
     network = HopfieldNetwork(hebbian(xi))
     for dynamics in ("asynchronous", "synchronous"):
-        ends = [network.relax(xi, dynamics, temperature, 3, seed).states for _ in range(2)]
+        ends = [network.relax(xi, dynamics, temperature, 3, seed=seed).states for _ in range(2)]
         assert torch.equal(ends[0], ends[1])
         assert (ends[0].abs() == 1).all()
-        assert network.relax(xi[:0], dynamics, temperature, 3, seed).states.shape == xi[:0].shape
+        assert (
+            network.relax(xi[:0], dynamics, temperature, 3, seed=seed).states.shape == xi[:0].shape
+        )

@@ -17,6 +17,10 @@ TWO, PAIR = torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([[1.0, 1.0], [1
 CLOUD, X = normal(40, 2, seed=0), normal(3, 4, seed=0)
 
 NETWORK, DENSE = hopfield.HopfieldNetwork(J), hopfield.DenseMemory(XI)
+CYCLE, KERNEL = hopfield.SequenceMemory(PAIR), hopfield.KernelMemory(PAIR)
+PAIRS = hopfield.BidirectionalMemory(torch.ones(1, 1), torch.ones(1, 1))
+UNITS_OF, LINKED = hopfield.CovarianceMemory(TWO), hopfield.WillshawMemory(TWO)
+COLOURED = hopfield.PottsMemory([[0, 1]])
 LANDSCAPES = (hopfield.FixedPoint, hopfield.Thermal, hopfield.Kawasaki)
 SOURCES = (hopfield.Uniform(), *(source() for source in LANDSCAPES))
 EXACT = diffusion.EmpiricalDenoiser(TWO)
@@ -57,8 +61,25 @@ SPINS = [
     (lambda x: hopfield.symmetric_perceptron(x, 0.0, steps=1), "patterns"),
     (lambda x: hopfield.noise_structure(TWO, x, XI), "patterns"),
     (lambda x: hopfield.noise_structure(TWO, PAIR, x, window=9.0), "states"),
+    (lambda x: hopfield.PartialCueMemory(J, x), "patterns"),
+    (lambda x: hopfield.ThermalMemory(J, x, 0.5), "patterns"),
+    (lambda x: hopfield.DilutedMemory(x, 1), "patterns"),
+    (lambda x: hopfield.SequenceMemory(x), "patterns"),
+    (lambda x: hopfield.KernelMemory(x), "patterns"),
+    (lambda x: hopfield.BidirectionalMemory(x, XI), "left"),
+    (lambda x: hopfield.BidirectionalMemory(XI, x), "right"),
+    *((call, "states") for call in (CYCLE.step, CYCLE.relax, KERNEL.step, KERNEL.fields)),
     *((call, "states") for call in (NETWORK.energy, NETWORK.fields, NETWORK.step, NETWORK.relax)),
     *((lambda x, source=source: source(TWO, x, 0.5), "targets") for source in SOURCES),
+]
+
+NO_UNITS = [*(torch.tensor([[1.0, x]]) for x in (nan, inf, 0.5)), -PAIR, *NO_SHAPES]
+UNITS = [
+    (hopfield.WillshawMemory, "patterns"),
+    (lambda x: hopfield.erase_ones(x, 0.5), "patterns"),
+    *((call, "states") for call in (UNITS_OF.step, UNITS_OF.relax, UNITS_OF.energy)),
+    *((call, "states") for call in (LINKED.step, LINKED.relax, LINKED.fields)),
+    *((call, "states") for call in (COLOURED.step, COLOURED.relax, COLOURED.energy)),
 ]
 
 NO_POINTS = [*(torch.tensor([[1.0, x]]) for x in (nan, -inf)), *NO_SHAPES]
@@ -70,6 +91,13 @@ POINTS = [
     (DENSE.relax, "states"),
     (lambda x: hopfield.paramagnetic_unlearning(x, 1.0, 1.0), "couplings"),
     (lambda x: hopfield.stabilities(x, XI), "couplings"),
+    (hopfield.clip_couplings, "couplings"),
+    (lambda x: hopfield.dilute(x, 0.5), "couplings"),
+    (hopfield.covariance, "patterns"),
+    (hopfield.CovarianceMemory, "patterns"),
+    (lambda x: hopfield.displace_ones(x, 0.5), "patterns"),
+    (hopfield.PottsMemory, "patterns"),
+    *((call, "states") for call in (PAIRS.step, PAIRS.relax, PAIRS.energy)),
     (diffusion.EmpiricalDenoiser, "data"),
     (lambda x: diffusion.GaussianMixtureDenoiser(x, 1.0), "means"),
     (diffusion.LinearManifoldDenoiser, "F"),
@@ -132,6 +160,17 @@ ABOVE_ZERO = [
     (lambda x: hopfield.paramagnetic_unlearning(J, x, 1.0), "rate"),
     (lambda x: hopfield.paramagnetic_unlearning(J, 1.0, x), "beta"),
     (lambda x: hopfield.unlearn(J, 1, rate=x), "rate"),
+    (lambda x: hopfield.KernelMemory(PAIR, gain=x), "gain"),
+    (lambda x: hopfield.SequenceMemory(PAIR, gain=x), "gain"),
+    (lambda x: hopfield.SequenceMemory(PAIR, steps=x), "steps"),
+    (lambda x: hopfield.ThermalMemory(J, XI, 0.5, sweeps=x), "sweeps"),
+    (lambda x: hopfield.sparse_patterns(x, 2, 1), "P"),
+    (lambda x: hopfield.active_sites(2, 3, x), "active"),
+    (lambda x: hopfield.clip_couplings(J, x), "levels"),
+    (lambda x: hopfield.dilute(J, x), "keep"),
+    (lambda x: hopfield.erase_ones(TWO, x), "overlap"),
+    (lambda x: hopfield.covariance(TWO, x), "activity"),
+    (lambda x: hopfield.DilutedMemory(XI, x), "degree"),
     (lambda x: hopfield.unlearn(J, 1, batch=x), "batch"),
     (lambda x: hopfield.daydream(XI, steps=1, rate=x), "rate"),
     (lambda x: hopfield.train_with_noise(XI, 0.5, steps=1, rate=x), "rate"),
@@ -181,6 +220,15 @@ ABOVE_ZERO = [
     (lambda x: hopfield.random_features_patterns(2, 2, x, 1), "features"),
     (lambda x: hopfield.random_features_patterns(2, 2, 3, x), "mix"),
     (lambda x: hopfield.daydream(XI, steps=1, normalize="spectral", epoch=x), "epoch"),
+    (memory.sparse_capacity, "activity"),
+    (memory.sparse_threshold, "activity"),
+    (lambda x: memory.coupling_noise(keep=x), "keep"),
+    (lambda x: memory.diluted_overlap(x, 5), "patterns"),
+    (lambda x: memory.diluted_overlap(5, x), "degree"),
+    (lambda x: memory.willshaw_fill(x, 5, 2), "patterns"),
+    (lambda x: memory.willshaw_errors(x, 5, 2), "patterns"),
+    (lambda x: memory.willshaw_capacity(x, 2), "size"),
+    (memory.potts_capacity, "colours"),
     (lambda x: memory.argmax_retrieval(x, 5, 1.0), "patterns"),
     (lambda x: memory.argmax_retrieval(5, x, 1.0), "size"),
     (lambda x: memory.argmax_retrieval_normal(5, 5, x), "noise"),
@@ -234,6 +282,13 @@ FROM_ZERO = [
     (lambda x: guidance.cfg_plus_plus([1.0, 0.0], x), "strength"),
     (lambda x: FLOW.train_loss([x]), "times"),
     (memory.ags_overlap, "load"),
+    (memory.ags_temperature, "load"),
+    (memory.ags_capacity, "temperature"),
+    (memory.crosstalk_overlap, "load"),
+    (lambda x: memory.crosstalk_capacity(d=x), "d"),
+    (lambda x: memory.sparse_overlap(x, 0.1), "load"),
+    (lambda x: hopfield.KernelMemory(PAIR, ridge=x), "ridge"),
+    (lambda x: hopfield.ThermalMemory(J, XI, 0.5, averaged=x), "averaged"),
     (lambda x: memory.argmax_retrieval(5, 5, x), "noise"),
     (lambda x: memory.posterior_weight_bound(5, 5, 1.0, x), "beta"),
     (lambda x: memory.dense_load(1.0, x), "noise"),
@@ -273,6 +328,8 @@ ABOVE_ZERO_TO_INFINITY = [
 ]
 FINITE = [
     (lambda x: guidance.ProjectedGuidance(MIXTURE, MIXTURE, 1.0, parallel=x), "parallel"),
+    (lambda x: hopfield.CovarianceMemory(TWO, x), "threshold"),
+    (lambda x: memory.sparse_capacity(0.1, x), "threshold"),
     (guidance.Constant, "w"),
     (guidance.as_schedule, "w"),
     (lambda x: guidance.weight_at(lambda _: x, 1.0), "w"),
@@ -284,6 +341,7 @@ FINITE = [
 
 REFUSED = [
     (NO_SPINS, SPINS),
+    (NO_UNITS, UNITS),
     (NO_POINTS, POINTS),
     (NO_MATRICES, MATRICES),
     ([nan, -inf, -2.0, -1.0, 0.0, inf], ABOVE_ZERO),

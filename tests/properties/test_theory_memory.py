@@ -31,6 +31,78 @@ def test_hebbian_overlaps_fall_with_the_load_to_the_capacity(one, other):
 
 
 @few
+@given(
+    st.sampled_from(["symmetric", "bidirectional", "sequence", "diluted"]),
+    st.floats(0, 5),
+    st.floats(0, 0.9),
+    st.floats(1e-12, 1),
+)
+def test_crosstalk_overlaps_fall_with_the_load_and_jump_at_the_capacity(kind, d, known, part):
+    capacity = memory.crosstalk_capacity(kind, d, known)
+    load = part * min(capacity, 1.0)
+    m = memory.crosstalk_overlap([0.0, load / 2, load, 2 * load], kind, d, known)
+    assert falls(m)
+    assert m[0] == 1
+    assert bool((m >= known).all())
+    assert memory.crosstalk_capacity(kind, d + 0.1, known) <= capacity
+    if not known:
+        assert memory.crosstalk_overlap(capacity * (1 + 1e-9), kind, d) == 0
+    assert memory.potts_capacity(2) == memory.crosstalk_capacity()
+    assert memory.potts_capacity(5) == 10 * memory.potts_capacity(2)
+    d = memory.coupling_noise(levels=3, keep=0.5)
+    assert (1 + d) == pytest.approx(2 * (1 + memory.coupling_noise(levels=3)))
+
+
+@few
+@given(st.sampled_from([5, 40, 1e4]), st.floats(1, 1e5), st.floats(1, 1e5))
+def test_diluted_overlaps_fall_with_the_patterns(degree, one, other):
+    few_, more = sorted((one, other))
+    m = memory.diluted_overlap([few_, more], degree)
+    assert falls(m)
+    assert memory.diluted_overlap(few_, 2 * degree) >= m[0] - 1e-12
+
+
+@fewer
+@given(st.floats(0, 0.15), st.floats(0.02, 1.1))
+def test_heat_lowers_overlaps_and_capacities(load, temperature):
+    m = [memory.ags_overlap(load, T) for T in (temperature, 1.2 * temperature)]
+    assert falls(m)
+    holds = memory.ags_temperature(load)
+    if abs(temperature / holds - 1 if holds else 1) > 1e-3 and load < memory.ags_capacity():
+        assert (m[0] > 0) == (temperature < holds)
+    assert memory.ags_capacity(temperature) <= 0.1382
+    assert memory.ags_temperature(load, "glass") >= 1 >= holds
+
+
+@fewer
+@given(st.floats(0.02, 0.5), st.floats(0.05, 0.95), st.floats(0, 1.2))
+def test_sparse_overlaps_fall_with_the_load(activity, share, part):
+    best, theta = memory.sparse_capacity(activity), memory.sparse_threshold(activity)
+    chosen = share * (theta + activity) - activity
+    capacity = memory.sparse_capacity(activity, chosen)
+    assert 0 <= capacity <= best * (1 + 1e-6)
+    m = memory.sparse_overlap([0.0, part * capacity / 2, part * capacity], activity, chosen)
+    assert falls(m)
+    assert bool((m >= 0).all() and (m <= 1).all())
+
+
+@few
+@given(st.integers(2, 60), st.integers(1, 12), st.integers(1, 500), st.integers(1, 12))
+def test_willshaw_errors_grow_with_the_patterns(size, active, patterns, given_):
+    active = min(active, size)
+    given_ = min(given_, active)
+    errors = [memory.willshaw_errors(P, size, active, given_) for P in (patterns, 2 * patterns)]
+    assert rises(errors)
+    assert 0 <= errors[0] <= size - active + 1e-9
+    assert memory.willshaw_errors(patterns, size, active) <= errors[0] + 1e-9
+    fill = memory.willshaw_fill(patterns, size, active)
+    assert 0 <= fill <= 1
+    if 2 <= active <= size - 2:
+        most = memory.willshaw_capacity(size, active)
+        assert memory.willshaw_errors(most, size, active) <= 1
+
+
+@few
 @given(st.floats(-1, 1), st.floats(-50, 50), st.floats(1e-6, 10))
 def test_one_step_maps_are_odd_and_bounded(m, delta, load):
     for call in (
