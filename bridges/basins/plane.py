@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,12 +59,12 @@ def plane_of(patterns: Tensor, plane: str | Sequence[int] | Plane | None) -> Pla
     if plane is None and size == 2:
         axes = torch.eye(2, dtype=torch.float64, device=rows.device)
         return _around(rows, rows.new_zeros(2), axes, ("$x_1$", "$x_2$"))
-    if plane == "principal":
-        return _principal(rows)
-    if plane is None or plane == "memories":
+    if plane is None or isinstance(plane, str):
+        if _checks.choice("plane", plane or PLANES[0], PLANES) == "principal":
+            return _principal(rows)
         return _through(rows, range(min(3, len(rows))))
-    if isinstance(plane, str):
-        _checks.choice("plane", plane, PLANES)
+    if isinstance(plane, Tensor | np.ndarray):
+        plane = _checks.array("plane", plane).reshape(-1).tolist()
     chosen = [
         _checks.whole("plane", one, low=0, high=len(rows) - 1)
         for one in _checks.several("plane", plane)

@@ -84,6 +84,8 @@ def test_three_memories_and_their_distances_lie_in_their_plane():
         left = about - span @ np.linalg.lstsq(span, about, rcond=None)[0]
         assert float(off[k]) == pytest.approx(np.linalg.norm(left))
     assert "through 4, 0, 7" in plane.names[0]
+    assert torch.equal(plane_of(patterns, np.array([4, 0, 7])).axes, plane.axes)
+    assert torch.equal(plane_of(patterns, three).axes, plane.axes)
     low, high = np.array(plane.low), np.array(plane.high)
     assert high - low == pytest.approx([(high - low)[0]] * 2)  # a square
     inside = seen[three].numpy()
