@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Result, Seed
+from bridges._checks import Result, Seed, axes_of, finish
 from bridges.attractors.finding import COLOURS, KINDS, Attractors, find_attractors
 from bridges.attractors.matching import match
 from bridges.memory import Memory
@@ -113,7 +113,8 @@ class Continuation(Result):
 
         Parameters
         ----------
-        ax : matplotlib axes; None: of a new figure.
+        ax : axes to draw on, which keep the title and the labels that they have; None: those of
+            a new figure of pyplot, with a legend.
         quantity : as for `along`; None: "position" in one or two dimensions, "overlap" in more.
 
         Returns
@@ -121,13 +122,12 @@ class Continuation(Result):
         The axes. Branches have the colour of the kind of their attractor, and the width of its
         basin; fractions are drawn with their errors. A cross is where a branch joins another.
         """
-        from matplotlib import pyplot as plt
         from matplotlib.collections import LineCollection
 
         if quantity is None:
             plane = self.attractors[0].states.shape[1] <= _PLANE
             quantity = "position" if plane else "overlap"
-        ax = plt.subplots()[1] if ax is None else ax
+        own, ax = ax is None, axes_of(ax)
         y, x = self.along(quantity), self._places()
         pieces, widths, colours = self._pieces(x, y)
         ax.add_collection(
@@ -151,8 +151,9 @@ class Continuation(Result):
         if not np.issubdtype(self.values.dtype, np.number):
             ax.set_xticks(x, [str(value) for value in self.values])
         words = self._positions()[1] if quantity == "position" else _LABELS[quantity]
-        ax.set(xlabel="parameter", ylabel=words)
-        ax.legend(title="as wide as its basin", loc="center left", bbox_to_anchor=(1.02, 0.5))
+        finish(ax, ("parameter", words))
+        if own:
+            ax.legend(title="as wide as its basin", loc="center left", bbox_to_anchor=(1.02, 0.5))
         return ax
 
     def _places(self) -> np.ndarray:

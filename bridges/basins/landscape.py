@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Result, Seed
+from bridges._checks import Result, Seed, axes_of, finish
 from bridges.attractors import find_attractors
 from bridges.basins.plane import Plane, plane_of
 from bridges.memory import Memory
@@ -94,20 +94,20 @@ class Landscape(Result):
 
         Parameters
         ----------
-        ax : matplotlib axes; None: of a new figure.
+        ax : axes to draw on, which keep the title and the labels that they have; None: those of
+            a new figure of pyplot, with a legend.
 
         Returns
         -------
         The axes. Cells of memories are coloured, those of other attractors grey; the 30
         attractors of the most points are marked.
         """
-        from matplotlib import pyplot as plt
-
-        ax = plt.subplots()[1] if ax is None else ax
+        own, ax = ax is None, axes_of(ax)
         self.draw(ax, cell_colours([self])[0])
         if self.height_name:
             ax.plot([], [], color="0.3", lw=0.6, label=self.height_name)
-        ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0))
+        if own:
+            ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0))
         return ax
 
     def draw(self, ax: Axes, colours: Sequence[str]) -> None:
@@ -116,7 +116,7 @@ class Landscape(Result):
         self._contours(ax)
         self._marks(ax)
         ax.set(xlim=_edges(self.x), ylim=_edges(self.y), aspect="equal")
-        ax.set(xlabel=self.names[0], ylabel=self.names[1])
+        finish(ax, self.names)
 
     def _cells(self, ax: Axes, colours: Sequence[str]) -> None:
         """The cells and thin lines between them."""

@@ -10,30 +10,28 @@ have none: their landscape changes with the noise level.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import Result, Seed
+from bridges._checks import Line, Plotted, Seed
 from bridges.estimates import short_table
 from bridges.memory import Memory
 from bridges.memory.clusters import nearest
 from bridges.memory.cueing import recalled_along, stored_patterns
 from bridges.memory.similarity import flat, similarity_of
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 _LEAST = 0.01  # overlap that a memory is told of, at least
 _HELD = 4  # copies of the states, with their working space
 _LABELLED = 10  # cues, beyond which a legend says nothing
+_LOOK: dict[str, Any] = {"marker": "o", "ms": 3, "lw": 1}
 
 
 @dataclass(frozen=True, repr=False)
-class RecallPath(Result):
+class RecallPath(Plotted):
     """Where cues went, step by step; K states of B cues, the cues among them.
 
     Attributes
@@ -58,6 +56,7 @@ class RecallPath(Result):
     nearest: Tensor
     steps: Tensor
     told: float
+    _titles = ("step", "overlap with the pattern, $m$")
 
     def __repr__(self) -> str:
         count, batch, size = self.states.shape
@@ -70,29 +69,18 @@ class RecallPath(Result):
         heading = f"{batch} cues of {size}, told overlap {self.told:.3g}; means over the cues"
         return short_table(f"RecallPath({heading})", columns)
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the overlap of each cue with its pattern against the step.
-
-        Parameters
-        ----------
-        ax : Axes to draw on; None makes a figure.
-
-        Returns
-        -------
-        The Axes.
-        """
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(layout="constrained").subplots()
-        overlaps = _numbers(self.overlap)
-        for b in range(overlaps.shape[1]):
-            ax.plot(overlaps[:, b], marker="o", ms=3, lw=1, label=f"cue {b}")
-        if 1 < overlaps.shape[1] <= _LABELLED:
-            ax.legend()
-        falling = "" if self.levels is None else ", a noise level each"
-        ax.set(xlabel=f"step{falling}", ylabel="overlap with the pattern, $m$")
-        return ax
+    def _lines(self) -> list[Line]:
+        """One curve per cue, named where they are few."""
+        count = self.overlap.shape[1]
+        return [
+            Line(
+                np.arange(len(self.overlap)),
+                one,
+                label=f"cue {b}" if 1 < count <= _LABELLED else None,
+                look=_LOOK,
+            )
+            for b, one in enumerate(_numbers(self.overlap).T)
+        ]
 
 
 @torch.no_grad()

@@ -142,13 +142,14 @@ SEEN = {  # what is drawn first: x and y
     "ClassBasins": lambda r: ([20, 20], r.datum),
     "ClassCapacity": lambda r: (r.counts[:, 0], r.by_sample.mean(0)[:, 0]),
     "ClassTraining": lambda r: (r.steps[r.steps > 0], r.train[r.steps > 0, 0]),
-    "Continuation": lambda r: ([1, 2], r.fractions[:, 0]),
     "CopyList": lambda r: (r.d2[r.listed.sort().values], r.d1[r.listed.sort().values]),
     "HeldOutGap": lambda r: (r.sigma, r.success["data"]),
     "MemoryGeometry": lambda r: (r.sigma, r.return_probability),
+    "RecallPath": lambda r: (np.arange(len(r.overlap)), r.overlap[:, 0]),
     "RetrievalMap": lambda r: (r.overlap_in, r.success),
     "ReturnCurve": lambda r: (r.sigma, r.return_probability),
 }
+PICTURES = ("Continuation", "Landscape", "Transitions")  # more than curves
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def pyplot():
 
 def test_every_figure_is_tried():
     known = {name for name, make in RESULTS.items() if hasattr(type(make()), "plot")}
-    assert known == {*SEEN, "Transitions"}
+    assert known == {*SEEN, *PICTURES}
 
 
 @pytest.mark.parametrize("name", SEEN)
@@ -186,13 +187,25 @@ def test_a_result_is_drawn_on_axes_of_the_users(name, pyplot):
     axes.figure.canvas.draw()
 
 
-@pytest.mark.parametrize("name", [*SEEN, "Transitions"])
+@pytest.mark.parametrize("name", [*SEEN, *PICTURES])
 def test_a_result_makes_a_figure_of_its_own(name, pyplot):
     axes = RESULTS[name]().plot()
     assert pyplot.fignum_exists(axes.figure.number)
     assert axes.get_xlabel()
     assert axes.get_ylabel()
     axes.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_leaves_the_words_of_the_users_axes(name, pyplot):
+    axes = pyplot.subplots()[1]
+    axes.set(title="theirs", xlabel="theirs")
+    assert RESULTS[name]().plot(axes) is axes
+    assert (axes.get_title(), axes.get_xlabel()) == ("theirs", "theirs")
+    assert axes.get_ylabel()
+    assert axes.get_legend() is None
+    with pytest.raises(ValueError, match="ax must be an Axes"):
+        RESULTS[name]().plot("theirs")
 
 
 def test_errors_are_those_of_the_result(pyplot):
