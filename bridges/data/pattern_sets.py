@@ -133,15 +133,18 @@ def said(settings: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=4)
 def _about(data: str, content: str) -> dict[str, float | str]:
     """The same for a content, read once."""
-    rows, varying = stored(data, content).rows, varying_of(data, content)
+    own, varying = stored(data, content), varying_of(data, content)
+    rows = own.rows
     found: dict[str, float | str] = {"centre": "mean"}
     if centre_of(data, content, "real") is None:
         found["centre"] = "zero"
     if varying is not None:
         found["constant_sites"] = int((~varying).sum())
     mean, n = centre_of(data, content, "binary"), len(rows)
-    blocks = (patterns_of(block, "binary", mean, varying) for block in blocks_of(rows))
-    total = torch.stack([block.sum(0) for block in blocks]).sum(0)
+    total = torch.zeros(rows.shape[1] if varying is None else int(varying.sum())).double()
+    for block in blocks_of(rows):  # no small piece is kept among them, see `centre_of`
+        total += patterns_of(block, "binary", mean, varying).sum(0)
+    own.let_go()
     squares = float(total.square().mean())  # n, were the patterns independent and unbiased
     if n >= FEWEST and squares > BEYOND_CHANCE * n:
         found["activity"] = (1 + float(total.mean()) / n) / 2

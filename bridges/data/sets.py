@@ -114,7 +114,9 @@ def varying_of(data: str, content: str) -> Tensor | None:
 
     Raises ValueError if all vectors are alike.
     """
-    varying = varying_sites(stored(data, content).rows)
+    found = stored(data, content)
+    varying = varying_sites(found.rows)
+    found.let_go()
     if varying is not None and not varying.any():
         raise ValueError(f"data: {data} must hold different vectors, got all of them alike")
     return varying
@@ -133,7 +135,8 @@ def centre_of(data: str, content: str, kind: str) -> Tensor | None:
     chance. Raises ValueError if some vector would be no pattern; a block of them is made at a
     time.
     """
-    rows = seen(stored(data, content).rows, varying_of(data, content))
+    found = stored(data, content)
+    rows = seen(found.rows, varying_of(data, content))
     blocks = blocks_of(rows)
     spins = all(bool((block.double().abs() == 1).all()) for block in blocks)
     if spins and (kind == "binary" or similarity_of_data(rows).centre is None):
@@ -153,6 +156,7 @@ def centre_of(data: str, content: str, kind: str) -> Tensor | None:
             raise ValueError(f"data: {data} has vectors equal to its mean, which have no direction")
         if not torch.isfinite(norms).all():
             raise ValueError(f"data: {data} has vectors of infinite norm; scale them down")
+    found.let_go()
     return mean
 
 
