@@ -17,6 +17,7 @@ from bridges.data.sets import (
     centre_of,
     class_labels,
     patterns_of,
+    seen,
     varying_of,
 )
 from bridges.data.sources import as_name, state
@@ -133,18 +134,17 @@ def said(settings: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=4)
 def _about(data: str, content: str) -> dict[str, float | str]:
     """The same for a content, read once."""
-    own, varying = stored(data, content), varying_of(data, content)
-    rows = own.rows
+    rows, varying = stored(data, content).rows, varying_of(data, content)
     found: dict[str, float | str] = {"centre": "mean"}
     if centre_of(data, content, "real") is None:
         found["centre"] = "zero"
     if varying is not None:
         found["constant_sites"] = int((~varying).sum())
     mean, n = centre_of(data, content, "binary"), len(rows)
-    total = torch.zeros(rows.shape[1] if varying is None else int(varying.sum())).double()
-    for block in blocks_of(rows):  # no small piece is kept among them, see `centre_of`
-        total += patterns_of(block, "binary", mean, varying).sum(0)
-    own.let_go()
+    total = torch.full_like(seen(rows[:1], varying)[0], -n, dtype=torch.float64)
+    for block in blocks_of(data, content):  # no small piece is kept among them, see `centre_of`
+        values = seen(block, varying).double()
+        total += 2 * (values > (0 if mean is None else mean)).sum(0)  # spins +1, see `patterns_of`
     squares = float(total.square().mean())  # n, were the patterns independent and unbiased
     if n >= FEWEST and squares > BEYOND_CHANCE * n:
         found["activity"] = (1 + float(total.mean()) / n) / 2

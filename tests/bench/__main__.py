@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import basins
+import copies
 import exact
 import features
 import graph
@@ -27,6 +28,8 @@ import torch
 import training
 from clock import ROWS, machine
 
+SUBJECTS = (scores, networks, basins, graph, training, guidance, features, copies, sweeps)
+
 
 def main() -> None:
     torch.manual_seed(0)
@@ -34,7 +37,7 @@ def main() -> None:
     print(f"{found['processor']}, torch {found['torch']}, {found['threads']} threads, ", end="")
     print(f"float32 product {found['product_gflops']} GF/s, load {found['load']}\n")
     print(f"{'':<52}{'ours':>14}{'against':>30}{'ratio':>9}   goal")
-    for subject in (scores, networks, basins, graph, training, guidance, features, sweeps):
+    for subject in SUBJECTS:
         subject.lines()
     python = sys.argv[1] if len(sys.argv) > 1 else None
     loads.lines(python)
