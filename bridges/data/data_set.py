@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +32,7 @@ class DataSet(_checks.Result):
     axes: str  # of a row, in order: "HW", "HWC", "CHW"; "" where it is not known
     labels: Tensor | None  # (n,), int64
     class_names: list[str] | None  # by their numbers
+    _map: mmap.mmap | None = field(default=None, repr=False, compare=False)  # of a file on disk
 
     @cached_property
     def range(self) -> tuple[float, float]:
@@ -38,6 +41,14 @@ class DataSet(_checks.Result):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def _parts(self) -> list[tuple[str, Any]]:
+        return [part for part in super()._parts() if part[0] != "_map"]
+
+    def let_go(self) -> None:
+        """Take what was read of a file on disk out of memory, until it is read again."""
+        if self._map is not None and hasattr(mmap, "MADV_DONTNEED"):  # not on every system
+            self._map.madvise(mmap.MADV_DONTNEED)
 
 
 def load_data(
@@ -102,6 +113,7 @@ def load_data(
         shift=None if shift is None else _checks.number("shift", shift),
     )
     found = stored(name, state(name))
+    _checks.settle(found, _map=None)  # whoever has the rows may write into them: they stay
     return replace(found, labels=None if found.labels is None else found.labels.clone())
 
 
@@ -118,7 +130,8 @@ def stored(data: str, _: str) -> DataSet:
         _checks.within_memory(16 * rows.numel(), f"data: scaled numbers of {data}")
         rows = rows.double() * how.scale + how.shift
     labels = None if found.labels is None else torch.from_numpy(found.labels)
-    return DataSet(rows, shape, found.axes or _axes(shape), labels, found.names)
+    own = getattr(found.values, "_mmap", None) if rows.data_ptr() == values.data_ptr() else None
+    return DataSet(rows, shape, found.axes or _axes(shape), labels, found.names, own)
 
 
 def class_names(data: str) -> list[str] | None:

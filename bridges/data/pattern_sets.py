@@ -238,8 +238,10 @@ def _about(data: str, content: str) -> dict[str, float | str]:
     if varying is not None:
         found["constant_sites"] = int((~varying).sum())
     mean, n = centre_of(data, content, "binary"), len(rows)
-    blocks = (patterns_of(block, "binary", mean, varying) for block in blocks_of(rows))
-    total = torch.stack([block.sum(0) for block in blocks]).sum(0)
+    total = torch.full_like(seen(rows[:1], varying)[0], -n, dtype=torch.float64)
+    for block in blocks_of(data, content):  # no small piece is kept among them, see `centre_of`
+        values = seen(block, varying).double()
+        total += 2 * (values > (0 if mean is None else mean)).sum(0)  # spins +1, see `patterns_of`
     squares = float(total.square().mean())  # n, were the patterns independent and unbiased
     if n >= FEWEST and squares > BEYOND_CHANCE * n:
         found["activity"] = (1 + float(total.mean()) / n) / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -114,7 +115,9 @@ def varying_of(data: str, content: str) -> Tensor | None:
 
     Raises ValueError if all vectors are alike.
     """
-    varying = varying_sites(stored(data, content).rows)
+    found = stored(data, content)
+    varying = varying_sites(found.rows)
+    found.let_go()
     if varying is not None and not varying.any():
         raise ValueError(f"data: {data} must hold different vectors, got all of them alike")
     return varying
@@ -133,22 +136,27 @@ def centre_of(data: str, content: str, kind: str) -> Tensor | None:
     chance. Raises ValueError if some vector would be no pattern; a block of them is made at a
     time.
     """
-    rows = seen(stored(data, content).rows, varying_of(data, content))
-    blocks = blocks_of(rows)
-    spins = all(bool((block.double().abs() == 1).all()) for block in blocks)
-    if spins and (kind == "binary" or similarity_of_data(rows).centre is None):
+    rows, varying = stored(data, content).rows, varying_of(data, content)
+
+    def blocks() -> Iterator[Tensor]:
+        return (seen(block, varying) for block in blocks_of(data, content))
+
+    spins = all(bool((block.double().abs() == 1).all()) for block in blocks())
+    if spins and (kind == "binary" or similarity_of_data(seen(rows, varying)).centre is None):
         return None
     almost = not spins and all(
-        bool(torch.isin(block.double(), _ALMOST_SPINS).all()) for block in blocks
+        bool(torch.isin(block.double(), _ALMOST_SPINS).all()) for block in blocks()
     )
-    if almost and bool(rows.min() < 0):
+    if almost and bool((rows := seen(rows, varying)).min() < 0):
         raise ValueError(f"data: {data} must have spins ±1, got {int((rows == 0).sum())} zeros")
-    mean = seen(_mean(data, content)[None], varying_of(data, content))[0]
+    mean = seen(_mean(data, content)[None], varying)[0]
     if kind == "real":
         # made before the blocks: small pieces kept among them would leave gaps in memory
         norms = torch.empty(len(rows), dtype=torch.float64)
-        for own, block in zip(norms.split(len(blocks[0])), blocks, strict=True):
-            own.copy_((block.double() - mean).norm(dim=1))
+        done = 0
+        for block in blocks():
+            norms[done : done + len(block)] = (block.double() - mean).norm(dim=1)
+            done += len(block)
         if not (norms > 0).all():
             raise ValueError(f"data: {data} has vectors equal to its mean, which have no direction")
         if not torch.isfinite(norms).all():
@@ -159,16 +167,24 @@ def centre_of(data: str, content: str, kind: str) -> Tensor | None:
 @lru_cache(maxsize=4)
 def _mean(data: str, content: str) -> Tensor:
     """The mean of each site, in float64; of whole numbers, without a copy in that precision."""
-    rows = stored(data, content).rows
+    found = stored(data, content)
+    rows = found.rows
     if rows.is_floating_point():
         return rows.mean(0, dtype=torch.float64)
     total = np.add.reduce(rows.numpy(), axis=0, dtype=np.int64)
+    found.let_go()
     return torch.from_numpy(total).double() / len(rows)
 
 
-def blocks_of(rows: Tensor) -> tuple[Tensor, ...]:
-    """Rows, some at a time: as many as are a few tens of megabytes in double precision."""
-    return rows.split(max(1, _BLOCK // max(rows.shape[1], 1)))
+def blocks_of(data: str, content: str) -> Iterator[Tensor]:
+    """The rows of a data set, as many at a time as are some tens of megabytes in float64.
+
+    Those of a file on disk are in memory a block at a time.
+    """
+    found = stored(data, content)
+    for block in found.rows.split(max(1, _BLOCK // max(found.rows.shape[1], 1))):
+        yield block
+        found.let_go()
 
 
 def patterns_of(rows: Tensor, kind: str, mean: Tensor | None, varying: Tensor | None) -> Tensor:

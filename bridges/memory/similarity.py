@@ -25,7 +25,7 @@ from bridges.equivalence import overlap_of_noise
 
 FEWEST = 20  # rows from which a data set decides
 BEYOND_CHANCE = 10  # times |ξ|²/n, the mean square of a mean of n independent rows about 0
-_ROWS = 2**12  # rows looked at together
+_ROWS, _NUMBERS = 2**12, 5_000_000  # looked at together, at most
 _RETURNED = 0.01  # of a step, within which two steps return in a 2-cycle
 
 
@@ -131,9 +131,13 @@ def similarity_of_data(rows: Tensor) -> Similarity:
             f"data must hold at least 2 different rows, got {len(rows)} alike: nothing tells one "
             "from another; give centre=0 to measure about zero"
         )
-    blocks = rows.detach().split(_ROWS)
-    mean = torch.stack([block.double().sum(0) for block in blocks]).sum(0) / len(rows)
-    squares = torch.stack([block.double().square().sum(0) for block in blocks]).sum(0)
+    blocks = rows.detach().split(max(1, min(_ROWS, _NUMBERS // rows.shape[1])))
+    sums = torch.empty(2, len(blocks), rows.shape[1], dtype=torch.float64, device=rows.device)
+    for first, second, block in zip(*sums, blocks, strict=True):
+        fine = block.double()
+        first.copy_(fine.sum(0))
+        second.copy_(fine.square().sum(0))
+    mean, squares = sums[0].sum(0) / len(rows), sums[1].sum(0)
     counted = slice(None) if varying is None else varying
     if not mean[counted].square().sum() > BEYOND_CHANCE * squares[counted].sum() / len(rows) ** 2:
         return WHOLE if varying is None else Similarity(varying=varying)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import basins
 import classical
+import copies
 import exact
 import features
 import graph
@@ -28,6 +29,19 @@ import torch
 import training
 from clock import ROWS, machine
 
+SUBJECTS = (
+    scores,
+    networks,
+    classical,
+    basins,
+    graph,
+    training,
+    guidance,
+    features,
+    copies,
+    sweeps,
+)
+
 
 def main() -> None:
     torch.manual_seed(0)
@@ -35,17 +49,7 @@ def main() -> None:
     print(f"{found['processor']}, torch {found['torch']}, {found['threads']} threads, ", end="")
     print(f"float32 product {found['product_gflops']} GF/s, load {found['load']}\n")
     print(f"{'':<52}{'ours':>14}{'against':>30}{'ratio':>9}   goal")
-    for subject in (
-        scores,
-        networks,
-        classical,
-        basins,
-        graph,
-        training,
-        guidance,
-        features,
-        sweeps,
-    ):
+    for subject in SUBJECTS:
         subject.lines()
     python = sys.argv[1] if len(sys.argv) > 1 else None
     loads.lines(python)
