@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from bridges.study.results import Study
 
 _HOMES = {verb: verb for verb in ("basins", "compare", "graph", "guide", "memorization", "train")}
-_HOMES |= dict.fromkeys(("capacity", "retrieve"), "compare") | {"capacity --sizes": "scaling"}
+_HOMES |= dict.fromkeys(("capacity", "retrieve"), "compare") | {
+    "capacity --sizes": "scaling",
+    "train --patterns": "sizes",
+}
 
 
 def report(study: Study) -> Report | None:
