@@ -282,11 +282,22 @@ class Report(base.Report):
             ),
         )
         ends = dict.fromkeys([ranked[-1].model, ranked[0].model])  # which may be lost throughout
-        edge, what = self._edge, f"cues of {self.patterns} patterns come home from $m_0$ ="
+        what = f"at $m_0$ = {self.overlap:g}" if self.load else f"of {self.patterns} patterns"
+        return f"{data}: half of the cues {what} come home " + ", ".join(
+            f"{self._until(model)} ({label_of(model)})" for model in ends
+        )
+
+    def _until(self, model: str) -> str:
+        """Up to which load, or from which overlap on, half of the cues come home."""
         if self.load:
-            edge, what = self._held, f"cues at $m_0$ = {self.overlap:g} come home up to $P$ ="
-        return f"{data}: half of the {what} " + ", ".join(
-            f"{edge(m)} ({label_of(m)})" for m in ends
+            edge, axis, words = self.capacities[model], "$P$", ("up to", "beyond")
+        else:
+            edge, axis, words = self.basins[model], "$m_0$", ("from", "from below")
+        if edge.crossed == "here":
+            found = self._held(model) if self.load else self._edge(model)
+            return f"{words[0]} {axis} = {found}"
+        return (
+            f"{words[1]} {axis} = {edge.beyond:g}" if edge.crossed == "beyond" else f"at no {axis}"
         )
 
     def heading(self) -> str:

@@ -82,13 +82,13 @@ def passage(verdicts: Mapping[int, str]) -> str:
     if odd := [P for P in verdicts if last > P and P not in copied]:
         words += f" (but not at P = {_listed(odd)})"
     parts = [words] if words else []
-    no_more = "no longer" if copied else "copies are not beyond chance"
-    for verdict, said in ((OPEN, "not decided"), (UNJUDGED, UNJUDGED), (NONE, no_more)):
+    # what is known comes first
+    no_more = "no longer" if copied else "not beyond chance"
+    kinds = [(NONE, no_more), (OPEN, "not decided"), (UNJUDGED, UNJUDGED)]
+    for verdict, said in (*kinds[1:], kinds[0]) if copied else kinds:
         if found := [P for P, one in verdicts.items() if last < P and one == verdict]:
             parts.append(f"{said} at P = {_listed(found)}")
-    if not copied:
-        parts.reverse()  # what is known comes first
-    return ", ".join(parts)
+    return ", ".join(parts) if copied else f"copies are {', '.join(parts)}"
 
 
 def _listed(sizes: list[int]) -> str:
