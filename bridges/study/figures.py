@@ -154,8 +154,21 @@ def shades() -> Colormap:
 def headline(figure: Figure, text: str) -> None:
     """The finding as the title of a figure, on as many lines as its width asks for."""
     width = int(_LETTERS * figure.get_figwidth())
-    lines = [textwrap.fill(line, width) for line in text.splitlines()]
+    lines = [line for one in text.splitlines() for line in even_lines(one, width)]
     figure.suptitle("\n".join(lines), fontsize=10.5)
+
+
+def even_lines(text: str, width: int) -> list[str]:
+    """Text on as few lines as its width asks for, and none of them much shorter than others.
+
+    Examples
+    --------
+    >>> even_lines("beyond these dreams all is lost", 30)
+    ['beyond these', 'dreams all is lost']
+    """
+    least = len(textwrap.wrap(text, width))
+    narrow = next(k for k in range(1, width + 1) if len(textwrap.wrap(text, k)) <= least)
+    return textwrap.wrap(text, narrow)
 
 
 def literal(text: str) -> str:
