@@ -59,7 +59,7 @@ def conduct(
     folder = run.folder(f"{verb.replace(' --', '-')}-{called(data)}")
     given = [asked]
     if hasattr(module, "Home"):  # the verb writes files of its own into the folder of the run
-        quiet = run.quiet or run.json or samples > 1
+        quiet = run.quiet or run.json or samples * len(points) > 1
         given.append(module.Home(folder.resolve(), run.seed, samples, quiet))
     study = run.run(
         f"bridges {verb}",  # a study in scripts/ may have the verb's name

@@ -131,7 +131,11 @@ def guide(
 
 @click.command(cls=Command)
 @options.shared("data", "size")
-@options.shared("patterns", help="Points trained on, P.  [default: 4/5 of all; 200 random]")
+@options.shared(
+    "patterns",
+    **options.SEVERAL,
+    help="Points trained on, P, or several numbers.  [default: 4/5 of all; 200 random]",
+)
 @options.shared("held-out", help=f"{_UNSEEN}  [default: what --patterns leaves, at most 1000]")
 @options.shared("network", "width", "depth", "classes", "attention")
 @options.shared("steps", type=Whole(1), default=3000, help="Gradient steps, at most.")
@@ -144,10 +148,11 @@ def guide(
 @options.shared(*options.RUN[1:])
 @options.plain_errors
 @reads("held_out")
-def train(patterns: int | None, **shared: Any) -> None:
+def train(patterns: list[int] | None, **shared: Any) -> None:
     """Train a denoiser on any data, and see from when on it copies them.
 
-    The run's folder has denoiser.safetensors, for --model of the other verbs, and samples.png.
+    With several --patterns, see from how many data on it no longer does. The run's folder has
+    denoiser.safetensors (of several, denoiser-P50.safetensors), for --model of the other verbs.
     Started again after an interruption, the training goes on where it was.
     """
     from dataclasses import fields
@@ -159,4 +164,5 @@ def train(patterns: int | None, **shared: Any) -> None:
     files = {name: given[name] for name in ("data", "held_out") if given[name]}
     points = Course(**given).points(patterns)  # refuses a file by the name that was given
     course = Course(**(given | {name: place(file) for name, file in files.items()}))
-    conduct("train", given["data"], "train", course, points, files, **shared)
+    verb, home = ("train", "train") if len(points) == 1 else ("train --patterns", "sizes")
+    conduct(verb, given["data"], home, course, points, files, **shared)

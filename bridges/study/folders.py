@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bridges.study.files import open_regular
 from bridges.study.record import (
     Key,
     Lines,
@@ -14,6 +16,7 @@ from bridges.study.record import (
     read_config,
     read_lines,
     same,
+    written,
 )
 from bridges.study.results import Study
 from bridges.study.rows import Point, Row
@@ -33,11 +36,13 @@ def load_run(folder: str | Path) -> Study:
 
 
 def merge(folders: Sequence[Path], out: Path, overwrite: bool = False) -> Study:
-    """Join the parts of a run, shards or not, into one in `out`.
+    """Join the parts of a run, shards or not, into one in `out`, with the files they wrote.
 
-    Raises ValueError if they are parts of different runs, if two disagree about a point, or
-    as a run does for its folder.
+    Raises ValueError if they are parts of different runs, if two disagree about a point, if one
+    of them is to be overwritten, or as a run does for its folder.
     """
+    if overwrite and any(folder.resolve() == out.resolve() for folder in folders):
+        raise ValueError(f"out: {out} is one of the parts; choose another --out")
     found = [read_config(folder) for folder in folders]
     wholes = [anywhere({k: v for k, v in one.items() if k not in _PER_PART}) for one in found]
     done: dict[Key, list[Row]] = {}
@@ -64,6 +69,7 @@ def merge(folders: Sequence[Path], out: Path, overwrite: bool = False) -> Study:
                 raise ValueError(
                     f"{origin[key]} and {out} disagree about point {key[0]}, sample {key[1]}"
                 )
+        _copy_files(joined, {key: origin[key] for key in done.keys() - known.keys()}, out)
         done, failed = known | done, {k: e for k, e in failed.items() if k not in known | done}
         record.extend(
             {key: rows for key, rows in done.items() if key not in known},
@@ -73,6 +79,20 @@ def merge(folders: Sequence[Path], out: Path, overwrite: bool = False) -> Study:
         study = Study.of(joined, done, lost | failed, out, reused=0)
         record.finish(study.to_csv())
     return study
+
+
+def _copy_files(config: Point, origin: Mapping[Key, Path], out: Path) -> None:
+    """Copy what measurements wrote, each from the folder that it comes from; say what is lost."""
+    from diffusion.files import write_whole
+
+    files = written(config)
+    for key, folder in sorted(origin.items()):
+        for name in files.get(key, ()):
+            try:
+                with open_regular(folder / name) as file:
+                    write_whole(out / name, file.read())
+            except FileNotFoundError:
+                print(f"{folder} has no {name}, which {out} therefore lacks", file=sys.stderr)
 
 
 def _lines(folder: Path, config: Point) -> Lines:

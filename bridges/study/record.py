@@ -29,6 +29,9 @@ _CONCLUDED = (  # from the lines of a record
     *("results.csv", "summary.json", "samples.csv", "copies.png", "picture.npz"),
     *(f"{stem}.{ending}" for stem in ("figure", "results", "picture") for ending in FORMATS),
 )
+_TRAINED = "denoiser{}.safetensors", "samples{}.png"
+_WRITES = {"bridges train": False, "bridges train --patterns": True}
+"""Studies whose measurements write files of their own, and whether these have P in their name."""
 _PACKAGES = ("torch", "numpy", "numba", "scipy")
 
 
@@ -169,11 +172,19 @@ class Record:
                 self._refuse_another(changed)
         elif self.points.exists() and not self.overwrite:
             raise ValueError(f"out: {self.folder} holds points of an unknown run; pass --overwrite")
-        for old in ("points.jsonl", *_CONCLUDED):
+        for old in ("points.jsonl", *_CONCLUDED, *self._own_files()):
             (self.folder / old).unlink(missing_ok=True)
         if self.file.exists():  # else what is there is the user's
             self.tidy()
         self._write_config()
+
+    def _own_files(self) -> set[str]:
+        """Files that the measurements of the run in the folder have written; none of the user's."""
+        try:
+            known = written(read_config(self.folder))
+        except ValueError:  # there is no run, or none that says what it wrote
+            return set()
+        return {name for names in known.values() for name in names} & set(os.listdir(self.folder))
 
     def _grows(self, changed: list[str]) -> bool:
         """Whether all that is there is part of this run; if so, the run takes it over."""
@@ -271,6 +282,38 @@ def ids_of(config: Point) -> list[int]:
     """The number that the lines of a record have for each point of its configuration."""
     ids: list[int] = config.get("ids", list(range(len(config["points"]))))
     return ids
+
+
+def ending(sample: int, patterns: int | None = None) -> str:
+    """What the names of the files of a measurement end with.
+
+    Examples
+    --------
+    >>> ending(0), ending(1), ending(1, patterns=50)
+    ('', '-2', '-P50-2')
+    """
+    size = "" if patterns is None else f"-P{patterns}"
+    return size if sample == 0 else f"{size}-{sample + 1}"
+
+
+def written(config: Point) -> dict[Key, list[str]]:
+    """Names of the files that the measurements of a run write beside its record.
+
+    Examples
+    --------
+    >>> run = {"study": "bridges train", "points": [{"patterns": 8}], "samples": 2}
+    >>> written(run)[0, 1]
+    ['denoiser-2.safetensors', 'samples-2.png']
+    """
+    named = _WRITES.get(config["study"])
+    found: dict[Key, list[str]] = {}
+    for p, point in enumerate(config["points"] if named is not None else ()):
+        P = point.get("patterns") if named else None
+        if named and type(P) is not int:
+            continue
+        for s in range(config["samples"]):
+            found[p, s] = [name.format(ending(s, P)) for name in _TRAINED]
+    return found
 
 
 def _content(point: Point) -> str:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 _MEASURE = ("basins", "compare", "graph", "guide", "memorization", "recall", "train")
 _HOMES = {verb: verb for verb in _MEASURE}
-_HOMES |= dict.fromkeys(("capacity", "retrieve"), "compare") | {"capacity --sizes": "scaling"}
+_HOMES |= dict.fromkeys(("capacity", "retrieve"), "compare") | {
+    "capacity --sizes": "scaling",
+    "train --patterns": "sizes",
+}
 
 
 def home(verb: str, points: Sequence[Point]) -> str:

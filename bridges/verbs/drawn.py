@@ -105,19 +105,23 @@ class Trained:
 
     def gap_rows(self, held_out: Tensor, draws: int, seed: int) -> list[Row]:
         """Retrieval of the data against that of held-out data (H, N), for a table."""
-        unseen = states_of(self.model, held_out, self.data)
-        found = held_out_gap(self.memory(seed), unseen, trials=min(draws, _CUES), seed=seed)
-        rows: list[Row] = [
-            {"sigma": float(sigma), "points": who, "quantity": quantity, "value": float(value)}
-            for quantity, curves in (("success", found.success), ("error", found.error))
-            for who, curve in curves.items()
-            for sigma, value in zip(found.sigma, curve, strict=True)
-        ]
-        names = ("gap", "error_gap", "ceiling")
-        numbers = {name: getattr(found, name) for name in names} | {
-            "gap_sem": found.sem,
-            "error_gap_sem": found.error_gap_sem,
-            "ceiling_sem": found.ceiling_sem,
-            "blind": found.blind,
-        }
-        return rows + [{"quantity": name, "value": value} for name, value in numbers.items()]
+        return gap_rows(self.memory(seed), states_of(self.model, held_out, self.data), draws, seed)
+
+
+def gap_rows(memory: ReverseMemory, held_out: Tensor, draws: int, seed: int) -> list[Row]:
+    """Retrieval of the data of a model against that of held-out data, for a table."""
+    found = held_out_gap(memory, held_out, trials=min(draws, _CUES), seed=seed)
+    rows: list[Row] = [
+        {"sigma": float(sigma), "points": who, "quantity": quantity, "value": float(value)}
+        for quantity, curves in (("success", found.success), ("error", found.error))
+        for who, curve in curves.items()
+        for sigma, value in zip(found.sigma, curve, strict=True)
+    ]
+    names = ("gap", "error_gap", "ceiling")
+    numbers = {name: getattr(found, name) for name in names} | {
+        "gap_sem": found.sem,
+        "error_gap_sem": found.error_gap_sem,
+        "ceiling_sem": found.ceiling_sem,
+        "blind": found.blind,
+    }
+    return rows + [{"quantity": name, "value": value} for name, value in numbers.items()]

@@ -59,6 +59,7 @@ _NEAREST = 5  # data that judge a sample of a network
 _FEWEST = 4  # guided samples of a class
 _SHOWN, _CLASSES = 6, 20  # schedules and classes whose samples are drawn
 _APART = ((1, 1), (1, 1), (0, 0))  # a white frame of each
+_TOUCH = 0.04  # of an axis, within which points have one label
 
 
 @dataclass(frozen=True)
@@ -343,8 +344,9 @@ class Report(base.Report):
         upper, lower = parts[:, 0]
         for axes, quantity in zip(upper.subplots(1, 2), ("vendi", "retention"), strict=True):
             self._plane(axes, quantity)
-        figures.legend_of(axes)
-        self._gallery(lower.subplots(lines, 1, squeeze=False)[:, 0])
+        if len(self.models) > 1:  # else the title names it
+            figures.legend_of(axes)
+        self._gallery(lower.subplots())
 
     def _plane(self, axes: Axes, quantity: str) -> None:
         """A measure against the separability, all schedules of all models."""
@@ -357,9 +359,7 @@ class Report(base.Report):
             )
             error = np.nan_to_num(x_error)
             figures.means(axes, x, found, look, xerr=error, ls="", label=_label(model))
-            for text, *at in zip(self.schedules, x, found[0], strict=True):
-                shown: dict[str, Any] = {"xytext": (4, 4), "fontsize": 7, "color": look[0]}
-                axes.annotate(text, (at[0], at[1]), textcoords="offset points", **shown)
+            _name(axes, self.schedules, x, found[0], look[0])
         figures.log_axis(axes)
         words = {"vendi": "diversity (Vendi), relative to none", "retention": "retention"}
         axes.set(xlabel="separability $J$, relative to none", ylabel=words[quantity])
@@ -370,21 +370,50 @@ class Report(base.Report):
             axes.set_ylim(min(0.95, low), max(1.05, high))  # no axis of rounding errors
             axes.axhline(1, **figures.THEORY[1])
 
-    def _gallery(self, lines: np.ndarray) -> None:
-        """A sample of each class of the first model, a schedule a line."""
-        wanted = {"quantity": "picture"}.items()
-        for text, axes in zip(self.schedules, lines, strict=False):
-            rows = [
-                np.frombuffer(bytes.fromhex(row["numbers"]), dtype=np.uint8).reshape(
-                    [int(length) for length in row["axes"].split()]
-                )
-                for row in self.study.samples[0][0]
-                if row.items() >= wanted and row["schedule"] == text
-            ][:_CLASSES]
-            wall = np.hstack([np.pad(row, _APART, constant_values=255) for row in rows])
-            axes.imshow(wall.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            axes.set_axis_off()
-            axes.set_title(f"guidance {text}", fontsize=8, loc="left")
+    def _gallery(self, axes: Axes) -> None:
+        """A sample of each class of the first model in a column, a schedule in a line."""
+        schedules = self.schedules[:_SHOWN]
+        found = [row for row in self.study.samples[0][0] if row["quantity"] == "picture"]
+        labels = sorted({row["class"] for row in found})[:_CLASSES]
+        shown = {(row["schedule"], row["class"]): _framed(row) for row in found}
+        wall = np.vstack([np.hstack([shown[text, k] for k in labels]) for text in schedules])
+        look: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255, "interpolation": "nearest"}
+        strips = found[0]["axes"].startswith("1 ")  # vectors that are no images
+        axes.imshow(wall.squeeze(), aspect="auto" if strips else "equal", **look)
+        high, wide = (n / len(of) for n, of in zip(wall.shape, (schedules, labels), strict=False))
+        axes.set_yticks([(i + 0.5) * high - 0.5 for i in range(len(schedules))], schedules)
+        axes.set_xticks([(k + 0.5) * wide - 0.5 for k in range(len(labels))], labels)
+        axes.tick_params(length=0, labelsize=8, top=False, labeltop=True, labelbottom=False)
+        axes.spines[:].set_visible(False)
+        axes.xaxis.set_label_position("top")
+        axes.set(xlabel="a sample of each class", ylabel="guidance")
+
+
+def _name(axes: Axes, names: Sequence[str], x: np.ndarray, y: np.ndarray, color: str) -> None:
+    """Write the names of points beside them, those of points that coincide as one."""
+    along = np.log(np.where(x > 0, x, np.nan))  # a separability within its error of 0 has no place
+    near = _TOUCH * np.array([np.ptp(np.nan_to_num(along)), max(float(np.ptp(y)), 0.1)])
+    left = list(range(len(names)))
+    while left:
+        at = np.array([along[left[0]], y[left[0]]])
+        apart = {k: np.abs([along[k], y[k]] - at) for k in left[1:]}
+        same = [left[0], *(k for k in apart if (apart[k] <= near).all())]
+        axes.annotate(
+            ", ".join(names[k] for k in same),
+            (float(x[same].mean()), float(y[same].mean())),
+            textcoords="offset points",
+            xytext=(4, 4),
+            fontsize=7,
+            color=color,
+        )
+        left = [k for k in left if k not in same]
+
+
+def _framed(row: Row) -> np.ndarray:
+    """A picture of a record, (height, width, channels), in a white frame."""
+    shape = [int(length) for length in row["axes"].split()]
+    image = np.frombuffer(bytes.fromhex(row["numbers"]), dtype=np.uint8).reshape(shape)
+    return np.pad(image, _APART, constant_values=255)
 
 
 def _images(rows: np.ndarray, data: str) -> np.ndarray:

@@ -25,13 +25,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Course", "Home", "Report", "measure"]
-_SHOWN = {
+SHOWN = {
     "ratio": "d₁/d₂ < 1/3",
     "calibrated": "local distance < its quantile",
     "match": "d₁/d₂ below all chance",
 }
-_SHORT = dict(zip(VERDICTS, ("no", "not decided", "beyond chance"), strict=True))
-_SHORT[UNJUDGED] = UNJUDGED
+SHORT = dict(zip(VERDICTS, ("no", "not decided", "beyond chance"), strict=True))
+SHORT[UNJUDGED] = UNJUDGED
+
+
+def trained_on(course: Course, point: Point, sizes: str) -> str:
+    """The data, how many of them, the network, and what a step is."""
+    classes = " with classes" if course.classes else ""
+    until = {
+        "steps": "",
+        "loss": ", kept where the held-out loss is least",
+        "copies": ", or until the first copies beyond chance",
+    }[course.until]
+    return (
+        f"{Path(course.data).name}, N = {point['size']}, P = {sizes}; {course.network}{classes}, "
+        f"{course.steps} steps of {point['batch']} images{until}; {course.draws} samples per look"
+    )
 
 
 class Report(base.Report):
@@ -124,26 +138,16 @@ class Report(base.Report):
 
     def heading(self) -> str:
         """The data, the network, and what a step is."""
-        c, P = self.course, self.point["patterns"]
-        classes = " with classes" if c.classes else ""
-        until = {
-            "steps": "",
-            "loss": ", kept where the held-out loss is least",
-            "copies": ", or until the first copies beyond chance",
-        }[c.until]
-        return (
-            f"{Path(c.data).name}, N = {self.point['size']}, P = {P}; {c.network}{classes}, "
-            f"{c.steps} steps of {self.point['batch']} images{until}; {c.draws} samples per look"
-        )
+        return trained_on(self.course, self.point, str(self.point["patterns"]))
 
     def tables(self) -> Iterator[str]:
         """The looks, and what they come to."""
         yield table(
-            ["step", "each seen", "loss", "held-out", *_SHOWN, "copies"],
+            ["step", "each seen", "loss", "held-out", *SHOWN, "copies"],
             [self._row(look) for look in self.looks],
         )
         yield "\n".join(textwrap.fill(words, WIDTH) for words in self._words())
-        meant = "; ".join(f"{name}: {words}" for name, words in _SHOWN.items())
+        meant = "; ".join(f"{name}: {words}" for name, words in SHOWN.items())
         yield textwrap.fill(
             "(each seen: how often each datum was; then losses on data of the training and on "
             "held-out data, and the samples flagged in excess of the false alarms of held-out "
@@ -155,8 +159,8 @@ class Report(base.Report):
         seen = look * self.point["batch"] / self.point["patterns"]
         losses = (self.losses(name) for name in ("loss", "held_out_loss"))
         cells = [of_samples(y[:, x == look].ravel()) if x.size else "—" for x, y in losses]
-        shares = [uncertain(*self.excess(look, name), 3) for name in _SHOWN]
-        return [str(look), f"{seen:.0f}", *cells, *shares, _SHORT[self.judgement(look)[0]]]
+        shares = [uncertain(*self.excess(look, name), 3) for name in SHOWN]
+        return [str(look), f"{seen:.0f}", *cells, *shares, SHORT[self.judgement(look)[0]]]
 
     def losses(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps of the marks (K,) and a loss there (samples, K)."""
@@ -201,7 +205,7 @@ class Report(base.Report):
         self._step_axis(axes)
 
     def _copies(self, axes: Axes) -> None:
-        for (name, label), series in zip(_SHOWN.items(), figures.SERIES, strict=False):
+        for (name, label), series in zip(SHOWN.items(), figures.SERIES, strict=False):
             found = np.array([self.excess(look, name) for look in self.looks]).reshape(-1, 2).T
             figures.means(axes, self.looks, found, series, label=label)
         axes.axhline(0, color="0.35", lw=1, ls=":", zorder=0)

@@ -2,8 +2,9 @@
 
 Every sample of the run is a training of its own, on points of its own where some are left out.
 It writes the denoiser that it keeps, `denoiser.safetensors`, and a grid of its samples, each above
-its nearest datum, `samples.png`; the second training writes `denoiser-2.safetensors`, and so on.
-What it needs to go on after an interruption lies in `.unfinished` until the run is done.
+its nearest datum, `samples.png`; the second training writes `denoiser-2.safetensors`, and so on
+(`bridges.study.record.written`). What it needs to go on after an interruption lies in
+`.unfinished` until the run is done.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from bridges.data.drawn import clusters_of
 from bridges.memorization import distinct
 from bridges.memorization.monitor import Look, MemorizationMonitor
 from bridges.study.files import write_json
-from bridges.study.record import UNFINISHED, Point, Row
+from bridges.study.record import UNFINISHED, Point, Row, ending
 from bridges.study.results import Study
 from bridges.study.run import sample_seeds
 from bridges.verbs.pictures import save_grid
@@ -54,7 +55,7 @@ from diffusion import (
     train_denoiser,
 )
 
-__all__ = ["Course", "Home", "measure"]
+__all__ = ["Course", "Home", "measure", "trained"]
 ROWS = 128  # images of a step unless --batch is given
 _COPIES = 4  # of weights and samples, held at once
 _RESOLUTIONS = 16  # more halve no image
@@ -109,11 +110,15 @@ class Course:
         asked = study.config["parameters"]
         return cls(**{f.name: asked[f.name] for f in fields(cls)})
 
-    def points(self, patterns: int | None) -> list[Point]:
-        """The one point of a run, the number P of points to train on. Raises ValueError."""
+    def points(self, patterns: Sequence[int] | None) -> list[Point]:
+        """A point a number P of points to train on, None for all there are. Raises ValueError."""
         check_device(self.device)
-        self._check_memory(patterns)
-        split = self.split(patterns, 0)
+        sizes = sorted(patterns or ())
+        several = len(sizes) > 1
+        self._check_memory(sizes[-1] if sizes else None)
+        if several:
+            self.split(sizes[-1], 0, several)  # refuses more than there are
+        split = self.split(sizes[0] if sizes else None, 0, several)
         P = len(split.train)
         if P < _LEAST:
             raise ValueError(f"patterns must be at least {_LEAST}, got {P}")
@@ -130,7 +135,13 @@ class Course:
                 f"until loss needs data that are held out, got none: {P} patterns are all there are"
             )
         self.make_network(split.train.shape[1], 0)
-        return [{"patterns": P}]
+        if not several:
+            return [{"patterns": P}]
+        if split.held_out is None:
+            raise ValueError(
+                f"patterns: sizes are compared on data held out, got none in {self.data}"
+            )
+        return [{"patterns": P, "held_out": len(split.held_out)} for P in sizes]
 
     def _check_memory(self, patterns: int | None) -> None:
         """Refuse what would not fit into memory, before it is made. Raises ValueError."""
@@ -153,14 +164,21 @@ class Course:
         named |= {"network": self.network, "steps": self.steps, "rate": self.rate}
         return named | {"batch": self.batch or ROWS, "until": self.until, "draws": self.draws}
 
-    def split(self, P: int | None, seed: int) -> Split:
-        """P points to train on, None for all that are not held out, and the held-out ones."""
+    def split(self, P: int | None, seed: int, several: bool = False) -> Split:
+        """P points to train on, None for all that are not held out, and the held-out ones.
+
+        One of `several` sizes is part of the larger ones, and has the same held-out points.
+        """
         if is_drawn(self.data):
             P = P or _RANDOM
-            drawn = pattern_set(self.data, "real", 2 * P, self.size, seed)
-            return Split(
-                drawn[:P], self._labels(drawn[:P], pattern_classes(self.data, P, seed)), drawn[P:]
-            )
+            kept = _MOST if several else P
+            points = pattern_set(self.data, "real", kept + P, self.size, seed)
+            classes = pattern_classes(self.data, kept + P, seed)
+            own, others = slice(kept, None), slice(kept)
+            if not several:
+                own, others = others, own
+            known = None if classes is None else classes[own]
+            return Split(points[own], self._labels(points[own], known), points[others])
         rows, labels = load(self.data)
         n = len(rows)
         if self.size not in (None, rows.shape[1]):
@@ -169,8 +187,17 @@ class Course:
             )
         if P is not None and n < P:
             raise ValueError(f"patterns must lie in [1, {n}] for {self.data}, got {P}")
-        kept = 0 if self.held_out else min(_MOST, n // _SHARE if P is None else n - P)
-        found = subset(rows, self._labels(rows, labels), size=P, held_out=kept, seed=seed)
+        rest = n // _SHARE if P is None or several else n - P
+        kept = 0 if self.held_out else min(_MOST, rest)
+        if P is not None and n - kept < P:
+            raise ValueError(
+                f"patterns must be at most {n - kept} for {self.data}, of which {kept} points are "
+                f"held out for all sizes, got {P}"
+            )
+        try:
+            found = subset(rows, self._labels(rows, labels), size=P, held_out=kept, seed=seed)
+        except ValueError as error:  # points that equal one held out are not trained on
+            raise ValueError(f"patterns: {error}") from error
         held_out = found.held_out if kept > 1 else None
         if self.held_out:
             held_out = raw_vectors(self.held_out)
@@ -237,19 +264,27 @@ class Home:
     samples: int
     quiet: bool
 
-    def ending(self, seed: int) -> str:
-        """What the names of the files of a training end with: nothing for the first, then -2 …"""
-        k = sample_seeds(self.root, self.samples).index(seed)
-        return "" if k == 0 else f"-{k + 1}"
+    def ending(self, seed: int, patterns: int | None = None) -> str:
+        """What the names of the files of a training end with, of P patterns if there are several.
+
+        Nothing for the first sample, then -2 …
+        """
+        return ending(sample_seeds(self.root, self.samples).index(seed), patterns)
 
 
 def measure(course: Course, home: Home, point: Point, seed: int) -> list[Row]:
     """Train once, for `run_study`: losses, looks, and the files of the training."""
-    ending = home.ending(seed)
+    split = course.split(point["patterns"], seed)
+    return trained(course, home, split, home.ending(seed), seed)[0]
+
+
+def trained(
+    course: Course, home: Home, split: Split, ending: str, seed: int
+) -> tuple[list[Row], NetworkDenoiser]:
+    """Losses and looks of a training, and the denoiser that it keeps, whose files are written."""
     state = home.folder / UNFINISHED / f"training{ending}"
     state.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(course.threads)
-    split = course.split(point["patterns"], seed)
     watch = Watch(course, split, state, home.folder / f"samples{ending}.png", seed)
     training = train_denoiser(
         split.train,
@@ -270,7 +305,7 @@ def measure(course: Course, home: Home, point: Point, seed: int) -> list[Row]:
     )
     step, kept = watch.kept(training)
     save_denoiser(kept, home.folder / f"denoiser{ending}.safetensors")
-    return _rows(training.history, watch.looks, watch.look(step, kept).to_dict())
+    return _rows(training.history, watch.looks, watch.look(step, kept).to_dict()), kept
 
 
 class Watch:

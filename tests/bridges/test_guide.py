@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from bridges.cli import main
 from bridges.study import figures
 from bridges.study.folders import load_run
 from bridges.study.options import Classes
-from bridges.verbs.guide import chosen
+from bridges.verbs.guide import _name, chosen
 from bridges.verbs.schedules import CONTROL, Guidance, Noise, guided
 
 CLASSES = """
@@ -174,3 +175,11 @@ def test_models_without_a_name_have_looks_of_their_own():
     assert len(set(found.values())) == 4
     assert found["flow"] == figures.LOOKS["flow"]
     assert not {found["a.py:one"], found["b.py:two"]} & {*figures.LOOKS.values()}
+
+
+def test_points_that_coincide_have_one_label_and_none_is_lost():
+    with figures.look():
+        axes = Figure().subplots()
+        x, y = np.array([1.0, 2.0, 2.01, -0.1, np.nan]), np.array([1.0, 1.0, 1.0, 0.5, 1.0])
+        _name(axes, ["0", "1", "window:1:2", "3", "4"], x, y, "k")
+    assert [text.get_text() for text in axes.texts] == ["0", "1, window:1:2", "3", "4"]

@@ -351,6 +351,10 @@ VERBS = {
         {
             "--patterns 2000": "patterns must lie in [1, 1797] for digits, got 2000",
             "--patterns 3": "patterns must be at least 4, got 3",
+            "--patterns 3,40": "patterns must be at least 4, got 3",
+            "--patterns 40,1797": "patterns must be at most 1438 for digits, of which 359 points",
+            "--patterns 40,many": "'many' is not a number or a range like 0-63",
+            "--data narrow.npy --patterns 5,6": "patterns: sizes are compared on data held out",
             "--patterns 1797 --until loss": "until loss needs data that are held out, got none",
             "--patterns 20 --batch 21": "batch must be at most the 20 points trained on, got 21",
             "--size 10": "digits has size 64, got 10",
