@@ -94,7 +94,7 @@ def _stacked(part: Figure | SubFigure, usual: float, width: float) -> float:
     if fewer == columns:
         return narrowed
     rows = math.ceil(len(members) / fewer)
-    _move(part, members, rows, fewer)
+    _move(part, members, rows, fewer, columns)
     return narrowed * rows / grid.nrows
 
 
@@ -106,7 +106,10 @@ def _needed(axes: Axes, usual: float) -> float:
     return min(_KEPT * usual, max(_PICTURE, longest * _TITLED))
 
 
-def _move(part: Figure | SubFigure, members: Sequence[Axes], rows: int, columns: int) -> None:
+def _move(
+    part: Figure | SubFigure, members: Sequence[Axes], rows: int, columns: int, before: int
+) -> None:
+    """Move the panels of rows of `before` into fewer columns; what a row said once is said again."""
     from matplotlib.gridspec import GridSpec as Grid
 
     grid: GridSpec = Grid(rows, columns, figure=part)  # type: ignore[arg-type]  # of a part too
@@ -115,7 +118,8 @@ def _move(part: Figure | SubFigure, members: Sequence[Axes], rows: int, columns:
         axes.set_subplotspec(grid[divmod(k, columns)])
         if k % columns == 0 and not _numbered(axes):
             axes.tick_params(labelleft=True)
-            axes.set_ylabel(axes.get_ylabel() or named[0])
+        if k % columns == 0 and axes.axison and len(axes.get_yticks()):
+            axes.set_ylabel(axes.get_ylabel() or named[k - k % before])
 
 
 def _numbered(axes: Axes) -> bool:

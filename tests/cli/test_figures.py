@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import sys
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
@@ -374,3 +374,22 @@ def test_text_tables_are_read_as_tables():
     assert made.cells(table(header, rows)) == [header, *rows]
     assert made.cells("a note that goes on\nover two lines") is None
     assert made.blocks("\nhead\n\nrule  x\n") == ["head", "rule  x"]
+
+
+def test_scales_of_colours_move_with_their_panel():
+    def draw(figure):
+        _, other, third = figure.subplots(1, 3)
+        cells = other.pcolormesh([[0, 1], [2, 3]])
+        figure.colorbar(cells, ax=other, label="cells")
+        third.plot([1, 10], [1, 10])
+        third.set(xscale="log", title="a long title, with words that one column has no room for")
+
+    figure = panels.composed(draw, (11, 3.4), "found", Page(width=3.4))
+    figure.draw_without_rendering()
+    assert len(panels.panels(figure)) == 3
+    assert not overlapping(figure)
+    boxes = [axes.get_position() for axes in panels.panels(figure)]
+    assert all(above.y0 > below.y1 for above, below in pairwise(boxes))
+    (bar,) = (axes for axes in figure.axes if axes not in panels.panels(figure))
+    assert bar.get_position().x0 > boxes[1].x1
+    assert boxes[1].y0 - 0.02 < bar.get_position().y0 < boxes[1].y1
