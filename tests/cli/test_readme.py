@@ -28,6 +28,7 @@ import bridges
 import diffusion
 import hopfield
 from bridges.cli import main
+from bridges.data.named import _folders
 from diffusion import guidance, theory as of_noise
 from hopfield import theory as of_memory
 
@@ -102,7 +103,7 @@ def follow(words):
     if words[0] == "python":
         script(Path(words[1]).stem).main.make_context(words[1], words[2:])
         return
-    if "--cluster" in words:
+    if "--cluster" in words or "fashion" in words:  # whose data may have to be fetched
         verb = main.commands[words[1]]
         verb.make_context(words[1], words[2:])
         return
@@ -179,12 +180,19 @@ def test_pages(page, capsys):
 
 @pytest.mark.parametrize("words", VERB.findall((DOCS / "recall.md").read_text()))
 def test_commands_with_a_figure(words):
-    """The data of some may have to be fetched, so that they are parsed alone."""
-    name, *words = shlex.split(words)
-    if "fashion" in words:
-        main.commands[words[0]].make_context(words[0], words[1:])
-    else:
-        follow([name, *words])
+    follow(shlex.split(words))
+
+
+@pytest.mark.slow
+def test_fashion_from_its_own_files():
+    """As they stand on the page, where the data are at hand."""
+    if next(_folders("fashion"), None) is None:
+        pytest.skip("needs the files of Fashion-MNIST")
+    found = [words for words in commands(DOCS / "data.md") if "fashion" in words]
+    assert {words[1] for words in found} == {"compare", "memorization", "train"}
+    for words in found:
+        result = CliRunner().invoke(main, words[1:])
+        assert result.exit_code == 0, result.output
 
 
 def test_there_is_something_to_test():
