@@ -31,7 +31,7 @@ from diffusion._units import check_units
 _LOST = 1e4  # rounding errors of a square of the size of the data that a distance must exceed
 _MORE = 8  # neighbours found in single precision beyond those that are asked for
 _NUMBERS = 2**18  # of differences held at once: what a cache holds
-_ROWS, _SCREENED = 2048, 2**22  # of a block that distances are estimated in: rows, and numbers
+_ROWS, _SCREENED = 2048, 2**21  # of a block that distances are estimated in: rows, and numbers
 _STORED = (
     torch.uint8,
     torch.int8,
@@ -289,16 +289,16 @@ class _Screen:
         centre = total / len(data)
         step = _rows_at_once(data.shape[1])
         blocks = (data[k : k + step] - centre for k in range(0, len(data), step))
-        return cls(data, centre, np.concatenate([np.square(one).sum(1) for one in blocks]))
+        return cls(data, centre, np.concatenate([_squares(one) for one in blocks]))
 
     def near(self, about: np.ndarray, count: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """|y|² − 2x·y of points x (B, d) about the centre and their nearest data, and these.
 
         Both (B, count), unordered, of what is computed in a precision; the farthest last.
         """
-        scale = math.sqrt(max(self.squares.max(), np.square(about).sum(1).max())) or 1.0
+        scale = math.sqrt(max(self.squares.max(), _squares(about).max())) or 1.0
         points = torch.from_numpy(about / -scale).to(dtype).mul_(2)
-        step = _rows_at_once(self.data.shape[1])
+        step = -(-_rows_at_once(self.data.shape[1]) // 2)  # half as many, held in two precisions
         best, at = torch.empty(len(about), 0, dtype=dtype), torch.empty(len(about), 0).long()
         for start in range(0, len(self.data), step):
             block = (self.data[start : start + step] - self.centre) / scale
@@ -317,14 +317,15 @@ def _screened(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distances and indices of the nearest data of a block of points, in ascending order."""
     about = points - screen.centre
-    sizes = np.square(about).sum(1) + screen.squares.max()
+    squares = _squares(about)
+    sizes = squares + screen.squares.max()
     more = min(len(data), count + _MORE)
     best, at = screen.near(about, more, torch.float32)
     distances, indices = _sorted(_norms(points, data, at.numpy()), at.numpy())
     distances, indices = distances[:, :count], indices[:, :count]
     if more < len(data):
         rounding = max(8.0, math.sqrt(data.shape[1])) * np.finfo(np.float32).eps * sizes
-        others = best.amax(1).numpy() + np.square(about).sum(1) - rounding
+        others = best.amax(1).numpy() + squares - rounding
         again = np.flatnonzero(~(np.square(distances[:, -1]) < others))
         if len(again):
             distances[again], indices[again] = _in_double(
@@ -353,6 +354,12 @@ def _apart(point: np.ndarray, data: np.ndarray) -> np.ndarray:
     step = _rows_at_once(data.shape[1])
     blocks = (point - data[k : k + step] for k in range(0, len(data), step))
     return np.concatenate([np.linalg.norm(one, axis=1) for one in blocks])
+
+
+def _squares(rows: np.ndarray) -> np.ndarray:
+    """|x|² of each row, (B,)."""
+    found: np.ndarray = np.einsum("ij,ij->i", rows, rows)
+    return found
 
 
 def _rows_at_once(dimension: int) -> int:
