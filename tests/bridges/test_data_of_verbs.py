@@ -18,13 +18,17 @@ VERBS = {
     "basins": "--model hebb --patterns 3 --starts 20 --samples 2",
     "graph": "--model hebb --patterns 6 --sigmas 1 --draws 4 --samples 2",
     "memorization": "--patterns 12 --draws 20 --samples 2",
+    "guide": "--guidance 2 --classes 0-1 --trials 4 --steps 2 --samples 2",
+    "train": "--patterns 12 --width 8 --depth 1 --steps 2 --looks 1 --draws 8 --samples 2",
 }
+NEED_LABELS = ("guide",)
+FLAT = [name for name, (_, shape, *_) in FORMATS.items() if len(shape) == 1]
 FEW = ("train-images.idx3-ubyte.gz", "a.csv")  # of all verbs in a quick run
 EACH = [
     pytest.param(verb, name, marks=[] if verb == "retrieve" or name in FEW else pytest.mark.slow)
     for verb in VERBS
     for name in (*FORMATS, "folder")
-    if name != "a.npz"
+    if name != "a.npz" and not (name == "a.npy" and verb in NEED_LABELS)
 ]
 
 
@@ -84,6 +88,8 @@ def test_a_verb_finds_the_same_in_every_format(verb, name, wanted, tmp_path):
         found, expected = (
             [r for r in rows if r["quantity"] != "agreement"] for rows in (found, expected)
         )
+    if name in FLAT:  # a table does not say how pixels lie in an image
+        found, expected = ([r | {"axes": ""} for r in rows] for rows in (found, expected))
     assert found == expected
 
 
