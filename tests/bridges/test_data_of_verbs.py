@@ -10,6 +10,7 @@ from formats import CLASSES, FORMATS, HAVE_NO_NUMBERS, NAMES, PIXELS, written
 from PIL import Image
 
 from bridges.cli import main
+from bridges.study.report import Report
 
 VERBS = {
     "retrieve": "--model hebb,flow --patterns 4 --overlaps 0.5,1 --trials 4 --samples 2",
@@ -77,7 +78,9 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("verb", "name"), EACH)
-def test_a_verb_finds_the_same_in_every_format(verb, name, wanted, tmp_path):
+def test_a_verb_finds_the_same_in_every_format(verb, name, wanted, tmp_path, monkeypatch):
+    monkeypatch.setattr(Report, "figure", lambda self: None)  # which take most of the time
+    monkeypatch.setattr("bridges.study.figures.save", lambda figure, path: path.touch())
     order = np.arange(24)
     if name == "folder":
         order, data = folder(tmp_path / "pictures", CLASSES), tmp_path / "pictures"
