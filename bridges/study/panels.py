@@ -62,6 +62,15 @@ def panels(figure: Figure) -> list[Axes]:
     return [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
 
 
+def lettered(figure: Figure) -> list[Axes]:
+    """The panels that have letters: those with an axis; a picture among many has none."""
+    return [
+        axes
+        for axes in panels(figure)
+        if axes.axison and (len(axes.get_xticks()) or len(axes.get_yticks()))
+    ]
+
+
 def place(figure: Figure, usual: tuple[float, float], page: Page) -> None:
     """Move the panels of a figure below each other where the page is narrow."""
     if page.width is None:
@@ -171,9 +180,9 @@ def set_axes(figure: Figure, page: Page) -> None:
 
 def _asked(figure: Figure, name: str, panel: str | None) -> list[tuple[str, Axes]]:
     """The panel of a letter, or all that have axes, with their letters."""
-    found = dict(zip(ascii_lowercase, panels(figure), strict=False))
+    found = dict(zip(ascii_lowercase, lettered(figure), strict=False))
     if panel is None:
-        return [(k, one) for k, one in found.items() if one.axison and one.get_aspect() == "auto"]
+        return [(k, one) for k, one in found.items() if one.get_aspect() == "auto"]
     if panel not in found:
         raise ValueError(f"{name} must be of a panel a to {[*found][-1]}, got {panel}")
     return [(panel, found[panel])]
@@ -194,9 +203,9 @@ def _make_logarithmic(axes: Axes, scale: Scale, letter: str) -> None:
 
 def letter(figure: Figure) -> None:
     """Give the panels letters before their titles, if there are several; no words too long."""
-    found = panels(figure)
-    if len(found) > 1:
-        for name, axes in zip(ascii_lowercase, found, strict=False):
+    found, named = panels(figure), lettered(figure)
+    if len(named) > 1:
+        for name, axes in zip(ascii_lowercase, named, strict=False):
             _entitle(axes, rf"$\mathbf{{{name}}}$  {_title(axes)}".rstrip())
     for _ in range(_PASSES):  # a broken label moves its panel
         if not _broken(figure, found):
