@@ -109,7 +109,7 @@ def _needed(axes: Axes, usual: float) -> float:
 def _move(
     part: Figure | SubFigure, members: Sequence[Axes], rows: int, columns: int, before: int
 ) -> None:
-    """Move the panels of rows of `before` into fewer columns; what a row said once is said again."""
+    """Move panels from rows of `before` into fewer columns, and say again what a row said once."""
     from matplotlib.gridspec import GridSpec as Grid
 
     grid: GridSpec = Grid(rows, columns, figure=part)  # type: ignore[arg-type]  # of a part too
