@@ -42,7 +42,7 @@ def test_the_text_has_a_table_per_load_and_the_basins_of_all(several):
 def test_a_panel_per_model_and_a_curve_per_load(several):
     found = report(load_run("several"))
     figure = found.figure()
-    panels = {axes.get_title(): axes for axes in figure.axes}
+    panels = {axes.get_title("left").split("  ")[1]: axes for axes in figure.axes}
     assert list(panels) == ["Hebb", "reverse flow", "maximum margin"]
     assert [len(axes.containers) for axes in panels.values()] == [3, 3, 2]
     hebb = next(c for c in found.maps[6] if c.model == "hebb")
