@@ -47,7 +47,8 @@ class PottsMemory(CuedMemory):
     --------
     >>> colours = torch.randint(4, (40, 200), generator=torch.Generator().manual_seed(0))
     >>> memory = PottsMemory(colours, 4)
-    >>> ends, converged = memory.retrieve(memory.corrupt(memory.patterns, 0.7))
+    >>> cues = memory.corrupt(memory.patterns, 0.7, torch.Generator().manual_seed(0))
+    >>> ends, converged = memory.retrieve(cues)
     >>> bool((memory.colours_of(ends) == colours).double().mean() > 0.99)
     True
     """

@@ -222,9 +222,10 @@ class CovarianceMemory(CuedMemory):
 
     Examples
     --------
-    >>> eta = sparse_patterns(100, 500, 50, seed=0)
+    >>> eta = sparse_patterns(20, 500, 50, seed=0)
     >>> memory = CovarianceMemory(eta)
-    >>> ends, converged = memory.retrieve(memory.corrupt(eta, 0.8))
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> ends, converged = memory.retrieve(memory.corrupt(eta, 0.8, generator))
     >>> bool(memory.overlap(ends, eta).mean() > 0.98)
     True
     """

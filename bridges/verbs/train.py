@@ -211,7 +211,8 @@ class Report(base.Report):
         axes.axhline(0, color="0.35", lw=1, ls=":", zorder=0)
         axes.set(ylabel="samples flagged, beyond false alarms")
         self._step_axis(axes)
-        figures.ticks(axes, self.looks)
+        if len(self.looks):  # else it ended before the first
+            figures.ticks(axes, self.looks)
         figures.room_for_legend(axes, len(axes.get_legend_handles_labels()[1]))
 
     def _step_axis(self, axes: Axes) -> None:

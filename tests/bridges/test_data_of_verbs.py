@@ -79,8 +79,8 @@ def here(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("verb", "name"), EACH)
 def test_a_verb_finds_the_same_in_every_format(verb, name, wanted, tmp_path, monkeypatch):
-    monkeypatch.setattr(Report, "figure", lambda self: None)  # which take most of the time
-    monkeypatch.setattr("bridges.study.figures.save", lambda figure, path: path.touch())
+    monkeypatch.setattr(Report, "figure", lambda self, page: page)  # which takes most of the time
+    monkeypatch.setattr("bridges.study.figures.save", lambda figure, path, *_: path.touch())
     order = np.arange(24)
     if name == "folder":
         order, data = folder(tmp_path / "pictures", CLASSES), tmp_path / "pictures"
