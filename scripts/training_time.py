@@ -42,7 +42,7 @@ _USUAL = {
 }
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": _USUAL
-    | {"patterns": 16, "rate": 3e-3, "steps": 1000, "snapshots": 5, "count": 200, "samples": 2},
+    | {"patterns": 32, "rate": 3e-3, "steps": 2000, "snapshots": 6, "count": 300, "samples": 2},
     "paper": _USUAL
     | {"patterns": 64, "rate": 1e-3, "steps": 60_000, "snapshots": 11, "count": 1000, "samples": 4},
 }
