@@ -73,6 +73,15 @@ def spins(name: str, value: Any, *, columns: int | None = None) -> Tensor:
     return given
 
 
+def known_spins(name: str, value: Any, *, columns: int | None = None) -> Tensor:
+    """Return `value` as a (rows, columns) tensor with entries ±1, and 0 for what is not known."""
+    given = matrix(name, value, columns=columns)
+    if not ((given == 0) | (given.abs() == 1)).all():
+        low, high = float(given.min()), float(given.max())
+        raise ValueError(f"{name} must have entries ±1 or 0, got values in [{low:g}, {high:g}]")
+    return given
+
+
 def stored(name: str, value: Any, *, binary: bool, columns: int | None = None) -> Tensor:
     """Return `value` as a set of at least one pattern, ±1 if `binary`."""
     given = (spins if binary else matrix)(name, value, columns=columns)

@@ -17,14 +17,12 @@ import torch
 from torch import Tensor
 
 from hopfield import _checks
-from hopfield._checks import Seed
-from hopfield.memory import CuedMemory
+from hopfield.memory import SynchronousMemory
 from hopfield.network import row_norms
 from hopfield.patterns import flip_spins
-from hopfield.relaxation import Relaxation, begin
 
 
-class BidirectionalMemory(CuedMemory):
+class BidirectionalMemory(SynchronousMemory):
     """Memory of pairs: the first half of a pattern calls the second.
 
     A state is a row [s, u]. A cue knows s in part and u not at all: its entries are 0. An entry 0
@@ -86,48 +84,8 @@ class BidirectionalMemory(CuedMemory):
         s, u = self._layers(self._states(states))
         return -(u * (s @ self.couplings.T)).sum(1)
 
-    def step(self, states: Tensor, overlap: float = 1.0) -> Tensor:
-        """One answer of each layer, u first, (B, N + M)."""
-        return self._step(self._states(states))
-
-    def relax(self, states: Tensor, max_sweeps: int = 100, seed: Seed = None) -> Relaxation:
-        """Let the layers answer each other until neither changes.
-
-        Parameters
-        ----------
-        states : (B, N + M), entries ±1, and 0 for what is not known; left untouched.
-        max_sweeps : largest number of answers of both layers.
-        seed : not needed.
-
-        Returns
-        -------
-        Relaxation with `states` like the input.
-
-        Raises
-        ------
-        ValueError : states of another shape or other entries.
-        """
-        found, steps = begin(self._states(states)), _checks.whole("max_sweeps", max_sweeps, low=0)
-        _checks.generator_from(seed, "relax")
-        active = torch.arange(len(found.states), device=found.states.device)
-        for sweep in range(steps + 1):  # the last one only looks
-            before = found.states[active]
-            after = self._step(before)
-            fixed = (after == before).all(1)
-            found.converged[active[fixed]] = True
-            active, after = active[~fixed], after[~fixed]
-            if sweep == steps or len(active) == 0:
-                break
-            found.states[active] = after
-            found.sweeps[active] += 1
-        return found
-
     def _states(self, states: Tensor) -> Tensor:
-        given = _checks.matrix("states", states, columns=self.size).detach()
-        if not ((given == 0) | (given.abs() == 1)).all():
-            low, high = float(given.min()), float(given.max())
-            raise ValueError(f"states must have entries ±1 or 0, got values in [{low:g}, {high:g}]")
-        return given
+        return _checks.known_spins("states", states, columns=self.size).detach()
 
     def _layers(self, states: Tensor) -> tuple[Tensor, Tensor]:
         spins = states.to(self.couplings)

@@ -16,12 +16,10 @@ from torch import Tensor
 from hopfield import _checks
 from hopfield._checks import Seed
 from hopfield._limits import within_memory
-from hopfield.memory import CuedMemory
-from hopfield.patterns import flip_spins
-from hopfield.relaxation import Relaxation, synchronous
+from hopfield.memory import SynchronousMemory
 
 
-class DilutedMemory(CuedMemory):
+class DilutedMemory(SynchronousMemory):
     """Network of ±1 spins with few inputs each, in parallel dynamics.
 
     Parameters
@@ -63,50 +61,10 @@ class DilutedMemory(CuedMemory):
     def _details(self) -> str:
         return f"; {self.degree} inputs per spin"
 
-    def corrupt(
-        self, patterns: Tensor, overlap: float, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Exactly round((1 − m)N/2) spins of each pattern flipped."""
-        return flip_spins(patterns, overlap, generator)
-
-    def energy(self, states: Tensor) -> None:
-        """None: asymmetric couplings descend no energy."""
-
     def fields(self, states: Tensor) -> Tensor:
         """Fields Σ_j J_ij S_j of each state, (B, N)."""
         given = _checks.spins("states", states, columns=self.size).detach()
         return (self._summed(given) / self.degree).to(given)
-
-    def step(self, states: Tensor, overlap: float = 1.0) -> Tensor:
-        """One update of all spins at once, (B, N); a spin in zero field stays."""
-        given = _checks.spins("states", states, columns=self.size).detach()
-        return self._step(given)
-
-    def cycling(self, states: Tensor, overlap: float = 1.0) -> Tensor:
-        """Which states alternate with another one, (B,)."""
-        once = self.step(states)
-        return (self._step(once) == states).all(1) & ~(once == states).all(1)
-
-    def relax(self, states: Tensor, max_sweeps: int = 100, seed: Seed = None) -> Relaxation:
-        """Synchronous steps until a state is fixed, or for as many as allowed.
-
-        Parameters
-        ----------
-        states : (B, N), entries ±1; left untouched.
-        max_sweeps : largest number of steps; most states go on changing.
-        seed : not needed.
-
-        Returns
-        -------
-        Relaxation with `states` like the input.
-
-        Raises
-        ------
-        ValueError : states of another shape or other entries.
-        """
-        given = _checks.spins("states", states, columns=self.size).detach()
-        _checks.generator_from(seed, "relax")
-        return synchronous(self._step, given, _checks.whole("max_sweeps", max_sweeps, low=0))
 
     def _step(self, states: Tensor) -> Tensor:
         fields = self._summed(states).to(states.device)

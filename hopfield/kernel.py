@@ -19,11 +19,8 @@ import torch
 from torch import Tensor
 
 from hopfield import _checks
-from hopfield._checks import Seed
 from hopfield._limits import within_memory
-from hopfield.memory import CuedMemory
-from hopfield.patterns import flip_spins
-from hopfield.relaxation import Relaxation, synchronous
+from hopfield.memory import SynchronousMemory
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
@@ -31,7 +28,7 @@ _BLOCK = 2**22  # numbers of a (states × patterns) block held at once
 _LARGEST = 1e150  # ridge
 
 
-class KernelMemory(CuedMemory):
+class KernelMemory(SynchronousMemory):
     """Memory of ±1 patterns with kernel fields and synchronous dynamics.
 
     Parameters
@@ -94,53 +91,11 @@ class KernelMemory(CuedMemory):
             raise ValueError(f"ridge must be larger for these patterns, got {self.ridge:g}")
         return duals
 
-    def corrupt(
-        self, patterns: Tensor, overlap: float, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Exactly round((1 − m)N/2) spins of each pattern flipped."""
-        return flip_spins(patterns, overlap, generator)
-
-    def energy(self, states: Tensor) -> None:
-        """None: synchronous kernel dynamics has no energy."""
-
     def fields(self, states: Tensor) -> Tensor:
         """Fields Σ_μ A_μi K(ξ^μ, S) of each state, (B, N)."""
         spins = self._states(states).double()
         rows = [self.kernel(part, self._rows) @ self.duals for part in self._blocks(spins)]
         return torch.cat(rows) if rows else spins
-
-    def step(self, states: Tensor, overlap: float = 1.0) -> Tensor:
-        """One update of all spins at once, (B, N); a spin in zero field stays."""
-        return self._step(self._states(states))
-
-    def cycling(self, states: Tensor, overlap: float = 1.0) -> Tensor:
-        """Which states alternate with another one, (B,)."""
-        once = self.step(states)
-        return (self._step(once) == self._states(states)).all(1) & ~(once == states).all(1)
-
-    def relax(self, states: Tensor, max_sweeps: int = 50, seed: Seed = None) -> Relaxation:
-        """Synchronous steps to a fixed point or a 2-cycle.
-
-        Parameters
-        ----------
-        states : (B, N), entries ±1; left untouched.
-        max_sweeps : largest number of steps.
-        seed : not needed.
-
-        Returns
-        -------
-        Relaxation with `states` like the input.
-
-        Raises
-        ------
-        ValueError : states of another shape or other entries, a kernel that returns no numbers.
-        """
-        given, steps = self._states(states), _checks.whole("max_sweeps", max_sweeps, low=0)
-        _checks.generator_from(seed, "relax")
-        return synchronous(self._step, given, steps)
-
-    def _states(self, states: Tensor) -> Tensor:
-        return _checks.spins("states", states, columns=self.size).detach()
 
     def _blocks(self, states: Tensor) -> tuple[Tensor, ...]:
         return states.split(max(1, _BLOCK // len(self._rows))) if len(states) else ()

@@ -3,6 +3,7 @@
 A memory of this kind has its `patterns`, and four methods by which any measurement can ask it:
 `corrupt` makes cues, `retrieve` says where they go, `energy` what falls on the way, `step` makes
 one update. What a cue should become, where that is not its own pattern, stands in `targets`.
+`SynchronousMemory` is for those whose spins are all updated at once.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from hopfield import _checks
 from hopfield._checks import Seed
-from hopfield.relaxation import Relaxation
+from hopfield.patterns import flip_spins
+from hopfield.relaxation import Relaxation, synchronous
 
 
 class CuedMemory(ABC):
@@ -39,11 +42,11 @@ class CuedMemory(ABC):
         """What else there is to say, after a semicolon."""
         return ""
 
-    @abstractmethod
     def corrupt(
         self, patterns: Tensor, overlap: float, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Cues (B, N) of a given overlap with the patterns (B, N)."""
+        """Cues (B, N): exactly round((1 − m)N/2) spins of each pattern (B, N) flipped."""
+        return flip_spins(patterns, overlap, generator)
 
     @abstractmethod
     def relax(self, states: Tensor, max_sweeps: int = 100, seed: Seed = None) -> Relaxation:
@@ -63,3 +66,50 @@ class CuedMemory(ABC):
         """What each cue (B, N) becomes, and whether it came to rest, (B,)."""
         found = self.relax(cues, seed=generator)
         return found.states, found.converged
+
+
+class SynchronousMemory(CuedMemory):
+    """A memory whose spins are all updated at once, until they rest or alternate."""
+
+    def energy(self, states: Tensor) -> Tensor | None:
+        """None, but where a memory has an energy that falls."""
+        return None
+
+    def step(self, states: Tensor, overlap: float = 1.0) -> Tensor:
+        """One update of all spins at once, (B, N); a spin in zero field stays."""
+        return self._step(self._states(states))
+
+    def cycling(self, states: Tensor, overlap: float = 1.0) -> Tensor:
+        """Which states alternate with another one, (B,)."""
+        given = self._states(states)
+        once = self._step(given)
+        return (self._step(once) == given).all(1) & ~(once == given).all(1)
+
+    def relax(self, states: Tensor, max_sweeps: int = 100, seed: Seed = None) -> Relaxation:
+        """Synchronous steps to a fixed point or a 2-cycle.
+
+        Parameters
+        ----------
+        states : (B, N), as the memory takes them; left untouched.
+        max_sweeps : largest number of steps.
+        seed : not needed.
+
+        Returns
+        -------
+        Relaxation with `states` like the input.
+
+        Raises
+        ------
+        ValueError : states of another shape or other entries.
+        """
+        given = self._states(states)
+        _checks.generator_from(seed, "relax")
+        return synchronous(self._step, given, _checks.whole("max_sweeps", max_sweeps, low=0))
+
+    def _states(self, states: Tensor) -> Tensor:
+        """States (B, N), checked."""
+        return _checks.spins("states", states, columns=self.size).detach()
+
+    @abstractmethod
+    def _step(self, states: Tensor) -> Tensor:
+        """One update of states that were checked."""

@@ -20,7 +20,6 @@ from hopfield import _checks
 from hopfield._checks import Seed
 from hopfield.kernel import Kernel, known_kernel, signs
 from hopfield.memory import CuedMemory
-from hopfield.patterns import flip_spins
 from hopfield.relaxation import Relaxation, begin
 
 _BLOCK = 2**22  # numbers of a (states × patterns) block held at once
@@ -97,12 +96,6 @@ class SequenceMemory(CuedMemory):
     def targets(self) -> Tensor:
         """What the cue of each pattern should become, (P, N)."""
         return self.patterns.roll(-self.steps, 0)
-
-    def corrupt(
-        self, patterns: Tensor, overlap: float, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Exactly round((1 − m)N/2) spins of each pattern flipped."""
-        return flip_spins(patterns, overlap, generator)
 
     def energy(self, states: Tensor) -> None:
         """None: a sequence has no energy."""

@@ -17,7 +17,6 @@ from hopfield import _checks
 from hopfield._checks import Seed
 from hopfield.memory import CuedMemory
 from hopfield.network import HopfieldNetwork
-from hopfield.patterns import flip_spins
 from hopfield.relaxation import Relaxation
 
 
@@ -67,12 +66,6 @@ class ThermalMemory(CuedMemory):
     def _details(self) -> str:
         read = f"mean of {self.averaged} sweeps" if self.averaged else "last state"
         return f"; T = {self.temperature:.4g}, {read}"
-
-    def corrupt(
-        self, patterns: Tensor, overlap: float, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Exactly round((1 − m)N/2) spins of each pattern flipped."""
-        return flip_spins(patterns, overlap, generator)
 
     def energy(self, states: Tensor) -> Tensor:
         """Energy −½ S·JS of each state, (B,), which falls at T = 0 only."""

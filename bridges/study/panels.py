@@ -184,7 +184,8 @@ def _asked(figure: Figure, name: str, panel: str | None) -> list[tuple[str, Axes
     if panel is None:
         return [(k, one) for k, one in found.items() if one.get_aspect() == "auto"]
     if panel not in found:
-        raise ValueError(f"{name} must be of a panel a to {[*found][-1]}, got {panel}")
+        there = f"a to {max(found)}" if found else "of curves, and there is none"
+        raise ValueError(f"{name} must be of a panel {there}, got {panel}")
     return [(panel, found[panel])]
 
 
