@@ -22,6 +22,7 @@ at large P, where 60 are not enough to converge.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -147,7 +148,7 @@ class Report(base.Report):
     """What each rule has as attractors, against P."""
 
     grid = (1, 3)
-    figsize = 10.4, 4.2
+    figsize = 11.6, 4.2
     between = "sets of features and patterns"
 
     def probe(self, rule: str, name: str, quantity: str = "success") -> tuple[ndarray, ndarray]:
@@ -220,26 +221,20 @@ class Report(base.Report):
 
     def panels(self) -> tuple[base.Panel, ...]:
         """A panel for each rule."""
-        return tuple(_Panel(self, rule, letter) for rule, letter in zip(RULES, "abc", strict=True))
+        return tuple(partial(self._curves, rule) for rule in RULES)
 
-
-class _Panel:
-    """Probabilities of one rule against P."""
-
-    def __init__(self, report: Report, rule: str, letter: str) -> None:
-        self.report, self.rule, self.letter = report, rule, letter
-
-    def __call__(self, axes: Axes) -> None:
+    def _curves(self, rule: str, axes: Axes) -> None:
+        """Probabilities of one rule against P."""
         for (name, label), series in zip(PROBES.items(), figures.SERIES, strict=False):
-            figures.points(axes, *self.report.probe(self.rule, name), series, label=label)
-            x, mean = self.report.probe(self.rule, name, "overlap")
+            figures.points(axes, *self.probe(rule, name), series, label=label)
+            x, mean = self.probe(rule, name, "overlap")
             axes.plot(x, mean_and_sem(mean)[0], color=series[0], lw=1, ls=":", zorder=1)
-        figures.ticks(axes, self.report.loads)
+        figures.ticks(axes, self.loads)
         axes.axhline(0.5, color="0.85", lw=0.8, zorder=0)
         axes.set(xlabel="patterns $P$", ylabel="share that returns; dotted: mean overlap")
-        axes.set(ylim=(-0.03, 1.05), title=f"({self.letter}) {RULES[self.rule]}")
-        if self.letter == "a":
-            axes.legend(loc="center left")
+        axes.set(ylim=(-0.03, 1.05), title=RULES[rule])
+        if rule == [*RULES][-1]:
+            figures.legend_of(axes)
 
 
 def _phase(has: dict[str, bool]) -> str:

@@ -410,7 +410,7 @@ class Report(base.Report):
         self._mark_times(axes)
         axes.set(xlabel=DREAMS, ylabel="spread, share, cosine", ylim=(0, 1.14))
         axes.set_title(f"upper group, $\\alpha$ = {self.load:g}")
-        axes.legend(loc="center left")
+        axes.legend(loc="lower left")
 
     def _batches(self, axes: Axes) -> None:
         x, low = self.batches("min_stability")

@@ -123,14 +123,13 @@ class Cues:
             order = torch.randperm(len(sites), generator=generator)
             erased[sites[order[: round(_share(mask) * len(sites))]]] = True
             return erased
-        axes = _axes(data, size)
+        axes, last = _axes(data, size)
         along = len(axes) - 2 if mask in ("top", "bottom") else len(axes) - 1
         if along < 0 or (mask in ("top", "bottom") and prod(axes[:-1]) == 1):
             raise ValueError(f"mask {mask} is for images, got rows of {size} numbers of {data}")
         half = axes[along] // 2
         start = 0 if mask in ("left", "top") else axes[along] - half
-        view = erased.view(axes) if not _last(data, size) else erased.view(*axes[1:], axes[0])
-        view = view if not _last(data, size) else view.movedim(-1, 0)
+        view = erased.view(*axes[1:], axes[0]).movedim(-1, 0) if last else erased.view(axes)
         view.narrow(along, start, half).fill_(True)
         return erased
 
@@ -162,20 +161,16 @@ def _without(
     return torch.where(sites, nothing, clean)
 
 
-def _axes(data: str, size: int) -> tuple[int, ...]:
-    """Channels, height and width of a row; (size,) of one that is no image."""
-    try:
-        return tuple(image_shape(data, size)[:3])
-    except ValueError:
-        return (size,)
+def _axes(data: str, size: int) -> tuple[tuple[int, ...], bool]:
+    """Channels, height and width of a row, and whether the channels come last.
 
-
-def _last(data: str, size: int) -> bool:
-    """Whether the channels of a row come last."""
+    Of a row that is no image they are (size,).
+    """
     try:
-        return image_shape(data, size).channels_last
+        *axes, last = image_shape(data, size)
     except ValueError:
-        return False
+        return (size,), False
+    return tuple(axes), last
 
 
 def _share(mask: Any) -> float:

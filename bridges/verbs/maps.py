@@ -123,15 +123,16 @@ class Report(compare.Report):
             axes.remove()
         for axes in drawn[: len(self.radii)][-self._grid[1] :]:
             axes.tick_params(labelbottom=True)  # also where there is no panel below
+            axes.set_xlabel("overlap of the cue $m_0$")
+        for axes in drawn[: len(self.radii) : self._grid[1]]:
+            axes.set_ylabel(f"retrieval ({self.when})")
         drawn[0].invert_xaxis()
         drawn[0].set_ylim(-0.03, 1.05)
-        figure.supxlabel("overlap of the cue $m_0$ (harder to the right)", fontsize=10)
-        figure.supylabel(f"probability of retrieval ({self.when})", fontsize=10)
         entries: dict[str, Artist] = {}
         for axes in drawn[: len(self.radii)]:
             handles, labels = axes.get_legend_handles_labels()
             entries |= dict(zip(labels, handles, strict=True))
-        figure.legend(list(entries.values()), list(entries), loc="outside right center")
+        figures.legend_beside(figure, list(entries.values()), list(entries))
 
     def _draw_maps(self, axes: Axes, model: str) -> None:
         for (P, own), look in zip(self.maps.items(), cycle(figures.SERIES), strict=False):

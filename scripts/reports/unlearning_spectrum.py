@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 EDGES = ("lowest", "lower_edge", "upper_edge", "largest", "mean_upper")
 SHAPE = {
-    "relative_spread": "relative spread of the upper group",
-    "share_in_span": "its share in the patterns' span",
-    "cosine_to_pseudo_inverse": "cosine with the pseudo-inverse",
+    "relative_spread": "relative spread",
+    "share_in_span": "share in the span",
+    "cosine_to_pseudo_inverse": "cosine, pseudo-inv.",
 }
 
 
