@@ -13,7 +13,7 @@ project_copyright = f"2026, {author}"
 release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"]
 
 extensions = [
-    "myst_parser",
+    "myst_nb",  # and with it myst_parser
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_click",
@@ -24,6 +24,10 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 2
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300  # seconds of a cell
+nb_execution_in_temp = True
+nb_merge_streams = True
 smartquotes = False  # --option is not –option
 
 autodoc_member_order = "groupwise"
