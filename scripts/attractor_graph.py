@@ -56,7 +56,6 @@ _PAPER = {
 }
 PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 DIGITS, CLUSTERS, K_MEANS = "digits", "clusters", "k-means"
-LABELS = {DIGITS: "digits", CLUSTERS: "Gaussian clusters"}
 QUANTITIES = ("return_probability", "communities", "agreement")
 
 
@@ -186,10 +185,13 @@ class Report(base.Report):
 
     def finding(self) -> str:
         """The best agreement of communities and classes, and what returns there."""
-        agreement, returned = (self.at_best(n)["mean"] for n in ("agreement", "return_probability"))
+        agreement, returned = (
+            of_samples(self.curve(name, DIGITS)[1][:, self.best])
+            for name in ("agreement", "return_probability")
+        )
         return (
             f"{self.setting['patterns']} digits at $\\sigma$ = {self.best_sigma:.2g}: communities "
-            f"agree with the classes (ARI {agreement:.2f}) while {returned:.0%} of U-turns return"
+            f"follow the classes with an ARI of {agreement} while {returned} of all U-turns return"
         )
 
     def conclusions(self) -> Point:
@@ -218,9 +220,14 @@ class Report(base.Report):
         """Graphs of the digits at growing noise, and below them the numbers of both data sets."""
         from bridges.verbs.graph import Series, draw_graphs
 
-        known = (10, ("k-means, digits", self.k_means)), (self.setting["clusters"],)
+        s = self.setting
+        known = (10, ("k-means", self.k_means)), (s["clusters"],)
+        labels = {
+            DIGITS: f"digits, $P$ = {s['patterns']}",
+            CLUSTERS: f"clusters, $P$ = {s['clusters'] * s['members']}, $d$ = {s['dimension']}",
+        }
         series = []
-        for (data, label), style, truth in zip(LABELS.items(), figures.SERIES, known, strict=False):
+        for (data, label), style, truth in zip(labels.items(), figures.SERIES, known, strict=False):
             curves = {name: self.curve(name, data) for name in QUANTITIES}
             series.append(Series(label, style, curves, *truth))
         draw_graphs(figure, self.pictures, series, self.setting["edge"])

@@ -21,7 +21,7 @@ that have not learnt (as in `memorization_to_generalization`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -65,15 +65,15 @@ _PAPER = {
 }
 PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 MODELS = {
-    "cells, exact": "exact scores, 50 cells",
-    "cells, trained": "trained network, 50 cells",
+    "cells, exact": "exact scores, {cells} cells",
+    "cells, trained": "trained network, {cells} cells",
     "digits, trained": "trained network, ten digits",
 }
 MEASURES = ("overlap", "variance_ratio", "retention", "fisher_ratio", "vendi")
 CONTROL = "w = 0"
 _START, _FINEST = 40.0, 0.4  # noise levels: the largest, and from where they are even
 _UNIT = 1.0  # noise level, that of the data, at which a network shows that it has learnt
-_COMPONENTS = 8
+_COMPONENTS, _PIXELS = 8, 64  # of the cells and of the digits
 _PICTURES = 10  # samples shown of each schedule
 _WEIGHT = Real(0, 1e6, min_open=True)
 _NUMBERS = Numbers(_WEIGHT)
@@ -268,6 +268,10 @@ class Report(base.Report):
         own = self.values[model, name, quantity]
         return own if quantity == "retention" else own / self.values[model, CONTROL, quantity]
 
+    def title(self, model: str) -> str:
+        """A model as tables and figures call it."""
+        return MODELS[model].format(cells=self.setting["cells"])
+
     def learnt(self, model: str) -> bool:
         """Whether a model has learnt: exact scores have."""
         loss = self.study.curve("learnt", "steps", model=model)[1]
@@ -288,8 +292,8 @@ class Report(base.Report):
         ratio, kept, J = (of_samples(self.relative(model, best, q), 2) for q in shown)
         switch = best.split(" at ")[-1]
         return (
-            f"Trained network, $w$ = {self.window:g} and −1 below $\\sigma_s$ = {switch}: $R$ = "
-            f"{ratio} of that at $w$ = 0, separability × {J}, retention {kept}"
+            f"Turned negative at $\\sigma_s$ = {switch}, guidance of a network leaves {ratio} of the "
+            f"variance and separates {J} times as well, while {kept} of the samples keep their class"
         )
 
     def conclusions(self) -> Point:
@@ -317,16 +321,16 @@ class Report(base.Report):
         w = f"{self.window:g}"
         yield f"{w} → −1 at σ: guidance turns negative below that noise level"
         shown = ("variance_ratio", "retention", "overlap", "fisher_ratio", "vendi")
-        for model, label in MODELS.items():
+        for model in MODELS:
             control = [of_samples(self.values[model, CONTROL, q]) for q in shown]
             rows = [
                 [name, *(of_samples(self.relative(model, name, q)) for q in shown)]
                 for name in self.families
             ]
-            heading = [label, "R", "retention", "a", "J", "Vendi"]
+            heading = [self.title(model), "R", "retention", "a", "J", "Vendi"]
             yield table(heading, [["w = 0 itself", *control], *rows])
             if not self.learnt(model):
-                yield trained.nothing_of(f"the networks of the {label}")
+                yield trained.nothing_of(f"the networks of the {self.title(model)}")
 
     def draw(self, figure: Figure) -> None:
         """Two planes per model, and samples of the trained model of digits."""
@@ -344,8 +348,11 @@ class Report(base.Report):
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel("separability $J$, relative to $w$ = 0")
-        axes.set(ylabel="diversity (Vendi), relative", title=MODELS[model] + " (flow)")
+        axes.set_ylabel("diversity (Vendi), relative")
+        size = f"$N$ = {_PIXELS}" if "digits" in model else f"$d$ = {_COMPONENTS}"
+        axes.set_title(f"{self.title(model)}, {size} (flow)")
         axes.axhline(1, **figures.THEORY[1])
+        self._name(axes, model, "fisher_ratio", "vendi")
 
     def _trade(self, axes: Axes, model: str) -> None:
         """Retention against the variance ratio."""
@@ -354,6 +361,10 @@ class Report(base.Report):
             figures.log_axis(axes)
         axes.axvline(1, **figures.THEORY[1])
         axes.set(xlabel="variance ratio $R$, relative to $w$ = 0", ylabel="retention")
+        axes.set_title(self.title(model))
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.08 * (high - low))  # room for names
+        self._name(axes, model, "variance_ratio", "retention")
 
     def _draw(self, axes: Axes, model: str, along: str, up: str) -> None:
         """Two measures of all schedules, by family."""
@@ -366,36 +377,44 @@ class Report(base.Report):
         }
         for (family, label), series in zip(labels.items(), figures.SERIES, strict=False):
             names = [n for n in self.families if self.families[n] == family]
-            (x, x_error), found = (
-                mean_and_sem(np.array([self.relative(model, n, quantity) for n in names]).T)
-                for quantity in (along, up)
-            )
+            (x, x_error), found = self._measured(model, names, along, up)
             style = {"ls": "" if family == "schedule" else "-", "zorder": 2, "label": label}
             figures.means(axes, x, found, series, xerr=np.nan_to_num(x_error), **style)
-            for name, *at in zip(names, x, found[0], strict=True):
-                if family == "window" or name in self._named():
-                    word = name.split(" at ")[-1].removeprefix("w = ")
-                    look = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 7}
-                    axes.annotate(word, at, color=series[0], **look)
+
+    def _measured(self, model: str, names: Sequence[str], *quantities: str) -> list[Any]:
+        """By quantity the means of some schedules and their errors."""
+        import numpy as np
+
+        by_name = ([self.relative(model, n, q) for n in names] for q in quantities)
+        return [mean_and_sem(np.array(found).T) for found in by_name]
+
+    def _name(self, axes: Axes, model: str, along: str, up: str) -> None:
+        """Name the windows, by their σ_s, and some of the constant weights."""
+        windows = [name for name, family in self.families.items() if family == "window"]
+        for names, (color, _) in zip((self._named(), windows), figures.SERIES, strict=False):
+            (x, _), (y, _) = self._measured(model, names, along, up)
+            words = [name.split(" at ")[-1].removeprefix("w = ") for name in names]
+            figures.name_points(axes, words, x, y, color)
 
     def _named(self) -> list[str]:
         """Constant weights that are named in the figure: the least, the largest, and 0."""
         names = [n for n, f in self.families.items() if f == "constant"]
-        return [CONTROL, names[-1], *(n for n in names if n == f"w = {self.window:g}")]
+        shown = {CONTROL, names[-1], f"w = {self.window:g}"}
+        return [name for name in names if name in shown]
 
     def _gallery(self, part: Any) -> None:
         """Samples of the trained model of digits: each class under three schedules."""
         import numpy as np
 
         best = self.best("digits, trained")
-        names = [CONTROL, max(self._named()[1:], key=lambda n: float(n[4:])), best]
+        names = [CONTROL, max(self._named(), key=lambda n: float(n[4:])), best]
         for axes, name in zip(part.subplots(1, 3), names, strict=True):
             padded = np.pad(self._images(name), ((0, 0), (1, 1), (1, 1)))
             wall = np.block([[*padded[:5]], [*padded[5:]]])
             axes.imshow(np.pad(wall, ((0, 0), (5, 5))), cmap="gray_r", vmin=0, vmax=255)
             kept = float(self.values["digits, trained", name, "retention"].mean())
-            axes.set_title(f"samples, {name} (retention {kept:.2f})", fontsize=9)
-            axes.set_axis_off()
+            axes.set_title(f"digits, {name}: {kept:.0%} keep their class", fontsize=9)
+            figures.bare(axes)
 
     def _images(self, name: str) -> Any:
         """The pictures of the first network, (10, 8, 8)."""

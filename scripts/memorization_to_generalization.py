@@ -205,13 +205,14 @@ class Report(trained.TrainedReport):
     def _dimension(self, axes: Axes, data: str) -> None:
         from bridges.generalization import sphere_dimension
 
-        dimension = self.curve(data, "dimension")
-        figures.points(axes, *dimension, figures.SERIES[0], label="of the trained denoiser")
+        look = figures.SERIES[0]
+        self.curve_of_networks(axes, data, "dimension", look, "of the trained denoiser")
         if data == trained.SPHERE:
             exact = sphere_dimension(self.setting["sigma"])
             axes.axhline(exact, **figures.THEORY[0], label="of the exact denoiser")
         title = f"dimension seen at $\\sigma$ = {self.setting['sigma']:g}"
-        axes.set(xscale="log", xlabel=self.axis, title=title)
+        axes.set(xlabel=self.axis, title=title)
+        figures.ticks(axes, self.curve(data, "dimension")[0])
         axes.set_ylabel(r"effective dimension $D_{\mathrm{eff}}$")
         axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
         axes.legend(fontsize=7.5, loc="upper left")

@@ -95,6 +95,7 @@ def measure(point: Point, seed: int) -> list[Row]:
         values["learnt"] = loss_over_constant(
             own, found.first, found.held_out, point["sigma"], seed
         )
+        values["size"] = float(found.first.shape[1])
         values["halves"] = two_halves(own, other, found.held_out, **asked).samples
         if before is not None and len(before):
             kept = match(before, one.attractors, _SAME) if len(one.attractors) else None
@@ -120,13 +121,16 @@ class Report(trained.TrainedReport):
 
     def finding(self) -> str:
         """What is memorized in the end."""
-        words = "; ".join(f"{trained.shown_name(data)}: {self._end(data)}" for data in self.sets)
-        return f"$P$ = {self.setting['patterns']}, after {self.setting['steps']} steps: {words}"
+        words = "; ".join(f"{trained.shown_name(data)}, {self._end(data)}" for data in self.sets)
+        return (
+            f"After {self.setting['steps']} steps on $P$ = {self.setting['patterns']} data: {words}"
+        )
 
     def _end(self, data: str) -> str:
         if not self.concluded(data):
             return trained.NOTHING
-        return f"{of_samples(self.at(data, 'memorized', self.setting['steps']), 2)} memorized"
+        copied = of_samples(self.at(data, "memorized", self.setting["steps"]))
+        return f"{copied} of the samples are copies"
 
     def concluded(self, data: str) -> bool:
         """Whether networks have learnt by the last step, so that something is said of them."""
@@ -166,8 +170,9 @@ class Report(trained.TrainedReport):
             ("held_out_loss", "held-out data", figures.SERIES[1]),
         ):
             figures.band(axes, *self.losses(data, name), color, label=label)
-        axes.set(xscale="log", yscale="log", xlabel=self.axis, ylabel="weighted denoising loss")
-        axes.set_title("loss along the training")
+        axes.set(yscale="log", xlabel=self.axis, ylabel="weighted denoising loss")
+        figures.ticks(axes, self.curve(data, "memorized")[0])
+        axes.set_title(f"{trained.shown_name(data)}: loss")
         axes.legend(fontsize=7.5)
 
     def _attractors(self, axes: Axes, data: str) -> None:

@@ -70,6 +70,8 @@ _SMALL, _HANDLE = 16.5, 0.5  # letters of a legend to the inch; inches of what s
 _ROW = 0.11  # of the height of a panel, that a line of its legend takes
 _NARROW = 6.0  # inches, below which a figure has no room for a legend beside it
 _LETTER = 1 / 30  # of the length of an axis, that a letter of a tick takes
+_TOUCH = 0.05  # of an axis, within which points have one label
+PICTURE = "picture"  # label of a panel without axes, which has a letter all the same
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -361,6 +363,35 @@ def mark(axes: Axes, x: float, label: str, style: str) -> None:
         gid="mark",
         color="0.25",
     )
+
+
+def name_points(axes: Axes, names: Sequence[str], x: np.ndarray, y: np.ndarray, color: str) -> None:
+    """Write the names of points beside them, those of points that coincide as one.
+
+    x, y : (K,), NaN for what has no place. The scales and limits of the axes are those to be.
+    """
+    import numpy as np
+
+    places = (axes.transScale + axes.transLimits).transform(np.column_stack([x, y]))
+    left = list(range(len(names)))
+    while left:
+        near = [k for k in left if (np.abs(places[k] - places[left[0]]) <= _TOUCH).all()]
+        same = near or left[:1]  # NaN is not even near itself
+        axes.annotate(
+            ", ".join(names[k] for k in same),
+            (float(x[same].mean()), float(y[same].mean())),
+            textcoords="offset points",
+            xytext=(4, 4),
+            fontsize=7,
+            color=color,
+        )
+        left = [k for k in left if k not in same]
+
+
+def bare(axes: Axes) -> None:
+    """No axes around a panel that is a picture or a graph; it has its letter all the same."""
+    axes.set_axis_off()
+    axes.set_label(PICTURE)
 
 
 def save(figure: Figure, path: Path, style: Mapping[str, Any] | None = None) -> None:

@@ -63,11 +63,12 @@ def panels(figure: Figure) -> list[Axes]:
 
 
 def lettered(figure: Figure) -> list[Axes]:
-    """The panels that have letters: those with an axis; a picture among many has none."""
+    """The panels that have letters: all but the pictures of a wall of them."""
     return [
         axes
         for axes in panels(figure)
-        if axes.axison and (len(axes.get_xticks()) or len(axes.get_yticks()))
+        if axes.get_label() == figures.PICTURE
+        or (axes.axison and (len(axes.get_xticks()) or len(axes.get_yticks())))
     ]
 
 
@@ -180,11 +181,12 @@ def set_axes(figure: Figure, page: Page) -> None:
 
 def _asked(figure: Figure, name: str, panel: str | None) -> list[tuple[str, Axes]]:
     """The panel of a letter, or all that have axes, with their letters."""
-    found = dict(zip(ascii_lowercase, lettered(figure), strict=False))
+    named = zip(ascii_lowercase, lettered(figure), strict=False)
+    found = {k: axes for k, axes in named if axes.axison}
     if panel is None:
         return [(k, one) for k, one in found.items() if one.get_aspect() == "auto"]
     if panel not in found:
-        there = f"a to {max(found)}" if found else "of curves, and there is none"
+        there = f"{min(found)} to {max(found)}" if found else "of curves, and there is none"
         raise ValueError(f"{name} must be of a panel {there}, got {panel}")
     return [(panel, found[panel])]
 

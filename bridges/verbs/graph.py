@@ -332,7 +332,7 @@ def draw_graph(axes: Axes, picture: Picture, places: np.ndarray, edge: float) ->
         size = 16 if glyph == "o" else 26
         axes.scatter(x, y, s=size, color=color, marker=glyph, lw=0.2, zorder=3)
     axes.autoscale_view()
-    axes.set_axis_off()
+    figures.bare(axes)
     axes.set_title(
         f"$\\sigma$ = {picture.sigma:.2g}: {len(ends)} edges, {groups.max() + 1} communities,\n"
         f"$N_{{\\mathrm{{eff}}}}$ = {picture.T.effective_number:.1f} of {len(groups)} memories",
@@ -355,12 +355,12 @@ def _curves(axes: Axes, series: Sequence[Series], quantity: str, label: str) -> 
         figures.plain_ticks(axes.yaxis)
     else:
         axes.set_ylim(-0.03, 1.05)
-    references = [one.reference for one in series if one.reference is not None]
-    for name, values in references if quantity == "agreement" else []:
+    known = [(*one.reference, one.style[0]) for one in series if one.reference is not None]
+    for name, values, color in known if quantity == "agreement" else []:
         mean, sem = (float(v) for v in mean_and_sem(values))
-        axes.axhline(mean, **figures.THEORY[0])
-        axes.axhspan(mean - sem, mean + sem, color="0.35", alpha=0.15, lw=0)
-        axes.annotate(name, (0.02, mean + sem), **beside)
+        axes.axhline(mean, **figures.THEORY[0] | {"color": color})
+        axes.axhspan(mean - sem, mean + sem, color=color, alpha=0.15, lw=0)
+        axes.annotate(name, (0.02, mean + sem), color=color, **beside)
     axes.set_xscale("log")
     levels = np.unique(np.concatenate([one.curves[quantity][0] for one in series]).round(3))
     figures.plain_ticks(axes.xaxis, levels if len(levels) <= _TICKS else None)

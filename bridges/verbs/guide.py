@@ -59,7 +59,6 @@ _NEAREST = 5  # data that judge a sample of a network
 _FEWEST = 4  # guided samples of a class
 _SHOWN, _CLASSES = 6, 20  # schedules and classes whose samples are drawn
 _APART = ((1, 1), (1, 1), (0, 0))  # a white frame of each
-_TOUCH = 0.04  # of an axis, within which points have one label
 
 
 @dataclass(frozen=True)
@@ -350,6 +349,7 @@ class Report(base.Report):
 
     def _plane(self, axes: Axes, quantity: str) -> None:
         """A measure against the separability, all schedules of all models."""
+        named = []
         for model, look in figures.looks(self.models).items():
             x, x_error = mean_and_sem(
                 np.array([self.relative(model, t, "fisher_ratio") for t in self.schedules]).T
@@ -359,7 +359,7 @@ class Report(base.Report):
             )
             error = np.nan_to_num(x_error)
             figures.means(axes, x, found, look, xerr=error, ls="", label=_label(model))
-            _name(axes, self.schedules, x, found[0], look[0])
+            named.append((x, found[0], look[0]))
         figures.log_axis(axes)
         words = {"vendi": "diversity (Vendi), relative to none", "retention": "retention"}
         axes.set(xlabel="separability $J$, relative to none", ylabel=words[quantity])
@@ -369,6 +369,8 @@ class Report(base.Report):
             low, high = axes.get_ylim()
             axes.set_ylim(min(0.95, low), max(1.05, high))  # no axis of rounding errors
             axes.axhline(1, **figures.THEORY[1])
+        for x, y, color in named:
+            figures.name_points(axes, self.schedules, x, y, color)
 
     def _gallery(self, axes: Axes) -> None:
         """A sample of each class of the first model in a column, a schedule in a line."""
@@ -387,26 +389,6 @@ class Report(base.Report):
         axes.spines[:].set_visible(False)
         axes.xaxis.set_label_position("top")
         axes.set(xlabel="a sample of each class", ylabel="guidance")
-
-
-def _name(axes: Axes, names: Sequence[str], x: np.ndarray, y: np.ndarray, color: str) -> None:
-    """Write the names of points beside them, those of points that coincide as one."""
-    along = np.log(np.where(x > 0, x, np.nan))  # a separability within its error of 0 has no place
-    near = _TOUCH * np.array([np.ptp(np.nan_to_num(along)), max(float(np.ptp(y)), 0.1)])
-    left = list(range(len(names)))
-    while left:
-        at = np.array([along[left[0]], y[left[0]]])
-        apart = {k: np.abs([along[k], y[k]] - at) for k in left[1:]}
-        same = [left[0], *(k for k in apart if (apart[k] <= near).all())]
-        axes.annotate(
-            ", ".join(names[k] for k in same),
-            (float(x[same].mean()), float(y[same].mean())),
-            textcoords="offset points",
-            xytext=(4, 4),
-            fontsize=7,
-            color=color,
-        )
-        left = [k for k in left if k not in same]
 
 
 def _framed(row: Row) -> np.ndarray:

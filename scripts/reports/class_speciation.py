@@ -213,7 +213,9 @@ class Report(base.Report):
             turned = self.curve("uturn", "speciation", "minority", weight=w)
             figures.points(axes, *turned, series, ms=8, ls="", mfc="none")
         axes.axhline(0.75, color="0.85", lw=0.8, zorder=0)
-        axes.set(ylim=(-0.03, 1.05), title="dots: posterior, open: U-turns, lines: theory")
+        d = self.setting["dimension"]
+        axes.set_ylim(-0.03, 1.05)
+        axes.set_title(f"$d$ = {d}; dots: posterior, open: U-turns, lines: theory")
         axes.set(xlabel="Ornstein–Uhlenbeck time $t$", ylabel=r"return to the own class $\varphi$")
         axes.legend()
 
@@ -242,12 +244,11 @@ class Report(base.Report):
         colors = (figures.SERIES[1][0], figures.SERIES[0][0])
         looks = zip(self.counts.items(), colors, ("-", "--"), strict=True)
         for (name, n), color, style in looks:
-            who = f"{name} ($n$ = {n})"
             t, found = self.curve("datum", "basins", name)
-            near, look = t <= last, {"ms": 4, "label": f"datum, {who}"}
+            near, look = t <= last, {"ms": 4, "label": f"datum, {name}"}
             figures.points(axes, t[near], found[:, near], (color, "o"), **look)
             t, found = self.curve("own_class", "basins", name)
-            look = {"ms": 4, "mfc": "none", "ls": ":", "label": f"class, {who}"}
+            look = {"ms": 4, "mfc": "none", "ls": ":", "label": f"class, {name}"}
             figures.points(axes, t, found, (color, "s"), **look)
             appears = self.theory(n / self.setting["patterns"]).threshold
             for label, time in (("$t_C$", self.collapse[name][0]), ("$t_S$", appears)):
@@ -258,8 +259,10 @@ class Report(base.Report):
         axes.axhline(0.5, color="0.85", lw=0.8, zorder=0)
         axes.set_ylim(-0.03, 1.13)
         axes.set_xlabel("Ornstein–Uhlenbeck time $t$  (the way back runs to the left)")
-        axes.set(ylabel="return of a U-turn", title="return to the datum and to the class")
-        axes.legend(fontsize=7.5, loc=(0.58, 0.54))
+        few, many = self.counts.values()
+        axes.set_title(f"return to the datum and to the class, $P$ = {few} + {many}")
+        axes.set_ylabel("return of a U-turn")
+        axes.legend(fontsize=7.5, loc=(0.66, 0.54))
 
     def _capacities(self, axes: Axes) -> None:
         d = self.holding["dimension"]

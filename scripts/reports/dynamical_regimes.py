@@ -220,13 +220,14 @@ class Report(base.Report):
         for values, (color, _) in zip(theory, figures.SERIES, strict=False):
             axes.plot(fine, values, color=color, lw=1.4, zorder=1)
         figures.mark(axes, self.mixture.collapse, "$t_C$", "-")
-        axes.set_title("two Gaussian classes (lines: theory)")
-        axes.legend(loc=(0.38, 0.16), frameon=True, edgecolor="none", framealpha=1)
+        size = f"$P$ = {self.mixture.P}, $d$ = {self.setting['dimension']}"
+        axes.set_title(f"mixture, {size}; lines: theory")
 
     def _digits(self, axes: Axes) -> None:
         self._curves(axes, "digits", "-")
         figures.mark(axes, self.collapse("digits").mean(), "$Y=1/2$", "-")
-        axes.set_title("digits: choices of class and datum overlap")
+        axes.set_title(f"digits, $P$ = {len(raw_vectors('digits'))}: both choices overlap")
+        axes.legend(loc=(0.53, 0.36))
 
     def _curves(self, axes: Axes, data: str, style: str) -> ndarray:
         for (name, label), series in zip(SHOWN.items(), figures.SERIES, strict=False):
@@ -234,7 +235,7 @@ class Report(base.Report):
             look: dict[str, Any] = {"ms": 4, "ls": style, "lw": 0.7, "label": label}
             figures.points(axes, times, by_sample, series, **look)
         figures.mark(axes, self.speciation[data], "$t_S$", "--")
-        axes.set(ylim=(-0.03, 1.05), xlabel="Ornstein–Uhlenbeck time $s$")
+        axes.set(ylim=(-0.03, 1.16), xlabel="Ornstein–Uhlenbeck time $s$")
         axes.set_ylabel("posterior weights of the data")
         return times
 

@@ -136,7 +136,8 @@ class Report(base.Report):
         axes.set_ylim(top=1.3)
         axes.set(xlabel=_NOISE, ylabel=r"sorted values of $-\sigma^2\nabla\nabla\log p_\sigma$")
         axes.legend(fontsize=7.5, loc="lower right")
-        axes.set_title("the spectrum and its gaps: 1 is denoised away")
+        d = self.setting["dimension"]
+        axes.set_title(f"spectrum and gaps in $d$ = {d}: 1 is denoised away")
 
     def _curves(self, axes: Axes) -> None:
         self._dimensions(axes, self.loads[:: max(1, len(self.loads) // 4)], "empirical")
@@ -187,5 +188,5 @@ class Report(base.Report):
                 axes.plot(t, found[:, a], color=color, ls=style, lw=1.6, label=label)
         axes.set(xscale="log", yscale="log", xlim=(noise[0], noise[-1]))
         axes.set(ylim=(loads[0], loads[-1]), xlabel=_NOISE, ylabel="number of points $P$")
-        axes.legend(fontsize=7, loc="upper right", frameon=True, edgecolor="none", framealpha=0.85)
+        axes.legend(fontsize=7, loc="lower left")  # where nothing is left to see
         axes.set_title("exact score: dimension against noise and data")

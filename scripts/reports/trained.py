@@ -218,7 +218,8 @@ class TrainedReport(base.Report):
     def classes_panel(self, axes: Axes, data: str) -> None:
         """How many samples are memorized, spurious and new."""
         curves = {name: name for name in CLASSES}
-        title = f"{shown_name(data)}: samples"
+        size = self.curve(data, "size")[1][0, 0]
+        title = f"{shown_name(data)}, $N$ = {size:g}: samples"
         self.fractions_panel(axes, data, curves, "fraction of the samples", title)
 
     def fractions_panel(
@@ -226,9 +227,23 @@ class TrainedReport(base.Report):
     ) -> None:
         """Several fractions along the axis, quantities by their names, the legend above them."""
         for (name, quantity), series in zip(curves.items(), figures.SERIES, strict=False):
-            x, by_sample = self.curve(data, quantity)
-            if x.size:
-                figures.points(axes, x, by_sample, series, label=name)
-        axes.set(xscale="log", xlabel=self.axis, ylabel=label, title=title)
+            self.curve_of_networks(axes, data, quantity, series, name)
+        if self.unlearnt(data):
+            look = {"ls": "", "marker": "o", "ms": 5, "color": "0.35", "mfc": "white"}
+            axes.plot([], [], **look, label="nothing learnt")
+        figures.ticks(axes, self.curve(data, "memorized")[0])
+        axes.set(xlabel=self.axis, ylabel=label, title=title)
         axes.set(ylim=(-0.05, 1.42), yticks=[0, 0.2, 0.4, 0.6, 0.8, 1])
         axes.legend(fontsize=7.5, loc="upper center", ncol=2, columnspacing=1)
+
+    def curve_of_networks(
+        self, axes: Axes, data: str, quantity: str, series: tuple[str, str], name: str
+    ) -> None:
+        """One quantity along the axis; open points are networks that have learnt nothing."""
+        import numpy as np
+
+        x, by_sample = self.curve(data, quantity)
+        if x.size:
+            figures.points(axes, x, by_sample, series, label=name)
+            open_ = np.isin(x, self.unlearnt(data))
+            figures.points(axes, x[open_], by_sample[:, open_], series, ls="", mfc="white")

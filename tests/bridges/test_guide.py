@@ -14,7 +14,7 @@ from bridges.cli import main
 from bridges.study import figures
 from bridges.study.folders import load_run
 from bridges.study.options import Classes
-from bridges.verbs.guide import _name, chosen
+from bridges.verbs.guide import chosen
 from bridges.verbs.schedules import CONTROL, Guidance, Noise, guided
 
 CLASSES = """
@@ -181,5 +181,6 @@ def test_points_that_coincide_have_one_label_and_none_is_lost():
     with figures.look():
         axes = Figure().subplots()
         x, y = np.array([1.0, 2.0, 2.01, -0.1, np.nan]), np.array([1.0, 1.0, 1.0, 0.5, 1.0])
-        _name(axes, ["0", "1", "window:1:2", "3", "4"], x, y, "k")
+        axes.set(xscale="log", xlim=(0.5, 4), ylim=(0, 1.1))
+        figures.name_points(axes, ["0", "1", "window:1:2", "3", "4"], x, y, "k")
     assert [text.get_text() for text in axes.texts] == ["0", "1, window:1:2", "3", "4"]
