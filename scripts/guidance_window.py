@@ -292,8 +292,9 @@ class Report(base.Report):
         ratio, kept, J = (of_samples(self.relative(model, best, q), 2) for q in shown)
         switch = best.split(" at ")[-1]
         return (
-            f"Turned negative at $\\sigma_s$ = {switch}, guidance of a network leaves {ratio} of the "
-            f"variance and separates {J} times as well, while {kept} of the samples keep their class"
+            f"Turned negative at $\\sigma_s$ = {switch}, guidance of a network leaves {ratio} of "
+            f"the variance and separates {J} times as well, while {kept} of the samples keep "
+            "their class"
         )
 
     def conclusions(self) -> Point:
