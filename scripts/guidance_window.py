@@ -395,7 +395,8 @@ class Report(base.Report):
         for names, (color, _) in zip((self._named(), windows), figures.SERIES, strict=False):
             (x, _), (y, _) = self._measured(model, names, along, up)
             words = [name.split(" at ")[-1].removeprefix("w = ") for name in names]
-            figures.name_points(axes, words, x, y, color)
+            below = up == "retention" and names is windows  # constant weights are above them
+            figures.name_points(axes, words, x, y, color, below)
 
     def _named(self) -> list[str]:
         """Constant weights that are named in the figure: the least, the largest, and 0."""

@@ -143,7 +143,8 @@ class Report(trained.TrainedReport):
         peak = found["spurious_peak"]
         if peak["mean"] < 0.05:
             return f"{name}: no spurious samples"
-        return f"{name}: most spurious samples, {peak['mean']:.2f}, at $P$ = {peak['patterns']:g}"
+        share = uncertain(peak["mean"], peak["sem"])
+        return f"{name}: most spurious samples, {share}, at $P$ = {peak['patterns']:g}"
 
     def conclusions(self) -> Point:
         """The passage and the thresholds, by data set."""

@@ -365,7 +365,14 @@ def mark(axes: Axes, x: float, label: str, style: str) -> None:
     )
 
 
-def name_points(axes: Axes, names: Sequence[str], x: np.ndarray, y: np.ndarray, color: str) -> None:
+def name_points(
+    axes: Axes,
+    names: Sequence[str],
+    x: np.ndarray,
+    y: np.ndarray,
+    color: str,
+    below: bool = False,
+) -> None:
     """Write the names of points beside them, those of points that coincide as one.
 
     x, y : (K,), NaN for what has no place. The scales and limits of the axes are those to be.
@@ -381,7 +388,8 @@ def name_points(axes: Axes, names: Sequence[str], x: np.ndarray, y: np.ndarray, 
             ", ".join(names[k] for k in same),
             (float(x[same].mean()), float(y[same].mean())),
             textcoords="offset points",
-            xytext=(4, 4),
+            xytext=(4, -4 if below else 4),
+            va="top" if below else "baseline",
             fontsize=7,
             color=color,
         )

@@ -186,8 +186,11 @@ def _asked(figure: Figure, name: str, panel: str | None) -> list[tuple[str, Axes
     if panel is None:
         return [(k, one) for k, one in found.items() if one.get_aspect() == "auto"]
     if panel not in found:
-        there = f"{min(found)} to {max(found)}" if found else "of curves, and there is none"
-        raise ValueError(f"{name} must be of a panel {there}, got {panel}")
+        there = "a panel of curves, and there is none"
+        if found:
+            first, last = min(found), max(found)
+            there = f"a panel {first} to {last}" if first < last else f"panel {first}"
+        raise ValueError(f"{name} must be of {there}, got {panel}")
     return [(panel, found[panel])]
 
 

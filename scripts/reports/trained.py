@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -229,8 +230,8 @@ class TrainedReport(base.Report):
         for (name, quantity), series in zip(curves.items(), figures.SERIES, strict=False):
             self.curve_of_networks(axes, data, quantity, series, name)
         if self.unlearnt(data):
-            look = {"ls": "", "marker": "o", "ms": 5, "color": "0.35", "mfc": "white"}
-            axes.plot([], [], **look, label="nothing learnt")
+            look = {"ls": "", "mfc": "white", "label": "nothing learnt"}
+            figures.means(axes, [nan], ([nan], [nan]), ("0.35", "o"), **look)
         figures.ticks(axes, self.curve(data, "memorized")[0])
         axes.set(xlabel=self.axis, ylabel=label, title=title)
         axes.set(ylim=(-0.05, 1.42), yticks=[0, 0.2, 0.4, 0.6, 0.8, 1])

@@ -152,6 +152,22 @@ def test_letters_in_all_panels_or_in_none(compared):
     assert "mathbf" not in axes.get_title()
 
 
+def test_a_panel_without_axes_has_a_letter_and_no_limits():
+    def draw(figure):
+        graph, curve = figure.subplots(1, 2)
+        graph.plot([0, 1], [0, 1])
+        figures.bare(graph)
+        curve.plot([0, 1], [0, 1])
+
+    figure = panels.composed(draw, (6, 3), "found", Page(xlim=(Limits(None, 2.0, 5.0),)))
+    titles = [axes.get_title("left") for axes in figure.axes]
+    assert titles == [r"$\mathbf{a}$", r"$\mathbf{b}$"]
+    assert figure.axes[0].get_xlim()[1] < 2
+    assert figure.axes[1].get_xlim() == (2.0, 5.0)
+    with pytest.raises(ValueError, match="xlim must be of panel b, got a"):
+        panels.composed(draw, (6, 3), "found", Page(xlim=(Limits("a", 2.0, 5.0),)))
+
+
 def test_limits_are_of_all_panels_or_of_one(compared):
     figure = drawn(xlim=(Limits("a", 2.0, 5.0),), ylim=(Limits("b", 0.25, 0.5), Limits(None, 0, 2)))
     load, corruption = figure.axes
