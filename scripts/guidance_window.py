@@ -363,8 +363,7 @@ class Report(base.Report):
         axes.axvline(1, **figures.THEORY[1])
         axes.set(xlabel="variance ratio $R$, relative to $w$ = 0", ylabel="retention")
         axes.set_title(self.title(model))
-        low, high = axes.get_ylim()
-        axes.set_ylim(low, high + 0.08 * (high - low))  # room for names
+        axes.margins(y=0.12)  # room for names
         self._name(axes, model, "variance_ratio", "retention")
 
     def _draw(self, axes: Axes, model: str, along: str, up: str) -> None:
