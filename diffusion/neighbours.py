@@ -21,7 +21,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from diffusion import _checks
@@ -259,6 +258,8 @@ def nearest(samples: np.ndarray, data: np.ndarray, count: int) -> tuple[np.ndarr
     if len(samples) == 0:
         return np.empty((0, count)), np.empty((0, count), dtype=np.int64)
     if data.shape[1] <= _TREE:
+        from sklearn.neighbors import NearestNeighbors  # slow to import
+
         points, kept = (one.astype(np.float64, copy=False) for one in (samples, data))
         finder = NearestNeighbors(n_neighbors=count).fit(kept)
         indices = finder.kneighbors(points, return_distance=False)

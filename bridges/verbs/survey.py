@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 FILES = ("data", "generated", "held_out")  # of a survey, by the option that names them
 _LEAST = 4  # memories that have a geometry
 _REST = 1e8  # bytes of the points that are held out where --patterns leaves more
-_SURVEYED = 2**23  # numbers of the memories whose geometry is measured, unless --patterns is given
+_SURVEYED = 2**22  # numbers of the memories whose geometry is measured, unless --patterns is given
 _RANDOM = 200  # points of random data unless --patterns is given
 FRACTIONS = tuple(k / 20 for k in range(1, 21))  # d₁/d₂ at which its distribution is recorded
 CURVES = ("return_probability", "entropy", "dimension", "agreement")
@@ -291,25 +291,22 @@ def _tell(text: str) -> None:
 def measure(survey: Survey, point: Point, seed: int) -> list[Row]:
     """Geometry and criteria of one set of memories, and of a model, for `run_study`."""
     memories, held_out, labels = survey.split(point["patterns"], seed)
-    rows = _judged(survey, memories, held_out, seed)  # first: the geometry takes its time
+    rows = [] if survey.only else _geometry(survey, point, memories, labels, seed)
     unseen = survey.unseen(memories.shape[1])
     if survey.model is not None and unseen is not None:
-        rows = survey.trained.gap_rows(unseen, survey.draws, seed) + rows
-    if survey.only is not None:
-        return rows
-    if "surveyed" in point:
-        some = surveyed(*memories.shape)
-        memories, labels = memories[some], None if labels is None else labels[some]
-    return _geometry(survey, point, memories, labels, seed) + rows
+        rows += survey.trained.gap_rows(unseen, survey.draws, seed)
+    return rows + _judged(survey, memories, held_out, seed)
 
 
 def _geometry(
     survey: Survey, point: Point, memories: Tensor, labels: Tensor | None, seed: int
 ) -> list[Row]:
     """The data as memories."""
-    geometry = memory_geometry(
-        memories.double(), labels, np.array(point["sigma"]), survey.draws, seed
-    )
+    if "surveyed" in point:
+        some = surveyed(*memories.shape)
+        memories, labels = memories[some], None if labels is None else labels[some]
+    sigma = np.array(point["sigma"])
+    geometry = memory_geometry(memories.double(), labels, sigma, survey.draws, seed)
     rows: list[Row] = [
         {"quantity": name, "value": float(getattr(geometry, name))} for name in ("unit", *NUMBERS)
     ]
@@ -335,8 +332,7 @@ def _judged(survey: Survey, memories: Tensor, held_out: Tensor | None, seed: int
         if survey.drawn:
             rows += unlike_rows(samples, calibration.data, held_out)
         found["samples"] = measures["ratio"]
-        more = "" if survey.only else "; the geometry of the data follows"
-        _tell(f"P = {len(memories)}: {report.verdict}{more}")
+        _tell(f"P = {len(memories)}: {report.verdict}")
     for name, criterion in calibration.criteria.items():
         numbers = {"threshold": criterion.threshold, "false_alarms": criterion.false_alarms}
         if not np.isnan(criterion.chance):
