@@ -195,9 +195,10 @@ def memory_geometry(
     kept = distinct(data)
     if len(kept) < 4:
         raise ValueError(f"data must hold at least 4 different points, got {len(kept)}")
-    rows = data[kept].double()
+    rows = (data if len(kept) == len(data) else data[kept]).double()
+    rows = rows - rows.mean(0)
     unit = deviation("data", rows)
-    rows = (rows - rows.mean(0)) / unit
+    rows /= unit
     classes = None if labels is None else _checks.tensor("labels", labels)
     if classes is not None and classes.shape != (len(data),):
         raise ValueError(f"labels must have shape ({len(data)},), got {tuple(classes.shape)}")
@@ -205,15 +206,17 @@ def memory_geometry(
     sigma = noise_grid(rows) if sigma is None else _levels(sigma)
     base = generator_from(seed, "memory_geometry").initial_seed()
     P, size = rows.shape
+    del data  # large, as the denoiser is
     denoiser = EmpiricalDenoiser(rows)
     found = [
         planted_posterior(denoiser, float(s), draws, classes, seed=base)
         for s in followed(sigma, "geometry")
     ]
+    del denoiser
     Y = np.array([float(one.participation.mean()) for one in found])
     entropy = np.array([float(one.entropy.mean()) for one in found])
     dimension = torch.stack([one.dimension for one in found]).numpy()  # (K, draws)
-    spectrum = torch.linalg.eigvalsh(torch.cov(rows.T).reshape(size, size))
+    spectrum = torch.linalg.eigvalsh(_smaller_gram(rows)) / (P - 1)  # of the covariance, but zeros
     logs = 2 * np.log(sigma)
     tail = float(torch.log1p(spectrum.clamp(min=0) / sigma[-1] ** 2).sum())
     area = (np.trapezoid(dimension, logs, axis=0) + tail) / float(area_law(P))
@@ -266,7 +269,8 @@ def noise_grid(data: Tensor) -> Array:
     the data, which are those of `memory_geometry` if it is standardised.
     """
     data = points("data", data).detach()
-    different = data[distinct(data)].double()
+    kept = distinct(data)
+    different = (data if len(kept) == len(data) else data[kept]).double()
     nearest = float(neighbour_distances(different, different, 2)[:, 1].min())
     if not 0 < nearest < math.inf:
         raise ValueError(f"data must have distances in double precision, got {nearest:g}; scale it")
@@ -285,8 +289,12 @@ def _largest(rows: Tensor) -> float:
     """Largest singular value of rows; of many numbers from their smaller Gram matrix."""
     if rows.numel() <= _LARGE:
         return float(torch.linalg.matrix_norm(rows, 2))
-    gram = rows.T @ rows if rows.shape[1] <= len(rows) else rows @ rows.T
-    return float(torch.linalg.eigvalsh(gram)[-1]) ** 0.5
+    return float(torch.linalg.eigvalsh(_smaller_gram(rows))[-1]) ** 0.5
+
+
+def _smaller_gram(rows: Tensor) -> Tensor:
+    """Products of columns or of rows, whichever are fewer: all eigenvalues but those that are 0."""
+    return rows.T @ rows if rows.shape[1] <= len(rows) else rows @ rows.T
 
 
 def _crossing(logs: Array, falling: Array, level: float = 0.5) -> float:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 _ROWS, _ENTRIES = 4, 100  # of a set, from which it shows its units
-_MOST, _NUMBERS = 4000, 4_000_000  # rows, and their entries, of a set that are looked at
+_MOST, _NUMBERS = 4000, 2_000_000  # rows, and their entries, of a set that are looked at
 _FACTOR = 4.0  # between mean deviations of all entries, from which units differ
 _NARROW = 1.5  # the same where the means lie apart too, as of [0, 1] and [−1, 1]
 _APART = (0.5, 1.5)  # of means, in deviations: beside such a factor, and alone
@@ -41,7 +41,7 @@ def check_units(
     if min(len(rows), len(data)) < _ROWS or min(rows.numel(), data.numel()) < _ENTRIES:
         return
     rows, data = _some(rows), _some(data)
-    width, wanted = (float((one - one.mean()).abs().mean()) for one in (rows, data))
+    width, wanted = (float((one - one.mean()).abs_().mean()) for one in (rows, data))
     if not (0 < width < math.inf and 0 < wanted < math.inf):
         return
     apart = abs(float(rows.mean()) - float(data.mean())) / max(width, wanted)

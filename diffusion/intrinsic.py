@@ -127,8 +127,10 @@ def local_pca_dimension(data: Tensor, neighbours: int = 30, explained: float = 0
     _, indices = _around(data, _checks.whole("neighbours", neighbours, low=2))
     points = _checks.points("data", data, double=True).detach().double().cpu()
     rows = max(1, _NUMBERS // (indices.shape[1] * points.shape[1]))
-    blocks = torch.from_numpy(indices).split(rows)
-    return torch.cat([_directions(points[around], explained) for around in blocks])
+    found = torch.empty(len(points), dtype=torch.float64)  # small pieces would pin large ones
+    for kept, around in zip(found.split(rows), torch.from_numpy(indices).split(rows), strict=True):
+        kept[:] = _directions(points[around], explained)
+    return found
 
 
 def _directions(around: Tensor, explained: float) -> Tensor:
@@ -169,11 +171,16 @@ def participation_ratio(data: Tensor) -> float:
     if len(points) < 2 or not np.ptp(points, axis=0).any():
         raise ValueError(f"data must hold at least 2 different points, got {points.shape}")
     # tr² / |·|² of the covariance is that of the smaller Gram matrix: no spectrum is needed
-    points = points / np.abs(points).max()  # powers of four neither overflow nor vanish
-    points = points - points.mean(0)
-    points /= np.abs(points).max()
+    points = points / _largest(points)  # powers of four neither overflow nor vanish
+    points -= points.mean(0)
+    points /= _largest(points)
     gram = points.T @ points if points.shape[1] <= len(points) else points @ points.T
     return float(np.trace(gram) ** 2 / np.square(gram).sum())
+
+
+def _largest(points: np.ndarray) -> float:
+    """The largest size of an entry, without an array of sizes."""
+    return float(max(points.max(), -points.min()))
 
 
 def _around(data: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:

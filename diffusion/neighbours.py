@@ -21,7 +21,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from diffusion import _checks
@@ -31,7 +30,7 @@ from diffusion._units import check_units
 _LOST = 1e4  # rounding errors of a square of the size of the data that a distance must exceed
 _MORE = 8  # neighbours found in single precision beyond those that are asked for
 _NUMBERS = 2**18  # of differences held at once: what a cache holds
-_ROWS, _SCREENED = 2048, 2**21  # of a block that distances are estimated in: rows, and numbers
+_ROWS, _SCREENED = 2048, 2**20  # of a block that distances are estimated in: rows, and numbers
 _STORED = (
     torch.uint8,
     torch.int8,
@@ -259,6 +258,8 @@ def nearest(samples: np.ndarray, data: np.ndarray, count: int) -> tuple[np.ndarr
     if len(samples) == 0:
         return np.empty((0, count)), np.empty((0, count), dtype=np.int64)
     if data.shape[1] <= _TREE:
+        from sklearn.neighbors import NearestNeighbors  # slow to import
+
         points, kept = (one.astype(np.float64, copy=False) for one in (samples, data))
         finder = NearestNeighbors(n_neighbors=count).fit(kept)
         indices = finder.kneighbors(points, return_distance=False)
@@ -299,12 +300,20 @@ class _Screen:
         scale = math.sqrt(max(self.squares.max(), _squares(about).max())) or 1.0
         points = torch.from_numpy(about / -scale).to(dtype).mul_(2)
         step = -(-_rows_at_once(self.data.shape[1]) // 2)  # half as many, held in two precisions
+        # written over by each block: what is allocated anew stays with the process
+        double = np.empty((min(step, len(self.data)), self.data.shape[1]))
+        rounded = torch.empty(double.shape, dtype=dtype)
+        products = torch.empty(len(about) * len(double), dtype=dtype)
         best, at = torch.empty(len(about), 0, dtype=dtype), torch.empty(len(about), 0).long()
         for start in range(0, len(self.data), step):
-            block = (self.data[start : start + step] - self.centre) / scale
+            data = self.data[start : start + step]
+            block = np.subtract(data, self.centre, out=double[: len(data)])
+            block /= scale
             squares = torch.from_numpy(self.squares[start : start + step] / scale**2).to(dtype)
-            found = torch.addmm(squares, points, torch.from_numpy(block).to(dtype).T)
-            values, own = found.topk(min(count, found.shape[1]), largest=False, sorted=False)
+            found = products[: len(about) * len(data)].view(len(about), len(data))
+            near = rounded[: len(data)].copy_(torch.from_numpy(block))
+            torch.addmm(squares, points, near.T, out=found)
+            values, own = found.topk(min(count, len(data)), largest=False, sorted=False)
             best, at = torch.cat([best, values], 1), torch.cat([at, own + start], 1)
             if best.shape[1] > count:
                 best, kept = best.topk(count, largest=False)

@@ -25,6 +25,7 @@ from diffusion._results import Result
 from diffusion.denoisers import EmpiricalDenoiser
 
 _NUMBERS = 2**22  # weights held at once, in a block
+_COPIES = 16  # of the points themselves, held with them
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,24 +81,19 @@ def planted_posterior(
     order = torch.randperm(n, generator=generator, device=generator.device).to(data.device)
     own = order[torch.arange(draws, device=data.device) % n]
     _checks.noise_level(sigma, data)
-    noise = _checks.normal_like(data.new_empty(draws, data.shape[1]), generator)
-    x = data[own] + sigma * noise
-    parts = []
-    for rows, planted in zip(*(v.split(max(1, _NUMBERS // n)) for v in (x, own)), strict=True):
-        weights = denoiser.weights(rows, sigma)
-        agreement = (weights @ classes).square().sum(1)
-        parts.append(
-            torch.stack(
-                [
-                    weights.square().sum(1),
-                    weights.gather(1, planted[:, None]).squeeze(1),
-                    -torch.xlogy(weights, weights).sum(1),
-                    denoiser.jacobian_trace(rows, sigma),
-                    torch.full_like(agreement, torch.nan) if labels is None else agreement,
-                ]
-            )
-        )
-    return PlantedPosterior(*torch.cat(parts, 1))
+    x = data[own] + sigma * _checks.normal_like(data.new_empty(draws, data.shape[1]), generator)
+    found = data.new_full((5, draws), torch.nan)  # small pieces would pin large ones
+    step = max(1, _NUMBERS // max(n, _COPIES * data.shape[1]))
+    for start in range(0, draws, step):
+        block = slice(start, start + step)
+        weights = denoiser.weights(x[block], sigma)
+        found[0, block] = weights.square().sum(1)
+        found[1, block] = weights.gather(1, own[block, None]).squeeze(1)
+        found[2, block] = -torch.xlogy(weights, weights).sum(1)
+        found[3, block] = denoiser.jacobian_trace(x[block], sigma)
+        if labels is not None:
+            found[4, block] = (weights @ classes).square().sum(1)
+    return PlantedPosterior(*found)
 
 
 def _one_hot(labels: Tensor | None, data: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ _UNSEEN = "Data the model has not seen."
     "is given, and how it retrieves data and --held-out.",
 )
 @options.shared("dynamics", type=click.Choice(["flow", "sde"]))
-@options.shared("steps", "class", "scheduler", "batch-size")
+@options.shared("steps", "class", "scheduler", "batch-size", "device")
 @click.option(
     "--only",
     type=click.Choice(["copies"]),

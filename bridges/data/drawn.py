@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,13 +39,15 @@ class Clusters:
 
 
 def is_drawn(data: str) -> bool:
-    """Whether a name is that of patterns which are drawn.
+    """Whether a name is that of patterns which are drawn. Raises ValueError where it is none.
 
     Examples
     --------
     >>> is_drawn("clustered@clusters=3"), is_drawn("digits")
     (True, False)
     """
+    _checks.instance("data", data, (str, Path), "a name or a path")
+    data = str(data)
     if "@" not in data or os.path.exists(data):
         return data in DRAWN
     return data.partition("@")[0] == "clustered" and "@" not in data.partition("@")[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -103,10 +104,10 @@ def standardised(rows: Tensor) -> tuple[Tensor, float]:
     """
     rows = _checks.matrix("rows", rows)
     centred = rows - rows.mean(0)
-    unit = float(centred.square().mean().sqrt())
+    unit = float(torch.linalg.vector_norm(centred)) / math.sqrt(centred.numel())
     if not unit > 0:
         raise ValueError(f"data must hold at least 2 different vectors, got {len(rows)} alike")
-    return centred / unit, unit
+    return centred.div_(unit), unit
 
 
 @lru_cache(maxsize=4)

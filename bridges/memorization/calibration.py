@@ -51,6 +51,7 @@ from diffusion.neighbours import as_stored
 CLASSES = ("memorized", "spurious", "generalized")
 _SCALE, _NEIGHBOURS = 0.5, 50  # Carlini's a and n
 _SINGLE = 1.5  # data in play below which a state is of one datum
+_IN_TURN = 10_000  # data left out in turn, of more: their errors are 1 % of a rate
 
 
 @dataclass(frozen=True, repr=False)
@@ -181,7 +182,7 @@ def calibrate(
     ----------
     data : (n, d), what a model was made from, at least 4 different points.
     held_out : (H, d), H at least 2, of the same kind but unseen; None: the data themselves,
-        each left out in turn.
+        each left out in turn, or 10 000 of more, a fixed random part.
     level : rate of false alarms at which the "calibrated" threshold is set, in (0, 1).
     seed : int, torch.Generator or None; parts the held-out points into the half that sets
         that threshold and the half that tests it.
@@ -209,7 +210,7 @@ def calibrate(
         raise ValueError(f"data must hold at least 4 different points, got {len(different)}")
     left_out = near = _left_out(different)
     if held_out is not None:
-        held_out = points("held_out", held_out, dimension=data.shape[1]).detach()
+        held_out = points("held_out", held_out, dimension=data.shape[1], stored=True).detach()
         if len(held_out) < 2:
             raise ValueError(f"held_out must hold at least 2 points, got {len(held_out)}")
         check_units("held_out", held_out, data)
@@ -428,9 +429,18 @@ def _measures(near: Tensor) -> dict[str, Tensor]:
     return {"ratio": near[:, 0] / near[:, 1], "local": near[:, 0] / (_SCALE * near.mean(1))}
 
 
+def in_turn(count: int) -> Tensor:
+    """Which of the data are left out in turn, ascending: all of few, a random part of many."""
+    order = torch.arange(count)
+    if count > _IN_TURN:
+        order = torch.randperm(count, generator=torch.Generator().manual_seed(0))[:_IN_TURN]
+    return order.sort().values
+
+
 def _left_out(data: Tensor) -> Tensor:
-    """Distances of each datum to the nearest others, ascending, (n, k)."""
-    return neighbour_distances(data, data, _count(data) + 1)[:, 1:]
+    """Distances of data left out in turn to the nearest others, ascending, (n, k)."""
+    some = data if len(data) <= _IN_TURN else data[in_turn(len(data))]
+    return neighbour_distances(some, data, _count(data) + 1)[:, 1:]
 
 
 def _at_least(least: int, name: str, value: Tensor, dimension: int | None = None) -> Tensor:

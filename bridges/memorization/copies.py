@@ -35,7 +35,7 @@ from bridges._checks import Result
 from bridges.statistics import binomial_sem, order_threshold
 from diffusion import CopyFraction, chance_ratio, neighbour_distances
 
-_NUMBERS = 2**20  # of the data looked at together
+_NUMBERS = 2**18  # of the data looked at together
 _CLOSE = 0.2  # largest δ_m, in rms deviations of the data
 _ROUNDING = 1e-9
 CRITERIA = ("ratio", "local", "calibrated", "match")
@@ -157,15 +157,15 @@ def _grid(data: Tensor) -> tuple[float, float]:
 
     The latter as if entries were independent.
     """
-    least, logs = math.inf, []
+    least, log = math.inf, 0.0
     for entries in data.split(max(1, _NUMBERS // len(data)), dim=1):
         ordered = entries.T.double().contiguous().sort(dim=1).values
         steps = ordered.diff(dim=1)
         value = torch.cat([torch.zeros_like(ordered[:, :1]), steps > 0], 1).cumsum(1).long()
         counts = torch.zeros_like(ordered).scatter_add_(1, value, torch.ones_like(ordered))
-        logs.append((counts.square().sum(1) / len(data) ** 2).log())
+        log += float((counts.square().sum(1) / len(data) ** 2).log().sum())
         least = min(least, float(torch.where(steps > 0, steps, math.inf).min()))
-    return least, min(1.0, len(data) * math.exp(float(torch.cat(logs).sum())))
+    return least, min(1.0, len(data) * math.exp(log))
 
 
 def thresholds(

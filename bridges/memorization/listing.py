@@ -38,7 +38,7 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import Line, Plotted, check_units, points
-from bridges.memorization.calibration import calibrate, distinct
+from bridges.memorization.calibration import calibrate, distinct, in_turn
 from diffusion.neighbours import as_stored, nearest
 
 Array = np.ndarray
@@ -197,19 +197,21 @@ def listed(
     """`list_copies` of samples in the units of the data, where the ratio of a match is known."""
     rate = _checks.share("rate", rate)
     data = points("data", data, stored=True)
-    samples = points("samples", samples, dimension=data.shape[1])
+    samples = points("samples", samples, dimension=data.shape[1], stored=True)
     if len(samples) == 0:
         raise ValueError("samples must hold at least one point, got none")
     views = _views(also, shape, data.shape[1])
     rows = distinct(data)
-    stored = real = as_stored(data if len(rows) == len(data) else data[rows])
-    own: Array | None = np.arange(len(stored))
-    together = 2  # neighbours have their small ratios together
+    stored = as_stored(data if len(rows) == len(data) else data[rows])
+    own: Array | None = None
     if held_out is not None:
-        real = _numbers(points("held_out", held_out, dimension=data.shape[1]))
-        own, together = None, 1
+        real = as_stored(points("held_out", held_out, dimension=data.shape[1], stored=True))
+        together = 1
+    else:
+        own, together = in_turn(len(stored)).numpy(), 2  # neighbours have small ratios together
+        real = stored if len(own) == len(stored) else stored[own]
     equal = _EQUAL * _largest_deviation(stored) * data.shape[1] ** 0.5
-    found = _nearest_view(_numbers(samples), stored, views, equal)
+    found = _nearest_view(as_stored(samples), stored, views, equal)
     chance = _nearest_view(real, stored, views, equal, own)
     p_value = _p_values(found.scores, chance.scores, together)
     exact, coincide = (
@@ -405,8 +407,3 @@ def pictures(rows: Array, shape: Sequence[int]) -> Array:
     if len(shape) == 3 and tuple(shape) != wanted:
         images = np.moveaxis(images, 1, -1)
     return images.reshape(len(rows), *wanted)
-
-
-def _numbers(rows: Tensor) -> Array:
-    numbers: Array = rows.detach().double().numpy(force=True)
-    return numbers

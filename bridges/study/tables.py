@@ -33,9 +33,11 @@ def uncertain(mean: float, sem: float | None, digits: int = 2) -> str:
     ('21(16)', '0.93(12)')
     >>> uncertain(28367.025, 5421.131), uncertain(28.4, 542.1)
     ('2.84(54)·10⁴', '0.3(54)·10²')
+    >>> uncertain(-0.0022, 0.0037)
+    '0.00(<1)'
     """
     if sem is None or math.isnan(sem) or sem == 0:
-        return f"{mean:.{digits}f}"
+        return f"{mean:z.{digits}f}"
     power = 0
     if math.isfinite(sem) and round(sem) > _TWO:
         power = math.floor(math.log10(max(abs(mean), sem)))
@@ -44,7 +46,7 @@ def uncertain(mean: float, sem: float | None, digits: int = 2) -> str:
         digits -= 1
     error = round(sem * 10**digits) if math.isfinite(sem) else sem
     scale = f"·10{str(power).translate(_RAISED)}" if power else ""
-    return f"{mean:.{digits}f}({error or '<1'}){scale}"
+    return f"{mean:z.{digits}f}({error or '<1'}){scale}"
 
 
 def of_samples(by_sample: ndarray, digits: int = 3) -> str:

@@ -6,6 +6,7 @@ nor the number of workers changes a result.
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,19 +55,26 @@ def failure(task: Task, error: BaseException, trace: str = "") -> Outcome:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """One thread for torch, compiled loops and the products of numpy and scipy."""
-    import numba
+    """One thread for torch, compiled loops and the products of numpy and scipy.
+
+    Compiled loops only where they are loaded: that takes 60 MB, and not all tasks have any. The
+    first task that loads them may use more threads, if its process was given more.
+    """
     import torch
 
-    before = torch.get_num_threads(), numba.get_num_threads()  # the second may raise the first
-    numba.set_num_threads(1)
+    loops = sys.modules.get("numba")
+    before = torch.get_num_threads()
+    compiled = loops.get_num_threads() if loops else 1  # which may raise the number of torch
+    if loops:
+        loops.set_num_threads(1)
     torch.set_num_threads(1)
     try:
         with _pools().limit(limits=1):
             yield
     finally:
-        numba.set_num_threads(before[1])
-        torch.set_num_threads(before[0])
+        if loops:
+            loops.set_num_threads(compiled)
+        torch.set_num_threads(before)
 
 
 @cache

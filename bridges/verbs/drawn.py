@@ -38,6 +38,7 @@ class Trained:
     dynamics : of its reverse process, "flow" or "sde".
     steps : of the same.
     reading : how the model is read.
+    device : where it and what it is given live.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Trained:
     dynamics: str
     steps: int
     reading: Reading
+    device: str = "cpu"
 
     @property
     def model(self) -> Model:
@@ -79,7 +81,8 @@ class Trained:
         found, rows = self.model, load_data(self.data).rows.double()
         centre, shape = similarity_of_states(found, self.data), shape_of(self.data)
         options = Options(steps=self.steps, dynamics=self.dynamics, centre=centre, shape=shape)
-        memory = found.build(states_of(found, rows, self.data), options, seed)
+        states = states_of(found, rows, self.data).to(self.device)
+        memory = found.build(states, options, seed)
         assert isinstance(memory, ReverseMemory)
         return memory
 
@@ -105,7 +108,8 @@ class Trained:
 
     def gap_rows(self, held_out: Tensor, draws: int, seed: int) -> list[Row]:
         """Retrieval of the data against that of held-out data (H, N), for a table."""
-        return gap_rows(self.memory(seed), states_of(self.model, held_out, self.data), draws, seed)
+        unseen = states_of(self.model, held_out.double(), self.data).to(self.device)
+        return gap_rows(self.memory(seed), unseen, draws, seed)
 
 
 def gap_rows(memory: ReverseMemory, held_out: Tensor, draws: int, seed: int) -> list[Row]:

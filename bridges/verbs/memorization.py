@@ -86,9 +86,10 @@ class Case:
         return self.survey.generated is not None
 
     @property
-    def surveyed(self) -> bool:
-        """Whether the geometry of the data was measured."""
-        return self.survey.only is None
+    def surveyed(self) -> int:
+        """How many memories had their geometry measured; 0 where none was asked for."""
+        (point,) = (one for one in self.study.points if one["patterns"] == self.patterns)
+        return 0 if self.survey.only else int(point.get("surveyed", self.patterns))
 
     @cached_property
     def gap(self) -> Gap | None:
@@ -150,7 +151,8 @@ class Case:
         found = []
         if self.surveyed:
             t = self.value("collapse_sigma")[0]
-            found.append(f"half of the U-turns return at $\\sigma$ = {t:.2f}")
+            some = "" if self.surveyed == self.patterns else f" of {self.surveyed} of them"
+            found.append(f"half of the U-turns{some} return at $\\sigma$ = {t:.2f}")
         if self.gap is not None:
             found.append(f"the model: {self.gap.verdict}")
         if self.judged:
@@ -309,7 +311,9 @@ class Report(base.Report):
             for name, (label, digits) in NUMBERS.items()
         ]
         unit = ["rms deviation of the data", *(f"{c.value('unit')[0]:.4g}" for c in self.cases)]
-        return ["as memories", *heads], [unit, *rows]
+        first = self.cases[0]
+        some = "" if first.surveyed == first.patterns else f", {first.surveyed} of them"
+        return [f"as memories{some}", *heads], [unit, *rows]
 
     def _criteria(self) -> tuple[list[str], list[list[str]]]:
         heading = ["criterion of a copy", *self.cases[0].columns()]

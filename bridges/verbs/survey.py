@@ -34,6 +34,7 @@ from bridges.memorization.listing import ALSO, is_picture
 from bridges.models import Options, Reading
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
+from bridges.verbs.setting import check_device
 from bridges.verbs.unlike import unlike_rows
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 FILES = ("data", "generated", "held_out")  # of a survey, by the option that names them
 _LEAST = 4  # memories that have a geometry
 _REST = 1e8  # bytes of the points that are held out where --patterns leaves more
+_SURVEYED = 2**22  # numbers of the memories whose geometry is measured, unless --patterns is given
 _RANDOM = 200  # points of random data unless --patterns is given
 FRACTIONS = tuple(k / 20 for k in range(1, 21))  # d₁/d₂ at which its distribution is recorded
 CURVES = ("return_probability", "entropy", "dimension", "agreement")
@@ -78,6 +80,7 @@ class Survey:
     only : "copies" to judge samples alone, without the geometry of the data; None for all.
     also : "mirrored" and "shifted" copies to look for.
     drawn : whether `generated` is what the model drew.
+    device : where the model and what it is given live.
     """
 
     data: str
@@ -94,6 +97,11 @@ class Survey:
     only: str | None = None
     also: Sequence[str] = ()
     drawn: bool = False
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        """Refuse a device that is not there. Raises ValueError."""
+        check_device(self.device)
 
     def columns(self) -> Point:
         """What all points of the run share, for the rows of its table; N is the `size`."""
@@ -133,7 +141,10 @@ class Survey:
             point: Point = {} if self.model is None else {"model": self.model}
             point["patterns"] = len(memories)
             if self.only is None:
-                point["sigma"] = [float(s) for s in noise_grid(standardised(memories)[0])]
+                some = surveyed(len(memories), memories.shape[1]) if P is None else None
+                if some is not None:  # of the geometry alone: copies are looked for among all
+                    point["surveyed"], memories = len(some), memories[some]
+                point["sigma"] = [float(s) for s in noise_grid(standardised(memories.double())[0])]
             points.append(point)
         return points
 
@@ -181,18 +192,19 @@ class Survey:
 
         assert self.model is not None
         reading = Reading(self.label, self.scheduler, self.batch_size)
-        return Trained(self.model, self.data, self.dynamics, self.steps, reading)
+        return Trained(self.model, self.data, self.dynamics, self.steps, reading, self.device)
 
     def split(self, P: int | None, seed: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """P memories (P, N), held-out points if there are any, and classes of the memories."""
         if is_drawn(self.data):
             P = P or _RANDOM
-            self._refuse_too_many(P, self.size or 100)
+            self._refuse_too_many(P, self.size or 100, P)
             rows = pattern_set(self.data, "real", 2 * P, self.size, seed)
             labels = pattern_classes(self.data, 2 * P, seed)
         else:
             found = load_data(self.data)
             rows, labels = found.rows, found.labels
+            some = None if P else surveyed(len(rows), rows.shape[1])
             P = P or len(rows)
             if self.size not in (None, rows.shape[1]):
                 raise ValueError(
@@ -201,23 +213,21 @@ class Survey:
                 )
             if len(rows) < P:
                 raise ValueError(f"patterns must lie in [1, {len(rows)}] for {self.data}, got {P}")
-            self._refuse_too_many(P, rows.shape[1])
+            self._refuse_too_many(P, rows.shape[1], P if some is None else len(some))
         order = torch.arange(len(rows))
         if len(rows) > P:
             order = torch.randperm(len(rows), generator=_checks.generator_from(seed, "survey"))
         rest = order[P:][: max(2, int(_REST / (8 * rows.shape[1])))]
-        memories = rows if len(rows) == P else rows[order[:P]]
-        if self.only is None:  # copies are looked for among rows as they are stored
-            memories = memories.double()
+        memories = rows if len(rows) == P else rows[order[:P]]  # as they are stored
         held_out = self.unseen(rows.shape[1])
         if held_out is None and len(rest) > 1:
-            held_out = rows[rest].double()
+            held_out = rows[rest]
         return memories, held_out, None if labels is None else labels[order[:P]]
 
-    def _refuse_too_many(self, P: int, size: int) -> None:
+    def _refuse_too_many(self, P: int, size: int, surveyed: int) -> None:
         """Raise a ValueError for more memories than a survey has memory for."""
-        numbers = 2 if self.only else 8 * 8  # bytes of each
-        _checks.within_memory(numbers * P * size, f"patterns: {P} of {size} sites", each_job=True)
+        most = size * (2 * P + (0 if self.only else 8 * 8 * surveyed))
+        _checks.within_memory(most, f"patterns: {P} of {size} sites", each_job=True)
 
     def unseen(self, size: int) -> Tensor | None:
         """The held-out points of a file (H, N), if one is given. Raises ValueError."""
@@ -248,8 +258,16 @@ class Survey:
                 f"{option} must hold rows of the shape {own} of the data, got {other}; bring its "
                 "axes into that order with numpy.transpose"
             )
-        _checks.within_memory(8 * rows.numel(), f"{option}: rows of {path}", each_job=True)
-        return rows.double()
+        return rows
+
+
+def surveyed(count: int, size: int) -> Tensor | None:
+    """Which of all data (n, N) have their geometry measured: a fixed part of many, None for all."""
+    most = max(_LEAST, _SURVEYED // size)
+    if count <= most:
+        return None
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    return order[:most].sort().values
 
 
 def _options(scale: float, shift: float) -> str:
@@ -273,18 +291,22 @@ def _tell(text: str) -> None:
 def measure(survey: Survey, point: Point, seed: int) -> list[Row]:
     """Geometry and criteria of one set of memories, and of a model, for `run_study`."""
     memories, held_out, labels = survey.split(point["patterns"], seed)
-    rows = _judged(survey, memories, held_out, seed)  # first: the geometry takes its time
+    rows = [] if survey.only else _geometry(survey, point, memories, labels, seed)
     unseen = survey.unseen(memories.shape[1])
     if survey.model is not None and unseen is not None:
-        rows = survey.trained.gap_rows(unseen, survey.draws, seed) + rows
-    return rows if survey.only else _geometry(survey, point, memories, labels, seed) + rows
+        rows += survey.trained.gap_rows(unseen, survey.draws, seed)
+    return rows + _judged(survey, memories, held_out, seed)
 
 
 def _geometry(
     survey: Survey, point: Point, memories: Tensor, labels: Tensor | None, seed: int
 ) -> list[Row]:
     """The data as memories."""
-    geometry = memory_geometry(memories, labels, np.array(point["sigma"]), survey.draws, seed)
+    if "surveyed" in point:
+        some = surveyed(*memories.shape)
+        memories, labels = memories[some], None if labels is None else labels[some]
+    sigma = np.array(point["sigma"])
+    geometry = memory_geometry(memories.double(), labels, sigma, survey.draws, seed)
     rows: list[Row] = [
         {"quantity": name, "value": float(getattr(geometry, name))} for name in ("unit", *NUMBERS)
     ]
@@ -310,8 +332,7 @@ def _judged(survey: Survey, memories: Tensor, held_out: Tensor | None, seed: int
         if survey.drawn:
             rows += unlike_rows(samples, calibration.data, held_out)
         found["samples"] = measures["ratio"]
-        more = "" if survey.only else "; the geometry of the data follows"
-        _tell(f"P = {len(memories)}: {report.verdict}{more}")
+        _tell(f"P = {len(memories)}: {report.verdict}")
     for name, criterion in calibration.criteria.items():
         numbers = {"threshold": criterion.threshold, "false_alarms": criterion.false_alarms}
         if not np.isnan(criterion.chance):

@@ -9,7 +9,7 @@ import torch
 from known import normal
 from scipy.stats import binom
 
-from bridges import list_copies
+from bridges import calibrate, list_copies
 from bridges.memorization.listing import COLUMNS, listed
 
 
@@ -176,6 +176,18 @@ def test_fresh_samples_are_seldom_listed():
     repetitions = 30
     count = empty(repetitions, 4, 100, 600, 10, seed=0)
     assert count >= binom.ppf(1e-4, repetitions, 0.95)
+
+
+def test_of_many_data_a_part_is_left_out_in_turn():
+    """12 000 in a plane: 10 000 judge, and fall below 1/3 as often as theory has it, 3^−2."""
+    data = normal(12_000, 2, seed=0)
+    criteria = calibrate(data, seed=0).criteria
+    assert criteria["ratio"].tested == 10_000
+    error = math.sqrt(2 * (1 / 9) * (8 / 9) / 10_000)  # neighbours fall together
+    assert abs(criteria["ratio"].false_alarms - 1 / 9) < 4 * error
+    found = list_copies(torch.cat([data[-3:], normal(40, 2, seed=1)]), data)
+    assert found.least_p_value == 2 / 10_002
+    assert found.copy == ["exact"] * 3 + [""] * 40
 
 
 @pytest.mark.slow

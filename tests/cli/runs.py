@@ -331,6 +331,7 @@ VERBS = {
             "--batch-size 8": "batch-size is for --model, got none",
             "--scheduler DDPMScheduler": "scheduler is for --model, got none",
             "--steps 0": "--steps",
+            "--device gpu9": "device 'gpu9' cannot be used here",
         },
     ),
     "bridges guide": Row(

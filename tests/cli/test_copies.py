@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from terminal import contents, measured, refuses, run, summary
 
+from bridges import load_run
 from bridges.data import load
 from bridges.memorization.listing import COLUMNS
+from bridges.verbs.memorization import Report
+from bridges.verbs.survey import surveyed
 
 ONE = "--jobs 1 --samples 1"
 MODELS = """
@@ -71,6 +74,21 @@ def test_copies_alone_are_a_list_a_picture_and_a_count(files):
     both = run("bridges memorization", words, "--also mirrored,shifted --out both")
     assert "6 of 60 samples are copies: 4 exact, 2 mirrored" in both
     assert [row["copy"] for row in listed("both")[4:6]] == ["mirrored"] * 2
+
+
+def test_of_large_data_a_part_is_surveyed_and_all_are_judged(files, monkeypatch):
+    monkeypatch.setattr("bridges.verbs.survey._SURVEYED", 50 * 36)
+    words = f"--data data.npy --generated samples.npy --draws 40 {ONE}"
+    text = run("bridges memorization", words, "--out run")
+    assert "half of the U-turns of 50 of them return" in Report(load_run("run")).finding()
+    assert "as memories, 50 of them" in text
+    (asked,) = json.loads(Path("run/config.json").read_text())["points"]
+    assert (asked["patterns"], asked["surveyed"]) == (120, 50)
+    some = load("data.npy")[0][surveyed(120, 36)]
+    assert measured(quantity="unit")[0] == pytest.approx(
+        float(some.std(0, correction=0).square().mean().sqrt()), rel=1e-5
+    )
+    assert [row["nearest"] for row in listed()[:4]] == ["0", "1", "2", "3"]  # of all 120
 
 
 def test_a_list_is_shown_again_without_the_data_and_made_anew_for_others(files):

@@ -46,9 +46,10 @@ def test_few_patterns_of_many_images(model, tmp_path):
     assert peak(f"retrieve --data {tmp_path}/large.npy --model {model}", words) < MOST
 
 
-def test_copies_among_many_images(tmp_path):
-    """In double precision the file would take 295 MB, several times."""
-    images(tmp_path / "large.npy", 12_000)
+@pytest.mark.parametrize("words", ["--only copies", "--draws 100"])
+def test_copies_among_many_images(words, tmp_path):
+    """All are looked at, a part is left out in turn, and no block of them stays."""
+    images(tmp_path / "large.npy", 60_000)
     images(tmp_path / "samples.npy", 1000, seed=1)
-    words = f"--generated {tmp_path}/samples.npy --only copies --out {tmp_path}/run"
+    words += f" --generated {tmp_path}/samples.npy --samples 1 --out {tmp_path}/run"
     assert peak(f"memorization --data {tmp_path}/large.npy", words) < MOST
