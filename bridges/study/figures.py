@@ -363,11 +363,16 @@ def mark(axes: Axes, x: float, label: str, style: str) -> None:
     )
 
 
+def content(figure: Figure, kind: str, style: Mapping[str, Any] | None = None) -> bytes:
+    """A figure as a file of a kind: png, pdf or svg."""
+    found = io.BytesIO()
+    with look(style):
+        figure.savefig(found, format=kind, metadata=_UNDATED.get(kind))
+    return found.getvalue()
+
+
 def save(figure: Figure, path: Path, style: Mapping[str, Any] | None = None) -> None:
     """Write a figure in the format that its name ends with, whole or not at all."""
     from diffusion.files import write_whole
 
-    content, kind = io.BytesIO(), path.suffix.removeprefix(".")
-    with look(style):
-        figure.savefig(content, format=kind, metadata=_UNDATED.get(kind))
-    write_whole(path, content.getvalue())
+    write_whole(path, content(figure, path.suffix.removeprefix("."), style))

@@ -13,7 +13,16 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from bridges.study.files import LONGEST, finite, open_regular, read_json, write_json, write_text
+from bridges.study.files import (
+    LONGEST,
+    REPORT,
+    finite,
+    is_report,
+    open_regular,
+    read_json,
+    write_json,
+    write_text,
+)
 from bridges.study.page import FORMATS
 from bridges.study.rows import Point as Point, Row as Row, plain, plain_rows
 from bridges.study.tasks import Outcome
@@ -26,8 +35,8 @@ _CONFIG = {"study": str, "parameters": dict, "seed": int, "points": list, "sampl
 _BYTES = 1000  # of memory that a measurement takes, at least
 _ABOUT = ("command", "ids", "versions")  # of a record, which results do not depend on
 _CONCLUDED = (  # from the lines of a record
-    *("results.csv", "summary.json", "samples.csv", "copies.png", "picture.npz"),
-    *(f"{stem}.{ending}" for stem in ("figure", "results", "picture") for ending in FORMATS),
+    *("results.csv", "summary.json", "samples.csv", "picture.npz"),
+    *(f"{stem}.{kind}" for stem in ("figure", "results", "picture", "copies") for kind in FORMATS),
 )
 _TRAINED = "denoiser{}.safetensors", "samples{}.png"
 _WRITES = {"bridges train": False, "bridges train --patterns": True}
@@ -172,8 +181,7 @@ class Record:
                 self._refuse_another(changed)
         elif self.points.exists() and not self.overwrite:
             raise ValueError(f"out: {self.folder} holds points of an unknown run; pass --overwrite")
-        for old in ("points.jsonl", *_CONCLUDED, *self._own_files()):
-            (self.folder / old).unlink(missing_ok=True)
+        self._remove("points.jsonl", *self._own_files())
         if self.file.exists():  # else what is there is the user's
             self.tidy()
         self._write_config()
@@ -200,10 +208,15 @@ class Record:
             return False
         fresh = count(max(old.values(), default=-1) + 1)
         self.ids = [old[point] if point in old else next(fresh) for point in new]
-        for file in _CONCLUDED:
-            (self.folder / file).unlink(missing_ok=True)
+        self._remove()
         self._write_config()
         return True
+
+    def _remove(self, *others: str) -> None:
+        """Remove what was concluded, and others."""
+        report = [REPORT] if is_report(self.folder / REPORT) else []
+        for name in (*_CONCLUDED, *report, *others):
+            (self.folder / name).unlink(missing_ok=True)
 
     def _write_config(self) -> None:
         versions = {package: _version(package) for package in _PACKAGES}
