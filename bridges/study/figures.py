@@ -230,12 +230,17 @@ def legend_beside(
         figure.legend(handles, labels, loc="outside right center")
 
 
-def legend_of(axes: Axes) -> None:
-    """The legend of the last panel of a row, right of it, or below all where that is narrow."""
+def legend_of(axes: Axes, others: Sequence[Any] = ()) -> None:
+    """The legend of the last panel of a row, right of it, or below all where that is narrow.
+
+    others : artists that it names too.
+    """
+    handles = [*axes.get_legend_handles_labels()[0], *others]
+    labels = [str(one.get_label()) for one in handles]
     if _width(axes.figure) < _NARROW:
-        legend_below(axes.figure, *axes.get_legend_handles_labels())
+        legend_below(axes.figure, handles, labels)
     else:
-        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+        axes.legend(handles, labels, loc="center left", bbox_to_anchor=(1.02, 0.5))
 
 
 def room_for_legend(axes: Axes, lines: int) -> None:

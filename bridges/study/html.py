@@ -28,7 +28,7 @@ from bridges.study.page import NONE, USUAL, Page
 from bridges.study.record import written
 from bridges.study.results import Study
 from bridges.study.rows import Row, is_number
-from bridges.study.tables import blocks, cells, digits, parted
+from bridges.study.tables import blocks, cells, digits, entry, parted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bridges.study.report import Report
 
 _ROWS = 5000  # of the results, at most
+_TALL = 30  # rows, above which a table scrolls
 _PICTURES = 24  # from files, at most
 _DRAWN = 3_000_000  # bytes of a figure, above which it is a picture of dots
 _NARROW = 3.4  # inches of a telephone
@@ -49,7 +50,10 @@ _SHOWN = {
 }
 _SIGNS = {"infty": "∞", "cdot": "·", "times": "×", "sqrt": "√", "approx": "≈", "leq": "≤"}
 _SIGNS |= {"geq": "≥", "pm": "±", "to": "→", "langle": "⟨", "rangle": "⟩", "log": "log"}
-_NUMBER = re.compile(r"([−-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?:\([^)]*\))?(?:·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?")
+_NUMBER = re.compile(
+    r"[<>≤≥≈]? ?([−-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?:\([^)]*\))?(?:·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?"
+)
+_WORDS = ' class="words"'  # of a column that holds no numbers
 _LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
@@ -84,7 +88,10 @@ def document(study: Study, report: Report | None, page: Page = USUAL) -> str:
 
 def _without_home(study: Study) -> Study:
     """A run without the folder that all its paths share, which tells a reader nothing."""
-    asked = [*study.config["parameters"].items(), *(pair for p in study.points for pair in p.items())]
+    asked = [
+        *study.config["parameters"].items(),
+        *(pair for p in study.points for pair in p.items()),
+    ]
     words = [one for pair in asked for one in pair if isinstance(one, str)]
     paths = [path for one in words if (path := one.removeprefix("content of ")).startswith("/")]
     home = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else "/"
@@ -110,12 +117,10 @@ def _parts(study: Study, report: Report | None, page: Page) -> Iterator[str]:
         yield from _figures(study, report, page)
     if report is not None:
         yield "<h2>What was found</h2>"
-        for block in (part for one in report.tables() for part in blocks(one)):
-            rows = cells(block)
-            yield f'<p class="note">{text(block)}</p>' if rows is None else _table(rows)
+        yield from _found(part for one in report.tables() for part in blocks(one))
     elif concluded := _concluded(study):
         yield "<h2>What was found</h2>"
-        yield _table([["", "mean", "n"], *concluded])
+        yield _table([["conclusion", "mean", "n"], *concluded])
     yield from _results(study.results())
     yield from _about(study)
 
@@ -202,7 +207,9 @@ def _drawn(study: Study, report: Report | None, page: Page) -> str:
         return plain.figure(study, page) if report is None else report.figure(page)
 
     found = []
-    widths = {"wide": page} if page.width else {"narrow": replace(page, width=_NARROW), "wide": page}
+    widths = (
+        {"wide": page} if page.width else {"narrow": replace(page, width=_NARROW), "wide": page}
+    )
     for name, asked in widths.items():
         drawn = figure(asked)
         content = figures.content(drawn, "svg", asked.settings)
@@ -256,7 +263,7 @@ def _picture(stem: str, kind: str, content: bytes) -> str:
     known, _, number = stem.partition("-")
     words = _SHOWN[known].format(number or 1)
     image = f'<img alt="{text(words)}" src="{_data(content, kind)}">'
-    return f'<figure><div class="drawn">{image}</div><figcaption>{text(words)}</figcaption></figure>'
+    return f'<figure><div class="drawn kept">{image}</div><figcaption>{text(words)}</figcaption></figure>'
 
 
 def _data(content: bytes, kind: str) -> str:
@@ -271,37 +278,60 @@ def sortable(cell: str) -> float | None:
 
     Examples
     --------
-    >>> sortable("0.14(2)"), sortable("2.84(54)·10⁴"), sortable("1.00(10), n = 2"), sortable("—")
-    (0.14, 28400.0, 1.0, None)
+    >>> sortable("0.14(2)"), sortable("2.84(54)·10⁴"), sortable("> 80, n = 2"), sortable("—")
+    (0.14, 28400.0, 80.0, None)
     """
     found = _NUMBER.match(cell)
     if found is None:
         return None
     power = int(found[2].translate(_LOWERED)) if found[2] else 0
-    return float(f"{found[1].replace('−', '-')}e{power}") if "e" not in found[1] else float(found[1])
+    return (
+        float(f"{found[1].replace('−', '-')}e{power}") if "e" not in found[1] else float(found[1])
+    )
+
+
+def _found(parts: Iterable[str]) -> Iterator[str]:
+    """The tables and notes of a report; tables that go on below themselves are whole again."""
+    known: list[list[list[str]]] = []
+    for rows, block in [*((cells(part), part) for part in parts), (None, "")]:
+        if rows is not None and known and [r[0] for r in rows] == [r[0] for r in known[-1]]:
+            known[-1] = [[*one, *more[1:]] for one, more in zip(known[-1], rows, strict=True)]
+            continue
+        yield from map(_table, known)
+        known = [] if rows is None else [rows]
+        if block and rows is None:
+            yield f'<p class="note">{text(block)}</p>'
 
 
 def _table(rows: Sequence[Sequence[str]], values: Sequence[Sequence[Any]] | None = None) -> str:
     """A table whose first row is its head; `values` are what its other rows are sorted by."""
-    head = "".join(f'<th scope="col">{text(cell)}</th>' for cell in rows[0])
     if values is None:
         values = [[sortable(cell) for cell in row] for row in rows[1:]]
-    lines = "\n".join(map(_line, rows[1:], values))
-    tall = " tall" if len(rows) > 30 else ""
+    numbers = [any(map(_is_known, column)) for column in zip(*values, strict=True)]
+    head = "".join(
+        f'<th scope="col"{"" if number else _WORDS}>{text(cell)}</th>'
+        for cell, number in zip(rows[0], numbers, strict=True)
+    )
+    lines = "\n".join(_line(*one, numbers) for one in zip(rows[1:], values, strict=True))
+    tall = " tall" if len(rows) > _TALL else ""
     return (
-        f'<div class="box{tall}" tabindex="0" role="region" aria-label="Table">'
+        f'<div class="box{tall}" tabindex="0" role="region" aria-label="Table: {text(rows[0][0])}">'
         f'<table class="sortable"><thead><tr>{head}</tr></thead>\n<tbody>\n{lines}\n</tbody></table>'
         "</div>"
     )
 
 
-def _line(row: Sequence[str], values: Sequence[Any]) -> str:
+def _is_known(value: Any) -> bool:
+    """Whether something can be sorted by a value."""
+    return is_number(value) and math.isfinite(value)
+
+
+def _line(row: Sequence[str], values: Sequence[Any], numbers: Sequence[bool]) -> str:
     """A row of a table."""
     found = []
-    for cell, value in zip(row, values, strict=True):
-        by = f' data-value="{value!r}"' if is_number(value) and math.isfinite(value) else ""
-        words = "" if by else ' class="words"'
-        found.append(f"<td{by}{words}>{text(cell)}</td>")
+    for cell, value, number in zip(row, values, numbers, strict=True):
+        by = f' data-value="{value!r}"' if _is_known(value) else ""
+        found.append(f"<td{by}{'' if number else _WORDS}>{text(cell)}</td>")
     return f"<tr>{''.join(found)}</tr>"
 
 
@@ -312,21 +342,16 @@ def _results(results: list[Row]) -> Iterator[str]:
     shared, differ = parted(results)
     shown = results[:_ROWS]
     yield "<h2>Every measured value</h2>"
-    said = ", ".join(f"{name} = {value}" for name, value in shared.items())
+    said = ", ".join(f"{name} = {entry(value)}" for name, value in shared.items())
     if len(results) > len(shown):
         said += f"\nThe first {_ROWS} of {len(results)} rows; all are in results.csv."
     yield f'<p class="note">{text(said.strip())}</p>'
     rows, values = [], []
     for row in shown:
-        rows.append([*(_cell(row.get(k, "")) for k in differ), digits(row["value"], row["sem"])])
+        rows.append([*(entry(row.get(k, "")) for k in differ), digits(row["value"], row["sem"])])
         rows[-1].append(str(row["n"]))
         values.append([row.get(k) for k in (*differ, "value", "n")])
     yield _table([[*differ, "value", "n"], *rows], values)
-
-
-def _cell(value: Any) -> str:
-    """A setting or a label, its digits as far as they are read."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _concluded(study: Study) -> list[list[str]]:
@@ -381,4 +406,4 @@ def _pairs(pairs: Iterable[tuple[str, Any]]) -> str:
 
 
 def _listed(value: Any) -> str:
-    return ", ".join(map(_cell, value)) if isinstance(value, list | tuple) else _cell(value)
+    return ", ".join(map(entry, value)) if isinstance(value, list | tuple) else entry(value)

@@ -13,7 +13,7 @@ from bridges.study.files import finite, printable
 from bridges.study.page import USUAL, Page
 from bridges.study.results import Study
 from bridges.study.rows import Row, is_number
-from bridges.study.tables import results_table
+from bridges.study.tables import entry, results_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +83,7 @@ def _panel(axes: Axes, rows: list[Row]) -> None:
     groups: dict[str, list[Row]] = {}
     for k, row in enumerate(rows):
         if along is None or along in row:
-            label = ", ".join(f"{row[name]}" for name in labels if name in row)
+            label = ", ".join(entry(row[name]) for name in labels if name in row)
             groups.setdefault(label, []).append({_ROW: k} | row)
     for k, (label, group) in enumerate(groups.items()):
         found = sorted(group, key=lambda row: row[along or _ROW])

@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridges.estimates import mean_and_sem, with_count
 from bridges.study.record import Row
@@ -134,19 +134,23 @@ def results_table(rows: Sequence[Row]) -> str:
     """
     shared, differ = parted(rows)
     lines = [
-        [*(str(row.get(k, "")) for k in differ), digits(row["value"], row["sem"]), str(row["n"])]
+        [*(entry(row.get(k, "")) for k in differ), digits(row["value"], row["sem"]), str(row["n"])]
         for row in rows
     ]
-    head = textwrap.fill(", ".join(f"{name} = {one}" for name, one in shared.items()), WIDTH)
+    head = textwrap.fill(", ".join(f"{name} = {entry(one)}" for name, one in shared.items()), WIDTH)
     return "\n\n".join(part for part in (head, table([*differ, "value", "n"], lines)) if part)
 
 
-def parted(rows: Sequence[Row]) -> tuple[dict[str, str], list[str]]:
+def parted(rows: Sequence[Row]) -> tuple[Row, list[str]]:
     """The settings and labels that all rows share, and the names of those that differ."""
     names = dict.fromkeys(k for row in rows for k in row if k not in ("value", "sem", "n"))
-    values = {name: list(dict.fromkeys(str(row.get(name, "")) for row in rows)) for name in names}
-    shared = {name: only[0] for name, only in values.items() if len(only) == 1}
-    return shared, [name for name in values if name not in shared]
+    shared = {k: rows[0].get(k) for k in names if len({str(row.get(k, "")) for row in rows}) == 1}
+    return shared, [name for name in names if name not in shared]
+
+
+def entry(value: Any) -> str:
+    """A setting or a label, its digits as far as they are read."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def digits(mean: float, sem: float | None) -> str:
