@@ -159,7 +159,7 @@ def digits(mean: float, sem: float | None) -> str:
     Examples
     --------
     >>> digits(28367.025, 5421.131), digits(0.93123, 0.0184), digits(0.5, None)
-    ('2.8(5)·10⁴', '0.93(2)', '0.5')
+    ('2.84(54)·10⁴', '0.93(2)', '0.5')
     """
     if sem is None or not sem > 0 or not math.isfinite(mean):
         return f"{mean:.4g}"
