@@ -67,6 +67,7 @@ _FORMULA = re.compile(r"(?<!\\)\$.*?(?<!\\)\$")
 _NAMED, _MARKS = re.compile(r"\\(?!mathrm|mathbf)[A-Za-z]+"), re.compile(r"\\\w*|[${}^_]")
 _LETTERS = 13  # of a headline to the inch
 _SMALL, _HANDLE = 16.5, 0.5  # letters of a legend to the inch; inches of what stands by a label
+_DOTS = 100  # of a picture, to the inch
 _ROW = 0.11  # of the height of a panel, that a line of its legend takes
 _NARROW = 6.0  # inches, below which a figure has no room for a legend beside it
 _LETTER = 1 / 30  # of the length of an axis, that a letter of a tick takes
@@ -366,6 +367,19 @@ def mark(axes: Axes, x: float, label: str, style: str) -> None:
         gid="mark",
         color="0.25",
     )
+
+
+def picture(path: Path) -> Figure:
+    """A picture of dots, as a figure of its size, for files of other kinds."""
+    from matplotlib.figure import Figure
+    from matplotlib.image import imread
+
+    dots = imread(path)
+    figure = Figure(figsize=(dots.shape[1] / _DOTS, dots.shape[0] / _DOTS))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.imshow(dots, cmap="gray", vmin=0, vmax=1, interpolation="none", aspect="auto")
+    axes.axis("off")
+    return figure
 
 
 def content(figure: Figure, kind: str, style: Mapping[str, Any] | None = None) -> bytes:

@@ -10,6 +10,7 @@ import math
 import os
 import stat
 import unicodedata
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -68,6 +69,20 @@ def is_report(path: Path) -> bool:
             return _MARK in file.read(_HEAD)
     except (OSError, ValueError):
         return False
+
+
+def remove_report(folder: Path) -> None:
+    """Remove the report to send from the folder of a run; what is the user's stays."""
+    if is_report(folder / REPORT):
+        (folder / REPORT).unlink()
+
+
+def version_of(package: str) -> str:
+    """The version of a package that is installed, `unknown` of one that is not."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def write_text(path: Path, text: str) -> None:

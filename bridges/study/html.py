@@ -23,7 +23,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from bridges.study import figures, plain
-from bridges.study.files import LONGEST, open_regular, printable
+from bridges.study.files import LONGEST, open_regular, printable, version_of
 from bridges.study.page import NONE, USUAL, Page
 from bridges.study.record import written
 from bridges.study.results import Study
@@ -67,7 +67,7 @@ def document(study: Study, report: Report | None, page: Page = USUAL) -> str:
     page : how the figure is to stand; of its formats none is asked.
     """
     study = _without_home(study)
-    name, version = study.config["study"], study.config.get("version", "")
+    name = study.config["study"]
     if report is None:
         finding, heading = f"{figures.literal(name)}: the results as measured", _samples(study)
     else:
@@ -76,7 +76,7 @@ def document(study: Study, report: Report | None, page: Page = USUAL) -> str:
     template = files("bridges.study").joinpath("report.html").read_text("utf-8")
     script = template.partition("<script>")[2].partition("</script>")[0]
     return Template(template).substitute(
-        version=text(version),
+        version=text(version_of("hopfield-diffusion")),
         digest=f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}",
         title=re.sub("<[^>]*>", "", title),
         study=text(name),
@@ -262,8 +262,8 @@ def _picture(stem: str, kind: str, content: bytes) -> str:
     """A picture of a file; a script in it would not run."""
     known, _, number = stem.partition("-")
     words = _SHOWN[known].format(number or 1)
-    image = f'<img alt="{text(words)}" src="{_data(content, kind)}">'
-    return f'<figure><div class="drawn kept">{image}</div><figcaption>{text(words)}</figcaption></figure>'
+    image = f'<div class="drawn kept"><img alt="{text(words)}" src="{_data(content, kind)}"></div>'
+    return f"<figure>{image}<figcaption>{text(words)}</figcaption></figure>"
 
 
 def _data(content: bytes, kind: str) -> str:
@@ -316,8 +316,8 @@ def _table(rows: Sequence[Sequence[str]], values: Sequence[Sequence[Any]] | None
     tall = " tall" if len(rows) > _TALL else ""
     return (
         f'<div class="box{tall}" tabindex="0" role="region" aria-label="Table: {text(rows[0][0])}">'
-        f'<table class="sortable"><thead><tr>{head}</tr></thead>\n<tbody>\n{lines}\n</tbody></table>'
-        "</div>"
+        f'<table class="sortable"><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{lines}\n</tbody></table></div>"
     )
 
 

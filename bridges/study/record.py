@@ -8,18 +8,17 @@ import shutil
 import sys
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from bridges.study.files import (
     LONGEST,
-    REPORT,
     finite,
-    is_report,
     open_regular,
     read_json,
+    remove_report,
+    version_of,
     write_json,
     write_text,
 )
@@ -99,7 +98,7 @@ class Record:
         self.folder, self.overwrite, self.command = folder, overwrite, command
         self.points, self.file = folder / "points.jsonl", folder / "config.json"
         self.config = json.loads(json.dumps(finite(config))) | {
-            "version": _version("hopfield-diffusion")
+            "version": version_of("hopfield-diffusion")
         }
         self.may_grow = ("points", "samples", *(("parameters",) if complete else ()))
         self.ids = list(range(len(config["points"])))
@@ -192,7 +191,9 @@ class Record:
             known = written(read_config(self.folder))
         except ValueError:  # there is no run, or none that says what it wrote
             return set()
-        return {name for names in known.values() for name in names} & set(os.listdir(self.folder))
+        own = {name for names in known.values() for name in names}
+        own |= {name.replace(".png", f".{kind}") for name in own for kind in FORMATS}
+        return own & set(os.listdir(self.folder))
 
     def _grows(self, changed: list[str]) -> bool:
         """Whether all that is there is part of this run; if so, the run takes it over."""
@@ -214,12 +215,12 @@ class Record:
 
     def _remove(self, *others: str) -> None:
         """Remove what was concluded, and others."""
-        report = [REPORT] if is_report(self.folder / REPORT) else []
-        for name in (*_CONCLUDED, *report, *others):
+        for name in (*_CONCLUDED, *others):
             (self.folder / name).unlink(missing_ok=True)
+        remove_report(self.folder)
 
     def _write_config(self) -> None:
-        versions = {package: _version(package) for package in _PACKAGES}
+        versions = {package: version_of(package) for package in _PACKAGES}
         about: Point = {"command": self.command} if self.command else {}
         if self.ids != list(range(len(self.ids))):
             about["ids"] = self.ids
@@ -441,10 +442,3 @@ def anywhere(config: Point) -> Point:
     parameters = config["parameters"]
     paths = {k for k in parameters if f"content of {k}" in parameters}
     return config | {"parameters": {k: v for k, v in parameters.items() if k not in paths}}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"
