@@ -77,8 +77,8 @@ def write_report(
 
     Raises
     ------
-    ValueError : no run, one without a folder where no path is given, a path that is a folder or
-        is in none, a file there that is no such report.
+    ValueError : no run, no page, no path for a run without a folder, a path that is a folder or is
+        in none, a file there that is no such report.
     OSError : the file cannot be written.
 
     Examples
@@ -95,13 +95,18 @@ def write_report(
     from bridges import _checks
     from bridges.study.files import write_text
     from bridges.study.html import document
-    from bridges.study.page import USUAL
+    from bridges.study.page import USUAL, Page
     from bridges.study.results import Study
 
     _checks.instance("study", study, Study)
+    page = USUAL if page is None else page
+    _checks.instance("page", page, Page)
+    overwrite = _checks.flag("overwrite", overwrite)
+    if not isinstance(path, str | Path | None):
+        raise ValueError(f"path must be the path of a file, got {_checks.shown(path)}")
     file = report_file(study, path, overwrite=overwrite)
     found = None if study.missing else report(study)
-    write_text(file, document(study, found, page or USUAL))
+    write_text(file, document(study, found, page))
     return file
 
 
