@@ -22,10 +22,6 @@ from bridges.study.files import is_report
 WORDS = "--data random --size 30 --model hebb,flow --trials 8 --samples 2 --jobs 1 --quiet"
 EVIL = "<script>document.title='run'</script>\u202e&<b id=x>$5$"
 VOID = {"meta", "br", "img", "hr"}
-browsers = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is on the PATH"),
-]
 
 
 class Parsed(HTMLParser):
@@ -298,9 +294,9 @@ def browser(tmp_path_factory):
 
 
 def in_browser(test):
-    for one in browsers:
-        test = one(test)
-    return test
+    """A test for which Chromium must be there."""
+    missing = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is on the PATH")
+    return pytest.mark.browser(missing(test))
 
 
 COLUMN = """[...document.querySelectorAll("table.sortable")].at(-1).tBodies[0].rows"""

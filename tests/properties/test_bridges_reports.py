@@ -3,9 +3,6 @@
 import csv
 import io
 import math
-import tempfile
-from html import escape
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,7 +35,6 @@ from bridges import (
     memory_of_classes,
     run_study,
     two_halves,
-    write_report,
 )
 from bridges.estimates import estimate, mean_and_sem
 from bridges.generalization import halves, perceptron, sphere_dimension
@@ -46,7 +42,6 @@ from bridges.geometry import noise_grid
 from bridges.identities import identities
 from bridges.memorization.drawing import draw
 from bridges.statistics import binomial_sem, effective_number
-from bridges.study.files import printable
 from bridges.verbs.convert import convert
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, manifold_dimension
 
@@ -345,22 +340,6 @@ def test_a_study_is_the_mean_over_its_samples(points, samples, seed):
 def test_a_run_is_read_as_it_was_measured(tmp_path):
     study = run_study("s", values, [{"x": 1}, {"x": 2}], samples=3, seed=1, out=tmp_path)
     assert load_run(tmp_path).results() == study.results()
-
-
-@few
-@given(st.lists(st.text(max_size=9), min_size=1, max_size=4, unique=True), seeds)
-def test_a_report_to_send_has_every_name_and_value_whatever_they_are(names, seed):
-    def measured(point, seed):
-        return [{"quantity": name, "value": k - 1.5} for k, name in enumerate(names)]
-
-    study = run_study(f"s {names[0]}", measured, [{"x": names[-1]}], samples=2, seed=seed)
-    with tempfile.TemporaryDirectory() as folder:
-        text = write_report(study, Path(folder) / "r.html").read_text("utf-8")
-    assert text.count("<script") == text.count("</script") == 1
-    for name in names if len(names) > 1 else ():
-        assert f">{escape(printable(name))}</td>" in text
-    for k in range(len(names)):
-        assert f'data-value="{k - 1.5}"' in text
 
 
 numbers = st.lists(st.floats(-1e6, 1e6) | st.just(nan), min_size=1, max_size=9)
