@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from bridges.estimates import mean_and_sem, with_count
+from bridges.estimates import ROUNDING, mean_and_sem, with_count
 from bridges.study.record import Row
 
 if TYPE_CHECKING:
@@ -154,14 +154,16 @@ def entry(value: Any) -> str:
 
 
 def digits(mean: float, sem: float | None) -> str:
-    """As many digits as the error leaves, or four.
+    """As many digits as the error leaves, or four where there is none but of rounding.
 
     Examples
     --------
     >>> digits(28367.025, 5421.131), digits(0.93123, 0.0184), digits(0.5, None)
     ('2.84(54)·10⁴', '0.93(2)', '0.5')
+    >>> digits(0.15 - 0.2, 7e-18)
+    '-0.05'
     """
-    if sem is None or not sem > 0 or not math.isfinite(mean):
+    if sem is None or not sem > ROUNDING * abs(mean) or not math.isfinite(mean):
         return f"{mean:.4g}"
     return uncertain(mean, sem, max(0, -math.floor(math.log10(sem))))
 
