@@ -371,13 +371,15 @@ def mark(axes: Axes, x: float, label: str, style: str) -> None:
 
 def picture(path: Path) -> Figure:
     """A picture of dots, as a figure of its size, for files of other kinds."""
+    import numpy as np
     from matplotlib.figure import Figure
-    from matplotlib.image import imread
+    from PIL import Image
 
-    dots = imread(path)
+    with Image.open(path) as image:
+        dots = np.asarray(image.convert("RGB"))  # of 8 bits, which stay as they are
     figure = Figure(figsize=(dots.shape[1] / _DOTS, dots.shape[0] / _DOTS))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.imshow(dots, cmap="gray", vmin=0, vmax=1, interpolation="none", aspect="auto")
+    axes.imshow(dots, interpolation="none", aspect="auto")
     axes.axis("off")
     return figure
 
