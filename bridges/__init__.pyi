@@ -130,5 +130,8 @@ from .transitions import (
     return_curve as return_curve,
     transition_matrix as transition_matrix,
 )
+from .verbs import (
+    write_report as write_report,
+)
 
 __version__: str

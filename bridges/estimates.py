@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from numpy import ndarray
 
-_ROUNDING = 1e-9  # of a number, below which an error is none
+ROUNDING = 1e-9  # of a number, below which an error is none
 _SHOWN = 6  # entries of a curve in a short table
 
 
@@ -191,5 +191,5 @@ def short_table(title: str, rows: Mapping[str, tuple[ndarray, ndarray | None]]) 
 
 def _form(value: float, error: float) -> str:
     """The format of a number with this error."""
-    known = math.isfinite(value) and math.isfinite(error) and error > _ROUNDING * abs(value)
+    known = math.isfinite(value) and math.isfinite(error) and error > ROUNDING * abs(value)
     return f".{max(0, -math.floor(math.log10(error)))}f" if known else ".3g"

@@ -19,13 +19,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from bridges.study.tables import blocks, cells
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -97,25 +98,6 @@ def run(*command):
 def folder(name):
     """Where a study's results are kept from one build to the next."""
     return ROOT / "results" / "docs" / name
-
-
-def blocks(text):
-    """The parts of a report that a blank line parts."""
-    return [block for block in re.split(r"\n\s*\n", text.strip("\n")) if block.strip()]
-
-
-def cells(block):
-    """The rows of an aligned table, each a list of its cells; None of what is no table.
-
-    A column ends where three letters, the least gap of a table, are blank on all lines.
-    """
-    lines = block.splitlines()
-    wide = max(map(len, lines))
-    blank = "".join("-x"[any(line[k : k + 1].strip() for line in lines)] for k in range(wide))
-    ends = [0, *(gap.end() for gap in re.finditer("-{3,}", blank) if gap.start()), wide]
-    if len(lines) < 2 or len(ends) < 3:
-        return None
-    return [[line[a:b].strip() for a, b in pairwise(ends)] for line in lines]
 
 
 def shown(block):

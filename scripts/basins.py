@@ -234,7 +234,7 @@ class Report(base.Report):
             f"({self.setting['points']}² points of the box [−{SIDE:g}, {SIDE:g}]²; a fractal "
             f"boundary would have S_bb > log 2 = {math.log(2):.4f})"
         )
-        return table(["pictures", "as the cells", "S_b", "S_bb"], rows) + f"\n{note}"
+        return table(["pictures", "as the cells", "S_b", "S_bb"], rows) + f"\n\n{note}"
 
     def draw(self, figure: Figure) -> None:
         """Pictures above; fractions, agreement with the cells and entropies below."""

@@ -280,7 +280,7 @@ class Report(base.Report):
         heading = [f"maximal noise, m_t = {self.least:g}", *self.maximal]
         return (
             table([*heading, "gain", "over hebb"], rows)
-            + "\nn_SAT: share of the patterns that are fixed points"
+            + "\n\nn_SAT: share of the patterns that are fixed points"
             + "\ngain: of structured over uniform noise, paired by pattern set"
         )
 

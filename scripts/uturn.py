@@ -209,7 +209,7 @@ class Report(base.Report):
         yield "sampling the posterior: E w_1 and the SDE; decoding: flow and nearest pattern"
         for P, law in zip(self.loads, self.laws.T, strict=True):
             at = self.collapse(P)
-            yield f"σ_C = {at:.3f}, t_C = {time_of(at):.3f}\n{self._returns_table(P, law)}"
+            yield f"σ_C = {at:.3f}, t_C = {time_of(at):.3f}\n\n{self._returns_table(P, law)}"
         yield self._halves_table()
 
     def _returns_table(self, P: int, law: ndarray) -> str:

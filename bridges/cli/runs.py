@@ -11,7 +11,7 @@ import click
 from bridges.models import MODELS, find_model, plugins
 from bridges.study import options
 from bridges.study.command import Command
-from bridges.study.files import finite
+from bridges.study.files import finite, printable
 from bridges.study.numbers import OneCount, Whole
 from bridges.study.page import Page
 
@@ -67,7 +67,11 @@ def convert(
 
 @click.command(cls=Command)
 @click.argument("folder", type=_FOLDER)
-@options.shared("json", "quiet", "show", *options.FIGURE)
+@click.option("--html", is_flag=True, help="Write report.html too, one file to send.")
+@options.shared("json", "quiet")
+@options.shared("overwrite", help="Replace a report.html that is of something else.")
+@options.shared("show", help="Open the figure, or the report.")
+@options.shared(*options.FIGURE)
 @options.plain_errors
 def show(folder: Path, **wanted: Any) -> None:
     """Show a run again and redraw its figure; nothing is measured."""
@@ -88,7 +92,15 @@ def merge(folders: tuple[Path, ...], out: Path, overwrite: bool, **wanted: Any) 
     _show(join(folders, out, overwrite), **wanted)
 
 
-def _show(study: Study, json: bool, quiet: bool, show: bool, **figure: Any) -> None:
+def _show(
+    study: Study,
+    json: bool,
+    quiet: bool,
+    show: bool,
+    html: bool = False,
+    overwrite: bool = False,
+    **figure: Any,
+) -> None:
     """What a run on disk found; its bare results where it is not whole, or of a script."""
     from bridges import verbs
     from bridges.study import plain
@@ -96,9 +108,17 @@ def _show(study: Study, json: bool, quiet: bool, show: bool, **figure: Any) -> N
 
     page = Page.taken_from(figure)
     report = None if study.missing else verbs.report(study)
+    if html:
+        verbs.report_file(study, overwrite=overwrite)  # refused before anything is drawn
     if report is not None:
-        report.publish(page, json=json, quiet=quiet, show=show)
-        return
-    plain.show(study, page, json=json, quiet=quiet, open_figure=show)
+        report.publish(page, json=json, quiet=quiet, show=show and not html)
+    else:
+        plain.show(study, page, json=json, quiet=quiet, open_figure=show and not html)
+    if html:
+        file = verbs.write_report(study, page=page, overwrite=overwrite)
+        if not (json or quiet):
+            click.echo(printable(f"a report to send: {file}"))
+        if show:
+            click.launch(str(file))
     if study.missing:
         raise Unfinished(study.lacks())

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges._checks import POINTS, Line, Plotted, Result, Seed, at
+from bridges._checks import POINTS, Line, Plotted, Seed, at
 from bridges.crossing import Crossings, crossings
 from bridges.estimates import fraction_and_sem, mean_and_sem, short_table, with_interval
 from bridges.memory import CRITERIA, ROUNDING, Memory
@@ -126,7 +126,7 @@ class BasinRadius(Plotted):
 
 
 @dataclass(frozen=True, repr=False)
-class MidpointRadius(Result):
+class MidpointRadius(Plotted):
     """The overlap of cues whose ends have a mean overlap of one half.
 
     Attributes
@@ -144,10 +144,17 @@ class MidpointRadius(Result):
     interval: tuple[float, float]
     flips: str
     curve: RetrievalMap
+    _titles = ("overlap of the cue $m_0$", "overlap of the end $m_f$")
 
     def __repr__(self) -> str:
         known = with_interval(self.overlap, self.interval)
         return f"MidpointRadius(overlap {known}, {self.flips} flips)"
+
+    def _lines(self) -> list[Line]:
+        curve = self.curve
+        words = with_interval(self.overlap, self.interval)
+        ends = Line(curve.overlap_in, curve.overlap_out, curve.overlap_sem, look=POINTS)
+        return [ends, *at(self.overlap, f"midpoint {words}")]
 
 
 def retrieval_map(

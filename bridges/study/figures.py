@@ -67,6 +67,7 @@ _FORMULA = re.compile(r"(?<!\\)\$.*?(?<!\\)\$")
 _NAMED, _MARKS = re.compile(r"\\(?!mathrm|mathbf)[A-Za-z]+"), re.compile(r"\\\w*|[${}^_]")
 _LETTERS = 13  # of a headline to the inch
 _SMALL, _HANDLE = 16.5, 0.5  # letters of a legend to the inch; inches of what stands by a label
+_DOTS = 100  # of a picture, to the inch
 _ROW = 0.11  # of the height of a panel, that a line of its legend takes
 _NARROW = 6.0  # inches, below which a figure has no room for a legend beside it
 _LETTER = 1 / 30  # of the length of an axis, that a letter of a tick takes
@@ -232,12 +233,17 @@ def legend_beside(
         figure.legend(handles, labels, loc="outside right center")
 
 
-def legend_of(axes: Axes) -> None:
-    """The legend of the last panel of a row, right of it, or below all where that is narrow."""
+def legend_of(axes: Axes, others: Sequence[Any] = ()) -> None:
+    """The legend of the last panel of a row, right of it, or below all where that is narrow.
+
+    others : artists that it names too.
+    """
+    handles = [*axes.get_legend_handles_labels()[0], *others]
+    labels = [str(one.get_label()) for one in handles]
     if _width(axes.figure) < _NARROW:
-        legend_below(axes.figure, *axes.get_legend_handles_labels())
+        legend_below(axes.figure, handles, labels)
     else:
-        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+        axes.legend(handles, labels, loc="center left", bbox_to_anchor=(1.02, 0.5))
 
 
 def room_for_legend(axes: Axes, lines: int) -> None:
@@ -402,11 +408,31 @@ def bare(axes: Axes) -> None:
     axes.set_label(PICTURE)
 
 
+def picture(path: Path) -> Figure:
+    """A picture of dots, as a figure of its size, for files of other kinds."""
+    import numpy as np
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    with Image.open(path) as image:
+        dots = np.asarray(image.convert("RGB"))  # of 8 bits, which stay as they are
+    figure = Figure(figsize=(dots.shape[1] / _DOTS, dots.shape[0] / _DOTS))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.imshow(dots, interpolation="none", aspect="auto")
+    axes.axis("off")
+    return figure
+
+
+def content(figure: Figure, kind: str, style: Mapping[str, Any] | None = None) -> bytes:
+    """A figure as a file of a kind: png, pdf or svg."""
+    found = io.BytesIO()
+    with look(style):
+        figure.savefig(found, format=kind, metadata=_UNDATED.get(kind))
+    return found.getvalue()
+
+
 def save(figure: Figure, path: Path, style: Mapping[str, Any] | None = None) -> None:
     """Write a figure in the format that its name ends with, whole or not at all."""
     from diffusion.files import write_whole
 
-    content, kind = io.BytesIO(), path.suffix.removeprefix(".")
-    with look(style):
-        figure.savefig(content, format=kind, metadata=_UNDATED.get(kind))
-    write_whole(path, content.getvalue())
+    write_whole(path, content(figure, path.suffix.removeprefix("."), style))

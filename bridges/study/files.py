@@ -10,10 +10,14 @@ import math
 import os
 import stat
 import unicodedata
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, directions of writing, ends of lines
+REPORT = "report.html"  # to send, in the folder of a run
+_MARK = b'<meta name="generator" content="hopfield-diffusion'  # in the head of such a file
+_HEAD = 200  # bytes that the mark is in
 LONGEST = 2**26  # bytes of a line, or of a file that is read at once: more is no record of a run
 
 
@@ -56,6 +60,29 @@ def read_json(path: Path) -> Any:
         return json.loads(content)
     except RecursionError as error:
         raise ValueError(f"{path} is nested too deeply") from error
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file is a report to send that was written here, not something of the user's."""
+    try:
+        with open_regular(path) as file:
+            return _MARK in file.read(_HEAD)
+    except (OSError, ValueError):
+        return False
+
+
+def remove_report(folder: Path) -> None:
+    """Remove the report to send from the folder of a run; what is the user's stays."""
+    if is_report(folder / REPORT):
+        (folder / REPORT).unlink()
+
+
+def version_of(package: str) -> str:
+    """The version of a package that is installed, `unknown` of one that is not."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -103,9 +103,28 @@ def _stacked(part: Figure | SubFigure, usual: float, width: float) -> float:
     narrowed = min(1.0, max(_FLAT, (width / fewer) / (usual / columns)))
     if fewer == columns:
         return narrowed
-    rows = math.ceil(len(members) / fewer)
-    _move(part, members, rows, fewer, columns)
-    return narrowed * rows / grid.nrows
+    places = _places(len(members), fewer, columns if _pictures(members) else None)
+    _move(part, members, places, fewer, columns)
+    return narrowed * (places[-1][0] + 1) / grid.nrows
+
+
+def _pictures(members: Sequence[Axes]) -> bool:
+    """Whether panels are pictures, which have no axes, in lines of their own."""
+    return not any(len(axes.get_xticks()) or len(axes.get_yticks()) for axes in members)
+
+
+def _places(count: int, columns: int, line: int | None) -> list[tuple[int, int]]:
+    """Rows and columns of panels one after the other; each `line` of so many begins a row.
+
+    Examples
+    --------
+    >>> _places(4, 2, None), _places(4, 1, 2), _places(6, 2, 3)[3:]
+    ([(0, 0), (0, 1), (1, 0), (1, 1)], [(0, 0), (1, 0), (2, 0), (3, 0)], [(2, 0), (2, 1), (3, 0)])
+    """
+    line = line or count
+    down = math.ceil(line / columns)
+    places = (divmod(k % line, columns) for k in range(count))
+    return [(k // line * down + row, column) for k, (row, column) in enumerate(places)]
 
 
 def _needed(axes: Axes, usual: float) -> float:
@@ -117,18 +136,23 @@ def _needed(axes: Axes, usual: float) -> float:
 
 
 def _move(
-    part: Figure | SubFigure, members: Sequence[Axes], rows: int, columns: int, before: int
+    part: Figure | SubFigure,
+    members: Sequence[Axes],
+    places: Sequence[tuple[int, int]],
+    columns: int,
+    before: int,
 ) -> None:
     """Move panels from rows of `before` into fewer columns; what a row said once is repeated."""
     from matplotlib.gridspec import GridSpec as Grid
 
-    grid: GridSpec = Grid(rows, columns, figure=part)  # type: ignore[arg-type]  # of a part too
+    grid: GridSpec = Grid(places[-1][0] + 1, columns, figure=part)  # type: ignore[arg-type]  # of a part too
     named = [axes.get_ylabel() for axes in members]
     for k, axes in enumerate(members):
-        axes.set_subplotspec(grid[divmod(k, columns)])
-        if k % columns == 0 and not _numbered(axes):
+        axes.set_subplotspec(grid[places[k]])
+        first = places[k][1] == 0
+        if first and not _numbered(axes):
             axes.tick_params(labelleft=True)
-        if k % columns == 0 and axes.axison and len(axes.get_yticks()):
+        if first and axes.axison and len(axes.get_yticks()):
             axes.set_ylabel(axes.get_ylabel() or named[k - k % before])
 
 

@@ -11,9 +11,9 @@ import click
 from bridges.study import figures, panels
 from bridges.study.files import finite, printable
 from bridges.study.page import USUAL, Page
-from bridges.study.record import Row
 from bridges.study.results import Study
-from bridges.study.tables import results_table
+from bridges.study.rows import Row, is_number
+from bridges.study.tables import entry, results_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,7 +75,7 @@ def _panel(axes: Axes, rows: list[Row]) -> None:
             if name not in _LAST:
                 values.setdefault(name, set()).add(value)
     along = max(
-        (n for n, found in values.items() if len(found) > 1 and all(map(_is_number, found))),
+        (n for n, found in values.items() if len(found) > 1 and all(map(is_number, found))),
         key=lambda name: len(values[name]),
         default=None,
     )
@@ -83,7 +83,7 @@ def _panel(axes: Axes, rows: list[Row]) -> None:
     groups: dict[str, list[Row]] = {}
     for k, row in enumerate(rows):
         if along is None or along in row:
-            label = ", ".join(f"{row[name]}" for name in labels if name in row)
+            label = ", ".join(entry(row[name]) for name in labels if name in row)
             groups.setdefault(label, []).append({_ROW: k} | row)
     for k, (label, group) in enumerate(groups.items()):
         found = sorted(group, key=lambda row: row[along or _ROW])
@@ -102,7 +102,3 @@ def _panel(axes: Axes, rows: list[Row]) -> None:
     axes.set_xlabel(figures.literal(along or _ROW))
     if 1 < len(groups) <= _LINES and max(map(len, groups)) < _LETTERS:
         axes.legend()
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -8,12 +8,20 @@ import shutil
 import sys
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from bridges.study.files import LONGEST, finite, open_regular, read_json, write_json, write_text
+from bridges.study.files import (
+    LONGEST,
+    finite,
+    open_regular,
+    read_json,
+    remove_report,
+    version_of,
+    write_json,
+    write_text,
+)
 from bridges.study.page import FORMATS
 from bridges.study.rows import Point as Point, Row as Row, plain, plain_rows
 from bridges.study.tasks import Outcome
@@ -26,8 +34,8 @@ _CONFIG = {"study": str, "parameters": dict, "seed": int, "points": list, "sampl
 _BYTES = 1000  # of memory that a measurement takes, at least
 _ABOUT = ("command", "ids", "versions")  # of a record, which results do not depend on
 _CONCLUDED = (  # from the lines of a record
-    *("results.csv", "summary.json", "samples.csv", "copies.png", "picture.npz"),
-    *(f"{stem}.{ending}" for stem in ("figure", "results", "picture") for ending in FORMATS),
+    *("results.csv", "summary.json", "samples.csv", "picture.npz"),
+    *(f"{stem}.{kind}" for stem in ("figure", "results", "picture", "copies") for kind in FORMATS),
 )
 _TRAINED = "denoiser{}.safetensors", "samples{}.png"
 _WRITES = {"bridges train": False, "bridges train --patterns": True}
@@ -90,7 +98,7 @@ class Record:
         self.folder, self.overwrite, self.command = folder, overwrite, command
         self.points, self.file = folder / "points.jsonl", folder / "config.json"
         self.config = json.loads(json.dumps(finite(config))) | {
-            "version": _version("hopfield-diffusion")
+            "version": version_of("hopfield-diffusion")
         }
         self.may_grow = ("points", "samples", *(("parameters",) if complete else ()))
         self.ids = list(range(len(config["points"])))
@@ -172,8 +180,7 @@ class Record:
                 self._refuse_another(changed)
         elif self.points.exists() and not self.overwrite:
             raise ValueError(f"out: {self.folder} holds points of an unknown run; pass --overwrite")
-        for old in ("points.jsonl", *_CONCLUDED, *self._own_files()):
-            (self.folder / old).unlink(missing_ok=True)
+        self._remove("points.jsonl", *self._own_files())
         if self.file.exists():  # else what is there is the user's
             self.tidy()
         self._write_config()
@@ -184,7 +191,9 @@ class Record:
             known = written(read_config(self.folder))
         except ValueError:  # there is no run, or none that says what it wrote
             return set()
-        return {name for names in known.values() for name in names} & set(os.listdir(self.folder))
+        own = {name for names in known.values() for name in names}
+        own |= {name.replace(".png", f".{kind}") for name in own for kind in FORMATS}
+        return own & set(os.listdir(self.folder))
 
     def _grows(self, changed: list[str]) -> bool:
         """Whether all that is there is part of this run; if so, the run takes it over."""
@@ -200,13 +209,18 @@ class Record:
             return False
         fresh = count(max(old.values(), default=-1) + 1)
         self.ids = [old[point] if point in old else next(fresh) for point in new]
-        for file in _CONCLUDED:
-            (self.folder / file).unlink(missing_ok=True)
+        self._remove()
         self._write_config()
         return True
 
+    def _remove(self, *others: str) -> None:
+        """Remove what was concluded, and others."""
+        for name in (*_CONCLUDED, *others):
+            (self.folder / name).unlink(missing_ok=True)
+        remove_report(self.folder)
+
     def _write_config(self) -> None:
-        versions = {package: _version(package) for package in _PACKAGES}
+        versions = {package: version_of(package) for package in _PACKAGES}
         about: Point = {"command": self.command} if self.command else {}
         if self.ids != list(range(len(self.ids))):
             about["ids"] = self.ids
@@ -428,10 +442,3 @@ def anywhere(config: Point) -> Point:
     parameters = config["parameters"]
     paths = {k for k in parameters if f"content of {k}" in parameters}
     return config | {"parameters": {k: v for k, v in parameters.items() if k not in paths}}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"

@@ -14,6 +14,7 @@ import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from json import dumps
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import click
@@ -21,7 +22,7 @@ import click
 from bridges.estimates import mean_and_sem, pattern_sets
 from bridges.study.files import finite, printable, write_json
 from bridges.study.page import USUAL, Page
-from bridges.study.record import Point
+from bridges.study.record import Point, written
 from bridges.study.results import Study
 from bridges.study.tables import WIDTH
 
@@ -153,6 +154,7 @@ class Report(ABC):
         for name in missing:
             assert figure is not None
             figures.save(figure, folder / name, page.settings)
+        self._convert(folder, page)
         write_json(folder / "summary.json", summary)
         if json:
             click.echo(dumps(finite(summary), indent=2))
@@ -161,3 +163,13 @@ class Report(ABC):
             click.echo(printable(f"{self.text()}\n{words}"))
         if show:
             click.launch(str(folder / names[0]))
+
+    def _convert(self, folder: Path, page: Page) -> None:
+        """Write the pictures that measurements wrote, which are PNG, in other formats too."""
+        from bridges.study import figures
+
+        own = (name for names in written(self.study.config).values() for name in names)
+        for name in (one for one in own if one.endswith(".png") and (folder / one).exists()):
+            for other in page.files(name.removesuffix(".png")):
+                if other != name:
+                    figures.save(figures.picture(folder / name), folder / other)

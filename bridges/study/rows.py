@@ -139,3 +139,8 @@ def _double(number: float, name: str) -> float:
 def _short(value: Any) -> str:
     words = " ".join(repr(value).split())
     return words if len(words) <= 80 else f"{words[:77]}…"
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, not a truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

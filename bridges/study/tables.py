@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
-from bridges.estimates import mean_and_sem, with_count
+from bridges.estimates import ROUNDING, mean_and_sem, with_count
 from bridges.study.record import Row
 
 if TYPE_CHECKING:
@@ -132,20 +134,62 @@ def results_table(rows: Sequence[Row]) -> str:
     2   0.5(1)  3
     4   0.5(1)  3
     """
-    names = dict.fromkeys(k for row in rows for k in row if k not in ("value", "sem", "n"))
-    values = {name: list(dict.fromkeys(str(row.get(name, "")) for row in rows)) for name in names}
-    shared = [f"{name} = {only[0]}" for name, only in values.items() if len(only) == 1]
-    differ = [name for name, found in values.items() if len(found) > 1]
+    shared, differ = parted(rows)
     lines = [
-        [*(str(row.get(k, "")) for k in differ), _digits(row["value"], row["sem"]), str(row["n"])]
+        [*(entry(row.get(k, "")) for k in differ), digits(row["value"], row["sem"]), str(row["n"])]
         for row in rows
     ]
-    head = textwrap.fill(", ".join(shared), WIDTH)
+    head = textwrap.fill(", ".join(f"{name} = {entry(one)}" for name, one in shared.items()), WIDTH)
     return "\n\n".join(part for part in (head, table([*differ, "value", "n"], lines)) if part)
 
 
-def _digits(mean: float, sem: float | None) -> str:
-    """As many digits as the error leaves, or four."""
-    if sem is None or not sem > 0 or not math.isfinite(mean):
+def parted(rows: Sequence[Row]) -> tuple[Row, list[str]]:
+    """The settings and labels that all rows share, and the names of those that differ."""
+    names = dict.fromkeys(k for row in rows for k in row if k not in ("value", "sem", "n"))
+    shared = {k: rows[0].get(k) for k in names if len({str(row.get(k, "")) for row in rows}) == 1}
+    return shared, [name for name in names if name not in shared]
+
+
+def entry(value: Any) -> str:
+    """A setting or a label, its digits as far as they are read."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def digits(mean: float, sem: float | None) -> str:
+    """As many digits as the error leaves, or four where there is none but of rounding.
+
+    Examples
+    --------
+    >>> digits(28367.025, 5421.131), digits(0.93123, 0.0184), digits(0.5, None)
+    ('2.84(54)·10⁴', '0.93(2)', '0.5')
+    >>> digits(0.15 - 0.2, 7e-18)
+    '-0.05'
+    """
+    if sem is None or not sem > ROUNDING * abs(mean) or not math.isfinite(mean):
         return f"{mean:.4g}"
     return uncertain(mean, sem, max(0, -math.floor(math.log10(sem))))
+
+
+def blocks(text: str) -> list[str]:
+    """The parts of a text that a blank line parts."""
+    return [block for block in re.split(r"\n\s*\n", text.strip("\n")) if block.strip()]
+
+
+def cells(block: str) -> list[list[str]] | None:
+    """The rows of a `table` that is read again, each a list of its cells; None of what is none.
+
+    A column ends where three letters, the least gap of a table, are blank on all lines.
+
+    Examples
+    --------
+    >>> cells(table(["rule", "overlap"], [["Hebb", "0.5(1)"]]))
+    [['rule', 'overlap'], ['Hebb', '0.5(1)']]
+    >>> cells("no table")
+    """
+    lines = block.splitlines()
+    wide = max(map(len, lines))
+    blank = "".join("-x"[any(line[k : k + 1].strip() for line in lines)] for k in range(wide))
+    ends = [0, *(gap.end() for gap in re.finditer("-{3,}", blank) if gap.start()), wide]
+    if len(lines) < 2 or len(ends) < 3:
+        return None
+    return [[line[a:b].strip() for a, b in pairwise(ends)] for line in lines]

@@ -16,6 +16,7 @@ from bridges.memorization import calibrate
 from bridges.memorization.listing import KINDS, CopyList, listed, pictures
 from bridges.study import figures
 from bridges.study.files import write_text
+from bridges.study.page import FORMATS, Page
 from bridges.verbs.survey import Survey
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-SAMPLES, PAIRS = "samples.csv", "copies.png"
+SAMPLES, PAIRS = "samples.csv", "copies"
 _SHOWN, _ACROSS = 24, 6  # pairs, and in a row of the figure
 
 
-def write_list(survey: Survey, match: float | None, folder: Path) -> None:
+def write_list(survey: Survey, match: float | None, folder: Path, page: Page) -> None:
     """Judge the samples of a survey one by one, and write the list and its clearest pairs.
 
     Parameters
@@ -35,6 +36,7 @@ def write_list(survey: Survey, match: float | None, folder: Path) -> None:
     survey : of data that are not random, with samples.
     match : ratio below which a sample matches its datum, as the survey found it on all data.
     folder : of the run.
+    page : what the files of the pairs are to be.
     """
     data = load_data(survey.data).rows
     samples, held_out = survey.judged(data.shape[1]), survey.unseen(data.shape[1])
@@ -43,7 +45,9 @@ def write_list(survey: Survey, match: float | None, folder: Path) -> None:
         match = calibrate(data, held_out, seed=0).criteria["match"].threshold
     found = listed(samples, data, held_out, match, also=survey.also, shape=survey.shape)
     write_text(folder / SAMPLES, found.to_csv())
-    figures.save(pairs(found, samples, data, survey.shape), folder / PAIRS)
+    drawn = pairs(found, samples, data, survey.shape)
+    for name in page.files(PAIRS):
+        figures.save(drawn, folder / name)
 
 
 def counted(folder: Path) -> tuple[dict[str, int], int] | None:
@@ -54,6 +58,12 @@ def counted(folder: Path) -> tuple[dict[str, int], int] | None:
     words = [row["copy"] for row in csv.DictReader(io.StringIO(path.read_text()))]
     found = Counter(words)
     return {kind: found[kind] for kind in KINDS}, len(words)
+
+
+def files_of(folder: Path) -> list[str]:
+    """Names of the files of a list of copies that are there."""
+    pictures = (f"{PAIRS}.{kind}" for kind in FORMATS)
+    return [name for name in (SAMPLES, *pictures) if (folder / name).exists()]
 
 
 def pairs(found: CopyList, samples: Tensor, data: Tensor, shape: tuple[int, ...] | None) -> Figure:

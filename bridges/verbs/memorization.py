@@ -19,7 +19,7 @@ from bridges.study.page import Page
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.tables import table, uncertain
-from bridges.verbs.copied import PAIRS, SAMPLES, counted, write_list
+from bridges.verbs.copied import PAIRS, SAMPLES, counted, files_of, write_list
 from bridges.verbs.gap import Gap
 from bridges.verbs.survey import FILES, FRACTIONS, NUMBERS, Survey, measure
 from bridges.verbs.unlike import FAR, distance, unlike
@@ -226,11 +226,13 @@ class Report(base.Report):
 
     def publish(self, page: Page, *, json: bool, quiet: bool, show: bool) -> None:
         """Write the list of copies too, where it is not there yet and the data still are."""
-        if self.cases[0].judged and not is_drawn(self.survey.data) and self.listed is None:
-            self._list()
+        if self.cases[0].judged and not is_drawn(self.survey.data):
+            assert self.study.out is not None
+            if not {SAMPLES, *page.files(PAIRS)} <= {*files_of(self.study.out)}:
+                self._list(self.study.out, page)
         super().publish(page, json=json, quiet=quiet, show=show)
 
-    def _list(self) -> None:
+    def _list(self, folder: Path, page: Page) -> None:
         asked, files = self.setting, [name for name in FILES if getattr(self.survey, name)]
         for name in files:
             try:
@@ -242,8 +244,7 @@ class Report(base.Report):
         case, match = self.cases[-1], None
         if case.patterns == case.study.points[-1].get("vectors") and not self.survey.held_out:
             match = case.value("threshold", criterion="match")[0]
-        assert self.study.out is not None
-        write_list(self.survey, match, self.study.out)
+        write_list(self.survey, match, folder, page)
 
     def draw(self, figure: Figure) -> None:
         """One data set as memories, or data sets that grow."""
@@ -298,8 +299,9 @@ class Report(base.Report):
         if self.cases[0].judged:
             yield "\n".join(self._verdict(case) for case in self.cases)
         yield from (case.unlike for case in self.cases if case.unlike is not None)
-        if self.listed is not None:
-            yield f"{said(*self.listed)} ({SAMPLES}, {PAIRS}; false discovery rate {RATE:g})"
+        if self.listed is not None and self.study.out is not None:
+            there = ", ".join(files_of(self.study.out))
+            yield f"{said(*self.listed)} ({there}; false discovery rate {RATE:g})"
         yield "(a short distance alone is no proof: what counts is the excess over false alarms)"
 
     def _numbers(self) -> tuple[list[str], list[list[str]]]:

@@ -186,5 +186,4 @@ class Report(base.Report):
         axes.minorticks_off()
         axes.set_xlabel("step: a sweep, an update or a noise level")
         axes.set_ylabel("overlap with the pattern, $m$")
-        handles = axes.get_legend_handles_labels()[0] + (frames() if self.ways else [])
-        axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5))
+        figures.legend_of(axes, frames() if self.ways else ())

@@ -178,7 +178,7 @@ class Report(TwoClasses):
             ratios = [_ratio(self.lead(point, q)) for q in measures]
             first = orders[0] if len(set(orders)) == 1 else orders
             rows.append([form.format(**point), *ratios, quality, first])
-        return f"{about}\n" + table([kind, *measures, "quality", "first"], rows)
+        return f"{about}\n\n" + table([kind, *measures, "quality", "first"], rows)
 
     def draw(self, figure: Figure) -> None:
         """Spectrum, and the order of two classes against what is varied."""

@@ -157,7 +157,7 @@ class Report(base.Report):
                 cells = [f"{of_samples(found[:, k])} / {theory[k]:.3f}" for k in range(len(t))]
                 rows.append([f"{w:g} {name}", *cells])
                 heading = ["at t =", *(f"{x:.2f}" for x in t)]
-        return "U-turns that land in their class, measured / theory\n" + table(heading, rows)
+        return "U-turns that land in their class, measured / theory\n\n" + table(heading, rows)
 
     def _unequal_table(self) -> str:
         rows = []

@@ -179,7 +179,7 @@ class Report(base.Report):
         share = ", ".join(of_samples(one) for one in shares.T) if len(axes) else "—"
         return (
             table(header, rows)
-            + f"\nto perceptron: at the same c_H; first axes of all directions: {share}"
+            + f"\n\nto perceptron: at the same c_H; first axes of all directions: {share}"
         )
 
     def _rule_table(self) -> str:
@@ -194,7 +194,7 @@ class Report(base.Report):
         header += ["≥ .95", "(.5, .95)", "(0, .5]", "≤ 0", "m_f", "midpoint"]
         return (
             table(header, rows)
-            + f"\nκ: largest least stability of the sample; Gardner's κ for N → ∞ is "
+            + f"\n\nκ: largest least stability of the sample; Gardner's κ for N → ∞ is "
             f"{float(gardner_kappa(self.load)):.4f}\nshares: of final overlaps from exact cues at "
             f"{self.setting['overlap']:g}; midpoint: m_f = 1/2, independent flips"
         )

@@ -207,7 +207,7 @@ class Report(base.Report):
                 known = f" (theory, infinite d: {self.mixture.collapse:.3f})"
         time = of_samples(self.collapse(data))
         line = f"{data}: t_S = {self.speciation[data]:.4f}, Y = 1/2 at s = {time}{known}"
-        return f"{line}\n{by_column(heading, *columns)}"
+        return f"{line}\n\n{by_column(heading, *columns)}"
 
     def panels(self) -> tuple[base.Panel, ...]:
         """Mixture, digits, basin."""

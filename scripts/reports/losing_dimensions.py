@@ -92,7 +92,7 @@ class Report(base.Report):
         """Dimensions and phases by P and t, and the order of loss."""
         yield self._dimension_table("effective", "D_eff")
         note = "(tr trivial, cv coverage, cs consolidation, –– collapsed)"
-        yield f"{self._dimension_table('gap', 'largest gap')}\n{note}"
+        yield f"{self._dimension_table('gap', 'largest gap')}\n\n{note}"
         yield self.order.table()
         yield self.order.table_of_networks()
 

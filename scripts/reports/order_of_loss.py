@@ -172,7 +172,7 @@ class OrderOfLoss:
             rows.append([label, *measured, *theory, found["lost_first"]])
         heading = [f"lost at t, P = {self.P}", "λ₁", "λ₂", "theory λ₁", "theory λ₂", "lost first"]
         note = "(theory of large dimensions; * rests on fewer than 10 effective points)"
-        return f"{table(heading, rows)}\n{note}"
+        return f"{table(heading, rows)}\n\n{note}"
 
     def table_of_networks(self) -> str:
         """What networks keep, and the P below which they have lost each subspace."""
@@ -195,7 +195,7 @@ class OrderOfLoss:
         if unlearnt:
             lines.append(nothing_of(f"the networks of P = {unlearnt}"))
         note = "(retention of the network, in brackets of the exact score of its points)"
-        return "\n".join([table(["trained, P", *heading], rows), note, *lines])
+        return "\n".join([table(["trained, P", *heading], rows), "", note, *lines])
 
     def draw(self, axes: Axes) -> None:
         """Where the exact score loses each subspace, measured and by theory."""

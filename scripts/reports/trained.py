@@ -205,7 +205,7 @@ class TrainedReport(base.Report):
                 rows.append([f"{x:g}", *(of_samples(c, 2) if c.size else "—" for c in cells)])
             name = "sphere S^7" if data == SPHERE else Path(data).stem
             heading = f"{name}, {self.row_heading(data)}"
-            yield f"{table([heading, *heads], rows)}\n{self.words(data)}"
+            yield f"{table([heading, *heads], rows)}\n\n{self.words(data)}"
 
     @property
     def grid(self) -> tuple[int, int]:

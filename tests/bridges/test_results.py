@@ -145,6 +145,7 @@ SEEN = {  # what is drawn first: x and y
     "CopyList": lambda r: (r.d2[r.listed.sort().values], r.d1[r.listed.sort().values]),
     "HeldOutGap": lambda r: (r.sigma, r.success["data"]),
     "MemoryGeometry": lambda r: (r.sigma, r.return_probability),
+    "MidpointRadius": lambda r: (r.curve.overlap_in, r.curve.overlap_out),
     "RecallPath": lambda r: (np.arange(len(r.overlap)), r.overlap[:, 0]),
     "RetrievalMap": lambda r: (r.overlap_in, r.success),
     "ReturnCurve": lambda r: (r.sigma, r.return_probability),
@@ -218,6 +219,13 @@ def test_errors_are_those_of_the_result(pyplot):
 def test_the_radius_is_marked_where_it_is(pyplot):
     radius = RESULTS["BasinRadius"]()
     assert drawn(radius.plot())[1][0].tolist() == [radius.overlap] * 2
+
+
+def test_the_midpoint_is_marked_where_the_ends_cross_one_half(pyplot):
+    found = RESULTS["MidpointRadius"]()
+    (x, ends), (at, _) = drawn(found.plot())
+    assert at.tolist() == [found.overlap] * 2
+    assert np.interp(found.overlap, x, ends) == pytest.approx(0.5)
 
 
 def test_a_fit_is_drawn_through_its_limit(pyplot):

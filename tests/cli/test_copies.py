@@ -110,6 +110,21 @@ def test_a_list_is_shown_again_without_the_data_and_made_anew_for_others(files):
     assert first.split("written")[0].strip() in again
 
 
+def test_pairs_are_in_the_formats_that_are_asked_for(files):
+    words = f"--data data.npy --generated samples.npy --only copies {ONE} --out run"
+    assert "(samples.csv, copies.pdf;" in run("bridges memorization", words, "--format pdf")
+    assert contents()["copies.pdf"].startswith(b"%PDF")
+    assert "copies.png" not in contents()
+    before = contents()["samples.csv"]
+    run("bridges show run --quiet --format svg,png")
+    assert b"<svg" in contents()["copies.svg"]
+    assert contents()["copies.png"].startswith(b"\x89PNG")
+    assert contents()["samples.csv"] == before
+    np.save("samples.npy", np.load("samples.npy")[4:])
+    run("bridges memorization", words, "--overwrite --format png")
+    assert not {"copies.pdf", "copies.svg"} & contents().keys()  # those of the other run
+
+
 def test_shards_are_joined_with_the_list(files):
     words = "--data data.npy --generated samples.npy --only copies --samples 2 --jobs 1"
     for k in (1, 2):

@@ -22,7 +22,7 @@ from terminal import ENVIRONMENT, FILES, SCRIPTS, contents, refuses, rows, run, 
 from bridges import load_run
 from bridges.cli import main
 from bridges.study import options
-from bridges.study.tables import results_table
+from bridges.study.tables import blocks, cells, results_table
 
 TABLE = STUDIES | VERBS
 AMISS = {  # options that all share
@@ -91,6 +91,11 @@ def test_a_run_writes_its_files_and_says_between_what_its_errors_are(name, print
     assert contents()["figure.png"].startswith(b"\x89PNG")
     assert re.search(r"; errors: s\.e\. between 2 [a-z ]+$", heading(printed))
     assert all(re.search(word, printed.replace(" ", "")) for word in TABLE[name].tables.split())
+    for block in blocks(printed[: printed.rindex("written to ")]):
+        if "\n" in block and re.search(r"\S {3,}\S", block):
+            found = cells(block)  # as the pages and a report to send read it again
+            assert found is not None, block
+            assert all(found[0][1:]), block
     assert printed.endswith(f"{name.replace(' ', '-')}: results.csv, summary.json, figure.png\n")
     table = rows()
     assert list(table[0])[-4:] == ["quantity", "value", "sem", "n"]

@@ -1,6 +1,9 @@
 """`bridges train`: what it keeps, that it goes on bit for bit, and what it says of copies."""
 
+import base64
+import io
 import itertools
+import re
 import signal
 import subprocess
 import sys
@@ -59,6 +62,18 @@ def test_few_data_end_in_copies_and_the_run_says_from_when_on():
     assert found["least_held_out_loss_step"]["mean"] < 52
     flagged = {int(r["look"]) for r in rows(quantity="flagged", criterion="ratio") if r["look"]}
     assert flagged == {52, 100, 152, 200}
+
+
+def test_samples_are_in_the_formats_that_are_asked_for():
+    words = "--data few.npy --patterns 20 --width 8 --depth 1 --steps 4 --looks 2 --draws 20"
+    train(words, "--samples 2 --jobs 1 --quiet --format svg,pdf --out run")
+    for name in ("samples", "samples-2"):
+        assert contents()[f"{name}.pdf"].startswith(b"%PDF")
+        inside = re.search(rb"base64,([^\"]*)", contents()[f"{name}.svg"])[1]
+        dots = np.asarray(Image.open(io.BytesIO(base64.b64decode(inside))).convert("L"))
+        assert (dots == np.asarray(Image.open(f"run/{name}.png").convert("L"))).all()
+    train(words, "--steps 5 --jobs 1 --quiet --overwrite --samples 1 --out run")
+    assert not {"samples.pdf", "samples.svg", "samples-2.pdf"} & contents().keys()
 
 
 def test_it_stops_at_the_first_copies():

@@ -14,6 +14,7 @@ import bridges.data
 from bridges import equivalence
 from bridges.memory import NearestPattern
 from bridges.memory.prompts import PromptedMemory
+from bridges.study.page import USUAL
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, NetworkDenoiser, ResidualMLP
 from diffusion.batches import Batched
 from diffusion.checkpoints import save_denoiser
@@ -51,6 +52,7 @@ DIGITS = normal(3, 64, seed=6)
 np.save(f"{HOME.name}/cue.npy", DIGITS[:1].numpy())
 PROMPTED = PromptedMemory(PAIR, 0, 1.0, "flow", 2)
 NEAREST = NearestPattern(ROWS)
+STUDY = bridges.run_study("s", lambda point, seed: [], [{}], samples=1, out=f"{HOME.name}/run")
 
 
 def build(load, seed):
@@ -297,6 +299,7 @@ BRIDGES = {
         "quiet": True,
         "complete": False,
     },
+    "write_report": {"study": STUDY, "page": USUAL, "overwrite": False},
 }
 DATA = {
     "standardised": {"rows": ROWS},
