@@ -1,7 +1,7 @@
 """Cues that are looked at: a datum or a picture of one's own, with sites erased, then corrupted.
 
-What is erased says nothing: real states are at the centre of the data there, and spins are drawn
-anew. The rest of the corruption is that of the memory.
+What is erased says nothing: real states are at the centre of the data there, units of 0/1 are off,
+spins and colours are drawn anew. The rest of the corruption is that of the memory.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Chosen(Setting):
         first = self.first
         if is_drawn(self.data) and first is not None and first >= patterns:
             first = None  # of a memory that is built to be checked
-        return pattern_set(self.data, kind, patterns, self.size, seed, first).to(self.device)
+        coding = self.options.coding
+        found = pattern_set(self.data, kind, patterns, self.size, seed, first, coding)
+        return found.to(self.device)
 
     def check_first(self, patterns: int) -> None:
         """Refuse a row that there is not. Raises ValueError."""
@@ -98,7 +100,9 @@ class Cues:
             row, clean = setting.pattern_set("stored", P, seed)[:1], stored[:1]
         else:
             row = picture_as_row(self.file, data)[0]
-            clean = _states(model, as_patterns(data, model.kind, row), data).to(stored)
+            clean = _states(
+                model, as_patterns(data, model.kind, row, setting.options.coding), data
+            ).to(stored)
             if clean.shape[1] != stored.shape[1]:
                 raise ValueError(f"cue must have size {stored.shape[1]}, got {clean.shape[1]}")
         pattern = clean
@@ -107,7 +111,8 @@ class Cues:
         if self.mask is not None:
             erased = self.erased(setting, row.shape[1], seed)
             clean = _without(erased, clean, row, setting, model, generator)
-        made = clean if self.overlap == 1 else cue(memory, clean, self.overlap, generator)
+        as_it_is = self.overlap == 1 and not hasattr(memory, "targets")  # these hide the answer
+        made = clean if as_it_is else cue(memory, clean, self.overlap, generator)
         told = self.overlap if self.file is None and self.mask is None else None
         return Given(made, pattern, told)
 
@@ -154,6 +159,11 @@ def _without(
         return _states(model, kept, data).to(clean)
     varying = None if is_drawn(data) else varying_of(data, state(data))
     sites = (erased if varying is None else erased[varying]).to(clean.device)
+    if model.kind == "colours":
+        colours = setting.options.colours
+        drawn = torch.randint(0, colours, sites.shape, generator=generator)
+        nothing = torch.nn.functional.one_hot(drawn, colours).flatten()[None].to(clean)
+        return torch.where(sites.repeat_interleave(colours), nothing, clean)
     nothing = torch.zeros_like(clean)
     if model.kind == "binary":
         drawn = torch.randint(0, 2, clean.shape, generator=generator)

@@ -20,6 +20,9 @@ from bridges.retrieval import retrieval_map
 from bridges.study.record import Point
 from bridges.study.results import Study
 
+OF_MODELS = frozenset(name for model in MODELS.values() for name in model.reads) - {"steps"}
+"""Options of classical memories, which stand in the points of the models that read them."""
+_COLUMNS = {"activity": "active_share"}  # `activity` is that of the data
 _LARGEST = 1024  # largest load measured unless asked for
 _COPIES = 4  # of patterns and of cues, held at once
 
@@ -40,6 +43,14 @@ class Setting:
     training_overlap: float | None = None
     training_steps: int | None = None
     dynamics: str = Options.dynamics
+    activity: float = Options.activity
+    theta: float | None = None
+    gain: float = Options.gain
+    levels: int = Options.levels
+    keep: float = Options.keep
+    colours: int = Options.colours
+    clip: float = Options.clip
+    temperature: float = Options.temperature
     label: int | None = None
     scheduler: str | None = None
     batch_size: int | None = None
@@ -79,7 +90,8 @@ class Setting:
 
     def pattern_set(self, kind: str, patterns: int, seed: int) -> Tensor:
         """The pattern set of a sample."""
-        return pattern_set(self.data, kind, patterns, self.size, seed).to(self.device)
+        found = pattern_set(self.data, kind, patterns, self.size, seed, coding=self.options.coding)
+        return found.to(self.device)
 
     def model(self, name: str) -> Model:
         """A model by name or path, read as was asked for."""
@@ -107,7 +119,12 @@ class Setting:
         for name in models:
             if (model := self.model(name)).trained:
                 check_data(name, model, self.data)
-            memory = self.memory(name, 1 if name in MODELS else min(patterns), 0, untrained=True)
+            if min(patterns) < model.least:
+                raise ValueError(
+                    f"patterns must be at least {model.least} for {name}, got {min(patterns)}"
+                )
+            few = model.least if name in MODELS else min(patterns)
+            memory = self.memory(name, few, 0, untrained=True)
             if self.criterion == "one-step" and not hasattr(memory, "step"):
                 raise ValueError(f"criterion 'one-step' is not for {name}: it has no single step")
             retrieval_map(memory, [0.5], 1, self.criterion, self.threshold, seed=0)
@@ -148,7 +165,7 @@ class Setting:
 
         size : of states that are rows of the data as they are; None: they are its patterns.
         """
-        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in OF_MODELS}
         if size is None:
             size = self.pattern_set("binary", 1, 0).shape[1]
             named |= about(self.data)
@@ -158,6 +175,16 @@ class Setting:
             del named["dynamics"]
         named |= {"data": Path(self.data).name, "size": size}
         return {name: value for name, value in named.items() if value is not None}
+
+
+def read_by(asked: object, point: Point) -> Point:
+    """The options of classical memories that the model of a point reads, for its row."""
+    model = MODELS.get(point.get("model", ""))
+    setting = getattr(asked, "setting", asked)
+    if model is None or not isinstance(setting, Setting):
+        return {}
+    found = {_COLUMNS.get(name, name): getattr(setting, name) for name in model.reads}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def check_device(device: str) -> None:
