@@ -20,7 +20,6 @@ from bridges.crossing import crossing
 from bridges.data import is_drawn
 from bridges.estimates import fraction_and_sem
 from bridges.models import NETWORKS, label_of
-from bridges.models.theory import THEORIES
 from bridges.study import figures, report as base
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
@@ -69,7 +68,8 @@ def points(
 def check(setting: Setting, models: Sequence[str], points: Sequence[Point]) -> None:
     """Refuse what could not be measured at the largest size. Raises ValueError."""
     largest = max(points, key=lambda point: point["size"] * point["patterns"])
-    replace(setting, size=largest["size"]).check(models, [1, largest["patterns"]])
+    fewest = min(point["patterns"] for point in points)
+    replace(setting, size=largest["size"]).check(models, [fewest, largest["patterns"]])
 
 
 def measure(setting: Setting, point: Point, seed: int) -> list[Row]:
@@ -176,19 +176,14 @@ class Report(base.Report):
     def tables(self) -> Iterator[str]:
         """A row per model, a column per size."""
         sizes = sorted({int(N) for found in self.scalings.values() for N in found.sizes})
-        rows = []
+        rows, law = [], {m: f"{load:.4f}" for m, load in self.limits.items()}
         for model, found in self.scalings.items():
             known = dict(zip(found.sizes.astype(int).tolist(), _words(found), strict=True))
             cells = [known.get(N, "—") for N in sizes]
-            rows.append(
-                [label_of(model), *cells, _limit(found), f"{found.extrapolation.misfit:.2g}"]
-                + (
-                    [f"{self.limits[model]:.4f}" if model in self.limits else "—"]
-                    * bool(self.limits)
-                )
-            )
+            words = [*cells, _limit(found), f"{found.extrapolation.misfit:.2g}"]
+            rows.append([label_of(model), *words, *([law.get(model, "—")] if law else [])])
         heads = ["capacity α, N =", *map(str, sizes), "N → ∞", "χ²/dof"]
-        yield table([*heads, *["theory"] * bool(self.limits)], rows)
+        yield table([*heads, "theory"] if law else heads, rows)
         yield f"(N → ∞: α(N) = α_∞ + a N^(−{EXPONENT:.2g}); see χ² per degree of freedom)"
 
     @property
@@ -231,7 +226,7 @@ class Report(base.Report):
                 figures.means(axes, [0], ([fit.limit], [fit.sem]), look, mfc="white")
         for (model, law), style in zip(self.limits.items(), cycle(_LINES), strict=False):
             color = figures.looks(self.scalings)[model][0]
-            label = f"$\\alpha_c$ = {law:.3f} ({THEORIES[model].source})"
+            label = f"{label_of(model)}, theory {law:.3f}"
             axes.axhline(law, color=color, ls=style, lw=1.2, zorder=1, label=label)
         sizes = sorted({N for found in self.scalings.values() for N in found.sizes.tolist()})
         axes.set_xticks([0, *(N**-EXPONENT for N in sizes)], ["∞", *(f"{N:g}" for N in sizes)])
