@@ -19,9 +19,10 @@ def _covariance(patterns: Tensor, options: Options, seed: int) -> Memory:
 
 
 def _willshaw(patterns: Tensor, options: Options, seed: int) -> Memory:
+    from bridges.memory import as_memory
     from hopfield import WillshawMemory
 
-    return WillshawMemory(patterns)
+    return as_memory(WillshawMemory(patterns))
 
 
 def _potts(patterns: Tensor, options: Options, seed: int) -> Memory:
@@ -172,3 +173,11 @@ CLASSICAL_NETWORKS = {
     "covariance": 3,
 }
 """Those with couplings, and how many matrices (N, N) they hold at once."""
+
+DENSE = (
+    *("hebb", "clipped", "diluted", "thermal", "clamped", "bam", "sequence"),
+    *("clipped-spectrum", "pseudo-inverse", "kernel"),
+)
+"""The memories of ±1 patterns that `compare --model classical` compares."""
+CODES = ("covariance", "willshaw", "potts")
+"""Those of 0/1 patterns and of colours."""

@@ -220,8 +220,7 @@ def retrieval_map(
             _check_flips(one, _checks.stored("patterns", rows, binary=True))
     base = _checks.whole_seed(seed)
     results, ends = [], []
-    pairs = zip(cued, wanted, strict=True)
-    for index, (one, rows) in enumerate(zip(memories, pairs, strict=True)):
+    for index, (one, *rows) in enumerate(zip(memories, cued, wanted, strict=True)):
         cue_seed = int(np.random.SeedSequence(base, spawn_key=(index,)).generate_state(1)[0])
         units = [
             _measure(one, *rows, m, trials, criterion, threshold, cue_seed, independent)

@@ -132,7 +132,7 @@ class Setting:
     def _check_memory(self, models: Sequence[str], patterns: int, cues: int) -> None:
         """Refuse what would not fit into memory. Raises ValueError."""
         drawn = is_drawn(self.data) and self.size
-        sites = drawn or self.pattern_set("binary", 1, 0).shape[1]
+        sites = drawn or self.sites
         matrices, name = max(((NETWORKS.get(name, 0), name) for name in models), default=(0, ""))
         couplings = f"couplings of {name} on {sites} sites (polynomial, exponential have none)"
         for numbers, what in (
@@ -149,15 +149,22 @@ class Setting:
     def _untrained(self) -> Options:
         return replace(self.options, training_steps=0)
 
+    @property
+    def sites(self) -> int:
+        """Sites N of a pattern."""
+        return self.pattern_set("binary", 1, 0).shape[1]
+
     def loads_of(self, alpha: Sequence[float]) -> list[int]:
         """Numbers of patterns P = αN, different ones, at least 1."""
-        sites = self.pattern_set("binary", 1, 0).shape[1]
-        return sorted({max(1, round(load * sites)) for load in alpha})
+        return sorted({max(1, round(load * self.sites)) for load in alpha})
+
+    def at_most(self, patterns: int) -> int:
+        """So many patterns, or all that the data have."""
+        return patterns if is_drawn(self.data) else min(patterns, count(self.data))
 
     def loads(self) -> list[int]:
         """Powers of two that the data allow."""
-        available = _LARGEST if is_drawn(self.data) else count(self.data)
-        largest = min(available, _LARGEST)
+        largest = self.at_most(_LARGEST)
         return [2**k for k in range(1, largest.bit_length()) if 2**k <= largest] or [1]
 
     def columns(self, size: int | None = None) -> Point:
@@ -167,7 +174,7 @@ class Setting:
         """
         named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in OF_MODELS}
         if size is None:
-            size = self.pattern_set("binary", 1, 0).shape[1]
+            size = self.sites
             named |= about(self.data)
         if not is_drawn(self.data):
             named["vectors"] = count(self.data)
