@@ -119,6 +119,7 @@ CLASSICAL: dict[str, Model] = {
         "binary",
         "Hebb's couplings; cues know --overlap of the spins, which are held",
         _clamped,
+        unknown=True,
     ),
     "kernel": Model(
         "kernel",
@@ -140,6 +141,7 @@ CLASSICAL: dict[str, Model] = {
         "binary",
         "bidirectional: the first half of the sites calls the second",
         _pairs,
+        unknown=True,
     ),
     "covariance": Model(
         "covariance",

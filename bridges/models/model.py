@@ -101,6 +101,7 @@ class Model:
     latents : of a denoiser of codes, the space of these.
     reads : the options of classical memories that it reads; a record has these of each model.
     least : patterns that it needs.
+    unknown : whether its cues are spins of which some are unknown, 0, and no flipped patterns.
     """
 
     label: str
@@ -112,6 +113,7 @@ class Model:
     latents: LatentSpace | None = None
     reads: tuple[str, ...] = ()
     least: int = 1
+    unknown: bool = False
 
 
 def network(rule: Callable[[Tensor, Options, int], Tensor]) -> Build:

@@ -220,10 +220,10 @@ def retrieval_map(
             _check_flips(one, _checks.stored("patterns", rows, binary=True))
     base = _checks.whole_seed(seed)
     results, ends = [], []
-    for index, (one, *rows) in enumerate(zip(memories, cued, wanted, strict=True)):
+    for index, (one, rows, aims) in enumerate(zip(memories, cued, wanted, strict=True)):
         cue_seed = int(np.random.SeedSequence(base, spawn_key=(index,)).generate_state(1)[0])
         units = [
-            _measure(one, *rows, m, trials, criterion, threshold, cue_seed, independent)
+            _measure(one, rows, aims, m, trials, criterion, threshold, cue_seed, independent)
             for m in _checks.followed(grid, "overlaps")
         ]
         results.append(np.stack([table for table, _ in units], 1))  # (patterns, overlaps, 4)

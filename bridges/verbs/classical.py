@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -165,17 +165,21 @@ class Report(base.Report):
         patterns, sem = (float(x) for x in mean_and_sem(P))
         least = self._by_sample("least_overlap", name)
         least = least[~np.isnan(least)]
-        forgives = [float(x) for x in mean_and_sem(least)] if len(least) else [math.nan] * 2
+        forgives, error = map(float, mean_and_sem(least)) if len(least) else (math.nan, math.nan)
         asked = kind, patterns, self.size, self.overlap, self.asked.options
         bits = information(name, *asked)
-        return Found(name, kind, patterns, sem, beyond, *forgives, bits, law.get(name, math.nan))
+        return Found(
+            name, kind, patterns, sem, beyond, forgives, error, bits, law.get(name, math.nan)
+        )
 
     def _by_sample(self, quantity: str, model: str) -> np.ndarray:
         return np.array(self._values.get((quantity, model), []), dtype=float)
 
     @cached_property
     def _values(self) -> dict[tuple[str, str], list[float]]:
-        return self.study.by_sample("quantity", "model")  # type: ignore[return-value]
+        return {
+            (q, m): values for (q, m), values in self.study.by_sample("quantity", "model").items()
+        }
 
     def conclusions(self) -> Point:
         """By model the capacity in its units, and what it forgives."""
@@ -208,8 +212,8 @@ class Report(base.Report):
         most = max(self.found, key=lambda one: one.patterns)
         known = [one for one in self.found if _added(one) == _added(one)]
         words = (
-            f"$N$ = {self.size}, cues at $m_0$ = {self.overlap:g}: {label_of(most.model)} holds most "
-            f"patterns, {_words(most)}"
+            f"$N$ = {self.size}, cues at $m_0$ = {self.overlap:g}: {label_of(most.model)} holds "
+            f"most patterns, {_words(most)}"
         )
         if known:
             best = max(known, key=_added)
@@ -230,30 +234,23 @@ class Report(base.Report):
 
     def tables(self) -> Iterator[str]:
         """A row per memory."""
-        rows = []
-        for one in self.found:
-            P = max(one.patterns, 1e-300)
-            load = uncertain(one.patterns / self.size, one.sem / self.size, 3)
-            rows.append(
-                [
-                    *(label_of(one.model), _words(one), _shown(one.theory, ".4g")),
-                    ("> " if one.beyond else "") + load,
-                    _shown(one.bits.stored / one.bits.numbers, ".3f"),
-                    uncertain(_added(one), one.sem / P * _added(one), 3)
-                    if _added(one) == _added(one)
-                    else "—",
-                    f"{one.bits.numbers:.3g}" if one.bits.numbers == one.bits.numbers else "—",
-                    _shown(one.bits.precision, ".1f"),
-                    uncertain(one.forgives, one.forgives_sem)
-                    if one.forgives == one.forgives
-                    else "—",
-                ]
-            )
+        rows = [
+            [
+                *(label_of(one.model), _words(one), _shown(one.theory, ".4g")),
+                ("> " if one.beyond else "") + _uncertain(one.patterns, one.sem, 1 / self.size),
+                _shown(one.bits.stored / one.bits.numbers, ".3f"),
+                _uncertain(one.patterns, one.sem, _added(one) / max(one.patterns, 1e-300)),
+                *(_shown(one.bits.numbers, ".3g"), _shown(one.bits.precision, ".1f")),
+                _uncertain(one.forgives, one.forgives_sem),
+            ]
+            for one in self.found
+        ]
         heads = ["memory", "P", "theory", "P/N", "bits stored", "bits added", "numbers"]
         yield table([*heads, "bits of each", "m0 at P/2"], rows)
         yield (
-            "(bits stored and added per number that the memory keeps; m0 at P/2: overlap from which "
-            "half of the cues come home at half of the capacity; >: the most that was tried)"
+            "(bits stored, and added by recall, per number that the memory keeps; m0 at P/2: the\n"
+            "overlap from which half of the cues come home at half of the capacity; >: the most\n"
+            "that was tried; theory: of clean cues unless it knows the cue)"
         )
 
     @property
@@ -302,6 +299,11 @@ def _words(one: Found) -> str:
     return uncertain(one.patterns, one.sem) if one.patterns else "none"
 
 
+def _uncertain(mean: float, sem: float, unit: float = 1.0) -> str:
+    """A number with its error in another unit, a dash for none."""
+    return "—" if math.isnan(mean * unit) else uncertain(mean * unit, sem * unit, 3)
+
+
 def _shown(number: float, form: str) -> str:
     if number == math.inf:
         return "∞"
@@ -340,8 +342,8 @@ def _draw_bits(axes: Axes, group: list[Found]) -> None:
         labels = ("added by recall", "stored") if y == 0 else (None, None)
         for bits, filled, label in ((added, color, labels[0]), (stored, "none", labels[1])):
             error = None if share != share else [share * bits]
-            look = {"color": color, "marker": marker, "mfc": filled, "ms": 6, "ls": ""}
-            axes.errorbar([bits], [y], xerr=error, label=label, **look)
+            look: dict[str, Any] = {"color": color, "marker": marker, "mfc": filled, "ms": 6}
+            axes.errorbar([bits], [y], xerr=error, ls="", label=label, **look)
     axes.set_xlim(left=0)
     axes.grid(axis="y", color="0.92")
 

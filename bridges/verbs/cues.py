@@ -1,7 +1,8 @@
 """Cues that are looked at: a datum or a picture of one's own, with sites erased, then corrupted.
 
 What is erased says nothing: real states are at the centre of the data there, units of 0/1 are off,
-spins and colours are drawn anew. The rest of the corruption is that of the memory.
+spins and colours are drawn anew, or unknown to a memory that has unknown spins. The rest of the
+corruption is that of the memory.
 """
 
 from __future__ import annotations
@@ -108,11 +109,13 @@ class Cues:
         pattern = clean
         if self.file is not None:
             pattern = stored[nearest(similarity.seen(clean), similarity.seen(stored))]
-        if self.mask is not None:
-            erased = self.erased(setting, row.shape[1], seed)
+        erased = None if self.mask is None else self.erased(setting, row.shape[1], seed)
+        if erased is not None and not model.unknown:
             clean = _without(erased, clean, row, setting, model, generator)
-        as_it_is = self.overlap == 1 and not hasattr(memory, "targets")  # these hide the answer
+        as_it_is = self.overlap == 1 and not model.unknown
         made = clean if as_it_is else cue(memory, clean, self.overlap, generator)
+        if erased is not None and model.unknown:
+            made = torch.where(_seen_sites(erased, data).to(made.device), 0.0, made)
         told = self.overlap if self.file is None and self.mask is None else None
         return Given(made, pattern, told)
 
@@ -157,8 +160,7 @@ def _without(
     if model.kind == "stored" and not is_drawn(data):
         kept = torch.where(erased, mean_row(data), row.double().cpu())
         return _states(model, kept, data).to(clean)
-    varying = None if is_drawn(data) else varying_of(data, state(data))
-    sites = (erased if varying is None else erased[varying]).to(clean.device)
+    sites = _seen_sites(erased, data).to(clean.device)
     if model.kind == "colours":
         colours = setting.options.colours
         drawn = torch.randint(0, colours, sites.shape, generator=generator)
@@ -169,6 +171,12 @@ def _without(
         drawn = torch.randint(0, 2, clean.shape, generator=generator)
         nothing = (2 * drawn - 1).to(clean)
     return torch.where(sites, nothing, clean)
+
+
+def _seen_sites(erased: Tensor, data: str) -> Tensor:
+    """The sites of a row that are erased, of those that patterns have."""
+    varying = None if is_drawn(data) else varying_of(data, state(data))
+    return erased if varying is None else erased[varying]
 
 
 def _axes(data: str, size: int) -> tuple[tuple[int, ...], bool]:

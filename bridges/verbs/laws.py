@@ -33,8 +33,6 @@ DECODERS: dict[str, Callable[[Any, int, float], Any]] = {  # f(P, N, overlap) of
     "real": lambda P, N, overlap: argmax_retrieval(P, N, noise_of_overlap(overlap)),
     "binary": argmax_retrieval_spins,
 }
-OTHER_CUES = ("clamped", "bam")
-"""Models of spins whose cues are no flipped patterns, so that the law of these is not for them."""
 STROKE = "strokes: theory of a model"
 
 
@@ -56,10 +54,11 @@ def decoders(setting: Setting, points: Sequence[Point], size: int) -> dict[str, 
 
 
 def kind_of(point: Point) -> str:
-    """Kind of the states of the model of a point, "" where its cues are of another kind."""
-    if point["model"] in OTHER_CUES:
+    """Kind of the states of the model of a point, "" where its cues are no flipped patterns."""
+    model = MODELS.get(point["model"])
+    if model is not None and model.unknown:
         return ""
-    found: str = point["states"] if "states" in point else MODELS[point["model"]].kind
+    found: str = point["states"] if model is None else model.kind
     return found
 
 
