@@ -408,10 +408,13 @@ def _adapted(made: Any, patterns: Tensor, options: Options, text: str, states: s
 
 def _network(made: Any) -> HopfieldNetwork | DenseMemory | None:
     """A network of these couplings (N, N), or of the training that ended in them."""
+    from bridges.memory import Memory
     from hopfield import DenseMemory, HopfieldNetwork
 
     if isinstance(made, HopfieldNetwork | DenseMemory):
         return made
+    if isinstance(made, Memory):  # it may have couplings, and a dynamics of its own
+        return None
     couplings = getattr(made, "couplings", made)
     shape = tuple(getattr(couplings, "shape", ()))
     square = not callable(couplings) and len(shape) == 2 and shape[0] == shape[1]
