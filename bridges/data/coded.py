@@ -42,10 +42,13 @@ class Coding:
     activity: float = 0.1
     colours: int = 3
 
+    def __post_init__(self) -> None:
+        _checks.number("activity", self.activity, low=0, high=1)
+        _checks.whole("colours", self.colours, low=2, high=2**15)
+
     def ones(self, size: int) -> int:
         """Ones K of a sparse pattern of N sites. Raises ValueError where they are none or all."""
-        a = _checks.number("activity", self.activity, low=0, high=1)
-        ones = round(a * size)
+        a, ones = self.activity, round(self.activity * size)
         if not 0 < ones < size:
             raise ValueError(
                 f"activity must leave 1 to {size - 1} ones of {size} sites, got {a:g}, {ones} ones"

@@ -71,6 +71,7 @@ def pattern_set(
     seed = _checks.whole("seed", seed, low=0, high=None)
     size = None if size is None else _checks.whole("size", size)
     _checks.choice("kind", kind, KINDS)
+    _checks.instance("coding", coding, Coding, "a Coding, of activity and colours")
     if first is not None:
         most = patterns if is_drawn(data) else len(stored(data, state(data)).rows)
         first = _checks.whole("first", first, low=0, high=most - 1)
@@ -116,6 +117,7 @@ def as_patterns(data: str, kind: str, rows: Tensor, coding: Coding = CODING) -> 
     """
     data = as_name(data)
     _checks.choice("kind", kind, KINDS)
+    _checks.instance("coding", coding, Coding, "a Coding, of activity and colours")
     mean: Tensor | None = None
     varying: Tensor | None = None
     if is_drawn(data):
