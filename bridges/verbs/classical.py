@@ -267,6 +267,8 @@ class Report(base.Report):
 
     def draw(self, figure: Figure) -> None:
         """Capacity as load, bits per number, and what is forgiven; ±1 above, others below."""
+        from matplotlib.lines import Line2D  # slow to import
+
         heights = [len(group) + 1.2 for group in self.groups]
         drawn = figure.subplots(len(heights), 3, height_ratios=heights, squeeze=False, sharey="row")
         for axes, group in zip(drawn, self.groups, strict=True):
@@ -276,15 +278,21 @@ class Report(base.Report):
             axes[0].set_yticks(range(len(group)), [label_of(one.model) for one in group])
             axes[0].set_ylim(-0.6, len(group) - 0.4)
         kinds = ["±1 patterns"] if self.groups[0][0].kind == "binary" else []
-        kinds += ["0/1 patterns and colours"] * (len(self.groups) > len(kinds))
+        kinds += ["0/1 patterns, colours"] * (len(self.groups) > len(kinds))
         for axes, words in zip(drawn[:, 0], kinds, strict=True):
-            axes.set_title(f"{words}, cues at $m_0$ = {self.overlap:g}")
-        drawn[-1, 0].set_xlabel("capacity, load $P/N$")
+            axes.set_title(words)
+        drawn[-1, 0].set_xlabel(f"capacity $P/N$, $m_0$ = {self.overlap:g}")
         drawn[-1, 1].set_xlabel("bits per number that is kept")
         drawn[-1, 2].set_xlabel("least overlap $m_0$ at half of that")
-        handles, labels = drawn[0, 0].get_legend_handles_labels()
-        more = drawn[0, 1].get_legend_handles_labels()
-        figures.legend_beside(figure, [*handles, *more[0]], [*labels, *more[1]])
+        entries = {
+            "theory": Line2D([], [], color="0.35", lw=1.6),
+            "added by recall": Line2D([], [], color="0.35", marker="o", ls=""),
+            "stored": Line2D([], [], color="0.35", marker="o", mfc="none", ls=""),
+            "at least": Line2D([], [], color="0.35", marker=">", mfc="none", ls=""),
+        }
+        if not any(one.beyond for one in self.found):
+            del entries["at least"]
+        figures.legend_beside(figure, list(entries.values()), list(entries))
 
 
 def _added(one: Found) -> float:
@@ -324,9 +332,8 @@ def _draw_loads(axes: Axes, group: list[Found], size: int) -> None:
             mfc="none" if one.beyond else look[0],
         )
         if math.isfinite(one.theory) and one.theory > 0:
-            label = "theory" if not axes.get_legend_handles_labels()[0] else None
             ends = [y - 0.36, y + 0.36]
-            axes.plot([one.theory / size] * 2, ends, color="0.35", lw=1.6, zorder=1, label=label)
+            axes.plot([one.theory / size] * 2, ends, color="0.35", lw=1.6, zorder=1)
     axes.set_xscale("log")
     axes.grid(axis="y", color="0.92")
 
@@ -339,11 +346,10 @@ def _draw_bits(axes: Axes, group: list[Found]) -> None:
         if stored != stored:
             continue
         share = one.sem / one.patterns if one.patterns else math.nan
-        labels = ("added by recall", "stored") if y == 0 else (None, None)
-        for bits, filled, label in ((added, color, labels[0]), (stored, "none", labels[1])):
+        for bits, filled in ((added, color), (stored, "none")):
             error = None if share != share else [share * bits]
             look: dict[str, Any] = {"color": color, "marker": marker, "mfc": filled, "ms": 6}
-            axes.errorbar([bits], [y], xerr=error, ls="", label=label, **look)
+            axes.errorbar([bits], [y], xerr=error, ls="", **look)
     axes.set_xlim(left=0)
     axes.grid(axis="y", color="0.92")
 
