@@ -238,7 +238,7 @@ class Report(base.Report):
         return decoders(self.asked, self.study.points, self.size)
 
     @cached_property
-    def laws(self) -> Laws:
+    def theories(self) -> Laws:
         """What theory says of the models."""
         return Laws.of(self.study, self.asked, self.size)
 
@@ -246,19 +246,19 @@ class Report(base.Report):
         """By model capacity and basin with 95 % intervals."""
         found: Point = {"level": self.level}
         if self.overlap is not None:
-            law = self.laws.capacities(self.overlap)
+            law = self.theories.capacities(self.overlap)
             capacities = {
                 m: edge.summary("patterns") | ({"theory": law[m]} if m in law else {})
                 for m, edge in self.capacities.items()
             }
             found |= {"overlap": self.overlap, "capacity": capacities}
         if self.patterns is not None:
-            law = self.laws.edges(self.patterns)
+            law = self.theories.edges(self.patterns)
             basins = {
                 m: edge.summary("overlap") | ({"theory": law[m]} if m in law else {})
                 for m, edge in self.basins.items()
             }
-            if retrieved := self.laws.retrieved(self.study, self.patterns):
+            if retrieved := self.theories.retrieved(self.study, self.patterns):
                 found["retrieved"] = retrieved
             found |= {"patterns": self.patterns, "basin": basins}
         return found
@@ -303,7 +303,7 @@ class Report(base.Report):
         if self.load:
             assert self.overlap is not None
             ends = {"P at 1/2": [self._held(curve.model) for curve in self.load]}
-            if law := self.laws.capacities(self.overlap):
+            if law := self.theories.capacities(self.overlap):
                 known = (law.get(curve.model) for curve in self.load)
                 ends["theory"] = ["—" if P is None else f"{P:.3g}" for P in known]
             yield curve_table(self.load, f"retrieval at m0 = {self.overlap:g}, P =", ends)
@@ -311,7 +311,7 @@ class Report(base.Report):
             assert self.patterns is not None
             ends = {"m0 at 1/2": [self._edge(curve.model) for curve in self.corruption]}
             yield curve_table(self.corruption, f"retrieval at P = {self.patterns}, m0 =", ends)
-            if retrieved := self.laws.retrieved(self.study, self.patterns):
+            if retrieved := self.theories.retrieved(self.study, self.patterns):
                 yield retrieved_table(retrieved, self.patterns)
         yield from self.notes()
 
@@ -400,7 +400,7 @@ def _load(axes: Axes, report: Report) -> None:
     for style, (label, law) in zip(figures.THEORY, report.theory.items(), strict=False):
         axes.plot(P, law(P, overlap), **style, label=label)
     figures.ticks(axes, np.unique(measured))
-    strokes(axes, report.laws.capacities(overlap), report.level)
+    strokes(axes, report.theories.capacities(overlap), report.level)
     axes.set_xlabel("number of patterns $P$")
     axes.set_title(f"against load, $N$ = {report.size}, cues at $m_0$ = {overlap:g}")
 
@@ -416,7 +416,7 @@ def _corruption(axes: Axes, report: Report) -> None:
     for style, (label, law) in zip(figures.THEORY, report.theory.items(), strict=False):
         axes.plot(m, [law(patterns, float(one)) for one in m], **style, label=label)
     figures.even_ticks(axes, np.unique(np.concatenate([curve.x for curve in report.corruption])))
-    strokes(axes, report.laws.edges(patterns), report.level)
+    strokes(axes, report.theories.edges(patterns), report.level)
     axes.invert_xaxis()
     axes.set_xlabel("overlap of the cue $m_0$ (harder to the right)")
     load = patterns / report.size

@@ -80,7 +80,7 @@ class Report(compare.Report):
             for model, found in self.radii.items()
         }
         found: Point = {"level": self.level, "patterns": list(self.maps), "basin": basins}
-        retrieved = {str(P): self.laws.retrieved(self.study, P) for P in self.maps}
+        retrieved = {str(P): self.theories.retrieved(self.study, P) for P in self.maps}
         return found | ({"retrieved": retrieved} if any(retrieved.values()) else {})
 
     def finding(self) -> str:
@@ -98,7 +98,7 @@ class Report(compare.Report):
             if own:
                 ends = {"m0 at 1/2": [basin_words(self.radii[curve.model][P]) for curve in own]}
                 yield curve_table(own, f"retrieval at P = {P}, m0 =", ends)
-                if retrieved := self.laws.retrieved(self.study, P):
+                if retrieved := self.theories.retrieved(self.study, P):
                     yield retrieved_table(retrieved, P)
         rows = [
             [label_of(m), *(basin_words(edges[P]) if P in edges else "—" for P in self.maps)]
@@ -145,7 +145,7 @@ class Report(compare.Report):
                 if curve.model == model:
                     figures.means(axes, curve.x, (curve.mean, curve.sem), look, label=label)
                     self._draw_theory(axes, model, P, look[0])
-                    edge = {m: x for m, x in self.laws.edges(P).items() if m == model}
+                    edge = {m: x for m, x in self.theories.edges(P).items() if m == model}
                     strokes(axes, edge, self.level, look[0])
         axes.axhline(self.level, color="0.85", lw=0.8, zorder=0)
         axes.set_title(label_of(model))
