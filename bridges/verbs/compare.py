@@ -23,7 +23,7 @@ from bridges.study import figures, report as base
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.tables import table, uncertain
-from bridges.verbs.laws import Law, Laws, decoders, retrieved_table, strokes
+from bridges.verbs.laws import Law, Laws, decoders, kind_of, retrieved_table, strokes
 from bridges.verbs.setting import Setting
 from hopfield import NotSeparableError
 
@@ -233,9 +233,14 @@ class Report(base.Report):
         return {curve.model: Edge.of(curve, self.level, rising=True) for curve in self.corruption}
 
     @property
+    def kinds(self) -> set[str]:
+        """Kinds of states among the models."""
+        return {kind_of(point) for point in self.study.points}
+
+    @property
     def theory(self) -> dict[str, Law]:
         """Exact finite-N laws where the patterns are random: the limit of any decoder."""
-        return decoders(self.asked, self.study.points, self.size)
+        return decoders(self.asked, self.kinds, self.size)
 
     @cached_property
     def theories(self) -> Laws:

@@ -7,7 +7,7 @@ of the model's colour where retrieval should end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -36,14 +36,13 @@ DECODERS: dict[str, Callable[[Any, int, float], Any]] = {  # f(P, N, overlap) of
 STROKE = "strokes: theory of a model"
 
 
-def decoders(setting: Setting, points: Sequence[Point], size: int) -> dict[str, Law]:
+def decoders(setting: Setting, kinds: Container[str], size: int) -> dict[str, Law]:
     """Exact finite-N laws where the patterns are random: the limit of any decoder.
 
     A state close to two patterns at once, or to none, is not what they describe.
     """
     if setting.data != "random" or setting.threshold < 0.9:
         return {}
-    kinds = {kind_of(point) for point in points}
 
     def here(law: Callable[[Any, int, float], Any]) -> Law:
         return lambda P, overlap: law(P, size, overlap)
