@@ -45,6 +45,13 @@ def _sequence(patterns: Tensor, options: Options, seed: int) -> Memory:
     return SequenceMemory(patterns, options.steps)
 
 
+def _dense_sequence(patterns: Tensor, options: Options, seed: int) -> Memory:
+    """The degree is that of an energy m^n, whose steps have the weights m^{n − 1}."""
+    from hopfield import SequenceMemory
+
+    return SequenceMemory(patterns, options.steps, degree=options.degree - 1)
+
+
 def _pairs(patterns: Tensor, options: Options, seed: int) -> Memory:
     """The first half of the sites calls the second."""
     from hopfield import BidirectionalMemory
@@ -131,8 +138,16 @@ CLASSICAL: dict[str, Model] = {
     "sequence": Model(
         "sequence",
         "binary",
-        "each pattern calls the next one, --steps steps, synchronous",
+        "sequence: each pattern calls the next one, --steps steps, synchronous",
         _sequence,
+        reads=("steps",),
+        least=2,
+    ),
+    "dense-sequence": Model(
+        "dense sequence",
+        "binary",
+        "sequence with weights m^{n − 1} of the patterns, n = --degree",
+        _dense_sequence,
         reads=("steps",),
         least=2,
     ),

@@ -88,7 +88,7 @@ def _bits(name: str, kind: str, N: int, m: float, options: Options) -> tuple[flo
         raise ValueError(f"model must store spins, 0/1 patterns or colours, got {name}")
     if name == "bam":
         return float(N - N // 2), float(N - N // 2)
-    if name == "sequence":
+    if name in ("sequence", "dense-sequence"):
         return float(N), float(N)
     if name == "clamped":
         return float(N), float(N - round(m * N))

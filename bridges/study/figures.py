@@ -51,6 +51,7 @@ LOOKS: dict[str, tuple[str, str]] = {
     "clamped": ("#004488", "v"),
     "kernel": ("#228833", "D"),
     "sequence": ("#AA3377", ">"),
+    "dense-sequence": ("#661100", ">"),
     "bam": ("#66CCEE", "<"),
     "covariance": ("#EE7733", "o"),
     "willshaw": ("#0077BB", "s"),

@@ -13,7 +13,8 @@ from diffusion import EmpiricalDenoiser
 from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
 
 OPTIONS = Options(activity=1 / 8, temperature=0.0)  # three ones of 24, a network at rest
-WITHOUT_ENERGY = ("flow", "sde", "nearest", "kernel", "sequence", "willshaw")
+SEQUENCES = ("sequence", "dense-sequence")
+WITHOUT_ENERGY = ("flow", "sde", "nearest", "kernel", "willshaw", *SEQUENCES)
 RANDOM_ORDER = ("covariance", "potts", "thermal", "clamped")
 
 
@@ -88,7 +89,7 @@ def test_the_energy_falls_where_there_is_one(name, memory):
 
 
 def test_what_is_retrieved_stays(name, memory):
-    if name == "sequence":  # goes on
+    if name in SEQUENCES:  # goes on
         return
     states, converged = recall(memory, cue(memory), 0.8, generator())
     assert converged.all()
@@ -206,6 +207,14 @@ def test_dtype_follows_and_the_callers_tensor_is_untouched(model):
     assert states.device == cues.device
     assert torch.equal(xi, copies[0])
     assert torch.equal(cues, copies[1])
+
+
+def test_a_dense_sequence_holds_what_a_plain_one_loses():
+    """150 patterns of 200: the degree of an energy m³ weighs them by m²."""
+    xi = random_patterns(150, 200, seed=0)
+    for name, found in (("sequence", 0), ("dense-sequence", 1)):
+        memory = MODELS[name].build(xi, Options(steps=5, degree=3), 0)
+        assert retrieval_map(memory, [0.8], trials=50, seed=0).success[0] == found
 
 
 def test_at_a_temperature_a_memory_answers_and_does_not_rest():
