@@ -31,7 +31,7 @@ from bridges._checks import POINTS, Line, Plotted, Result, Seed, axes_of, finish
 from bridges.equivalence import overlap_of_noise
 from bridges.estimates import short_table, with_error
 from bridges.memory import CRITERIA, ROUNDING, Memory
-from bridges.memory.cueing import cue, settle, stored_patterns
+from bridges.memory.cueing import answered, cue, settle, stored_patterns, targets_of
 from bridges.memory.similarity import WHOLE, Similarity, similarity_of
 from diffusion import EmpiricalDenoiser
 
@@ -374,8 +374,13 @@ def _posterior(denoiser: EmpiricalDenoiser, sigma: float, draws: int, seed: Seed
 def _counted(
     memory: Memory, overlap: float, trials: int, criterion: str, threshold: float, seed: Seed
 ) -> Transitions:
-    """How often the cues of each memory come home to which, and how often to none."""
-    patterns = stored_patterns(memory)
+    """How often the cues of each memory come home to which, and how often to none.
+
+    Home is what the cue of a pattern should become.
+    """
+    patterns, targets = stored_patterns(memory), targets_of(memory)
+    targets = patterns if targets is None else targets.to(patterns)
+    similarity = similarity_of(memory) if targets.shape == patterns.shape else WHOLE
     generator = _checks.generator_from(seed, "transition_matrix")
     P = len(patterns)
     counts = torch.zeros(P, P + 1, dtype=torch.float64)
@@ -385,7 +390,8 @@ def _counted(
         own = torch.arange(P)[rows].repeat_interleave(count)
         cues = cue(memory, patterns[own.to(patterns.device)], overlap, generator)
         states, done = settle(memory, cues, overlap, criterion, generator)
-        home = nearest_pattern(states, patterns, threshold, similarity_of(memory)).cpu()
+        states = answered(memory, states)
+        home = nearest_pattern(states, targets, threshold, similarity).cpu()
         counts += torch.bincount(own * (P + 1) + home % (P + 1), minlength=P * (P + 1)).view(P, -1)
         converged += float(done.double().mean()) * len(own)
     mean = (counts / trials).to(patterns)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hopfield import _checks
 from hopfield._checks import Seed
+from hopfield._limits import within_memory
 from hopfield.patterns import flip_spins
 from hopfield.relaxation import Relaxation, synchronous
 
@@ -66,6 +67,29 @@ class CuedMemory(ABC):
         """What each cue (B, N) becomes, and whether it came to rest, (B,)."""
         found = self.relax(cues, seed=generator)
         return found.states, found.converged
+
+    def trajectory(
+        self, cues: Tensor, overlap: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Cues, and the states after each sweep, (K + 1, B, N): the last are those retrieved.
+
+        The dynamics is run again from the same state of its generator and stopped after 1, 2 …
+        sweeps, so that the way of K of them costs K²/2.
+        """
+        generator = _checks.generator_from(generator, "trajectory", cues.device)
+        before = generator.get_state()
+        ended = self.relax(cues, seed=generator)
+        after, last = generator.get_state(), int(ended.sweeps.max()) if len(cues) else 0
+        within_memory(
+            float(cues.element_size()) * (last + 1) * cues.numel(),
+            f"cues: the states of {len(cues)} cues after each of {last} sweeps",
+        )
+        path = [cues.to(ended.states)]
+        for k in range(1, last):
+            generator.set_state(before)
+            path.append(self.relax(cues, max_sweeps=k, seed=generator).states)
+        generator.set_state(after)
+        return torch.stack([*path, ended.states])
 
 
 class SynchronousMemory(CuedMemory):

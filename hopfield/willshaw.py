@@ -84,7 +84,7 @@ class WillshawMemory(CuedMemory):
 
         Examples
         --------
-        >>> WillshawMemory.of_sites([[0, 1], [1, 2]], 4).weights[0]
+        >>> WillshawMemory.of_sites([[0, 1], [1, 2]], 4).couplings[0]
         tensor([1., 1., 0., 0.], dtype=torch.float64)
         """
         size = _checks.whole("size", size, high=2**31)
@@ -135,7 +135,7 @@ class WillshawMemory(CuedMemory):
         return ones / max(1, self.size * (self.size - 1))
 
     @property
-    def weights(self) -> Tensor:
+    def couplings(self) -> Tensor:
         """Couplings W (N, N), entries 0 and 1."""
         within_memory(8.0 * self.size**2, f"patterns: couplings of {self.size} units")
         bits = np.unpackbits(self._words.view(np.uint8), axis=1, bitorder="little")

@@ -5,7 +5,7 @@ real states within a tolerance; distances count the sites, and overlaps the cent
 memory states (`bridges.memory.similarity`). A real state is then kicked and retrieved again;
 one that does not come back is a saddle, not an attractor. Each attractor is one of
 
-    memory      a stored pattern: spins of overlap ≥ `threshold`, real states at an rms
+    memory      a stored pattern: spins and 0/1 of overlap ≥ `threshold`, real states at an rms
                 distance ≤ `delta`; and where the memory knows the weights w of its patterns,
                 that one has more than half. A short distance to dense data is no memory
     inverse     the same of −ξ alone, about the centre, where the memory knows no weights:
@@ -32,8 +32,8 @@ from torch import Tensor
 from bridges import _checks
 from bridges._checks import Result, Seed
 from bridges.memory import Memory
-from bridges.memory.clusters import are_spins, groups, rms_distance
-from bridges.memory.cueing import energy_of, recall, recall_near, stored_patterns
+from bridges.memory.clusters import are_bits, are_spins, groups, rms_distance
+from bridges.memory.cueing import cue, energy_of, recall, recall_near, stored_patterns
 from bridges.memory.similarity import WHOLE, Similarity, similarity_of
 from bridges.starts import Starts, as_starts
 from bridges.statistics import effective_number
@@ -197,10 +197,12 @@ def find_attractors(
     ends = torch.cat([part.states for part in parts]).to(patterns)
     converged = torch.cat([part.converged for part in parts]).to(ends.device)
     settled = ends if converged.all() else ends[converged]
-    group, leaders = groups(similarity.seen(settled), tolerance)
+    bits = are_bits(settled) and _has_bits(memory, patterns)
+    seen = similarity.seen(settled)
+    group, leaders = groups(2 * seen - 1 if bits else seen, tolerance)
     found = settled[leaders]
     kept = torch.ones(len(found), dtype=torch.bool, device=found.device)
-    if not are_spins(found):
+    if not (bits or are_spins(found)):
         kicked = found + kick * _checks.normal_like(found, generator)
         again = recall_near(memory, kicked, kick, overlap, generator)
         left = rms_distance(similarity.seen(again.states.to(found)), similarity.seen(found))
@@ -211,7 +213,7 @@ def find_attractors(
     number[order] = torch.arange(len(order), device=found.device)
     assigned = torch.full((len(ends),), -1, device=ends.device)
     assigned[converged] = number[group]
-    described = _describe(memory, found[order], overlap, patterns, classes, threshold, delta)
+    described = _describe(memory, found[order], overlap, patterns, classes, threshold, delta, bits)
     return Attractors(
         states=found[order],
         counts=counts[order].numpy(force=True),
@@ -222,6 +224,11 @@ def find_attractors(
         varying=similarity.varying,
         **described,
     )
+
+
+def _has_bits(memory: Memory, patterns: Tensor) -> bool:
+    """Whether the states of a memory are 0 and 1, as its cues then are; real ones have noise."""
+    return are_bits(cue(memory, patterns[:1].clone(), 0.5, torch.Generator().manual_seed(0)))
 
 
 def _overlap(memory: Memory, starts: Starts, similarity: Similarity) -> float:
@@ -247,6 +254,7 @@ def _describe(
     classes: Tensor | None,
     threshold: float,
     delta: float,
+    bits: bool,
 ) -> dict[str, Any]:
     """Kind, nearest pattern, overlap, distance, k_eff and energy of each state."""
     rows = max(1, _NUMBERS // len(patterns))
@@ -261,6 +269,9 @@ def _describe(
     # spins at overlap m are sqrt(2 − 2m) apart
     reach = math.sqrt(2 - 2 * threshold) + _ROUNDING if are_spins(states) else delta
     close, inverse = distance <= reach, opposite <= reach
+    if bits:  # of which −ξ is no state
+        close = similarity.cosine(states, patterns[near]) >= threshold - _ROUNDING
+        inverse = torch.zeros_like(close)
     inverse &= ~close & held.isnan()  # weights of patterns leave no room for an even energy
     nearest = torch.where(inverse, far, near)
     distance[inverse] = rms_distance(shown[inverse], known[far[inverse]])

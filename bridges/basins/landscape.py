@@ -238,7 +238,12 @@ def landscape(
     )
     grid = torch.cartesian_prod(y, x).flip(1)
     rows = piece.at(grid.to(patterns.device)).to(patterns)
-    if are_spins(cue(memory, patterns[:1], 0.5, generator)):  # what its states are
+    cued = cue(memory, patterns[:1], 0.5, generator)  # what its states are
+    if not are_spins(cued) and bool(((cued == 0) | (cued.abs() == 1)).all()):
+        raise ValueError(
+            f"memory must have spins or real states for a plane, got {type(memory).__name__}"
+        )
+    if are_spins(cued):
         starts = _spins(rows, generator)
         draws = (energy_of(memory, _spins(rows, generator)) for _ in range(_DRAWS))
         height, name = torch.stack([*draws]).mean(0), "energy"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SETTING = (
     *("size", "criterion", "threshold", "trials", "beta", "degree"),
     *("rate", "training-overlap", "training-steps"),
+    *("activity", "theta", "gain", "levels", "keep", "colours", "clip", "temperature"),
     *("dynamics", "steps", "class", "scheduler", "batch-size"),
 )
 STORED = "Patterns stored, P.  [default: {}, or all of fewer]"
@@ -48,6 +49,7 @@ def conduct(
     from bridges.data import called, fingerprint
     from bridges.models import content_of
     from bridges.study.command import Conduct
+    from bridges.verbs.setting import read_by
 
     module = import_module(f"bridges.verbs.{home}")
     files = files or {"data": data}
@@ -64,7 +66,7 @@ def conduct(
     study = run.run(
         f"bridges {verb}",  # a study in scripts/ may have the verb's name
         partial(module.measure, *given),
-        [asked.columns() | point for point in points],
+        [asked.columns() | read_by(asked, point) | point for point in points],
         parameters=asdict(asked) | dict(files) | contents,
         samples=samples,
         folder=folder,

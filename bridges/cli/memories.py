@@ -142,7 +142,12 @@ def basins(
 
 
 @click.command(cls=Command)
-@options.shared("model", default=",".join(SIDE_BY_SIDE))
+@options.shared(
+    "model",
+    type=options.Names("classical"),
+    default=",".join(SIDE_BY_SIDE),
+    help=f"{options.MODELS_HELP} 'classical' finds the capacities of all classical memories.",
+)
 @options.shared("data", "loads", "alpha", "overlap")
 @options.shared("patterns", help=STORED.format(10))
 @options.shared("overlaps", *SETTING, *RUN)
@@ -159,6 +164,12 @@ def compare(
     **shared: Any,
 ) -> None:
     """Memories side by side, against load and against corruption."""
+    if "classical" in model:
+        for name, value in {"loads": loads, "alpha": alpha, "patterns": patterns}.items():
+            if value is not None:
+                raise ValueError(f"{name} is found for classical; leave it out")
+        _compare_classical(model, data, overlap, **shared)
+        return
     shared |= {"loads": loads, "alpha": alpha, "overlap": overlap, "overlaps": overlaps}
     _run("compare", model, data, patterns=[patterns or stored(data, 10)], **shared)
 
@@ -266,6 +277,17 @@ def recall(
         path = write_film(report, animate)
         if not (shared["quiet"] or shared["json"]):
             click.echo(printable(f"written to {path.parent}: {path.name}"))
+
+
+def _compare_classical(models: list[str], data: str, overlap: float, **shared: Any) -> None:
+    """Find the capacity of each memory in patterns, load and bits."""
+    from bridges.verbs import classical
+    from bridges.verbs.setting import Setting
+
+    setting = Setting.taken_from(data, shared)
+    points = classical.points(setting, classical.named(models), overlap)
+    setting.check([point["model"] for point in points], [2])
+    conduct("compare --classical", data, "classical", setting, points, **shared)
 
 
 def _run(

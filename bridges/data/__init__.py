@@ -7,6 +7,7 @@ Pattern sets are random subsets: a seed fixes an order, P takes its first P. Wha
 model is trained on is such a subset too, apart from vectors that are held out for good.
 """
 
+from bridges.data.coded import CODED as CODED, CODING as CODING, Coding as Coding
 from bridges.data.data_set import (
     DataSet as DataSet,
     class_names as class_names,

@@ -24,7 +24,7 @@ from bridges import _checks
 from hopfield import clustered_patterns, random_patterns
 
 DRAWN = ("random", "clustered")
-_SIZE = 100  # N unless it is said
+SIZE = 100  # N unless it is said
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def clusters_of(data: str) -> Clusters | None:
 
 def drawn(data: str, kind: str, patterns: int, size: int | None, seed: int) -> Tensor:
     """P patterns (P, N), spins where `kind` is "binary"; the first of more of the same seed."""
-    size, found = _SIZE if size is None else size, clusters_of(data)
+    size, found = SIZE if size is None else size, clusters_of(data)
     if found is None and kind == "binary":
         return random_patterns(patterns, size, seed=seed)
     patterns = _checks.whole("patterns", patterns)
@@ -82,12 +82,17 @@ def drawn(data: str, kind: str, patterns: int, size: int | None, seed: int) -> T
     result = torch.empty(patterns, size, dtype=torch.float64)
     for cluster in range(min(found.clusters, patterns)):
         own = result[cluster :: found.clusters]
-        child = int(np.random.SeedSequence([seed, cluster]).generate_state(1, np.uint64)[0] >> 1)
+        child = seed_of_cluster(seed, cluster)
         if kind == "binary":
             own[:] = clustered_patterns(1, len(own), size, found.overlap, seed=child)
         else:
             own[:] = _around_one_centre(found.overlap, len(own), size, child)
     return result
+
+
+def seed_of_cluster(seed: int, cluster: int) -> int:
+    """The seed of a cluster of a pattern set."""
+    return int(np.random.SeedSequence([seed, cluster]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def classes_drawn(data: str, patterns: int) -> Tensor | None:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.data.data_set import stored
-from bridges.data.drawn import classes_drawn, drawn, is_drawn
+from bridges.data.coded import CODED, CODING, Coding, drawn_in_code, levels_of, rows_in_code
+from bridges.data.data_set import load_data, stored
+from bridges.data.drawn import SIZE, classes_drawn, drawn, is_drawn
 from bridges.data.sets import (
     blocks_of,
     centre_of,
@@ -23,33 +24,43 @@ from bridges.data.sets import (
 from bridges.data.sources import as_name, state
 from bridges.memory.similarity import BEYOND_CHANCE, FEWEST
 
+KINDS = ("binary", "real", "stored", *CODED)
+
 
 def pattern_set(
-    data: str, kind: str, patterns: int, size: int | None, seed: int, first: int | None = None
+    data: str,
+    kind: str,
+    patterns: int,
+    size: int | None,
+    seed: int,
+    first: int | None = None,
+    coding: Coding = CODING,
 ) -> Tensor:
-    """P patterns of a data set for models of binary or real states, or as they are stored.
+    """P patterns of a data set for models of a kind of states, or as they are stored.
 
     Parameters
     ----------
     data : as for `load`, or "random", or "clustered@clusters=5,overlap=0.8".
-    kind : "binary", "real" or "stored". Random patterns are unbiased spins, or uniform on the
-        sphere |ξ|² = N. Clustered ones are at a mean `overlap` with the centre of their cluster,
-        as `hopfield.clustered_patterns` or on that sphere; they take turns between clusters.
+    kind : "binary", "real", "stored", "sparse" or "colours". Random patterns are unbiased spins,
+        or uniform on the sphere |ξ|² = N. Clustered ones are at a mean `overlap` with the centre
+        of their cluster, as `hopfield.clustered_patterns` or on that sphere; they take turns
+        between clusters. For 0/1 patterns and colours see the head of `bridges.data.coded`.
     patterns : P, at most the number of vectors the data set has.
     size : N of patterns that are drawn (100 if None); only for them.
     seed : whole number; chooses the patterns.
     first : row of the data, from 0, that comes first in the set, whatever the seed; of random
         patterns, one of the P that there are.
+    coding : activity of sparse patterns and number of colours; only for them.
 
     Returns
     -------
-    (P, N), float64, on the sites that vary in a data set of at least 20 vectors; `about` says
-    which. Stored patterns have all sites, and the values of the data.
+    (P, N), of q colours (P, N·q), float64, on the sites that vary in a data set of at least 20
+    vectors; `about` says which. Stored patterns have all sites, and the values of the data.
 
     Raises
     ------
     ValueError : as for `load`; a parameter that clustered patterns do not have; P too large,
-        `size` where the data has its own, no row `first`.
+        `size` where the data has its own, no row `first`; data that have no such ones or colours.
 
     Examples
     --------
@@ -59,12 +70,16 @@ def pattern_set(
     data, patterns = as_name(data), _checks.whole("patterns", patterns, low=0)
     seed = _checks.whole("seed", seed, low=0, high=None)
     size = None if size is None else _checks.whole("size", size)
-    _checks.choice("kind", kind, ("binary", "real", "stored"))
+    _checks.choice("kind", kind, KINDS)
+    _checks.instance("coding", coding, Coding, "a Coding, of activity and colours")
     if first is not None:
         most = patterns if is_drawn(data) else len(stored(data, state(data)).rows)
         first = _checks.whole("first", first, low=0, high=most - 1)
     if is_drawn(data):
-        found = drawn(data, kind, patterns, size, seed)
+        if kind in CODED:
+            found = drawn_in_code(data, kind, patterns, size or SIZE, seed, coding)
+        else:
+            found = drawn(data, kind, patterns, size, seed)
         return found if first is None else found.roll(-first, 0)
     content = state(data)
     rows = stored(data, content).rows
@@ -75,16 +90,18 @@ def pattern_set(
     chosen = rows[_order(len(rows), seed, first)[:patterns]]
     if kind == "stored":
         return chosen.to(torch.float64)
+    if kind in CODED:
+        return rows_in_code(data, content, kind, chosen, coding)
     return patterns_of(chosen, kind, centre_of(data, content, kind), varying_of(data, content))
 
 
-def as_patterns(data: str, kind: str, rows: Tensor) -> Tensor:
+def as_patterns(data: str, kind: str, rows: Tensor, coding: Coding = CODING) -> Tensor:
     """Rows (B, N) in the units of a data set as patterns of it, as `pattern_set` makes its own.
 
     Parameters
     ----------
     data : as for `pattern_set`. What is compared with random patterns is taken about 0.
-    kind : "binary", "real" or "stored".
+    kind, coding : as for `pattern_set`.
     rows : (B, N), all sites.
 
     Raises
@@ -99,15 +116,20 @@ def as_patterns(data: str, kind: str, rows: Tensor) -> Tensor:
     True
     """
     data = as_name(data)
-    _checks.choice("kind", kind, ("binary", "real", "stored"))
+    _checks.choice("kind", kind, KINDS)
+    _checks.instance("coding", coding, Coding, "a Coding, of activity and colours")
     mean: Tensor | None = None
     varying: Tensor | None = None
     if is_drawn(data):
         rows = _checks.matrix("rows", rows)
+        if kind in CODED:
+            return rows.to(torch.float64)
         mean = torch.zeros(rows.shape[1], dtype=torch.float64)
     else:
         content = state(data)
         rows = _checks.matrix("rows", rows, columns=stored(data, content).rows.shape[1])
+        if kind in CODED:
+            return rows_in_code(data, content, kind, rows, coding)
         mean, varying = centre_of(data, content, kind), varying_of(data, content)
     if kind == "stored":
         return rows.to(torch.float64)
@@ -119,8 +141,9 @@ def as_patterns(data: str, kind: str, rows: Tensor) -> Tensor:
 def as_rows(data: str, kind: str, states: Tensor, like: Tensor) -> Tensor:
     """States of models as rows of a data set, to be looked at.
 
-    Spins have the least and the largest value of the rows, real states the mean of the data and
-    the deviation of the rows; sites that no pattern has are as in the rows.
+    Spins, 0/1 units and colours go from the least to the largest value of the rows, real states
+    have the mean of the data and the deviation of the rows; sites that no pattern has are as in
+    the rows.
 
     Parameters
     ----------
@@ -145,21 +168,31 @@ def as_rows(data: str, kind: str, states: Tensor, like: Tensor) -> Tensor:
     True
     """
     data = as_name(data)
-    _checks.choice("kind", kind, ("binary", "real", "stored"))
+    _checks.choice("kind", kind, KINDS)
     states = _checks.matrix("states", states).double().cpu()
-    if is_drawn(data) or kind == "stored":
+    if kind == "stored" or (is_drawn(data) and kind not in CODED):
         return states
+    if is_drawn(data):
+        return levels_of(states, like.shape[1])
     content = state(data)
-    varying, mean = varying_of(data, content), centre_of(data, content, kind)
+    varying = varying_of(data, content)
     size = stored(data, content).rows.shape[1]
     like = _checks.matrix("like", like, columns=size).double().cpu()
     sites = size if varying is None else int(varying.sum())
-    states = _checks.matrix("states", states, columns=sites)
+    if kind in CODED:
+        low, high = load_data(data).range
+        return _on_all_sites(low + levels_of(states, sites) * (high - low), varying, like)
+    states, mean = _checks.matrix("states", states, columns=sites), centre_of(data, content, kind)
     if mean is not None and kind == "binary":
         low, high = float(like.min()), float(like.max())
         states = low + (states + 1) / 2 * (high - low)
     elif mean is not None:
         states = mean + (seen(like, varying) - mean).square().mean().sqrt() * states
+    return _on_all_sites(states, varying, like)
+
+
+def _on_all_sites(states: Tensor, varying: Tensor | None, like: Tensor) -> Tensor:
+    """Rows whose sites that do not vary are as in other rows."""
     if varying is None:
         return states
     rows = like[:1].repeat(len(states), 1)

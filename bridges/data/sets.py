@@ -150,7 +150,7 @@ def centre_of(data: str, content: str, kind: str) -> Tensor | None:
     )
     if almost and bool((rows := seen(rows, varying)).min() < 0):
         raise ValueError(f"data: {data} must have spins ±1, got {int((rows == 0).sum())} zeros")
-    mean = seen(_mean(data, content)[None], varying)[0]
+    mean = seen(mean_of(data, content)[None], varying)[0]
     if kind == "real":
         # made before the blocks: small pieces kept among them would leave gaps in memory
         norms = torch.empty(len(rows), dtype=torch.float64)
@@ -166,7 +166,7 @@ def centre_of(data: str, content: str, kind: str) -> Tensor | None:
 
 
 @lru_cache(maxsize=4)
-def _mean(data: str, content: str) -> Tensor:
+def mean_of(data: str, content: str) -> Tensor:
     """The mean of each site, in float64; of whole numbers, without a copy in that precision."""
     found = stored(data, content)
     rows = found.rows

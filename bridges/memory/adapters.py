@@ -63,7 +63,9 @@ class Memory(Protocol):
     sweep, update or noise level, of which the last are those that `retrieve` returns;
     `levels(overlap)`, (K,), the noise levels of these states where they fall on the way, and
     `posterior(states, sigma)`, the weights of the patterns at one of them;
-    `log_density(states, overlap)`, (B,), of the noised data at that level.
+    `log_density(states, overlap)`, (B,), of the noised data at that level;
+    `targets`, (P, N′), what the cue of each pattern should end as where that is not the pattern,
+    and `answer(states)`, (B, N′), the part of states that is compared with them where N′ ≠ N.
 
     Attributes
     ----------

@@ -53,6 +53,14 @@ def are_spins(states: Tensor) -> bool:
     return bool((one.abs() == 1).all()) and all(_of_one(part.abs()) for part in states.split(_ROWS))
 
 
+def are_bits(states: Tensor) -> bool:
+    """Whether all entries are 0 or 1."""
+    one = states[:1]  # most often enough to say no
+    return bool(((one == 0) | (one == 1)).all()) and all(
+        bool(((part == 0) | (part == 1)).all()) for part in states.split(_ROWS)
+    )
+
+
 def rms_distance(one: Tensor, other: Tensor) -> Tensor:
     """Rms distance per entry of rows (B, N), in float64, (B,); exact for close rows."""
     parts = [

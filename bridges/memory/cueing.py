@@ -44,6 +44,38 @@ def cued_patterns(memory: Memory, patterns: Tensor | None) -> Tensor:
     return _checks.stored("patterns", patterns, binary=False, columns=size).detach().to(stored)
 
 
+def targets_of(memory: Memory) -> Tensor | None:
+    """`memory.targets`, checked: (P, N′), what the cue of each pattern should become; None: itself.
+
+    Raises
+    ------
+    ValueError : targets that are not finite, or not one for each pattern.
+    """
+    targets = getattr(memory, "targets", None)
+    if targets is None:
+        return None
+    found = _checks.stored("memory.targets", targets, binary=False).detach()
+    count = len(stored_patterns(memory))
+    if len(found) != count:
+        raise ValueError(f"memory.targets must be one per pattern, {count}, got {len(found)}")
+    return found.to(torch.promote_types(found.dtype, torch.float32))
+
+
+@torch.no_grad()
+def answered(memory: Memory, states: Tensor) -> Tensor:
+    """The part of states (B, N) that is compared with targets (B, N′), `memory.answer` of them.
+
+    Raises
+    ------
+    ValueError : the memory returned NaN or a wrong shape; targets of another size without `answer`.
+    """
+    targets, answer = getattr(memory, "targets", None), getattr(memory, "answer", None)
+    if targets is None:
+        return states
+    wanted = states.new_empty(len(states), torch.as_tensor(targets).shape[1])
+    return _checked(memory, states if answer is None else answer(states), wanted, "answers")
+
+
 @torch.no_grad()
 def cue(memory: Memory, patterns: Tensor, overlap: float, generator: torch.Generator) -> Tensor:
     """`memory.corrupt`, checked.

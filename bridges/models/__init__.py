@@ -1,13 +1,15 @@
 """The models that the command knows by name, and those that it is given by path."""
 
+from bridges.models.model import (
+    Model as Model,
+    Options as Options,
+    Reading as Reading,
+)
 from bridges.models.named import (
     FIRST as FIRST,
     MODELS as MODELS,
     NETWORKS as NETWORKS,
     SIDE_BY_SIDE as SIDE_BY_SIDE,
-    Model as Model,
-    Options as Options,
-    Reading as Reading,
 )
 from bridges.models.paths import (
     content_of as content_of,

@@ -2,97 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bridges.models.classical import CLASSICAL, CLASSICAL_NETWORKS
+from bridges.models.model import Build, Model, Options, network
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from bridges.memory import Memory
-    from bridges.memory.similarity import Similarity
-    from diffusion.latents import LatentSpace
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options of models; each model reads those that it has.
-
-    Attributes
-    ----------
-    beta : β of the exponential models and, as σ = 1/√β, of the iterated denoiser.
-    degree : of the polynomial.
-    steps : of the reverse flow.
-    rate : ε of a dream, λ of structured noise.
-    training_overlap : m_t of training with noise, None for the rule's own.
-    training_steps : dreams, or steps of a learning rule, None for the rule's own number.
-    dynamics : of denoisers by path, as for `as_memory`.
-    centre : about which overlaps of patterns as they are stored are measured.
-    shape : of a pattern as it is stored, for models of images; None: flat.
-    """
-
-    beta: float = 1.0
-    degree: int = 3
-    steps: int = 50
-    rate: float = 0.02
-    training_overlap: float | None = None
-    training_steps: int | None = None
-    dynamics: str = "flow"
-    centre: Similarity | None = None
-    shape: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a model by path is read.
-
-    Attributes
-    ----------
-    label : the class of a class-conditional model.
-    scheduler : of diffusers, the name of its class or the folder it lies in; None: the model's.
-    batch_size : rows that a network is given at once; None: as many as fit.
-    """
-
-    label: int | None = None
-    scheduler: str | None = None
-    batch_size: int | None = None
-
-
-Build = Callable[["Tensor", Options, int], "Memory"]  # (patterns, options, seed)
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model that the command knows.
-
-    Attributes
-    ----------
-    label : for tables and figures.
-    kind : of its states and patterns: "binary", "real", or "stored" for data as they are.
-    about : one line.
-    build : (patterns, options, seed) → the memory.
-    trained : whether it stores what it was trained on, whatever patterns it is cued with.
-    source : of a trained model, the denoiser or the network.
-    latents : of a denoiser of codes, the space of these.
-    """
-
-    label: str
-    kind: str
-    about: str
-    build: Build
-    trained: bool = False
-    source: Any = None
-    latents: LatentSpace | None = None
-
-
-def _network(rule: Callable[[Tensor, Options, int], Tensor]) -> Build:
-    def build(patterns: Tensor, options: Options, seed: int) -> Memory:
-        from bridges.memory import as_memory
-        from hopfield import HopfieldNetwork
-
-        return as_memory(HopfieldNetwork(rule(patterns, options, seed)), patterns)
-
-    return build
 
 
 def _one_shot(name: str) -> Build:
@@ -102,7 +20,7 @@ def _one_shot(name: str) -> Build:
         couplings: Tensor = getattr(hopfield, name)(patterns)
         return couplings
 
-    return _network(rule)
+    return network(rule)
 
 
 def _unlearned(patterns: Tensor, options: Options, seed: int) -> Tensor:
@@ -213,22 +131,22 @@ MODELS: dict[str, Model] = {
         "unlearned",
         "binary",
         "Hebb's network after 0.55 P/ε dreams, ε = --rate",
-        _network(_unlearned),
+        network(_unlearned),
     ),
     "daydream": Model(
-        "daydream", "binary", "dreams removed, patterns reinforced", _network(_daydreamed)
+        "daydream", "binary", "dreams removed, patterns reinforced", network(_daydreamed)
     ),
     "twn": Model(
         "trained, uniform noise",
         "binary",
         "training with uniform noise at --training-overlap (0.7)",
-        _network(_trained),
+        network(_trained),
     ),
     "twn-structured": Model(
         "trained, structured noise",
         "binary",
         "training with fixed points reached from --training-overlap (0.5), λ = --rate",
-        _network(_trained_structured),
+        network(_trained_structured),
     ),
     "polynomial": Model(
         "polynomial dense",
@@ -266,7 +184,7 @@ MODELS: dict[str, Model] = {
         "the stored pattern nearest to the cue: the limit for any decoder",
         _nearest,
     ),
-}
+} | CLASSICAL
 
 NETWORKS = {
     "hebb": 2,
@@ -277,7 +195,7 @@ NETWORKS = {
     "daydream": 4,
     "twn": 4,
     "twn-structured": 4,
-}
+} | CLASSICAL_NETWORKS
 """The models with couplings, and how many matrices (N, N) they hold at once."""
 FIRST = ("hebb", "pseudo-inverse", "exponential", "flow")
 """Memories that differ, for a first look."""

@@ -5,8 +5,9 @@ denoiser D(x, σ), a torch module, a model of azula or in the style of EDM, or c
 with rows of the data as they are stored. One of (patterns, seed) is a rule: it returns couplings
 (N, N), a network, a denoiser or a `Memory` that stores these patterns, which are spins unless the
 function says otherwise: `function.states = "real"` for patterns on the sphere |ξ|² = N about the
-mean of the data, "stored" for rows as they are. An installed package offers its own functions as
-entry points of the group "bridges.models".
+mean of the data, "sparse" for 0/1 patterns of equal activity, "colours" for rows of N·q entries
+with a 1 at the colour of each site, "stored" for rows as they are. An installed package offers its
+own functions as entry points of the group "bridges.models".
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridges.models.named import MODELS, Model, Options, Reading
+from bridges.models.model import Model, Options, Reading
+from bridges.models.named import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 PATHS = "a checkpoint FILE.safetensors, a folder of a diffusers model, or FILE.py:function"
 ALLOWED = f"a name of `bridges models`, {PATHS}"
-STATES = ("binary", "real", "stored")
+STATES = ("binary", "real", "stored", "sparse", "colours")
 _GROUP = "bridges.models"
 _CONFIGS = ("model_index.json", "config.json")  # of a pipeline and of a bare model of diffusers
 _SHOWN = 24  # letters of a name in a label
@@ -387,7 +389,7 @@ def _adapted(made: Any, patterns: Tensor, options: Options, text: str, states: s
         return made
     if not callable(made):
         raise ValueError(_unlike(made, text))
-    if states == "binary":
+    if states not in ("real", "stored"):
         raise ValueError(
             f"model: {text} returned {type(made).__name__}, whose states are real; say which "
             f"patterns it stores: {text.rpartition(':')[2]}.states = 'real', or 'stored' for rows "
@@ -406,10 +408,13 @@ def _adapted(made: Any, patterns: Tensor, options: Options, text: str, states: s
 
 def _network(made: Any) -> HopfieldNetwork | DenseMemory | None:
     """A network of these couplings (N, N), or of the training that ended in them."""
+    from bridges.memory import Memory
     from hopfield import DenseMemory, HopfieldNetwork
 
     if isinstance(made, HopfieldNetwork | DenseMemory):
         return made
+    if isinstance(made, Memory):  # it may have couplings, and a dynamics of its own
+        return None
     couplings = getattr(made, "couplings", made)
     shape = tuple(getattr(couplings, "shape", ()))
     square = not callable(couplings) and len(shape) == 2 and shape[0] == shape[1]

@@ -17,7 +17,7 @@ from torch import Tensor
 from bridges.data import is_drawn, load_data
 from bridges.data.sources import state
 from bridges.memory.similarity import Similarity, similarity_of_data
-from bridges.models.named import Model
+from bridges.models.model import Model
 
 _FACTOR = 4.0  # between widths, from which units differ
 _OUTSIDE = 1.5  # largest value of images in [−1, 1], which are interpolated or noisy

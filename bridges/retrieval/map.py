@@ -2,10 +2,10 @@ r"""Retrieval maps and basin radius: the measurements every memory shares.
 
 A retrieval map gives, for cues at overlap m₀ with a pattern, the overlap m_f of what is
 retrieved with that pattern and the probability that it is the pattern (cosine of at least
-`threshold`). The basin radius is the overlap at which that probability crosses a level, the
-midpoint that at which m_f does: a mean over cues that come home and cues that do not, and so
-not where half of them do. `bridges.capacities` has the load at which cues are lost. Two criteria
-are kept apart by name:
+`threshold`); with its target where the memory has `targets`. The basin radius is the overlap at
+which that probability crosses a level, the midpoint that at which m_f does: a mean over cues that
+come home and cues that do not, and so not where half of them do. `bridges.capacities` has the
+load at which cues are lost. Two criteria are kept apart by name:
 
     "fixed-point"   the end of the dynamics, `memory.retrieve`
     "one-step"      a single update, `memory.step`
@@ -36,7 +36,14 @@ from bridges._checks import POINTS, Line, Plotted, Seed, at
 from bridges.crossing import Crossings, crossings
 from bridges.estimates import fraction_and_sem, mean_and_sem, short_table, with_interval
 from bridges.memory import CRITERIA, ROUNDING, Memory
-from bridges.memory.cueing import cue, cued_patterns, cycling, settle
+from bridges.memory.cueing import (
+    answered,
+    cue,
+    cued_patterns,
+    cycling,
+    settle,
+    targets_of,
+)
 from bridges.memory.similarity import WHOLE, similarity_of
 
 Array = np.ndarray
@@ -178,7 +185,8 @@ def retrieval_map(
     trials : cues per memory at each overlap, spread evenly over the patterns that are cued.
     criterion : "fixed-point" or "one-step"; see the head of the module.
     threshold : cosine with the cued pattern that counts as retrieval, in (0, 1].
-    patterns : (H, N), cue these instead of the stored ones, such as data that were held out.
+    patterns : (H, N), cue these instead of the stored ones, such as data that were held out; not
+        for a memory with targets.
     seed : int, torch.Generator or None. The same noise serves all overlaps, so that the
         result at one does not depend on which others are asked for.
     flips : "exact" or "independent", the latter for patterns of ±1 alone.
@@ -213,15 +221,16 @@ def retrieval_map(
     if not memories:
         raise ValueError("memory must be at least one memory, got an empty sequence")
     cued = [cued_patterns(one, patterns) for one in memories]
+    wanted = [_wanted(one, patterns, rows) for one, rows in zip(memories, cued, strict=True)]
     if independent:
-        for rows in cued:
-            _checks.stored("patterns", rows, binary=True)
+        for one, rows in zip(memories, cued, strict=True):
+            _check_flips(one, _checks.stored("patterns", rows, binary=True))
     base = _checks.whole_seed(seed)
     results, ends = [], []
-    for index, (one, rows) in enumerate(zip(memories, cued, strict=True)):
+    for index, (one, rows, aims) in enumerate(zip(memories, cued, wanted, strict=True)):
         cue_seed = int(np.random.SeedSequence(base, spawn_key=(index,)).generate_state(1)[0])
         units = [
-            _measure(one, rows, m, trials, criterion, threshold, cue_seed, independent)
+            _measure(one, rows, aims, m, trials, criterion, threshold, cue_seed, independent)
             for m in _checks.followed(grid, "overlaps")
         ]
         results.append(np.stack([table for table, _ in units], 1))  # (patterns, overlaps, 4)
@@ -366,9 +375,30 @@ def _flipped(
     return torch.where(flip, -patterns, patterns)
 
 
+def _wanted(memory: Memory, given: Tensor | None, cued: Tensor) -> Tensor:
+    """What the cues of each of the patterns that are cued should become."""
+    targets = targets_of(memory)
+    if targets is not None and given is not None:
+        raise ValueError(
+            f"patterns must be None for {type(memory).__name__}, whose targets are known of the "
+            "stored patterns alone"
+        )
+    return cued if targets is None else targets.to(cued)
+
+
+def _check_flips(memory: Memory, patterns: Tensor) -> None:
+    """Refuse independent flips for a memory whose own cues are no spins. Raises ValueError."""
+    own = cue(memory, patterns[:1].clone(), 0.5, torch.Generator().manual_seed(0))
+    if not bool((own.abs() == 1).all()):
+        raise ValueError(
+            f"flips must be 'exact' for {type(memory).__name__}, whose cues are no flipped patterns"
+        )
+
+
 def _measure(
     memory: Memory,
     patterns: Tensor,
+    targets: Tensor,
     overlap: float,
     trials: int,
     criterion: str,
@@ -383,7 +413,9 @@ def _measure(
     cued = patterns[rows.to(patterns.device)]
     cues = (_flipped if independent else cue)(memory, cued, overlap, generator)
     found = settle(memory, cues, overlap, criterion, generator)
-    near = similarity_of(memory).cosine(found.states, cued)
+    wanted = targets[rows.to(targets.device)]
+    similarity = similarity_of(memory) if wanted.shape == cued.shape else WHOLE
+    near = similarity.cosine(answered(memory, found.states), wanted)
     cycles = cycling(memory, found, overlap).to(near)
     columns = near, (near >= threshold - ROUNDING).to(near), found.converged.to(near), cycles
     values = torch.stack(columns, 1).cpu().double().numpy()

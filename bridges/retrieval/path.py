@@ -1,8 +1,9 @@
 r"""The way of a cue to its end: states, overlap, energy and weights after each step.
 
 A step is a sweep of a network, an update of a dense memory, a denoising, or a noise level of a
-reverse process. The overlap is that with the pattern a cue is made of; where that is not told, as
-for a cue of one's own, it is the stored pattern nearest to the cue. The energy never rises in
+reverse process. The overlap is that with what a cue should become: the pattern that it is made of,
+or the target of that; where the pattern is not told, as for a cue of one's own, it is the stored
+pattern nearest to the cue. The energy never rises in
 asynchronous dynamics of symmetric couplings, nor in the updates of a dense memory. Flow and SDE
 have none: their landscape changes with the noise level.
 """
@@ -21,8 +22,8 @@ from bridges._checks import Line, Plotted, Seed
 from bridges.estimates import short_table
 from bridges.memory import Memory
 from bridges.memory.clusters import nearest
-from bridges.memory.cueing import recalled_along, stored_patterns
-from bridges.memory.similarity import flat, similarity_of
+from bridges.memory.cueing import answered, recalled_along, stored_patterns, targets_of
+from bridges.memory.similarity import WHOLE, flat, similarity_of
 
 _LEAST = 0.01  # overlap that a memory is told of, at least
 _HELD = 4  # copies of the states, with their working space
@@ -37,11 +38,12 @@ class RecallPath(Plotted):
     Attributes
     ----------
     states : (K, B, N), the cues first and the ends last.
-    overlap : (K, B), with the pattern that each cue is of.
+    overlap : (K, B), with what each cue should become.
     energy : (K, B), or None where the dynamics has none.
     weights : (K, B, P), how much each stored pattern contributes, or None where it is not known.
     levels : (K,), the noise level of the states, or None where there is one for all of them.
     patterns : (B, N), the pattern that each cue is of.
+    targets : (B, N′), what each cue should become; that pattern unless the memory has targets.
     nearest : (B,), the stored pattern nearest to each end.
     steps : (B,), after how many steps the state is that of the end.
     told : the overlap that the memory was told the cues have.
@@ -53,6 +55,7 @@ class RecallPath(Plotted):
     weights: Tensor | None
     levels: Tensor | None
     patterns: Tensor
+    targets: Tensor
     nearest: Tensor
     steps: Tensor
     told: float
@@ -141,15 +144,21 @@ def recall_path(
         _HELD * path.element_size() * path.numel(), f"cues: {len(path)} states of {len(of)} cues"
     )
     states = path.to(stored)
+    targets = targets_of(memory)
+    if targets is not None:  # by the pattern that is stored nearest to that which is given
+        targets = targets[nearest(similarity.seen(of), similarity.seen(stored))]
+    wanted = of if targets is None else targets.to(of)
+    of_targets = similarity if wanted.shape == of.shape else WHOLE
     energy = memory.energy(path.flatten(0, 1))
     levels = _levels(memory, told, len(path))
     return RecallPath(
         states=states,
-        overlap=torch.stack([similarity.cosine(each, of) for each in states]),
+        overlap=torch.stack([of_targets.cosine(answered(memory, each), wanted) for each in states]),
         energy=None if energy is None else torch.as_tensor(energy).reshape(path.shape[:2]),
         weights=_weights(memory, path, told, levels, len(stored)),
         levels=levels,
         patterns=of,
+        targets=wanted,
         nearest=nearest(similarity.seen(states[-1]), similarity.seen(stored)),
         steps=_steps(states),
         told=told,

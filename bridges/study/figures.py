@@ -44,6 +44,18 @@ LOOKS: dict[str, tuple[str, str]] = {
     "daydream": ("#44AA99", ">"),
     "twn": ("#AA4466", "p"),
     "twn-structured": ("#117733", "X"),
+    "clipped": ("#DDAA33", "h"),
+    "diluted": ("#6699CC", "d"),
+    "clipped-spectrum": ("#BB5566", "s"),
+    "thermal": ("#994455", "^"),
+    "clamped": ("#004488", "v"),
+    "kernel": ("#228833", "D"),
+    "sequence": ("#AA3377", ">"),
+    "dense-sequence": ("#661100", ">"),
+    "bam": ("#66CCEE", "<"),
+    "covariance": ("#EE7733", "o"),
+    "willshaw": ("#0077BB", "s"),
+    "potts": ("#009988", "^"),
 }
 _OTHERS: tuple[tuple[str, str], ...] = (
     ("#DC267F", "H"),

@@ -143,7 +143,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "steps": {
         "type": Whole(1, 100_000),
         "default": Options.steps,
-        "help": "Steps of the reverse flow or SDE of a network.",
+        "help": "Steps of the reverse flow or SDE of a network, and along a sequence.",
     },
     "class": {
         "flags": ("--class", "label"),
@@ -170,6 +170,41 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "training-steps": {
         "type": Whole(0),
         "help": "Dreams, or steps of a learning rule.  [default: the rule's own]",
+    },
+    "activity": {
+        "type": Real(0, 1, min_open=True, max_open=True),
+        "default": Options.activity,
+        "help": "Share of ones of 0/1 patterns.",
+    },
+    "theta": {
+        "type": Real(-1, 1),
+        "help": "Threshold of the covariance rule.  [default: the best of large networks]",
+    },
+    "gain": {"type": POSITIVE, "default": Options.gain, "help": "Gain of the kernel."},
+    "levels": {
+        "type": Whole(2, 256),
+        "default": Options.levels,
+        "help": "Values of clipped couplings.",
+    },
+    "keep": {
+        "type": Real(0, 1, min_open=True),
+        "default": Options.keep,
+        "help": "Share of couplings that dilution leaves.",
+    },
+    "colours": {
+        "type": Whole(2, 256),
+        "default": Options.colours,
+        "help": "Colours of a site of the Potts memory.",
+    },
+    "clip": {
+        "type": POSITIVE,
+        "default": Options.clip,
+        "help": "Level at which a spectrum is cut.",
+    },
+    "temperature": {
+        "type": Real(0, 1e6),
+        "default": Options.temperature,
+        "help": "Temperature of the heat bath.",
     },
     "held-out": {"type": Place(), "help": "Data the model has not seen."},
     "draws": {"type": Whole(2), "default": 500, "help": "Noised points per noise level."},

@@ -16,27 +16,20 @@ import numpy as np
 
 from bridges.crossing import crossings
 from bridges.data import called, said
-from bridges.equivalence import noise_of_overlap
 from bridges.estimates import fraction_and_sem, with_count
-from bridges.models import MODELS, label_of
+from bridges.models import label_of
 from bridges.retrieval import retrieval_map
 from bridges.study import figures, report as base
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.tables import table, uncertain
+from bridges.verbs.laws import Law, Laws, decoders, kind_of, retrieved_table, strokes
 from bridges.verbs.setting import Setting
 from hopfield import NotSeparableError
-from hopfield.theory import argmax_retrieval, argmax_retrieval_spins
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Law = Callable[[Any, float], Any]  # f(P, overlap) → probability of retrieval
-DECODERS: dict[str, Callable[[Any, int, float], Any]] = {  # f(P, N, overlap) of the best
-    "real": lambda P, N, overlap: argmax_retrieval(P, N, noise_of_overlap(overlap)),
-    "binary": argmax_retrieval_spins,
-}
 
 
 def load_points(models: Sequence[str], loads: Sequence[int], overlap: float) -> list[Point]:
@@ -242,33 +235,36 @@ class Report(base.Report):
     @property
     def kinds(self) -> set[str]:
         """Kinds of states among the models."""
-        points = self.study.points
-        return {p["states"] if "states" in p else MODELS[p["model"]].kind for p in points}
+        return {kind_of(point) for point in self.study.points}
 
     @property
     def theory(self) -> dict[str, Law]:
-        """Exact finite-N laws where the patterns are random: the limit of any decoder.
+        """Exact finite-N laws where the patterns are random: the limit of any decoder."""
+        return decoders(self.asked, self.kinds, self.size)
 
-        A state close to two patterns at once, or to none, is not what they describe.
-        """
-        if self.asked.data != "random" or self.asked.threshold < 0.9:
-            return {}
-
-        def here(law: Callable[[Any, int, float], Any]) -> Law:
-            return lambda P, overlap: law(P, self.size, overlap)
-
-        known = {kind: here(law) for kind, law in DECODERS.items() if kind in self.kinds}
-        words = {"real": "real", "binary": "spins"}
-        return {f"best decoder (theory, {words[kind]})": law for kind, law in known.items()}
+    @cached_property
+    def theories(self) -> Laws:
+        """What theory says of the models."""
+        return Laws.of(self.study, self.asked, self.size)
 
     def conclusions(self) -> Point:
         """By model capacity and basin with 95 % intervals."""
         found: Point = {"level": self.level}
         if self.overlap is not None:
-            capacities = {m: edge.summary("patterns") for m, edge in self.capacities.items()}
+            law = self.theories.capacities(self.overlap)
+            capacities = {
+                m: edge.summary("patterns") | ({"theory": law[m]} if m in law else {})
+                for m, edge in self.capacities.items()
+            }
             found |= {"overlap": self.overlap, "capacity": capacities}
         if self.patterns is not None:
-            basins = {m: edge.summary("overlap") for m, edge in self.basins.items()}
+            law = self.theories.edges(self.patterns)
+            basins = {
+                m: edge.summary("overlap") | ({"theory": law[m]} if m in law else {})
+                for m, edge in self.basins.items()
+            }
+            if retrieved := self.theories.retrieved(self.study, self.patterns):
+                found["retrieved"] = retrieved
             found |= {"patterns": self.patterns, "basin": basins}
         return found
 
@@ -310,14 +306,18 @@ class Report(base.Report):
     def tables(self) -> Iterator[str]:
         """A table per axis."""
         if self.load:
-            ends = [self._held(curve.model) for curve in self.load]
-            yield curve_table(
-                self.load, f"retrieval at m0 = {self.overlap:g}, P =", "P at 1/2", ends
-            )
+            assert self.overlap is not None
+            ends = {"P at 1/2": [self._held(curve.model) for curve in self.load]}
+            if law := self.theories.capacities(self.overlap):
+                known = (law.get(curve.model) for curve in self.load)
+                ends["theory"] = ["—" if P is None else f"{P:.3g}" for P in known]
+            yield curve_table(self.load, f"retrieval at m0 = {self.overlap:g}, P =", ends)
         if self.corruption:
-            ends = [self._edge(curve.model) for curve in self.corruption]
-            heading = f"retrieval at P = {self.patterns}, m0 ="
-            yield curve_table(self.corruption, heading, "m0 at 1/2", ends)
+            assert self.patterns is not None
+            ends = {"m0 at 1/2": [self._edge(curve.model) for curve in self.corruption]}
+            yield curve_table(self.corruption, f"retrieval at P = {self.patterns}, m0 =", ends)
+            if retrieved := self.theories.retrieved(self.study, self.patterns):
+                yield retrieved_table(retrieved, self.patterns)
         yield from self.notes()
 
     def notes(self) -> Iterator[str]:
@@ -382,16 +382,16 @@ def stated(symbol: str, found: Mapping[str, str]) -> str:
     )
 
 
-def curve_table(curves: Sequence[Curve], heading: str, last: str, ends: Sequence[str]) -> str:
-    """A row per model, a column per x, and a `last` column."""
+def curve_table(curves: Sequence[Curve], heading: str, ends: Mapping[str, Sequence[str]]) -> str:
+    """A row per model, a column per x, and the columns `ends` by their heads."""
     columns = sorted({float(x) for curve in curves for x in curve.x})
     rows = []
-    for curve, end in zip(curves, ends, strict=True):
+    for curve, *last in zip(curves, *ends.values(), strict=True):
         known = zip(curve.mean, curve.sem, curve.n.tolist(), strict=True)
         words = [with_count(uncertain(m, sem), n, len(curve.by_sample)) for m, sem, n in known]
         cells = dict(zip(curve.x.tolist(), words, strict=True))
-        rows.append([label_of(curve.model), *(cells.get(x, "—") for x in columns), end])
-    return table([heading, *(f"{x:g}" for x in columns), last], rows)
+        rows.append([label_of(curve.model), *(cells.get(x, "—") for x in columns), *last])
+    return table([heading, *(f"{x:g}" for x in columns), *ends], rows)
 
 
 def _load(axes: Axes, report: Report) -> None:
@@ -405,6 +405,7 @@ def _load(axes: Axes, report: Report) -> None:
     for style, (label, law) in zip(figures.THEORY, report.theory.items(), strict=False):
         axes.plot(P, law(P, overlap), **style, label=label)
     figures.ticks(axes, np.unique(measured))
+    strokes(axes, report.theories.capacities(overlap), report.level)
     axes.set_xlabel("number of patterns $P$")
     axes.set_title(f"against load, $N$ = {report.size}, cues at $m_0$ = {overlap:g}")
 
@@ -420,6 +421,7 @@ def _corruption(axes: Axes, report: Report) -> None:
     for style, (label, law) in zip(figures.THEORY, report.theory.items(), strict=False):
         axes.plot(m, [law(patterns, float(one)) for one in m], **style, label=label)
     figures.even_ticks(axes, np.unique(np.concatenate([curve.x for curve in report.corruption])))
+    strokes(axes, report.theories.edges(patterns), report.level)
     axes.invert_xaxis()
     axes.set_xlabel("overlap of the cue $m_0$ (harder to the right)")
     load = patterns / report.size

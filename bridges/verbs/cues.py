@@ -1,7 +1,8 @@
 """Cues that are looked at: a datum or a picture of one's own, with sites erased, then corrupted.
 
-What is erased says nothing: real states are at the centre of the data there, and spins are drawn
-anew. The rest of the corruption is that of the memory.
+What is erased says nothing: real states are at the centre of the data there, units of 0/1 are off,
+spins and colours are drawn anew, or unknown to a memory that has unknown spins. The rest of the
+corruption is that of the memory.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Chosen(Setting):
         first = self.first
         if is_drawn(self.data) and first is not None and first >= patterns:
             first = None  # of a memory that is built to be checked
-        return pattern_set(self.data, kind, patterns, self.size, seed, first).to(self.device)
+        coding = self.options.coding
+        found = pattern_set(self.data, kind, patterns, self.size, seed, first, coding)
+        return found.to(self.device)
 
     def check_first(self, patterns: int) -> None:
         """Refuse a row that there is not. Raises ValueError."""
@@ -98,16 +101,21 @@ class Cues:
             row, clean = setting.pattern_set("stored", P, seed)[:1], stored[:1]
         else:
             row = picture_as_row(self.file, data)[0]
-            clean = _states(model, as_patterns(data, model.kind, row), data).to(stored)
+            clean = _states(
+                model, as_patterns(data, model.kind, row, setting.options.coding), data
+            ).to(stored)
             if clean.shape[1] != stored.shape[1]:
                 raise ValueError(f"cue must have size {stored.shape[1]}, got {clean.shape[1]}")
         pattern = clean
         if self.file is not None:
             pattern = stored[nearest(similarity.seen(clean), similarity.seen(stored))]
-        if self.mask is not None:
-            erased = self.erased(setting, row.shape[1], seed)
+        erased = None if self.mask is None else self.erased(setting, row.shape[1], seed)
+        if erased is not None and not model.unknown:
             clean = _without(erased, clean, row, setting, model, generator)
-        made = clean if self.overlap == 1 else cue(memory, clean, self.overlap, generator)
+        as_it_is = self.overlap == 1 and not model.unknown
+        made = clean if as_it_is else cue(memory, clean, self.overlap, generator)
+        if erased is not None and model.unknown:
+            made = torch.where(_seen_sites(erased, data).to(made.device), 0.0, made)
         told = self.overlap if self.file is None and self.mask is None else None
         return Given(made, pattern, told)
 
@@ -152,13 +160,23 @@ def _without(
     if model.kind == "stored" and not is_drawn(data):
         kept = torch.where(erased, mean_row(data), row.double().cpu())
         return _states(model, kept, data).to(clean)
-    varying = None if is_drawn(data) else varying_of(data, state(data))
-    sites = (erased if varying is None else erased[varying]).to(clean.device)
+    sites = _seen_sites(erased, data).to(clean.device)
+    if model.kind == "colours":
+        colours = setting.options.colours
+        drawn = torch.randint(0, colours, sites.shape, generator=generator)
+        nothing = torch.nn.functional.one_hot(drawn, colours).flatten()[None].to(clean)
+        return torch.where(sites.repeat_interleave(colours), nothing, clean)
     nothing = torch.zeros_like(clean)
     if model.kind == "binary":
         drawn = torch.randint(0, 2, clean.shape, generator=generator)
         nothing = (2 * drawn - 1).to(clean)
     return torch.where(sites, nothing, clean)
+
+
+def _seen_sites(erased: Tensor, data: str) -> Tensor:
+    """The sites of a row that are erased, of those that patterns have."""
+    varying = None if is_drawn(data) else varying_of(data, state(data))
+    return erased if varying is None else erased[varying]
 
 
 def _axes(data: str, size: int) -> tuple[tuple[int, ...], bool]:

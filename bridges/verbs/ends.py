@@ -10,7 +10,7 @@ import numpy as np
 from bridges import _checks
 from bridges.attractors import KINDS
 from bridges.basins import BasinFractions, basin_fractions
-from bridges.data import is_drawn, load_data, pattern_classes
+from bridges.data import CODED, is_drawn, load_data, pattern_classes, pattern_set
 from bridges.memory import Memory
 from bridges.memory.similarity import similarity_of
 from bridges.starts import Starts, cues, gaussian, spins
@@ -85,6 +85,8 @@ class BasinSurvey:
         others = [name for name in models if not self.flat(name)]
         if others:
             self.setting.check(others, loads, self.starts)
+        if self.measure == "random" and "clamped" in models:
+            raise ValueError("measure random is not for clamped: known spins stay as they are")
         words = f"starts: {self.starts} points of a plane"
         _checks.within_memory(8 * _COPIES * 2 * self.starts, words, each_job=True)
 
@@ -147,6 +149,11 @@ class BasinSurvey:
         size = memory.patterns.shape[1]
         if kind == "binary":
             return spins(self.starts, size, seed)
+        if kind in CODED:
+            coding = self.setting.options.coding
+            sites = size // coding.colours if kind == "colours" else size
+            states = pattern_set("random", kind, self.starts, sites, seed, coding=coding)
+            return Starts(states, f"random {'0/1 states' if kind == 'sparse' else 'colours'}")
         rms = float(memory.patterns.square().mean().sqrt())
         found = gaussian(self.starts, size, rms / self.overlap, seed)
         return Starts(found.states, found.measure, self.overlap)

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bridges.data import called
-from bridges.models import MODELS, label_of
+from bridges.models import label_of
 from bridges.study import figures
 from bridges.study.record import Point
 from bridges.study.tables import table
 from bridges.verbs import compare
 from bridges.verbs.compare import (
-    DECODERS,
     Curve,
     Edge,
     basin_words,
@@ -30,6 +29,7 @@ from bridges.verbs.compare import (
     measure,
     stated,
 )
+from bridges.verbs.laws import DECODERS, kind_of, retrieved_table, strokes
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -79,7 +79,9 @@ class Report(compare.Report):
             model: {str(P): edge.summary("overlap") for P, edge in found.items()}
             for model, found in self.radii.items()
         }
-        return {"level": self.level, "patterns": list(self.maps), "basin": basins}
+        found: Point = {"level": self.level, "patterns": list(self.maps), "basin": basins}
+        retrieved = {str(P): self.theories.retrieved(self.study, P) for P in self.maps}
+        return found | ({"retrieved": retrieved} if any(retrieved.values()) else {})
 
     def finding(self) -> str:
         """The least and the most patterns, of the memory that retrieves most."""
@@ -94,8 +96,10 @@ class Report(compare.Report):
         """A table per load, and the basins of all."""
         for P, own in self.maps.items():
             if own:
-                ends = [basin_words(self.radii[curve.model][P]) for curve in own]
-                yield curve_table(own, f"retrieval at P = {P}, m0 =", "m0 at 1/2", ends)
+                ends = {"m0 at 1/2": [basin_words(self.radii[curve.model][P]) for curve in own]}
+                yield curve_table(own, f"retrieval at P = {P}, m0 =", ends)
+                if retrieved := self.theories.retrieved(self.study, P):
+                    yield retrieved_table(retrieved, P)
         rows = [
             [label_of(m), *(basin_words(edges[P]) if P in edges else "—" for P in self.maps)]
             for m, edges in self.radii.items()
@@ -141,13 +145,14 @@ class Report(compare.Report):
                 if curve.model == model:
                     figures.means(axes, curve.x, (curve.mean, curve.sem), look, label=label)
                     self._draw_theory(axes, model, P, look[0])
+                    edge = {m: x for m, x in self.theories.edges(P).items() if m == model}
+                    strokes(axes, edge, self.level, look[0])
         axes.axhline(self.level, color="0.85", lw=0.8, zorder=0)
         axes.set_title(label_of(model))
 
     def _draw_theory(self, axes: Axes, model: str, patterns: int, color: str) -> None:
         """What the best decoder of random patterns retrieves, where it is known."""
-        kind = next(p.get("states") for p in self.study.points if p["model"] == model)
-        kind = kind or MODELS[model].kind
+        kind = kind_of(next(p for p in self.study.points if p["model"] == model))
         if not self.theory or kind not in DECODERS:
             return
         x = self.corruption[0].x

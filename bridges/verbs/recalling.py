@@ -18,6 +18,7 @@ from torch import Tensor
 
 from bridges.data import as_rows, is_drawn, picture_as_row
 from bridges.memory import ROUNDING, Memory
+from bridges.memory.cueing import answered
 from bridges.memory.similarity import similarity_of
 from bridges.models import Model
 from bridges.models.states import rows_of
@@ -120,7 +121,8 @@ def measure(recall: Recall, point: Point, seed: int) -> list[Row]:
             of["energy"] = found.energy
         rows += [{"step": step, "quantity": q, "value": float(x[at, 0])} for q, x in of.items()]
     end, similarity = float(found.overlap[-1, 0]), similarity_of(memory)
-    own = similarity.seen(memory.patterns[found.nearest]) == similarity.seen(found.patterns)
+    seen = similarity.seen if found.targets.shape == found.patterns.shape else torch.as_tensor
+    own = seen(answered(memory, memory.patterns[found.nearest])) == seen(found.targets)
     numbers = {
         "cue": float(found.overlap[0, 0]),
         "end": end,

@@ -25,8 +25,8 @@ from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.tables import table, uncertain
 from bridges.verbs import compare
+from bridges.verbs.laws import Laws
 from bridges.verbs.setting import Setting
-from hopfield.theory import ags_capacity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 ALPHA = (0.04, 0.07, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.23, 0.27, 0.33, 0.4, 0.5, 0.7, 0.9)
 """The loads that are measured unless it is said."""
 EXPONENT = 2 / 3
+_LARGE = 10**6  # sites at which theory is taken for that of N → ∞
+_LINES = (":", "--", "-.")
 
 
 def points(
@@ -52,7 +54,7 @@ def points(
     if len(sizes) < 2:
         raise ValueError(f"sizes must be at least two, to be extrapolated, got {sizes[0]}")
     for name in models:
-        if name not in NETWORKS and setting.model(name).kind != "binary":
+        if name not in NETWORKS and setting.model(name).kind not in ("binary", "colours"):
             raise ValueError(f"model must have couplings, which fill up in P/N, got {name}")
     return [
         {"model": model, "size": size, "alpha": a, "patterns": max(1, round(a * size))}
@@ -66,7 +68,8 @@ def points(
 def check(setting: Setting, models: Sequence[str], points: Sequence[Point]) -> None:
     """Refuse what could not be measured at the largest size. Raises ValueError."""
     largest = max(points, key=lambda point: point["size"] * point["patterns"])
-    replace(setting, size=largest["size"]).check(models, [1, largest["patterns"]])
+    fewest = min(point["patterns"] for point in points)
+    replace(setting, size=largest["size"]).check(models, [fewest, largest["patterns"]])
 
 
 def measure(setting: Setting, point: Point, seed: int) -> list[Row]:
@@ -118,6 +121,15 @@ class Report(base.Report):
         curve = CapacityCurve(load, np.full_like(mean, np.nan), mean, sem, by_sample, *asked)
         return Capacity(max(0.0, value), interval, curve)
 
+    @cached_property
+    def limits(self) -> dict[str, float]:
+        """By model, α up to which theory has clean cues of random patterns retrieved."""
+        if self.overlap < 1:
+            return {}
+        laws = Laws(self.asked, tuple(self.scalings), _LARGE)
+        found = {model: P / _LARGE for model, P in laws.capacities(1.0).items()}
+        return {model: load for model, load in found.items() if np.isfinite(load)}
+
     def conclusions(self) -> Point:
         """By model the capacity at each size, and the limit with its interval."""
         return {
@@ -132,6 +144,7 @@ class Report(base.Report):
                         "interval": list(found.extrapolation.interval),
                     },
                     "misfit": found.extrapolation.misfit,
+                    **({"theory": self.limits[model]} if model in self.limits else {}),
                     "sizes": {
                         str(int(N)): {"mean": load, "sem": sem, "n": self.samples}
                         for N, load, sem in zip(
@@ -163,14 +176,14 @@ class Report(base.Report):
     def tables(self) -> Iterator[str]:
         """A row per model, a column per size."""
         sizes = sorted({int(N) for found in self.scalings.values() for N in found.sizes})
-        rows = []
+        rows, law = [], {m: f"{load:.4f}" for m, load in self.limits.items()}
         for model, found in self.scalings.items():
             known = dict(zip(found.sizes.astype(int).tolist(), _words(found), strict=True))
             cells = [known.get(N, "—") for N in sizes]
-            rows.append(
-                [label_of(model), *cells, _limit(found), f"{found.extrapolation.misfit:.2g}"]
-            )
-        yield table(["capacity α, N =", *map(str, sizes), "N → ∞", "χ²/dof"], rows)
+            words = [*cells, _limit(found), f"{found.extrapolation.misfit:.2g}"]
+            rows.append([label_of(model), *words, *([law.get(model, "—")] if law else [])])
+        heads = ["capacity α, N =", *map(str, sizes), "N → ∞", "χ²/dof"]
+        yield table([*heads, "theory"] if law else heads, rows)
         yield f"(N → ∞: α(N) = α_∞ + a N^(−{EXPONENT:.2g}); see χ² per degree of freedom)"
 
     @property
@@ -211,10 +224,10 @@ class Report(base.Report):
                 ends = np.array([0, z.max()])
                 axes.plot(ends, fit.limit + fit.slope * ends, color=look[0], lw=1)
                 figures.means(axes, [0], ([fit.limit], [fit.sem]), look, mfc="white")
-        if "hebb" in self.scalings and self.overlap == 1 and self.asked.data == "random":
-            law = ags_capacity()
-            label = f"$\\alpha_c$ = {law:.3f} (Amit et al. 1985)"
-            axes.axhline(law, **figures.THEORY[1], label=label)
+        for (model, law), style in zip(self.limits.items(), cycle(_LINES), strict=False):
+            color = figures.looks(self.scalings)[model][0]
+            label = f"{label_of(model)}, theory {law:.3f}"
+            axes.axhline(law, color=color, ls=style, lw=1.2, zorder=1, label=label)
         sizes = sorted({N for found in self.scalings.values() for N in found.sizes.tolist()})
         axes.set_xticks([0, *(N**-EXPONENT for N in sizes)], ["∞", *(f"{N:g}" for N in sizes)])
         axes.set(xlabel=r"size $N$, on an axis of $N^{-2/3}$", ylabel=r"capacity $\alpha$")

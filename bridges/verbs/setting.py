@@ -20,6 +20,9 @@ from bridges.retrieval import retrieval_map
 from bridges.study.record import Point
 from bridges.study.results import Study
 
+OF_MODELS = frozenset(name for model in MODELS.values() for name in model.reads) - {"steps"}
+"""Options of classical memories, which stand in the points of the models that read them."""
+_COLUMNS = {"activity": "active_share"}  # `activity` is that of the data
 _LARGEST = 1024  # largest load measured unless asked for
 _COPIES = 4  # of patterns and of cues, held at once
 
@@ -40,6 +43,14 @@ class Setting:
     training_overlap: float | None = None
     training_steps: int | None = None
     dynamics: str = Options.dynamics
+    activity: float = Options.activity
+    theta: float | None = None
+    gain: float = Options.gain
+    levels: int = Options.levels
+    keep: float = Options.keep
+    colours: int = Options.colours
+    clip: float = Options.clip
+    temperature: float = Options.temperature
     label: int | None = None
     scheduler: str | None = None
     batch_size: int | None = None
@@ -79,7 +90,8 @@ class Setting:
 
     def pattern_set(self, kind: str, patterns: int, seed: int) -> Tensor:
         """The pattern set of a sample."""
-        return pattern_set(self.data, kind, patterns, self.size, seed).to(self.device)
+        found = pattern_set(self.data, kind, patterns, self.size, seed, coding=self.options.coding)
+        return found.to(self.device)
 
     def model(self, name: str) -> Model:
         """A model by name or path, read as was asked for."""
@@ -107,7 +119,12 @@ class Setting:
         for name in models:
             if (model := self.model(name)).trained:
                 check_data(name, model, self.data)
-            memory = self.memory(name, 1 if name in MODELS else min(patterns), 0, untrained=True)
+            if min(patterns) < model.least:
+                raise ValueError(
+                    f"patterns must be at least {model.least} for {name}, got {min(patterns)}"
+                )
+            few = model.least if name in MODELS else min(patterns)
+            memory = self.memory(name, few, 0, untrained=True)
             if self.criterion == "one-step" and not hasattr(memory, "step"):
                 raise ValueError(f"criterion 'one-step' is not for {name}: it has no single step")
             retrieval_map(memory, [0.5], 1, self.criterion, self.threshold, seed=0)
@@ -115,7 +132,7 @@ class Setting:
     def _check_memory(self, models: Sequence[str], patterns: int, cues: int) -> None:
         """Refuse what would not fit into memory. Raises ValueError."""
         drawn = is_drawn(self.data) and self.size
-        sites = drawn or self.pattern_set("binary", 1, 0).shape[1]
+        sites = drawn or self.sites
         matrices, name = max(((NETWORKS.get(name, 0), name) for name in models), default=(0, ""))
         couplings = f"couplings of {name} on {sites} sites (polynomial, exponential have none)"
         for numbers, what in (
@@ -132,15 +149,22 @@ class Setting:
     def _untrained(self) -> Options:
         return replace(self.options, training_steps=0)
 
+    @property
+    def sites(self) -> int:
+        """Sites N of a pattern."""
+        return self.pattern_set("binary", 1, 0).shape[1]
+
     def loads_of(self, alpha: Sequence[float]) -> list[int]:
         """Numbers of patterns P = αN, different ones, at least 1."""
-        sites = self.pattern_set("binary", 1, 0).shape[1]
-        return sorted({max(1, round(load * sites)) for load in alpha})
+        return sorted({max(1, round(load * self.sites)) for load in alpha})
+
+    def at_most(self, patterns: int) -> int:
+        """So many patterns, or all that the data have."""
+        return patterns if is_drawn(self.data) else min(patterns, count(self.data))
 
     def loads(self) -> list[int]:
         """Powers of two that the data allow."""
-        available = _LARGEST if is_drawn(self.data) else count(self.data)
-        largest = min(available, _LARGEST)
+        largest = self.at_most(_LARGEST)
         return [2**k for k in range(1, largest.bit_length()) if 2**k <= largest] or [1]
 
     def columns(self, size: int | None = None) -> Point:
@@ -148,9 +172,9 @@ class Setting:
 
         size : of states that are rows of the data as they are; None: they are its patterns.
         """
-        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in OF_MODELS}
         if size is None:
-            size = self.pattern_set("binary", 1, 0).shape[1]
+            size = self.sites
             named |= about(self.data)
         if not is_drawn(self.data):
             named["vectors"] = count(self.data)
@@ -158,6 +182,16 @@ class Setting:
             del named["dynamics"]
         named |= {"data": Path(self.data).name, "size": size}
         return {name: value for name, value in named.items() if value is not None}
+
+
+def read_by(asked: object, point: Point) -> Point:
+    """The options of classical memories that the model of a point reads, for its row."""
+    model = MODELS.get(point.get("model", ""))
+    setting = getattr(asked, "setting", asked)
+    if model is None or not isinstance(setting, Setting):
+        return {}
+    found = {_COLUMNS.get(name, name): getattr(setting, name) for name in model.reads}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def check_device(device: str) -> None:

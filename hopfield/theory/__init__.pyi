@@ -40,11 +40,9 @@ from .sign_dynamics import (
 )
 from .sparse import (
     sparse_capacity as sparse_capacity,
+    sparse_cosine as sparse_cosine,
     sparse_overlap as sparse_overlap,
     sparse_threshold as sparse_threshold,
-    willshaw_capacity as willshaw_capacity,
-    willshaw_errors as willshaw_errors,
-    willshaw_fill as willshaw_fill,
 )
 from .temperature import (
     ags_capacity as ags_capacity,
@@ -56,4 +54,9 @@ from .training import (
     noise_norm as noise_norm,
     perceptron_loss as perceptron_loss,
     retrieval_loss as retrieval_loss,
+)
+from .willshaw import (
+    willshaw_capacity as willshaw_capacity,
+    willshaw_errors as willshaw_errors,
+    willshaw_fill as willshaw_fill,
 )

@@ -1,6 +1,6 @@
-r"""Memories of sparse 0/1 patterns: the covariance rule, and Willshaw's.
+r"""Memories of sparse 0/1 patterns: the covariance rule.
 
-Covariance rule, patterns of activity a, load α = P/N, N → ∞ (after Tsodyks & Feigelman 1988;
+Patterns of activity a, load α = P/N, N → ∞ (after Tsodyks & Feigelman 1988;
 replica symmetric). A unit of a pattern that is 1 or 0 is on with f± = Φ(−x±), x₊ < 0 < x₋:
 
     M = f₊ − f₋,  s = M/(x₋ − x₊),  C = [aφ(x₊) + (1 − a)φ(x₋)]/s,
@@ -10,10 +10,6 @@ replica symmetric). A unit of a pattern that is 1 or 0 is on with f± = Φ(−x�
 the last term of which is the reaction of a 0/1 unit to itself. A capacity is the largest α, at a
 given threshold θ or over all. At a = ½, θ = 0 it is Hebb's network. The law 1/(2a|ln a|) of
 a → 0 is twice too large even at a = 0.001.
-
-Willshaw's rule (Willshaw, Buneman & Longuet-Higgins 1969), P patterns of K ones among N: a cue
-of k true ones turns on a unit outside its pattern, which r others of the patterns hold, with
-probability [1 − (1 − (K−1)/(N−1))^r]^k; r is binomial (Buckingham & Willshaw 1992).
 """
 
 from __future__ import annotations
@@ -25,9 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq, minimize
-from scipy.special import gammaln, xlog1py, xlogy
 
-from hopfield._checks import number, together, whole
+from hopfield._checks import number
 from hopfield.theory import _checks
 from hopfield.theory._checks import Array
 
@@ -36,7 +31,6 @@ _CLEAN = 9.0  # least |x±| of the state from which a line is followed, without 
 _STEP, _FINEST = 0.03, 1e-7  # along it, at first and next to its end
 _GAP = 0.1  # of the load, and in M, between two lines of states that go on from each other
 _SHIFTS = 1e-5 * np.eye(2)  # for differences of logarithms
-_MOST_SITES = 10**9
 
 
 def sparse_capacity(activity: float, threshold: float | None = None) -> float:
@@ -116,21 +110,23 @@ def sparse_overlap(load: ArrayLike, activity: float, threshold: float | None = N
     a, theta = _model(activity, threshold)
     if theta is None:
         theta = _threshold(a)
-    return np.vectorize(lambda one: _overlap(one, a, theta), otypes=[np.float64])(alpha)[()]
+    found = np.vectorize(lambda one: getattr(_retrieved(one, a, theta), "overlap", 0.0))
+    return np.asarray(found(alpha), dtype=np.float64)[()]
 
 
-def willshaw_fill(patterns: ArrayLike, size: ArrayLike, active: ArrayLike) -> Any:
-    """Mean share of Willshaw's couplings i ≠ j that are 1.
+def sparse_cosine(load: ArrayLike, activity: float, threshold: float | None = None) -> Any:
+    """Cosine of 0/1 patterns and their retrieval state of the covariance rule.
+
+    With the shares f₊ of the ones and f₋ of the zeros that are on, M = f₊ − f₋, it is
+    √a f₊/√(a f₊ + (1 − a) f₋).
 
     Parameters
     ----------
-    patterns : P ≥ 1, a number or an array.
-    size : N ≥ 2 sites, a number or an array that broadcasts.
-    active : K ones of a pattern, 1 ≤ K ≤ N, a number or an array that broadcasts.
+    load, activity, threshold : as for `sparse_overlap`.
 
     Returns
     -------
-    1 − (1 − K(K − 1)/(N(N − 1)))^P, exact for independent patterns, of the broadcast shape.
+    Of the shape of `load`; 0 above the capacity at this threshold.
 
     Raises
     ------
@@ -138,114 +134,38 @@ def willshaw_fill(patterns: ArrayLike, size: ArrayLike, active: ArrayLike) -> An
 
     Examples
     --------
-    >>> round(float(willshaw_fill(5000, 1000, 10)), 4)
-    0.3627
+    >>> round(float(sparse_cosine(0.3, 0.1, threshold=0.55)), 5)
+    0.98749
     """
-    P, N, K = together(
-        patterns=_checks.at_least("patterns", patterns, 1),
-        size=_checks.at_least("size", size, 2),
-        active=_checks.at_least("active", active, 1),
-    )
-    if (K > N).any():
-        raise ValueError(f"active must be at most the size, got {K.max():g} of {N.min():g} sites")
-    with np.errstate(divide="ignore"):  # K = N fills all
-        return -np.expm1(P * np.log1p(-(K / N) * ((K - 1) / (N - 1))))[()]
+    alpha = _checks.from_zero("load", load)
+    a, theta = _model(activity, threshold)
+    if theta is None:
+        theta = _threshold(a)
 
+    def cosine(one: float) -> float:
+        found = _retrieved(one, a, theta)
+        if found is None:
+            return 0.0
+        hits, false = 1 - found.silent, found.false
+        if activity > 0.5:  # 0 and 1 are exchanged
+            hits, false = 1 - false, 1 - hits
+        share = activity * hits
+        return math.sqrt(share * hits / (share + (1 - activity) * false))
 
-def willshaw_errors(patterns: int, size: int, active: int, given: int | None = None) -> float:
-    """Mean number of false ones that a cue of true ones turns on in Willshaw's memory.
-
-    Buckingham & Willshaw's formula; (N − K) fill^k, which takes the couplings of a unit as
-    independent, is too small by a factor of up to 3.
-
-    Parameters
-    ----------
-    patterns : P, from 1 to 1e9.
-    size : N ≥ 2 sites.
-    active : K ones of a pattern, 1 ≤ K ≤ N.
-    given : k ones of the cue, 1 ≤ k ≤ K; None for all.
-
-    Returns
-    -------
-    False ones per cue, from 0 to N − K.
-
-    Raises
-    ------
-    ValueError : an argument outside its range.
-
-    Examples
-    --------
-    >>> round(willshaw_errors(5000, 1000, 10, given=7), 2)
-    1.04
-    """
-    P = whole("patterns", patterns, high=_MOST_SITES)
-    N, K, k = _sizes(size, active, given)
-    return _willshaw_errors(P, N, K, k)
-
-
-def willshaw_capacity(size: int, active: int) -> int:
-    """Number of patterns up to which a full cue turns on at most one false one.
-
-    It is largest for K ≈ log₂ N, where it approaches ln 2 (N/K)².
-
-    Parameters
-    ----------
-    size : N ≥ 2 sites.
-    active : K ones of a pattern, 2 ≤ K ≤ N − 2.
-
-    Returns
-    -------
-    P.
-
-    Raises
-    ------
-    ValueError : an argument outside its range, or a capacity beyond 1e9.
-
-    Examples
-    --------
-    >>> willshaw_capacity(1000, 10)
-    7433
-    """
-    N, K, _ = _sizes(size, active, None)
-    if not 2 <= K <= N - 2:
-        raise ValueError(f"active must lie in [2, {N - 2}], got {active}")
-    low, high = 1, 2
-    while _willshaw_errors(high, N, K, K) <= 1:
-        low, high = high, 2 * high
-        if high > _MOST_SITES:
-            raise ValueError(f"active must leave a capacity below {_MOST_SITES:g}, got {active}")
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if _willshaw_errors(middle, N, K, K) <= 1 else (low, middle)
-    return low
-
-
-def _sizes(size: int, active: int, given: int | None) -> tuple[int, int, int]:
-    N = whole("size", size, low=2, high=_MOST_SITES)
-    K = whole("active", active, high=N)
-    return N, K, K if given is None else whole("given", given, high=K)
-
-
-def _willshaw_errors(P: int, N: int, K: int, k: int) -> float:
-    share, others = K / N, P - 1
-    mean, width = others * share, math.sqrt(others * share * (1 - share))
-    first = max(0, math.floor(mean - 12 * width - 30))
-    r = np.arange(first, min(others, math.ceil(mean + 12 * width + 30)) + 1, dtype=np.float64)
-    count = gammaln(others + 1) - gammaln(r + 1) - gammaln(others - r + 1)
-    log_binomial = count + xlogy(r, share) + xlog1py(others - r, -share)
-    linked = -np.expm1(xlog1py(r, -(K - 1) / (N - 1)))
-    return float((N - K) * (np.exp(log_binomial) * linked**k).sum())
-
-
-# ------------------------------------------------------------------ covariance rule
+    return np.vectorize(cosine, otypes=[np.float64])(alpha)[()]
 
 
 class _State(NamedTuple):
-    """A state: its overlap M, its load α and the threshold θ at which it is one."""
+    """A state: its overlap M, its load α and the threshold θ at which it is one.
+
+    silent, false : shares of the ones that are off and of the zeros that are on.
+    """
 
     overlap: float
     load: float
     threshold: float
+    silent: float
+    false: float
 
 
 class _Point(NamedTuple):
@@ -272,9 +192,10 @@ def _state(on: float, off: float, a: float) -> _State:
     C = (a * _density(on) + (1 - a) * _density(off)) / s
     q = (1 - 2 * a) * (a * (1 - silent) + (1 - a) * false) + a**2
     if C >= 1:
-        return _State(M, 0.0, math.nan)
+        return _State(M, 0.0, math.nan, silent, false)
     load = (s * (1 - C)) ** 2 / q
-    return _State(M, load, s * off - a * M + (0.5 - a) * load * C / (1 - C))
+    theta = s * off - a * M + (0.5 - a) * load * C / (1 - C)
+    return _State(M, load, theta, silent, false)
 
 
 def _threshold(a: float) -> float:
@@ -396,21 +317,22 @@ def _on_line(logs: Array, a: float, theta: float) -> Array | None:
     return logs if abs(miss) < 1e-10 else None
 
 
-def _overlap(load: float, a: float, theta: float) -> float:
+def _retrieved(load: float, a: float, theta: float) -> _State | None:
+    """The retrieval state; None above the capacity."""
     for line in _branches(a, theta):
         if load <= line[0].load:
-            return _at(line[0].logs, a).overlap
+            return _at(line[0].logs, a)
         if load <= line[-1].load:
             after = next(k for k, point in enumerate(line) if point.load >= load)
             return _between(line[after - 1], line[after], load, a, theta)
-    return 0.0
+    return None
 
 
-def _between(first: _Point, last: _Point, load: float, a: float, theta: float) -> float:
+def _between(first: _Point, last: _Point, load: float, a: float, theta: float) -> _State:
     def state(share: float) -> _State:
         logs = _on_line(first.logs + share * (last.logs - first.logs), a, theta)
         return _at(last.logs if logs is None else logs, a)
 
     if state(1.0).load <= load:
-        return state(1.0).overlap
-    return state(brentq(lambda share: state(share).load - load, 0, 1, xtol=1e-13)).overlap
+        return state(1.0)
+    return state(brentq(lambda share: state(share).load - load, 0, 1, xtol=1e-13))

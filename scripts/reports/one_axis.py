@@ -17,7 +17,8 @@ from bridges.study import figures
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.tables import table
-from bridges.verbs.compare import DECODERS, Curve, Report as Comparison
+from bridges.verbs.compare import Curve, Report as Comparison
+from bridges.verbs.laws import DECODERS
 from bridges.verbs.setting import Setting
 from hopfield import theory
 

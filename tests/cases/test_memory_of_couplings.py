@@ -5,19 +5,28 @@ import pytest
 import torch
 
 from bridges._checks import memory_limit
+from bridges.data import pattern_set
 from bridges.graph import committors
 from bridges.models import MODELS, NETWORKS, Options
 from bridges.verbs import setting
 from bridges.verbs.setting import Setting
 from diffusion import EmpiricalDenoiser
+from hopfield import WillshawMemory
 
 
 def test_networks_are_the_models_with_couplings():
-    patterns = torch.ones(1, 6, dtype=torch.float64)
+    options = Options(training_steps=0, activity=0.5)
     for name, model in MODELS.items():
-        memory = model.build(patterns, Options(training_steps=0), 0)
-        coupled = hasattr(getattr(memory, "source", None), "couplings")
-        assert (name in NETWORKS) == coupled, name
+        patterns = pattern_set("random", model.kind, 2, 6, 0, coding=options.coding)
+        memory = model.build(patterns, options, 0)
+        holders = (memory, *(getattr(memory, part, None) for part in ("source", "network")))
+        couplings = [found for one in holders if torch.is_tensor(found := _couplings(one))]
+        assert (name in NETWORKS) == (len(couplings) > 0), name
+
+
+def _couplings(one):
+    """Those that are numbers; Willshaw's are bits until they are asked for."""
+    return None if isinstance(one, WillshawMemory) else getattr(one, "couplings", None)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -34,6 +34,7 @@ THEORY_OF_MEMORY = {
     "sign_dynamics_bound": {"overlap": [0.5]},
     "sign_dynamics_load": {"overlap": [0.5], "beta": 1.0},
     "sparse_capacity": {"activity": 0.25, "threshold": 0.25},
+    "sparse_cosine": {"load": [0.1], "activity": 0.25, "threshold": 0.25},
     "sparse_overlap": {"load": [0.1], "activity": 0.25, "threshold": 0.25},
     "sparse_threshold": {"activity": 0.25},
     "sphere_average": {"k": [0.5], "size": 9},

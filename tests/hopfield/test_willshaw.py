@@ -14,19 +14,19 @@ def test_bits_are_the_couplings(size):
     eta = sparse_patterns(15, size, 4, seed=size)
     memory = WillshawMemory(eta)
     W = (eta.T @ eta > 0).double()
-    assert torch.equal(memory.weights, W)
+    assert torch.equal(memory.couplings, W)
     assert memory.fill == pytest.approx(float(W.fill_diagonal_(0).sum()) / (size * (size - 1)))
     states = (torch.rand(40, size, generator=torch.Generator().manual_seed(0)) < 0.2).double()
-    assert torch.equal(memory.fields(states), states @ memory.weights)
+    assert torch.equal(memory.fields(states), states @ memory.couplings)
     k = states.sum(1, keepdim=True)
-    wanted = ((states @ memory.weights >= k) & (k > 0)).double()
+    wanted = ((states @ memory.couplings >= k) & (k > 0)).double()
     assert torch.equal(memory.step(states), wanted)
 
 
 def test_both_forms_of_patterns_give_the_same_memory():
     eta, sites = sparse_patterns(30, 100, 6, seed=0), active_sites(30, 100, 6, seed=0)
     one, other = WillshawMemory(eta), WillshawMemory.of_sites(sites, 100)
-    assert torch.equal(one.weights, other.weights)
+    assert torch.equal(one.couplings, other.couplings)
     assert torch.equal(other.patterns, eta)
     assert one.fill == other.fill
     assert one.active == other.active == 6

@@ -105,7 +105,7 @@ def test_willshaw_keeps_all_that_is_given(eta, seed):
     assert 0 <= memory.fill <= 1
     found = WillshawMemory(eta, "winners").relax(eta, seed=seed)
     assert (found.states.sum(1) == eta[0].sum()).all()
-    assert torch.equal(memory.fields(eta).double(), eta.double() @ memory.weights)
+    assert torch.equal(memory.fields(eta).double(), eta.double() @ memory.couplings)
 
 
 @few

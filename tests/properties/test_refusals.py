@@ -287,6 +287,7 @@ FROM_ZERO = [
     (memory.crosstalk_overlap, "load"),
     (lambda x: memory.crosstalk_capacity(d=x), "d"),
     (lambda x: memory.sparse_overlap(x, 0.1), "load"),
+    (lambda x: memory.sparse_cosine(x, 0.1), "load"),
     (lambda x: hopfield.KernelMemory(PAIR, ridge=x), "ridge"),
     (lambda x: hopfield.ThermalMemory(J, XI, 0.5, averaged=x), "averaged"),
     (lambda x: memory.argmax_retrieval(5, 5, x), "noise"),

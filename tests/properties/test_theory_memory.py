@@ -84,6 +84,9 @@ def test_sparse_overlaps_fall_with_the_load(activity, share, part):
     m = memory.sparse_overlap([0.0, part * capacity / 2, part * capacity], activity, chosen)
     assert falls(m)
     assert bool((m >= 0).all() and (m <= 1).all())
+    cosine = memory.sparse_cosine([0.0, part * capacity], activity, chosen)
+    assert bool((cosine >= 0).all() and (cosine <= 1 + 1e-9).all())
+    assert cosine[0] >= cosine[1] - 1e-9
 
 
 @few
