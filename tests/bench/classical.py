@@ -45,7 +45,7 @@ def willshaw(size: int = 10_000, active: int = 13, patterns: int = 400_000) -> N
     (storing,) = timed(lambda: WillshawMemory.of_sites(sites, size), repeats=1)
     memory = WillshawMemory.of_sites(sites, size)
     cues = torch.zeros(200, size).scatter(1, sites[:200], 1.0)
-    couplings = memory.weights.float()
+    couplings = memory.couplings.float()
     ours, product = timed(lambda: memory.step(cues), lambda: cues @ couplings >= active, repeats=3)
     what = f"Willshaw, N={size}, K={active}, P={patterns}: a cue"
     each = 1e6 / len(cues)
