@@ -174,7 +174,8 @@ class Report(TwoClasses):
 
     def learnt(self, point: Point) -> bool:
         """Whether the networks of a proportion have learnt."""
-        found = self.study.curve("learnt", "share", kind=point["kind"], share=point["share"])
+        whole = {"kind": point["kind"], "share": point["share"], "class": None}
+        found = self.study.curve("learnt", "share", **whole)
         return bool(trained.learnt(found[1]).all())
 
     def finding(self) -> str:

@@ -85,6 +85,13 @@ def test_nothing_is_concluded_from_networks_that_have_not_learnt(study, words):
         assert found["unlearnt"] == [5]
 
 
+@pytest.mark.slow
+def test_classes_that_were_learnt_are_compared():
+    words = "--steps 300 --copy-steps 10 --images 12 --few 8 --held-out 8 --drawn 20"
+    run("class_training", words, "--samples 1 --jobs 1 --out run")
+    assert summary()["trainings"][0]["learnt"]
+
+
 def test_what_a_memory_and_what_a_law_have_learnt_is_below_the_loss_of_a_constant():
     points = 2 + torch.randn(8000, 6, generator=torch.Generator().manual_seed(0))
     points[:, 3:] = 2.0  # a plane: of 6 entries 3 vary
