@@ -197,12 +197,12 @@ def find_attractors(
     ends = torch.cat([part.states for part in parts]).to(patterns)
     converged = torch.cat([part.converged for part in parts]).to(ends.device)
     settled = ends if converged.all() else ends[converged]
-    bits = are_bits(settled) and _has_bits(memory, patterns)
+    bits, spins = _coded(memory, settled, patterns)
     seen = similarity.seen(settled)
     group, leaders = groups(2 * seen - 1 if bits else seen, tolerance)
     found = settled[leaders]
     kept = torch.ones(len(found), dtype=torch.bool, device=found.device)
-    if not (bits or are_spins(found)):
+    if not (bits or spins):
         kicked = found + kick * _checks.normal_like(found, generator)
         again = recall_near(memory, kicked, kick, overlap, generator)
         left = rms_distance(similarity.seen(again.states.to(found)), similarity.seen(found))
@@ -213,7 +213,8 @@ def find_attractors(
     number[order] = torch.arange(len(order), device=found.device)
     assigned = torch.full((len(ends),), -1, device=ends.device)
     assigned[converged] = number[group]
-    described = _describe(memory, found[order], overlap, patterns, classes, threshold, delta, bits)
+    asked = classes, threshold, delta, bits, spins
+    described = _describe(memory, found[order], overlap, patterns, *asked)
     return Attractors(
         states=found[order],
         counts=counts[order].numpy(force=True),
@@ -226,9 +227,19 @@ def find_attractors(
     )
 
 
-def _has_bits(memory: Memory, patterns: Tensor) -> bool:
-    """Whether the states of a memory are 0 and 1, as its cues then are; real ones have noise."""
-    return are_bits(cue(memory, patterns[:1].clone(), 0.5, torch.Generator().manual_seed(0)))
+def _coded(memory: Memory, states: Tensor, patterns: Tensor) -> tuple[bool, bool]:
+    """Whether states are 0 and 1, and whether they are spins: neither can be kicked.
+
+    A spin in zero field that was unknown stays so, 0. The cues of a memory tell: real states have
+    noise there.
+    """
+    if are_spins(states):
+        return False, True
+    if not are_spins(states, unknown=True):
+        return False, False
+    cued = cue(memory, patterns[:1].clone(), 0.5, torch.Generator().manual_seed(0))
+    bits = are_bits(states) and are_bits(cued)
+    return bits, not bits and are_spins(cued, unknown=True)
 
 
 def _overlap(memory: Memory, starts: Starts, similarity: Similarity) -> float:
@@ -255,6 +266,7 @@ def _describe(
     threshold: float,
     delta: float,
     bits: bool,
+    spins: bool,
 ) -> dict[str, Any]:
     """Kind, nearest pattern, overlap, distance, k_eff and energy of each state."""
     rows = max(1, _NUMBERS // len(patterns))
@@ -267,7 +279,7 @@ def _describe(
     turned = similarity.seen(similarity.opposite(states))
     distance, opposite = rms_distance(shown, known[near]), rms_distance(turned, known[far])
     # spins at overlap m are sqrt(2 − 2m) apart
-    reach = math.sqrt(2 - 2 * threshold) + _ROUNDING if are_spins(states) else delta
+    reach = math.sqrt(2 - 2 * threshold) + _ROUNDING if spins else delta
     close, inverse = distance <= reach, opposite <= reach
     if bits:  # of which −ξ is no state
         close = similarity.cosine(states, patterns[near]) >= threshold - _ROUNDING

@@ -27,7 +27,7 @@ from bridges._checks import Result, Seed, axes_of, finish
 from bridges.attractors import find_attractors
 from bridges.basins.plane import Plane, plane_of
 from bridges.memory import Memory
-from bridges.memory.clusters import are_spins
+from bridges.memory.clusters import are_bits, are_spins
 from bridges.memory.cueing import cue, energy_of, stored_patterns
 from bridges.starts import Starts
 
@@ -239,9 +239,11 @@ def landscape(
     grid = torch.cartesian_prod(y, x).flip(1)
     rows = piece.at(grid.to(patterns.device)).to(patterns)
     cued = cue(memory, patterns[:1], 0.5, generator)  # what its states are
-    if not are_spins(cued) and bool(((cued == 0) | (cued.abs() == 1)).all()):
+    if not are_spins(cued) and are_spins(cued, unknown=True):
+        got = "0 and 1" if are_bits(cued) else "spins of which some are unknown"
         raise ValueError(
-            f"memory must have spins or real states for a plane, got {type(memory).__name__}"
+            "memory must have real states, or spins that cues know all of, for a plane, got "
+            f"{type(memory).__name__}, whose cues are {got}"
         )
     if are_spins(cued):
         starts = _spins(rows, generator)

@@ -47,8 +47,10 @@ def groups(states: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
     return leader[rank], firsts[order][leads]
 
 
-def are_spins(states: Tensor) -> bool:
-    """Whether all entries are ±1."""
+def are_spins(states: Tensor, unknown: bool = False) -> bool:
+    """Whether all entries are ±1, or 0 for what is `unknown`, if that may be."""
+    if unknown:
+        return are_bits(states.abs())
     one = states[:1]  # most often enough to say no
     return bool((one.abs() == 1).all()) and all(_of_one(part.abs()) for part in states.split(_ROWS))
 

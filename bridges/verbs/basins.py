@@ -165,6 +165,7 @@ class Report(base.Report):
         return (
             f"{Path(s.data).name}, N = {size}, P = {loads}; {starts} starts per pattern set: "
             f"{self.describe()}{said(self.study.points[0])}{words}"
+            + s.ones_of_cues((p["model"] for p in self.study.points), size)
         )
 
     def tables(self) -> Iterator[str]:

@@ -138,6 +138,7 @@ class Found:
     forgives: float
     forgives_sem: float
     bits: Information
+    at_least: bool  # these per number
     theory: float
 
 
@@ -163,14 +164,18 @@ class Report(base.Report):
         P = self._by_sample("patterns", name)
         beyond = bool(self._by_sample("beyond", name).any())
         patterns, sem = (float(x) for x in mean_and_sem(P))
-        least = self._by_sample("least_overlap", name)
-        least = least[~np.isnan(least)]
-        forgives, error = map(float, mean_and_sem(least)) if len(least) else (math.nan, math.nan)
-        asked = kind, patterns, self.size, self.overlap, self.asked.options
-        bits = information(name, *asked)
-        return Found(
-            name, kind, patterns, sem, beyond, forgives, error, bits, law.get(name, math.nan)
-        )
+        edges = self._by_sample("least_overlap", name)
+        edges = edges[~np.isnan(edges)]
+        forgives, error = map(float, mean_and_sem(edges)) if len(edges) else (math.nan, math.nan)
+        bits, twice = (self._bits(name, kind, number) for number in (patterns, 2 * patterns))
+        least = beyond and twice.numbers == bits.numbers  # of a kernel both grow with P
+        theory = law.get(name, math.nan)
+        return Found(name, kind, patterns, sem, beyond, forgives, error, bits, least, theory)
+
+    def _bits(self, name: str, kind: str, patterns: float) -> Information:
+        asked = self.asked
+        known = patterns, self.size, self.overlap, asked.options, asked.threshold
+        return information(name, kind, *known)
 
     def _by_sample(self, quantity: str, model: str) -> np.ndarray:
         return np.array(self._values.get((quantity, model), []), dtype=float)
@@ -210,25 +215,26 @@ class Report(base.Report):
     def finding(self) -> str:
         """The most patterns and the most bits."""
         most = max(self.found, key=lambda one: one.patterns)
-        known = [one for one in self.found if _added(one) == _added(one)]
+        known = [one for one in self.found if _added(one) > 0]
         words = (
             f"$N$ = {self.size}, cues at $m_0$ = {self.overlap:g}: {label_of(most.model)} holds "
             f"most patterns, {_words(most)}"
         )
         if known:
             best = max(known, key=_added)
-            words += f"; {label_of(best.model)} adds most bits per number, {_added(best):.2g}"
+            bits = f"{_bound(best, best.bits.added)}{_added(best):.2g}"
+            words += f"; {label_of(best.model)} adds most bits per number, {bits}"
         return words
 
     def heading(self) -> str:
         """The data, the cues, the criterion."""
         s, o = self.asked, self.asked.options
         kinds = {one.kind for one in self.found}
-        own = [f"activity {o.coding.ones(self.size)}/{self.size}"] * ("sparse" in kinds)
-        own += [f"{o.colours} colours"] * ("colours" in kinds)
+        own = [f"{o.colours} colours"] * ("colours" in kinds)
         return (
             f"{s.data}, N = {self.size}; {s.trials} cues at overlap {self.overlap:g} per pattern "
             f"set; {s.criterion}, retrieved: cosine ≥ {s.threshold:g}"
+            + s.ones_of_cues((one.model for one in self.found), self.size)
             + "".join(f"; {words}" for words in own)
         )
 
@@ -238,8 +244,9 @@ class Report(base.Report):
             [
                 *(label_of(one.model), _words(one), _shown(one.theory, ".4g")),
                 ("> " if one.beyond else "") + _uncertain(one.patterns, one.sem, 1 / self.size),
-                _shown(one.bits.stored / one.bits.numbers, ".3f"),
-                _uncertain(one.patterns, one.sem, _added(one) / max(one.patterns, 1e-300)),
+                _bound(one, one.bits.stored) + _shown(one.bits.stored / one.bits.numbers, ".3f"),
+                _bound(one, one.bits.added)
+                + _uncertain(one.patterns, one.sem, _added(one) / max(one.patterns, 1e-300)),
                 *(_shown(one.bits.numbers, ".3g"), _shown(one.bits.precision, ".1f")),
                 _uncertain(one.forgives, one.forgives_sem),
             ]
@@ -248,9 +255,10 @@ class Report(base.Report):
         heads = ["memory", "P", "theory", "P/N", "bits stored", "bits added", "numbers"]
         yield table([*heads, "bits of each", "m0 at P/2"], rows)
         yield (
-            "(bits stored, and added by recall, per number that the memory keeps; m0 at P/2: the\n"
-            "overlap from which half of the cues come home at half of the capacity; >: the most\n"
-            "that was tried; theory: of clean cues unless it knows the cue)"
+            "(bits per number that the memory keeps: stored, of random patterns, and added to the\n"
+            "cues that come home, up to the threshold; m0 at P/2: the overlap from which half of\n"
+            "the cues come home at half of the capacity; >: the most that was tried; theory: of\n"
+            "clean cues unless it knows the cue)"
         )
 
     @property
@@ -292,12 +300,19 @@ class Report(base.Report):
         }
         if not any(one.beyond for one in self.found):
             del entries["at least"]
+        if not any(_has_law(one) for one in self.found):
+            del entries["theory"]
         figures.legend_beside(figure, list(entries.values()), list(entries))
 
 
 def _added(one: Found) -> float:
     """Bits that recall adds, per number."""
     return one.bits.added / one.bits.numbers
+
+
+def _bound(one: Found, bits: float) -> str:
+    """The sign before bits that are a lower bound."""
+    return "> " if one.at_least and bits > 0 else ""
 
 
 def _words(one: Found) -> str:
@@ -318,6 +333,11 @@ def _shown(number: float, form: str) -> str:
     return "—" if number != number else f"{number:{form}}"
 
 
+def _has_law(one: Found) -> bool:
+    """Whether theory says where its capacity ends."""
+    return math.isfinite(one.theory) and one.theory > 0
+
+
 def _draw_loads(axes: Axes, group: list[Found], size: int) -> None:
     looks = figures.looks(one.model for one in group)
     for y, one in enumerate(group):
@@ -331,7 +351,7 @@ def _draw_loads(axes: Axes, group: list[Found], size: int) -> None:
             ms=6,
             mfc="none" if one.beyond else look[0],
         )
-        if math.isfinite(one.theory) and one.theory > 0:
+        if _has_law(one):
             ends = [y - 0.36, y + 0.36]
             axes.plot([one.theory / size] * 2, ends, color="0.35", lw=1.6, zorder=1)
     axes.set_xscale("log")

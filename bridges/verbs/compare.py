@@ -301,6 +301,7 @@ class Report(base.Report):
         return (
             f"{Path(s.data).name}, N = {self.size}; {s.trials} cues per pattern set; "
             f"{s.criterion}, retrieved: cosine ≥ {s.threshold:g}{said(self.study.points[0])}"
+            + s.ones_of_cues((p["model"] for p in self.study.points), self.size)
         )
 
     def tables(self) -> Iterator[str]:

@@ -253,6 +253,7 @@ class Report(base.Report):
             f"{Path(setting.data).name}, P = {P} memories, {setting.trials} cues of each at "
             f"overlap m = 1/√(1 + σ²); edges above {self.survey.edge:g}"
             f"{said(self.study.points[0])}"
+            + setting.ones_of_cues(self.models, self.study.points[0]["size"])
         )
 
     def tables(self) -> Iterator[str]:

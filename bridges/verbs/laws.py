@@ -118,8 +118,8 @@ def retrieved_table(found: Mapping[str, Point], patterns: int) -> str:
     """A row per model: the overlap that is retrieved, and that of theory."""
     rows = [
         [
-            *(label_of(m), f"{one['cue_overlap']:g}", uncertain(one["mean"], one["sem"])),
-            *(f"{one['theory']:.3g}", THEORIES[m].source),
+            *(label_of(m), f"{one['cue_overlap']:g}", uncertain(one["mean"], one["sem"], 4)),
+            *(f"{one['theory']:.4g}", THEORIES[m].source),
         ]
         for m, one in found.items()
     ]

@@ -180,7 +180,9 @@ class Report(base.Report):
         for model, found in self.scalings.items():
             known = dict(zip(found.sizes.astype(int).tolist(), _words(found), strict=True))
             cells = [known.get(N, "—") for N in sizes]
-            words = [*cells, _limit(found), f"{found.extrapolation.misfit:.2g}"]
+            misfit = found.extrapolation.misfit
+            chi = f"{misfit:.2g}" if np.isfinite(misfit) else "—"  # two sizes are always on a line
+            words = [*cells, _limit(found), chi]
             rows.append([label_of(model), *words, *([law.get(model, "—")] if law else [])])
         heads = ["capacity α, N =", *map(str, sizes), "N → ∞", "χ²/dof"]
         yield table([*heads, "theory"] if law else heads, rows)
@@ -232,7 +234,10 @@ class Report(base.Report):
         axes.set_xticks([0, *(N**-EXPONENT for N in sizes)], ["∞", *(f"{N:g}" for N in sizes)])
         axes.set(xlabel=r"size $N$, on an axis of $N^{-2/3}$", ylabel=r"capacity $\alpha$")
         axes.set_ylim(bottom=0)
-        axes.legend()
+        if len(self.scalings) > 1:  # too many lines to lie on what is drawn
+            figures.legend_of(axes)
+        else:
+            axes.legend()
 
 
 def _limit(found: CapacityScaling) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -148,6 +148,19 @@ class Setting:
     @property
     def _untrained(self) -> Options:
         return replace(self.options, training_steps=0)
+
+    def ones_of_cues(self, models: Iterable[str], size: int) -> str:
+        """In words that end a heading, what cues of 0/1 patterns can be; "" where there are none.
+
+        Whole ones are moved or left, so that few ones have few overlaps.
+        """
+        asked = {"covariance", "willshaw"} & {*models}
+        if not asked:
+            return ""
+        K = self.options.coding.ones(size)
+        kinds = [f"k/{K}"] * ("covariance" in asked)
+        kinds += [f"√(k/{K}) with k ≥ 1 (Willshaw)"] * ("willshaw" in asked)
+        return f"; {K} ones of {size}, cues at the nearest overlap " + " or ".join(kinds)
 
     @property
     def sites(self) -> int:

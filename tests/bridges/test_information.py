@@ -48,6 +48,52 @@ def test_what_a_cue_leaves_open_is_counted(name, overlap):
     assert found.stored == pytest.approx(math.log2(len(known)), abs=1e-9)
 
 
+def possible_answers(name, cue):
+    """All states that an answer can be; what the cue knows for certain is in it."""
+    if name == "potts":
+        return all_patterns("colours")
+    values = [0.0, 1.0] if name in ("covariance", "willshaw") else [-1.0, 1.0]
+    sites = 3 if name == "bam" else 6
+    rows = torch.tensor([*itertools.product(values, repeat=sites)], dtype=torch.float64)
+    rows = rows[rows.abs().sum(1) > 0]
+    held = cue != 0 if name in ("clamped", "willshaw") else torch.zeros(sites, dtype=torch.bool)
+    return rows[(rows[:, held] == cue[:sites][held[:sites]]).all(1)]
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.65, 0.8])
+@pytest.mark.parametrize("name", ["hebb", "clamped", "covariance", "willshaw", "potts", "bam"])
+def test_what_an_answer_may_leave_open_is_not_added(name, threshold):
+    """The most patterns that one answer is near enough to, of all answers."""
+    kind, sites = MODELS[name].kind, 4 if name == "potts" else 6
+    known, memory = all_patterns(kind), built(name, sites, 2, OPTIONS)
+    cue = memory.corrupt(known[:1], 0.34, torch.Generator().manual_seed(0))[0]
+    answers = possible_answers(name, cue)
+    if name == "bam":
+        known = known[:, 3:].unique(dim=0)
+    elif name in ("clamped", "willshaw"):
+        known = known[(known[:, cue != 0] == cue[cue != 0]).all(1)]
+    normed = [torch.nn.functional.normalize(rows, dim=1) for rows in (answers, known)]
+    near = (normed[0] @ normed[1].T >= threshold - 1e-9).sum(1).max()
+    exact = information(name, kind, 1, sites, 0.34, OPTIONS)
+    found = information(name, kind, 1, sites, 0.34, OPTIONS, threshold)
+    assert found.added == pytest.approx(max(0, exact.added - math.log2(int(near))), abs=1e-9)
+    assert found.stored == exact.stored
+
+
+def test_flips_are_told_at_the_rate_of_their_distortion():
+    """H(p) − H(D) bits per spin (Shannon 1959), and none of cues that are near by themselves."""
+
+    def entropy(p):
+        return -p * math.log2(p) - (1 - p) * math.log2(1 - p)
+
+    N = 20000
+    found = information("hebb", "binary", 1, N, 0.8, Options(), 0.95)
+    assert found.added / N == pytest.approx(entropy(0.1) - entropy(0.025), abs=1e-3)
+    for name in ("hebb", "potts", "covariance", "willshaw"):
+        kind, options = MODELS[name].kind, Options(activity=0.5)
+        assert information(name, kind, 9, 100, 0.96, options, 0.95).added == 0
+
+
 @pytest.mark.parametrize("name", ["hebb", "clipped", "diluted", "sequence", "bam", "willshaw"])
 def test_numbers_are_those_that_the_memory_holds(name):
     """Entries that are not zero by construction, a symmetric pair as one."""

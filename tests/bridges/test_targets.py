@@ -163,6 +163,20 @@ def test_attractors_of_0_and_1_are_found_and_named():
         assert np.isnan(found.k_eff).all()
 
 
+def test_pairs_of_which_a_spin_stays_unknown_have_attractors():
+    """Two patterns that differ leave zero fields; what is unknown there is no real state."""
+    left, right = random_patterns(2, 40, seed=0), random_patterns(2, 40, seed=1)
+    memory = BidirectionalMemory(left, right)
+    cues = memory.corrupt(memory.patterns, 1.0)
+    cues[0, :40] = (left[0] + left[1]).sign()  # half known: as near to the one as to the other
+    ends, _ = memory.retrieve(cues)
+    assert (ends == 0).any()
+    found = basin_fractions(memory, cues, seed=0).attractors
+    assert found.counts.tolist() == [1, 1]
+    assert sorted(found.kind) == ["memory", "spurious"]
+    assert len(found.saddles) == 0
+
+
 def test_a_plane_needs_spins_or_real_states():
-    with pytest.raises(ValueError, match="memory must have spins or real states for a plane, got"):
+    with pytest.raises(ValueError, match="BidirectionalMemory, whose cues are spins of which some"):
         bridges.landscape(PAIRS, points=3)
