@@ -55,7 +55,7 @@ def picture_as_row(cue: str | Path, data: str) -> tuple[Tensor, bool]:
         words = re.sub(r"^data:? ", "", str(error))
         raise ValueError(words if words.startswith("cue") else f"cue: {words}") from error
     if picture and bool((row == row[0, 0]).all()):
-        raise ValueError(f"cue must be a picture of something, but {path.name} is the same all over")
+        raise ValueError(f"cue must show something, but {path.name} is the same all over")
     if not picture or image_shape(data, row.shape[1]).channels > 1 or not _is_negative(row, data):
         return row, False
     low, high = load_data(data).range

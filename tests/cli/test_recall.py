@@ -95,7 +95,8 @@ def test_a_vector_is_the_cue_and_nothing_to_be_seen_is_none():
     np.save("vector.npy", load("digits")[0][7].numpy())
     run("bridges recall --cue vector.npy --patterns 1797 --model nearest", FEW)
     (way,) = report(load_run("run")).ways
-    assert torch.equal(way.pattern, way.rows[:1]) and way.home
+    assert torch.equal(way.pattern, way.rows[:1])
+    assert way.home
     for size in (64, 65):
         np.save("bad.npy", np.full(size, np.nan if size == 64 else 0.0))
         said = refuses("bridges recall --cue bad.npy")
