@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges.data import images
+from bridges.data.arrays import array
 from bridges.data.data_set import load_data
 from bridges.data.drawn import is_drawn
 from bridges.data.reading import Reading
@@ -28,7 +29,7 @@ def picture_as_row(cue: str | Path, data: str) -> tuple[Tensor, bool]:
     Parameters
     ----------
     cue : an image of any size, which is scaled to the size of the data's; or a file as of
-        `load_data` that holds one row, in the units of the data.
+        `load_data` that holds one row, in the units of the data; of .npy a vector (N,) too.
     data : as for `load_data`, or "random", of which vectors can be rows.
 
     Returns
@@ -39,7 +40,7 @@ def picture_as_row(cue: str | Path, data: str) -> tuple[Tensor, bool]:
     Raises
     ------
     ValueError : no such file, one that cannot be read, data that are no images where the file is
-        one, another number of values than a row has.
+        one, another number of values than a row has, a picture of one colour.
     """
     _checks.instance("cue", cue, (str, Path), "a picture or a file of one row")
     path, data = Path(cue), as_name(data)
@@ -53,6 +54,8 @@ def picture_as_row(cue: str | Path, data: str) -> tuple[Tensor, bool]:
     except ValueError as error:
         words = re.sub(r"^data:? ", "", str(error))
         raise ValueError(words if words.startswith("cue") else f"cue: {words}") from error
+    if picture and bool((row == row[0, 0]).all()):
+        raise ValueError(f"cue must show something, but {path.name} is the same all over")
     if not picture or image_shape(data, row.shape[1]).channels > 1 or not _is_negative(row, data):
         return row, False
     low, high = load_data(data).range
@@ -66,8 +69,12 @@ def mean_row(data: str) -> Tensor:
 
 
 def _vector(path: Path, data: str) -> Tensor:
-    """The one row of a file, which may have the shape of an image."""
-    rows = load_data(path).rows.double()
+    """The one row of a file, which may have the shape of an image, or be no more than a vector."""
+    alone = array(path).values if path.suffix.lower() == ".npy" else np.empty((0, 0))
+    if alone.ndim == 1:
+        rows = _checks.matrix("cue", alone[None]).double()
+    else:
+        rows = load_data(path).rows.double()
     if is_drawn(data) and len(rows) == 1:
         return rows
     size = rows.shape[1] if is_drawn(data) else load_data(data).rows.shape[1]

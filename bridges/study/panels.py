@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from copy import copy
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
@@ -186,10 +187,15 @@ def set_axes(figure: Figure, page: Page) -> None:
                 figures.plain_ticks(axis)
     for scale in page.log:
         for letter, axes in _asked(figure, "log", scale.panel):
+            if scale.panel is not None:
+                for name in scale.axes:
+                    _stand_alone(axes, name)
             _make_logarithmic(axes, scale, letter)
     for name, wanted in (("xlim", page.xlim), ("ylim", page.ylim)):
         for panel, low, high in sorted(wanted, key=lambda one: one.panel is not None):
             for letter, axes in _asked(figure, name, panel):
+                if panel is not None:
+                    _stand_alone(axes, name[0])
                 axis = axes.xaxis if name == "xlim" else axes.yaxis
                 if axis.get_scale() == "log" and low <= 0:
                     raise ValueError(
@@ -216,6 +222,30 @@ def _asked(figure: Figure, name: str, panel: str | None) -> list[tuple[str, Axes
             there = f"a panel {first} to {last}" if first < last else f"panel {first}"
         raise ValueError(f"{name} must be of {there}, got {panel}")
     return [(panel, found[panel])]
+
+
+def _stand_alone(axes: Axes, name: str) -> None:
+    """Part a panel from those whose x or y axis it shares, as it is; all are then numbered.
+
+    Axes that are shared have one scale, one range, and the same objects that find their ticks.
+    """
+    group = axes._shared_axes[name]  # type: ignore[attr-defined]
+    others = [one for one in group.get_siblings(axes) if one is not axes]
+    if not others:
+        return
+    axes.get_xlim(), axes.get_ylim()  # ranges that are still to be found are those of all
+    group.remove(axes)
+    own, remaining = (one.xaxis if name == "x" else one.yaxis for one in (axes, others[0]))
+    for which in ("major", "minor"):
+        shared = getattr(remaining, which)
+        ticker = copy(shared)
+        ticker.locator, ticker.formatter = copy(shared.locator), copy(shared.formatter)
+        setattr(own, which, ticker)
+        for finds, axis in ((ticker, own), (shared, remaining)):
+            finds.locator.set_axis(axis)
+            finds.formatter.set_axis(axis)
+    for one in (axes, *others):
+        one.tick_params(**{"labelbottom" if name == "x" else "labelleft": True})
 
 
 def _make_logarithmic(axes: Axes, scale: Scale, letter: str) -> None:

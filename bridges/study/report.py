@@ -10,6 +10,7 @@ A folder that is finished can be shown again from what is in it, by `Report(load
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -98,7 +99,8 @@ class Report(ABC):
     def errors(self) -> str:
         """What the errors are."""
         if self.samples == 1:
-            return f"1 of the {self.between}: no errors"
+            one = re.sub(r"s(?= of |$)", "", self.between, count=1)
+            return f"1 {one}: no errors"
         stored = sorted({P for point in self.study.points if (P := point.get("patterns"))})
         whole = [P for P in stored if self.one_set(P)]
         if whole and whole == stored:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ from bridges.study import figures, report as base
 from bridges.study.page import Page
 from bridges.study.record import Point
 from bridges.study.results import Study
-from bridges.study.tables import table, uncertain
+from bridges.study.tables import WIDTH, table, uncertain
 from bridges.verbs.copied import PAIRS, SAMPLES, counted, files_of, write_list
 from bridges.verbs.gap import Gap
 from bridges.verbs.survey import FILES, FRACTIONS, NUMBERS, Survey, measure
@@ -302,7 +303,10 @@ class Report(base.Report):
         if self.listed is not None and self.study.out is not None:
             there = ", ".join(files_of(self.study.out))
             yield f"{said(*self.listed)} ({there}; false discovery rate {RATE:g})"
-        yield "(a short distance alone is no proof: what counts is the excess over false alarms)"
+        note = "a short distance alone is no proof: what counts is the excess over false alarms"
+        if self.cases[0].judged and self.samples == 1:
+            note += "; its error is that of counts of samples and of held-out points"
+        yield textwrap.fill(f"({note})", WIDTH)
 
     def _numbers(self) -> tuple[list[str], list[list[str]]]:
         """Heading and rows, a column per number of memories."""

@@ -307,7 +307,7 @@ VERBS = {
             "--index 3 --cue narrow.npy": "cue and index both say what is cued",
             "--cue missing.png": "cue must be a picture or a file of one row, got 'missing.png'",
             "--cue narrow.npy": "cue must hold one row of 64 numbers, got (9, 3)",
-            "--cue flat.npy": "flat.npy must have shape (rows, columns), got (3,)",
+            "--cue flat.npy": "cue must hold one row of 64 numbers, got (1, 3)",
             "--mask middle": "mask must be left, right, top, bottom or a share between 0 and 1",
             "--mask 1": "mask must be left, right, top, bottom or a share between 0 and 1, got '1'",
             "--mask top --data narrow.npy": "mask top is for images, got rows of 3 numbers",

@@ -187,6 +187,32 @@ def test_scales_are_of_all_panels_or_of_one(compared):
     assert {axes.get_yscale() for axes in drawn(log=(Scale(None, "y"),)).axes} == {"log"}
 
 
+def test_a_panel_parts_from_those_that_share_its_axes():
+    def three(figure):
+        for axes in figure.subplots(1, 3, sharex=True, sharey=True):
+            axes.plot([0.1, 1.0, 0.5], [0.2, 0.4, 1.0])
+
+    def seen(**page):
+        figure = panels.composed(three, (9, 3), "found", Page(**page))
+        figure.draw_without_rendering()
+        found = [
+            (one.get_xlim(), one.get_ylim(), one.get_yscale(), [*one.get_xticks()])
+            for one in figure.axes
+        ]
+        return found, [any(t.get_text() for t in one.get_yticklabels()) for one in figure.axes]
+
+    usual, _ = seen()
+    for at, name in enumerate("abc"):
+        page = {"xlim": (Limits(name, 0.2, 0.6),), "log": (Scale(name, "y"),)}
+        found, numbered = seen(**page)
+        (low, high), _, scale, ticks = found[at]
+        assert (low, high, scale) == (0.2, 0.6, "log")
+        assert min(ticks) >= 0.1  # found for its own range, not that of all
+        assert max(ticks) <= 0.7
+        assert [one for k, one in enumerate(found) if k != at] == usual[:2]
+        assert all(numbered)
+
+
 def test_titles(compared):
     assert drawn().get_suptitle().startswith("random: half of the cues")
     assert drawn(title="none").get_suptitle() == ""

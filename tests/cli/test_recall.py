@@ -91,6 +91,21 @@ def test_a_picture_of_ones_own_is_the_cue():
     assert contents()["figure.png"] == before  # the one that shows more is kept
 
 
+def test_a_vector_is_the_cue_and_nothing_to_be_seen_is_none():
+    np.save("vector.npy", load("digits")[0][7].numpy())
+    run("bridges recall --cue vector.npy --patterns 1797 --model nearest", FEW)
+    (way,) = report(load_run("run")).ways
+    assert torch.equal(way.pattern, way.rows[:1])
+    assert way.home
+    for size in (64, 65):
+        np.save("bad.npy", np.full(size, np.nan if size == 64 else 0.0))
+        said = refuses("bridges recall --cue bad.npy")
+        assert ("cue must be finite" if size == 64 else "one row of 64 numbers") in said
+    for mode, colour in (("RGBA", (0, 0, 0, 0)), ("L", 90)):
+        Image.new(mode, (30, 20), colour).save("blank.png")
+        assert "blank.png is the same all over" in refuses("bridges recall --cue blank.png")
+
+
 def test_a_row_of_a_file_is_the_cue_of_vectors():
     rng = np.random.default_rng(0)
     data = rng.normal(size=(30, 7))
