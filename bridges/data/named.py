@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,7 +110,9 @@ def _openml(name: str) -> Raw:
         kept = arrays.array(parsed, AS_IT_IS)
         return _images(kept.values.astype(np.uint8, copy=False), kept.labels)
     try:
-        found = fetch_openml(title, version=1, as_frame=False, parser="liac-arff")
+        with warnings.catch_warnings():  # that it tries again is no news to who reads the error
+            warnings.simplefilter("ignore", UserWarning)
+            found = fetch_openml(title, version=1, as_frame=False, parser="liac-arff")
     except (OSError, ValueError) as error:
         raise ValueError(
             f"data: {name} is not stored in {parsed.parent} and cannot be fetched from "
