@@ -122,8 +122,9 @@ def relative_energy(
         return _integral(denoiser, x1, x2, level, way, rule)
 
     straight, arc = along(_straight), along(_arc)
-    several = [along(way) for way in _wavy(x1, drawn, generator)]
-    spread = torch.stack(several).std(0) if several else torch.full_like(straight, torch.nan)
+    spread = torch.full_like(straight, torch.nan)
+    if drawn and len(x1):
+        spread = torch.stack([along(way) for way in _wavy(x1, drawn, generator)]).std(0)
     size = arc.abs() + straight.abs()
     dependence = torch.where(size > 0, (arc - straight).abs() / size, 0.0)
     value = arc if path == "arc" else straight

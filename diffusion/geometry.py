@@ -169,6 +169,8 @@ def manifold_dimension(
         return _from_trace(denoiser, x, level, floor, with_score=method == "flipd")
     _checks.choice("perturbations", perturbations, KINDS)
     if method == "second-difference":
+        if x.shape[1] < LEAST:
+            raise ValueError(f"x must have at least {LEAST} coordinates, got {x.shape[1]}")
         s = spectrum(denoiser, x, level, perturbations, generator)
         return _from_kink(denoiser, x, level, s)
     if method == "normal-bundle":
@@ -357,10 +359,6 @@ def _from_trace(
 
 def _from_kink(denoiser: DenoiserLike, x: Tensor, level: Tensor, s: Tensor) -> ManifoldDimension:
     """The second difference of s (B, d), descending, where something is left."""
-    if x.shape[1] < LEAST:
-        raise ValueError(
-            f'x must have at least {LEAST} coordinates for "second-difference", got {x.shape[1]}'
-        )
     half = (s < 0.5).sum(1).to(s)
     found = (half > 0) | (s.mean(1) <= _CROWDED)
     value, size = kink(s)
