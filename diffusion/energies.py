@@ -170,9 +170,9 @@ def score_antisymmetry(
     if probes is None:
         directions = torch.eye(d, dtype=x.dtype, device=x.device)
     else:
-        shape = x.new_empty(d, _checks.whole("probes", probes, low=2, high=10**6))
         generator = _checks.generator_from(seed, "score_antisymmetry", x.device)
-        directions = _checks.normal_like(shape, generator)
+        count = _checks.whole("probes", probes, low=2, high=10**6)
+        directions = _drawn(x, generator, d, count)
     if len(x) == 0:
         return x.new_empty(0)
     J = _jacobians.between(answering(denoiser), x, level, directions)
@@ -195,7 +195,8 @@ def _ends(
     x1, x2 = _points(denoiser, "x1", x1).detach(), _points(denoiser, "x2", x2).detach()
     if x2.shape[1] != x1.shape[1] or len(x2) not in (1, len(x1)):
         raise ValueError(
-            f"x2 must have shape {tuple(x1.shape)} or (1, {x1.shape[1]}), got {tuple(x2.shape)}"
+            f"x2 must have the shape of x1, {tuple(x1.shape)}, or (1, {x1.shape[1]}), "
+            f"got {tuple(x2.shape)}"
         )
     x2 = x2.to(x1).expand_as(x1)
     return x1, x2, _checks.noise_level(sigma, x1).detach().squeeze(1).to(x1.dtype)
@@ -211,11 +212,16 @@ def _arc(x1: Tensor, x2: Tensor, a: float) -> tuple[Tensor, Tensor]:
     return cos * x1 + sin * x2, math.pi / 2 * (sin * x1 - cos * x2)
 
 
+def _drawn(x: Tensor, generator: torch.Generator, *shape: int) -> Tensor:
+    """Standard normal numbers like `x`, the same in any precision."""
+    return _checks.normal_like(x.new_empty(shape, dtype=torch.float64), generator).to(x)
+
+
 def _wavy(x: Tensor, count: int, generator: torch.Generator) -> Iterator[_Way]:
     """Straight paths with three sines of random direction each."""
     waves = math.pi * torch.arange(1, _SINES + 1, dtype=x.dtype, device=x.device)
     for _ in range(count):
-        turns = _checks.normal_like(x.new_empty(_SINES, x.shape[1]), generator)
+        turns = _drawn(x, generator, _SINES, x.shape[1])
         turns = _AMPLITUDE * turns / turns.norm(dim=1, keepdim=True)
 
         def way(x1: Tensor, x2: Tensor, a: float, turns: Tensor = turns) -> tuple[Tensor, Tensor]:

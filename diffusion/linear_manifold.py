@@ -238,8 +238,8 @@ def block_data(
     scales = [_checks.positive("deviations", s) for s in _checks.several("deviations", deviations)]
     if len(scales) != len(sizes) + 1:
         raise ValueError(
-            f"deviations must be one per subspace and one for the rest, {len(sizes) + 1}, "
-            f"got {len(scales)}"
+            f"deviations must be one for each of subspaces and one for the rest, "
+            f"{len(sizes) + 1}, got {len(scales)}"
         )
     rest = dimension - sum(sizes)
     if rest < 0:

@@ -110,10 +110,11 @@ def kink(s: Tensor) -> tuple[Tensor, Tensor]:
 def _directions(centre: Tensor, kind: str, generator: torch.Generator) -> Tensor:
     """The rows q_i, (4d, d)."""
     d = len(centre)
-    normal = _checks.normal_like(centre.expand(PER_DIMENSION * d, -1), generator)
-    if kind == "gaussian":
-        return normal
-    return torch.linalg.qr(normal.view(PER_DIMENSION, d, d)).Q.reshape(-1, d)
+    shape = centre.new_empty(PER_DIMENSION * d, d, dtype=torch.float64)  # so in any precision
+    normal = _checks.normal_like(shape, generator)
+    if kind != "gaussian":
+        normal = torch.linalg.qr(normal.view(PER_DIMENSION, d, d)).Q.reshape(-1, d)
+    return normal.to(centre)
 
 
 def _length(centre: Tensor, kind: str) -> float:

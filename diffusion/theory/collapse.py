@@ -204,7 +204,7 @@ def _along(lam: Array, P: float, own: float, squared: float) -> float:
     """σ_c of a query of x² = `squared`, NaN for σ_c², along a direction of variance `own`."""
 
     def divergence(t: float) -> Array:
-        bend = own * (t if np.isnan(squared) else squared) / (t + own) ** 2
+        bend = own / (t + own) * (t if np.isnan(squared) else squared) / (t + own)
         return _information(lam, t) + (bend - _kept(lam, t)) / 2
 
     return float(_solve(divergence, np.log(P), lam + np.nan_to_num(squared)))

@@ -155,7 +155,7 @@ def test_rows_stand_alone_and_blocks_add_up(monkeypatch):
         (lambda: relative_energy(MIXTURE, X1[:, :3], X2, 1.0), r"x1 must have shape \(rows, 8\)"),
         (
             lambda: relative_energy(MIXTURE, MEANS, MEANS[:2], 1.0),
-            r"x2 must have shape \(3, 8\) or \(1, 8\), got \(2, 8\)",
+            r"x2 must have the shape of x1, \(3, 8\), or \(1, 8\), got \(2, 8\)",
         ),
         (lambda: relative_energy(MIXTURE, X1, X2, 0.0), "sigma must be positive"),
         (lambda: relative_energy(MIXTURE, X1, X2, 1.0, nodes=0), "nodes must be a whole number"),

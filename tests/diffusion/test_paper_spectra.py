@@ -230,7 +230,7 @@ def test_the_homogeneous_form_is_within_its_tolerance_of_scores():
         (lambda: theory.homogeneous_spectrum([9, 9], [1.0], [1.0] * 3), "P and sigma must broad"),
         (lambda: theory.unit_norm_variances([0.0]), "at least one of them positive"),
         (lambda: block_data(5, (3, 4), dimension=6), "subspaces must fit into 6 dimensions, got 7"),
-        (lambda: block_data(5, (3,)), "deviations must be one per subspace and one for the rest"),
+        (lambda: block_data(5, (3,)), "deviations must be one for each of subspaces"),
         (lambda: block_data(5, deviations=(1.0, 0.0, 1.0)), "deviations must be positive"),
         (lambda: block_data(0), "count must be a whole number of at least 1"),
     ],
