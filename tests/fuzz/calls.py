@@ -89,6 +89,7 @@ WEIGHTS = {
     "Progressive": guidance.Progressive("sine", 1.0, 1.0, 1.0),
 }
 
+SEEN = {"denoiser": EXACT, "x": X, "sigma": 1.0}
 DIFFUSION = {
     "EmpiricalDenoiser": {"data": CLOUD},
     "LinearManifoldDenoiser": {"F": normal(3, 2)},
@@ -106,23 +107,15 @@ DIFFUSION = {
     },
     "UNet": {"shape": (4, 4), "channels": 8, "levels": 1, "classes": 0, "seed": 0},
     "RandomFeatureScore": {"p": 3, "d": 2, "time": 0.1, "activation": "tanh", "seed": 0},
-    "jacobian_spectrum": {"denoiser": EXACT, "x": X, "sigma": 1.0},
+    "jacobian_spectrum": SEEN,
     "manifold_dimension": {
-        "denoiser": EXACT,
-        "x": X,
-        "sigma": 1.0,
+        **SEEN,
         "method": "half-count",
         "floor": 0.2,
         "perturbations": "symmetric",
         "seed": 0,
     },
-    "perturbation_spectrum": {
-        "denoiser": EXACT,
-        "x": X,
-        "sigma": 1.0,
-        "perturbations": "symmetric",
-        "seed": 0,
-    },
+    "perturbation_spectrum": {**SEEN, "perturbations": "symmetric", "seed": 0},
     "relative_energy": {
         "denoiser": EXACT,
         "x1": X,
@@ -133,8 +126,8 @@ DIFFUSION = {
         "paths": 2,
         "seed": 0,
     },
-    "score_antisymmetry": {"denoiser": EXACT, "x": X, "sigma": 1.0, "probes": 3, "seed": 0},
-    "subspace_dimension": {"denoiser": EXACT, "x": X, "sigma": 1.0, "subspaces": LINES},
+    "score_antisymmetry": {**SEEN, "probes": 3, "seed": 0},
+    "subspace_dimension": {**SEEN, "subspaces": LINES},
     "subspace_signal_to_noise": {
         "denoisers": [EXACT, MIXTURE],
         "x": X,
