@@ -8,6 +8,11 @@ from .denoisers import (
     EmpiricalDenoiser as EmpiricalDenoiser,
     ExactDenoiser as ExactDenoiser,
 )
+from .energies import (
+    RelativeEnergy as RelativeEnergy,
+    relative_energy as relative_energy,
+    score_antisymmetry as score_antisymmetry,
+)
 from .geometry import (
     ManifoldDimension as ManifoldDimension,
     SignalToNoise as SignalToNoise,
@@ -35,6 +40,7 @@ from .learning_times import (
 )
 from .linear_manifold import (
     LinearManifoldDenoiser as LinearManifoldDenoiser,
+    block_data as block_data,
     manifold_factors as manifold_factors,
 )
 from .mixture import GaussianMixtureDenoiser as GaussianMixtureDenoiser
@@ -47,6 +53,7 @@ from .neighbours import (
     neighbour_ratio as neighbour_ratio,
 )
 from .networks import NetworkDenoiser as NetworkDenoiser
+from .perturbations import perturbation_spectrum as perturbation_spectrum
 from .planted import PlantedPosterior as PlantedPosterior, planted_posterior as planted_posterior
 from .random_features import FeatureFlow as FeatureFlow, RandomFeatureScore as RandomFeatureScore
 from .samplers import (

@@ -48,6 +48,15 @@ def along(denoiser: DenoiserLike, x: Tensor, level: Tensor, directions: Tensor) 
     return torch.einsum("bmd,dm->bm", rows, directions)
 
 
+def between(denoiser: DenoiserLike, x: Tensor, level: Tensor, directions: Tensor) -> Tensor:
+    """q_i·(∂D/∂x)q_j of all pairs of columns of `directions` (d, m), (B, m, m), differentiated."""
+    directions = directions.to(x)
+    size = max(1, _NUMBERS // (x.shape[1] * directions.shape[1]))
+    blocks = zip(x.split(size), level.split(size), strict=True)
+    found = [torch.cat(list(_rows(denoiser, *block, directions)), 1) for block in blocks]
+    return torch.cat(found) @ directions.to(found[0])
+
+
 def _signed_values(denoiser: DenoiserLike, x: Tensor, level: Tensor) -> Tensor:
     """Signed singular values of tJ by differentiation, ascending, (B, d)."""
     jacobian = torch.cat(list(_rows(denoiser, x, level)), 1)

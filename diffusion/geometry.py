@@ -5,7 +5,7 @@ With p_σ the noised density and t = σ², the dimensionless Hessian of its loga
     tJ = σ²∇∇ log p_σ = ∂D/∂x − I,      eigenvalues −1 (a direction denoised away) to 0 (kept).
 
 Its singular values s_k count dimensions: near 1 across the data manifold, near 0 along it
-(Ventura et al., arXiv 2410.05898; Achilli et al., arXiv 2410.08727). Five estimators:
+(Ventura et al., arXiv 2410.05898; Achilli et al., arXiv 2410.08727). Six estimators:
 
     gap            d − argmax_k (s_k − s_{k+1}), s descending: the normal directions split off
     half-count     #{s_k < 1/2}; for a Gaussian manifold #{λ_k > σ²}
@@ -15,6 +15,8 @@ Its singular values s_k count dimensions: near 1 across the data manifold, near 
                    (Stanczuk et al., arXiv 2212.12611)
     flipd          d + ∂ log p_σ/∂ log σ = D_eff + σ²|∇ log p_σ|² at a clean point
                    (Kamkari et al., arXiv 2406.03537)
+    second-difference  the kink of the singular values of 4d scores at distance σ, by the rule of
+                   arXiv 2410.08727: D + 1 on a clean spectrum (see `diffusion.perturbations`)
 
 A trained network's tJ is not symmetric: see `diffusion._jacobians` for its spectrum.
 """
@@ -35,11 +37,12 @@ from diffusion._modules import at_least_single
 from diffusion._results import Result
 from diffusion.denoisers import DenoiserLike, noise_range
 from diffusion.flat import answering
+from diffusion.perturbations import KINDS, LEAST, PER_DIMENSION, kink, spectrum
 
-METHODS = ("gap", "half-count", "effective", "normal-bundle", "flipd")
+METHODS = ("gap", "half-count", "effective", "normal-bundle", "flipd", "second-difference")
 PHASES = ("trivial", "coverage", "consolidation", "collapsed")
 _SHARP = 0.05  # a direction is decided when its s lies this close to 0 or to 1
-_BUNDLE = 4  # scores of a normal bundle, in units of d
+_CROWDED = 0.9  # mean of s above which no direction may be left
 _LADDER = range(1, 11)  # noise levels 4^k σ at which lost structure may show again
 
 
@@ -47,13 +50,15 @@ _LADDER = range(1, 11)  # noise levels 4^k σ at which lost structure may show a
 class ManifoldDimension(Result):
     """Dimensions at B points, with the evidence for them."""
 
-    value: Tensor  # (B,) the estimate
-    gap: Tensor  # (B,) the gap it rests on, 0 to 1; NaN where the method sees no spectrum
+    value: Tensor  # (B,) the estimate; NaN where "second-difference" has none
+    gap: Tensor  # (B,) the gap or second difference it rests on; NaN where no spectrum is seen
     phase: tuple[str, ...]  # (B,) of PHASES
+    half_count: Tensor  # (B,) #{s < 1/2} of the same spectrum; NaN where none is seen
 
     def __repr__(self) -> str:
         phases = " + ".join(f"{n} {phase}" for phase, n in Counter(self.phase).items())
-        parts = {"value": self.value, "gap": self.gap, "phase": phases or "none"}
+        measured = {"value": self.value, "gap": self.gap, "half-count": self.half_count}
+        parts = {**measured, "phase": phases or "none"}
         return self._shown(f"{len(self.phase)} points", parts)
 
 
@@ -107,6 +112,7 @@ def manifold_dimension(
     sigma: Level,
     method: str = "half-count",
     floor: float = 0.2,
+    perturbations: str = "symmetric",
     seed: Seed = None,
 ) -> ManifoldDimension:
     """Local dimension of the data as the denoiser sees it at noise level `sigma`.
@@ -124,15 +130,20 @@ def manifold_dimension(
     x : (B, d): noised points x₀ + σz for "gap", "half-count" and "effective"; clean points
         for "normal-bundle" and "flipd" (over noised points the mean of FLIPD is always d).
     sigma : noise level, a number or (B,), positive, in signal units.
-    method : one of the five at the head of the module.
+    method : one of the six at the head of the module; "second-difference" needs d ≥ 9.
     floor : smallest gap that counts ("gap", "normal-bundle"), or dimension ("effective",
         "flipd"). Below it the phase is "trivial" or "collapsed", and an estimate that reads
         the largest gap is 0: that gap would be noise.
-    seed : int, torch.Generator or None, for the noise of "normal-bundle".
+    perturbations : those of "second-difference": "symmetric", or "plain" or "gaussian" as in
+        the code of arXiv 2410.08727. It has no value where there is no kink, nor at collapsed
+        points. Nothing stands out where the mean of s is above 0.9 and no s is below 1/2.
+    seed : int, torch.Generator or None, for the noise of "normal-bundle" and
+        "second-difference".
 
     Returns
     -------
-    ManifoldDimension(value, gap, phase). "effective" and "flipd" need no (d, d) matrix.
+    ManifoldDimension(value, gap, phase, half_count). "effective" and "flipd" need no (d, d)
+    matrix. A second difference is to be read beside `half_count`: it finds a kink in any spectrum.
 
     Raises
     ------
@@ -156,10 +167,17 @@ def manifold_dimension(
     generator = _checks.generator_from(seed, "manifold_dimension", x.device)
     if method in ("effective", "flipd"):
         return _from_trace(denoiser, x, level, floor, with_score=method == "flipd")
+    _checks.choice("perturbations", perturbations, KINDS)
+    if method == "second-difference":
+        if x.shape[1] < LEAST:
+            raise ValueError(f"x must have at least {LEAST} coordinates, got {x.shape[1]}")
+        s = spectrum(denoiser, x, level, perturbations, generator)
+        return _from_kink(denoiser, x, level, s)
     if method == "normal-bundle":
-        s = _bundle(denoiser, x, level, generator)
+        s = spectrum(denoiser, x, level, "gaussian", generator)
     else:
         s = -jacobian_spectrum(denoiser, x, level)
+    half = (s.abs() < 0.5).sum(1).to(s)
     if method == "half-count":
         found = (s < 0.5).any(1)  # also where a point between two data points counts none
         s = s.abs().sort(1).values
@@ -171,10 +189,10 @@ def manifold_dimension(
         found = gap >= floor
         count = torch.where(found, count, 0)
     kept = torch.arange(x.shape[1], device=x.device) < count[:, None]
-    normal = 1 - _BUNDLE**-0.5 if method == "normal-bundle" else 1.0  # edge of pure noise
+    normal = 1 - PER_DIMENSION**-0.5 if method == "normal-bundle" else 1.0  # edge of pure noise
     sharp = torch.where(kept, s < _SHARP, s > normal - _SHARP).all(1)
     phase = _phases(denoiser, x, level, found, sharp)
-    return ManifoldDimension(count.to(s), gap, phase)
+    return ManifoldDimension(count.to(s), gap, phase, half)
 
 
 def subspace_dimension(
@@ -335,7 +353,19 @@ def _from_trace(
     phase = _phases(denoiser, x, level, value >= floor, (above - below).abs() < floor)
     if with_score:
         value = value + (denoiser(x, level) - x).detach().square().sum(1) / level.square()
-    return ManifoldDimension(value, torch.full_like(value, torch.nan), phase)
+    unseen = torch.full_like(value, torch.nan)
+    return ManifoldDimension(value, unseen, phase, unseen)
+
+
+def _from_kink(denoiser: DenoiserLike, x: Tensor, level: Tensor, s: Tensor) -> ManifoldDimension:
+    """The second difference of s (B, d), descending, where something is left."""
+    half = (s < 0.5).sum(1).to(s)
+    found = (half > 0) | (s.mean(1) <= _CROWDED)
+    value, size = kink(s)
+    sharp = ((s < _SHARP) | (s > 1 - _SHARP)).all(1)
+    phase = _phases(denoiser, x, level, found, sharp)
+    lost = torch.tensor([one == "collapsed" for one in phase], dtype=torch.bool, device=x.device)
+    return ManifoldDimension(torch.where(lost, torch.nan, value), size, phase, half)
 
 
 def _phases(
@@ -352,15 +382,3 @@ def _phases(
         trivial[lost] = _jacobians.trace(denoiser, x, level) > larger.max(0).values
     seen = torch.where(sharp, 2, 1)
     return tuple(PHASES[i] for i in torch.where(found, seen, torch.where(trivial, 0, 3)).tolist())
-
-
-def _bundle(denoiser: DenoiserLike, x: Tensor, level: Tensor, generator: torch.Generator) -> Tensor:
-    """Singular values of 4d scores around each clean point, in units of pure noise, (B, d)."""
-    count = _BUNDLE * x.shape[1]
-    values = []
-    for centre, sigma in zip(x, level, strict=True):
-        y = centre.expand(count, -1)
-        y = y + sigma * _checks.normal_like(y, generator)
-        scores = (denoiser(y, sigma.expand(count)) - y).detach() / sigma
-        values.append(torch.linalg.svdvals(scores / count**0.5))
-    return torch.stack(values) if values else x.new_empty(x.shape)

@@ -193,3 +193,59 @@ def manifold_factors(
             f"subspaces must fit into {dimension} dimensions, got {columns}; use kind 'gaussian'"
         )
     return torch.linalg.qr(gaussian).Q * scales
+
+
+def block_data(
+    count: int,
+    subspaces: Sequence[int] = (5, 10),
+    deviations: Sequence[float] = (1.0, 0.3, 0.01),
+    dimension: int = 30,
+    unit_norm: bool = True,
+    seed: Seed = None,
+) -> Tensor:
+    """Gaussian points whose coordinates come in blocks of one standard deviation each.
+
+    The defaults are the data of "Losing dimensions" (arXiv 2410.08727, its code), where each
+    point is divided by its norm. The first blocks then lie on a sphere of Σ subspaces − 1
+    dimensions. Their variances are those of `diffusion.theory.unit_norm_variances`.
+
+    Parameters
+    ----------
+    count : number of points, at least 1.
+    subspaces : coordinates in each block but the last, which has the rest.
+    deviations : standard deviation of each block before normalising, positive.
+    dimension : d.
+    unit_norm : whether to divide each point by its norm.
+    seed : int, torch.Generator or None.
+
+    Returns
+    -------
+    (count, d), float64, the coordinates of the first block first.
+
+    Raises
+    ------
+    ValueError : a number out of range, blocks that do not fit into d coordinates, or not one
+        deviation more than subspaces.
+
+    Examples
+    --------
+    >>> data = block_data(4, seed=0)
+    >>> data.norm(dim=1).round(decimals=6)
+    tensor([1., 1., 1., 1.], dtype=torch.float64)
+    """
+    dimension = _checks.whole("dimension", dimension)
+    sizes = [_checks.whole("subspaces", m) for m in _checks.several("subspaces", subspaces)]
+    scales = [_checks.positive("deviations", s) for s in _checks.several("deviations", deviations)]
+    if len(scales) != len(sizes) + 1:
+        raise ValueError(
+            f"deviations must be one for each of subspaces and one for the rest, "
+            f"{len(sizes) + 1}, got {len(scales)}"
+        )
+    rest = dimension - sum(sizes)
+    if rest < 0:
+        raise ValueError(f"subspaces must fit into {dimension} dimensions, got {sum(sizes)}")
+    data = torch.empty(_checks.whole("count", count), dimension, dtype=torch.float64)
+    data = _checks.normal_like(data, _checks.generator_from(seed, "block_data"))
+    wide = torch.tensor(scales, dtype=torch.float64)
+    data *= wide.repeat_interleave(torch.tensor([*sizes, rest]))
+    return data / data.norm(dim=1, keepdim=True) if _checks.flag("unit_norm", unit_norm) else data

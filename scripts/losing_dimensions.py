@@ -15,6 +15,15 @@ trained on P points as the points dwindle. There is a part for each side of the 
     fixed      fixed points seen by many data sets: signal to noise between the sets of the
                Jacobian and of the score along each subspace, and Σ w² of the posterior
 
+Beside them stands the paper to the letter, on its own data, blocks of standard deviations 1, 0.3
+and 0.01 (`diffusion.block_data`):
+
+    score      |S(σe_k) − S(0)| of many data sets, beside the paper's curve and a form of ours
+    order      Σ w² at σe_k of data of unit norm, in 400 and in 30 dimensions
+    kinks      the paper's second difference and the half-count of the same values, by the exact
+               score of P points
+    networks   the same of a network trained on them
+
 "Lost" has meanings that need not agree, told apart in `reports.order_of_loss`; each is
 measured, and the order that is printed is what came out. Nothing is said of networks that have
 not learnt (as in `memorization_to_generalization`).
@@ -69,6 +78,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 _HELD_OUT = 200  # fresh points on which a network may show that it has learnt
 _LEVELS = (1e-2, 10**0.5)  # noise levels of training, in signal units
+_BLOCKS = {"dimension": 30, "subspaces": [2, 5]}  # the paper's, with networks
+_ORDERS = ({"dimension": 400, "subspaces": [200, 200]}, {"dimension": 30, "subspaces": [5, 10]})
+_BEFORE = (0.02, 0.06, 0.25, 0.6, 1.0)  # noise variances, in units of where λ₁ condenses
+_KINKS = (250, 20000)  # points of the data whose kinks are counted
+_STEPS = (0.05, 0.1, 0.2, 0.4)  # noise levels at which they are
+_SEEN = 6  # of the points at which they are
 
 
 @study_command(PRESETS)
@@ -110,6 +125,7 @@ def main(run: Run, **chosen: Any) -> base.Report:
         (4 * d * (d + max(P, *loads, *trained)), f"dimension: points in {d} dimensions"),
         (4 * drawn * d * d, f"draws: {drawn} Jacobians in {d} dimensions"),
         (8 * chosen["width"] * (chosen["width"] + 2 * d), f"width: layers of {chosen['width']}"),
+        (4 * P * _ORDERS[0]["dimension"], f"patterns: {P} points in 400 dimensions"),
         (4 * chosen["sets"] * P * sum(manifold["subspaces"]), f"sets: {chosen['sets']} of them"),
     ):
         within_memory(8 * numbers, what, each_job=True)
@@ -120,12 +136,43 @@ def main(run: Run, **chosen: Any) -> base.Report:
         *({"part": "empirical", "patterns": n} | planted for n in sorted({P, *loads, *trained})),
         *({"part": "trained", "patterns": n} | planted | network for n in trained),
         {"part": "fixed", "patterns": P, "sets": chosen["sets"], "noise": noise} | manifold,
+        *paper(P, chosen["sets"], network),
     ]
     return Report(run(measure, points))
 
 
+def paper(P: int, sets: int, network: Point) -> list[Point]:
+    """What is measured on the paper's own data."""
+    import numpy as np
+
+    from diffusion.theory import paper_condensation_sigma
+
+    many = {"patterns": P, "sets": sets}
+    noise = [float(t) for t in np.geomspace(1e-3, 1.0, 9)]
+    points: list[Point] = [{"part": "score", "noise": noise} | many | _BLOCKS]
+    for blocks in _ORDERS:
+        t = float(paper_condensation_sigma(P, unit_variances(blocks), unit_norm=True)[0]) ** 2
+        points.append({"part": "order", "noise": [t * part for part in _BEFORE]} | many | blocks)
+    for n in _KINKS:
+        at = {"patterns": n, "noise": [sigma**2 for sigma in _STEPS]} | _BLOCKS
+        points += [{"part": "kinks"} | at, {"part": "networks"} | at | network]
+    return points
+
+
+def unit_variances(blocks: Point) -> list[float]:
+    """Variances of the blocks after each point is divided by its norm."""
+    import numpy as np
+
+    from diffusion.theory import unit_norm_variances
+
+    sizes = [*blocks["subspaces"], blocks["dimension"] - sum(blocks["subspaces"])]
+    return [float(v) for v in unit_norm_variances(np.repeat([1.0, 0.09, 1e-4], sizes))]
+
+
 def measure(point: Point, seed: int) -> list[Row]:
     """One part on one sample; all parts of a sample share the data of a size."""
+    if point["part"] in _OF_THE_PAPER:
+        return _OF_THE_PAPER[point["part"]](point, seed)
     return _fixed(point, seed) if point["part"] == "fixed" else _planted(point, seed)
 
 
@@ -237,6 +284,75 @@ def _fixed(point: Point, seed: int) -> list[Row]:
             for a, value in enumerate(values)
         ]
     return rows
+
+
+def _score(point: Point, seed: int) -> list[Row]:
+    """Root mean square of σ |S(σe_k) − S(0)| over data sets, along the first of each block."""
+    return _along_axes(point, seed, "difference", unit_norm=False)
+
+
+def _order(point: Point, seed: int) -> list[Row]:
+    """Mean over data sets of Σ w² at σe_k, of data of unit norm."""
+    return _along_axes(point, seed, "condensation", unit_norm=True)
+
+
+def _along_axes(point: Point, seed: int, quantity: str, *, unit_norm: bool) -> list[Row]:
+    import torch
+
+    from diffusion import EmpiricalDenoiser, block_data
+
+    d, generator = point["dimension"], torch.Generator().manual_seed(seed)
+    axes = torch.eye(d, dtype=torch.float64)[[0, point["subspaces"][0]]]
+    total = torch.zeros(len(point["noise"]), len(axes), dtype=torch.float64)
+    for _ in range(point["sets"]):
+        drawn: dict[str, Any] = {"unit_norm": unit_norm, "seed": generator}
+        data = block_data(point["patterns"], point["subspaces"], dimension=d, **drawn)
+        exact = EmpiricalDenoiser(data)
+        for row, t in zip(total, point["noise"], strict=True):
+            sigma = math.sqrt(t)
+            if unit_norm:
+                row += exact.weights(sigma * axes, sigma).square().sum(1)
+            else:
+                moved = exact.score(sigma * axes, sigma) - exact.score(0 * axes, sigma)
+                row += t * moved.square().sum(1)
+    total /= point["sets"]
+    found = total if unit_norm else total.sqrt()
+    return [
+        {"t": t, "subspace": a + 1, "quantity": quantity, "value": float(value)}
+        for t, row in zip(point["noise"], found, strict=True)
+        for a, value in enumerate(row)
+    ]
+
+
+def _kinks(point: Point, seed: int) -> list[Row]:
+    """The second difference and the half-count at some points of the data, on average."""
+    import torch
+
+    from bridges.generalization import loss_over_constant
+    from diffusion import EmpiricalDenoiser, block_data, manifold_dimension
+
+    generator = torch.Generator().manual_seed(seed)
+    sizes = {"subspaces": point["subspaces"], "dimension": point["dimension"]}
+    data = block_data(point["patterns"], seed=generator, **sizes)
+    held_out = block_data(_HELD_OUT, seed=generator, **sizes)
+    denoiser: Denoiser = EmpiricalDenoiser(data)
+    rows: list[Row] = []
+    if point["part"] == "networks":
+        denoiser = train(data, point["width"], point["steps"], seed)
+        loss = loss_over_constant(denoiser, data, held_out, math.sqrt(point["noise"][0]), seed)
+        rows.append({"quantity": "learnt", "value": loss})
+    for t in point["noise"]:
+        method = {"method": "second-difference", "seed": seed}
+        found = manifold_dimension(denoiser, data[:_SEEN], math.sqrt(t), **method)
+        counted = found.value[found.value.isfinite()]
+        values = {"half-count": float(found.half_count.mean())}
+        values["answered"] = len(counted) / len(found.value)
+        values["kink"] = float(counted.mean()) if len(counted) else 0.0
+        rows += [{"t": t, "quantity": name, "value": value} for name, value in values.items()]
+    return rows
+
+
+_OF_THE_PAPER = {"score": _score, "order": _order, "kinks": _kinks, "networks": _kinks}
 
 
 if __name__ == "__main__":

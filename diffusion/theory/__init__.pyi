@@ -4,6 +4,7 @@ from .activations import (
 )
 from .collapse import (
     area_law as area_law,
+    axis_condensation_sigma as axis_condensation_sigma,
     basin_edge as basin_edge,
     collapse_sigma as collapse_sigma,
     condensation_sigma as condensation_sigma,
@@ -47,6 +48,12 @@ from .mean_field import (
     guided_mean_field as guided_mean_field,
     guided_power_law as guided_power_law,
     mean_field_path as mean_field_path,
+)
+from .paper_spectra import (
+    homogeneous_spectrum as homogeneous_spectrum,
+    paper_condensation_sigma as paper_condensation_sigma,
+    paper_spectrum as paper_spectrum,
+    unit_norm_variances as unit_norm_variances,
 )
 from .speciation import clone_probability as clone_probability, speciation_time as speciation_time
 from .subspaces import (

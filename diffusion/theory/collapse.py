@@ -17,6 +17,7 @@ Directions without variance do not count: only the intrinsic dimension matters.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -161,6 +162,52 @@ def condensation_sigma(P: ArrayLike, variances: ArrayLike, x: ArrayLike = 0.0) -
         return _information(lam, t) + (bend - _kept(lam, t)) / 2
 
     return _solve(divergence, np.log(_checks.size(P)), lam + squared)
+
+
+def axis_condensation_sigma(
+    P: ArrayLike, variances: ArrayLike, sigma: ArrayLike | None = None
+) -> Array:
+    """Noise level of the condensation for a query along each axis, x = σ e_k.
+
+    It is `condensation_sigma` at the points at which a score is compared with that of the
+    origin. Unless data have unit norm, the direction hardly matters.
+
+    Parameters
+    ----------
+    P : number of data points above 1.
+    variances : (m,), not negative; a direction of variance 0 has the value of the origin.
+    sigma : noise level σ of the query, positive. P and sigma broadcast. None: that of the
+        condensation itself.
+
+    Returns
+    -------
+    (…, m).
+
+    Raises
+    ------
+    ValueError : P not above 1, a negative variance, or sigma not positive.
+
+    Examples
+    --------
+    >>> (axis_condensation_sigma(1000, [1.0] * 2 + [0.09] * 5)[[0, -1]] ** 2).round(4)
+    array([0.0108, 0.011 ])
+    """
+    lam = _checks.spectrum(variances)
+    different, index = np.unique(lam, return_inverse=True)
+    squared = np.array(np.nan) if sigma is None else _checks.noise_variance(sigma)
+    size = _checks.size(P)[..., None]
+    along = np.vectorize(partial(_along, lam), otypes=[np.float64])
+    return along(size, different, squared[..., None])[..., index]
+
+
+def _along(lam: Array, P: float, own: float, squared: float) -> float:
+    """σ_c of a query of x² = `squared`, NaN for σ_c², along a direction of variance `own`."""
+
+    def divergence(t: float) -> Array:
+        bend = own / (t + own) * (t if np.isnan(squared) else squared) / (t + own)
+        return _information(lam, t) + (bend - _kept(lam, t)) / 2
+
+    return float(_solve(divergence, np.log(P), lam + np.nan_to_num(squared)))
 
 
 def participation_ratio(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) -> Array:

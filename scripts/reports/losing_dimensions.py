@@ -13,6 +13,7 @@ import torch
 from matplotlib.axes import Axes
 from numpy import ndarray
 from reports.order_of_loss import OrderOfLoss
+from reports.to_the_letter import ToTheLetter
 
 from bridges.study import figures, report as base
 from bridges.study.record import Point
@@ -31,13 +32,18 @@ class Report(base.Report):
     """Dimension against noise and data, and the order in which it is lost."""
 
     between = "data sets"
-    figsize = (15.0, 7.6)
-    grid = (2, 3)
+    figsize = (15.0, 11.4)
+    grid = (3, 3)
 
     @cached_property
     def order(self) -> OrderOfLoss:
         """What is left of the subspaces, and which of them is lost first."""
         return OrderOfLoss(self.study)
+
+    @cached_property
+    def letter(self) -> ToTheLetter:
+        """The paper's own data."""
+        return ToTheLetter(self.study)
 
     @property
     def loads(self) -> list[int]:
@@ -75,6 +81,7 @@ class Report(base.Report):
             "trained_order": [{"t": t} | found for t, found in order.networks.items()],
             "collapse": {P: float(laws.collapse_sigma(P, spectrum)) ** 2 for P in self.loads},
             "onset": {P: float(laws.onset_sigma(P, spectrum)) ** 2 for P in self.loads},
+            "paper": {str(d): found for d, found in self.letter.verdicts.items()},
             "switch": float(laws.switch_sigma(*order.variances)) ** 2,
             "exact": [
                 {"t": t} | {name: float(values[k]) for name, values in self.exact.items()}
@@ -95,6 +102,7 @@ class Report(base.Report):
         yield f"{self._dimension_table('gap', 'largest gap')}\n\n{note}"
         yield self.order.table()
         yield self.order.table_of_networks()
+        yield from self.letter.tables()
 
     def _dimension_table(self, name: str, label: str) -> str:
         rows = []
@@ -107,9 +115,11 @@ class Report(base.Report):
         return table([f"{label}, t", *(f"P = {P}" for P in self.loads), "exact"], rows)
 
     def panels(self) -> tuple[base.Panel, ...]:
-        """Above, what the exact score and a network keep; below, where each subspace is lost."""
+        """What scores keep, where each subspace is lost, and the paper to the letter."""
         above = self._spectrum, self._curves, self._trained
-        return (*above, self._map, self.order.draw, self.order.draw_networks)
+        middle = self._map, self.order.draw, self.order.draw_networks
+        letter = self.letter
+        return (*above, *middle, letter.draw_curve, letter.draw_order, letter.draw_kinks)
 
     def _spectrum(self, axes: Axes) -> None:
         order, (one, two) = self.order, _COLORS

@@ -298,18 +298,18 @@ def test_image_sized_data_in_bounded_memory():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_batch_equals_a_loop(method):
-    exact, sigma = manifold(TWO, d=8), torch.tensor([0.05, 0.5, 5.0])
+    exact, sigma = manifold(TWO, d=9), torch.tensor([0.05, 0.5, 5.0])
     x = exact.draw(3, seed=0)
-    if method == "normal-bundle":  # one stream of noise serves all rows
+    if method in ("normal-bundle", "second-difference"):  # one stream of noise serves all rows
         sigma = sigma[:1]
         x = x[:1]
     whole = manifold_dimension(exact, x, sigma, method, seed=1)
     for i in range(len(x)):
         alone = manifold_dimension(exact, x[i : i + 1], float(sigma[i]), method, seed=1)
-        torch.testing.assert_close(alone.value[0], whole.value[i])
+        torch.testing.assert_close(alone.value[0], whole.value[i], equal_nan=True)
         assert alone.phase[0] == whole.phase[i]
     assert set(whole.phase) <= set(PHASES)
-    assert set(whole.to_dict()) == {"value", "gap", "phase"}
+    assert set(whole.to_dict()) == {"value", "gap", "phase", "half_count"}
 
 
 EXACT = manifold(TWO, d=6)
@@ -322,6 +322,14 @@ X = torch.zeros(2, 6, dtype=torch.float64)
         (lambda: manifold_dimension(EXACT, X, 1.0, "svd"), "method must be one of 'gap', 'half-"),
         (lambda: manifold_dimension(EXACT, X, 1.0, floor=0.0), r"floor must lie in \(0, 1\)"),
         (lambda: manifold_dimension(EXACT, X, 0.0), "sigma must be positive"),
+        (
+            lambda: manifold_dimension(EXACT, X, 1.0, "second-difference"),
+            "x must have at least 9 coordinates, got 6",
+        ),
+        (
+            lambda: manifold_dimension(EXACT, X, 1.0, perturbations="random"),
+            "perturbations must be one of 'symmetric', 'plain', 'gaussian'",
+        ),
         (lambda: manifold_dimension(EXACT, X, [1.0] * 3), r"sigma must be .* shape \(2,\)"),
         (lambda: jacobian_spectrum(EXACT, X[:, :2], 1.0), r"x must have shape \(rows, 6\)"),
         (lambda: jacobian_spectrum(EXACT, X / 0, 1.0), "x must be finite"),

@@ -62,12 +62,12 @@ def test_differentiation_of_a_network_against_finite_differences():
 
 
 def test_a_network_of_single_precision_sees_no_other():
-    net = nn.Linear(5, 4)
+    net = nn.Linear(10, 9)
 
     def denoiser(x, sigma):
         return net(torch.cat([x, sigma[:, None]], 1))  # fails on float64
 
-    x = randn(3, 4).float()
+    x = randn(3, 9).float()
     assert jacobian_spectrum(denoiser, x, 0.5).dtype == torch.float32
     for method in METHODS:
         found = manifold_dimension(denoiser, x, 0.5, method, seed=0)

@@ -26,6 +26,7 @@ from diffusion import (
     guidance,
     manifold_dimension,
     planted_posterior,
+    relative_energy,
     subspace_signal_to_noise,
     theory,
     train_denoiser,
@@ -44,6 +45,7 @@ TRAINING = train_denoiser(
 RESULTS = [
     manifold_dimension(DENOISER, DATA, 0.3),
     manifold_dimension(DENOISER, DATA[:0], 0.3, "effective"),
+    relative_energy(DENOISER, DATA, DATA[:1], 0.3, seed=0),
     subspace_signal_to_noise([DENOISER, EmpiricalDenoiser(DATA[:9])], DATA, 1.0, [torch.eye(4)]),
     class_times(FLOW, MIXTURE),
     class_times(FLOW, DATA, LABELS),  # the least loss is not known: NaN

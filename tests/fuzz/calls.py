@@ -89,6 +89,7 @@ WEIGHTS = {
     "Progressive": guidance.Progressive("sine", 1.0, 1.0, 1.0),
 }
 
+SEEN = {"denoiser": EXACT, "x": X, "sigma": 1.0}
 DIFFUSION = {
     "EmpiricalDenoiser": {"data": CLOUD},
     "LinearManifoldDenoiser": {"F": normal(3, 2)},
@@ -106,16 +107,27 @@ DIFFUSION = {
     },
     "UNet": {"shape": (4, 4), "channels": 8, "levels": 1, "classes": 0, "seed": 0},
     "RandomFeatureScore": {"p": 3, "d": 2, "time": 0.1, "activation": "tanh", "seed": 0},
-    "jacobian_spectrum": {"denoiser": EXACT, "x": X, "sigma": 1.0},
+    "jacobian_spectrum": SEEN,
     "manifold_dimension": {
-        "denoiser": EXACT,
-        "x": X,
-        "sigma": 1.0,
+        **SEEN,
         "method": "half-count",
         "floor": 0.2,
+        "perturbations": "symmetric",
         "seed": 0,
     },
-    "subspace_dimension": {"denoiser": EXACT, "x": X, "sigma": 1.0, "subspaces": LINES},
+    "perturbation_spectrum": {**SEEN, "perturbations": "symmetric", "seed": 0},
+    "relative_energy": {
+        "denoiser": EXACT,
+        "x1": X,
+        "x2": normal(3, 2, seed=4),
+        "sigma": 1.0,
+        "path": "straight",
+        "nodes": 4,
+        "paths": 2,
+        "seed": 0,
+    },
+    "score_antisymmetry": {**SEEN, "probes": 3, "seed": 0},
+    "subspace_dimension": {**SEEN, "subspaces": LINES},
     "subspace_signal_to_noise": {
         "denoisers": [EXACT, MIXTURE],
         "x": X,
@@ -139,6 +151,14 @@ DIFFUSION = {
         "subspaces": [1, 2],
         "variances": [1.0, 0.5],
         "kind": "orthonormal",
+        "seed": 0,
+    },
+    "block_data": {
+        "count": 4,
+        "subspaces": [1, 2],
+        "deviations": [1.0, 0.5, 0.1],
+        "dimension": 5,
+        "unit_norm": True,
         "seed": 0,
     },
     "calibrated_distance": {"samples": X, "data": CLOUD, "neighbours": 3, "scale": 0.5},
@@ -405,7 +425,14 @@ WITHOUT = {
         (
             *("History", "NoiseStructure", "Relaxation", "TrainingResult", "ClassTimes"),
             *("CopyFraction", "FeatureFlow", "ManifoldDimension", "PlantedPosterior"),
-            *("SignalToNoise", "Training", "Distortion", "Bulk", "FeatureCoefficients"),
+            *(
+                "RelativeEnergy",
+                "SignalToNoise",
+                "Training",
+                "Distortion",
+                "Bulk",
+                "FeatureCoefficients",
+            ),
             *("FeatureSpectrum", "MeanField", "SpeciationTimes", "RandomFeaturesPatterns"),
             *("CouplingPath", "SpectralGroups", "SymmetricMargin", "UnlearningTimes"),
         ),

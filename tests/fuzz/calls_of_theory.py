@@ -48,6 +48,7 @@ TIMES = {"weights": [0.5, 0.5], "variances": [[1.0, 0.5], [0.7, 0.6]], "time": 0
 MODEL = {"alpha": 0.5, "w": 1.0, "ratio": 0.5, "method": "flow"}
 THEORY_OF_NOISE = {
     "area_law": {"P": [9.0]},
+    "axis_condensation_sigma": {"P": [9.0], **SPREAD},
     "basin_edge": {"P": 9.0, **SPREAD},
     "class_collapse_points": {"variance": 0.5, "sigma": [0.5], "dimension": 3},
     "class_collapse_time": {"points": [9.0], "variance": 0.5, "dimension": 3},
@@ -96,6 +97,7 @@ THEORY_OF_NOISE = {
         "start": 9.0,
     },
     "guided_power_law": {"ratio": 0.5, "omega": 1.0, "exponent": 0.9, "method": "flow"},
+    "homogeneous_spectrum": {"P": 9.0, **SPREAD},
     "intermediate_gap": {"lowest": [0.5], "highest": 0.9, "sigma": 0.2},
     "inversion_fraction": {
         "variances": [1.0, 0.5],
@@ -117,6 +119,8 @@ THEORY_OF_NOISE = {
     "needed_divergences": {"weight": 0.3},
     "onset_sigma": {"P": [9.0], "variances": [1.0, 0.5]},
     "own_class_probability": {"weight": [0.3], "divergence": 1.0},
+    "paper_condensation_sigma": {"P": [9.0], **SPREAD, "unit_norm": False},
+    "paper_spectrum": {"P": 9.0, **SPREAD, "unit_norm": True},
     "participation_ratio": {"P": 9.0, **SPREAD},
     "return_probability": {"P": 9.0, **SPREAD},
     "snr_jacobian": {"P": 9.0, **SPREAD, "x": [0.1, 0.2]},
@@ -124,6 +128,7 @@ THEORY_OF_NOISE = {
     "speciation_time": {"covariance": [[2.0, 0.1], [0.1, 1.0]]},
     "speciation_times": {"weight": 0.3, "distance2": 4.0, "variance": 0.5},
     "switch_sigma": {"large": [1.0], "small": 0.5},
+    "unit_norm_variances": {"variances": [1.0, 0.5]},
     "widest_gap_sigma": {"lowest": [0.5], "highest": 0.9},
     "window_switch": {
         "ratio": 0.5,

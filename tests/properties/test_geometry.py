@@ -12,7 +12,9 @@ from diffusion import (
     EmpiricalDenoiser,
     LinearManifoldDenoiser,
     ManifoldDimension,
+    RelativeEnergy,
     SignalToNoise,
+    block_data,
     calibrated_distance,
     chance_ratio,
     copy_fraction,
@@ -23,6 +25,9 @@ from diffusion import (
     neighbour_distances,
     neighbour_ratio,
     participation_ratio,
+    perturbation_spectrum,
+    relative_energy,
+    score_antisymmetry,
     subspace_dimension,
     subspace_signal_to_noise,
     two_nn_dimension,
@@ -48,7 +53,7 @@ def test_spectra_by_form_and_by_differentiation_agree(data, sigma, seed):
     assert jacobian_spectrum(exact, x[:0], sigma).shape == x[:0].shape
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS[:-1])
 @few
 @given(points(), levels, seeds)
 def test_dimensions_are_counts_and_rows_stand_alone(method, data, sigma, seed):
@@ -61,8 +66,10 @@ def test_dimensions_are_counts_and_rows_stand_alone(method, data, sigma, seed):
     if method in ("gap", "half-count", "normal-bundle"):
         assert bool((found.value >= 0).all() and (found.value <= x.shape[1]).all())
         assert bool((found.gap >= 0).all() and (found.gap <= 1 + 1e-5).all())
+        assert bool((found.half_count >= 0).all() and (found.half_count <= x.shape[1]).all())
     else:
         assert found.gap.isnan().all()  # as documented: no spectrum is seen
+        assert found.half_count.isnan().all()
     if method != "normal-bundle":
         alone = [manifold_dimension(denoiser, row[None], sigma, method) for row in x]
         scale = 1 + float(found.value.abs().max())
@@ -70,6 +77,46 @@ def test_dimensions_are_counts_and_rows_stand_alone(method, data, sigma, seed):
     nothing = manifold_dimension(denoiser, x[:0], sigma, method)
     assert nothing.value.shape == (0,)
     assert nothing.phase == ()
+
+
+@few
+@given(points(columns=(9, 12)), levels, seeds)
+def test_kinks_are_counts_of_a_spectrum_of_perturbations(data, sigma, seed):
+    denoiser, x = EmpiricalDenoiser(data), normal_like(data, seed, rows=3)
+    d = x.shape[1]
+    found = manifold_dimension(denoiser, x, sigma, "second-difference", seed=seed)
+    counted = found.value[found.value.isfinite()]
+    assert bool((counted >= 2).all() and (counted <= d - 6).all())
+    assert bool((found.gap >= 0).all() and (found.half_count <= d).all())
+    assert found.value[[one == "collapsed" for one in found.phase]].isnan().all()
+    s = perturbation_spectrum(denoiser, x, sigma, seed=seed)
+    assert s.shape == x.shape
+    assert s.dtype == data.dtype
+    assert bool((s >= 0).all() and (s.diff(dim=1) <= 0).all())
+    assert manifold_dimension(denoiser, x[:0], sigma, "second-difference").phase == ()
+
+
+@few
+@given(points(rows=(2, 7)), st.sampled_from([0.3, 1.0, 30.0]), seeds)
+def test_energies_of_data_add_up_and_have_a_sign(data, sigma, seed):
+    exact, x = EmpiricalDenoiser(data.double()), normal_like(data.double(), seed, rows=3)
+    there = relative_energy(exact, x, x[:1], sigma, nodes=80, seed=seed)
+    assert isinstance(there, RelativeEnergy)
+    scale = 1 + float(there.value.abs().max())
+    back = relative_energy(exact, x[:1], x[1:2], sigma, nodes=80, paths=0)
+    assert close(back.value, -there.value[1:2], scale=scale)
+    assert bool((there.spread >= 0).all() and (there.path_dependence <= 1).all())
+    kappa = score_antisymmetry(exact, x, sigma)
+    assert kappa.shape == (3,)
+    assert bool((kappa < 1e-9).all())
+
+
+@few
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 3), seeds)
+def test_blocks_have_their_norm(one, two, rest, seed):
+    data = block_data(5, (one, two), (1.0, 0.5, 1e-3), one + two + rest, seed=seed)
+    assert data.shape == (5, one + two + rest)
+    assert close(data.norm(dim=1), torch.ones(5))
 
 
 @few

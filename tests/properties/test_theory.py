@@ -60,6 +60,33 @@ def test_signal_over_noise_is_one_at_the_critical_size(lam, P, sigma, x):
 
 
 @few
+@given(spectra, st.sampled_from([1.001, 3.0, 1e3, 1e30]), levels)
+def test_spectra_of_the_paper_rest_on_their_condensation(lam, P, sigma):
+    linear = 1 / (np.array(lam) + sigma**2)
+    for spectrum in (
+        noise.paper_spectrum([P, P], lam, sigma)[0],
+        noise.paper_spectrum(P, lam, sigma, unit_norm=True),
+        noise.homogeneous_spectrum(P, lam, sigma),
+    ):
+        assert spectrum.shape == (len(lam),)
+        assert bool((spectrum >= linear * (1 - 1e-9)).all())
+    exact = noise.homogeneous_spectrum(P, [4 * v for v in lam], 2 * sigma)
+    assert 4 * exact == pytest.approx(noise.homogeneous_spectrum(P, lam, sigma), rel=1e-5)
+    condensed = noise.paper_condensation_sigma(P, lam, sigma)
+    own = noise.paper_condensation_sigma(P, lam)
+    assert bool(((condensed <= own * (1 + 1e-9)) == (sigma <= own * (1 + 1e-9))).all()) or (
+        not np.all(lam)  # at the origin it does not depend on the query
+    )
+    axes = noise.axis_condensation_sigma(P, [*lam, 0.0])
+    assert axes[-1] == pytest.approx(noise.condensation_sigma(P, lam), rel=1e-6)
+    assert bool((axes >= axes[-1] * (1 - 1e-9)).all())
+    variances = noise.unit_norm_variances(lam)
+    assert variances.sum() == pytest.approx(1)
+    order = np.argsort(lam)
+    assert rises(variances[order])
+
+
+@few
 @given(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), levels)
 def test_gaps_lie_between_nothing_and_all(one, other, sigma):
     b, a = sorted((one, other))
