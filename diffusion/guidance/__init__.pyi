@@ -1,3 +1,4 @@
+from .basins import GuidedBasins as GuidedBasins, guided_basins as guided_basins
 from .densities import (
     WeightedSamples as WeightedSamples,
     guided_log_density as guided_log_density,

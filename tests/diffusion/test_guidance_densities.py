@@ -1,6 +1,7 @@
 """The density of guided flows against an integrated divergence, weights of paths against ∫ h."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ OWN = WHOLE.condition(1)
 WIDTH = 0.4
 
 
-def by_divergence(w, x, T, jumps=(), steps=1500):
+def by_divergence(w, x, T, jumps=(), steps=500):
     """log ρ of the flow by its divergence, in one dimension; none of the library's models.
 
     Runge–Kutta in u = log(1 + 5v), in pieces between the jumps of w(v).
@@ -48,7 +49,7 @@ def by_divergence(w, x, T, jumps=(), steps=1500):
 
     y, divergence = x.clone(), torch.zeros_like(x)
     edges = [math.log1p(5 * v) for v in (0.0, *jumps, T)]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         h = (high - low) * (1 - 1e-12) / steps
         for k in range(steps):
             u = low + 1e-13 + k * h
@@ -77,13 +78,15 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(c, marks=[] if c in ("1", "window") else pytest.mark.slow) for c in CASES]
-)
+def quick(case):
+    return pytest.param(case, marks=[] if case in ("1", "window") else pytest.mark.slow)
+
+
+@pytest.mark.parametrize("case", [quick(case) for case in CASES])
 def test_density_of_guided_flows(case):
     w, weight, jumps = CASES[case]
     x = torch.linspace(-1, 3, 25, dtype=torch.float64)
-    levels = noise_levels(20.0, 450, WIDTH, getattr(w, "breaks", ()))
+    levels = noise_levels(20.0, 450 if case == "3" else 300, WIDTH, getattr(w, "breaks", ()))
     found = guided_log_density(GuidedDenoiser(OWN, WHOLE, w), x[:, None], levels)
     assert (found - by_divergence(weight, x, 400.0, jumps)).abs().max() < 1e-6
 
@@ -115,7 +118,7 @@ def test_linear_guidance_in_many_dimensions():
     assert (found - power.log_density(x, 1e-9)).abs().max() > 1
 
 
-GRID = torch.linspace(-80, 80, 320001, dtype=torch.float64)[:, None]
+GRID = torch.linspace(-80, 80, 40001, dtype=torch.float64)[:, None]
 
 
 def tilted(w, v):
@@ -137,7 +140,7 @@ def started(w, v, count, seed):
     return GRID[place]
 
 
-def runs(w, count, repeats, steps=150):
+def runs(w, count, repeats, steps=100):
     guided = GuidedDenoiser(OWN, WHOLE, w)
     levels = noise_levels(5.0, steps, WIDTH)
     for seed in range(repeats):
@@ -182,17 +185,21 @@ def rising(sigma):
 )
 def test_weights_of_paths_give_the_power(w):
     """Runs are samples; the weights have mean Z/Z_T and turn moments into those of h."""
-    found = list(runs(w, 4000 if w == 0.5 else 12000, 6))
+    found = list(runs(w, 600 if w == 0.5 else 6000, 5, 60 if w == 0.5 else 100))
     wanted, *moments = ratio(w)
     mean, sem = mean_sem([math.exp(one.log_ratio) for one in found])
     assert abs(mean - wanted) < 4 * sem + 2e-3 * wanted
     for k, moment in enumerate(moments):
         mean, sem = mean_sem([float(one.mean(both)[k]) for one in found])
-        plain, _ = mean_sem([float(both(one.samples)[:, k].mean()) for one in found])
+        plain, error = mean_sem([float(both(one.samples)[:, k].mean()) for one in found])
         assert abs(mean - moment) < 4 * sem + 2e-3
-        if w == 1.0:
-            assert abs(plain - moment) > 4 * sem  # unweighted .9635, 1.0527
+    if w == 1.0:  # unweighted 1.0527, not 1.1236
+        assert abs(plain - moment) > 10 * error
     assert all(1 < one.effective <= len(one.samples) for one in found)
+
+
+def half(x, sigma):
+    return x / 2
 
 
 def test_a_mean_of_few_paths_is_refused():
