@@ -53,3 +53,4 @@ from .steps import (
     cfg_plus_plus as cfg_plus_plus,
     step_scales as step_scales,
 )
+from .two_classes import TwoClassPath as TwoClassPath, two_class_path as two_class_path

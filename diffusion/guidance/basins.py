@@ -69,7 +69,7 @@ class GuidedBasins(Result):
         return self._shown(head, shown)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw σ against w: contours of B_own (dashed) and of B_other (filled).
+        """Draw σ against w: contours of B_own (dashed) and of B_other (filled, ½ as a line).
 
         Parameters
         ----------
@@ -98,11 +98,13 @@ class GuidedBasins(Result):
             self.weights, self.sigmas, own, _CONTOURS, colors="tab:red", linestyles="--"
         )
         axes.clabel(lines, fmt="own %g", fontsize=8)
-        axes.plot(self.weights, self.half(), "ko-", ms=4, label="half of others captured")
+        half = axes.contour(self.weights, self.sigmas, capture, [0.5], colors="black")
+        axes.clabel(half, fmt="half captured", fontsize=8)
         if ax is None:
             axes.set_yscale("log")
+            axes.set_yticks(self.sigmas, [f"{sigma:g}" for sigma in self.sigmas])
+            axes.yaxis.set_tick_params(which="minor", left=False, labelleft=False)
         finish(axes, ("extra weight $w$", r"noise level $\sigma$"))
-        axes.legend(loc="lower left", fontsize=8)
         return axes
 
 
