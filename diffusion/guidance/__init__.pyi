@@ -6,6 +6,7 @@ from .densities import (
 )
 from .distortions import (
     Distortion as Distortion,
+    direction_ratios as direction_ratios,
     distortion as distortion,
     most_probable as most_probable,
     vendi_score as vendi_score,

@@ -131,7 +131,8 @@ class GeneralGuidance(Pair):
         self.phi = phi
 
     def _about(self) -> str:
-        return f"conditional {type(self.conditional).__name__}, d={self.dimension}, φ={self.phi}"
+        kind = type(self.conditional).__name__
+        return f"conditional {kind}, d={self.dimension}, φ={_checks.shown(self.phi)}"
 
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
         """Guided posterior mean, (B, d). Arguments and errors as for the two denoisers."""

@@ -285,6 +285,24 @@ GUIDANCE = {
         "centre": X[0],
         "diversity": True,
     },
+    "guided_basins": {
+        "mixtures": MIXTURE,
+        "weights": [0.0, 1.0],
+        "sigmas": [0.5, 1.0],
+        "trials": 2,
+        "steps": 2,
+        "seed": 0,
+    },
+    "two_class_path": {
+        "dimension": 4,
+        "w": 1.0,
+        "gains": [0.5, 1.0],
+        "method": "heun",
+        "count": 3,
+        "steps": 3,
+        "seed": 0,
+    },
+    "direction_ratios": {"samples": CLOUD, "labels": LABELS, "mixture": MIXTURE},
     "most_probable": {"x": X, "mixture": MIXTURE},
     "vendi_score": {"samples": X, "width": 1.0},
     "planted_classes": {
@@ -453,13 +471,16 @@ WITHOUT = {
             *("SignalToNoise", "Training", "Distortion", "Bulk", "FeatureCoefficients"),
             *("FeatureSpectrum", "MeanField", "SpeciationTimes", "RandomFeaturesPatterns"),
             *("CouplingPath", "SpectralGroups", "SymmetricMargin", "UnlearningTimes"),
+            *("GuidedBasins", "TwoClassPath"),
         ),
         RECORD,
     ),
     **dict.fromkeys(
         ("CuedMemory", "Denoiser", "ExactDenoiser", "Schedule"), "a kind: its members are called"
     ),
-    **dict.fromkeys(("DenoiserLike", "GuidanceSchedule", "Weight", "SHAPES"), "a type or a list"),
+    **dict.fromkeys(
+        ("DenoiserLike", "GuidanceRule", "GuidanceSchedule", "Weight", "SHAPES"), "a type or a list"
+    ),
     **dict.fromkeys(("Uniform", "VE", "OU", "Cosine"), "takes no argument"),
     "NotSeparableError": "an error",
     "noise_minimum": "an optimiser of seconds; its doors are those of stabilities",
