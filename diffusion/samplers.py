@@ -58,7 +58,9 @@ def sample(
     Parameters
     ----------
     denoiser : D(x, sigma), (B, d) → (B, d); "ancestral" also needs its
-        `posterior_sample(x, sigma, seed)`, which exact denoisers of finite data have.
+        `posterior_sample(x, sigma, seed)`, which exact denoisers of finite data have. One that
+        has weights of steps, such as a guided one, says by `during(high, low)` what it is in
+        the step between two levels.
     x : (B, d) at time `start`, in the coordinates x_t = α_t x₀ + σ_t z.
     schedule : VE(), OU(), Cosine() or another Schedule.
     method : "euler" (DDIM), "heun", "sde", "stochastic-heun" or "ancestral"; see the head
@@ -123,11 +125,11 @@ def sample(
     generator = _checks.generator_from(seed, "sample", x.device)
     y = x.to(at_least_single(x.dtype)) / float(schedule.alpha(start))
     advance = _STEPS[method]
-    if method != "ancestral":
-        asked = _within(asked, path[0])
     with evaluation(denoiser):
         for a, b in pairwise(path):
-            y = advance(asked, y, a, b, generator)
+            own = answering(asked.during(a, b)) if hasattr(asked, "during") else asked
+            limited = own if method == "ancestral" else _within(own, path[0])
+            y = advance(limited, y, a, b, generator)
             if watch is not None:
                 watch(b, y)
     return (y * float(schedule.alpha(stop))).to(x)

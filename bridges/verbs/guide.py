@@ -34,8 +34,8 @@ from bridges.study import figures, report as base
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.tables import of_samples, table
-from bridges.verbs.schedules import CONTROL, Noise, guided
-from diffusion import VE, GaussianMixtureDenoiser, noise_levels, sample
+from bridges.verbs.schedules import CONTROL, Noise, check_steps, guided
+from diffusion import VE, GaussianMixtureDenoiser, sample
 from diffusion.batches import Batched
 from diffusion.denoisers import noise_range
 from diffusion.flat import answering
@@ -91,6 +91,7 @@ class Guide:
         """A point per model, which has all schedules. Raises ValueError for what cannot be."""
         if self.trials < _FEWEST:
             raise ValueError(f"trials must be at least {_FEWEST}, got {self.trials}")
+        check_steps(schedules, self.steps)
         for name in models:
             subject = self.subject(name)
             low, high = subject.noise
@@ -180,10 +181,12 @@ class Subject:
 
     def sampled(self, text: str, label: int, noise: Tensor, steps: int) -> Tensor:
         """Guided samples (B, d) of a class, along the flow from noise (B, d) of unit variance."""
-        (low, start), width = self.noise, _WIDTH * self.unit
-        denoiser = guided(text, *self.pairs[label], Noise(start, width, self.unit))
-        jumps = getattr(getattr(denoiser, "w", None), "breaks", ())
-        levels = [s for s in noise_levels(start, steps, width, jumps)[:-1] if s > low] + [0.0]
+        low, start = self.noise
+        noise_of = Noise(start, _WIDTH * self.unit, self.unit)
+        denoiser = guided(text, *self.pairs[label], noise_of)
+        weight = getattr(denoiser, "w", None)
+        jumps = () if hasattr(weight, "during") else getattr(weight, "breaks", ())
+        levels = [s for s in noise_of.levels(steps, jumps)[:-1] if s > low] + [0.0]
         first = self.rows.mean(0).to(noise) + levels[0] * noise
         return sample(denoiser, first, VE(), "heun", levels=levels)
 

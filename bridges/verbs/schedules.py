@@ -1,7 +1,11 @@
-"""Guidance schedules as they are written at the command line: `3`, `interval:3:0.3:5`."""
+"""Guidance schedules as they are written at the command line: `3`, `interval:3:0.3:5`.
+
+A list of guidance scales, a run of steps after another, is one too: `30x4+20x0`.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,18 +16,23 @@ if TYPE_CHECKING:
     from diffusion.guidance import Weight
 
 CONTROL = "0"
+STEPS = "steps"
+_LISTED = re.compile(r"[1-9][0-9]{0,5}x[0-9.e-]+(\+[1-9][0-9]{0,5}x[0-9.e-]+)*")
 _FORMS = {  # what may be written, and how many numbers it has
     "constant": "w",
     "interval": "w:LOW:HIGH",
     "linear": "w",
     "cosine": "w",
+    "triangle": "w:PEAK",
+    "exponential": "w:RATE",
     "power-law": "w:EXPONENT",
     "window": "w:SIGMA",
 }
 HELP = (
     "Guidance to compare with none: numbers w, or "
     + ", ".join(f"{name}:{words}" for name, words in _FORMS.items() if name != "constant")
-    + "; noise levels in units of the data's deviation."
+    + "; noise levels in units of the data's deviation; PEAK is a share of the progress. Or scales "
+    "1 + w of all steps, 30x4+20x0: 30 of 4, 20 of 0."
 )
 
 
@@ -33,6 +42,12 @@ class Noise(NamedTuple):
     start: float
     width: float
     unit: float
+
+    def levels(self, steps: int, jumps: Sequence[float] = ()) -> list[float]:
+        """Those of so many steps, falling to 0."""
+        from diffusion import noise_levels
+
+        return noise_levels(self.start, steps, self.width, jumps)
 
 
 class InUnits:
@@ -64,25 +79,33 @@ def guided(
     (3.0, -1.0, (0.0, 3.0))
     """
     from diffusion import GuidedDenoiser
-    from diffusion.guidance import PowerLawGuidance
+    from diffusion.guidance import PerStep, PowerLawGuidance
 
     name, numbers = _parts(text)
     if name == "power-law":
         return PowerLawGuidance(conditional, unconditional, *numbers)
+    if name == STEPS:
+        steps = PerStep(numbers, noise.levels(len(numbers)))  # type: ignore[arg-type]  # settled
+        return GuidedDenoiser(conditional, unconditional, steps)
     return GuidedDenoiser(conditional, unconditional, _schedule(name, numbers, noise))
 
 
 def _schedule(name: str, numbers: Sequence[float], noise: Noise) -> Weight:
-    from diffusion.guidance import Interval, Progressive, Window
+    from diffusion.guidance import Exponential, Interval, Progressive, Triangle, Window
 
     if name == "constant":
         return numbers[0]
-    if name in ("linear", "cosine"):
-        shape = "power" if name == "linear" else name
-        start, width, unit = noise
-        return InUnits(Progressive(shape, numbers[0], start / unit, width / unit), noise.unit)
-    kind: Callable[..., Callable[[float], float]] = Interval if name == "interval" else Window
-    return InUnits(kind(*numbers), noise.unit)
+    w, *others = numbers
+    ends = noise.start / noise.unit, noise.width / noise.unit
+    shapes: dict[str, Callable[[], Callable[[float], float]]] = {
+        "linear": lambda: Progressive("power", w, *ends),
+        "cosine": lambda: Progressive("cosine", w, *ends),
+        "triangle": lambda: Triangle(w, *ends, *others),
+        "exponential": lambda: Exponential(w, *ends, *others),
+        "interval": lambda: Interval(w, *others),
+        "window": lambda: Window(w, *others),
+    }
+    return InUnits(shapes[name](), noise.unit)
 
 
 class Guidance(click.ParamType):  # type: ignore[type-arg]
@@ -108,8 +131,21 @@ def _nothing(x: Any, sigma: Any) -> Any:
     return x
 
 
+def check_steps(texts: Sequence[str], steps: int) -> None:
+    """Raise a ValueError where the scales of a text are not those of so many steps."""
+    for name, numbers in map(_parts, texts):
+        if name == STEPS and len(numbers) != steps:
+            raise ValueError(
+                f"guidance must have a scale for each of {steps} steps, got {len(numbers)}"
+            )
+
+
 def _parts(text: str) -> tuple[str, list[float]]:
-    """Name and numbers of a text. Raises ValueError."""
+    """Name and numbers of a text; a list of scales has the extra weights. Raises ValueError."""
+    if _LISTED.fullmatch(text):
+        from diffusion.guidance import step_scales
+
+        return STEPS, step_scales(text)
     name, *words = text.split(":") if ":" in text else ("constant", text)
     try:
         numbers = [float(word) for word in words]
@@ -117,5 +153,8 @@ def _parts(text: str) -> tuple[str, list[float]]:
         numbers = []
     if name not in _FORMS or len(numbers) != _FORMS[name].count(":") + 1:
         known = ", ".join(f"{name}:{words}" for name, words in _FORMS.items())
-        raise ValueError(f"guidance must be a number w or one of {known}, got {text!r}")
+        raise ValueError(
+            f"guidance must be a number w or one of {known}, or scales of all steps such as "
+            f"30x4+20x0, got {text!r}"
+        )
     return name, numbers

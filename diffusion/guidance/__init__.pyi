@@ -1,5 +1,12 @@
+from .basins import GuidedBasins as GuidedBasins, guided_basins as guided_basins
+from .densities import (
+    WeightedSamples as WeightedSamples,
+    guided_log_density as guided_log_density,
+    power_samples as power_samples,
+)
 from .distortions import (
     Distortion as Distortion,
+    direction_ratios as direction_ratios,
     distortion as distortion,
     most_probable as most_probable,
     vendi_score as vendi_score,
@@ -12,23 +19,39 @@ from .ensembles import (
 )
 from .guided import (
     GuidedDenoiser as GuidedDenoiser,
-    PowerLawGuidance as PowerLawGuidance,
     ProjectedGuidance as ProjectedGuidance,
     autoguided as autoguided,
 )
-from .schedules import (
+from .progress import (
     SHAPES as SHAPES,
+    Exponential as Exponential,
+    Progressive as Progressive,
+    Triangle as Triangle,
+)
+from .rules import (
+    Capped as Capped,
+    FeedbackGuidance as FeedbackGuidance,
+    GeneralGuidance as GeneralGuidance,
+    GuidanceRule as GuidanceRule,
+    Power as Power,
+    PowerLawGuidance as PowerLawGuidance,
+)
+from .schedules import (
     Clamped as Clamped,
     Constant as Constant,
     GuidanceSchedule as GuidanceSchedule,
     Interval as Interval,
     LinearWindow as LinearWindow,
-    Progressive as Progressive,
     Weight as Weight,
     Window as Window,
     as_schedule as as_schedule,
-    cfg_plus_plus as cfg_plus_plus,
     extra_weight as extra_weight,
     variance_preserving as variance_preserving,
     weight_at as weight_at,
 )
+from .steps import (
+    PerStep as PerStep,
+    cfg_plus_plus as cfg_plus_plus,
+    step_scales as step_scales,
+)
+from .two_classes import TwoClassPath as TwoClassPath, two_class_path as two_class_path

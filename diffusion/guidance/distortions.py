@@ -163,6 +163,45 @@ def distortion(
     )
 
 
+def direction_ratios(samples: Tensor, labels: Tensor, mixture: GaussianMixtureDenoiser) -> Tensor:
+    """Variance ratio R along each eigenvector of each class: the trace hides opposite signs.
+
+    Parameters
+    ----------
+    samples : (n, d), finite.
+    labels : (n,) class that each should be of, at least two of each class of the mixture.
+    mixture : the true classes, or a Gaussian fit of them.
+
+    Returns
+    -------
+    (K, d), along the eigenvectors in the order of `mixture.spectra`; float64.
+
+    Raises
+    ------
+    ValueError : samples not (n, d), or labels that are not (n,) or leave a class without two.
+
+    Examples
+    --------
+    >>> mixture = GaussianMixtureDenoiser(torch.zeros(1, 2), torch.tensor([[4.0, 1.0]]))
+    >>> points, labels = mixture.draw(4000, seed=0)
+    >>> direction_ratios(points * torch.tensor([2.0, 1.0]), labels, mixture).round().tolist()
+    [[4.0, 1.0]]
+    """
+    _checks.instance("mixture", mixture, GaussianMixtureDenoiser)
+    x = _checks.points("samples", samples, dimension=mixture.dimension).detach().double()
+    rows = _checks.rows_of_classes(labels, len(x))
+    if len(rows) != len(mixture) or min(map(len, rows)) < 2:
+        raise ValueError(
+            f"labels must give two samples or more of each of {len(mixture)} classes, got "
+            f"{[len(one) for one in rows]}"
+        )
+    spreads, basis = mixture.spectra
+    groups = [x[own.to(x.device)] for own in rows]
+    if basis is not None:
+        groups = [own @ turn.double() for own, turn in zip(groups, basis, strict=True)]
+    return torch.stack([own.var(0) for own in groups]) / spreads.double()
+
+
 def most_probable(x: Tensor, mixture: GaussianMixtureDenoiser) -> Tensor:
     """The class of largest posterior probability of each clean point, (n,).
 

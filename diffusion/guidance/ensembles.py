@@ -23,6 +23,7 @@ from diffusion import _checks
 from diffusion._checks import Seed
 from diffusion.guidance.guided import GuidedDenoiser
 from diffusion.guidance.schedules import Weight
+from diffusion.guidance.steps import PerStep
 from diffusion.mixture import GaussianMixtureDenoiser
 from diffusion.samplers import noise_levels, sample
 from diffusion.schedules import VE
@@ -186,7 +187,7 @@ def generate(
     labels : (B,) class that each sample should be of.
     w : extra weight, a number or a schedule of σ.
     method : of `sample`.
-    steps : at least 2.
+    steps : at least 2; weights of steps (`PerStep`) bring their own.
     seed : int, torch.Generator or None.
 
     Returns
@@ -212,8 +213,10 @@ def generate(
     guided = GuidedDenoiser(mixture.condition(labels), mixture, w)
     spread, _ = mixture.spectra
     scale = float((mixture.means.square().mean() + spread.mean()).sqrt())
-    jumps = getattr(w, "breaks", ())
-    levels = noise_levels(_START * scale, steps, float(spread.min()) ** 0.5, jumps)
+    jumps, width = getattr(w, "breaks", ()), float(spread.min()) ** 0.5
+    levels = (
+        [*w.levels] if isinstance(w, PerStep) else noise_levels(_START * scale, steps, width, jumps)
+    )
     generator = _checks.generator_from(seed, "generate", mixture.means.device)
     noise = _checks.normal_like(mixture.means.new_empty(len(labels), mixture.dimension), generator)
     start = math.hypot(levels[0], scale) * noise

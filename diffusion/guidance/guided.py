@@ -5,10 +5,10 @@ r"""Guided denoisers: a conditional and an unconditional denoiser, combined into
 the same as for the scores (classifier-free guidance, Ho & Salimans 2022). Variants, with
 d = D_c − D_u:
 
-    power law     D_c + ω|s_c − s_u|^k d,  s the scores              (arXiv 2502.07849)
     autoguidance  D_u a weaker model of the same condition           (Karras et al., 2406.02507)
     projected     momentum and a bound on d, its part along D_c cut  (APG; Sadat et al., 2410.02416)
     CFG++         the constant kind with a schedule, `guidance.cfg_plus_plus`
+    by the state  w depends on x too: `diffusion.guidance.rules`
 
 Each answers for the noise levels that both denoisers answer for (`noise_range`).
 
@@ -31,7 +31,7 @@ from diffusion.flat import answering
 from diffusion.guidance.schedules import Weight, as_schedule, extra_weight, weight_at
 
 
-class _Pair(Denoiser):
+class Pair(Denoiser):
     """A conditional and an unconditional denoiser of the same space."""
 
     def __init__(self, conditional: DenoiserLike, unconditional: DenoiserLike) -> None:
@@ -55,7 +55,7 @@ class _Pair(Denoiser):
         return f"conditional {kind}, d={self.dimension}, w={getattr(self, 'w', None)}"
 
 
-class GuidedDenoiser(_Pair):
+class GuidedDenoiser(Pair):
     """D = (1 + w)·conditional − w·unconditional.
 
     Parameters
@@ -96,6 +96,21 @@ class GuidedDenoiser(_Pair):
         conditional = self.conditional(x, sigma)
         return torch.lerp(conditional, self.unconditional(x, sigma), -weight)
 
+    def during(self, high: float, low: float) -> GuidedDenoiser:
+        """The denoiser of a sampler's step, where w has weights of steps (`PerStep`); else itself.
+
+        Parameters
+        ----------
+        high, low : noise levels between which the step leads.
+
+        Raises
+        ------
+        ValueError : a step that is none of those.
+        """
+        if not hasattr(self.w, "during"):
+            return self
+        return GuidedDenoiser(self.conditional, self.unconditional, self.w.during(high, low))
+
     def _weights(self, x: Tensor, sigma: Level) -> float | Tensor:
         """w, one number where the batch has one noise level, else (B, 1)."""
         level = _checks.noise_level(sigma, x)
@@ -130,49 +145,7 @@ def autoguided(model: DenoiserLike, weaker: DenoiserLike, scale: float) -> Guide
     return GuidedDenoiser(*models, extra_weight(scale))
 
 
-class PowerLawGuidance(_Pair):
-    """D_c + ω|s_c − s_u|^k (D_c − D_u): strong where the two scores differ.
-
-    Parameters
-    ----------
-    conditional, unconditional : as for `GuidedDenoiser`.
-    omega : ω, finite. |s_c − s_u| grows like √d: choose ω for each d.
-    exponent : k, at least 0; 0 is constant guidance of w = ω.
-
-    Raises
-    ------
-    ValueError : as for `GuidedDenoiser`, or a negative exponent.
-
-    Examples
-    --------
-    >>> from diffusion import GaussianMixtureDenoiser
-    >>> mixture = GaussianMixtureDenoiser([[-1.0], [1.0]], 0.5)
-    >>> guided = PowerLawGuidance(mixture.condition(1), mixture, omega=2.0, exponent=1.0)
-    >>> guided(torch.tensor([[0.0]]), sigma=1.0)  # (1 + 2·0.6667)·0.6667
-    tensor([[1.5556]])
-    """
-
-    def __init__(
-        self,
-        conditional: DenoiserLike,
-        unconditional: DenoiserLike,
-        omega: float,
-        exponent: float = 0.9,
-    ) -> None:
-        super().__init__(conditional, unconditional)
-        self.exponent = _checks.number("exponent", exponent, low=0, high=math.inf, open_high=True)
-        self.omega = _checks.finite("omega", omega)
-
-    def __call__(self, x: Tensor, sigma: Level) -> Tensor:
-        """Guided posterior mean, (B, d). Arguments and errors as for the two denoisers."""
-        conditional = self.conditional(x, sigma)
-        apart = conditional - self.unconditional(x, sigma)
-        variance = _checks.noise_level(sigma, apart).square().to(apart)
-        strength = torch.linalg.vector_norm(apart, dim=1, keepdim=True) / variance
-        return conditional + self.omega * strength**self.exponent * apart
-
-
-class ProjectedGuidance(_Pair):
+class ProjectedGuidance(Pair):
     """Adaptive projected guidance: D_c + w(g_⊥ + η g_∥), with momentum and a bound on g.
 
     g ← d + β g_before, shortened to |g| ≤ ρ; g_∥ is its part along D_c. With ρ = ∞, β = 0

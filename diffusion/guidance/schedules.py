@@ -6,40 +6,27 @@ model, w = −1 the unconditional one; scales written s or "guidance_scale" are 
 
     Constant         w
     Interval         w for low < σ ≤ high, else 0             (Kynkäänniemi et al., 2404.07724)
-    Progressive      a shape of the progress p, of mean w     (Wang et al., 2404.13040)
     Clamped          max(least, another schedule)
     Window           w outside, `inside` ≥ −1 for low < σ ≤ high; with low = 0 a step
     LinearWindow     w0 + ωσ², −1 ≤ w0, ω > 0                 (arXiv 2602.00716)
 
-Progress runs from 0 at the largest noise level to 1 at the data, evenly in log(width² + σ²).
-For exact Gaussian classes of one isotropic covariance, every schedule that is nowhere negative
-shrinks the variance; a negative window near the data restores it
+Shapes of the progress of a run stand in `diffusion.guidance.progress`, weights step by step in
+`diffusion.guidance.steps`. For exact Gaussian classes of one isotropic covariance, every schedule
+that is nowhere negative shrinks the variance; a negative window near the data restores it
 (`diffusion.theory.guided_moments`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import ClassVar
 
 from diffusion import _checks
 
 GuidanceSchedule = Callable[[float], float]
 Weight = float | GuidanceSchedule
-
-_SHAPES: dict[str, Callable[[float, float], float]] = {  # of mean 1 over p in [0, 1]
-    "power": lambda p, k: (1 + k) * p**k,
-    "inverse-linear": lambda p, _: 2 * (1 - p),
-    "cosine": lambda p, _: 1 - math.cos(math.pi * p),
-    "sine": lambda p, _: 1 + math.cos(math.pi * p),
-    "v": lambda p, _: 2 * abs(1 - 2 * p),
-    "lambda": lambda p, _: 2 * (1 - abs(1 - 2 * p)),
-    "powered-cosine": lambda p, k: (1 - math.cos(math.pi * p**k)) / 2,
-}
-SHAPES = tuple(_SHAPES)
 
 
 def extra_weight(scale: float) -> float:
@@ -86,7 +73,7 @@ class Constant:
         _checks.settle(self, w=_checks.finite("w", self.w, "a finite number or a schedule"))
 
     def __call__(self, sigma: float) -> float:
-        _level(sigma)
+        level_of(sigma)
         return self.w
 
 
@@ -125,7 +112,7 @@ class Interval:
         return (self.low, self.high)
 
     def __call__(self, sigma: float) -> float:
-        return self.w if self.low < _level(sigma) <= self.high else 0.0
+        return self.w if self.low < level_of(sigma) <= self.high else 0.0
 
 
 @dataclass(frozen=True)
@@ -167,7 +154,7 @@ class Window:
         return (self.low, self.high)
 
     def __call__(self, sigma: float) -> float:
-        return self.inside if self.low < _level(sigma) <= self.high else self.w
+        return self.inside if self.low < level_of(sigma) <= self.high else self.w
 
 
 @dataclass(frozen=True)
@@ -214,7 +201,7 @@ class LinearWindow:
         return (math.sqrt(bound),) if math.isfinite(bound) else ()
 
     def __call__(self, sigma: float) -> float:
-        return min(self.w0 + self.omega * _level(sigma) ** 2, self.largest)
+        return min(self.w0 + self.omega * level_of(sigma) ** 2, self.largest)
 
 
 def variance_preserving(within: float) -> LinearWindow:
@@ -236,57 +223,6 @@ def variance_preserving(within: float) -> LinearWindow:
     LinearWindow(w0=-0.5, omega=2.0, largest=inf)
     """
     return LinearWindow(-0.5, 1 / (2 * _checks.positive("within", within)))
-
-
-@dataclass(frozen=True)
-class Progressive:
-    """w times a shape of the progress p from the largest noise level to the data.
-
-    Shapes, all but the last of mean 1: "power" (1 + k)p^k (k = 1: linear), "inverse-linear"
-    2(1 − p), "cosine" 1 − cos πp, "sine" 1 + cos πp, "v" 2|1 − 2p|, "lambda"
-    2(1 − |1 − 2p|), "powered-cosine" (1 − cos πp^k)/2.
-
-    Parameters
-    ----------
-    shape : one of `SHAPES`.
-    w : its mean, finite.
-    start : largest noise level, positive.
-    width : see the head of the module, positive.
-    exponent : k, positive.
-
-    Raises
-    ------
-    ValueError : an argument outside its range.
-
-    Examples
-    --------
-    >>> linear = Progressive("power", 3.0, start=100.0, width=0.5)
-    >>> linear(100.0), linear(0.0)
-    (0.0, 6.0)
-    """
-
-    shape: str
-    w: float
-    start: float
-    width: float
-    exponent: float = 1.0
-    breaks: ClassVar[tuple[float, ...]] = ()
-
-    def __post_init__(self) -> None:
-        _checks.choice("shape", self.shape, SHAPES)
-        positive = {
-            name: _checks.positive(name, getattr(self, name))
-            for name in ("start", "width", "exponent")
-        }
-        _checks.settle(self, w=_checks.finite("w", self.w), **positive)
-
-    def progress(self, sigma: float) -> float:
-        """p at a noise level, 0 from `start` upwards, 1 at the data."""
-        whole = math.log1p((self.start / self.width) ** 2)
-        return max(0.0, 1 - math.log1p((_level(sigma) / self.width) ** 2) / whole)
-
-    def __call__(self, sigma: float) -> float:
-        return self.w * _SHAPES[self.shape](self.progress(sigma), self.exponent)
 
 
 @dataclass(frozen=True)
@@ -322,42 +258,6 @@ class Clamped:
 
     def __call__(self, sigma: float) -> float:
         return max(self.least, weight_at(self.schedule, sigma))
-
-
-def cfg_plus_plus(levels: Sequence[float], strength: float) -> GuidanceSchedule:
-    """CFG++ as a schedule for method "euler" on exactly these noise levels.
-
-    CFG++ denoises to D_u + λ(D_c − D_u) and adds the unconditional noise again. That is a DDIM
-    step of scale λσ_n/(σ_n − σ_{n+1}) (Chung et al., 2406.08070). So guidance grows with the
-    number of steps, and the scale is never negative.
-
-    Parameters
-    ----------
-    levels : noise levels of the sampler, falling.
-    strength : λ, not negative.
-
-    Raises
-    ------
-    ValueError : λ negative, levels that do not fall; from the schedule: another noise level.
-
-    Examples
-    --------
-    >>> cfg_plus_plus([2.0, 1.0, 0.0], strength=0.75)(2.0)  # scale 0.75·2/(2 − 1)
-    0.5
-    """
-    strength = _checks.number("strength", strength, low=0, high=math.inf, open_high=True)
-    given = [float(level) for level in _checks.several("levels", levels)]
-    steps = list(pairwise(given))
-    if not steps or not all(high > low >= 0 for high, low in steps):
-        raise ValueError(f"levels must fall, two at least, the last not negative, got {given}")
-    following = dict(steps)
-
-    def schedule(sigma: float) -> float:
-        if sigma not in following:
-            raise ValueError(f"sigma must be one of the {len(following)} levels, got {sigma:g}")
-        return strength * sigma / (sigma - following[sigma]) - 1
-
-    return schedule
 
 
 def as_schedule(w: Weight) -> GuidanceSchedule:
@@ -397,7 +297,7 @@ def weight_at(schedule: GuidanceSchedule, sigma: float) -> float:
     1.0
     """
     _checks.function("schedule", schedule, "a schedule w(σ)")
-    sigma = _level(sigma)
+    sigma = level_of(sigma)
     value = schedule(sigma)
     try:
         weight = _checks.real("w", value)
@@ -409,7 +309,7 @@ def weight_at(schedule: GuidanceSchedule, sigma: float) -> float:
     return weight
 
 
-def _level(sigma: float) -> float:
+def level_of(sigma: float) -> float:
     """A noise level, also 0: that of the data."""
     return sigma if type(sigma) is float else _checks.number("sigma", sigma, low=0)
 

@@ -25,6 +25,7 @@ from .features import (
 )
 from .guidance import (
     class_condensation as class_condensation,
+    guided_directions as guided_directions,
     guided_moments as guided_moments,
     mean_weight as mean_weight,
     window_switch as window_switch,
@@ -67,4 +68,8 @@ from .subspaces import (
     snr_score as snr_score,
     switch_sigma as switch_sigma,
     widest_gap_sigma as widest_gap_sigma,
+)
+from .two_classes import (
+    guided_minimum as guided_minimum,
+    guided_potential as guided_potential,
 )

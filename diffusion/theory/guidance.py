@@ -95,13 +95,12 @@ def guided_moments(
         raise ValueError(f"w must be numbers or a schedule, got {w.__name__}")
     if callable(w) or start != math.inf:
         unit = positive("between", between)
-        highest = start
         if callable(w):
             pairs = [(one, w) for one in r.ravel().tolist()]
         else:
             r, weight = together(ratio=r, w=_checks.finite("w", w))
             pairs = [(one, Constant(v)) for one, v in zip(r.flat, weight.flat, strict=True)]
-        ends = [_integrated(float(one), v, method, unit, highest) for one, v in pairs]
+        ends = [_integrated(*_scales(float(one), unit), v, method, start) for one, v in pairs]
         a, R = np.array(ends).reshape(-1, 2).T.reshape(2, *r.shape)
         return a[()], R[()]
     r, weight = together(ratio=r, w=_checks.finite("w", w))
@@ -112,6 +111,55 @@ def guided_moments(
             return a, np.exp(weight * log)
         a = (1 + weight) * exprel((1 + weight) * log) / exprel(log)
         return a, exprel((1 + 2 * weight) * log) / exprel(log)
+
+
+def guided_directions(
+    own: ArrayLike,
+    whole: ArrayLike,
+    w: Weight,
+    method: str = "flow",
+    start: float = math.inf,
+) -> tuple[Array, Array]:
+    """Overlap a and variance ratio R along each common eigenvector of class and whole.
+
+    Both are Gaussians, of covariances that commute. Where the class is narrower than the whole,
+    w > 0 shrinks it, and where it is wider, w > 0 widens it: along the flow R = (own/whole)^w.
+    The trace over all directions hides this.
+
+    Parameters
+    ----------
+    own : variance of the class along each direction, positive.
+    whole : variance of the whole, positive. They broadcast.
+    w : extra weight, a number or a schedule w(σ), σ in the units of the variances' roots.
+    method, start : as for `guided_moments`.
+
+    Returns
+    -------
+    a, R : the mean along the direction over that of the class, both from the mean of the whole,
+        and the variance over `own`. Both of the shape of the variances together.
+
+    Raises
+    ------
+    ValueError : a variance that is not positive, or as for `guided_moments`.
+
+    Examples
+    --------
+    >>> a, R = guided_directions([2.0, 1.0], [1.0, 1.2], 1.0)
+    >>> a.round(4).tolist(), R.round(4).tolist()
+    ([2.5708, 1.8849], [2.0, 0.8333])
+    """
+    inner, outer = together(
+        own=_checks.positive("own", own), whole=_checks.positive("whole", whole)
+    )
+    choice("method", method, METHODS)
+    start = number("start", start, low=0, open_low=True)
+    schedule = as_schedule(w)
+    if isinstance(schedule, Constant) and start == math.inf:
+        return guided_moments(inner / outer, schedule.w, method)
+    pairs = zip(inner.flat, outer.flat, strict=True)
+    ends = [_integrated(float(c), float(u - c), schedule, method, start) for c, u in pairs]
+    a, R = np.array(ends).reshape(-1, 2).T.reshape(2, *inner.shape)
+    return a[()], R[()]
 
 
 def mean_weight(ratio: float, w: Weight, between: float = 1.0) -> float:
@@ -134,7 +182,7 @@ def mean_weight(ratio: float, w: Weight, between: float = 1.0) -> float:
     r = positive("ratio", ratio)
     schedule = as_schedule(w)
     unit = positive("between", between)
-    R = _integrated(r, schedule, "flow", unit, math.inf)[1]
+    R = _integrated(*_scales(r, unit), schedule, "flow", math.inf)[1]
     if not 0 < R < math.inf:
         raise ValueError(f"w must leave R = r^w̄ a number, got {R:g} at r = {r:g}")
     return math.log(R) / math.log(r)
@@ -231,13 +279,17 @@ def _window_ratio(r: float, w: float, inside: float, u: float) -> float:
     return end + (before - at) * ratio * (r / u) ** (2 * inside)
 
 
-def _integrated(
-    r: float, w: GuidanceSchedule, method: str, between: float, start: float
-) -> tuple[float, float]:
-    """a and R of any schedule, by collocation in y = log(v/g²)."""
+def _scales(r: float, between: float) -> tuple[float, float]:
+    """Variance of the class, and what the whole has beyond it, of their ratio r."""
     if r == 1:
         raise ValueError("ratio must differ from 1 with a schedule, got 1, which gives σ no unit")
-    within, excess = between * r / abs(1 - r), math.copysign(between, 1 - r)
+    return between * r / abs(1 - r), math.copysign(between, 1 - r)
+
+
+def _integrated(
+    within: float, excess: float, w: GuidanceSchedule, method: str, start: float
+) -> tuple[float, float]:
+    """a and R of any schedule, by collocation in y = log(v/g²)."""
     kappa = 0.5 if method == "flow" else 1.0
     top = min(_FAR, math.log1p(start**2 / within)) if start < math.inf else _FAR
     edges = _panels(w, within, top)

@@ -1,6 +1,7 @@
 """Guidance from the command: identities of two classes whose overlap is known."""
 
 import json
+import math
 from textwrap import dedent
 
 import numpy as np
@@ -99,6 +100,11 @@ def test_a_model_of_ones_own_is_the_exact_one(data, tmp_path):
         ("--guidance half", "guidance must be a number w or one of constant:w"),
         ("--guidance interval:3", "interval:w:LOW:HIGH"),
         ("--guidance interval:3:5:1", "low"),
+        ("--guidance triangle:3:1", "peak must lie in (0, 1)"),
+        ("--guidance exponential:3", "exponential:w:RATE"),
+        ("--guidance 3x4+x2", "or scales of all steps such as 30x4+20x0, got '3x4+x2'"),
+        ("--guidance 3x4.4.4", "text must be runs COUNTxSCALE"),
+        ("--guidance 3x4+2x0 --steps 6", "guidance must have a scale for each of 6 steps, got 5"),
         ("--guidance nan", "w must be a finite number"),
         ("--classes 5", "classes must be among [0, 1], got 5"),
         ("--trials 2", "trials must be at least 4, got 2"),
@@ -144,8 +150,35 @@ def test_schedules_are_those_of_the_library():
     linear = guided("linear:1", model, model, Noise(80.0, 0.8, 2.0)).w
     assert linear(80.0) == pytest.approx(0)
     assert linear(1e-9) == pytest.approx(2)  # of mean 1 over the progress
+    for text in ("triangle:1:0.25", "exponential:1:2"):  # as functions of the progress
+        shape = guided(text, model, model, Noise(80.0, 0.8, 2.0)).w
+        at = [0.8 * math.sqrt(math.expm1((1 - p) * math.log1p(1e4))) for p in (0.25, 0.5)]
+        wanted = (
+            [2, 4 / 3]
+            if text[0] == "t"
+            else [2 * math.exp(2 * p) / math.expm1(2) for p in (0.25, 0.5)]
+        )
+        assert [shape(sigma) for sigma in at] == pytest.approx(wanted)
+    steps = guided("2x4+1x0", model, model, noise := Noise(80.0, 0.8, 2.0)).w
+    assert (steps.weights, list(steps.levels)) == ((3.0, 3.0, -1.0), noise.levels(3))
     x = torch.ones(2, 1)
     assert torch.equal(guided("power-law:1:0.9", model, model, Noise(80.0, 0.8, 2.0))(x, 1.0), x)
+
+
+def test_scales_of_steps_are_taken_step_by_step(data, tmp_path):
+    """Equal ones are constant guidance bit for bit; a last run of scale 0 is a window."""
+    out = tmp_path / "run"
+    asked = "2,20x3,14x3+6x0,20x1,20x0,-1"
+    found = run("--data", data, "--guidance", asked, "--trials", 60, "--steps", 20, "--out", out)
+    assert found.exit_code == 0, found.output
+    values = load_run(out).by_sample("model", "schedule", "quantity")
+    for quantity in ("variance_ratio", "retention", "fisher_ratio"):
+        by_text = {text: values["exact", text, quantity] for text in [CONTROL, *asked.split(",")]}
+        assert by_text["2"] == by_text["20x3"]
+        assert by_text[CONTROL] == by_text["20x1"]
+        assert by_text["-1"] == by_text["20x0"]
+    spread = {text: np.mean(values["exact", text, "variance_ratio"]) for text in by_text}
+    assert spread["2"] < spread["14x3+6x0"]
 
 
 @pytest.mark.parametrize("axes", ["HWC", "CHW"])

@@ -33,7 +33,7 @@ from diffusion import (
 )
 from diffusion._plots import Plotted
 from diffusion._results import Result, about, with_error
-from diffusion.guidance import distortion
+from diffusion.guidance import distortion, guided_basins, power_samples, two_class_path
 
 MIXTURE = GaussianMixtureDenoiser(randn(2, 4), torch.tensor([1.6, 0.4]))
 DATA, LABELS = MIXTURE.draw(30, seed=0)
@@ -52,6 +52,9 @@ RESULTS = [
     copy_fraction(DATA, DATA[:9], DATA[9:]),
     planted_posterior(DENOISER, 1.0, draws=5, seed=0),
     distortion(DATA, LABELS, MIXTURE),
+    power_samples(GuidedDenoiser(MIXTURE.condition(1), MIXTURE, 0.5), DATA, [2.0, 1.0], seed=0),
+    guided_basins(MIXTURE, [0.0, 1.0], [0.5, 1.0], trials=5, steps=4, seed=0),
+    two_class_path(4, 1.0, [1.0], count=20, steps=5, seed=0),
     TRAINING,
     TRAINING.history,
     theory.feature_coefficients("tanh", 0.1, [1.0, 2.0]),
@@ -65,6 +68,8 @@ OTHERS = [
     *(DENOISER, MIXTURE, MIXTURE.condition(LABELS), manifold(TWO)),
     *(NetworkDenoiser(ResidualMLP(4, seed=0)), TRAINING.denoiser, image_denoiser(MIXTURE)),
     GuidedDenoiser(MIXTURE.condition(1), MIXTURE, guidance.Window(3.0, 1.0)),
+    guidance.GeneralGuidance(MIXTURE.condition(1), MIXTURE, lambda sigma, r: r),
+    guidance.FeedbackGuidance(MIXTURE.condition(1), MIXTURE, 0.1),
     *(FLOW.model, FLOW),
 ]
 

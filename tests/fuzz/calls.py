@@ -61,6 +61,7 @@ def fit(data, labels: Tensor | None = None, draws: int | None = None):
 
 IMAGES = diffusion.ImageDenoiser(half, shape=(1, 2, 1))
 GUIDED = diffusion.GuidedDenoiser(MIXTURE, MIXTURE, 1.0)
+STEPPED = diffusion.GuidedDenoiser(MIXTURE, MIXTURE, guidance.PerStep([1.0, 2.0], [2.0, 1.0, 0.0]))
 FIELDS = diffusion.theory.feature_spectrum(2.0, 3.0, [1.0], [1.0], 0.1)
 DENOISERS = {
     "EmpiricalDenoiser": EXACT,
@@ -71,6 +72,8 @@ DENOISERS = {
     "GuidedDenoiser": GUIDED,
     "PowerLawGuidance": guidance.PowerLawGuidance(MIXTURE, MIXTURE, 1.0),
     "ProjectedGuidance": guidance.ProjectedGuidance(MIXTURE, MIXTURE, 1.0),
+    "GeneralGuidance": guidance.GeneralGuidance(MIXTURE, MIXTURE, guidance.Power(1.0)),
+    "FeedbackGuidance": guidance.FeedbackGuidance(MIXTURE, MIXTURE, 0.1),
 }
 EXACTS = ("EmpiricalDenoiser", "GaussianMixtureDenoiser", "LinearManifoldDenoiser")
 SCHEDULES = {"VE": VE, "OU": diffusion.OU(), "Cosine": diffusion.Cosine()}
@@ -87,7 +90,15 @@ WEIGHTS = {
     "LinearWindow": guidance.LinearWindow(0.0, 1.0),
     "Clamped": guidance.Clamped(guidance.Constant(1.0), 0.0),
     "Progressive": guidance.Progressive("sine", 1.0, 1.0, 1.0),
+    "Triangle": guidance.Triangle(1.0, 1.0, 1.0),
+    "Exponential": guidance.Exponential(1.0, 1.0, 1.0),
+    "PerStep": guidance.PerStep([1.0, 2.0], [2.0, 1.0, 0.0]),
 }
+RULES = {
+    "Power": guidance.Power(1.0),
+    "Capped": guidance.Capped(guidance.Power(1.0), 2.0),
+}
+WEIGHED = guidance.WeightedSamples(CLOUD, torch.zeros(len(CLOUD)).double())
 
 SEEN = {"denoiser": EXACT, "x": X, "sigma": 1.0}
 DIFFUSION = {
@@ -239,6 +250,32 @@ GUIDANCE = {
         "parallel": 0.5,
         "momentum": 0.1,
     },
+    "GeneralGuidance": {
+        "conditional": MIXTURE,
+        "unconditional": EXACT,
+        "phi": guidance.Power(1.0),
+    },
+    "FeedbackGuidance": {
+        "conditional": MIXTURE,
+        "unconditional": MIXTURE,
+        "share": 0.5,
+        "largest": 9.0,
+        "log_ratio": None,
+    },
+    "Power": {"gamma": 1.0, "exponent": 0.9, "over_noise": True},
+    "Capped": {"rule": guidance.Power(1.0), "w": 2.0},
+    "Triangle": {"w": 1.0, "start": 2.0, "width": 1.0, "peak": 0.5},
+    "Exponential": {"w": 1.0, "start": 2.0, "width": 1.0, "rate": 1.0},
+    "PerStep": {"weights": [1.0, 2.0], "levels": [2.0, 1.0, 0.0]},
+    "step_scales": {"text": "2x3.0+1x0"},
+    "guided_log_density": {"guided": GUIDED, "x": X, "levels": [2.0, 1.0, 0.5]},
+    "power_samples": {
+        "guided": GUIDED,
+        "x": X,
+        "levels": [2.0, 1.0, 0.5],
+        "log_weights": [0.0, 0.1, 0.2],
+        "seed": 0,
+    },
     "autoguided": {"model": MIXTURE, "weaker": EXACT, "scale": 1.5},
     "Clamped": {"schedule": guidance.Constant(1.0), "least": 0.0},
     "Constant": {"w": 1.0},
@@ -268,6 +305,24 @@ GUIDANCE = {
         "centre": X[0],
         "diversity": True,
     },
+    "guided_basins": {
+        "mixtures": MIXTURE,
+        "weights": [0.0, 1.0],
+        "sigmas": [0.5, 1.0],
+        "trials": 2,
+        "steps": 2,
+        "seed": 0,
+    },
+    "two_class_path": {
+        "dimension": 4,
+        "w": 1.0,
+        "gains": [0.5, 1.0],
+        "method": "heun",
+        "count": 3,
+        "steps": 3,
+        "seed": 0,
+    },
+    "direction_ratios": {"samples": CLOUD, "labels": LABELS, "mixture": MIXTURE},
     "most_probable": {"x": X, "mixture": MIXTURE},
     "vendi_score": {"samples": X, "width": 1.0},
     "planted_classes": {
@@ -393,7 +448,15 @@ METHODS = {
     },
     **{f"{name}.time": (one.time, {"noise_level": 0.5}) for name, one in SCHEDULES.items()},
     **{f"{name}.__call__": (one, {"sigma": 1.0}) for name, one in WEIGHTS.items()},
-    "Progressive.progress": (WEIGHTS["Progressive"].progress, {"sigma": 1.0}),
+    **{
+        f"{name}.progress": (WEIGHTS[name].progress, {"sigma": 1.0})
+        for name in ("Progressive", "Triangle", "Exponential")
+    },
+    "PerStep.during": (WEIGHTS["PerStep"].during, {"high": 2.0, "low": 1.0}),
+    "GuidedDenoiser.during": (STEPPED.during, {"high": 2.0, "low": 1.0}),
+    **{f"{name}.__call__": (one, {"sigma": [1.0], "r": [2.0]}) for name, one in RULES.items()},
+    "FeedbackGuidance.weights": (DENOISERS["FeedbackGuidance"].weights, AT),
+    "WeightedSamples.mean": (WEIGHED.mean, {"function": None}),
     "CopyFraction.counted": (
         diffusion.CopyFraction.counted,
         {"flagged": 1, "samples": 5, "false_alarms": 0, "held_out": 5},
@@ -435,13 +498,16 @@ WITHOUT = {
             ),
             *("FeatureSpectrum", "MeanField", "SpeciationTimes", "RandomFeaturesPatterns"),
             *("CouplingPath", "SpectralGroups", "SymmetricMargin", "UnlearningTimes"),
+            *("GuidedBasins", "TwoClassPath"),
         ),
         RECORD,
     ),
     **dict.fromkeys(
         ("CuedMemory", "Denoiser", "ExactDenoiser", "Schedule"), "a kind: its members are called"
     ),
-    **dict.fromkeys(("DenoiserLike", "GuidanceSchedule", "Weight", "SHAPES"), "a type or a list"),
+    **dict.fromkeys(
+        ("DenoiserLike", "GuidanceRule", "GuidanceSchedule", "Weight", "SHAPES"), "a type or a list"
+    ),
     **dict.fromkeys(("Uniform", "VE", "OU", "Cosine"), "takes no argument"),
     "NotSeparableError": "an error",
     "noise_minimum": "an optimiser of seconds; its doors are those of stabilities",

@@ -88,6 +88,15 @@ THEORY_OF_NOISE = {
     },
     "generalization_times": {**TIMES, "activation": "tanh"},
     "guided_condensation": {**MODEL, "between": 1.0},
+    "guided_directions": {
+        "own": [0.5, 2.0],
+        "whole": 1.0,
+        "w": 1.0,
+        "method": "sde",
+        "start": 9.0,
+    },
+    "guided_minimum": {"g": [0.5, 2.0], "w": 1.0},
+    "guided_potential": {"q": [0.5, 2.0], "g": 1.0, "w": 1.0},
     "guided_mean_field": {**MODEL, "dimension": 50.0, "between": 1.0, "annealed": False},
     "guided_moments": {
         "ratio": [0.5],

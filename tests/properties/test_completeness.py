@@ -16,6 +16,10 @@ HERE = Path(__file__)
 WITHOUT = {
     "PlantedPosterior": "a result: its fields are tried through planted_posterior",
     "DenoiserLike": "a type: any function of points and a noise level",
+    "GuidanceRule": "a type: any function of a noise level and a distance",
+    "GuidedBasins": "a result: its fields are tried through guided_basins",
+    "TwoClassPath": "a result: its fields are tried through two_class_path",
+    "WeightedSamples": "a result: its fields are tried through power_samples",
     "GuidanceSchedule": "a type: any function of one number",
     "Weight": "a type: a number or such a function",
     "noise_minimum": "an optimiser of seconds, with its own tests against gradients",

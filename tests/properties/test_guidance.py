@@ -1,6 +1,7 @@
 """Guidance: linear in its weight, schedules in their ranges, distortions of no direction."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -63,6 +64,66 @@ def test_schedules_jump_only_where_they_say(w, one, other, sigma):
     assert steps(high) >= 0
 
 
+@few
+@given(st.lists(weights, min_size=1, max_size=5), st.floats(0.1, 100), levels)
+def test_weights_of_steps_are_those_of_their_levels(given, start, sigma):
+    places = [start * 0.5**k for k in range(len(given))] + [0.0]
+    steps = guidance.PerStep(given, places)
+    k = max([k for k, level in enumerate(places[:-1]) if level >= sigma], default=0)
+    assert steps(sigma) == given[k]
+    assert [steps.during(a, b).w for a, b in pairwise(places)] == given
+    text = "+".join(f"1x{1 + w!r}" for w in given)
+    assert guidance.step_scales(text) == pytest.approx(given, abs=1e-12)
+
+
+@few
+@given(weights, st.floats(0.1, 1e4), st.floats(0.01, 10), st.floats(0.05, 0.95), st.floats(-9, 9))
+def test_triangles_and_exponentials_have_their_mean(w, start, width, peak, rate):
+    whole = math.log1p((start / width) ** 2)
+    parts = [(k + 0.5) / 400 for k in range(400)]
+    sigmas = [width * math.sqrt(math.expm1((1 - p) * whole)) for p in parts]
+    for schedule in (
+        guidance.Triangle(w, start, width, peak),
+        guidance.Exponential(w, start, width, rate),
+    ):
+        values = [schedule(sigma) for sigma in sigmas]
+        assert sum(values) / 400 == pytest.approx(w, rel=1e-2, abs=1e-9)
+        assert all(value * w >= 0 for value in values)
+
+
+@few
+@given(points(), levels, st.floats(0, 5), st.floats(0, 0.9), seeds)
+def test_rules_lie_between_what_they_combine(data, sigma, cap, share, seed):
+    mixture, x = GaussianMixtureDenoiser(data, 0.5), normal_like(data, seed, rows=3)
+    own = mixture.condition(0)
+    rule = guidance.Capped(guidance.Power(2.0, 0.5), cap)
+    r = torch.linspace(0, 3, 4)
+    assert bool((rule(torch.ones(4), r) <= cap).all())
+    capped = guidance.GeneralGuidance(own, mixture, rule)(x, sigma)
+    apart = own(x, sigma) - mixture(x, sigma)
+    pulled = (capped - own(x, sigma)).norm(dim=1)
+    assert bool((pulled <= cap * apart.norm(dim=1) * (1 + 1e-3) + 1e-3).all())
+    feedback = guidance.FeedbackGuidance(mixture, mixture, share)  # ρ = 1: nothing to undo
+    assert close(feedback(x, sigma), mixture(x, sigma), torch.float32, 10)
+
+
+@fewer
+@given(st.floats(-1, 3), seeds)
+def test_densities_of_guided_samples_are_finite_and_basins_are_shares(w, seed):
+    mixture = guidance.random_classes(3, 2, seed=seed)
+    x, path = mixture.draw(4, seed=seed)[0], [9.0, 3.0, 1.0, 0.5]
+    guided = GuidedDenoiser(mixture.condition(0), mixture, w)
+    assert bool(torch.isfinite(guidance.guided_log_density(guided, x, path)).all())
+    found = guidance.power_samples(guided, 9 * x, path, seed=seed)
+    assert found.samples.shape == x.shape
+    assert 1 - 1e-9 <= found.effective <= 4 + 1e-9
+    basins = guidance.guided_basins(mixture, [w, w + 1], [0.5, 2.0], trials=4, steps=5, seed=seed)
+    assert bool(((basins.own >= 0) & (basins.own <= 1)).all())
+    assert bool(((basins.capture >= 0) & (basins.capture <= 1)).all())
+    ways = [guidance.two_class_path(4, w, [0.5], count=5, steps=5, seed=seed) for _ in range(2)]
+    assert torch.equal(ways[0].q, ways[1].q)
+
+
 @pytest.mark.parametrize("shape", guidance.SHAPES)
 @few
 @given(weights, st.floats(0.1, 1e4), st.floats(0.01, 10), st.floats(0.5, 3))
@@ -103,6 +164,9 @@ def test_distortions_turn_with_their_classes(K, d, within, seed):
     one = guidance.distortion(x, labels, mixture)
     other = guidance.distortion(x @ turn, labels, turned)
     assert isinstance(one, guidance.Distortion)
+    if len(labels.unique()) == len(mixture):
+        along = guidance.direction_ratios(x, labels, mixture)
+        assert along.mean(1).tolist() == pytest.approx(one.variance_ratio.tolist(), rel=1e-6)
     for name, value in vars(one).items():
         assert value == pytest.approx(vars(other)[name], rel=1e-6, abs=1e-6, nan_ok=True)
     told = guidance.most_probable(x, mixture)

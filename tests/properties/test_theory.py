@@ -127,6 +127,20 @@ def test_guided_moments_shrink_with_the_weight(r, w, method):
     late = noise.guided_moments(r, [w, abs(w)], method, start=start)[0]
     assert late == pytest.approx(a[1:], rel=1e-3, abs=1e-3)
     assert noise.mean_weight(r, w) == pytest.approx(w, abs=1e-6)
+    for weight in (w, lambda _: w):  # of one direction, in its own units
+        along = noise.guided_directions([r, r], 1.0, weight, method)
+        assert along[0] == pytest.approx([a[1]] * 2, rel=1e-6, abs=1e-6)
+        assert along[1] == pytest.approx([R[1]] * 2, rel=1e-6)
+
+
+@few
+@given(st.floats(0.05, 20), st.floats(0, 50), st.floats(-9, 9))
+def test_the_guided_potential_has_its_minimum_where_it_says(g, w, q):
+    place, curvature = noise.guided_minimum(g, w)
+    assert curvature >= 1
+    assert 2 * g - 1e-9 <= place <= 2 * g * (1 + w) + 1e-9
+    least = noise.guided_potential(place, g, w)
+    assert noise.guided_potential(q, g, w) >= least + (q - place) ** 2 / 2 - 1e-6 * (1 + abs(least))
 
 
 @fewer

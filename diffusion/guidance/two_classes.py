@@ -1,0 +1,146 @@
+r"""Guided samples of two Gaussian classes on their way, along the direction that parts them.
+
+Classes ±m, |m|² = d, of variance 1 within, with the scores of the exact mixture. In the OU clock
+the projection q = X·m/|m| is a process of one dimension, whose drift under the reverse SDE is
+that of the potential V of `diffusion.theory.guided_potential`, with g = √d e^{−s}. A potential
+that moves is not an equilibrium: samples lag behind its minimum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffusion import _checks
+from diffusion._checks import Seed
+from diffusion._plots import axes_of, finish
+from diffusion._results import Result
+from diffusion.guidance.guided import GuidedDenoiser
+from diffusion.mixture import GaussianMixtureDenoiser
+from diffusion.samplers import noise_levels, sample
+from diffusion.schedules import VE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+METHODS = ("heun", "stochastic-heun")
+_START = 1e3  # noise level of the start, in units of √d
+_BINS = 60
+
+
+@dataclass(frozen=True, repr=False)
+class TwoClassPath(Result):
+    """Projections of guided samples of the class at +m, on their way and at the data."""
+
+    dimension: int
+    w: float
+    gains: tuple[float, ...]  # g of each line, rising; the last is √d, the data
+    q: Tensor  # (m, B)
+
+    def mean(self) -> Tensor:
+        """Mean of q at each g, (m,)."""
+        return self.q.mean(1)
+
+    def variance(self) -> Tensor:
+        """Variance of q at each g, (m,); 1 is right at the data."""
+        return self.q.var(1)
+
+    def plot(self, ax: Axes | None = None, line: int = 0) -> Axes:
+        """Draw the potential V above its minimum and the histogram of q, at one of the g.
+
+        Parameters
+        ----------
+        ax : axes to draw on, which keep the labels that they have; None: those of a new figure.
+        line : which g.
+
+        Returns
+        -------
+        The axes. The density is drawn in units of its largest value.
+
+        Raises
+        ------
+        ValueError : `ax` is no Axes, or no such line.
+        """
+        from diffusion.theory import guided_potential
+
+        line = _checks.whole("line", line, low=0, high=len(self.gains) - 1)
+        axes, g, q = axes_of(ax), self.gains[line], self.q[line].numpy()
+        low, high = q.min() - 2, q.max() + 2
+        at = np.linspace(low, high, 400)
+        V = guided_potential(at, g, self.w)
+        counts, edges = np.histogram(q, _BINS)
+        label = f"$w$ = {self.w:g}"
+        (drawn,) = axes.plot(at, V - V.min(), label=label)
+        share = counts / counts.max()
+        axes.stairs(share, edges, fill=True, alpha=0.35, color=drawn.get_color())
+        axes.set_ylim(0, 4)
+        finish(axes, ("projection $q$", rf"$V - \min V$, and density; $g$ = {g:.3g}"))
+        axes.legend()
+        return axes
+
+
+def two_class_path(
+    dimension: int,
+    w: float,
+    gains: Sequence[float] = (),
+    method: str = "stochastic-heun",
+    count: int = 2000,
+    steps: int = 200,
+    seed: Seed = None,
+) -> TwoClassPath:
+    """Guided samples of one of two classes, projected on the direction between them.
+
+    Parameters
+    ----------
+    dimension : d.
+    w : extra weight, finite.
+    gains : g = √d e^{−s} at which q is kept, rising from above 0 to below √d; 1 is speciation.
+    method : "heun" for the flow, "stochastic-heun" for the SDE; they end differently.
+    count : B.
+    steps : at least 2.
+    seed : int, torch.Generator or None.
+
+    Returns
+    -------
+    TwoClassPath, at each of the gains and at the data.
+
+    Raises
+    ------
+    ValueError : an argument outside its range, or another method.
+
+    Examples
+    --------
+    >>> path = two_class_path(16, w=1.0, gains=[0.25, 1.0], count=500, steps=60, seed=0)
+    >>> path.q.shape, bool(path.mean()[-1] > 4)  # beyond the centre of the class, at √d
+    (torch.Size([3, 500]), True)
+    """
+    d, w = _checks.whole("dimension", dimension), _checks.finite("w", w)
+    _checks.choice("method", method, METHODS)
+    count, steps = _checks.whole("count", count), _checks.whole("steps", steps, low=2)
+    size = math.sqrt(d)
+    kept = [_checks.positive("gains", one) for one in _checks.several("gains", gains)]
+    if sorted(set(kept)) != kept or any(g >= size for g in kept):
+        raise ValueError(f"gains must rise, below √d = {size:.4g}, got {_checks.shown(kept)}")
+    places = [math.sqrt((size / g) ** 2 - 1) for g in kept]
+    start = max([_START * size, *(2 * sigma for sigma in places)])
+    levels = noise_levels(start, steps, 1.0)
+    levels = sorted({*levels, *places}, reverse=True)
+    mixture = GaussianMixtureDenoiser(torch.tensor([[-size], [size]]).double(), 1.0)
+    generator = _checks.generator_from(seed, "two_class_path")
+    noise = torch.randn(count, 1, generator=generator, dtype=torch.float64)
+    found: dict[float, Tensor] = {}
+
+    def watch(sigma: float, x: Tensor) -> None:
+        if sigma in places or sigma == 0:
+            found[sigma] = x.squeeze(1) / math.sqrt(1 + sigma**2)
+
+    guided = GuidedDenoiser(mixture.condition(1), mixture, w)
+    x = math.sqrt(start**2 + 1 + d) * noise
+    sample(guided, x, VE(), method, levels=levels, seed=generator, watch=watch)
+    return TwoClassPath(d, w, (*kept, size), torch.stack([found[s] for s in (*places, 0.0)]))
