@@ -40,6 +40,8 @@ def test_dimensions_are_kept_and_lost_as_theory_says():
     assert found["collapse"]["1000"] == pytest.approx(float(collapse_sigma(1000, spectrum)) ** 2)
     assert found["onset"]["1000"] == pytest.approx(float(onset_sigma(1000, spectrum)) ** 2)
     assert found["switch"] == pytest.approx(float(switch_sigma(1.0, 0.05)) ** 2)
+    said = {d: one["large_variance_first"] for d, one in found["paper"].items()}
+    assert said == {"400": "confirmed", "30": "reversed"}  # each by more than 10 s.e.
     for exact in found["exact"]:
         t = exact["t"]
         assert exact["effective"] == pytest.approx(2 / (1 + t) + 2 * 0.05 / (0.05 + t))
