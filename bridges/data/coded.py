@@ -43,8 +43,10 @@ class Coding:
     colours: int = 3
 
     def __post_init__(self) -> None:
-        _checks.number("activity", self.activity, low=0, high=1)
-        _checks.whole("colours", self.colours, low=2, high=2**15)
+        activity = _checks.number("activity", self.activity, low=0, high=1)
+        colours = _checks.whole("colours", self.colours, low=2, high=2**15)
+        object.__setattr__(self, "activity", activity)  # plain numbers, whatever they came as
+        object.__setattr__(self, "colours", colours)
 
     def ones(self, size: int) -> int:
         """Ones K of a sparse pattern of N sites. Raises ValueError where they are none or all."""

@@ -104,7 +104,8 @@ def standardised(rows: Tensor) -> tuple[Tensor, float]:
     """
     rows = _checks.matrix("rows", rows)
     centred = rows - rows.mean(0)
-    unit = float(torch.linalg.vector_norm(centred)) / math.sqrt(centred.numel())
+    norm = torch.linalg.vector_norm(centred, dtype=torch.float64)
+    unit = float(norm) / math.sqrt(centred.numel())
     if not unit > 0:
         raise ValueError(f"data must hold at least 2 different vectors, got {len(rows)} alike")
     return centred.div_(unit), unit

@@ -75,7 +75,8 @@ def _highest(denoiser: DenoiserLike) -> float:
 
 def deviation(name: str, data: Tensor) -> float:
     """Rms deviation of the data from their mean, or a ValueError where there is none."""
-    unit = float(torch.linalg.vector_norm(data - data.mean(0))) / math.sqrt(data.numel() or 1)
+    norm = torch.linalg.vector_norm(data - data.mean(0), dtype=torch.float64)
+    unit = float(norm) / math.sqrt(data.numel() or 1)
     if not 0 < unit < math.inf:
         raise ValueError(
             f"{name} must hold at least 2 different points, of finite variance, "

@@ -291,11 +291,13 @@ def _tell(text: str) -> None:
 def measure(survey: Survey, point: Point, seed: int) -> list[Row]:
     """Geometry and criteria of one set of memories, and of a model, for `run_study`."""
     memories, held_out, labels = survey.split(point["patterns"], seed)
+    part = "surveyed" in point  # then what judges samples would be added to what a geometry takes
+    judged = [] if part else _judged(survey, memories, held_out, seed)  # the verdict comes first
     rows = [] if survey.only else _geometry(survey, point, memories, labels, seed)
     unseen = survey.unseen(memories.shape[1])
     if survey.model is not None and unseen is not None:
         rows += survey.trained.gap_rows(unseen, survey.draws, seed)
-    return rows + _judged(survey, memories, held_out, seed)
+    return rows + (judged or _judged(survey, memories, held_out, seed))
 
 
 def _geometry(
