@@ -53,12 +53,13 @@ class WeightedSamples(Result):
     @property
     def effective(self) -> float:
         """Effective sample size (Σ weights)²/Σ weights², 1 to B."""
-        return float(torch.exp(2 * _log_sum(self.log_weights) - _log_sum(2 * self.log_weights)))
+        log = self.log_weights
+        return float(torch.exp(2 * torch.logsumexp(log, 0) - torch.logsumexp(2 * log, 0)))
 
     @property
     def log_ratio(self) -> float:
         """log Z/Z_T, from the mean of the weights: too low where the effective size is small."""
-        return float(_log_sum(self.log_weights)) - math.log(len(self.log_weights))
+        return float(torch.logsumexp(self.log_weights, 0)) - math.log(len(self.log_weights))
 
     def mean(self, function: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Mean of a function of the samples under p_c^{1+w} p_u^{−w}.
@@ -278,7 +279,3 @@ def _path(levels: Sequence[float] | Tensor) -> list[float]:
             f"levels must be two noise levels or more, that fall, got {_checks.shown(levels)}"
         )
     return given
-
-
-def _log_sum(values: Tensor) -> Tensor:
-    return torch.logsumexp(values, 0)

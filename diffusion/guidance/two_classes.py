@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 METHODS = ("heun", "stochastic-heun")
 _START = 1e3  # noise level of the start, in units of √d
-_BINS = 60
+_BINS = 40
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,7 +78,7 @@ class TwoClassPath(Result):
         label = f"$w$ = {self.w:g}"
         (drawn,) = axes.plot(at, V - V.min(), label=label)
         share = counts / counts.max()
-        axes.stairs(share, edges, fill=True, alpha=0.35, color=drawn.get_color())
+        axes.stairs(share, edges, color=drawn.get_color(), alpha=0.6)
         axes.set_ylim(0, 4)
         finish(axes, ("projection $q$", rf"$V - \min V$, and density; $g$ = {g:.3g}"))
         axes.legend()

@@ -356,7 +356,7 @@ VERBS = {
         "--guidance 2 --classes 0-1 --trials 4 --steps 4",
         {
             "--guidance half": "guidance must be a number w or one of",
-            "--guidance 3x5": "guidance must have a scale for each of 4 steps, got 3",
+            "--guidance 3x5": "guidance must have a scale for each of 50 steps, got 3",
             "--classes 12": "classes must be among [0, 1, 2",
             "--classes seven": "8, 9], got seven",
             "--trials 3": "trials must be at least 4, got 3",

@@ -26,7 +26,7 @@ OWN = WHOLE.condition(1)
 WIDTH = 0.4
 
 
-def by_divergence(w, x, T, jumps=(), steps=500):
+def by_divergence(w, x, T, jumps, steps):
     """log ρ of the flow by its divergence, in one dimension; none of the library's models.
 
     Runge–Kutta in u = log(1 + 5v), in pieces between the jumps of w(v).
@@ -86,19 +86,18 @@ def quick(case):
 def test_density_of_guided_flows(case):
     w, weight, jumps = CASES[case]
     x = torch.linspace(-1, 3, 25, dtype=torch.float64)
-    levels = noise_levels(20.0, 450 if case == "3" else 300, WIDTH, getattr(w, "breaks", ()))
+    n, m = (450, 1500) if case == "3" else (300, 500)  # both have large errors there
+    levels = noise_levels(20.0, n, WIDTH, getattr(w, "breaks", ()))
     found = guided_log_density(GuidedDenoiser(OWN, WHOLE, w), x[:, None], levels)
-    assert (found - by_divergence(weight, x, 400.0, jumps)).abs().max() < 1e-6
+    assert (found - by_divergence(weight, x, 400.0, jumps, m)).abs().max() < 1e-6
 
 
 def test_without_guidance_it_is_the_density_itself():
     x = randn(20, 1) + 1
     levels = noise_levels(1e3, 120, WIDTH)
-    for w, model in ((-1.0, WHOLE), (0.0, OWN)):
+    for w, model, error in ((-1.0, WHOLE, 1e-9), (0.0, OWN, 2e-3)):  # it starts from p_u
         found = guided_log_density(GuidedDenoiser(OWN, WHOLE, w), x, levels)
-        exact = model.log_density(x, 1e-7)
-        assert (found - exact).abs().max() < 2e-3 if w == 0 else 1e-10  # it starts from p_u
-    assert (found - exact).abs().max() < 2e-3
+        assert (found - model.log_density(x, 1e-7)).abs().max() < error
 
 
 def test_linear_guidance_in_many_dimensions():
@@ -140,7 +139,7 @@ def started(w, v, count, seed):
     return GRID[place]
 
 
-def runs(w, count, repeats, steps=100):
+def runs(w, count, repeats, steps):
     guided = GuidedDenoiser(OWN, WHOLE, w)
     levels = noise_levels(5.0, steps, WIDTH)
     for seed in range(repeats):
@@ -185,7 +184,8 @@ def rising(sigma):
 )
 def test_weights_of_paths_give_the_power(w):
     """Runs are samples; the weights have mean Z/Z_T and turn moments into those of h."""
-    found = list(runs(w, 600 if w == 0.5 else 6000, 5, 60 if w == 0.5 else 100))
+    sizes = {0.5: (600, 5, 60), 1.0: (12000, 6, 150)}  # few paths of w = 1 weigh a lot
+    found = list(runs(w, *sizes.get(w, (6000, 5, 100))))
     wanted, *moments = ratio(w)
     mean, sem = mean_sem([math.exp(one.log_ratio) for one in found])
     assert abs(mean - wanted) < 4 * sem + 2e-3 * wanted
