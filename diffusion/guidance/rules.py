@@ -68,6 +68,8 @@ class Power:
         _checks.settle(self, gamma=gamma, exponent=exponent, over_noise=over)
 
     def __call__(self, sigma: Tensor, r: Tensor) -> Tensor:
+        """Extra weight φ(σ, r), (B,)."""
+        sigma, r = _numbers("sigma", sigma), _numbers("r", r)
         return self.gamma * (r / sigma if self.over_noise else r) ** self.exponent
 
 
@@ -98,7 +100,17 @@ class Capped:
         _checks.settle(self, w=_checks.finite("w", self.w))
 
     def __call__(self, sigma: Tensor, r: Tensor) -> Tensor:
-        return _weights(self.rule, sigma, r).clamp(max=self.w)
+        """Extra weight φ(σ, r), (B,)."""
+        found = _weights(self.rule, _numbers("sigma", sigma), _numbers("r", r))
+        return found.clamp(max=self.w)
+
+
+def _numbers(name: str, value: Tensor) -> Tensor:
+    """Real numbers as a tensor of floating point, or a ValueError."""
+    found = _checks.tensor(name, value)
+    if found.dtype == torch.bool:
+        raise ValueError(f"{name} must be real numbers, got {_checks.shown(value)}")
+    return found if found.is_floating_point() else found.double()
 
 
 class GeneralGuidance(Pair):

@@ -281,7 +281,7 @@ VERBS = {
             "--model hopfeld": "unknown model 'hopfeld'",
             "--measure box": "'box' is not one of 'noised', 'random'",
             "--measure random --model clamped": "measure random is not for clamped: known spins",
-            "--picture --model bam": "picture: bidirectional: memory must have spins",
+            "--picture --model bam": "picture: bidirectional: memory must have real states",
             "--starts 0": "0 is not in the range",
             "--overlap 0": "0.0 is not in the range",
             "--patterns 5000": "patterns must lie in [1, 1797] for digits, got 5000",

@@ -139,6 +139,7 @@ def takes_a_function(function, name):
             "Any",
             "DenoiserLike",
             "Weight",
+            "GuidanceRule",
             "Activation",
             "Noise",
             "Schedule",
