@@ -33,6 +33,7 @@ from diffusion._arguments import (
     together as together,
     whole as whole,
 )
+from diffusion._modules import at_least_single
 
 _LEVELS = {torch.float64: (1e-150, 1e150)}  # σ whose σ² and 1/σ² are numbers of the precision
 _SINGLE = (1e-18, 1e18)
@@ -174,3 +175,29 @@ def normal_like(x: Tensor, generator: torch.Generator) -> Tensor:
     """Standard normal numbers of the shape, dtype and device of `x`."""
     noise = torch.randn(x.shape, generator=generator, device=generator.device, dtype=x.dtype)
     return noise.to(x.device)
+
+
+def level_of_rows(sigma: Level, x: Tensor) -> Tensor:
+    """σ as (B,) in the precision of `x`, at least single: a network need not take another."""
+    return noise_level(sigma, x).detach().squeeze(1).to(at_least_single(x.dtype))
+
+
+def asked_at(denoiser: object, name: str, x: Any) -> Tensor:
+    """Points (B, d) that a denoiser is asked at, at least in single precision.
+
+    In half precision nothing finer than its answer could be computed from them.
+    """
+    given = points(name, x, dimension=getattr(denoiser, "dimension", None))
+    return given.to(at_least_single(given.dtype))
+
+
+def falling(levels: Any) -> list[float]:
+    """Noise levels of a sampler: at least two, falling, the last not negative."""
+    path = tensor("levels", levels, double=True).double()
+    falls = path.ndim == 1 and len(path) > 1 and bool((path.diff() < 0).all())
+    if not falls or not torch.isfinite(path).all() or path[-1] < 0:
+        raise ValueError(
+            "levels must be at least two noise levels that fall, the last not negative, "
+            f"got {path.tolist() if path.numel() < 6 else f'{path.numel()} numbers'}"
+        )
+    return [float(level) for level in path]

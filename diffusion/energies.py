@@ -35,7 +35,6 @@ from torch import Tensor
 
 from diffusion import _checks, _jacobians
 from diffusion._checks import Level, Seed
-from diffusion._modules import at_least_single
 from diffusion._results import Result
 from diffusion.denoisers import DenoiserLike
 from diffusion.flat import answering
@@ -164,8 +163,8 @@ def score_antisymmetry(
     >>> score_antisymmetry(lambda x, sigma: x @ turn / 2, torch.zeros(1, 2), 1.0)
     tensor([0.5000])
     """
-    x = _points(denoiser, "x", x)
-    level = _checks.noise_level(sigma, x).detach().squeeze(1).to(x.dtype)
+    x = _checks.asked_at(denoiser, "x", x)
+    level = _checks.level_of_rows(sigma, x)
     d = x.shape[1]
     if probes is None:
         directions = torch.eye(d, dtype=x.dtype, device=x.device)
@@ -183,23 +182,21 @@ def score_antisymmetry(
     return torch.where(odd > 0, odd / even, 0.0)
 
 
-def _points(denoiser: DenoiserLike, name: str, x: Tensor) -> Tensor:
-    x = _checks.points(name, x, dimension=getattr(denoiser, "dimension", None))
-    return x.to(at_least_single(x.dtype))
-
-
 def _ends(
     denoiser: DenoiserLike, x1: Tensor, x2: Tensor, sigma: Level
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Both ends (B, d) in one precision, and σ (B,)."""
-    x1, x2 = _points(denoiser, "x1", x1).detach(), _points(denoiser, "x2", x2).detach()
+    x1, x2 = (
+        _checks.asked_at(denoiser, "x1", x1).detach(),
+        _checks.asked_at(denoiser, "x2", x2).detach(),
+    )
     if x2.shape[1] != x1.shape[1] or len(x2) not in (1, len(x1)):
         raise ValueError(
             f"x2 must have the shape of x1, {tuple(x1.shape)}, or (1, {x1.shape[1]}), "
             f"got {tuple(x2.shape)}"
         )
     x2 = x2.to(x1).expand_as(x1)
-    return x1, x2, _checks.noise_level(sigma, x1).detach().squeeze(1).to(x1.dtype)
+    return x1, x2, _checks.level_of_rows(sigma, x1)
 
 
 def _straight(x1: Tensor, x2: Tensor, a: float) -> tuple[Tensor, Tensor]:

@@ -33,7 +33,6 @@ from torch import Tensor
 
 from diffusion import _checks, _jacobians
 from diffusion._checks import Level, Seed
-from diffusion._modules import at_least_single
 from diffusion._results import Result
 from diffusion.denoisers import DenoiserLike, noise_range
 from diffusion.flat import answering
@@ -102,8 +101,8 @@ def jacobian_spectrum(denoiser: DenoiserLike, x: Tensor, sigma: Level) -> Tensor
     >>> jacobian_spectrum(line, torch.zeros(1, 2), sigma=0.5)  # −1 and −σ²/(σ² + 1)
     tensor([[-1.0000, -0.2000]])
     """
-    denoiser, x = answering(denoiser), _points(denoiser, x)
-    return _jacobians.spectrum(denoiser, x, _level(sigma, x))
+    denoiser, x = answering(denoiser), _checks.asked_at(denoiser, "x", x)
+    return _jacobians.spectrum(denoiser, x, _checks.level_of_rows(sigma, x))
 
 
 def manifold_dimension(
@@ -162,8 +161,8 @@ def manifold_dimension(
     """
     _checks.choice("method", method, METHODS)
     floor = _checks.number("floor", floor, low=0, high=1, open_low=True, open_high=True)
-    denoiser, x = answering(denoiser), _points(denoiser, x)
-    level = _level(sigma, x)
+    denoiser, x = answering(denoiser), _checks.asked_at(denoiser, "x", x)
+    level = _checks.level_of_rows(sigma, x)
     generator = _checks.generator_from(seed, "manifold_dimension", x.device)
     if method in ("effective", "flipd"):
         return _from_trace(denoiser, x, level, floor, with_score=method == "flipd")
@@ -223,9 +222,9 @@ def subspace_dimension(
     >>> subspace_dimension(plane, torch.zeros(1, 2), 0.1, axes)
     tensor([[0.9901, 0.5000]])
     """
-    denoiser, x = answering(denoiser), _points(denoiser, x)
+    denoiser, x = answering(denoiser), _checks.asked_at(denoiser, "x", x)
     bases = _bases(subspaces, x.shape[1])
-    along = _jacobians.along(denoiser, x, _level(sigma, x), torch.cat(bases, 1))
+    along = _jacobians.along(denoiser, x, _checks.level_of_rows(sigma, x), torch.cat(bases, 1))
     return _per_subspace(along, bases)
 
 
@@ -268,24 +267,17 @@ def subspace_signal_to_noise(
     _checks.instance("denoisers", denoisers, (list, tuple), "a list of denoisers")
     if len(denoisers) < 2:
         raise ValueError(f"denoisers must be at least 2, got {len(denoisers)}")
-    denoisers, x = [answering(each, "denoisers") for each in denoisers], _points(denoisers[0], x)
-    level = _level(sigma, x)
+    denoisers, x = (
+        [answering(each, "denoisers") for each in denoisers],
+        _checks.asked_at(denoisers[0], "x", x),
+    )
+    level = _checks.level_of_rows(sigma, x)
     bases = _bases(subspaces, x.shape[1])
     directions = torch.cat(bases, 1)
     kept = torch.stack([_jacobians.along(each, x, level, directions) for each in denoisers])
     means = torch.stack([each(x, level).detach() for each in denoisers])
     pulls = (means - x.to(means)) @ directions.to(means)
     return SignalToNoise(_ratio(kept - 1, bases), _ratio(pulls, bases))
-
-
-def _points(denoiser: DenoiserLike, x: Tensor) -> Tensor:
-    x = _checks.points("x", x, dimension=getattr(denoiser, "dimension", None))
-    return x.to(at_least_single(x.dtype))  # no spectrum can be computed in half precision
-
-
-def _level(sigma: Level, x: Tensor) -> Tensor:
-    """σ as (B,) in the precision of `x`, at least single: a network need not take another."""
-    return _checks.noise_level(sigma, x).detach().squeeze(1).to(at_least_single(x.dtype))
 
 
 def _known(denoiser: DenoiserLike, level: Tensor) -> Tensor:

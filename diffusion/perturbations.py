@@ -26,7 +26,6 @@ from torch import Tensor
 
 from diffusion import _checks
 from diffusion._checks import Level, Seed
-from diffusion._modules import at_least_single
 from diffusion.denoisers import DenoiserLike
 from diffusion.flat import answering
 
@@ -71,9 +70,8 @@ def perturbation_spectrum(
     tensor([[1.0000, 0.2000]])
     """
     _checks.choice("perturbations", perturbations, KINDS)
-    x = _checks.points("x", x, dimension=getattr(denoiser, "dimension", None))
-    x = x.to(at_least_single(x.dtype))
-    level = _checks.noise_level(sigma, x).detach().squeeze(1).to(x.dtype)
+    x = _checks.asked_at(denoiser, "x", x)
+    level = _checks.level_of_rows(sigma, x)
     generator = _checks.generator_from(seed, "perturbation_spectrum", x.device)
     return spectrum(answering(denoiser), x, level, perturbations, generator)
 

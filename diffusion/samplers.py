@@ -106,7 +106,7 @@ def sample(
     if levels is not None:
         if start is not None:
             raise ValueError(f"start must be left out where levels are given, got {start}")
-        path = _falling(levels)
+        path = _checks.falling(levels)
         start, stop = (float(schedule.time(level)) for level in (path[0], path[-1]))
     else:
         given, start = start, math.nan if start is None else _checks.real("start", start)
@@ -257,17 +257,6 @@ def uturn(
         low = float(schedule.time(least))
         noised, time = noised * float(schedule.alpha(low) / schedule.alpha(time)), low
     return sample(denoiser, noised, schedule, method, steps, start=time, seed=generator)
-
-
-def _falling(levels: Sequence[float] | Tensor) -> list[float]:
-    path = _checks.tensor("levels", levels, double=True).double()
-    falls = path.ndim == 1 and len(path) > 1 and bool((path.diff() < 0).all())
-    if not falls or not torch.isfinite(path).all() or path[-1] < 0:
-        raise ValueError(
-            "levels must be at least two noise levels that fall, the last not negative, "
-            f"got {path.tolist() if path.numel() < 6 else f'{path.numel()} numbers'}"
-        )
-    return [float(level) for level in path]
 
 
 def geometric_levels(first: float, last: float, steps: int, least: float = 0.0) -> list[float]:

@@ -33,7 +33,7 @@ from bridges import _checks
 from bridges._checks import Result, Seed
 from bridges.memory import Memory
 from bridges.memory.clusters import are_bits, are_spins, groups, rms_distance
-from bridges.memory.cueing import cue, energy_of, recall, recall_near, stored_patterns
+from bridges.memory.cueing import energy_of, one_cue, recall, recall_near, stored_patterns
 from bridges.memory.similarity import WHOLE, Similarity, similarity_of
 from bridges.starts import Starts, as_starts
 from bridges.statistics import effective_number
@@ -197,7 +197,7 @@ def find_attractors(
     ends = torch.cat([part.states for part in parts]).to(patterns)
     converged = torch.cat([part.converged for part in parts]).to(ends.device)
     settled = ends if converged.all() else ends[converged]
-    bits, spins = _coded(memory, settled, patterns)
+    bits, spins = _coded(memory, settled)
     seen = similarity.seen(settled)
     group, leaders = groups(2 * seen - 1 if bits else seen, tolerance)
     found = settled[leaders]
@@ -227,7 +227,7 @@ def find_attractors(
     )
 
 
-def _coded(memory: Memory, states: Tensor, patterns: Tensor) -> tuple[bool, bool]:
+def _coded(memory: Memory, states: Tensor) -> tuple[bool, bool]:
     """Whether states are 0 and 1, and whether they are spins: neither can be kicked.
 
     A spin in zero field that was unknown stays so, 0. The cues of a memory tell: real states have
@@ -237,7 +237,7 @@ def _coded(memory: Memory, states: Tensor, patterns: Tensor) -> tuple[bool, bool
         return False, True
     if not are_spins(states, unknown=True):
         return False, False
-    cued = cue(memory, patterns[:1].clone(), 0.5, torch.Generator().manual_seed(0))
+    cued = one_cue(memory)
     bits = are_bits(states) and are_bits(cued)
     return bits, not bits and are_spins(cued, unknown=True)
 

@@ -287,7 +287,7 @@ def _compare_classical(models: list[str], data: str, overlap: float, **shared: A
     setting = Setting.taken_from(data, shared)
     points = classical.points(setting, classical.named(models), overlap)
     setting.check([point["model"] for point in points], [2])
-    conduct("compare --classical", data, "classical", setting, points, **shared)
+    conduct("compare classical", data, "classical", setting, points, **shared)
 
 
 def _run(

@@ -51,7 +51,7 @@ from diffusion.neighbours import as_stored
 CLASSES = ("memorized", "spurious", "generalized")
 _SCALE, _NEIGHBOURS = 0.5, 50  # Carlini's a and n
 _SINGLE = 1.5  # data in play below which a state is of one datum
-_IN_TURN = 10_000  # data left out in turn, of more: their errors are 1 % of a rate
+IN_TURN = 10_000  # data left out in turn, of more: their errors are 1 % of a rate
 
 
 @dataclass(frozen=True, repr=False)
@@ -429,17 +429,17 @@ def _measures(near: Tensor) -> dict[str, Tensor]:
     return {"ratio": near[:, 0] / near[:, 1], "local": near[:, 0] / (_SCALE * near.mean(1))}
 
 
-def in_turn(count: int) -> Tensor:
-    """Which of the data are left out in turn, ascending: all of few, a random part of many."""
-    order = torch.arange(count)
-    if count > _IN_TURN:
-        order = torch.randperm(count, generator=torch.Generator().manual_seed(0))[:_IN_TURN]
-    return order.sort().values
+def part_of(count: int, most: int = IN_TURN) -> Tensor:
+    """A fixed random part of so many data, at most `most`, ascending: all of few."""
+    if count <= most:
+        return torch.arange(count)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    return order[:most].sort().values
 
 
 def _left_out(data: Tensor) -> Tensor:
     """Distances of data left out in turn to the nearest others, ascending, (n, k)."""
-    some = data if len(data) <= _IN_TURN else data[in_turn(len(data))]
+    some = data if len(data) <= IN_TURN else data[part_of(len(data))]
     return neighbour_distances(some, data, _count(data) + 1)[:, 1:]
 
 

@@ -38,7 +38,7 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import Line, Plotted, check_units, points
-from bridges.memorization.calibration import calibrate, distinct, in_turn
+from bridges.memorization.calibration import calibrate, distinct, part_of
 from diffusion.neighbours import as_stored, nearest
 
 Array = np.ndarray
@@ -208,7 +208,7 @@ def listed(
         real = as_stored(points("held_out", held_out, dimension=data.shape[1], stored=True))
         together = 1
     else:
-        own, together = in_turn(len(stored)).numpy(), 2  # neighbours have small ratios together
+        own, together = part_of(len(stored)).numpy(), 2  # neighbours have small ratios together
         real = stored if len(own) == len(stored) else stored[own]
     equal = _EQUAL * _largest_deviation(stored) * data.shape[1] ** 0.5
     found = _nearest_view(as_stored(samples), stored, views, equal)

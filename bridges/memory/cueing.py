@@ -76,6 +76,12 @@ def answered(memory: Memory, states: Tensor) -> Tensor:
     return _checked(memory, states if answer is None else answer(states), wanted, "answers")
 
 
+def one_cue(memory: Memory) -> Tensor:
+    """A cue of the first pattern, (1, N), always the same: what cues of a memory are like."""
+    generator = torch.Generator().manual_seed(0)
+    return cue(memory, stored_patterns(memory)[:1].clone(), 0.5, generator)
+
+
 @torch.no_grad()
 def cue(memory: Memory, patterns: Tensor, overlap: float, generator: torch.Generator) -> Tensor:
     """`memory.corrupt`, checked.

@@ -10,8 +10,7 @@ sequences, of partial cues and of Willshaw's memory know the overlap of the cue.
     clipped, diluted      the same with coupling noise d (Sompolinsky 1986)
     bam                   Kurchan, Peliti & Saber (1994); α counts the spins of a layer, N/2
     clamped               a share m₀ of the spins is known and right
-    sequence              Düring, Coolen & Sherrington (1998): overlap and variance step by step,
-                          m ← erf(m/√(2αv)),  v ← 1 + C²v,  C = √(2/(παv)) e^{−m²/(2αv)}
+    sequence              Düring, Coolen & Sherrington (1998), step by step
     covariance            Tsodyks & Feigelman (1988), at the activity K/N
     willshaw              Buckingham & Willshaw (1992), exact N, false ones of the cue
     pseudo-inverse        all patterns up to P = N; max-margin up to 2N (Cover 1965)
@@ -92,16 +91,6 @@ class Theory:
         return high
 
 
-def sequence_overlap(load: float, overlap: float, steps: int) -> float:
-    """Overlap with pattern μ + `steps` of a sequence cued at `overlap` with pattern μ."""
-    m, v = overlap, 1.0
-    for _ in range(steps):
-        y = m / math.sqrt(2 * load * v)
-        response = 2 / math.sqrt(math.pi) * math.exp(-(y**2)) / math.sqrt(2 * load * v)
-        m, v = math.erf(y), 1 + response**2 * v
-    return m
-
-
 def _crosstalk(P: float, N: int, m: float, options: Options, kind: str = "symmetric") -> float:
     from hopfield.theory import crosstalk_overlap
 
@@ -138,6 +127,8 @@ def _thermal(P: float, N: int, m: float, options: Options) -> float:
 
 
 def _sequence(P: float, N: int, m: float, options: Options) -> float:
+    from hopfield.theory import sequence_overlap
+
     return sequence_overlap(P / N, m, options.steps)
 
 

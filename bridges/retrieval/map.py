@@ -36,11 +36,13 @@ from bridges._checks import POINTS, Line, Plotted, Seed, at
 from bridges.crossing import Crossings, crossings
 from bridges.estimates import fraction_and_sem, mean_and_sem, short_table, with_interval
 from bridges.memory import CRITERIA, ROUNDING, Memory
+from bridges.memory.clusters import are_spins
 from bridges.memory.cueing import (
     answered,
     cue,
     cued_patterns,
     cycling,
+    one_cue,
     settle,
     targets_of,
 )
@@ -224,7 +226,8 @@ def retrieval_map(
     wanted = [_wanted(one, patterns, rows) for one, rows in zip(memories, cued, strict=True)]
     if independent:
         for one, rows in zip(memories, cued, strict=True):
-            _check_flips(one, _checks.stored("patterns", rows, binary=True))
+            _checks.stored("patterns", rows, binary=True)
+            _check_flips(one)
     base = _checks.whole_seed(seed)
     results, ends = [], []
     for index, (one, rows, aims) in enumerate(zip(memories, cued, wanted, strict=True)):
@@ -386,10 +389,9 @@ def _wanted(memory: Memory, given: Tensor | None, cued: Tensor) -> Tensor:
     return cued if targets is None else targets.to(cued)
 
 
-def _check_flips(memory: Memory, patterns: Tensor) -> None:
+def _check_flips(memory: Memory) -> None:
     """Refuse independent flips for a memory whose own cues are no spins. Raises ValueError."""
-    own = cue(memory, patterns[:1].clone(), 0.5, torch.Generator().manual_seed(0))
-    if not bool((own.abs() == 1).all()):
+    if not are_spins(one_cue(memory)):
         raise ValueError(
             f"flips must be 'exact' for {type(memory).__name__}, whose cues are no flipped patterns"
         )

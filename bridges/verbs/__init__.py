@@ -18,7 +18,7 @@ _MEASURE = ("basins", "compare", "graph", "guide", "memorization", "recall", "tr
 _HOMES = {verb: verb for verb in _MEASURE}
 _HOMES |= dict.fromkeys(("capacity", "retrieve"), "compare") | {
     "capacity --sizes": "scaling",
-    "compare --classical": "classical",
+    "compare classical": "classical",
     "train --patterns": "sizes",
 }
 

@@ -181,10 +181,8 @@ class Report(base.Report):
         return np.array(self._values.get((quantity, model), []), dtype=float)
 
     @cached_property
-    def _values(self) -> dict[tuple[str, str], list[float]]:
-        return {
-            (q, m): values for (q, m), values in self.study.by_sample("quantity", "model").items()
-        }
+    def _values(self) -> dict[tuple[Any, ...], list[float]]:
+        return self.study.by_sample("quantity", "model")
 
     def conclusions(self) -> Point:
         """By model the capacity in its units, and what it forgives."""

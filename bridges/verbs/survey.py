@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from bridges.data import (
 from bridges.data.reading import joined
 from bridges.geometry import memory_geometry, noise_grid
 from bridges.memorization import calibrate
+from bridges.memorization.calibration import part_of
 from bridges.memorization.listing import ALSO, is_picture
 from bridges.models import Options, Reading
 from bridges.study.record import Point, Row
@@ -264,10 +266,7 @@ class Survey:
 def surveyed(count: int, size: int) -> Tensor | None:
     """Which of all data (n, N) have their geometry measured: a fixed part of many, None for all."""
     most = max(_LEAST, _SURVEYED // size)
-    if count <= most:
-        return None
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
-    return order[:most].sort().values
+    return None if count <= most else part_of(count, most)
 
 
 def _options(scale: float, shift: float) -> str:
@@ -291,13 +290,14 @@ def _tell(text: str) -> None:
 def measure(survey: Survey, point: Point, seed: int) -> list[Row]:
     """Geometry and criteria of one set of memories, and of a model, for `run_study`."""
     memories, held_out, labels = survey.split(point["patterns"], seed)
-    part = "surveyed" in point  # then what judges samples would be added to what a geometry takes
-    judged = [] if part else _judged(survey, memories, held_out, seed)  # the verdict comes first
+    judge = partial(_judged, survey, memories, held_out, seed)
+    # the verdict comes first, but where the memory that it takes would be added to a geometry's
+    judged = None if "surveyed" in point else judge()
     rows = [] if survey.only else _geometry(survey, point, memories, labels, seed)
     unseen = survey.unseen(memories.shape[1])
     if survey.model is not None and unseen is not None:
         rows += survey.trained.gap_rows(unseen, survey.draws, seed)
-    return rows + (judged or _judged(survey, memories, held_out, seed))
+    return rows + (judge() if judged is None else judged)
 
 
 def _geometry(

@@ -270,12 +270,5 @@ def _models(guided: Any) -> tuple[Any, Any]:
 
 def _path(levels: Sequence[float] | Tensor) -> list[float]:
     """Positive levels, falling, the last of them near 0 where 0 was given."""
-    given = _checks.tensor("levels", levels, double=True).double().flatten().tolist()
-    if len(given) > 1 and given[-1] == 0:
-        given[-1] = _NEAR * given[-2]
-    steps = list(pairwise(given))
-    if not steps or not all(math.inf > high > low > 0 for high, low in steps):
-        raise ValueError(
-            f"levels must be two noise levels or more, that fall, got {_checks.shown(levels)}"
-        )
-    return given
+    given = _checks.falling(levels)
+    return given if given[-1] else [*given[:-1], _NEAR * given[-2]]

@@ -69,7 +69,7 @@ class Power:
 
     def __call__(self, sigma: Tensor, r: Tensor) -> Tensor:
         """Extra weight φ(σ, r), (B,)."""
-        sigma, r = _numbers("sigma", sigma), _numbers("r", r)
+        sigma, r = _checks.tensor("sigma", sigma), _checks.tensor("r", r)
         return self.gamma * (r / sigma if self.over_noise else r) ** self.exponent
 
 
@@ -101,16 +101,8 @@ class Capped:
 
     def __call__(self, sigma: Tensor, r: Tensor) -> Tensor:
         """Extra weight φ(σ, r), (B,)."""
-        found = _weights(self.rule, _numbers("sigma", sigma), _numbers("r", r))
+        found = _weights(self.rule, _checks.tensor("sigma", sigma), _checks.tensor("r", r))
         return found.clamp(max=self.w)
-
-
-def _numbers(name: str, value: Tensor) -> Tensor:
-    """Real numbers as a tensor of floating point, or a ValueError."""
-    found = _checks.tensor(name, value)
-    if found.dtype == torch.bool:
-        raise ValueError(f"{name} must be real numbers, got {_checks.shown(value)}")
-    return found if found.is_floating_point() else found.double()
 
 
 class GeneralGuidance(Pair):

@@ -50,7 +50,7 @@ class PerStep:
     levels: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        levels = tuple(_falling(self.levels))
+        levels = tuple(_checks.falling(self.levels))
         given = _checks.several("weights", self.weights)
         weights = tuple(_checks.finite("weights", one, "finite numbers") for one in given)
         if len(weights) != len(levels) - 1:
@@ -153,7 +153,7 @@ def cfg_plus_plus(levels: Sequence[float], strength: float) -> GuidanceSchedule:
     0.5
     """
     strength = _checks.number("strength", strength, low=0, high=math.inf, open_high=True)
-    following = dict(pairwise(_falling(levels)))
+    following = dict(pairwise(_checks.falling(levels)))
 
     def schedule(sigma: float) -> float:
         if sigma not in following:
@@ -161,12 +161,3 @@ def cfg_plus_plus(levels: Sequence[float], strength: float) -> GuidanceSchedule:
         return strength * sigma / (sigma - following[sigma]) - 1
 
     return schedule
-
-
-def _falling(levels: Sequence[float]) -> list[float]:
-    """Noise levels of a sampler."""
-    given = [_checks.real("levels", level) for level in _checks.several("levels", levels)]
-    steps = list(pairwise(given))
-    if not steps or not all(math.inf > high > low >= 0 for high, low in steps):
-        raise ValueError(f"levels must fall, two at least, the last not negative, got {given}")
-    return given

@@ -4,6 +4,7 @@ from .crosstalk import (
     crosstalk_overlap as crosstalk_overlap,
     diluted_overlap as diluted_overlap,
     potts_capacity as potts_capacity,
+    sequence_overlap as sequence_overlap,
 )
 from .decoding import (
     argmax_capacity as argmax_capacity,

@@ -158,6 +158,44 @@ def potts_capacity(colours: int) -> float:
     return crosstalk_capacity() * q * (q - 1) / 2
 
 
+def sequence_overlap(load: float, overlap: float, steps: int) -> float:
+    r"""Overlap with the pattern that is due after some parallel steps along a sequence.
+
+    m ← erf(m/√(2αv)) and v ← 1 + C²v with C = √(2/(παv)) e^{−m²/(2αv)}, from v = 1: the crosstalk
+    of one step returns in the next (Düring, Coolen & Sherrington 1998). After many steps from a
+    pattern it is `crosstalk_overlap(load, "sequence")`.
+
+    Parameters
+    ----------
+    load : α ≥ 0.
+    overlap : m₀ of the cue with its own pattern, −1 to 1.
+    steps : at least 1.
+
+    Returns
+    -------
+    m, for N → ∞.
+
+    Raises
+    ------
+    ValueError : an argument outside its range.
+
+    Examples
+    --------
+    >>> [round(sequence_overlap(0.15, 0.4, steps), 3) for steps in (1, 3, 20)]
+    [0.698, 0.815, 0.989]
+    """
+    alpha = number("load", load, low=0, high=1e100)
+    m, v = number("overlap", overlap, low=-1, high=1), 1.0
+    for _ in range(whole("steps", steps)):
+        noise = math.sqrt(2 * alpha * v)
+        if noise == 0:
+            return float(np.sign(m))
+        y = m / noise
+        response = 2 / math.sqrt(math.pi) * math.exp(-(y**2)) / noise
+        m, v = math.erf(y), 1 + response**2 * v
+    return m
+
+
 def diluted_overlap(patterns: ArrayLike, degree: ArrayLike) -> Any:
     """Overlap of strongly diluted asymmetric couplings at a finite number of inputs per spin.
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from bridges.models import MODELS, Options
-from bridges.models.theory import THEORIES, sequence_overlap
+from bridges.models.theory import THEORIES
 from hopfield import CovarianceMemory, SequenceMemory, overlap, random_patterns, sparse_patterns
 from hopfield.theory import (
     crosstalk_overlap,
+    sequence_overlap,
     sparse_cosine,
     sparse_overlap,
     willshaw_capacity,

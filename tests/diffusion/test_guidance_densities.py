@@ -226,8 +226,11 @@ def test_a_mean_of_few_paths_is_refused():
             ),
             "guided must have a conditional model with score and log_density",
         ),
-        (lambda g, x: guided_log_density(g, x, [1.0]), "levels must be two noise levels"),
-        (lambda g, x: guided_log_density(g, x, [1.0, 2.0]), "levels must be two noise levels"),
+        (lambda g, x: guided_log_density(g, x, [1.0]), "levels must be at least two noise levels"),
+        (
+            lambda g, x: guided_log_density(g, x, [1.0, 2.0]),
+            "levels must be at least two noise levels",
+        ),
         (lambda g, x: guided_log_density(g, x[0], [2.0, 1.0]), "x must have shape"),
         (
             lambda g, x: power_samples(g, x, [2.0, 1.0], log_weights=torch.zeros(3)),

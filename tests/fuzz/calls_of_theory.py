@@ -10,6 +10,7 @@ THEORY_OF_MEMORY = {
     "argmax_retrieval_spins": {"patterns": [3.0, 5.0], "size": 9, "overlap": 0.5},
     "coupling_noise": {"levels": 3, "keep": 0.5},
     "crosstalk_capacity": {"r": "sequence", "d": 0.5, "known": 0.1},
+    "sequence_overlap": {"load": 0.15, "overlap": 0.4, "steps": 3},
     "crosstalk_overlap": {"load": [0.05], "r": "sequence", "d": 0.5, "known": 0.1},
     "critical_noise": {"load": [0.1], "ensemble": "spherical"},
     "dense_load": {"beta": [2.0], "noise": 0.1, "ensemble": "spherical"},

@@ -285,6 +285,7 @@ FROM_ZERO = [
     (memory.ags_temperature, "load"),
     (memory.ags_capacity, "temperature"),
     (memory.crosstalk_overlap, "load"),
+    (lambda x: memory.sequence_overlap(x, 0.5, 1), "load"),
     (lambda x: memory.crosstalk_capacity(d=x), "d"),
     (lambda x: memory.sparse_overlap(x, 0.1), "load"),
     (lambda x: memory.sparse_cosine(x, 0.1), "load"),

@@ -54,6 +54,16 @@ def test_crosstalk_overlaps_fall_with_the_load_and_jump_at_the_capacity(kind, d,
 
 
 @few
+@given(st.floats(0, 5), st.floats(0, 1), st.integers(1, 6))
+def test_sequences_are_odd_in_the_cue_and_begin_without_feedback(load, m0, steps):
+    m = memory.sequence_overlap(load, m0, steps)
+    assert 0 <= m <= 1
+    assert memory.sequence_overlap(load, -m0, steps) == -m
+    first = math.erf(m0 / math.sqrt(2 * load)) if load > 1e-300 else float(m0 > 0)
+    assert memory.sequence_overlap(load, m0, 1) == pytest.approx(first)
+
+
+@few
 @given(st.sampled_from([5, 40, 1e4]), st.floats(1, 1e5), st.floats(1, 1e5))
 def test_diluted_overlaps_fall_with_the_patterns(degree, one, other):
     few_, more = sorted((one, other))
