@@ -67,18 +67,19 @@ class TwoClassPath(Result):
         ------
         ValueError : `ax` is no Axes, or no such line.
         """
-        from diffusion.theory import guided_potential
+        from diffusion.theory import guided_minimum, guided_potential
 
         line = _checks.whole("line", line, low=0, high=len(self.gains) - 1)
         axes, g, q = axes_of(ax), self.gains[line], self.q[line].numpy()
-        low, high = q.min() - 2, q.max() + 2
-        at = np.linspace(low, high, 400)
+        ends = [q.min(), q.max()]
+        if self.w >= 0:  # one minimum, which samples may lag far behind
+            ends.append(float(guided_minimum(g, self.w)[0]))
+        at = np.linspace(min(ends) - 2, max(ends) + 2, 1000)
         V = guided_potential(at, g, self.w)
         counts, edges = np.histogram(q, _BINS)
-        label = f"$w$ = {self.w:g}"
-        (drawn,) = axes.plot(at, V - V.min(), label=label)
+        (drawn,) = axes.plot(at, V - V.min(), label=f"$V$, $w$ = {self.w:g}")
         share = counts / counts.max()
-        axes.stairs(share, edges, color=drawn.get_color(), alpha=0.6)
+        axes.stairs(share, edges, color=drawn.get_color(), alpha=0.6, label="density of samples")
         axes.set_ylim(0, 4)
         finish(axes, ("projection $q$", rf"$V - \min V$, and density; $g$ = {g:.3g}"))
         axes.legend()

@@ -99,8 +99,11 @@ def test_its_figure_shows_both():
 
     path = two_class_path(16, 3.0, [1.0], count=300, steps=30, seed=0)
     axes = Figure().subplots()
-    assert path.plot(axes, line=0) is axes
-    assert axes.lines[0].get_ydata().min() == 0
+    assert path.plot(axes, line=1) is axes
+    q, V = axes.lines[0].get_data()
+    assert V.min() == 0
+    assert abs(q[V.argmin()] - guided_minimum(4.0, 3.0)[0]) < 0.05  # far from all samples
+    assert path.q[1].max() < q[V.argmin()]
     assert axes.get_xlabel() == "projection $q$"
     with pytest.raises(ValueError, match="line must"):
         path.plot(axes, line=2)
