@@ -22,6 +22,7 @@ from .features import (
 )
 from .history import History as History, TrainingResult as TrainingResult
 from .kernel import KernelMemory as KernelMemory
+from .low_rank import LowRankCouplings as LowRankCouplings
 from .margins import SymmetricMargin as SymmetricMargin, symmetric_margin as symmetric_margin
 from .memory import CuedMemory as CuedMemory
 from .network import HopfieldNetwork as HopfieldNetwork, stabilities as stabilities

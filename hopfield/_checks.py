@@ -92,10 +92,23 @@ def stored(name: str, value: Any, *, binary: bool, columns: int | None = None) -
 
 def square(name: str, value: Any) -> Tensor:
     """Return `value`, or the `couplings` of what training returns, as a finite square matrix."""
-    given = matrix(name, getattr(value, "couplings", value))
+    value = getattr(value, "couplings", value)
+    if hasattr(value, "dense"):  # factors of couplings
+        raise ValueError(f"{name} must be a matrix, got {type(value).__name__}; take its .dense()")
+    given = matrix(name, value)
     if given.shape[0] != given.shape[1]:
         raise ValueError(f"{name} must be square, (N, N), got {tuple(given.shape)}")
     return given
+
+
+def sparse_square(name: str, value: Tensor) -> Tensor:
+    """Return a sparse tensor as finite couplings, (N, N)."""
+    if value.ndim != 2 or value.shape[0] != value.shape[1] or len(value) == 0:
+        raise ValueError(f"{name} must be square, (N, N), got {tuple(value.shape)}")
+    entries = value.detach().to_sparse_coo().coalesce()
+    if entries.is_complex() or not torch.isfinite(entries.values()).all():
+        raise ValueError(f"{name} must be real and finite, got others among {value.dtype}")
+    return entries if entries.is_floating_point() else entries.to(torch.float64)
 
 
 def symmetric(name: str, value: Any) -> Tensor:

@@ -158,7 +158,7 @@ def swap(columns, target, s, h, order, state, temperature, sweeps):
 
 
 @njit(parallel=True, cache=True, fastmath=_FAST)
-def relax(columns, tie, spins, fields, seeds, max_sweeps, sweeps, converged):
+def relax(columns, fields, tie, spins, seeds, max_sweeps, sweeps, converged):
     """Relax all replicas to fixed points at zero temperature, in place; spins (B, N)."""
     replicas, size = spins.shape
     for b in prange(replicas):
@@ -168,7 +168,7 @@ def relax(columns, tie, spins, fields, seeds, max_sweeps, sweeps, converged):
 
 
 @njit(parallel=True, cache=True, fastmath=_FAST)
-def glauber(columns, spins, fields, seeds, temperature, sweeps):
+def glauber(columns, fields, spins, seeds, temperature, sweeps):
     """Make heat-bath sweeps of all replicas, in place; spins (B, N)."""
     replicas, size = spins.shape
     for b in prange(replicas):

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from hopfield import _checks
+from hopfield._forms import row_norms
 from hopfield.memory import SynchronousMemory
-from hopfield.network import row_norms
 from hopfield.patterns import flip_spins
 
 

@@ -80,7 +80,7 @@ def pseudo_inverse(patterns: Tensor) -> Tensor:
     # Σ_{j≠i} 𝒫_ij² = 𝒫_ii(1 − 𝒫_ii): where 𝒫_ii = 1 the row is rounding noise, which
     # sign() would take for a field.
     free = 1 - projector.diagonal() < max(patterns.shape) * torch.finfo(projector.dtype).eps
-    couplings = projector.fill_diagonal_(0.0)
+    couplings = _symmetric(projector)  # the product of a matrix with itself may round unevenly
     couplings[free] = 0.0
     couplings[:, free] = 0.0
     return couplings.to(patterns)
@@ -116,12 +116,13 @@ def storkey(patterns: Tensor) -> Tensor:
     rows = _checks.working(patterns)
     couplings = rows.new_zeros(size, size)
     for x in rows:
-        # Without a diagonal h_ij = h_i − J_ij ξ_j, so that the two last terms of the rule
-        # are −ξ_i h_j − h_i ξ_j + 2 J_ij.
-        half = torch.outer(couplings @ x, x)
-        couplings = couplings + (torch.outer(x, x) - (half + half.T) + 2 * couplings) / size
-        couplings.fill_diagonal_(0.0)
-    return couplings.to(patterns)
+        # Without a diagonal h_ij = h_i − J_ij ξ_j, so that the rule adds
+        # ξξᵀ − ξhᵀ − hξᵀ + 2J = vvᵀ − hhᵀ + 2J with v = ξ − h: one pass over the matrix.
+        h = couplings @ x
+        v = x - h
+        left, right = torch.stack([v, -h], 1), torch.stack([v, h])
+        couplings.addmm_(left, right, beta=1 + 2 / size, alpha=1 / size).fill_diagonal_(0.0)
+    return _symmetric(couplings).to(patterns)  # but for rounding it is
 
 
 def dreaming_kernel(patterns: Tensor, time: float) -> Tensor:

@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from hopfield import _checks
 from hopfield._checks import Seed
+from hopfield._forms import Outside, Start, form_of, row_norms
+from hopfield.low_rank import LowRankCouplings
 from hopfield.relaxation import Relaxation, begin, synchronous
 
 _HOTTEST = 1e300  # temperature at which even the infinite field of a clamped spin holds it
@@ -57,22 +60,6 @@ def stabilities(couplings: Tensor, patterns: Tensor) -> Tensor:
     return patterns * (patterns @ couplings.T) / scale
 
 
-def row_norms(couplings: Tensor) -> Tensor:
-    """Norms ‖J_i‖, (N,), also where the squares of the entries overflow or underflow.
-
-    Examples
-    --------
-    >>> row_norms(torch.tensor([[0.0, 2e30], [1.0, 0.0]]))
-    tensor([2.0000e+30, 1.0000e+00])
-    """
-    norms, limits = couplings.norm(dim=1), torch.finfo(couplings.dtype)
-    if ((norms < math.sqrt(limits.tiny / limits.eps)) | ~torch.isfinite(norms)).any():
-        largest = couplings.abs().amax(1)
-        unit = torch.where(largest > 0, largest, 1.0)
-        norms = largest * (couplings / unit[:, None]).norm(dim=1)
-    return norms
-
-
 class HopfieldNetwork:
     """Network of ±1 spins with given couplings.
 
@@ -80,7 +67,8 @@ class HopfieldNetwork:
     ----------
     couplings : (N, N), finite, or what training returned; row i holds those into spin i
         Asymmetric couplings are allowed; only symmetric ones with zero diagonal have an
-        energy that relaxation lowers.
+        energy that relaxation lowers. Where few couplings are not zero, a sparse tensor of torch
+        takes only these; `LowRankCouplings` takes the patterns in place of the matrix.
     bias : (N,), finite, the fields b_i from outside; None for none.
 
     Raises
@@ -97,39 +85,45 @@ class HopfieldNetwork:
     True
     """
 
-    def __init__(self, couplings: Tensor, bias: Tensor | None = None) -> None:
-        self.couplings = _checks.square("couplings", couplings).detach()
-        self._rows = _checks.working(self.couplings)
-        self.bias = None if bias is None else _checks.vector("bias", bias, self._rows)
+    def __init__(self, couplings: Tensor | LowRankCouplings, bias: Tensor | None = None) -> None:
+        self.couplings = _as_kept(couplings)
+        self._form = form_of(self.couplings)
+        wide = self._form.like.new_empty(0, self._form.size)
+        self.bias = None if bias is None else _checks.vector("bias", bias, wide)
 
     def __repr__(self) -> str:
-        kind = "symmetric" if _checks.is_symmetric(self.couplings) else "asymmetric"
+        kind = "symmetric" if self._form.is_symmetric() else "asymmetric"
         biased = "" if self.bias is None else ", biased"
         return f"HopfieldNetwork({self.size} spins, {kind} couplings{biased})"
 
     @property
     def size(self) -> int:
         """Number of spins N."""
-        return len(self.couplings)
+        return self._form.size
 
     def fields(self, states: Tensor) -> Tensor:
         """Fields h_i = Σ_j J_ij S_j + b_i of each state, (B, N)."""
-        return self._fields(self._spins(states))
+        spins = self._spins(states)
+        return self._outside().added(self._form.fields(spins), spins)
 
     def energy(self, states: Tensor) -> Tensor:
         """Energy E = −½ S·JS − b·S of each state, (B,)."""
         spins = self._spins(states)
-        energy = -0.5 * (spins * (spins @ self._rows.T)).sum(1)
+        energy = -0.5 * (spins * self._form.fields(spins)).sum(1)
         return energy if self.bias is None else energy - spins @ self.bias
 
     def stabilities(self, patterns: Tensor) -> Tensor:
         """Stabilities Δ_i^μ that the couplings alone give, (P, N); see `stabilities`."""
-        return stabilities(self.couplings, patterns)
+        if isinstance(self.couplings, Tensor) and self.couplings.layout == torch.strided:
+            return stabilities(self.couplings, patterns)
+        given = _checks.spins("patterns", patterns, columns=self.size).to(self._form.like)
+        norms = self._form.norms()
+        return given * self._form.fields(given) / torch.where(norms > 0, norms, 1.0)
 
     def step(self, states: Tensor) -> Tensor:
         """One synchronous update S_i ← sign(h_i), (B, N); a spin in zero field stays."""
         given = _checks.spins("states", states, columns=self.size)
-        return self._step(given.to(self._rows), self.tie).to(given)
+        return self._step(given.to(self._form.like), self.tie).to(given)
 
     def relax(
         self,
@@ -181,24 +175,20 @@ class HopfieldNetwork:
         return replace(result, states=result.states.to(given))
 
     def _spins(self, states: Tensor) -> Tensor:
-        return _checks.spins("states", states, columns=self.size).to(self._rows)
+        return _checks.spins("states", states, columns=self.size).to(self._form.like)
 
     @property
     def tie(self) -> Tensor:
         """Fields that count as zero, (N,)."""
-        epsilon = torch.finfo(self._rows.dtype).eps
-        tie = 4 * math.sqrt(self.size) * epsilon * row_norms(self._rows)
+        epsilon = torch.finfo(self._form.like.dtype).eps
+        tie = 4 * math.sqrt(self.size) * epsilon * self._form.summed()
         return tie if self.bias is None else tie + 4 * epsilon * self.bias.abs()
 
-    def _fields(self, spins: Tensor, held: Tensor | None = None) -> Tensor:
-        """Fields in the precision of the spins; infinite along spins that are held."""
-        fields = spins @ self._rows.to(spins).T
-        if self.bias is not None:
-            fields += self.bias.to(spins)
-        return fields if held is None else torch.where(held, spins * math.inf, fields)
+    def _outside(self, held: Tensor | None = None) -> Outside:
+        return Outside(self.bias, held)
 
     def _step(self, spins: Tensor, tie: Tensor) -> Tensor:
-        fields = self._fields(spins)
+        fields = self._outside().added(self._form.fields(spins), spins)
         return torch.where(fields.abs() <= tie, spins, fields).sign_()
 
     def _synchronous(
@@ -209,11 +199,13 @@ class HopfieldNetwork:
         held: Tensor | None,
         generator: torch.Generator,
     ) -> Relaxation:
-        spins = states.to(self._rows)
+        spins = states.to(self._form.like)
         if temperature == 0:
             return self._descend(spins, steps, held)
+        outside = self._outside(held)
         for _ in range(steps):
-            up = torch.sigmoid(2 * self._fields(spins, held) / temperature)
+            fields = outside.added(self._form.fields(spins), spins)
+            up = torch.sigmoid(2 * fields / temperature)
             noise = torch.rand(spins.shape, generator=generator, device=generator.device)
             spins = torch.where(noise.to(up) < up, 1.0, -1.0).to(up)
         return _thermal(spins, steps)
@@ -239,20 +231,12 @@ class HopfieldNetwork:
         held: Tensor | None,
         generator: torch.Generator,
     ) -> Relaxation:
-        """One replica per thread, incremental fields, in float64."""
-        from hopfield import _kernels  # numba is needed, and loaded, only here
-
-        couplings = self.couplings.to("cpu", torch.float64)
+        """One replica per thread, in float64."""
         result = begin(states.to(torch.float64).contiguous())
-        spins, fields = result.states.numpy(), self._fields(result.states, held).numpy()
-        columns = couplings.T.contiguous().numpy()
-        seeds = torch.randint(2**62, (len(spins),), generator=generator).numpy()
-        if temperature > 0:
-            _kernels.glauber(columns, spins, fields, seeds, float(temperature), sweeps)
-            return _thermal(result.states, sweeps)
-        tie, made = self.tie.to(couplings).numpy(), result.sweeps.numpy()
-        _kernels.relax(columns, tie, spins, fields, seeds, sweeps, made, result.converged.numpy())
-        return result
+        seeds = torch.randint(2**62, (len(states),), generator=generator).numpy()
+        tie = self.tie.to("cpu", torch.float64).numpy()
+        self._form.relax(Start(result, self._outside(held), tie, seeds, float(temperature), sweeps))
+        return _thermal(result.states, sweeps) if temperature > 0 else result
 
     def _shared_order(
         self,
@@ -263,28 +247,37 @@ class HopfieldNetwork:
         generator: torch.Generator,
     ) -> Relaxation:
         """All replicas at once, one site order for all: for devices without compiled loops."""
-        couplings, result = self.couplings.to(torch.float64), begin(states.to(torch.float64))
-        spins, made = result.states, result.sweeps
-        fields, tie = self._fields(spins, held), self.tie.to(couplings)
+        result = begin(states.to(torch.float64))
+        spins, made, tie = result.states, result.sweeps, self.tie.double()
+        running = self._form.running(spins, self._outside(held))
         for _ in range(sweeps):
-            unstable = (fields * spins < -tie).any(1)
+            unstable = (running.whole() * spins < -tie).any(1)
             if temperature == 0 and not unstable.any():
                 break
             made += unstable
             order = torch.randperm(self.size, generator=generator, device=generator.device)
             for i in order.tolist():
                 if temperature == 0:
-                    flip = fields[:, i] * spins[:, i] < -tie[i]
+                    flip = running.at(i) * spins[:, i] < -tie[i]
                 else:
-                    up = torch.sigmoid(2 * fields[:, i] / temperature)
+                    up = torch.sigmoid(2 * running.at(i) / temperature)
                     noise = torch.rand(len(spins), generator=generator, device=generator.device)
                     flip = (noise.to(up) < up) != (spins[:, i] > 0)
                 change = torch.where(flip, -2 * spins[:, i], 0.0)
                 spins[:, i] += change
-                fields += change[:, None] * couplings[:, i]
+                running.take(i, change)
         if temperature > 0:
             return _thermal(spins, sweeps)
-        return replace(result, converged=~(fields * spins < -tie).any(1))
+        return replace(result, converged=~(running.whole() * spins < -tie).any(1))
+
+
+def _as_kept(couplings: Any) -> Tensor | LowRankCouplings:
+    """Couplings as they were given, checked."""
+    if isinstance(couplings, LowRankCouplings):
+        return couplings
+    if isinstance(couplings, Tensor) and couplings.layout != torch.strided:
+        return _checks.sparse_square("couplings", couplings)
+    return _checks.square("couplings", couplings).detach()
 
 
 def _thermal(spins: Tensor, sweeps: int) -> Relaxation:

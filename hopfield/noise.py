@@ -27,8 +27,9 @@ from torch import Tensor
 
 from hopfield import _checks
 from hopfield._checks import Seed
+from hopfield._forms import row_norms
 from hopfield._plots import Line, Plotted
-from hopfield.network import HopfieldNetwork, row_norms, stabilities
+from hopfield.network import HopfieldNetwork, stabilities
 from hopfield.patterns import flip_spins
 
 Noise = Callable[[Tensor, Tensor, float, torch.Generator], Tensor]

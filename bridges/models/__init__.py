@@ -10,6 +10,7 @@ from bridges.models.named import (
     MODELS as MODELS,
     NETWORKS as NETWORKS,
     SIDE_BY_SIDE as SIDE_BY_SIDE,
+    SPANNED as SPANNED,
 )
 from bridges.models.paths import (
     content_of as content_of,

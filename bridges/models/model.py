@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bridges.memory import Memory
     from bridges.memory.similarity import Similarity
     from diffusion.latents import LatentSpace
+    from hopfield import LowRankCouplings
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Model:
     unknown: bool = False
 
 
-def network(rule: Callable[[Tensor, Options, int], Tensor]) -> Build:
+def network(rule: Callable[[Tensor, Options, int], Tensor | LowRankCouplings]) -> Build:
     """A network with the couplings of a rule, in asynchronous dynamics."""
 
     def build(patterns: Tensor, options: Options, seed: int) -> Memory:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bridges.memory import Memory
+    from hopfield import LowRankCouplings
 
 
 def _one_shot(name: str) -> Build:
@@ -18,6 +19,20 @@ def _one_shot(name: str) -> Build:
         import hopfield
 
         couplings: Tensor = getattr(hopfield, name)(patterns)
+        return couplings
+
+    return network(rule)
+
+
+def _spanned(name: str) -> Build:
+    """A rule whose couplings the patterns span: without a matrix where that costs less."""
+
+    def rule(patterns: Tensor, options: Options, seed: int) -> Tensor | LowRankCouplings:
+        import hopfield
+        from hopfield.low_rank import pays
+
+        of = hopfield.LowRankCouplings if pays(*patterns.shape) else hopfield
+        couplings: Tensor | LowRankCouplings = getattr(of, name)(patterns)
         return couplings
 
     return network(rule)
@@ -110,13 +125,13 @@ def _nearest(patterns: Tensor, options: Options, seed: int) -> Memory:
 
 MODELS: dict[str, Model] = {
     "hebb": Model(
-        "Hebb", "binary", "Hopfield network, Hebb's rule, asynchronous", _one_shot("hebbian")
+        "Hebb", "binary", "Hopfield network, Hebb's rule, asynchronous", _spanned("hebbian")
     ),
     "pseudo-inverse": Model(
         "pseudo-inverse",
         "binary",
         "Hopfield network, projector on the patterns, asynchronous",
-        _one_shot("pseudo_inverse"),
+        _spanned("pseudo_inverse"),
     ),
     "storkey": Model(
         "Storkey", "binary", "Hopfield network, Storkey's rule, asynchronous", _one_shot("storkey")
@@ -189,7 +204,7 @@ MODELS: dict[str, Model] = {
 NETWORKS = {
     "hebb": 2,
     "pseudo-inverse": 2,
-    "storkey": 5,
+    "storkey": 3,
     "max-margin": 2,
     "unlearned": 4,
     "daydream": 4,
@@ -197,6 +212,8 @@ NETWORKS = {
     "twn-structured": 4,
 } | CLASSICAL_NETWORKS
 """The models with couplings, and how many matrices (N, N) they hold at once."""
+SPANNED = ("hebb", "pseudo-inverse")
+"""Those of them that do without a matrix where few patterns are stored."""
 FIRST = ("hebb", "pseudo-inverse", "exponential", "flow")
 """Memories that differ, for a first look."""
 SIDE_BY_SIDE = (

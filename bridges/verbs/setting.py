@@ -14,11 +14,12 @@ from bridges import _checks
 from bridges.data import about, count, fingerprint, is_drawn, pattern_set, place
 from bridges.data.sources import state
 from bridges.memory import Memory
-from bridges.models import MODELS, NETWORKS, Model, Options, Reading, find_model
+from bridges.models import MODELS, NETWORKS, SPANNED, Model, Options, Reading, find_model
 from bridges.models.states import check_data, shape_of, similarity_of_states, states_of
 from bridges.retrieval import retrieval_map
 from bridges.study.record import Point
 from bridges.study.results import Study
+from hopfield.low_rank import pays
 
 OF_MODELS = frozenset(name for model in MODELS.values() for name in model.reads) - {"steps"}
 """Options of classical memories, which stand in the points of the models that read them."""
@@ -133,7 +134,9 @@ class Setting:
         """Refuse what would not fit into memory. Raises ValueError."""
         drawn = is_drawn(self.data) and self.size
         sites = drawn or self.sites
-        matrices, name = max(((NETWORKS.get(name, 0), name) for name in models), default=(0, ""))
+        few = pays(patterns, sites)  # then these keep no matrix
+        full = [name for name in models if not (few and name in SPANNED)]
+        matrices, name = max(((NETWORKS.get(name, 0), name) for name in full), default=(0, ""))
         couplings = f"couplings of {name} on {sites} sites (polynomial, exponential have none)"
         for numbers, what in (
             (matrices * sites**2, f"{'size' if drawn else 'data'}: {couplings}"),

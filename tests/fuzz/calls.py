@@ -239,6 +239,11 @@ METHODS = {
         )
     },
     "HopfieldNetwork.stabilities": (NETWORK.stabilities, {"patterns": XI}),
+    "LowRankCouplings.hebbian": (hopfield.LowRankCouplings.hebbian, {"patterns": XI}),
+    "LowRankCouplings.dreaming_kernel": (
+        hopfield.LowRankCouplings.dreaming_kernel,
+        {"patterns": XI, "time": 1.0},
+    ),
     "HopfieldNetwork.relax": (
         NETWORK.relax,
         {

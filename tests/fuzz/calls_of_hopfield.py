@@ -105,6 +105,7 @@ HOPFIELD = {
     "symmetric_margin": {"patterns": XI},
     "unlearning_times": {"D": [0.0, 1.0, 2.0], "min_stability": [[-1.0, 1.0, -1.0]]},
     "HopfieldNetwork": {"couplings": J, "bias": XI[0]},
+    "LowRankCouplings": {"left": J, "right": J},
     "sparse_patterns": {"P": 2, "N": 6, "active": 2, "seed": 0, "dtype": torch.float64},
     "active_sites": {"P": 2, "N": 6, "active": 2, "seed": 0},
     "displace_ones": {"patterns": ETA, "overlap": 0.5, "seed": 0},

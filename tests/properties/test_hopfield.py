@@ -12,6 +12,7 @@ from scipy.optimize import linprog
 
 from hopfield import (
     HopfieldNetwork,
+    LowRankCouplings,
     NotSeparableError,
     Relaxation,
     binarize,
@@ -266,3 +267,19 @@ def test_heat_baths_leave_spins(xi, temperature, seed):
         assert (
             network.relax(xi[:0], dynamics, temperature, 3, seed=seed).states.shape == xi[:0].shape
         )
+
+
+@few
+@given(spins(), seeds, precisions)
+def test_factors_and_sparse_couplings_are_the_same_network(xi, seed, dtype):
+    xi, start = xi.to(dtype), flip_spins(xi.to(dtype), 0.0, seed)
+    factors = LowRankCouplings.hebbian(xi)
+    assert factors.size == xi.shape[1]
+    assert close(factors.dense(), hebbian(xi), dtype)
+    full = HopfieldNetwork(hebbian(xi))
+    for other in (HopfieldNetwork(factors), HopfieldNetwork(hebbian(xi).to_sparse())):
+        assert close(other.fields(start), full.fields(start), dtype)
+        assert close(other.energy(start), full.energy(start), dtype)
+        ended = other.relax(start, seed=seed)
+        assert ended.converged.all()
+        assert torch.equal(ended.states, full.relax(start, seed=seed).states)
