@@ -87,43 +87,43 @@ class HopfieldNetwork:
 
     def __init__(self, couplings: Tensor | LowRankCouplings, bias: Tensor | None = None) -> None:
         self.couplings = _as_kept(couplings)
-        self._form = form_of(self.couplings)
-        wide = self._form.like.new_empty(0, self._form.size)
+        self.form = form_of(self.couplings)
+        wide = self.form.like.new_empty(0, self.form.size)
         self.bias = None if bias is None else _checks.vector("bias", bias, wide)
 
     def __repr__(self) -> str:
-        kind = "symmetric" if self._form.is_symmetric() else "asymmetric"
+        kind = "symmetric" if self.form.is_symmetric() else "asymmetric"
         biased = "" if self.bias is None else ", biased"
         return f"HopfieldNetwork({self.size} spins, {kind} couplings{biased})"
 
     @property
     def size(self) -> int:
         """Number of spins N."""
-        return self._form.size
+        return self.form.size
 
     def fields(self, states: Tensor) -> Tensor:
         """Fields h_i = Σ_j J_ij S_j + b_i of each state, (B, N)."""
         spins = self._spins(states)
-        return self._outside().added(self._form.fields(spins), spins)
+        return self._outside().added(self.form.fields(spins), spins)
 
     def energy(self, states: Tensor) -> Tensor:
         """Energy E = −½ S·JS − b·S of each state, (B,)."""
         spins = self._spins(states)
-        energy = -0.5 * (spins * self._form.fields(spins)).sum(1)
+        energy = -0.5 * (spins * self.form.fields(spins)).sum(1)
         return energy if self.bias is None else energy - spins @ self.bias
 
     def stabilities(self, patterns: Tensor) -> Tensor:
         """Stabilities Δ_i^μ that the couplings alone give, (P, N); see `stabilities`."""
         if isinstance(self.couplings, Tensor) and self.couplings.layout == torch.strided:
             return stabilities(self.couplings, patterns)
-        given = _checks.spins("patterns", patterns, columns=self.size).to(self._form.like)
-        norms = self._form.norms()
-        return given * self._form.fields(given) / torch.where(norms > 0, norms, 1.0)
+        given = _checks.spins("patterns", patterns, columns=self.size).to(self.form.like)
+        norms = self.form.norms()
+        return given * self.form.fields(given) / torch.where(norms > 0, norms, 1.0)
 
     def step(self, states: Tensor) -> Tensor:
         """One synchronous update S_i ← sign(h_i), (B, N); a spin in zero field stays."""
         given = _checks.spins("states", states, columns=self.size)
-        return self._step(given.to(self._form.like), self.tie).to(given)
+        return self._step(given.to(self.form.like), self.tie).to(given)
 
     def relax(
         self,
@@ -175,20 +175,20 @@ class HopfieldNetwork:
         return replace(result, states=result.states.to(given))
 
     def _spins(self, states: Tensor) -> Tensor:
-        return _checks.spins("states", states, columns=self.size).to(self._form.like)
+        return _checks.spins("states", states, columns=self.size).to(self.form.like)
 
     @property
     def tie(self) -> Tensor:
         """Fields that count as zero, (N,)."""
-        epsilon = torch.finfo(self._form.like.dtype).eps
-        tie = 4 * math.sqrt(self.size) * epsilon * self._form.summed()
+        epsilon = torch.finfo(self.form.like.dtype).eps
+        tie = 4 * math.sqrt(self.size) * epsilon * self.form.summed()
         return tie if self.bias is None else tie + 4 * epsilon * self.bias.abs()
 
     def _outside(self, held: Tensor | None = None) -> Outside:
         return Outside(self.bias, held)
 
     def _step(self, spins: Tensor, tie: Tensor) -> Tensor:
-        fields = self._outside().added(self._form.fields(spins), spins)
+        fields = self._outside().added(self.form.fields(spins), spins)
         return torch.where(fields.abs() <= tie, spins, fields).sign_()
 
     def _synchronous(
@@ -199,12 +199,12 @@ class HopfieldNetwork:
         held: Tensor | None,
         generator: torch.Generator,
     ) -> Relaxation:
-        spins = states.to(self._form.like)
+        spins = states.to(self.form.like)
         if temperature == 0:
             return self._descend(spins, steps, held)
         outside = self._outside(held)
         for _ in range(steps):
-            fields = outside.added(self._form.fields(spins), spins)
+            fields = outside.added(self.form.fields(spins), spins)
             up = torch.sigmoid(2 * fields / temperature)
             noise = torch.rand(spins.shape, generator=generator, device=generator.device)
             spins = torch.where(noise.to(up) < up, 1.0, -1.0).to(up)
@@ -235,7 +235,7 @@ class HopfieldNetwork:
         result = begin(states.to(torch.float64).contiguous())
         seeds = torch.randint(2**62, (len(states),), generator=generator).numpy()
         tie = self.tie.to("cpu", torch.float64).numpy()
-        self._form.relax(Start(result, self._outside(held), tie, seeds, float(temperature), sweeps))
+        self.form.relax(Start(result, self._outside(held), tie, seeds, float(temperature), sweeps))
         return _thermal(result.states, sweeps) if temperature > 0 else result
 
     def _shared_order(
@@ -249,7 +249,7 @@ class HopfieldNetwork:
         """All replicas at once, one site order for all: for devices without compiled loops."""
         result = begin(states.to(torch.float64))
         spins, made, tie = result.states, result.sweeps, self.tie.double()
-        running = self._form.running(spins, self._outside(held))
+        running = self.form.running(spins, self._outside(held))
         for _ in range(sweeps):
             unstable = (running.whole() * spins < -tie).any(1)
             if temperature == 0 and not unstable.any():

@@ -81,8 +81,11 @@ class _OnLandscape:
     ) -> Tensor:
         """States (B, N) that the dynamics of the landscape makes from uniform noise."""
         generator = _checks.generator_from(seed, "training noise")
-        network = HopfieldNetwork(self._couplings(couplings))
-        start = Uniform()(network.couplings, targets, overlap, generator)
+        landscape = self._couplings(couplings)
+        network, start = (
+            HopfieldNetwork(landscape),
+            Uniform()(landscape, targets, overlap, generator),
+        )
         return network.relax(start, **dynamics, seed=generator).states
 
 
@@ -305,12 +308,13 @@ def noise_structure(
     >>> bool(structure.intercept.mean() < 0 < structure.slope.mean())
     True
     """
-    network = HopfieldNetwork(_checks.working(_checks.square("couplings", couplings)))
-    patterns = _checks.stored("patterns", patterns, binary=True).to(network.couplings)
-    delta = stabilities(network.couplings, patterns)
-    states = _checks.spins("states", states, columns=network.size).to(network.couplings)
+    couplings = _checks.working(_checks.square("couplings", couplings)).detach()
+    network = HopfieldNetwork(couplings)
+    patterns = _checks.stored("patterns", patterns, binary=True).to(couplings)
+    delta = stabilities(couplings, patterns)
+    states = _checks.spins("states", states, columns=network.size).to(couplings)
     corrected, window = _checks.flag("corrected", corrected), _checks.positive("window", window)
-    norms = row_norms(network.couplings)
+    norms = row_norms(couplings)
     if not (norms > 0).all():
         raise ValueError(
             f"couplings must have no empty row, got {int((norms == 0).sum())} rows of norm 0"

@@ -63,14 +63,14 @@ class PartialCueMemory(CuedMemory):
 
     def energy(self, states: Tensor) -> Tensor:
         """Energy −½ S·JS of each state, (B,); unknown spins add nothing."""
-        spins = self._cues(states).to(_checks.working(self.network.couplings))
-        return -0.5 * (spins * (spins @ _checks.working(self.network.couplings).T)).sum(1)
+        spins = self._cues(states).to(self.network.form.like)
+        return -0.5 * (spins * self.network.form.fields(spins)).sum(1)
 
     def step(self, states: Tensor, overlap: float = 1.0) -> Tensor:
         """Unknown spins by the sign of the field of the known ones; in zero field they stay 0."""
         cues = self._cues(states)
-        rows = _checks.working(self.network.couplings)
-        fields = cues.to(rows) @ rows.T
+        form = self.network.form
+        fields = form.fields(cues.to(form.like))
         found = torch.where(fields.abs() <= self.network.tie, 0.0, fields).sign()
         return torch.where(cues != 0, cues, found.to(cues))
 

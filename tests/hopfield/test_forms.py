@@ -116,7 +116,7 @@ def test_a_spin_that_the_span_leaves_free_keeps_its_value():
 def test_the_matrix_is_kept_where_it_costs_less(monkeypatch):
     monkeypatch.undo()
     small, wide, many = (LowRankCouplings(draw(s, 0)) for s in ((2, 50), (2, 2000), (500, 2000)))
-    forms = [type(HopfieldNetwork(one)._form).__name__ for one in (small, wide, many)]
+    forms = [type(HopfieldNetwork(one).form).__name__ for one in (small, wide, many)]
     assert forms == ["FullForm", "LowRankForm", "FullForm"]
 
 
