@@ -1,4 +1,4 @@
-r"""The course of a training: steps, marks, snapshots, and all of its state on disk.
+r"""The course of a training: steps, marks, snapshots; on one process, or on several at once.
 
 `diffusion.training` is its door and has the formulas. Data and noise levels are in units of
 the rms deviation s of the data throughout.
@@ -7,29 +7,27 @@ the rms deviation s of the data throughout.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import sys
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from diffusion import _checks, checkpoints
+from diffusion import _checks
 from diffusion._modules import mixed, precision_of
 from diffusion._plots import Line, Plotted
 from diffusion.architectures import Network
 from diffusion.networks import NetworkDenoiser
+from diffusion.processes import Processes
 
 _ROWS = 128  # noised points of a step by default
 _CLIP = 1.0  # largest norm of a gradient
 _HELD_OUT_NOISE = 8  # noise levels at which each held-out point is seen
 _FAR, _COARSE = 10.0, 1e-2  # rms deviations of the mean from 0; of the rounding of a datum
-_WHOLE = 2**24  # up to which Adam counts its steps, in single precision
 _NONE = 0.1  # share of labels left out, so that the mixture of all classes is learnt too
 _QUICK = 3.0  # seconds of a training of which no bar is shown
 
@@ -103,7 +101,7 @@ class Trainer:
         device: torch.device,
         compile: bool,
     ) -> None:
-        self.options, self.device = options, device
+        self.options, self.device, self.processes = options, device, Processes(device)
         self.network = network.to(device)
         weight = next(network.parameters())
         data = data.detach()
@@ -122,6 +120,10 @@ class Trainer:
         self.far = offset > _FAR
         self.data = self._scaled(data)
         self.labels = None if labels is None else labels.to(device)
+        rows = options.batch or _ROWS
+        if rows < self.processes.count:
+            raise ValueError(f"batch must be at least {self.processes.count} processes, got {rows}")
+        self.processes.copy(list(network.parameters()))
         self.average = [p.detach().clone() for p in network.parameters()]
         self.levels = (options.levels[0] * self.scale, options.levels[1] * self.scale)
         if held_out is not None:
@@ -129,6 +131,7 @@ class Trainer:
         self.validation = self._validation(held_out)
         self.optimizer = torch.optim.Adam(network.parameters(), options.rate, fused=True)
         self.generator = _checks.generator_from(options.seed, "train_denoiser", device)
+        self.generator.set_state(self.processes.said(self.generator.get_state()))
         self.forward: Callable[..., Tensor] = torch.compile(network) if compile else network
         self.step, self.entries = 0, list[list[float]]()
         self.snapshots: dict[int, NetworkDenoiser] = {}
@@ -140,7 +143,7 @@ class Trainer:
         self,
         stop: Callable[[History], bool] | None,
         watch: Callable[[int, NetworkDenoiser], object] | None,
-        checkpoint: str | Path | None,
+        save: Callable[[], None] | None,
         quiet: bool,
     ) -> None:
         """Steps up to the last, or until `stop` says so.
@@ -154,7 +157,7 @@ class Trainer:
             total=self.options.steps,
             initial=self.step,
             desc="training",
-            disable=quiet or None,
+            disable=quiet or not self.processes.first or None,
             delay=_QUICK,
             leave=None,  # of a study above it, which goes on, nothing is left
             file=sys.stderr,
@@ -162,32 +165,39 @@ class Trainer:
         parameters: list[Tensor] = list(self.network.parameters())
         keep = set(self.options.snapshots)
         with bar:
-            if self.entries and stop is not None and stop(self.history()):
-                return  # it had ended there
+            if self.entries and self._ended(stop):
+                return  # at the last mark already
             for mark in (m for m in self.options.marks if m > self.step):
                 first, total = self.step, torch.zeros((), device=self.device)
                 while self.step < mark:
                     total += self._advance(parameters)
                     if self.step in keep:
                         self.snapshots[self.step] = self.denoiser()
+                self.processes.add([total])
                 self._record(float(total) / (mark - first))
-                if watch is not None:
+                if watch is not None and self.processes.first:
                     watch(self.step, self.denoiser())
-                ended = stop is not None and stop(self.history())
-                if checkpoint is not None:
-                    self.save(checkpoint)
+                ended = self._ended(stop)
+                if save is not None and self.processes.first:
+                    save()
                 bar.update(mark - first)
                 bar.set_postfix(loss=self.entries[-1][1], held_out=self.entries[-1][2])
                 if ended:
                     break
 
+    def _ended(self, stop: Callable[[History], bool] | None) -> bool:
+        """Whether the training is to stop at the mark that it has reached."""
+        asked = stop is not None and self.processes.first and stop(self.history())
+        return bool(self.processes.said(asked))
+
     def _advance(self, parameters: list[Tensor]) -> Tensor:
         """One gradient step; returns its loss, without waiting for a GPU."""
         options = self.options
         for group in self.optimizer.param_groups:
-            group["lr"] = self._rate(self.step)
+            group["lr"] = self.rate(self.step)
         loss = self._loss()
         loss.backward()
+        self.processes.add([p.grad for p in parameters if p.grad is not None])
         nn.utils.clip_grad_norm_(parameters, _CLIP)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -198,17 +208,20 @@ class Trainer:
         return loss.detach()
 
     def _loss(self) -> Tensor:
-        """Mean weighted error of one batch, in units of s."""
+        """Mean weighted error of one batch in units of s, or what this process adds to it."""
         rows = self.options.batch or _ROWS
         generator, device = self.generator, self.device
-        own = torch.randint(len(self.data), (rows,), generator=generator, device=device)
-        x, labels = self.data[own], self._batch_labels(own)
+        drawn = torch.randint(len(self.data), (rows,), generator=generator, device=device)
+        x, labels = self.data[drawn], self._batch_labels(drawn)
         low, high = (math.log(level) for level in self.options.levels)
         shift = torch.rand(1, generator=generator, device=device)
         place = (torch.arange(rows, device=device) + shift) / rows
         sigma = torch.exp(low + (high - low) * place)[:, None].to(x)
         noise = _checks.normal_like(x, generator)
-        return self._error(self.forward, x, sigma, noise, labels)
+        own = self.processes.part(rows)
+        own_labels = None if labels is None else labels[own]
+        error = self._error(self.forward, x[own], sigma[own], noise[own], own_labels)
+        return error * ((own.stop - own.start) / rows)
 
     def _error(
         self,
@@ -240,7 +253,7 @@ class Trainer:
         left = torch.rand(own.shape, generator=self.generator, device=self.device) < _NONE
         return torch.where(left, self.network.classes, self.labels[own])
 
-    def _rate(self, made: int) -> float:
+    def rate(self, made: int) -> float:
         """The learning rate of the step after those made."""
         options, step = self.options, made + 1
         if step <= options.warm_up:
@@ -258,7 +271,7 @@ class Trainer:
                 f"rate {self.options.rate:g} let the loss become {loss} by step {self.step}; "
                 "lower it, or look for extreme values in data"
             )
-        self.entries.append([self.step, loss, held_out, self._rate(self.step)])
+        self.entries.append([self.step, loss, held_out, self.rate(self.step)])
 
     @torch.no_grad()
     def _held_out_loss(self) -> float:
@@ -303,107 +316,11 @@ class Trainer:
             own.copy_(value)
         return network
 
-    def result(self) -> Training:
-        """The averaged denoiser and what led to it."""
-        return Training(self.denoiser(), self.history(), self.snapshots, self.step)
-
-    def save(self, path: str | Path) -> None:
-        """All of the state, into one file."""
-        tensors = self._tensors()
-        for k, own in enumerate(self.network.parameters()):
-            tensors |= {f"adam.{name}.{k}": v for name, v in self.optimizer.state[own].items()}
-        checkpoints.write(path, tensors, self._record_of_file(self.step))
-
-    def _tensors(self) -> dict[str, Tensor]:
-        """All of the state by name, but that of Adam."""
-        tensors, _ = checkpoints.describe(self.denoiser())
-        tensors["generator"] = self.generator.get_state()
-        tensors["history"] = torch.tensor(self.entries, dtype=torch.float64).reshape(-1, 4)
-        tensors |= {f"network.{name}": own for name, own in self.network.named_parameters()}
-        for step, kept in self.snapshots.items():
-            for k, value in enumerate(kept.network.parameters()):
-                tensors[f"snapshot.{step}.{k}"] = value
-        return tensors
-
-    def _tensors_at(self, step: int) -> dict[str, Tensor]:
-        """What a checkpoint at a step holds, by name: of its shapes and dtypes, not its values."""
-        tensors = self._tensors()
-        marks = [mark for mark in self.options.marks if mark <= step]
-        tensors["history"] = torch.zeros(len(marks), 4, dtype=torch.float64)
-        for k, own in enumerate(self.network.parameters()):
-            tensors[f"adam.step.{k}"] = torch.zeros(())
-            tensors[f"adam.exp_avg.{k}"] = tensors[f"adam.exp_avg_sq.{k}"] = own
-            kept = [f"snapshot.{at}.{k}" for at in self.options.snapshots if at <= step]
-            tensors |= dict.fromkeys(kept, own)
-        return tensors
-
-    def _record_of_file(self, step: int) -> dict[str, Any]:
-        """What a checkpoint says about this training."""
-        _, record = checkpoints.describe(self.denoiser())
-        training = {"options": asdict(self.options), "step": step} | self.contents
-        return record | {"training": training}
-
-    def resume(self, path: str | Path) -> None:
-        """Continue from a checkpoint. Raises ValueError if it is of another training.
-
-        All of the file is checked before any of it is taken: Adam's steps are compiled code,
-        which trusts the shapes of what it is given.
-        """
-        tensors, record = checkpoints.read(path)
-        step = self._step_of(path, record)
-        checkpoints.fit(path, tensors, self._tensors_at(step))
-        numbers = {k: v for k, v in tensors.items() if k not in ("generator", "history")}
-        checkpoints.refuse_broken(path, numbers)
-        fault = self._fault(step, tensors)
-        if fault:
-            raise ValueError(f"checkpoint {path} is not of this training: {fault}")
-        self._take(step, tensors)
-
-    def _step_of(self, path: str | Path, record: dict[str, Any]) -> int:
-        """The step of a checkpoint, once its record is that of this training."""
-        found = record.get("training")
-        if found is None:
-            raise ValueError(f"checkpoint {path} must be of a training, got a denoiser alone")
-        step = found.get("step") if isinstance(found, dict) else None
-        wanted, given = (_statements(one) for one in (self._record_of_file(0), record))
-        different = [k for k in {**wanted, **given} if wanted.get(k) != given.get(k)]
-        if different:
-            raise ValueError(
-                f"checkpoint {path} is of another training ({', '.join(different)} differ); "
-                "choose another file, or the same arguments"
-            )
-        if type(step) is not int or step not in self.options.marks:
-            raise ValueError(
-                f"checkpoint {path} must be at one of the {len(self.options.marks)} steps up to "
-                f"{self.options.steps} at which it is written, got {step!r:.40}"
-            )
-        return step
-
-    def _fault(self, step: int, tensors: dict[str, Tensor]) -> str:
-        """What the numbers of a checkpoint cannot be at its step, in words; "" if they can."""
-        at, loss, held_out, rate = tensors["history"].unbind(1)
-        marks = [mark for mark in self.options.marks if mark <= step]
-        if at.tolist() != marks or not loss.isfinite().all():
-            return f"its history is not that of the {len(marks)} marks up to step {step}"
-        if not (held_out.isnan() if self.validation is None else held_out.isfinite()).all():
-            return f"its history is {'with' if self.validation is None else 'without'} held_out"
-        if not torch.allclose(rate, rate.new_tensor([self._rate(mark) for mark in marks])):
-            return "its history has other learning rates"
-        if not torch.equal(tensors["denoiser.mean"], self.mean.cpu()):
-            return "the mean of its data is another"
-        for k, _ in enumerate(self.network.parameters()):
-            if float(tensors[f"adam.step.{k}"]) != min(step, _WHOLE):
-                return f"Adam has made {float(tensors[f'adam.step.{k}']):g} steps of {step}"
-            if (tensors[f"adam.exp_avg_sq.{k}"] < 0).any():
-                return "Adam has negative mean squares"
-        try:
-            torch.Generator(self.generator.device).set_state(tensors["generator"])
-        except RuntimeError as error:
-            return f"its random stream has no such state ({error})".splitlines()[0]
-        return ""
-
-    def _take(self, step: int, tensors: dict[str, Tensor]) -> None:
-        """The state of a checkpoint that was found to be of this training."""
+    def go_on(self, state: tuple[int, dict[str, Tensor]] | None) -> None:
+        """Take a state of this training, as its file holds it, if there is one."""
+        if state is None:
+            return
+        step, tensors = state
         self.step = step
         self.entries = tensors["history"].tolist()
         self.generator.set_state(tensors["generator"])
@@ -424,6 +341,10 @@ class Trainer:
                 value.copy_(tensors[f"snapshot.{at}.{k}"])
             self.snapshots[at] = kept
 
+    def result(self) -> Training:
+        """The averaged denoiser and what led to it."""
+        return Training(self.denoiser(), self.history(), self.snapshots, self.step)
+
 
 def _digest(*parts: Tensor | None) -> str:
     digest = hashlib.sha256()
@@ -431,14 +352,3 @@ def _digest(*parts: Tensor | None) -> str:
         if part is not None:
             digest.update(part.cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _statements(record: dict[str, Any]) -> dict[str, str]:
-    """What a record says, each statement by its name: of options, data, network, in JSON."""
-    training = record.get("training")
-    said = dict(training) if isinstance(training, dict) else {}
-    options = said.pop("options", {})
-    options = options if isinstance(options, dict) else {}
-    said.pop("step", None)
-    rest = {"network" if k == "denoiser" else k: v for k, v in record.items() if k != "training"}
-    return {k: json.dumps(v, sort_keys=True) for k, v in (options | said | rest).items()}

@@ -28,6 +28,7 @@ from diffusion import _checks, checkpoints
 from diffusion._checks import Level, Seed
 from diffusion._modules import at_least_single
 from diffusion._trainer import History, Options, Trainer, Training
+from diffusion._training_file import State, TrainingFile
 from diffusion.architectures import ResidualMLP, UNet
 from diffusion.denoisers import DenoiserLike
 from diffusion.flat import answering
@@ -66,7 +67,8 @@ def train_denoiser(
 
     Parameters
     ----------
-    data : (n, d), finite, not all alike.
+    data : (n, d), finite, not all alike. Under `torchrun` all processes give the same arguments;
+        each takes a part of every batch, the first calls `stop` and `watch` and writes.
     labels : (n,) whole numbers, the classes of the data; a tenth of them is left out in
         training, so that the denoiser learns the mixture too. None: no classes.
     network : "mlp" (`ResidualMLP`), "unet" (`UNet`, for square images of one channel), or a
@@ -157,12 +159,23 @@ def train_denoiser(
     classes = None if labels is None else _checks.classes(labels, len(data)).long()
     own = _network(network, data, classes, seed)
     trainer = Trainer(data, classes, held_out, own, options, place, compile)
+    file = None
     if checkpoint is not None:
         checkpoints.architecture(own)  # refuse before the work, not after
-        if Path(checkpoint).exists():
-            trainer.resume(checkpoint)
-    trainer.run(stop, watch, checkpoint, quiet)
+        file = TrainingFile(trainer, checkpoint)
+    trainer.go_on(trainer.processes.said(_found_in(file) if trainer.processes.first else None))
+    trainer.run(stop, watch, None if file is None else file.save, quiet)
     return trainer.result()
+
+
+def _found_in(file: TrainingFile | None) -> State | ValueError | None:
+    """The state that a file holds, None where there is no file, or why it is not taken."""
+    if file is None or not Path(file.path).exists():
+        return None
+    try:
+        return file.read()
+    except ValueError as error:
+        return error
 
 
 @torch.no_grad()

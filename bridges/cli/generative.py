@@ -158,11 +158,19 @@ def train(patterns: list[int] | None, **shared: Any) -> None:
     from dataclasses import fields
 
     from bridges.data import place
-    from bridges.verbs.train import Course
+    from bridges.verbs.train import Course, follow
 
     given = {f.name: shared.pop(f.name) for f in fields(Course)}
     files = {name: given[name] for name in ("data", "held_out") if given[name]}
     points = Course(**given).points(patterns)  # refuses a file by the name that was given
     course = Course(**(given | {name: place(file) for name, file in files.items()}))
     verb, home = ("train", "train") if len(points) == 1 else ("train --patterns", "sizes")
-    conduct(verb, given["data"], home, course, points, files, **shared)
+    team = course.team()
+    if not team.first:
+        return follow(course)
+    if team.count > 1:
+        shared["jobs"] = 1  # the processes of torchrun share each training
+    try:
+        conduct(verb, given["data"], home, course, points, files, **shared)
+    finally:
+        team.said(None)

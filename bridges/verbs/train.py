@@ -19,12 +19,12 @@ from bridges.study import figures, report as base
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.tables import WIDTH, of_samples, table, uncertain
-from bridges.verbs.training import Course, Home, measure
+from bridges.verbs.training import Course, Home, follow, measure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Course", "Home", "Report", "measure"]
+__all__ = ["Course", "Home", "Report", "follow", "measure"]
 SHOWN = {
     "ratio": "d₁/d₂ < 1/3",
     "calibrated": "local distance < its quantile",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cached_property
 from math import ceil
@@ -54,8 +55,9 @@ from diffusion import (
     save_denoiser,
     train_denoiser,
 )
+from diffusion.processes import Processes
 
-__all__ = ["Course", "Home", "measure", "trained"]
+__all__ = ["Course", "Home", "follow", "measure", "trained"]
 ROWS = 128  # images of a step unless --batch is given
 _COPIES = 4  # of weights and samples, held at once
 _RESOLUTIONS = 16  # more halve no image
@@ -246,6 +248,28 @@ class Course:
         except ValueError as error:
             raise ValueError(f"width and depth of a unet: {error}") from error
 
+    def team(self) -> Processes:
+        """The processes that train together: this one alone, or those that torchrun started."""
+        gpu = self.device != "cpu" and torch.cuda.is_available()
+        return Processes(torch.device("cuda" if gpu else "cpu"))
+
+    def train(self, split: Split, seed: int, **how: Any) -> Training:
+        """Train on the points of a split."""
+        return train_denoiser(
+            split.train,
+            split.labels,
+            network=self.make_network(split.train.shape[1], seed),
+            steps=self.steps,
+            batch=self.batch,
+            rate=self.rate,
+            held_out=split.held_out,
+            device=self.device,
+            precision=self.precision,
+            compile=self.compile,
+            seed=seed,
+            **how,
+        )
+
     @property
     def look_steps(self) -> set[int]:
         """The steps at which samples are judged, spread evenly; the last is one of them."""
@@ -286,26 +310,26 @@ def trained(
     state.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(course.threads)
     watch = Watch(course, split, state, home.folder / f"samples{ending}.png", seed)
-    training = train_denoiser(
-        split.train,
-        split.labels,
-        network=course.make_network(split.train.shape[1], seed),
-        steps=course.steps,
-        batch=course.batch,
-        rate=course.rate,
-        held_out=split.held_out,
+    course.team().said((split, seed))
+    training = course.train(
+        split,
+        seed,
         stop=watch.stop,
         watch=watch,
         checkpoint=state / "checkpoint.safetensors",
-        device=course.device,
-        precision=course.precision,
-        compile=course.compile,
         quiet=home.quiet,
-        seed=seed,
     )
     step, kept = watch.kept(training)
     save_denoiser(kept, home.folder / f"denoiser{ending}.safetensors")
     return _rows(training.history, watch.looks, watch.look(step, kept).to_dict()), kept
+
+
+def follow(course: Course) -> None:
+    """Take part in each training that the first of several processes says, until it says None."""
+    torch.set_num_threads(course.threads)
+    while (said := course.team().said(None)) is not None:
+        with suppress(ValueError):  # which the first process has too, and records
+            course.train(*said, quiet=True)
 
 
 class Watch:

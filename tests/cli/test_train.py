@@ -24,6 +24,7 @@ from bridges.verbs import training
 from bridges.verbs.training import Course
 from diffusion import load_denoiser, train_denoiser
 from diffusion._trainer import Trainer
+from diffusion._training_file import TrainingFile
 from diffusion.checkpoints import read
 
 train = partial(run, "bridges", "train")
@@ -115,9 +116,9 @@ def test_it_keeps_the_denoiser_of_the_least_held_out_loss(monkeypatch):
 
 BROKEN = {  # where: what is interrupted, and the how manieth time
     "before a look": (MemorizationMonitor, "judge", 2),
-    "after a look": (Trainer, "save", 26),  # the second look is at step 50, of 2 a mark
-    "after a mark": (Trainer, "save", 31),
-    "in the first steps": (Trainer, "save", 5),
+    "after a look": (TrainingFile, "save", 26),  # the second look is at step 50, of 2 a mark
+    "after a mark": (TrainingFile, "save", 31),
+    "in the first steps": (TrainingFile, "save", 5),
     "at the end": (training, "save_grid", 5),
 }
 
