@@ -58,7 +58,8 @@ class DenseMemory:
     states : "real" or "binary", the latter for exponential and polynomial.
     norm_correction : b of the logits, exponential and entmax only.
     alpha : α of entmax, in [1, 10]; 1 is the softmax, 2 sparsemax.
-    features : Y of random-features; None takes 50 P, for an error of 0.1 of φ·T.
+    features : Y of random-features; None takes 8NP, and at least 50P
+        Fewer than 2NP do not contract onto patterns; see `hopfield.interactions.random_features`.
     seed : int, torch.Generator or None; draws the random features.
 
     Attributes
@@ -109,7 +110,7 @@ class DenseMemory:
             raise ValueError(f"degree must be at most {_LARGEST_DEGREE}, got {degree}")
         self.norm_correction = _checks.flag("norm_correction", norm_correction)
         self.alpha = _checks.number("alpha", alpha, low=1, high=LARGEST_ALPHA)
-        wanted = enough_features(len(self.patterns)) if features is None else features
+        wanted = enough_features(*self.patterns.shape) if features is None else features
         wanted = _checks.whole("features", wanted)
         self.features = wanted if interaction == "random-features" else None
         self._law = self._interaction(_checks.generator_from(seed, "DenseMemory"))

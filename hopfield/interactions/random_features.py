@@ -9,8 +9,15 @@ the memory keeps T = Σ_μ φ(ξ^μ) and no pattern:
     E(x) = −(1/β) ln max[φ(x)·T, ε],    x ← x + (1/β) ∇ ln φ(x)·T,
 
 which is the softmax mean of the exponential interaction where the kernel is exact. The error of
-φ·T has a variance of P/(2Y) where patterns are well apart (`random_feature_variance`), everywhere
-in space. A cue at distance r gives a signal e^{−βr²/2}, so that it needs Y ≫ (P/2) e^{βr²}.
+φ·T has a variance v = P/(2Y) where patterns are well apart (`random_feature_variance`), everywhere
+in space. It is a smooth random field of correlation e^{−βr²/2}, from which follows, at N β ≫ 1,
+
+    a cue at a distance r is felt          for Y ≫ (P/2) e^{βr²}, its signal being e^{−βr²/2};
+    a pattern's fixed point is displaced   by √(N v/β);
+    the update contracts onto it           for Y > 2NP: its slope there has the eigenvalues of a
+                                           random symmetric matrix, up to 2√(N v).
+
+So a memory that is iterated needs more features than its patterns have entries.
 
 Where the error outweighs the signal, the update is too long and may raise E. So no step is longer
 than the exact kernel's could be, |x| + max|ξ| about the centre of the patterns, and a step that
@@ -28,14 +35,13 @@ from torch import Tensor
 from hopfield._limits import within_memory
 from hopfield.interactions.interaction import EPS, Interaction, batches
 
-_ERROR = 0.1  # rms error of φ·T that the number of features is chosen for
 _HALVINGS = 40
 _ROUNDING = 16  # errors of rounding by which a step may raise E
 
 
-def enough_features(patterns: int) -> int:
-    """Features Y = 50 P, with which φ·T has an rms error of 0.1."""
-    return math.ceil(patterns / (2 * _ERROR**2))
+def enough_features(patterns: int, size: int) -> int:
+    """Features with which the update contracts by 1/2, Y = 8NP, and φ·T errs by 0.1, Y = 50P."""
+    return patterns * max(50, 8 * size)
 
 
 class RandomFeatures(Interaction):
@@ -55,8 +61,9 @@ class RandomFeatures(Interaction):
             rows.element_size() * 2.0 * features * (size + 1),
             f"features: {features} random features of {size} coordinates",
         )
-        place = {"generator": generator, "device": generator.device}
-        drawn = torch.randn(features, size, **place, dtype=torch.float64)
+        drawn = torch.randn(
+            features, size, generator=generator, device=generator.device, dtype=torch.float64
+        )
         self.frequencies = (math.sqrt(beta) * drawn).to(rows)
         self._radius = math.sqrt(self.largest_norm)
         cosines, sines = rows.new_zeros(2, features)
