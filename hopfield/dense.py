@@ -41,6 +41,7 @@ from hopfield.relaxation import Relaxation, begin, fixed_point, synchronous
 
 INTERACTIONS = ("exponential", "polynomial", "entmax", "log-sum-relu", "random-features")
 OF_SPINS = ("exponential", "polynomial")
+WEIGHTED = ("exponential", "entmax", "log-sum-relu")  # whose update is a mean of patterns
 _LARGEST_DEGREE = 1000  # (1 + 2/N)^n stays finite
 
 

@@ -35,8 +35,8 @@ from torch import Tensor
 from hopfield._limits import within_memory
 from hopfield.interactions.interaction import EPS, Interaction, batches
 
-_HALVINGS = 40
-_ROUNDING = 16  # errors of rounding by which a step may raise E
+_HALVINGS = 20
+_ROUNDING = 4  # errors of rounding by which a step may lower φ·T
 
 
 def enough_features(patterns: int, size: int) -> int:
@@ -111,11 +111,11 @@ class RandomFeatures(Interaction):
         reach = about.norm(dim=1, keepdim=True) + self._radius
         limits = torch.finfo(about.dtype)
         move = move * (reach / move.norm(dim=1, keepdim=True).clamp(min=limits.tiny)).clamp(max=1)
-        slack = _ROUNDING * limits.eps * math.sqrt(len(self.rows))
+        least = values - _ROUNDING * limits.eps * values.abs()
         result, left = about.clone(), torch.arange(len(about), device=about.device)
         for _ in range(_HALVINGS):
             trial = about[left] + move[left]
-            good = self._values(trial) >= values[left] - slack
+            good = self._values(trial) >= least[left]
             result[left[good]] = trial[good]
             left = left[~good]
             if len(left) == 0:
