@@ -1,0 +1,219 @@
+"""What the study of emergent memories found: pictures of basins, counts, exact retrieval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from emergent_memories import COSINE, gaussian_patterns
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from numpy import ndarray
+
+from bridges.estimates import estimate, mean_and_sem
+from bridges.study import figures, report as base
+from bridges.study.record import Point
+from bridges.study.tables import by_column, of_each, of_samples
+from hopfield import DenseMemory, emergent_minima
+from hopfield.theory import isolated_patterns
+
+PICTURES = (0.5, 1.0, 2.0)  # radii in median distances of neighbours
+_GRID, _MARGIN, _PICTURED = 220, 0.6, 1  # cells a side, a part of the spread, and the seed
+_BASINS = ("#FFFFFF", "#BCD6EA", "#F6C9A8")  # of nothing, of a memory, of an emergent one
+_MEMORY, _EMERGENT = "#0072B2", "#D55E00"
+
+
+class Report(base.Report):
+    """Kept and emergent minima against the radius, and what entmax retrieves exactly."""
+
+    between = "samples, each of patterns of its own"
+    grid = (2, 3)
+    figsize = 11.6, 7.6
+
+    def minima(self, quantity: str, dimension: int) -> tuple[ndarray, ndarray]:
+        """ρ in median distances (K,) and minima per pattern of Gaussian patterns, (samples, K)."""
+        where = {"part": "gaussian", "dimension": dimension}
+        return self.study.curve(quantity, "ratio", **where)
+
+    def line(self, quantity: str) -> tuple[ndarray, ndarray]:
+        """a = ρP (K,) and minima per point of the line, (samples, K)."""
+        return self.study.curve(quantity, "a", part="line")
+
+    def shares(self, quantity: str, alpha: float) -> tuple[ndarray, ndarray]:
+        """Noise levels (K,) and shares of the cues, (samples, K)."""
+        return self.study.curve(quantity, "noise", part="entmax", alpha=alpha)
+
+    def theory(self, a: ndarray) -> ndarray:
+        """Share of the points of a line that is kept, exact."""
+        P = self.setting["line_patterns"]
+        return isolated_patterns(P, a / P) / P
+
+    def peak(self, dimension: int) -> tuple[float, ndarray]:
+        """ρ at which the mean number of emergent minima is largest, and there, (samples,)."""
+        ratios, found = self.minima("emergent", dimension)
+        k = int(found.mean(0).argmax())
+        return float(ratios[k]), found[:, k]
+
+    def finding(self) -> str:
+        """How many memories emerge where half of the patterns are kept."""
+        N = max(self.setting["dimensions"])
+        ratio, found = self.peak(N)
+        return (
+            f"Memories emerge where half of the patterns are lost: {of_samples(found, 2)} per "
+            f"pattern at most, at $\\rho$ = {ratio:g} distances of neighbours in $N$ = {N}; sparse "
+            "weights retrieve exactly what the softmax blurs"
+        )
+
+    def conclusions(self) -> Point:
+        """Peaks by dimension, the line against its theory, entmax against decoding."""
+        a, kept = self.line("kept")
+        peaks = {}
+        for N in self.setting["dimensions"]:
+            ratio, found = self.peak(N)
+            here = self.minima("kept", N)
+            there = here[1][:, int(np.abs(here[0] - ratio).argmin())]
+            peaks[str(N)] = {
+                "ratio": ratio,
+                "emergent_per_pattern": estimate(found),
+                "kept": estimate(there),
+            }
+        exact = {
+            f"{alpha:g}": {
+                name: [estimate(one) for one in self.shares(name, alpha)[1].T]
+                for name in ("one_step", "fixed_point", "nearest")
+            }
+            for alpha in self.setting["alphas"]
+        }
+        return {
+            "peaks": peaks,
+            "line": [
+                {"a": float(x), "theory": float(t), "kept": estimate(one)}
+                for x, t, one in zip(a, self.theory(a), kept.T, strict=True)
+            ],
+            "noises": sorted(self.setting["noises"]),
+            "entmax": exact,
+            "steps_against_the_rule": self.study.total("against_the_rule"),
+        }
+
+    def heading(self) -> str:
+        """The patterns of the three parts."""
+        s = self.setting
+        return (
+            f"{s['line_patterns']} uniform points of a line, {s['patterns']} Gaussian patterns, "
+            f"{s['stored']} patterns on a sphere of N = {s['size']} for entmax"
+        )
+
+    def tables(self) -> Iterator[str]:
+        """Minima per pattern of both kinds, and shares of the cues of entmax."""
+        a, kept = self.line("kept")
+        theory = [f"{t:.3f}" for t in self.theory(a)]
+        columns = [f"{x:g}" for x in a], of_each(kept), theory, of_each(self.line("emergent")[1])
+        yield "Minima per point of a line\n\n" + by_column(
+            ["a = ρP", "kept", "theory", "emergent"], *columns
+        )
+        for N in self.setting["dimensions"]:
+            ratios, kept = self.minima("kept", N)
+            columns = (
+                [f"{x:g}" for x in ratios],
+                of_each(kept),
+                *(of_each(self.minima(q, N)[1]) for q in ("emergent", "mean_size", "largest")),
+            )
+            heading = ["ρ/d_NN", "kept", "emergent", "|S| of these", "largest |S|"]
+            yield f"Minima per Gaussian pattern found, N = {N}\n\n" + by_column(heading, *columns)
+        for alpha in self.setting["alphas"]:
+            s, one = self.shares("one_step", alpha)
+            columns = (
+                [f"{x:g}" for x in s],
+                of_each(one),
+                *(of_each(self.shares(q, alpha)[1]) for q in ("fixed_point", "nearest")),
+            )
+            heading = ["s = σ", "exact in one step", f"cosine ≥ {COSINE:g} at the end", "nearest"]
+            yield f"Cues of entmax, α = {alpha:g}\n\n" + by_column(heading, *columns)
+
+    def panels(self) -> tuple[base.Panel, ...]:
+        """Three pictures, the line, Gaussian patterns, entmax."""
+        pictures = (partial(self._picture, ratio) for ratio in PICTURES)
+        return *pictures, self._line, self._gaussian, self._entmax
+
+    def _picture(self, ratio: float, axes: Axes) -> None:
+        """Basins of the plane by what they lead to, with the minima."""
+        P = self.setting["patterns"]
+        rows, unit = gaussian_patterns(P, 2, _PICTURED)
+        radius = ratio * unit
+        found = emergent_minima(rows, radius, 2000, seed=_PICTURED)
+        low, high = rows.amin(0) - _MARGIN, rows.amax(0) + _MARGIN
+        sides = [torch.linspace(float(a), float(b), _GRID) for a, b in zip(low, high, strict=True)]
+        plane = torch.cartesian_prod(*sides).to(rows)
+        memory = DenseMemory(rows, "log-sum-relu", beta=2 / radius**2)
+        ends = memory.relax(plane, max_sweeps=1000).states
+        kinds = memory.active(ends).clamp(max=2).reshape(_GRID, _GRID)
+        nearest = torch.cdist(ends, found.states).argmin(1)
+        label = torch.where(kinds.flatten() > 0, nearest, -1).reshape(_GRID, _GRID)
+        look: dict[str, Any] = {"cmap": ListedColormap(_BASINS), "vmin": 0, "vmax": 2, "zorder": 0}
+        axes.pcolormesh(*sides, kinds.T, shading="nearest", rasterized=True, **look)
+        edges = torch.zeros(_GRID, _GRID)
+        edges[:-1] += label.diff(dim=0) != 0
+        edges[:, :-1] += label.diff(dim=1) != 0
+        inside = np.ma.masked_equal((edges > 0).numpy(), False)
+        axes.pcolormesh(
+            *sides, inside.T, cmap=ListedColormap(["0.55"]), shading="nearest", rasterized=True
+        )
+        mean = found.states[found.sizes > 1]
+        kept = found.states[found.sizes == 1]
+        axes.plot(*rows.T, "x", color="black", ms=4, mew=0.9, label="pattern")
+        style: dict[str, Any] = {"ls": "", "mec": "white", "mew": 0.4, "ms": 5}
+        axes.plot(*kept.T, marker="o", color=_MEMORY, label="kept", **style)
+        axes.plot(*mean.T, marker="D", color=_EMERGENT, label="emergent", **style)
+        axes.set(aspect="equal", xticks=[], yticks=[], xlabel="$x_1$", ylabel="$x_2$")
+        axes.set_title(
+            f"$\\rho$ = {ratio:g} $d_{{NN}}$: {found.kept} of {P} kept, {found.emergent} emergent"
+        )
+
+    def _line(self, axes: Axes) -> None:
+        """Minima per point of a line, with the exact theory of those that are kept."""
+        a = self.line("kept")[0]
+        fine = np.geomspace(a[0], a[-1], 200)
+        axes.plot(fine, self.theory(fine), color=_MEMORY, lw=1.4, zorder=1, label="exact")
+        axes.plot(fine, np.exp(-2 * fine), color="0.4", lw=1, ls=":", label="$e^{-2a}$")
+        for name, series in (("kept", (_MEMORY, "o")), ("emergent", (_EMERGENT, "D"))):
+            look = {"ls": "", "label": name} if name == "kept" else {"lw": 0.7, "label": name}
+            figures.points(axes, *self.line(name), series, **look)
+        figures.ticks(axes, a)
+        P = self.setting["line_patterns"]
+        axes.set(xlabel=r"radius $a=\rho P$", ylabel="minima per pattern", ylim=(-0.03, 1.05))
+        axes.set_title(f"{P} points of a line, all minima")
+        axes.legend(loc="upper right")
+
+    def _gaussian(self, axes: Axes) -> None:
+        """Emergent minima per pattern by dimension, and the share that is kept."""
+        for N, series in zip(self.setting["dimensions"], figures.SERIES, strict=False):
+            ratios, found = self.minima("emergent", N)
+            figures.points(axes, ratios, found, series, lw=0.8, label=f"emergent, $N$ = {N}")
+            kept = mean_and_sem(self.minima("kept", N)[1])[0]
+            axes.plot(ratios, kept, color=series[0], ls=":", lw=1.2, zorder=1)
+        axes.plot([], [], color="0.4", ls=":", label="kept")
+        figures.ticks(axes, ratios)
+        axes.set_yscale("symlog", linthresh=0.1, linscale=0.5)
+        axes.set(ylim=(-0.01, None), xlabel=r"radius $\rho$ (median distance of neighbours)")
+        axes.set(ylabel="minima per pattern")
+        axes.set_title(f"{self.setting['patterns']} Gaussian patterns, minima found")
+        axes.legend(loc="lower left")
+
+    def _entmax(self, axes: Axes) -> None:
+        """Shares of the cues that come home exactly, against the noise."""
+        for alpha, series in zip(self.setting["alphas"], figures.SERIES, strict=False):
+            s, one = self.shares("one_step", alpha)
+            label = f"$\\alpha$ = {alpha:g}"
+            figures.points(axes, s, one, series, ls="-", lw=0.8, label=f"{label}, one step")
+            look: dict[str, Any] = {"ls": "--", "lw": 0.8, "mfc": "white", "ms": 4}
+            ends = self.shares("fixed_point", alpha)[1]
+            figures.points(axes, s, ends, series, label=f"{label}, at the end", **look)
+        nearest = self.shares("nearest", self.setting["alphas"][0])[1].mean(0)
+        axes.plot(s, nearest, color="0.4", ls=":", lw=1.6, zorder=1, label="nearest pattern")
+        N, P = self.setting["size"], self.setting["stored"]
+        axes.set(xlabel=r"noise of the cue $s=\sigma$", ylabel="share of cues", ylim=(-0.03, 1.05))
+        axes.set_title(f"entmax, $N$ = {N}, $P$ = {P}: exact in one step")
+        figures.legend_of(axes)
