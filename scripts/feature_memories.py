@@ -41,9 +41,6 @@ _QUICK: dict[str, Any] = {
 }
 _PAPER = {"draws": 1000, "trials": 200, "samples": 24}
 PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
-BALL = 0.3  # distance of the states at which the error is measured
-COSINE = 0.95
-SWEEPS = 200
 
 
 @study_command(PRESETS)
@@ -124,6 +121,7 @@ def _normal(seed: int, *shape: int) -> Tensor:
 def _energy(point: Point, seed: int) -> dict[str, float]:
     """Mean square error of φ·T, its law, and the median error of E."""
     import torch
+    from reports.feature_memories import BALL
 
     from hopfield import DenseMemory
     from hopfield.theory import random_feature_variance
@@ -145,6 +143,7 @@ def _energy(point: Point, seed: int) -> dict[str, float]:
 def _cued(point: Point, seed: int) -> dict[str, float]:
     """Shares of the cues that come home, that came to rest, and how far they end."""
     import torch
+    from reports.feature_memories import COSINE, SWEEPS
 
     from hopfield import DenseMemory
 

@@ -61,11 +61,8 @@ LOOKS: dict[str, tuple[str, str]] = {
     "potts": ("#009988", "^"),
 }
 _OTHERS: tuple[tuple[str, str], ...] = (
-    ("#DC267F", "H"),
-    ("#785EF0", "8"),
-    ("#B8860B", "p"),
-    ("#648FFF", "d"),
-    ("#5C4033", "^"),
+    *(("#DC267F", "H"), ("#785EF0", "8"), ("#B8860B", "p")),
+    *(("#648FFF", "d"), ("#5C4033", "^")),
 )  # of models that have no name: those given by a path
 SERIES: tuple[tuple[str, str], ...] = (
     ("#0072B2", "o"),

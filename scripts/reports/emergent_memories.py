@@ -8,20 +8,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from emergent_memories import COSINE, gaussian_patterns
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
+from matplotlib.patches import Patch
 from numpy import ndarray
+from torch import Tensor
 
-from bridges.estimates import estimate, mean_and_sem
+from bridges.estimates import estimate
 from bridges.study import figures, report as base
 from bridges.study.record import Point
 from bridges.study.tables import by_column, of_each, of_samples
 from hopfield import DenseMemory, emergent_minima
 from hopfield.theory import isolated_patterns
 
+COSINE = 0.95  # of a fixed point with its pattern that counts as retrieval
 PICTURES = (0.5, 1.0, 2.0)  # radii in median distances of neighbours
-_GRID, _MARGIN, _PICTURED = 220, 0.6, 1  # cells a side, a part of the spread, and the seed
+_GRID, _MARGIN, _PICTURED = 260, 0.5, 7  # cells a side, a part of the spread, and the seed
 _BASINS = ("#FFFFFF", "#BCD6EA", "#F6C9A8")  # of nothing, of a memory, of an emergent one
 _MEMORY, _EMERGENT = "#0072B2", "#D55E00"
 
@@ -62,7 +64,7 @@ class Report(base.Report):
         N = max(self.setting["dimensions"])
         ratio, found = self.peak(N)
         return (
-            f"Memories emerge where half of the patterns are lost: {of_samples(found, 2)} per "
+            f"Memories emerge as patterns are lost: {of_samples(found, 2)} per "
             f"pattern at most, at $\\rho$ = {ratio:g} distances of neighbours in $N$ = {N}; sparse "
             "weights retrieve exactly what the softmax blurs"
         )
@@ -144,8 +146,8 @@ class Report(base.Report):
         rows, unit = gaussian_patterns(P, 2, _PICTURED)
         radius = ratio * unit
         found = emergent_minima(rows, radius, 2000, seed=_PICTURED)
-        low, high = rows.amin(0) - _MARGIN, rows.amax(0) + _MARGIN
-        sides = [torch.linspace(float(a), float(b), _GRID) for a, b in zip(low, high, strict=True)]
+        side = (rows.amax(0) - rows.amin(0)).max() / 2 + _MARGIN
+        sides = [c + torch.linspace(-1, 1, _GRID) * side for c in (rows.amax(0) + rows.amin(0)) / 2]
         plane = torch.cartesian_prod(*sides).to(rows)
         memory = DenseMemory(rows, "log-sum-relu", beta=2 / radius**2)
         ends = memory.relax(plane, max_sweeps=1000).states
@@ -163,14 +165,20 @@ class Report(base.Report):
         )
         mean = found.states[found.sizes > 1]
         kept = found.states[found.sizes == 1]
-        axes.plot(*rows.T, "x", color="black", ms=4, mew=0.9, label="pattern")
+        axes.plot(*rows.T, "x", color="black", ms=4, mew=0.9, label="pattern that is lost")
         style: dict[str, Any] = {"ls": "", "mec": "white", "mew": 0.4, "ms": 5}
-        axes.plot(*kept.T, marker="o", color=_MEMORY, label="kept", **style)
-        axes.plot(*mean.T, marker="D", color=_EMERGENT, label="emergent", **style)
-        axes.set(aspect="equal", xticks=[], yticks=[], xlabel="$x_1$", ylabel="$x_2$")
+        axes.plot(*kept.T, marker="o", color=_MEMORY, label="pattern that is kept", **style)
+        axes.plot(*mean.T, marker="D", color=_EMERGENT, label="emergent memory", **style)
+        axes.set(aspect="equal")
+        figures.bare(axes)
         axes.set_title(
-            f"$\\rho$ = {ratio:g} $d_{{NN}}$: {found.kept} of {P} kept, {found.emergent} emergent"
+            f"$\\rho$ = {ratio:g} $d_{{NN}}$: {found.kept} kept, {found.emergent} emerge"
         )
+        if ratio == PICTURES[-1]:
+            colours = zip(
+                _BASINS, ("flat", "basin of a pattern", "basin of an emergent one"), strict=True
+            )
+            figures.legend_of(axes, [Patch(fc=c, ec="0.55", label=word) for c, word in colours])
 
     def _line(self, axes: Axes) -> None:
         """Minima per point of a line, with the exact theory of those that are kept."""
@@ -191,13 +199,17 @@ class Report(base.Report):
         """Emergent minima per pattern by dimension, and the share that is kept."""
         for N, series in zip(self.setting["dimensions"], figures.SERIES, strict=False):
             ratios, found = self.minima("emergent", N)
-            figures.points(axes, ratios, found, series, lw=0.8, label=f"emergent, $N$ = {N}")
-            kept = mean_and_sem(self.minima("kept", N)[1])[0]
-            axes.plot(ratios, kept, color=series[0], ls=":", lw=1.2, zorder=1)
+            some = found.mean(0) > 0
+            look: dict[str, Any] = {"lw": 0.8, "label": f"emergent, $N$ = {N}"}
+            figures.points(axes, ratios[some], found[:, some], series, **look)
+            kept = self.minima("kept", N)[1].mean(0)
+            axes.plot(
+                ratios, np.where(kept > 0, kept, np.nan), color=series[0], ls=":", lw=1.2, zorder=1
+            )
         axes.plot([], [], color="0.4", ls=":", label="kept")
         figures.ticks(axes, ratios)
-        axes.set_yscale("symlog", linthresh=0.1, linscale=0.5)
-        axes.set(ylim=(-0.01, None), xlabel=r"radius $\rho$ (median distance of neighbours)")
+        axes.set_yscale("log")
+        axes.set(ylim=(0.02, None), xlabel=r"radius $\rho$ (median distance of neighbours)")
         axes.set(ylabel="minima per pattern")
         axes.set_title(f"{self.setting['patterns']} Gaussian patterns, minima found")
         axes.legend(loc="lower left")
@@ -215,5 +227,12 @@ class Report(base.Report):
         axes.plot(s, nearest, color="0.4", ls=":", lw=1.6, zorder=1, label="nearest pattern")
         N, P = self.setting["size"], self.setting["stored"]
         axes.set(xlabel=r"noise of the cue $s=\sigma$", ylabel="share of cues", ylim=(-0.03, 1.05))
-        axes.set_title(f"entmax, $N$ = {N}, $P$ = {P}: exact in one step")
+        axes.set_title(f"entmax, $N$ = {N}, $P$ = {P}: exact in a step")
         figures.legend_of(axes)
+
+
+def gaussian_patterns(P: int, N: int, seed: int) -> tuple[Tensor, float]:
+    """Patterns (P, N), and the median distance of a pattern to its nearest neighbour."""
+    rows = torch.randn(P, N, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    apart = torch.cdist(rows, rows).fill_diagonal_(torch.inf).amin(1)
+    return rows, float(apart.quantile(0.5))

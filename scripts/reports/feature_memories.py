@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from feature_memories import BALL, COSINE, SWEEPS
 from matplotlib.axes import Axes
 from numpy import ndarray
 
@@ -16,6 +15,9 @@ from bridges.study import figures, report as base
 from bridges.study.record import Point
 from bridges.study.tables import by_column, of_each, uncertain
 
+BALL = 0.3  # distance of the states at which the error is measured
+COSINE = 0.95  # of a state with its pattern that counts as home
+SWEEPS = 200  # most updates of a cue
 CONTRACTS = 2.0  # Y/NP from which the update contracts onto patterns
 
 
@@ -109,7 +111,8 @@ class Report(base.Report):
         s = self.setting
         return (
             f"P = {s['patterns']}; errors at {BALL:g} from patterns of N = {s['dimension']}, "
-            f"|ξ|² ~ 1; others |ξ|² ~ N, β = 1, home at a cosine of {COSINE:g} within {SWEEPS} steps"
+            f"|ξ|² ~ 1; others |ξ|² ~ N, β = 1, home at a cosine of {COSINE:g} within {SWEEPS} "
+            "steps"
         )
 
     def tables(self) -> Iterator[str]:
