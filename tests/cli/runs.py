@@ -101,7 +101,7 @@ STUDIES = {
         "--patterns 5 --line-patterns 6 --ranges 0.25,1 --lines 2 --dimensions 1,2 --ratios 1 "
         "--starts 20 --size 8 --stored 6 --alphas 1,2 --noises 0.5,1 --trials 10",
         {
-            "--starts 1000000 --dimensions 1000 --max-memory 8": "starts: 1000000 states need about",
+            "--starts 1000000 --dimensions 1000 --max-memory 8": "starts: 1000000 states need",
             "--stored 1000000 --size 10000 --max-memory 8": "stored: 1000000 patterns need about",
             "--alphas 0.5": "0.5 is not in the range 1<=x<=10",
             "--ratios 0": "0.0 is not in the range 0<x<=100",
