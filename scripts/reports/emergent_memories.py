@@ -18,13 +18,13 @@ from bridges.estimates import estimate
 from bridges.study import figures, report as base
 from bridges.study.record import Point
 from bridges.study.tables import by_column, of_each, of_samples
-from hopfield import DenseMemory, emergent_minima
+from hopfield import DenseMemory, EmergentMinima, emergent_minima
 from hopfield.theory import isolated_patterns
 
 COSINE = 0.95  # of a fixed point with its pattern that counts as retrieval
 PICTURES = (0.5, 1.0, 2.0)  # radii in median distances of neighbours
 _GRID, _MARGIN, _PICTURED = 260, 0.5, 7  # cells a side, a part of the spread, and the seed
-_BASINS = ("#FFFFFF", "#BCD6EA", "#F6C9A8")  # of nothing, of a memory, of an emergent one
+_COLOURS = ("#FFFFFF", "#BCD6EA", "#F6C9A8")  # of nothing, of a memory, of an emergent one
 _MEMORY, _EMERGENT = "#0072B2", "#D55E00"
 
 
@@ -142,42 +142,25 @@ class Report(base.Report):
 
     def _picture(self, ratio: float, axes: Axes) -> None:
         """Basins of the plane by what they lead to, with the minima."""
-        P = self.setting["patterns"]
-        rows, unit = gaussian_patterns(P, 2, _PICTURED)
-        radius = ratio * unit
-        found = emergent_minima(rows, radius, 2000, seed=_PICTURED)
-        side = (rows.amax(0) - rows.amin(0)).max() / 2 + _MARGIN
-        sides = [c + torch.linspace(-1, 1, _GRID) * side for c in (rows.amax(0) + rows.amin(0)) / 2]
-        plane = torch.cartesian_prod(*sides).to(rows)
-        memory = DenseMemory(rows, "log-sum-relu", beta=2 / radius**2)
-        ends = memory.relax(plane, max_sweeps=1000).states
-        kinds = memory.active(ends).clamp(max=2).reshape(_GRID, _GRID)
-        nearest = torch.cdist(ends, found.states).argmin(1)
-        label = torch.where(kinds.flatten() > 0, nearest, -1).reshape(_GRID, _GRID)
-        look: dict[str, Any] = {"cmap": ListedColormap(_BASINS), "vmin": 0, "vmax": 2, "zorder": 0}
-        axes.pcolormesh(*sides, kinds.T, shading="nearest", rasterized=True, **look)
-        edges = torch.zeros(_GRID, _GRID)
-        edges[:-1] += label.diff(dim=0) != 0
-        edges[:, :-1] += label.diff(dim=1) != 0
-        inside = np.ma.masked_equal((edges > 0).numpy(), False)
-        axes.pcolormesh(
-            *sides, inside.T, cmap=ListedColormap(["0.55"]), shading="nearest", rasterized=True
-        )
-        mean = found.states[found.sizes > 1]
-        kept = found.states[found.sizes == 1]
-        axes.plot(*rows.T, "x", color="black", ms=4, mew=0.9, label="pattern that is lost")
+        rows, unit = gaussian_patterns(self.setting["patterns"], 2, _PICTURED)
+        found = emergent_minima(rows, ratio * unit, 2000, seed=_PICTURED)
+        x, y, kinds, edges = _basins(rows, found)
+        flat: dict[str, Any] = {"shading": "nearest", "rasterized": True, "zorder": 0}
+        axes.pcolormesh(x, y, kinds.T, cmap=ListedColormap(_COLOURS), vmin=0, vmax=2, **flat)
+        axes.pcolormesh(x, y, edges.T, cmap=ListedColormap(["0.55"]), **flat)
+        axes.plot(*rows.numpy().T, "x", color="black", ms=4, mew=0.9, label="pattern that is lost")
         style: dict[str, Any] = {"ls": "", "mec": "white", "mew": 0.4, "ms": 5}
-        axes.plot(*kept.T, marker="o", color=_MEMORY, label="pattern that is kept", **style)
-        axes.plot(*mean.T, marker="D", color=_EMERGENT, label="emergent memory", **style)
+        kept, mean = (found.states[one].numpy().T for one in (found.sizes == 1, found.sizes > 1))
+        axes.plot(*kept, marker="o", color=_MEMORY, label="pattern that is kept", **style)
+        axes.plot(*mean, marker="D", color=_EMERGENT, label="emergent memory", **style)
         axes.set(aspect="equal")
         figures.bare(axes)
         axes.set_title(
             f"$\\rho$ = {ratio:g} $d_{{NN}}$: {found.kept} kept, {found.emergent} emerge"
         )
         if ratio == PICTURES[-1]:
-            colours = zip(
-                _BASINS, ("flat", "basin of a pattern", "basin of an emergent one"), strict=True
-            )
+            words = ("flat", "basin of a pattern", "basin of an emergent one")
+            colours = zip(_COLOURS, words, strict=True)
             figures.legend_of(axes, [Patch(fc=c, ec="0.55", label=word) for c, word in colours])
 
     def _line(self, axes: Axes) -> None:
@@ -236,3 +219,20 @@ def gaussian_patterns(P: int, N: int, seed: int) -> tuple[Tensor, float]:
     rows = torch.randn(P, N, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     apart = torch.cdist(rows, rows).fill_diagonal_(torch.inf).amin(1)
     return rows, float(apart.quantile(0.5))
+
+
+def _basins(rows: Tensor, found: EmergentMinima) -> tuple[ndarray, ndarray, ndarray, ndarray]:
+    """Cells of a square of the plane: x, y, what starts there end as (0, 1, 2), and their edges."""
+    low, high = rows.amin(0), rows.amax(0)
+    side = (high - low).max() / 2 + _MARGIN
+    x, y = (middle + torch.linspace(-1, 1, _GRID) * side for middle in (low + high) / 2)
+    memory = DenseMemory(rows, "log-sum-relu", beta=2 / found.radius**2)
+    ends = memory.relax(torch.cartesian_prod(x, y).to(rows), max_sweeps=1000).states
+    kinds = memory.active(ends).clamp(max=2)
+    label = torch.where(kinds > 0, torch.cdist(ends, found.states).argmin(1), -1)
+    cells = label.reshape(_GRID, _GRID)
+    edges = torch.zeros(_GRID, _GRID)
+    edges[:-1] += cells.diff(dim=0) != 0
+    edges[:, :-1] += cells.diff(dim=1) != 0
+    drawn = np.ma.masked_less_equal(edges.numpy(), 0)
+    return x.numpy(), y.numpy(), kinds.reshape(_GRID, _GRID).numpy(), drawn
