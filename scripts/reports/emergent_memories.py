@@ -159,7 +159,7 @@ class Report(base.Report):
             f"$\\rho$ = {ratio:g} $d_{{NN}}$: {found.kept} kept, {found.emergent} emerge"
         )
         if ratio == PICTURES[-1]:
-            words = ("flat", "basin of a pattern", "basin of an emergent one")
+            words = ("flat", "basin of a pattern", "basin of a mean")
             colours = zip(_COLOURS, words, strict=True)
             figures.legend_of(axes, [Patch(fc=c, ec="0.55", label=word) for c, word in colours])
 
@@ -210,7 +210,7 @@ class Report(base.Report):
         axes.plot(s, nearest, color="0.4", ls=":", lw=1.6, zorder=1, label="nearest pattern")
         N, P = self.setting["size"], self.setting["stored"]
         axes.set(xlabel=r"noise of the cue $s=\sigma$", ylabel="share of cues", ylim=(-0.03, 1.05))
-        axes.set_title(f"entmax, $N$ = {N}, $P$ = {P}: exact in a step")
+        axes.set_title(f"entmax, $N$ = {N}, $P$ = {P}")
         figures.legend_of(axes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -184,13 +185,17 @@ class Report(base.Report):
             y, end = self.basin("end", noise)
             label = f"$s$ = {noise:g}" if noise else "clean"
             figures.points(axes, y, end, series, lw=0.8, label=label)
+            look: dict[str, Any] = {"ls": ":", "lw": 0.8, "mfc": "white", "ms": 4}
+            one = self.basin("one_step", noise)[1]
+            figures.points(axes, y, one, series, label=f"{label}, one step", **look)
             axes.axvline(self.felt(noise), color=series[0], ls="--", lw=1, zorder=0)
-        axes.set(xlim=(y[0] / 1.3, y[-1] * 1.3))
+        figures.mark(axes, CONTRACTS * self.middle, "$2NP$", "-")
+        axes.set(xlim=(y[0] / 3, y[-1] * 4))
         figures.ticks(axes, y)
         axes.set(xlabel="features per pattern $Y/P$", ylabel="share of cues that come home")
         axes.set(ylim=(-0.03, 1.05))
         axes.set_title(f"$N$ = {self.middle}; dashed: $Y/P=\\frac{{1}}{{2}}e^{{\\beta r^2}}$")
-        axes.legend(loc="lower right")
+        axes.legend(loc="center left", fontsize=7)
 
     def _convergence(self, axes: Axes) -> None:
         for N, series in zip(self.setting["sizes"], figures.SERIES, strict=False):
