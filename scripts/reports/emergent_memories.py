@@ -31,7 +31,7 @@ _MEMORY, _EMERGENT = "#0072B2", "#D55E00"
 class Report(base.Report):
     """Kept and emergent minima against the radius, and what entmax retrieves exactly."""
 
-    between = "samples, each of patterns of its own"
+    between = "sets of patterns"
     grid = (2, 3)
     figsize = 11.6, 7.6
 

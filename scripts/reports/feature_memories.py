@@ -58,6 +58,13 @@ class Report(base.Report):
         y, found = self.basin("end", noise)
         return math.exp(crossing(np.log(y), found, 0.5, rising=True)[0])
 
+    def in_words(self, noise: float) -> str:
+        """The same after a sign, or beyond which of the numbers there were it lies."""
+        y, needed = self.basin("end", noise)[0], self.needed(noise)
+        if needed < y[0]:
+            return f"< {y[0]:g}"
+        return f"= {needed:.2g}" if math.isfinite(needed) else f"> {y[-1]:g}"
+
     def felt(self, noise: float) -> float:
         """Y/P at which a cue's signal equals the error, ½ e^{βr²}."""
         return 0.5 * math.exp(noise**2 * self.middle)
@@ -71,8 +78,8 @@ class Report(base.Report):
         enough = many[rest > 0.9]
         found = f"from $Y/NP$ = {enough[0]:g} on" if len(enough) else "nowhere"
         return (
-            f"Half of the clean cues come home at $Y/P$ = {self.needed(low):.2g}, of those at "
-            f"$s$ = {high:g} at {self.needed(high):.2g}; "
+            f"Half of the cues come home at $Y/P$ {self.in_words(low)} for $s$ = {low:g}, "
+            f"{self.in_words(high)} for $s$ = {high:g}; "
             f"iteration comes to rest {found} ($N$ = {N})"
         )
 
@@ -139,8 +146,8 @@ class Report(base.Report):
                 of_each(end),
                 of_each(self.basin("exact", noise)[1]),
             )
-            line = f"Cues at s = {noise:g}, N = {self.middle}: half come home at Y/P = "
-            line += f"{self.needed(noise):.2g}, signal = error at {self.felt(noise):.2g}"
+            line = f"Cues at s = {noise:g}, N = {self.middle}: half come home at Y/P "
+            line += f"{self.in_words(noise)}, signal = error at {self.felt(noise):.2g}"
             heading = ["Y/P", "home in one step", "at the end", "exact kernel"]
             yield line + "\n\n" + by_column(heading, *columns)
         for N in self.setting["sizes"]:
@@ -156,8 +163,8 @@ class Report(base.Report):
             yield f"Clean cues, N = {N}\n\n" + by_column(heading, *columns)
 
     def panels(self) -> tuple[base.Panel, ...]:
-        """The error, the basins, convergence."""
-        return self._error, self._basins, self._convergence
+        """The error, convergence, the basins."""
+        return self._error, self._convergence, self._basins
 
     def _error(self, axes: Axes) -> None:
         for beta, series in zip(self.setting["betas"], figures.SERIES, strict=False):
@@ -195,7 +202,7 @@ class Report(base.Report):
         axes.set(xlabel="features per pattern $Y/P$", ylabel="share of cues that come home")
         axes.set(ylim=(-0.03, 1.05))
         axes.set_title(f"$N$ = {self.middle}; dashed: $Y/P=\\frac{{1}}{{2}}e^{{\\beta r^2}}$")
-        axes.legend(loc="center left", fontsize=7)
+        figures.legend_of(axes)
 
     def _convergence(self, axes: Axes) -> None:
         for N, series in zip(self.setting["sizes"], figures.SERIES, strict=False):
