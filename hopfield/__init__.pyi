@@ -16,11 +16,13 @@ from .dreaming_times import (
     unlearning_times as unlearning_times,
 )
 from .dreams import daydream as daydream, unlearn as unlearn
+from .emergent import EmergentMinima as EmergentMinima, emergent_minima as emergent_minima
 from .features import (
     RandomFeaturesPatterns as RandomFeaturesPatterns,
     random_features_patterns as random_features_patterns,
 )
 from .history import History as History, TrainingResult as TrainingResult
+from .interactions.entmax import entmax as entmax
 from .kernel import KernelMemory as KernelMemory
 from .low_rank import LowRankCouplings as LowRankCouplings
 from .margins import SymmetricMargin as SymmetricMargin, symmetric_margin as symmetric_margin

@@ -1,53 +1,48 @@
-r"""Dense associative memories: polynomial and exponential energies, binary or real states.
+r"""Dense associative memories: one door to energies of several interactions.
 
-Patterns ξ^μ with |ξ|² ~ N, overlaps x_μ = ξ^μ·S.
+Patterns ξ^μ with |ξ|² ~ N. Each interaction has an energy E(S) and a step that never raises it;
+its formulas stand at the head of its own module.
 
-Exponential (Demircigil et al. 2017; Ramsauer et al. 2020; Lucibello & Mézard 2024), with
-logits L_μ(S) = β ξ^μ·S − b β|ξ^μ|²/2 and w = softmax(L):
+    "exponential"      E = |S|²/2 − (1/β) log Σ_μ e^{L_μ}          hopfield.interactions.exponential
+    "polynomial"       E = −(N/n) Σ_μ (ξ^μ·S/N)^n                  hopfield.interactions.polynomial
+    "entmax"           E = |S|²/2 − (1/β) max_p [p·L − Ω_α(p)]     hopfield.interactions.entmax
+    "log-sum-relu"     E = −(1/β) ln(ε + Σ_μ [1 − (β/2)|S − ξ^μ|²]₊)              …log_sum_relu
+    "random-features"  E = −(1/β) ln max[φ(S)·T, ε],  T = Σ_μ φ(ξ^μ)            …random_features
 
-    E(S) = |S|²/2 − (1/β) log Σ_μ e^{L_μ},    real update  S ← Σ_μ w_μ ξ^μ.
-
-b = 1 (`norm_correction`) makes the update the posterior mean of a denoiser at σ² = 1/β;
-b = 0 is the softmax update without it. They differ unless all |ξ^μ| are equal.
-
-Polynomial (Krotov & Hopfield 2016), with m_μ = ξ^μ·S/N:
-
-    E(S) = −(N/n) Σ_μ F(m_μ),    F(m) = m^n;
-
-real states live on the sphere |S|² = N and move to S ← √N g/|g|, g = Σ_μ F'(m_μ) ξ^μ. For
-odd n, real states use the rectified F(m) = max(m, 0)^n, convex, so that this step lowers
-the energy for every n.
+with the logits L_μ = β ξ^μ·S − b β|ξ^μ|²/2. σ² = 1/β is the noise of a denoiser. Spins have the
+first two, the other three real states alone.
 
 Logits and energies of real patterns far from 0 are taken about their mean, from which they
 differ by what is common to all.
 
 Binary updates compare the energies of S_i = ±1, others fixed, so that there is no
-self-coupling; at equal energies the spin stays. With the exponential energy, spin i flips
-iff the patterns that disagree with it hold more than the share 1/(1 + e^{2β}) of the
-weights w, that is S_i D_i < tanh β with the softmax mean D.
+self-coupling; at equal energies the spin stays.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hopfield import _checks
 from hopfield._checks import Seed
+from hopfield.interactions.entmax import LARGEST_ALPHA, Entmax
+from hopfield.interactions.exponential import Exponential
+from hopfield.interactions.interaction import Interaction
+from hopfield.interactions.log_sum_relu import LogSumReLU
+from hopfield.interactions.polynomial import Polynomial
+from hopfield.interactions.random_features import RandomFeatures, enough_features
 from hopfield.patterns import offset
 from hopfield.relaxation import Relaxation, begin, fixed_point, synchronous
 
-_ROWS = 1024  # states worked on at once
-_BLOCK = 2**20  # numbers of a (batch × patterns) block held at once
+INTERACTIONS = ("exponential", "polynomial", "entmax", "log-sum-relu", "random-features")
+OF_SPINS = ("exponential", "polynomial")
+WEIGHTED = ("exponential", "entmax", "log-sum-relu")  # whose update is a mean of patterns
 _LARGEST_DEGREE = 1000  # (1 + 2/N)^n stays finite
-_LOSS = 1e-2  # largest error of a logit that single precision may cause
 
 
 class DenseMemory:
@@ -56,16 +51,27 @@ class DenseMemory:
     Parameters
     ----------
     patterns : (P, N); entries ±1 for binary states, real otherwise.
-    interaction : "exponential" or "polynomial".
-    beta : inverse temperature β > 0 of the exponential interaction, where |ξ|² ~ N
-        A denoiser at noise level σ has β = 1/σ².
+    interaction : "exponential", "polynomial", "entmax", "log-sum-relu" or "random-features".
+    beta : inverse temperature β > 0 of all but the polynomial, where |ξ|² ~ N
+        A denoiser at noise level σ has β = 1/σ². The radius of log-sum-relu is ρ = √(2/β), that
+        of a kernel of variance ρ²/(N + 4) per coordinate.
     degree : n ≥ 2 of the polynomial interaction.
-    states : "real" or "binary".
-    norm_correction : b of the logits, exponential interaction only.
+    states : "real" or "binary", the latter for exponential and polynomial.
+    norm_correction : b of the logits, exponential and entmax only.
+    alpha : α of entmax, in [1, 10]; 1 is the softmax, 2 sparsemax.
+    features : Y of random-features; None takes 8NP, and at least 50P
+        Fewer than 2NP do not contract onto patterns; see `hopfield.interactions.random_features`.
+    seed : int, torch.Generator or None; draws the random features.
+
+    Attributes
+    ----------
+    patterns : (P, N), the patterns as given; random features keep none of them for their dynamics.
+    features : Y of random-features, None otherwise.
 
     Raises
     ------
-    ValueError : patterns of a wrong shape or kind, an unknown word, β ≤ 0, n < 2.
+    ValueError : patterns of a wrong shape or kind, an unknown word, binary states where they are
+        real, β ≤ 0, n < 2, α outside its range, more features than fit into memory.
 
     Examples
     --------
@@ -74,6 +80,9 @@ class DenseMemory:
     >>> memory = DenseMemory(xi, "polynomial", degree=4, states="binary")
     >>> relaxed = memory.relax(flip_spins(xi[:20], 0.8, seed=1), seed=2)
     >>> float(overlap(relaxed.states, xi[:20]).mean()) > 0.95
+    True
+    >>> exact = DenseMemory(xi, "entmax", beta=0.5, alpha=2).step(0.9 * xi[:20])
+    >>> bool(torch.equal(exact, xi[:20]))
     True
     """
 
@@ -85,28 +94,55 @@ class DenseMemory:
         degree: int = 3,
         states: str = "real",
         norm_correction: bool = True,
+        *,
+        alpha: float = 1.5,
+        features: int | None = None,
+        seed: Seed = None,
     ) -> None:
         self.states = _checks.choice("states", states, ("real", "binary"))
-        self.interaction = _checks.choice("interaction", interaction, ("exponential", "polynomial"))
+        self.interaction = _checks.choice("interaction", interaction, INTERACTIONS)
+        if states == "binary" and interaction not in OF_SPINS:
+            raise ValueError(f"states must be 'real' for interaction {interaction!r}, got 'binary'")
         self.patterns = _checks.stored("patterns", patterns, binary=states == "binary")
         self.patterns = self.patterns.detach()
-        self._rows = _checks.working(self.patterns)
         self.beta = _checks.positive("beta", beta)
         self.degree = _checks.whole("degree", degree, low=2)
-        real = self.states == "real" and self.interaction == "exponential"
-        self._centre = offset(self._rows, self.beta) if real else None
-        if not math.isfinite(2 * self.beta * max(self._largest_norm, 1)):
-            raise ValueError(f"beta must leave β|ξ|² finite, got {beta:g}")
         if self.degree > _LARGEST_DEGREE:
             raise ValueError(f"degree must be at most {_LARGEST_DEGREE}, got {degree}")
         self.norm_correction = _checks.flag("norm_correction", norm_correction)
+        self.alpha = _checks.number("alpha", alpha, low=1, high=LARGEST_ALPHA)
+        wanted = enough_features(*self.patterns.shape) if features is None else features
+        wanted = _checks.whole("features", wanted)
+        self.features = wanted if interaction == "random-features" else None
+        self._law = self._interaction(_checks.generator_from(seed, "DenseMemory"))
+        if not math.isfinite(2 * self.beta * max(self._law.largest_norm, 1)):
+            raise ValueError(f"beta must leave β|ξ|² finite, got {beta:g}")
+
+    def _interaction(self, generator: torch.Generator) -> Interaction:
+        rows, binary = _checks.working(self.patterns), self.states == "binary"
+        if self.interaction == "polynomial":
+            return Polynomial(rows, self.degree, binary)
+        centre = None if binary else offset(rows, self.beta)
+        if self.interaction == "exponential":
+            return Exponential(rows, self.beta, centre, self.norm_correction, binary)
+        if self.interaction == "entmax":
+            return Entmax(rows, self.beta, centre, self.norm_correction, self.alpha)
+        if self.features is None:
+            return LogSumReLU(rows, self.beta, centre)
+        return RandomFeatures(rows, self.beta, centre, self.features, generator)
 
     def __repr__(self) -> str:
-        kind = f"polynomial of degree {self.degree}"
-        if self.interaction == "exponential":
-            corrected = "with" if self.norm_correction else "without"
-            kind = f"exponential at beta {self.beta:.4g}, {corrected} norm correction"
-        return f"DenseMemory(patterns {tuple(self.patterns.shape)}, {self.states} states, {kind})"
+        kind = f"{self.interaction} at beta {self.beta:.4g}"
+        corrected = f"{'with' if self.norm_correction else 'without'} norm correction"
+        more = {
+            "exponential": f", {corrected}",
+            "entmax": f" and alpha {self.alpha:.4g}, {corrected}",
+            "random-features": f" of {self.features}",
+        }.get(self.interaction, "")
+        if self.interaction == "polynomial":
+            kind = f"polynomial of degree {self.degree}"
+        shape = tuple(self.patterns.shape)
+        return f"DenseMemory(patterns {shape}, {self.states} states, {kind}{more})"
 
     @property
     def size(self) -> int:
@@ -128,16 +164,11 @@ class DenseMemory:
 
         Raises
         ------
-        ValueError : states of a wrong shape or kind, or the polynomial interaction.
+        ValueError : states of a wrong shape or kind, or another interaction.
         """
-        given = self._exponential("log_partition needs", states)
-        logs = self._log_sums(self._about(given))
-        if self._centre is None:
-            return logs
-        centre, rows = self._centre.double(), self._about(given).double()
-        part = 0.5 if self.norm_correction else 1.0
-        common = rows @ centre + part * centre.square().sum()
-        return (logs + self.beta * common).to(given)
+        if not isinstance(self._law, Exponential):
+            raise self._has_not("log_partition needs interaction 'exponential'")
+        return self._law.log_partition(self._states(states))
 
     def energy(self, states: Tensor) -> Tensor:
         """Energy E of each state; see the head of the module.
@@ -154,20 +185,13 @@ class DenseMemory:
         ------
         ValueError : states of a wrong shape or kind.
         """
-        given = self._states(states)
-        if self.interaction == "exponential":
-            about = self._about(given)
-            energy = about.square().sum(1) / 2 - self._log_sums(about) / self.beta
-            if self._centre is None or self.norm_correction:
-                return energy
-            return energy - self._centre.square().sum() / 2
-        total = given.new_zeros(len(given))
-        for rows, block in self._blocks(given):
-            total[rows] += self._power(given[rows] @ block.T / self.size, self.degree).sum(1)
-        return -self.size / self.degree * total
+        return self._law.energy(self._states(states))
 
     def weights(self, states: Tensor) -> Tensor:
-        """Softmax weights w_μ, exponential interaction only.
+        """Weights of the patterns in the mean that an update moves to.
+
+        Softmax weights of the exponential interaction, p of entmax, and 1/|S| of the active set of
+        log-sum-relu.
 
         Parameters
         ----------
@@ -175,17 +199,69 @@ class DenseMemory:
 
         Returns
         -------
-        (B, P), rows of sum 1.
+        (B, P), rows of sum 1, or 0 where nothing is active.
 
         Raises
         ------
-        ValueError : states of a wrong shape or kind, or the polynomial interaction.
+        ValueError : states of a wrong shape or kind, or the two other interactions.
         """
-        given = self._exponential("weights need", states)
-        about = self._about(given)
-        work = self._precision(about)
-        logits = self._logits(about.to(work), self._about(self._rows).to(work))
-        return torch.softmax(logits, 1).to(given)
+        found = self._law.weights(self._states(states))
+        if found is None:
+            words = "'exponential', 'entmax' or 'log-sum-relu'"
+            raise self._has_not(f"weights need interaction {words}")
+        return found
+
+    def active(self, states: Tensor) -> Tensor:
+        """How many patterns have a weight at each state, entmax and log-sum-relu only.
+
+        At a fixed point of log-sum-relu, 1 is a memory, more an emergent one, and 0 nothing.
+
+        Parameters
+        ----------
+        states : (B, N).
+
+        Returns
+        -------
+        (B,) int
+
+        Raises
+        ------
+        ValueError : states of a wrong shape, or another interaction.
+
+        Examples
+        --------
+        >>> memory = DenseMemory(torch.tensor([[0.0], [1.5]]), "log-sum-relu", beta=2.0)
+        >>> memory.active(torch.tensor([[0.0], [0.75], [9.0]]))  # ρ = 1
+        tensor([1, 2, 0])
+        """
+        if not isinstance(self._law, Entmax | LogSumReLU):
+            raise self._has_not("active needs interaction 'entmax' or 'log-sum-relu'")
+        return self._law.active(self._states(states))
+
+    def exact(self, states: Tensor) -> Tensor:
+        """Which pattern one step gives exactly, entmax only: L_μ − L_ν ≥ 1/(α − 1) for all others.
+
+        Parameters
+        ----------
+        states : (B, N).
+
+        Returns
+        -------
+        (B,) int, the index of the pattern, −1 where the step mixes several.
+
+        Raises
+        ------
+        ValueError : states of a wrong shape, or another interaction.
+
+        Examples
+        --------
+        >>> memory = DenseMemory(torch.tensor([[0.0], [2.0]]), "entmax", alpha=2)
+        >>> memory.exact(torch.tensor([[0.4], [0.6], [1.5]]))  # exact from 1/2 off the middle on
+        tensor([ 0, -1,  1])
+        """
+        if not isinstance(self._law, Entmax):
+            raise self._has_not("exact needs interaction 'entmax'")
+        return self._law.exact(self._states(states))
 
     # -------------------------------------------------------------- dynamics
 
@@ -204,7 +280,7 @@ class DenseMemory:
         ------
         ValueError : states of a wrong shape or kind.
         """
-        return self._step(self._states(states)).to(self.patterns)
+        return self._law.step(self._states(states)).to(self.patterns)
 
     def relax(
         self,
@@ -228,7 +304,8 @@ class DenseMemory:
 
         Returns
         -------
-        Relaxation with `states` like the patterns, `converged`, `sweeps` and `cycles`.
+        Relaxation with `states` like the patterns, `converged`, `sweeps` and `cycles`. A state
+        that stays because no pattern acts on it has not converged.
 
         Raises
         ------
@@ -242,9 +319,11 @@ class DenseMemory:
         tolerance = _checks.number("tolerance", tolerance, low=0)
         with torch.no_grad():
             if self.states == "real":
-                found = fixed_point(self._step, given, max_sweeps, tolerance, self._centre)
+                law = self._law
+                found = fixed_point(law.step, given, max_sweeps, tolerance, law.centre)
+                found = replace(found, converged=found.converged & law.felt(found.states))
             elif dynamics == "synchronous":
-                found = synchronous(self._step, given, max_sweeps)
+                found = synchronous(self._law.step, given, max_sweeps)
             else:
                 generator = _checks.generator_from(seed, "relax")
                 found = self._compiled(given, max_sweeps, generator)
@@ -252,180 +331,29 @@ class DenseMemory:
 
     # ---------------------------------------------------------------- inside
 
-    def _step(self, states: Tensor) -> Tensor:
-        exponential = self.interaction == "exponential"
-        if self.states == "real":
-            return self._softmax_mean(states) if exponential else self._polynomial_step(states)
-        return self._exponential_flips(states) if exponential else self._polynomial_flips(states)
-
-    def _about(self, rows: Tensor) -> Tensor:
-        """Rows about the centre of the patterns, where these are far from 0."""
-        return rows if self._centre is None else rows - self._centre
-
-    def _exponential(self, asking: str, states: Tensor) -> Tensor:
-        """Check the states of what the exponential interaction alone has."""
-        if self.interaction != "exponential":
-            raise ValueError(f"{asking} interaction 'exponential', got {self.interaction!r}")
-        return self._states(states)
+    def _has_not(self, wanted: str) -> ValueError:
+        return ValueError(f"{wanted}, got {self.interaction!r}")
 
     def _states(self, states: Tensor) -> Tensor:
         check = _checks.spins if self.states == "binary" else _checks.matrix
-        return check("states", states, columns=self.size).to(self._rows)
-
-    @property
-    def _tie(self) -> float:
-        """Share of ΣF that may be rounding error of the sum and of F, in double precision."""
-        steps = self.beta * self.size if self.interaction == "exponential" else self.degree
-        return torch.finfo(torch.float64).eps * (64 + 4 * steps)
-
-    def _precision(self, states: Tensor) -> torch.dtype:
-        """Precision of the logits: float64 where single precision would err by too much."""
-        if len(states) == 0 or states.dtype == torch.float64:
-            return states.dtype
-        largest = max(float(states.square().sum(1).max()), self._largest_norm)
-        error = torch.finfo(states.dtype).eps * self.beta * largest
-        return torch.float64 if error > _LOSS else states.dtype
-
-    @cached_property
-    def _largest_norm(self) -> float:
-        return float(self._about(self._rows).square().sum(1).max())
-
-    def _blocks(self, states: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Pairs of rows of the batch and patterns that keep each block of overlaps small."""
-        for start in range(0, len(states), _ROWS):
-            for block in self._pattern_blocks(min(_ROWS, len(states))):
-                yield slice(start, start + _ROWS), block
-
-    def _pattern_blocks(self, rows: int) -> Iterator[Tensor]:
-        yield from self._rows.split(max(1, _BLOCK // max(1, rows)))
-
-    def _log_sums(self, states: Tensor) -> Tensor:
-        """Log-partition functions (B,) of states about the centre, up to what is common."""
-        return torch.cat([self._log_sum(rows) for rows in states.split(_ROWS)])
-
-    def _log_sum(self, states: Tensor) -> Tensor:
-        """Log-partition function of a few states, one block of patterns after the other."""
-        work = self._precision(states)
-        total = torch.full((len(states),), -math.inf, dtype=work, device=states.device)
-        for block in self._pattern_blocks(len(states)):
-            logits = self._logits(states.to(work), self._about(block).to(work))
-            total = torch.logaddexp(total, torch.logsumexp(logits, 1))
-        return total.to(states.dtype)
-
-    def _logits(self, states: Tensor, block: Tensor) -> Tensor:
-        logits = self.beta * (states @ block.T)
-        if self.norm_correction:
-            logits -= self.beta / 2 * block.square().sum(1)
-        elif self._centre is not None:
-            logits += self.beta * (block @ self._centre.to(block))
-        return logits
-
-    def _softmax_mean(self, states: Tensor) -> Tensor:
-        """Mean D(S) = softmax(L)Ξ as fused attention: key [ξ, −b|ξ|²/2], query β[S, 1]."""
-        states = self._about(states)
-        work = self._precision(states)
-        keys = self._keys_in(work)
-        queries = self.beta * torch.cat([states, torch.ones_like(states[:, :1])], 1).to(work)
-        mean = F.scaled_dot_product_attention(
-            queries[None, None], keys[None, None], keys[None, None], scale=1.0
-        )
-        mean = mean[0, 0, :, :-1].to(states.dtype)
-        return mean if self._centre is None else mean + self._centre
-
-    def _keys_in(self, work: torch.dtype) -> Tensor:
-        """Keys in the precision of the work, where their norms are computed too."""
-        return self._keys if work == self._rows.dtype else self._augmented(work)
-
-    @cached_property
-    def _keys(self) -> Tensor:
-        return self._augmented(self._rows.dtype)
-
-    def _augmented(self, work: torch.dtype) -> Tensor:
-        rows = self._about(self._rows).to(work)
-        last = -rows.square().sum(1, keepdim=True) / 2 * self.norm_correction
-        if self._centre is not None and not self.norm_correction:
-            last = rows @ self._centre[:, None].to(rows)
-        return torch.cat([rows, last], 1)
-
-    def _exponential_flips(self, states: Tensor) -> Tensor:
-        """Flip the spins with which too much weight disagrees.
-
-        The shares of weight for and against are averages of 0 and 1 over the patterns, each
-        a sum of positive terms: S·D itself would lose its digits at large β.
-        """
-        spins, keys = states.double(), self.patterns.double()
-        up, down = (
-            F.scaled_dot_product_attention(
-                self.beta * spins[None, None], keys[None, None], share[None, None], scale=1.0
-            )[0, 0]
-            for share in ((1 + keys) / 2, (1 - keys) / 2)
-        )
-        against = torch.where(spins > 0, down, up)
-        share = 1 / (1 + math.exp(min(2 * self.beta, 700.0)))
-        return torch.where(against > share * (1 + self._tie), -states, states)
-
-    def _power(self, overlaps: Tensor, exponent: int) -> Tensor:
-        if self.states == "real" and self.degree % 2:
-            overlaps = overlaps.clamp(min=0)
-        return overlaps**exponent
-
-    def _polynomial_step(self, states: Tensor) -> Tensor:
-        """Move to S ← √N g/|g|.
-
-        Only the direction of g counts. Overlaps are taken in units of the largest so far, so
-        that their powers neither overflow nor vanish, which would leave the state unmoved.
-        """
-        pull, largest = torch.zeros_like(states), torch.zeros_like(states[:, :1])
-        for rows, block in self._blocks(states):
-            m = self._power(states[rows] @ block.T / self.size, 1)
-            top = torch.maximum(largest[rows], m.abs().amax(1, keepdim=True))
-            unit = torch.where(top > 0, top, 1.0)
-            pull[rows] *= (largest[rows] / unit) ** (self.degree - 1)
-            pull[rows] += (m / unit) ** (self.degree - 1) @ block
-            largest[rows] = top
-        norm = pull.norm(dim=1, keepdim=True)
-        return torch.where(norm > 0, math.sqrt(self.size) * pull / norm, states)
-
-    def _polynomial_flips(self, states: Tensor) -> Tensor:
-        """Flip the spins whose flip raises Σ_μ F, using F(m ± 2/N) of every pattern.
-
-        Flipping spin i turns m_μ into m_μ − 2 ξ_i S_i/N. With f± = F(m ± 2/N) the sum
-        over μ after the flip is Σ (f₊ + f₋)/2 − S_i Σ_μ ξ_i^μ (f₊ − f₋)/2.
-        """
-        constant = states.new_zeros(len(states), 1, dtype=torch.float64)
-        scale, pull = torch.zeros_like(constant), torch.zeros_like(states, dtype=torch.float64)
-        for rows, block in self._blocks(states):
-            patterns = block.double()
-            m = states[rows].double() @ patterns.T / self.size
-            now, up, down = (
-                self._power(m + 2 * shift / self.size, self.degree) for shift in (0, 1, -1)
-            )
-            constant[rows] += (now - (up + down) / 2).sum(1, keepdim=True)
-            scale[rows] += now.abs().sum(1, keepdim=True)
-            pull[rows] += (up - down) / 2 @ patterns
-        return torch.where(states * pull + constant < -self._tie * scale, -states, states)
+        return check("states", states, columns=self.size).to(self._law.rows)
 
     def _compiled(self, states: Tensor, sweeps: int, generator: torch.Generator) -> Relaxation:
         """Asynchronous relaxation in compiled loops, on the CPU."""
         from hopfield import _kernels  # numba is needed, and loaded, only here
 
+        law = self._law
+        assert isinstance(law, Exponential | Polynomial)
         patterns = self.patterns.to("cpu", torch.float64)
         overlaps = (states.to(patterns) @ patterns.T).to(torch.int64)
         result = begin(states.to("cpu", torch.int8))
         sites = patterns.T.to(torch.int8).contiguous()
-        reach = np.arange(-2 * self.size - 2, 2 * self.size + 3)
-        exponential = self.interaction == "exponential"
-        if exponential:
-            table = np.exp(np.clip(self.beta * reach, -745.0, 700.0))
-        else:
-            within = np.clip(reach, -self.size - 2, self.size + 2)  # all that a flip can reach
-            table = (within / self.size) ** float(self.degree)
         seeds = torch.randint(2**62, (len(states),), generator=generator).numpy()
         _kernels.relax_dense(
             sites.numpy(),
-            table,
-            exponential,
-            self._tie,
+            law.table(np.arange(-2 * self.size - 2, 2 * self.size + 3)),
+            isinstance(law, Exponential),
+            law.tie,
             result.states.numpy(),
             overlaps.numpy(),
             seeds,

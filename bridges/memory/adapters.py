@@ -32,6 +32,7 @@ from diffusion.denoisers import noise_range
 from diffusion.flat import answering, weight_of
 from diffusion.samplers import geometric_levels
 from hopfield import DenseMemory, HopfieldNetwork, flip_spins
+from hopfield.dense import WEIGHTED
 from hopfield.patterns import offset
 from hopfield.relaxation import Relaxation, fixed_point
 
@@ -186,9 +187,9 @@ class RealDenseMemory(RealMemory):
         return self.source.step(cues)
 
     def weights(self, states: Tensor, overlap: float) -> Tensor | None:
-        """Softmax weights of the patterns, or None where they are not known."""
+        """Weights of the patterns in an update, or None where it is no mean of them."""
         of_others = len(self.patterns) != len(self.source.patterns)
-        if self.source.interaction != "exponential" or of_others:
+        if self.source.interaction not in WEIGHTED or of_others:
             return None
         return self.source.weights(states)
 

@@ -39,6 +39,8 @@ class Options:
     colours : q of the sites of the Potts memory.
     clip : level w at which the spectrum of the patterns is cut.
     temperature : T of the heat bath, in units of the fields.
+    entmax : α of the entmax memory.
+    features : Y of the memory of random features; None takes its own number.
     """
 
     beta: float = 1.0
@@ -58,6 +60,8 @@ class Options:
     colours: int = 3
     clip: float = 0.7
     temperature: float = 0.2
+    entmax: float = 1.5
+    features: int | None = None
 
     @property
     def coding(self) -> Coding:

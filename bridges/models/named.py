@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridges.models.classical import CLASSICAL, CLASSICAL_NETWORKS
+from bridges.models.continuous import CONTINUOUS, dense
 from bridges.models.model import Build, Model, Options, network
 
 if TYPE_CHECKING:
@@ -91,14 +92,8 @@ def _trained_structured(patterns: Tensor, options: Options, seed: int) -> Tensor
 
 def _dense(interaction: str, states: str) -> Build:
     def build(patterns: Tensor, options: Options, seed: int) -> Memory:
-        from bridges.memory import as_memory
-        from bridges.memory.similarity import WHOLE
-        from hopfield import DenseMemory
-
-        source = DenseMemory(
-            patterns, interaction, beta=options.beta, degree=options.degree, states=states
-        )
-        return as_memory(source, centre=WHOLE)  # patterns are about the centre of their data
+        asked = {"beta": options.beta, "degree": options.degree, "states": states}
+        return dense(patterns, interaction, **asked)
 
     return build
 
@@ -181,6 +176,7 @@ MODELS: dict[str, Model] = {
         "dense memory (modern Hopfield network) at fixed β, iterated",
         _dense("exponential", "real"),
     ),
+    **CONTINUOUS,
     "denoiser": Model(
         "iterated denoiser",
         "real",

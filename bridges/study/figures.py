@@ -34,6 +34,9 @@ LOOKS: dict[str, tuple[str, str]] = {
     "polynomial": ("#009E73", "^"),
     "exponential": ("#CC79A7", "v"),
     "exponential-real": ("#56B4E9", "D"),
+    "entmax": ("#CC6677", "h"),
+    "log-sum-relu": ("#5F4690", "8"),
+    "random-features": ("#73AF48", "p"),
     "denoiser": ("#0072B2", "x"),
     "flow": ("#D55E00", "P"),
     "sde": ("#8C6D1F", "*"),
@@ -58,11 +61,8 @@ LOOKS: dict[str, tuple[str, str]] = {
     "potts": ("#009988", "^"),
 }
 _OTHERS: tuple[tuple[str, str], ...] = (
-    ("#DC267F", "H"),
-    ("#785EF0", "8"),
-    ("#B8860B", "p"),
-    ("#648FFF", "d"),
-    ("#5C4033", "^"),
+    *(("#DC267F", "H"), ("#785EF0", "8"), ("#B8860B", "p")),
+    *(("#648FFF", "d"), ("#5C4033", "^")),
 )  # of models that have no name: those given by a path
 SERIES: tuple[tuple[str, str], ...] = (
     ("#0072B2", "o"),

@@ -206,6 +206,15 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": Options.temperature,
         "help": "Temperature of the heat bath.",
     },
+    "entmax": {
+        "type": Real(1, 10),
+        "default": Options.entmax,
+        "help": "α of the entmax memory; 1 is the softmax, 2 sparsemax.",
+    },
+    "features": {
+        "type": Whole(1),
+        "help": "Random features Y of that memory.  [default: 8NP, at least 50P]",
+    },
     "held-out": {"type": Place(), "help": "Data the model has not seen."},
     "draws": {"type": Whole(2), "default": 500, "help": "Noised points per noise level."},
     "samples": {"type": Whole(1, most=_SAMPLES), "default": 8, "help": "Independent pattern sets."},

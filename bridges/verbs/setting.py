@@ -22,7 +22,7 @@ from bridges.study.results import Study
 from hopfield.low_rank import pays
 
 OF_MODELS = frozenset(name for model in MODELS.values() for name in model.reads) - {"steps"}
-"""Options of classical memories, which stand in the points of the models that read them."""
+"""Options of few memories, which stand in the points of the models that read them."""
 _COLUMNS = {"activity": "active_share"}  # `activity` is that of the data
 _LARGEST = 1024  # largest load measured unless asked for
 _COPIES = 4  # of patterns and of cues, held at once
@@ -52,6 +52,8 @@ class Setting:
     colours: int = Options.colours
     clip: float = Options.clip
     temperature: float = Options.temperature
+    entmax: float = Options.entmax
+    features: int | None = None
     label: int | None = None
     scheduler: str | None = None
     batch_size: int | None = None

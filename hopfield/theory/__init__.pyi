@@ -27,6 +27,10 @@ from .finite import (
     posterior_weight_bound as posterior_weight_bound,
     sphere_average as sphere_average,
 )
+from .kernels import (
+    isolated_patterns as isolated_patterns,
+    random_feature_variance as random_feature_variance,
+)
 from .mean_field import (
     gardner_kappa as gardner_kappa,
     gardner_kappa_diluted as gardner_kappa_diluted,

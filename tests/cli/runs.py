@@ -97,6 +97,30 @@ STUDIES = {
             "--variance 0": "--variance",
         },
     ),
+    "emergent_memories": Row(
+        "--patterns 5 --line-patterns 6 --ranges 0.25,1 --lines 2 --dimensions 1,2 --ratios 1 "
+        "--starts 20 --size 8 --stored 6 --alphas 1,2 --noises 0.5,1 --trials 10",
+        {
+            "--starts 1000000 --dimensions 1000 --max-memory 8": "starts: 1000000 states need",
+            "--stored 1000000 --size 10000 --max-memory 8": "stored: 1000000 patterns need about",
+            "--alphas 0.5": "0.5 is not in the range 1<=x<=10",
+            "--ratios 0": "0.0 is not in the range 0<x<=100",
+            "--patterns 1": "--patterns",
+        },
+        "theory |S|ofthese nearest exactinonestep",
+    ),
+    "feature_memories": Row(
+        "--patterns 4 --dimension 3 --betas 1 --features 50,200 --sizes 4,6 --noises 0,0.3 "
+        "--per-pattern 1,20 --per-entry 1,5 --draws 10 --trials 8",
+        {
+            "--features 10000000 --sizes 10000 --max-memory 8": "features: 1e+07 need about",
+            "--trials 1000000000 --max-memory 8": "trials: 1000000000 states need about",
+            "--betas 0": "0.0 is not in the range x>0",
+            "--noises -1": "-1.0 is not in the range 0<=x<=100",
+            "--sizes 1": "--sizes",
+        },
+        "overlaw attheend exactkernel cametorest",
+    ),
     "guidance_distortion": Row(
         "--dimensions 4,6 --classes 3 --density 0.5 --steps 8 --trials 16",
         {
@@ -241,6 +265,8 @@ VERBS = {
             "--gain 0": "0.0 is not in the range x>0",
             "--levels 1": "1 is not in the range 2<=x<=256",
             "--keep 0": "0.0 is not in the range 0<x<=1",
+            "--entmax 0.5": "0.5 is not in the range 1<=x<=10",
+            "--features 0": "0 is not in the range x>=1",
             "--colours 1": "1 is not in the range 2<=x<=256",
             "--clip 0": "0.0 is not in the range x>0",
             "--temperature -1": "--temperature",

@@ -28,6 +28,7 @@ from diffusion import guidance, theory as noise
 from hopfield import theory as memory
 
 NETWORK, REAL = hopfield.HopfieldNetwork(J), hopfield.DenseMemory(normal(3, 4))
+SPARSE = hopfield.DenseMemory(normal(3, 4), "entmax")
 BINARY = hopfield.DenseMemory(XI, states="binary")
 
 MANIFOLD = diffusion.LinearManifoldDenoiser(torch.eye(2))
@@ -281,6 +282,10 @@ METHODS = {
             "step",
             "weights",
         )
+    },
+    **{
+        f"DenseMemory.{name}": (getattr(SPARSE, name), {"states": normal(2, 4)})
+        for name in ("active", "exact")
     },
     "DenseMemory.relax": (
         BINARY.relax,

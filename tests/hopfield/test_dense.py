@@ -145,7 +145,7 @@ def test_blocks_of_patterns_do_not_change_the_result(monkeypatch):
     for setting in INTERACTIONS:
         memory = DenseMemory(xi, states="binary", **setting)
         energy, step = memory.energy(x), memory.step(x)
-        monkeypatch.setattr("hopfield.dense._BLOCK", 64)
+        monkeypatch.setattr("hopfield.interactions.interaction._BLOCK", 64)
         assert torch.allclose(memory.energy(x), energy, rtol=1e-13, atol=1e-13)
         assert torch.equal(memory.step(x), step)
         monkeypatch.undo()

@@ -12,6 +12,7 @@ from hopfield import (
     DenseMemory,
     HopfieldNetwork,
     coupling_path,
+    emergent_minima,
     hebbian,
     noise_structure,
     random_features_patterns,
@@ -32,6 +33,7 @@ RESULTS = {
     "Relaxation": HopfieldNetwork(hebbian(XI)).relax(XI, seed=0),
     "TrainingResult": TRAINED,
     "History": TRAINED.history,
+    "EmergentMinima": emergent_minima(torch.arange(8.0)[:, None], 1.2),
     "NoiseStructure": noise_structure(hebbian(XI), XI, random_patterns(4, 100, seed=1)),
     "CouplingPath": coupling_path([TRAINED.couplings], hebbian(XI), hopfield.pseudo_inverse(XI)),
     "RandomFeaturesPatterns": random_features_patterns(5, 20, 12, 3, seed=0),
@@ -90,6 +92,17 @@ def test_what_one_reads():
     )
 
 
+def test_each_interaction_says_what_it_is():
+    for asked, words in {
+        ("entmax", "alpha"): "entmax at beta 1 and alpha 2, with norm correction",
+        ("log-sum-relu", None): "log-sum-relu at beta 1",
+        ("random-features", "features"): "random-features at beta 1 of 2",
+    }.items():
+        interaction, own = asked
+        memory = DenseMemory(XI, interaction, **({own: 2} if own else {}))
+        assert repr(memory) == f"DenseMemory(patterns (30, 100), real states, {words})"
+
+
 @pytest.mark.parametrize("name", ["TrainingResult", "History", "NoiseStructure"])
 def test_a_result_is_drawn_on_axes_of_the_users(name):
     from matplotlib.figure import Figure
@@ -107,6 +120,15 @@ def test_a_result_is_drawn_on_axes_of_the_users(name):
     assert axes.get_xlabel()
     with pytest.raises(ValueError, match="ax must be an Axes of matplotlib, got int"):
         RESULTS[name].plot(3)
+
+
+def test_minima_are_drawn_by_the_size_of_their_sets():
+    from matplotlib.figure import Figure
+
+    axes = RESULTS["EmergentMinima"].plot(Figure().subplots())
+    x, y = axes.containers[0].lines[0].get_data()
+    assert x.tolist() == [2, 3]
+    assert y.tolist() == [7, 6]
 
 
 def test_norms_are_drawn_where_no_pattern_is_known():

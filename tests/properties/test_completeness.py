@@ -14,6 +14,7 @@ from hopfield import theory as of_memory
 
 HERE = Path(__file__)
 WITHOUT = {
+    "EmergentMinima": "a result: its fields are tried through emergent_minima",
     "PlantedPosterior": "a result: its fields are tried through planted_posterior",
     "DenoiserLike": "a type: any function of points and a noise level",
     "GuidanceRule": "a type: any function of a noise level and a distance",

@@ -6,7 +6,7 @@ import torch
 from drawn import close, few, normal_like, points, seeds, shuffled, signs, spins
 from hypothesis import assume, given, strategies as st
 
-from hopfield import DenseMemory, flip_spins
+from hopfield import DenseMemory, emergent_minima, entmax, flip_spins
 
 betas = st.sampled_from([1e-6, 1e-2, 1.0, 30.0, 1e6])
 degrees = st.sampled_from([2, 3, 4, 7, 30, 1000])
@@ -80,3 +80,49 @@ def test_binary_memories_descend_in_any_gauge(xi, interaction, beta, degree, see
     assert torch.equal(turned.step(start * gauge) * gauge, memory.step(start))
     assert torch.equal(memory.relax(start, seed=seed).states, end.states)
     assert memory.relax(start[:0], seed=seed).states.shape == start[:0].shape
+
+
+@few
+@given(points(), st.sampled_from([1.0, 1.3, 1.5, 2.0, 10.0]), betas, seeds)
+def test_entmax_is_a_distribution_that_descends(xi, alpha, beta, seed):
+    memory = DenseMemory(xi, "entmax", beta=beta, alpha=alpha)
+    x = normal_like(xi, seed, rows=4)
+    weights, after = memory.weights(x), memory.step(x)
+    assert weights.dtype == after.dtype == xi.dtype
+    assert bool((weights >= 0).all())
+    assert close(weights.sum(1), torch.ones(4), xi.dtype)
+    assert close(after, weights @ xi, xi.dtype)
+    logits = normal_like(xi, seed)
+    order = shuffled(logits.shape[1], seed)
+    assert close(entmax(logits[:, order], alpha), entmax(logits, alpha)[:, order], xi.dtype)
+    before, now = memory.energy(x), memory.energy(after)
+    assert bool((now <= before + 1e-4 * (1 + before.abs())).all())
+    exact = memory.exact(x)
+    assert close(after[exact >= 0], xi[exact[exact >= 0]], torch.float32)
+
+
+@few
+@given(points(columns=(1, 4)), st.sampled_from([1e-3, 0.3, 1.0, 5.0]), seeds)
+def test_minima_of_balls_are_means_of_their_sets(xi, radius, seed):
+    xi = xi.double()
+    found = emergent_minima(xi, radius, 20, seed=seed)
+    memory = DenseMemory(xi, "log-sum-relu", beta=2 / radius**2)
+    assert found.kept + found.emergent == len(found.states) > 0
+    assert close(memory.step(found.states), found.states, torch.float32)
+    moved = emergent_minima(3 * xi, 3 * radius, 20, seed=seed)
+    assert moved.kept == found.kept  # a scale changes nothing but rounding of ties
+    x = normal_like(xi, seed, rows=4)
+    before, now = memory.energy(x), memory.energy(memory.step(x))
+    assert bool((now <= before + 1e-9 * (1 + before.abs())).all())
+
+
+@few
+@given(points(), st.sampled_from([1e-2, 1.0, 30.0]), st.integers(1, 50), seeds)
+def test_memories_of_features_descend(xi, beta, features, seed):
+    memory = DenseMemory(xi, "random-features", beta=beta, features=features, seed=seed)
+    x = normal_like(xi, seed, rows=4)
+    after = memory.step(x)
+    assert after.dtype == xi.dtype
+    assert torch.isfinite(after).all()
+    before, now = memory.energy(x), memory.energy(after)
+    assert bool((now <= before + 1e-3 / beta + 1e-4 * before.abs()).all())

@@ -41,6 +41,7 @@ EVALUATIONS = [
     )
 ]
 
+CONTINUOUS = ("entmax", "log-sum-relu", "random-features")
 ONSETS = (noise.collapse_sigma, noise.onset_sigma, noise.condensation_sigma)
 
 NO_SHAPES = [torch.ones(2), torch.ones(1, 1, 2), torch.ones(1, 0)]
@@ -89,6 +90,10 @@ NO_POINTS = [*(torch.tensor([[1.0, x]]) for x in (nan, -inf)), *NO_SHAPES]
 POINTS = [
     (hopfield.binarize, "data"),
     (hopfield.DenseMemory, "patterns"),
+    *((lambda x, k=k: hopfield.DenseMemory(x, k), "patterns") for k in CONTINUOUS),
+    (hopfield.entmax, "logits"),
+    (lambda x: hopfield.emergent_minima(x, 1.0), "patterns"),
+    (lambda x: hopfield.emergent_minima(TWO, 1.0, x), "starts"),
     (hopfield.HopfieldNetwork, "couplings"),
     (DENSE.step, "states"),
     (DENSE.relax, "states"),
@@ -160,6 +165,12 @@ ABOVE_ZERO = [
     (lambda x: hopfield.clustered_patterns(1, x, 2, 0.5), "per_cluster"),
     (lambda x: hopfield.DenseMemory(XI, beta=x), "beta"),
     (lambda x: hopfield.DenseMemory(XI, degree=x), "degree"),
+    (lambda x: hopfield.DenseMemory(XI, alpha=x), "alpha"),
+    (lambda x: hopfield.DenseMemory(XI, features=x), "features"),
+    (lambda x: hopfield.emergent_minima(XI, x), "radius"),
+    (lambda x: memory.isolated_patterns(x, 0.1), "patterns"),
+    (lambda x: memory.random_feature_variance(TWO, TWO, x, 3), "beta"),
+    (lambda x: memory.random_feature_variance(TWO, TWO, 1.0, x), "features"),
     (lambda x: hopfield.paramagnetic_unlearning(J, x, 1.0), "rate"),
     (lambda x: hopfield.paramagnetic_unlearning(J, 1.0, x), "beta"),
     (lambda x: hopfield.unlearn(J, 1, rate=x), "rate"),

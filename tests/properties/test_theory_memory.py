@@ -231,3 +231,24 @@ def test_losses_of_training_fall_with_stability(deltas, m, rate):
     norms = memory.noise_norm(delta[None], m, rate)
     assert bool((norms > 0).all())
     assert memory.noise_norm(delta[None], m, 2 * rate) == pytest.approx(2 * norms)
+
+
+@few
+@given(st.integers(2, 1000), st.floats(0, 0.5), st.floats(0, 0.5))
+def test_a_larger_radius_isolates_fewer(P, one, other):
+    small, large = sorted((one, other))
+    kept = memory.isolated_patterns(P, [0.0, small, large, 1.0])
+    assert falls(kept)
+    assert kept[0] == P
+    assert kept[-1] == 0
+
+
+@few
+@given(st.integers(1, 9), st.floats(1e-3, 1e3), st.integers(1, 100))
+def test_the_error_of_features_is_at_most_that_of_aligned_ones(P, beta, features):
+    rows = np.random.default_rng(P).normal(size=(P, 3))
+    found = memory.random_feature_variance(rows, rows, beta, features)
+    assert bool((found >= 0).all())
+    assert bool((found <= P**2 / features + 1e-9).all())
+    moved = memory.random_feature_variance(rows + 1, rows + 1, beta, features)
+    assert moved == pytest.approx(found, rel=1e-6, abs=1e-9)
