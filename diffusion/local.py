@@ -239,7 +239,8 @@ class LocalDenoiser(Denoiser):
 
     def _apart(self, rows: Tensor) -> Tensor:
         """Rows (b, d) as pixels (h, w, c, b)."""
-        images = rows.reshape(len(rows), -1, *self.shape[-2:])
+        channels = self.shape[0] if len(self.shape) == 3 else 1
+        images = rows.reshape(len(rows), channels, *self.shape[-2:])
         return images.permute(2, 3, 1, 0).contiguous()
 
     def _size(self, rows: Tensor) -> float:
