@@ -38,6 +38,7 @@ class Options:
     colours : q of the sites of the Potts memory.
     clip : level w at which the spectrum of the patterns is cut.
     temperature : T of the heat bath, in units of the fields.
+    window : width k of the windows of local denoisers, odd.
     """
 
     beta: float = 1.0
@@ -57,6 +58,7 @@ class Options:
     colours: int = 3
     clip: float = 0.7
     temperature: float = 0.2
+    window: int = 5
 
     @property
     def coding(self) -> Coding:
@@ -99,8 +101,9 @@ class Model:
     trained : whether it stores what it was trained on, whatever patterns it is cued with.
     source : of a trained model, the denoiser or the network.
     latents : of a denoiser of codes, the space of these.
-    reads : the options of classical memories that it reads; a record has these of each model.
+    reads : the options of its own that it reads; a record has these of each model.
     least : patterns that it needs.
+    images : whether its patterns are images, of which `Options.shape` is the shape of one.
     unknown : whether its cues are spins of which some are unknown, 0, and no flipped patterns.
     """
 
@@ -113,6 +116,7 @@ class Model:
     latents: LatentSpace | None = None
     reads: tuple[str, ...] = ()
     least: int = 1
+    images: bool = False
     unknown: bool = False
 
 

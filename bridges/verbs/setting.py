@@ -21,7 +21,7 @@ from bridges.study.record import Point
 from bridges.study.results import Study
 
 OF_MODELS = frozenset(name for model in MODELS.values() for name in model.reads) - {"steps"}
-"""Options of classical memories, which stand in the points of the models that read them."""
+"""Options of single models, which stand in the points of the models that read them."""
 _COLUMNS = {"activity": "active_share"}  # `activity` is that of the data
 _LARGEST = 1024  # largest load measured unless asked for
 _COPIES = 4  # of patterns and of cues, held at once
@@ -51,6 +51,7 @@ class Setting:
     colours: int = Options.colours
     clip: float = Options.clip
     temperature: float = Options.temperature
+    window: int = Options.window
     label: int | None = None
     scheduler: str | None = None
     batch_size: int | None = None
@@ -198,7 +199,7 @@ class Setting:
 
 
 def read_by(asked: object, point: Point) -> Point:
-    """The options of classical memories that the model of a point reads, for its row."""
+    """The options of its own that the model of a point reads, for its row."""
     model = MODELS.get(point.get("model", ""))
     setting = getattr(asked, "setting", asked)
     if model is None or not isinstance(setting, Setting):
