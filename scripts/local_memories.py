@@ -69,7 +69,7 @@ _PATCHES = 40_000  # of all places, among which references are looked for
 _WIDEST = 5  # window of all places, whose e^I such references still outnumber
 _CUES = 200  # planted per noise level, at least
 _DRAWS = 400  # of the information
-_SHOWN = 5  # samples per window
+_SHOWN = 4  # samples per window
 _ZONE = (1.0, 1.4)  # of the noise of weight ½ over that of the law
 
 
@@ -107,16 +107,9 @@ def main(run: Run, data: str, **setting: Any) -> Report:
     points = [{"kind": "flow", "window": k, **flow, **shared} for k in windows]
     law = {"kind": "law", "sigmas": sigmas, **shared}
     wide = [k for k in windows if k > 1]
+    points += [{**law, "mode": "local", "window": k, "stored": sorted({P, *loads})} for k in wide]
     points += [
-        {**law, "mode": "local", "window": k, "patterns": load}
-        for k in wide
-        for load in sorted({P, *loads})
-    ]
-    points += [
-        {**law, "mode": "equivariant", "window": k, "patterns": load}
-        for k in wide
-        for load in pooled
-        if k <= _WIDEST
+        {**law, "mode": "equivariant", "window": k, "stored": pooled} for k in wide if k <= _WIDEST
     ]
     return Report(run(measure, points))
 
@@ -131,11 +124,11 @@ def measure(point: Point, seed: int) -> list[Row]:
     rows = found.rows.float()
     rows = (rows - rows.mean()) / rows.std()
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
-    stored, others = rows[order[: point["patterns"]]], rows[order[point["patterns"] :]]
-    shape = tuple(found.shape)
+    rows, shape = rows[order], tuple(found.shape)
     if point["kind"] == "flow":
-        return _samples(point, stored, others, shape, seed)
-    return _weights(point, stored, others, shape, seed)
+        P = point["patterns"]
+        return _samples(point, rows[:P], rows[P:], shape, seed)
+    return _laws(point, rows, shape, seed)
 
 
 def _samples(
@@ -171,41 +164,62 @@ def _samples(
     return rows
 
 
-def _weights(
-    point: Point, stored: Tensor, others: Tensor, shape: tuple[int, ...], seed: int
-) -> list[Row]:
+def _laws(point: Point, rows: Tensor, shape: tuple[int, ...], seed: int) -> list[Row]:
     """Weights of the own patches against the noise, where they are a half, and the law."""
+    import numpy as np
+
+    from bridges.crossing import crossing
+    from diffusion import window_information
+
+    local, sites = point["mode"] == "local", rows.shape[1]
+    middle = ((shape[0] - 1) // 2, (shape[1] - 1) // 2) if local else None
+    images = rows[max(point["stored"]) :].reshape(-1, *shape)
+    if not local:
+        images = images[: max(2, _PATCHES // sites)]
+    levels = point["sigmas"]
+    known = window_information(images, point["window"], levels, middle, _DRAWS, seed=seed)
+    found: list[Row] = []
+    for P in point["stored"]:
+        own, image = _weights(point, rows[:P], shape, middle, seed)
+        found += [
+            {"patterns": P, "sigma": sigma, "quantity": name, "value": float(value)}
+            for name, curve in (("own", own), ("image", image))
+            for sigma, value in zip(levels, curve, strict=True)
+        ]
+        half = math.exp(crossing(np.log(levels), own[None], 0.5, False)[0])
+        law = known.threshold(P if local else P * sites)
+        if 0 < half < math.inf and math.isfinite(law):
+            values = {"half": half, "law": law, "ratio": half / law}
+            found += [{"patterns": P, "quantity": q, "value": v} for q, v in values.items()]
+    return found
+
+
+def _weights(
+    point: Point,
+    stored: Tensor,
+    shape: tuple[int, ...],
+    middle: tuple[int, int] | None,
+    seed: int,
+) -> tuple[ndarray, ndarray]:
+    """Weights (K,) of the own patches at each noise: in the middle, and of all pixels."""
     import numpy as np
     import torch
 
-    from bridges.crossing import crossing
-    from diffusion import LocalDenoiser, window_information
+    from diffusion import LocalDenoiser
 
-    local, P = point["mode"] == "local", point["patterns"]
-    middle = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
     denoiser = LocalDenoiser(stored, point["window"], point["mode"], shape)
+    copies = 1 if middle is None else math.ceil(_CUES / len(stored))
+    own = torch.arange(len(stored)).repeat(copies)
     generator = torch.Generator().manual_seed(seed)
-    own = torch.arange(P).repeat(math.ceil(_CUES / P) if local else 1)
     noise = torch.randn(len(own), stored.shape[1], generator=generator)
-    rows: list[Row] = []
-    curve = []
-    for sigma in point["sigmas"]:
-        found = denoiser.own_weights(stored[own] + sigma * noise, sigma, own).double()
-        curve.append(float(found[:, *middle].mean() if local else found.mean()))
-        each = {"own": curve[-1], "image": float(found.mean())}
-        rows += [{"sigma": sigma, "quantity": q, "value": v} for q, v in each.items()]
-    half, _ = crossing(np.log(point["sigmas"]), np.array(curve)[None], 0.5, False)
-    images = others.reshape(-1, *shape)
-    if not local:
-        images = images[: max(2, _PATCHES // stored.shape[1])]
-    known = window_information(
-        images, point["window"], point["sigmas"], middle if local else None, _DRAWS, seed=seed
-    )
-    law = known.threshold(P if local else P * stored.shape[1])
-    if math.isfinite(half) and math.isfinite(law):
-        values = {"half": math.exp(half), "law": law, "ratio": math.exp(half) / law}
-        rows += [{"quantity": q, "value": v} for q, v in values.items()]
-    return rows
+    found = torch.stack(
+        [
+            denoiser.own_weights(stored[own] + sigma * noise, sigma, own).double().mean(0)
+            for sigma in point["sigmas"]
+        ]
+    ).numpy()
+    image = found.mean((1, 2))
+    return (image if middle is None else np.ascontiguousarray(found[:, *middle])), image
 
 
 class Report(base.Report):
@@ -232,7 +246,7 @@ class Report(base.Report):
     def laws(self, mode: str) -> list[tuple[int, int]]:
         """Windows and numbers of images of which the law is known."""
         points = (p for p in self.study.points if p.get("mode") == mode)
-        return [(p["window"], p["patterns"]) for p in points]
+        return [(p["window"], P) for p in points for P in p["stored"]]
 
     def value(self, quantity: str, mode: str, window: int, P: int) -> ndarray:
         """Of each sample that has it."""
@@ -253,11 +267,14 @@ class Report(base.Report):
         """What narrow and wide windows copy."""
         copies, k = 100 * self.flow("copies"), self.windows
         narrow = max((w for w in k if copies[:, k.index(w)].mean() < 10), default=k[0])
-        parts = [
-            f"{copies[:, k.index(w)].mean():.0f} % of the samples are copies at $k$ = {w}"
+        shares = [
+            f"{copies[:, k.index(w)].mean():.0f} % at $k$ = {w}"
             for w in dict.fromkeys((narrow, k[-1]))
         ]
-        return f"$P$ = {self.patterns} images, windows of width $k$: {', '.join(parts)}"
+        return (
+            f"$P$ = {self.patterns} images denoised by windows of width $k$: copies among samples, "
+            f"{', '.join(shares)}"
+        )
 
     def conclusions(self) -> Point:
         """Copies and distances by window, and the ratios to the law."""
@@ -361,9 +378,9 @@ class Report(base.Report):
         axes.axhline(unseen.mean(), **figures.THEORY[1], label="distance of held-out images")
         figures.even_ticks(axes, self.windows)
         axes.set(xlabel="width $k$ of the windows", ylabel="share, or distance per pixel")
-        axes.set_ylim(-0.04, 1.08)
+        axes.set_ylim(-0.04, 1.04)
         axes.set_title(f"narrow windows make new images, $P$ = {self.patterns}")
-        axes.legend(loc="center right")
+        figures.room_for_legend(axes, 3)
 
     def _own(self, axes: Axes) -> None:
         for series, k in zip(figures.SERIES, (k for k in self.windows if k > 1), strict=False):
@@ -375,7 +392,7 @@ class Report(base.Report):
         axes.axhline(0.5, color="0.85", lw=0.8, zorder=0)
         figures.log_axis(axes)
         axes.set(xlabel=r"noise $\sigma$", ylabel="weight of the own patch, middle window")
-        axes.set_title(r"dashed: $I_k(\sigma) = \ln P$")
+        axes.set_title(r"patches are lost soon beyond $I_k(\sigma) = \ln P$, dashed")
         axes.legend(title="$k$", loc="lower left")
 
     def _law(self, axes: Axes) -> None:

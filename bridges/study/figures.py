@@ -56,6 +56,8 @@ LOOKS: dict[str, tuple[str, str]] = {
     "covariance": ("#EE7733", "o"),
     "willshaw": ("#0077BB", "s"),
     "potts": ("#009988", "^"),
+    "local": ("#A6761D", "p"),
+    "equivariant": ("#7570B3", "H"),
 }
 _OTHERS: tuple[tuple[str, str], ...] = (
     ("#DC267F", "H"),

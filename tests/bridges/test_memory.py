@@ -12,16 +12,20 @@ from bridges.models import MODELS, Options
 from diffusion import EmpiricalDenoiser
 from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
 
-OPTIONS = Options(activity=1 / 8, temperature=0.0)  # three ones of 24, a network at rest
+# three ones of 24, a network at rest, images
+OPTIONS = Options(activity=1 / 8, temperature=0.0, shape=(4, 6))
 SEQUENCES = ("sequence", "dense-sequence")
-WITHOUT_ENERGY = ("flow", "sde", "nearest", "kernel", "willshaw", *SEQUENCES)
+WINDOWS = ("local", "equivariant")
+WITHOUT_ENERGY = ("flow", "sde", "nearest", "kernel", "willshaw", *SEQUENCES, *WINDOWS)
 RANDOM_ORDER = ("covariance", "potts", "thermal", "clamped")
 
 
 def patterns_for(kind, dtype=torch.float64):
     if kind in ("sparse", "colours"):
         return pattern_set("random", kind, 6, 24, 0, coding=OPTIONS.coding).to(dtype)
-    return {"binary": random_patterns, "real": sphere}[kind](6, 24, seed=0).to(dtype)
+    return {"binary": random_patterns, "real": sphere, "stored": sphere}[kind](6, 24, seed=0).to(
+        dtype
+    )
 
 
 def likeness(name, cues, patterns):
