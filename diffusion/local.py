@@ -22,6 +22,7 @@ depend on k.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -78,7 +79,7 @@ class LocalDenoiser(Denoiser):
         mode: str = "local",
         shape: Sequence[int] | None = None,
     ) -> None:
-        images, self.shape = images_of(data, shape)
+        images, self.shape = images_of("data", data, shape)
         self.window, self.mode = odd(window), _checks.choice("mode", mode, MODES)
         self.data = images.flatten(1)
         self.dimension = self.data.shape[1]
@@ -248,27 +249,29 @@ class LocalDenoiser(Denoiser):
         return float((rows - self._centre).norm(dim=1).max())
 
 
-def images_of(data: Any, shape: Sequence[int] | None) -> tuple[Tensor, tuple[int, ...]]:
-    """Images (P, c, h, w) of `data`, and the shape of one as it was given. Raises ValueError."""
-    given = _checks.tensor("data", data, double=False).detach()
-    if shape is not None:
-        sides = tuple(_checks.whole("shape", side) for side in _checks.several("shape", shape))
-        count = int(torch.tensor(sides).prod()) if sides else 0
-        if len(sides) not in (2, 3) or given.ndim < 2 or given[:1].numel() not in (0, count):
-            raise ValueError(
-                f"shape must be (height, width) or (channels, height, width) of data with "
-                f"{tuple(given.shape)[1:]} numbers per image, got {sides}"
-            )
-        given = given.reshape(len(given), *sides)
-    if given.ndim not in (3, 4) or given.numel() == 0:
-        raise ValueError(
-            "data must be images (P, height, width) or (P, channels, height, width), or rows with "
-            f"their shape, got {tuple(given.shape)}"
-        )
-    rows = _checks.points("data", given.flatten(1))
-    rows = rows.to(at_least_single(rows.dtype))
+def images_of(name: str, value: Any, shape: Sequence[int] | None) -> tuple[Tensor, tuple[int, ...]]:
+    """Images (P, c, h, w) of an argument, and the shape of one as given. Raises ValueError."""
+    given = _checks.tensor(name, value).detach()
     own = tuple(given.shape[1:])
-    return rows.reshape(len(rows), -1, *own[-2:]), own
+    if shape is not None:
+        own = tuple(_checks.whole("shape", side) for side in _checks.several("shape", shape))
+        if len(own) not in (2, 3):
+            raise ValueError(
+                f"shape must be (height, width) or (channels, height, width), got {own}"
+            )
+        numbers = math.prod(own)
+        if tuple(given.shape[1:]) not in ((numbers,), own):
+            raise ValueError(
+                f"{name} must be rows of {numbers} numbers, images of shape {own}, "
+                f"got {tuple(given.shape)}"
+            )
+    if len(own) not in (2, 3) or given.numel() == 0:
+        raise ValueError(
+            f"{name} must be images (P, height, width) or (P, channels, height, width), or rows "
+            f"with their shape, got {tuple(given.shape)}"
+        )
+    rows = _checks.points(name, given.reshape(len(given), -1))
+    return rows.to(at_least_single(rows.dtype)).reshape(len(rows), -1, *own[-2:]), own
 
 
 def odd(window: Any) -> int:

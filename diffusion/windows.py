@@ -116,8 +116,8 @@ def window_information(
     >>> round(found.threshold(20), 1)
     1.0
     """
-    given, _ = images_of(images, shape)
-    levels = _checks.tensor("sigma", sigma, double=True).double().cpu()
+    given, _ = images_of("images", images, shape)
+    levels = _checks.tensor("sigma", sigma, double=True).detach().double().cpu()
     rises = levels.ndim == 1 and len(levels) > 0 and bool((levels.diff() > 0).all())
     if not rises or not 0 < float(levels[0]) <= float(levels[-1]) < math.inf:
         raise ValueError(

@@ -400,7 +400,7 @@ class Report(base.Report):
 
         from bridges.estimates import mean_and_sem
 
-        axes.axhspan(*_ZONE, color="0.93", zorder=-1)
+        axes.axhspan(*_ZONE, color="0.93", zorder=-1, label="expected, 1 to 1.4")
         for series, (mode, words) in zip(figures.SERIES, MODES.items(), strict=False):
             laws, ratios = [], []
             for one in self.laws(mode):

@@ -188,7 +188,7 @@ def test_rows_with_a_shape_are_images_and_stay_as_they_were():
         (lambda: LocalDenoiser(GREY.flatten(1), 3), r"data must be images .*got \(5, 24\)"),
         (lambda: LocalDenoiser(GREY[:0], 3), "data must be images"),
         (lambda: LocalDenoiser(GREY * math.nan, 3), "data must be finite"),
-        (lambda: LocalDenoiser(GREY.flatten(1), 3, shape=(5, 5)), "shape must be"),
+        (lambda: LocalDenoiser(GREY.flatten(1), 3, shape=(5, 5)), "data must be rows of 25"),
         (lambda: LocalDenoiser(GREY.flatten(1), 3, shape=(24,)), "shape must be"),
         (lambda: LocalDenoiser(GREY, 3)(GREY[:, 0], 1.0), r"x must have shape \(rows, 24\)"),
         (lambda: LocalDenoiser(GREY, 3)(GREY.flatten(1), 0.0), "sigma must be positive"),

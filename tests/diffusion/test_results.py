@@ -22,6 +22,7 @@ from diffusion import (
     NetworkDenoiser,
     RandomFeatureScore,
     ResidualMLP,
+    WindowInformation,
     class_times,
     copy_fraction,
     guidance,
@@ -165,9 +166,12 @@ def test_results_are_drawn_on_axes_of_the_users():
         assert y == pytest.approx(history.loss.numpy(), nan_ok=True)
     x, y = curve(times)
     assert (x.tolist(), y.tolist()) == (times.times.tolist(), times.train[:, 0].tolist())
+    known = next(one for one in RESULTS if isinstance(one, WindowInformation))
+    x, y = curve(known)
+    assert (x.tolist(), y.tolist()) == (known.sigma.tolist(), known.value.tolist())
     drawn = {type(one) for one in RESULTS if isinstance(one, Plotted)}
     assert {one.__name__ for one in drawn} == {
-        *("ClassTimes", "FeatureSpectrum", "History", "Training")
+        *("ClassTimes", "FeatureSpectrum", "History", "Training", "WindowInformation")
     }
 
 
