@@ -43,6 +43,7 @@ from .linear_manifold import (
     block_data as block_data,
     manifold_factors as manifold_factors,
 )
+from .local import LocalDenoiser as LocalDenoiser
 from .mixture import GaussianMixtureDenoiser as GaussianMixtureDenoiser
 from .neighbours import (
     CopyFraction as CopyFraction,
@@ -64,5 +65,9 @@ from .samplers import (
 )
 from .schedules import OU as OU, VE as VE, Cosine as Cosine, Schedule as Schedule
 from .training import denoising_error as denoising_error, train_denoiser as train_denoiser
+from .windows import (
+    WindowInformation as WindowInformation,
+    window_information as window_information,
+)
 
 __version__: str

@@ -16,7 +16,7 @@ SETTING = (
     *("size", "criterion", "threshold", "trials", "beta", "degree"),
     *("rate", "training-overlap", "training-steps"),
     *("activity", "theta", "gain", "levels", "keep", "colours", "clip", "temperature"),
-    *("entmax", "features"),
+    *("entmax", "features", "window"),
     *("dynamics", "steps", "class", "scheduler", "batch-size"),
 )
 STORED = "Patterns stored, P.  [default: {}, or all of fewer]"

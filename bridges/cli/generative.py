@@ -32,11 +32,11 @@ _UNSEEN = "Data the model has not seen."
 @options.shared(
     "model",
     default=None,
-    help="A denoiser trained on the data, by path: its samples are judged, unless --generated "
-    "is given, and how it retrieves data and --held-out.",
+    help="A denoiser trained on the data, by path, or local or equivariant: its samples are "
+    "judged, unless --generated is given, and how it retrieves data and --held-out.",
 )
 @options.shared("dynamics", type=click.Choice(["flow", "sde"]))
-@options.shared("steps", "class", "scheduler", "batch-size", "device")
+@options.shared("steps", "window", "class", "scheduler", "batch-size", "device")
 @click.option(
     "--only",
     type=click.Choice(["copies"]),

@@ -41,6 +41,7 @@ class Options:
     temperature : T of the heat bath, in units of the fields.
     entmax : α of the entmax memory.
     features : Y of the memory of random features; None takes its own number.
+    window : width k of the windows of local denoisers, odd.
     """
 
     beta: float = 1.0
@@ -62,6 +63,7 @@ class Options:
     temperature: float = 0.2
     entmax: float = 1.5
     features: int | None = None
+    window: int = 5
 
     @property
     def coding(self) -> Coding:
@@ -104,8 +106,9 @@ class Model:
     trained : whether it stores what it was trained on, whatever patterns it is cued with.
     source : of a trained model, the denoiser or the network.
     latents : of a denoiser of codes, the space of these.
-    reads : the options of classical memories that it reads; a record has these of each model.
+    reads : the options of its own that it reads; a record has these of each model.
     least : patterns that it needs.
+    images : whether its patterns are images, of which `Options.shape` is the shape of one.
     unknown : whether its cues are spins of which some are unknown, 0, and no flipped patterns.
     """
 
@@ -118,6 +121,7 @@ class Model:
     latents: LatentSpace | None = None
     reads: tuple[str, ...] = ()
     least: int = 1
+    images: bool = False
     unknown: bool = False
 
 

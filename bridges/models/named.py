@@ -111,6 +111,25 @@ def _denoiser(dynamics: str) -> Build:
     return build
 
 
+def _local(mode: str) -> Build:
+    def build(patterns: Tensor, options: Options, seed: int) -> Memory:
+        from bridges.memory import as_memory
+        from diffusion import LocalDenoiser
+
+        shape, dynamics = options.shape, options.dynamics
+        if shape is None or len(shape) not in (2, 3):
+            got = "patterns without a shape" if shape is None else f"rows of shape {shape}"
+            raise ValueError(
+                f"data must be images for {mode}, whose windows are in them, got {got}"
+            )
+        source = LocalDenoiser(patterns, options.window, mode, shape)
+        sigma = options.beta**-0.5 if dynamics == "fixed-noise" else None
+        centre = options.centre
+        return as_memory(source, dynamics=dynamics, sigma=sigma, steps=options.steps, centre=centre)
+
+    return build
+
+
 def _nearest(patterns: Tensor, options: Options, seed: int) -> Memory:
     from bridges.memory import NearestPattern
     from bridges.memory.similarity import WHOLE
@@ -194,6 +213,22 @@ MODELS: dict[str, Model] = {
         "real",
         "the stored pattern nearest to the cue: the limit for any decoder",
         _nearest,
+    ),
+    "local": Model(
+        "local",
+        "stored",
+        "exact denoiser of windows of images, as wide as --window, along --dynamics",
+        _local("local"),
+        reads=("window",),
+        images=True,
+    ),
+    "equivariant": Model(
+        "equivariant",
+        "stored",
+        "the same, its windows compared with those of all places",
+        _local("equivariant"),
+        reads=("window",),
+        images=True,
     ),
 } | CLASSICAL
 

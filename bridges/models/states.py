@@ -115,6 +115,8 @@ def _of_diffusers(source: Any) -> bool:
 
 def _takes_channels_first(model: Model, shape: tuple[int, ...]) -> bool:
     """Whether a model of images has the channels of HWC rows first."""
+    if model.images:
+        return True  # as `shape_of` says
     if getattr(getattr(model.source, "network", None), "channels_last", False):
         return False  # a U-Net of ours that was trained on such rows
     own = model.latents.image if model.latents is not None else _shape(model.source)

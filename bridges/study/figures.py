@@ -59,6 +59,8 @@ LOOKS: dict[str, tuple[str, str]] = {
     "covariance": ("#EE7733", "o"),
     "willshaw": ("#0077BB", "s"),
     "potts": ("#009988", "^"),
+    "local": ("#A6761D", "p"),
+    "equivariant": ("#7570B3", "H"),
 }
 _OTHERS: tuple[tuple[str, str], ...] = (
     *(("#DC267F", "H"), ("#785EF0", "8"), ("#B8860B", "p")),
@@ -290,8 +292,7 @@ def literal(text: str) -> str:
     >>> literal("a$b_c"), literal("two\nlines 記")
     ('a\\$b_c', 'two□lines □')
     """
-    cut = text if len(text) <= _NAME else f"{text[:_NAME]}…"
-    return printed(cut).replace("$", r"\$")
+    return printed(text if len(text) <= _NAME else f"{text[:_NAME]}…").replace("$", r"\$")
 
 
 def printed(text: str) -> str:
@@ -299,8 +300,7 @@ def printed(text: str) -> str:
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     font = get_font(findfont(FontProperties()))
-    seen = (c if c.isprintable() and font.get_char_index(ord(c)) else "□" for c in text)
-    return "".join(seen)
+    return "".join(c if c.isprintable() and font.get_char_index(ord(c)) else "□" for c in text)
 
 
 def log_axis(axes: Axes) -> None:

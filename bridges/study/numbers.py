@@ -79,6 +79,20 @@ class OneCount(Whole):
         return super().convert(value, param, ctx)
 
 
+class Odd(Whole):
+    """An odd whole number, at least 1."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if number % 2 == 0:
+            self.fail(f"{number} is not odd", param, ctx)
+        return number
+
+
 class Numbers(click.ParamType):  # type: ignore[type-arg]
     """A list of numbers of a kind: `0.1,0.2`, a range of whole ones `0-63`, or one number."""
 

@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from bridges.models import FIRST, MODELS, Options, place, plugins
 from bridges.study.files import printable
-from bridges.study.numbers import Numbers, OneCount, Real, Whole, shortened
+from bridges.study.numbers import Numbers, Odd, OneCount, Real, Whole, shortened
 from bridges.study.page import Formats, LimitsType, ScaleType, Style, TitleType
 from bridges.study.places import Address, Classes as Classes, Place as Place, Word as Word
 
@@ -47,7 +47,7 @@ class Names(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, list):
             return value
         if value == "all":
-            return list(MODELS)
+            return [name for name, model in MODELS.items() if not model.images]
         try:
             parts = [part.strip() for part in str(value).split(",")]
             return list(dict.fromkeys(p if p in self.own else place(p) for p in parts))
@@ -87,7 +87,7 @@ class Shard(click.ParamType):  # type: ignore[type-arg]
         return int(first), int(last)
 
 
-MODELS_HELP = "Models by name or path, or 'all' names."
+MODELS_HELP = "Models by name or path, or 'all' names but those of images alone."
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _OPTIONS: dict[str, dict[str, Any]] = {
     "model": {"type": Names(), "default": ",".join(FIRST), "help": MODELS_HELP},
@@ -138,7 +138,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "dynamics": {
         "type": click.Choice(["flow", "sde", "fixed-noise"]),
         "default": Options.dynamics,
-        "help": "How a denoiser by path takes cues home.",
+        "help": "How a denoiser by path, or of windows, takes cues home.",
     },
     "steps": {
         "type": Whole(1, 100_000),
@@ -195,6 +195,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": Whole(2, 256),
         "default": Options.colours,
         "help": "Colours of a site of the Potts memory.",
+    },
+    "window": {
+        "type": Odd(),
+        "default": Options.window,
+        "help": "Width of the windows of local denoisers, in pixels.",
     },
     "clip": {
         "type": POSITIVE,

@@ -29,7 +29,7 @@ _CUES = 200  # of either set per noise level, at most
 
 @dataclass(frozen=True)
 class Trained:
-    """A denoiser that was trained on a data set, as a memory of its vectors.
+    """A denoiser that was trained on a data set, or stores it, as a memory of its vectors.
 
     Attributes
     ----------
@@ -37,6 +37,7 @@ class Trained:
     data : that it was trained on.
     dynamics : of its reverse process, "flow" or "sde".
     steps : of the same.
+    window : of a local denoiser by name.
     reading : how the model is read.
     device : where it and what it is given live.
     """
@@ -45,6 +46,7 @@ class Trained:
     data: str
     dynamics: str
     steps: int
+    window: int
     reading: Reading
     device: str = "cpu"
 
@@ -63,7 +65,7 @@ class Trained:
                 f"data: give the data that {label} was trained on as --data, got {self.data}"
             )
         found = find_model(self.path, self.reading)
-        if not found.trained:
+        if not (found.trained or found.images):
             raise ValueError(
                 f"model must be one that was trained before, got {label}, which stores what it is "
                 "given; see how far its cues come home with `bridges retrieve`"
@@ -80,7 +82,13 @@ class Trained:
         """The memory of all vectors of the data. Raises ValueError, as for the model."""
         found, rows = self.model, load_data(self.data).rows.double()
         centre, shape = similarity_of_states(found, self.data), shape_of(self.data)
-        options = Options(steps=self.steps, dynamics=self.dynamics, centre=centre, shape=shape)
+        options = Options(
+            steps=self.steps,
+            dynamics=self.dynamics,
+            window=self.window,
+            centre=centre,
+            shape=shape,
+        )
         states = states_of(found, rows, self.data).to(self.device)
         memory = found.build(states, options, seed)
         assert isinstance(memory, ReverseMemory)
@@ -93,7 +101,8 @@ class Trained:
         """
         reading = (self.reading.label, self.reading.scheduler, self.steps)
         words = (content_of(self.path), fingerprint(self.data), self.dynamics, count, seed, reading)
-        path = folder / f"generated-{sha256(repr(words).encode()).hexdigest()[:8]}.npy"
+        named = repr((*words, self.window) if self.model.images else words)
+        path = folder / f"generated-{sha256(named.encode()).hexdigest()[:8]}.npy"
         if not path.exists():
             memory, content = self.memory(seed), io.BytesIO()
             states = draw(

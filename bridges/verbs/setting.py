@@ -22,7 +22,7 @@ from bridges.study.results import Study
 from hopfield.low_rank import pays
 
 OF_MODELS = frozenset(name for model in MODELS.values() for name in model.reads) - {"steps"}
-"""Options of few memories, which stand in the points of the models that read them."""
+"""Options of single models, which stand in the points of the models that read them."""
 _COLUMNS = {"activity": "active_share"}  # `activity` is that of the data
 _LARGEST = 1024  # largest load measured unless asked for
 _COPIES = 4  # of patterns and of cues, held at once
@@ -54,6 +54,7 @@ class Setting:
     temperature: float = Options.temperature
     entmax: float = Options.entmax
     features: int | None = None
+    window: int = Options.window
     label: int | None = None
     scheduler: str | None = None
     batch_size: int | None = None
@@ -203,7 +204,7 @@ class Setting:
 
 
 def read_by(asked: object, point: Point) -> Point:
-    """The options of classical memories that the model of a point reads, for its row."""
+    """The options of its own that the model of a point reads, for its row."""
     model = MODELS.get(point.get("model", ""))
     setting = getattr(asked, "setting", asked)
     if model is None or not isinstance(setting, Setting):

@@ -75,9 +75,10 @@ class Survey:
     draws : noised points per noise level, and samples that a model draws.
     generated : a .npy or .npz file of samples like the data, or None.
     held_out : the same of data that a model has not seen.
-    model : a denoiser that was trained on the data, by path, or None.
+    model : a denoiser that was trained on the data, by path, or a local one by name; or None.
     dynamics : of its reverse process, "flow" or "sde".
     steps : of the same.
+    window : of a local denoiser by name.
     label, scheduler, batch_size : how the model is read, as `bridges.models.Reading` has them.
     only : "copies" to judge samples alone, without the geometry of the data; None for all.
     also : "mirrored" and "shifted" copies to look for.
@@ -93,6 +94,7 @@ class Survey:
     model: str | None = None
     dynamics: str = "flow"
     steps: int = Options.steps
+    window: int = Options.window
     label: int | None = None
     scheduler: str | None = None
     batch_size: int | None = None
@@ -194,7 +196,8 @@ class Survey:
 
         assert self.model is not None
         reading = Reading(self.label, self.scheduler, self.batch_size)
-        return Trained(self.model, self.data, self.dynamics, self.steps, reading, self.device)
+        way = self.dynamics, self.steps, self.window
+        return Trained(self.model, self.data, *way, reading, self.device)
 
     def split(self, P: int | None, seed: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """P memories (P, N), held-out points if there are any, and classes of the memories."""

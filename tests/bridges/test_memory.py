@@ -14,10 +14,12 @@ from bridges.models import MODELS, Options
 from diffusion import EmpiricalDenoiser
 from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
 
-OPTIONS = Options(activity=1 / 8, temperature=0.0)  # three ones of 24, a network at rest
+# three ones of 24, a network at rest, images
+OPTIONS = Options(activity=1 / 8, temperature=0.0, shape=(4, 6))
 OF_FEATURES = replace(OPTIONS, beta=0.25, features=4000)  # cues have a signal e^{−βr²/2} ≫ √(P/2Y)
 SEQUENCES = ("sequence", "dense-sequence")
-WITHOUT_ENERGY = ("flow", "sde", "nearest", "kernel", "willshaw", *SEQUENCES)
+WINDOWS = ("local", "equivariant")
+WITHOUT_ENERGY = ("flow", "sde", "nearest", "kernel", "willshaw", *SEQUENCES, *WINDOWS)
 RANDOM_ORDER = ("covariance", "potts", "thermal", "clamped")
 
 
@@ -28,7 +30,9 @@ def options_of(name):
 def patterns_for(kind, dtype=torch.float64):
     if kind in ("sparse", "colours"):
         return pattern_set("random", kind, 6, 24, 0, coding=OPTIONS.coding).to(dtype)
-    return {"binary": random_patterns, "real": sphere}[kind](6, 24, seed=0).to(dtype)
+    return {"binary": random_patterns, "real": sphere, "stored": sphere}[kind](6, 24, seed=0).to(
+        dtype
+    )
 
 
 def likeness(name, cues, patterns):

@@ -15,7 +15,7 @@ from hopfield import WillshawMemory
 
 
 def test_networks_are_the_models_with_couplings():
-    options = Options(training_steps=0, activity=0.5)
+    options = Options(training_steps=0, activity=0.5, shape=(2, 3))
     for name, model in MODELS.items():
         patterns = pattern_set("random", model.kind, 2, 6, 0, coding=options.coding)
         memory = model.build(patterns, options, 0)

@@ -157,6 +157,20 @@ STUDIES = {
         },
         "stored feature unseen phase",
     ),
+    "local_memories": Row(
+        "--patterns 12 --windows 3,15 --loads 8 --shared-loads 3 --sigmas 0.3,1.5 --count 6 "
+        "--steps 4",
+        {
+            "--count 1000000000 --max-memory 8": "count: samples need about",
+            "--windows 4": "4 is not odd",
+            "--patterns 1": "patterns and loads must lie in [2, 1297] for digits, got 1 to 200",
+            "--loads 1700": "patterns and loads must lie in [2, 1297] for digits, got 10 to 1700",
+            "--data narrow.npy": "data must be grey images (height, width), got (3,)",
+            "--sigmas 0": "0.0 is not in the range x>0",
+            "--steps 1": "--steps",
+        },
+        "d1/sqrt(N) held-out ratio",
+    ),
     "losing_dimensions": Row(
         "--loads 10,100 --patterns 30 --levels 4 --draws 4 --sets 3 --dimension 8 "
         "--subspaces 2 2 --trained 5,10 --training-steps 4 --width 8",

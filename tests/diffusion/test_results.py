@@ -18,9 +18,11 @@ from diffusion import (
     EmpiricalDenoiser,
     GaussianMixtureDenoiser,
     GuidedDenoiser,
+    LocalDenoiser,
     NetworkDenoiser,
     RandomFeatureScore,
     ResidualMLP,
+    WindowInformation,
     class_times,
     copy_fraction,
     guidance,
@@ -30,6 +32,7 @@ from diffusion import (
     subspace_signal_to_noise,
     theory,
     train_denoiser,
+    window_information,
 )
 from diffusion._plots import Plotted
 from diffusion._results import Result, about, with_error
@@ -51,6 +54,7 @@ RESULTS = [
     class_times(FLOW, DATA, LABELS),  # the least loss is not known: NaN
     copy_fraction(DATA, DATA[:9], DATA[9:]),
     planted_posterior(DENOISER, 1.0, draws=5, seed=0),
+    window_information(DATA, 1, [0.1, 1.0], draws=5, shape=(2, 2), seed=0),
     distortion(DATA, LABELS, MIXTURE),
     power_samples(GuidedDenoiser(MIXTURE.condition(1), MIXTURE, 0.5), DATA, [2.0, 1.0], seed=0),
     guided_basins(MIXTURE, [0.0, 1.0], [0.5, 1.0], trials=5, steps=4, seed=0),
@@ -71,6 +75,7 @@ OTHERS = [
     guidance.GeneralGuidance(MIXTURE.condition(1), MIXTURE, lambda sigma, r: r),
     guidance.FeedbackGuidance(MIXTURE.condition(1), MIXTURE, 0.1),
     *(FLOW.model, FLOW),
+    LocalDenoiser(DATA, 1, shape=(2, 2)),
 ]
 
 
@@ -161,9 +166,12 @@ def test_results_are_drawn_on_axes_of_the_users():
         assert y == pytest.approx(history.loss.numpy(), nan_ok=True)
     x, y = curve(times)
     assert (x.tolist(), y.tolist()) == (times.times.tolist(), times.train[:, 0].tolist())
+    known = next(one for one in RESULTS if isinstance(one, WindowInformation))
+    x, y = curve(known)
+    assert (x.tolist(), y.tolist()) == (known.sigma.tolist(), known.value.tolist())
     drawn = {type(one) for one in RESULTS if isinstance(one, Plotted)}
     assert {one.__name__ for one in drawn} == {
-        *("ClassTimes", "FeatureSpectrum", "History", "Training")
+        *("ClassTimes", "FeatureSpectrum", "History", "Training", "WindowInformation")
     }
 
 

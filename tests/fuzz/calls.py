@@ -32,6 +32,7 @@ SPARSE = hopfield.DenseMemory(normal(3, 4), "entmax")
 BINARY = hopfield.DenseMemory(XI, states="binary")
 
 MANIFOLD = diffusion.LinearManifoldDenoiser(torch.eye(2))
+LOCAL = diffusion.LocalDenoiser(CLOUD, 1, shape=(1, 2))
 MLP = diffusion.ResidualMLP(2, width=8, depth=1, seed=0)
 UNET = diffusion.UNet((4, 4), channels=8, levels=1, seed=0)
 TRAINED = diffusion.NetworkDenoiser(MLP)
@@ -77,6 +78,7 @@ DENOISERS = {
     "EmpiricalDenoiser": EXACT,
     "GaussianMixtureDenoiser": MIXTURE,
     "LinearManifoldDenoiser": MANIFOLD,
+    "LocalDenoiser": LOCAL,
     "NetworkDenoiser": TRAINED,
     "ImageDenoiser": IMAGES,
     "GuidedDenoiser": GUIDED,
@@ -98,6 +100,7 @@ SEEN = {"denoiser": EXACT, "x": X, "sigma": 1.0}
 DIFFUSION = {
     "EmpiricalDenoiser": {"data": CLOUD},
     "LinearManifoldDenoiser": {"F": normal(3, 2)},
+    "LocalDenoiser": {"data": CLOUD, "window": 1, "mode": "local", "shape": (1, 2)},
     "GaussianMixtureDenoiser": {"means": X, "variances": 0.5, "weights": [0.5, 0.25, 0.25]},
     "ImageDenoiser": {"model": half, "shape": (1, 2, 1), "noise_range": (0.1, 9.0)},
     "GuidedDenoiser": {"conditional": MIXTURE, "unconditional": EXACT, "w": 1.0},
@@ -213,6 +216,15 @@ DIFFUSION = {
         "steps": 2,
         "seed": 0,
     },
+    "window_information": {
+        "images": CLOUD,
+        "window": 1,
+        "sigma": [0.5, 1.0],
+        "pixel": (0, 1),
+        "draws": 5,
+        "shape": (1, 2),
+        "seed": 0,
+    },
     "denoising_error": {"denoiser": EXACT, "points": X, "sigma": 1.0, "draws": 2, "seed": 0},
     "train_denoiser": {
         "data": CLOUD,
@@ -321,6 +333,8 @@ METHODS = {
     "GaussianMixtureDenoiser.covariances": (MIXTURE.covariances, {}),
     "GaussianMixtureDenoiser.draw": (MIXTURE.draw, {"count": 2, "seed": 0}),
     "GaussianMixtureDenoiser.responsibilities": (MIXTURE.responsibilities, AT),
+    "LocalDenoiser.weights": (LOCAL.weights, AT),
+    "LocalDenoiser.own_weights": (LOCAL.own_weights, {**AT, "own": [0, 1, 2]}),
     "LinearManifoldDenoiser.draw": (MANIFOLD.draw, {"count": 2, "seed": 0}),
     "NetworkDenoiser.condition": (
         diffusion.NetworkDenoiser(diffusion.ResidualMLP(2, width=8, depth=1, classes=2)).condition,
