@@ -85,6 +85,11 @@ from .memorization.monitor import (
     Look as Look,
     MemorizationMonitor as MemorizationMonitor,
 )
+from .memorization.own_half import (
+    OwnHalf as OwnHalf,
+    bias_onset as bias_onset,
+    own_half_excess as own_half_excess,
+)
 from .memorization.unseen import (
     HeldOutGap as HeldOutGap,
     held_out_gap as held_out_gap,

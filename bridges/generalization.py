@@ -18,7 +18,9 @@ Errors are of the model: between trainings on independent data, never between sa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 import torch
@@ -31,6 +33,7 @@ from bridges.attractors import Attractors, find_attractors
 from bridges.data import load, standardised, subset
 from bridges.memorization import classified
 from bridges.memorization.drawing import deviation, draw
+from bridges.memorization.own_half import OwnHalf, judged_halves, paired
 from bridges.memory import as_memory
 from bridges.starts import noised
 from bridges.statistics import effective_number
@@ -92,6 +95,8 @@ class TwoHalves(Result):
     samples: float  # mean cosine, about the mean, of samples of the flow from the same noise
     denoised: float  # mean cosine, about the mean, of held-out points denoised at σ
     disagreement: float  # E|D₁ − D₂|² over the sum of both errors E|D − x₀|²: 0 if alike
+    distance: float = nan  # mean rms distance of these samples, in rms deviations of the data
+    own_half: OwnHalf | None = None  # of these samples, where the halves were given
 
 
 def halves(data: str, patterns: int, held_out: int, seed: int) -> Halves:
@@ -251,6 +256,7 @@ def two_halves(
     sigma: float = 0.3,
     count: int = 1000,
     steps: int = 40,
+    data: Sequence[Tensor] | None = None,
     seed: Seed = None,
 ) -> TwoHalves:
     """How far denoisers trained on disjoint data agree.
@@ -262,6 +268,8 @@ def two_halves(
     held_out : (H, N), known to neither.
     sigma : noise level at which held-out points are denoised.
     count : samples.
+    data : (P, N) each, what `one` and `other` were trained on: their samples are then compared
+        with both, as by `own_half_excess`.
     steps, seed : as for `generalization_report`.
 
     Returns
@@ -270,7 +278,7 @@ def two_halves(
 
     Raises
     ------
-    ValueError : a wrong shape or a number out of range.
+    ValueError : a wrong shape, halves of unequal size, or a number out of range.
 
     Examples
     --------
@@ -282,22 +290,36 @@ def two_halves(
     """
     models = answering(one, "one"), answering(other, "other")
     held_out = _checks.matrix("held_out", held_out)
-    deviation("held_out", held_out)
+    unit = deviation("held_out", held_out)
+    parts = None if data is None else _halves_of(data, held_out.shape[1])
     sigma = _checks.positive("sigma", sigma)
     generator = _checks.generator_from(seed, "two_halves", held_out.device)
     mean = held_out.mean(0)
     state = generator.get_state()
-    own = draw(one, held_out, count, steps, generator) - mean
+    own = draw(one, held_out, count, steps, generator)
     generator.set_state(state)  # the same noise for both
-    others = draw(other, held_out, count, steps, generator) - mean
+    others = draw(other, held_out, count, steps, generator)
+    apart = (own - others).square().mean(1).sqrt().mean() / unit
     x = held_out + sigma * _checks.normal_like(held_out, generator)
     first, second = (each(x, sigma).to(held_out) for each in models)
     errors = (first - held_out).square().mean() + (second - held_out).square().mean()
     return TwoHalves(
-        samples=float(torch.cosine_similarity(own, others).mean()),
+        samples=float(torch.cosine_similarity(own - mean, others - mean).mean()),
         denoised=float(torch.cosine_similarity(first - mean, second - mean).mean()),
         disagreement=float((first - second).square().mean() / errors),
+        distance=float(apart),
+        own_half=None
+        if parts is None
+        else judged_halves(own[None], others[None], *parts, generator),
     )
+
+
+def _halves_of(data: Sequence[Tensor], columns: int) -> tuple[Tensor, Tensor]:
+    """Both halves (1, P, N), of points of `columns` entries."""
+    if len(data) != 2:
+        raise ValueError(f"data must be two halves, got {len(data)}")
+    first, second = (_checks.matrix("data", half, columns=columns) for half in data)
+    return paired(first, second)
 
 
 def sphere_dimension(sigma: float) -> float:
