@@ -81,6 +81,12 @@ from .memorization.listing import (
     CopyList as CopyList,
     list_copies as list_copies,
 )
+from .memorization.meetings import (
+    HeldOutCurve as HeldOutCurve,
+    Meeting as Meeting,
+    held_out_curve as held_out_curve,
+    meeting as meeting,
+)
 from .memorization.monitor import (
     Look as Look,
     MemorizationMonitor as MemorizationMonitor,

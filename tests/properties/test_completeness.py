@@ -29,6 +29,7 @@ RESULTS = {  # plain records, that the functions beside them return
     *("ClassCapacity", "Continuation", "CopyList", "DimensionContrast", "Generalization"),
     *(
         "GraphSummary",
+        "HeldOutCurve",
         "HeldOutGap",
         "Landscape",
         "Look",
@@ -38,7 +39,7 @@ RESULTS = {  # plain records, that the functions beside them return
         "MemoryGeometry",
         "RecallPath",
     ),
-    *("MidpointRadius", "RetrievalMap", "SizeDependence", "TwoHalves"),
+    *("Meeting", "MidpointRadius", "OwnHalf", "RetrievalMap", "SizeDependence", "TwoHalves"),
 }
 
 
