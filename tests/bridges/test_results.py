@@ -149,7 +149,6 @@ SEEN = {  # what is drawn first: x and y
     "HeldOutGap": lambda r: (r.sigma, r.success["data"]),
     "MemoryGeometry": lambda r: (r.sigma, r.return_probability),
     "MidpointRadius": lambda r: (r.curve.overlap_in, r.curve.overlap_out),
-    "OwnHalf": lambda: bridges.own_half_excess(ROWS + 0.1, ROWS, ROWS, ROWS + 1, seed=0),
     "RecallPath": lambda r: (np.arange(len(r.overlap)), r.overlap[:, 0]),
     "RetrievalMap": lambda r: (r.overlap_in, r.success),
     "ReturnCurve": lambda r: (r.sigma, r.return_probability),
