@@ -153,20 +153,22 @@ class UnseenReport(trained.TrainedReport):
             bayes = sphere_error(self.setting["turn"])
             axes.axhline(bayes, **figures.THEORY[1], label="Bayes")
         figures.ticks(axes, self.curve(data, "own_half")[0])
-        axes.set(xlabel=self.axis, ylabel="error per entry")
-        axes.set_title(f"own (full) and unseen data (open), $\\sigma$ = {self.setting['turn']:g}")
+        label = f"error per entry at $\\sigma$ = {self.setting['turn']:g}"
+        axes.set(xlabel=self.axis, ylabel=label, title="its own data full, unseen data open")
         axes.set_ylim(0, 1.55 * max(1.0, axes.dataLim.y1))
         axes.legend(fontsize=7.5, loc="upper center", ncol=2, columnspacing=1)
 
     def retrieval_panel(self, axes: Axes, data: str) -> None:
         """How often cues of data and of held-out data come home, and what bounds it."""
-        shown = {
-            "its own data": "retrieved",
-            "held-out data": "retrieved_unseen",
-            "nearest datum": "retrieved_nearest",
-            "blind guess": "retrieved_blind",
-        }
-        title = f"retrieval at $\\sigma$ = {self.setting['turn']:g}, flow"
+        shown = {"its own data": "retrieved", "held-out data": "retrieved_unseen"}
+        for (label, quantity), look in zip(
+            {"nearest datum": "retrieved_nearest", "blind guess": "retrieved_blind"}.items(),
+            figures.THEORY,
+            strict=True,
+        ):
+            x, by_sample = self.curve(data, quantity)
+            axes.plot(x, by_sample.mean(0), label=label, **look)
+        title = f"retrieval at $\\sigma$ = {self.setting['turn']:g}, by the flow"
         self.fractions_panel(axes, data, shown, "probability to come home", title)
 
     def own_half_panel(self, axes: Axes, data: str) -> None:
@@ -181,7 +183,7 @@ class UnseenReport(trained.TrainedReport):
         """Where the errors meet, by model."""
         found = {model: self.meets(data, model) for model in MODELS}
         return {
-            model: {"size": one.size if isfinite(one.size) else None} | _number(one)
+            model: {"size": one.size if isfinite(one.size) else None} | _number(one, self.samples)
             for model, one in found.items()
         }
 
@@ -205,5 +207,5 @@ class UnseenReport(trained.TrainedReport):
         return [float(one) for one in x[gap > 3 * sem]]
 
 
-def _number(one: Meeting) -> Point:
-    return {"mean": one.value, "sem": one.sem}
+def _number(one: Meeting, samples: int) -> Point:
+    return {"mean": one.value, "sem": one.sem, "n": samples}
