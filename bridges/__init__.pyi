@@ -81,9 +81,20 @@ from .memorization.listing import (
     CopyList as CopyList,
     list_copies as list_copies,
 )
+from .memorization.meetings import (
+    HeldOutCurve as HeldOutCurve,
+    Meeting as Meeting,
+    held_out_curve as held_out_curve,
+    meeting as meeting,
+)
 from .memorization.monitor import (
     Look as Look,
     MemorizationMonitor as MemorizationMonitor,
+)
+from .memorization.own_half import (
+    OwnHalf as OwnHalf,
+    bias_onset as bias_onset,
+    own_half_excess as own_half_excess,
 )
 from .memorization.unseen import (
     HeldOutGap as HeldOutGap,

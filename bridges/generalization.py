@@ -18,8 +18,10 @@ Errors are of the model: between trainings on independent data, never between sa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import nan
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -31,6 +33,7 @@ from bridges.attractors import Attractors, find_attractors
 from bridges.data import load, standardised, subset
 from bridges.memorization import classified
 from bridges.memorization.drawing import deviation, draw
+from bridges.memorization.own_half import OwnHalf, judged_halves, paired
 from bridges.memory import as_memory
 from bridges.starts import noised
 from bridges.statistics import effective_number
@@ -45,6 +48,9 @@ from diffusion import (
     uturn,
 )
 from diffusion.flat import answering
+
+if TYPE_CHECKING:
+    from numpy import ndarray
 
 RETURNED = 0.2  # rms distance, in units of the data's, within which a U-turn came back
 _EXACT, _PROBES = 1024, 16  # entries of a state whose Jacobian is made whole; else its probes
@@ -92,6 +98,8 @@ class TwoHalves(Result):
     samples: float  # mean cosine, about the mean, of samples of the flow from the same noise
     denoised: float  # mean cosine, about the mean, of held-out points denoised at σ
     disagreement: float  # E|D₁ − D₂|² over the sum of both errors E|D − x₀|²: 0 if alike
+    distance: float = nan  # mean rms distance of these samples, in rms deviations of the data
+    own_half: OwnHalf | None = None  # of these samples, where the halves were given
 
 
 def halves(data: str, patterns: int, held_out: int, seed: int) -> Halves:
@@ -251,6 +259,7 @@ def two_halves(
     sigma: float = 0.3,
     count: int = 1000,
     steps: int = 40,
+    data: Sequence[Tensor] | None = None,
     seed: Seed = None,
 ) -> TwoHalves:
     """How far denoisers trained on disjoint data agree.
@@ -262,6 +271,8 @@ def two_halves(
     held_out : (H, N), known to neither.
     sigma : noise level at which held-out points are denoised.
     count : samples.
+    data : (P, N) each, what `one` and `other` were trained on: their samples are then compared
+        with both, as by `own_half_excess`.
     steps, seed : as for `generalization_report`.
 
     Returns
@@ -270,7 +281,7 @@ def two_halves(
 
     Raises
     ------
-    ValueError : a wrong shape or a number out of range.
+    ValueError : a wrong shape, halves of unequal size, or a number out of range.
 
     Examples
     --------
@@ -282,22 +293,36 @@ def two_halves(
     """
     models = answering(one, "one"), answering(other, "other")
     held_out = _checks.matrix("held_out", held_out)
-    deviation("held_out", held_out)
+    unit = deviation("held_out", held_out)
+    parts = None if data is None else _halves_of(data, held_out.shape[1])
     sigma = _checks.positive("sigma", sigma)
     generator = _checks.generator_from(seed, "two_halves", held_out.device)
     mean = held_out.mean(0)
     state = generator.get_state()
-    own = draw(one, held_out, count, steps, generator) - mean
+    own = draw(one, held_out, count, steps, generator)
     generator.set_state(state)  # the same noise for both
-    others = draw(other, held_out, count, steps, generator) - mean
+    others = draw(other, held_out, count, steps, generator)
+    apart = (own - others).square().mean(1).sqrt().mean() / unit
     x = held_out + sigma * _checks.normal_like(held_out, generator)
     first, second = (each(x, sigma).to(held_out) for each in models)
     errors = (first - held_out).square().mean() + (second - held_out).square().mean()
     return TwoHalves(
-        samples=float(torch.cosine_similarity(own, others).mean()),
+        samples=float(torch.cosine_similarity(own - mean, others - mean).mean()),
         denoised=float(torch.cosine_similarity(first - mean, second - mean).mean()),
         disagreement=float((first - second).square().mean() / errors),
+        distance=float(apart),
+        own_half=None
+        if parts is None
+        else judged_halves(own[None], others[None], *parts, generator),
     )
+
+
+def _halves_of(data: Sequence[Tensor], columns: int) -> tuple[Tensor, Tensor]:
+    """Both halves (1, P, N), of points of `columns` entries."""
+    if len(data) != 2:
+        raise ValueError(f"data must be two halves, got {len(data)}")
+    first, second = (_checks.matrix("data", half, columns=columns) for half in data)
+    return paired(first, second)
 
 
 def sphere_dimension(sigma: float) -> float:
@@ -316,6 +341,27 @@ def sphere_dimension(sigma: float) -> float:
     >>> round(sphere_dimension(0.05), 2), sphere_dimension(20.0) < 0.03
     (6.99, True)
     """
+    radius, pull, kappa = _on_the_sphere(sigma)
+    steeper = 1 - pull**2 - 7 * pull / kappa
+    return float((8 / sigma**2 * steeper + 7 * 8**0.5 * pull / radius).mean())
+
+
+def sphere_error(sigma: float) -> float:
+    """Error per entry of the exact denoiser of the "sphere" at noise level σ, 1 − E A(κ)².
+
+    Symbols and errors are those of `sphere_dimension`. No model has less on data that it has not
+    seen.
+
+    Examples
+    --------
+    >>> sphere_error(0.01) < 1e-4, round(sphere_error(1e3), 3)
+    (True, 1.0)
+    """
+    return float((1 - _on_the_sphere(sigma)[1] ** 2).mean())
+
+
+def _on_the_sphere(sigma: float) -> tuple[ndarray, ndarray, ndarray]:
+    """|x| of noised points of the "sphere", 200 of equal probability, and A and κ there."""
     import numpy as np
     from scipy.special import ive
     from scipy.stats import ncx2
@@ -326,9 +372,7 @@ def sphere_dimension(sigma: float) -> float:
     d, R = 8, 8**0.5
     r = np.sqrt(variance * ncx2.ppf((np.arange(200) + 0.5) / 200, d, R**2 / variance))
     kappa = r * R / variance
-    pull = ive(d / 2, kappa) / ive(d / 2 - 1, kappa)
-    steeper = 1 - pull**2 - (d - 1) * pull / kappa
-    return float(np.mean(R**2 / variance * steeper + (d - 1) * R * pull / r))
+    return r, ive(d / 2, kappa) / ive(d / 2 - 1, kappa), kappa
 
 
 @torch.no_grad()

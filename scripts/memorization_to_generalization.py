@@ -12,6 +12,11 @@ The data are points of a sphere in 8 dimensions, of which any number can be draw
 images. Samples, dimension, U-turns and fixed points each have a passage of their own; no two are
 assumed to coincide.
 
+Both networks are asked about data that neither has seen, too. A linear denoiser of the same data
+treats unseen data as its own from P ~ N on, the empirical denoiser, a memory alone, only from
+log P ~ I on: where is a network between the two? And are its samples nearer to its own half of the
+data than to the other, by more than those of a Gaussian that was fitted to that half?
+
 Nothing is said of networks that have not learnt: their loss must lie below that of a constant, a
 network whose output does not depend on its input, on their own data if they are to be a memory
 and on held-out data if they are to know the distribution.
@@ -25,7 +30,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import click
-from reports import trained
+from reports import trained, unseen
 
 from bridges.estimates import estimate
 from bridges.study import figures, options
@@ -92,7 +97,7 @@ def measure(point: Point, seed: int) -> list[Row]:
     own, other = (training.denoiser.to("cpu") for training in networks)
     asked = {k: point[k] for k in ("sigma", "count")} | {"seed": seed}
     one = generalization_report(own, found.first, found.held_out, turn=point["turn"], **asked)
-    both = two_halves(own, other, found.held_out, **asked)
+    both = two_halves(own, other, found.held_out, data=(found.first, found.second), **asked)
     values = vars(one) | {
         "attractors": float(len(one.attractors)),
         "halves": both.samples,
@@ -100,11 +105,14 @@ def measure(point: Point, seed: int) -> list[Row]:
         "disagreement": both.disagreement,
         "size": float(found.first.shape[1]),
         "learnt": loss_over_constant(own, found.first, found.held_out, point["sigma"], seed),
+        **unseen.errors(found, own, point["turn"], seed),
+        **unseen.retrieval(found, own, point, seed),
+        **unseen.nearness(both.own_half),
     }
     return [{"quantity": name, "value": value} for name, value in values.items()]
 
 
-class Report(trained.TrainedReport):
+class Report(unseen.UnseenReport):
     """What was measured against the number of data."""
 
     axis, along, symbol, columns = "number of data $P$", "patterns", "P =", COLUMNS
@@ -151,6 +159,8 @@ class Report(trained.TrainedReport):
         return {
             "passage": {data: self.passage(data) for data in self.sets},
             "thresholds": {data: self.thresholds(data) for data in self.sets},
+            "errors_meet": {data: self.of_unseen(data) for data in self.sets},
+            "nearer_than_a_fit": {data: self.beyond_a_fit(data) for data in self.sets},
         }
 
     def heading(self) -> str:
@@ -185,12 +195,14 @@ class Report(trained.TrainedReport):
             f"thresholds: δ_m = {close:.3f}, δ_s = {twin:.3f} rms\n"
             f"half is memorized at {at('memorized')}, half is generalized at {at('generalized')}; "
             f"the spurious fraction is largest, {uncertain(peak['mean'], peak['sem'])}, at "
-            f"P = {peak['patterns']:g}" + (f"\n{left_out}" if left_out else "")
+            f"P = {peak['patterns']:g}\n{self.said_of_meetings(data)}"
+            + (f"\n{left_out}" if left_out else "")
         )
 
     def row(self) -> tuple[trained.Panel, ...]:
-        """Samples, memory and dimension."""
-        return self.classes_panel, self._memory, self._dimension
+        """Samples, memory and dimension; errors, retrieval and samples beside both halves."""
+        known = self.classes_panel, self._memory, self._dimension
+        return *known, self.errors_panel, self.retrieval_panel, self.own_half_panel
 
     def _memory(self, axes: Axes, data: str) -> None:
         shown = {

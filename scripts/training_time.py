@@ -8,18 +8,21 @@ before had already (matched as attractors are along a parameter).
 A network first learns what all data share and only later the single datum, so that stopping
 early may generalize where the last step memorizes (Bonnaire et al. 2025; Biroli et al.
 2024). The losses on its own data and on held-out data say the same from outside: once the loss
-on held-out data rises, what is still gained on its own data is memory. Nothing is said of networks
-that have not learnt by the last step (as in `memorization_to_generalization`).
+on held-out data rises, what is still gained on its own data is memory. The same is asked of
+samples: from which step τ_bias on are they nearer to the half of the data that their network was
+trained on, and from which by more than samples of a Gaussian that was fitted to that half? Nothing
+is said of networks that have not learnt by the last step (as in `memorization_to_generalization`).
 
     python scripts/training_time.py --preset quick
 """
 
 from __future__ import annotations
 
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 import click
-from reports import trained
+from reports import trained, unseen
 
 from bridges.estimates import estimate
 from bridges.study import figures, options
@@ -42,7 +45,8 @@ _USUAL = {
 }
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": _USUAL
-    | {"patterns": 32, "rate": 3e-3, "steps": 2000, "snapshots": 6, "count": 300, "samples": 2},
+    | {"patterns": 24, "rate": 3e-3, "steps": 1200, "snapshots": 6, "count": 150, "samples": 2}
+    | {"held_out": 200},
     "paper": _USUAL
     | {"patterns": 64, "rate": 1e-3, "steps": 60_000, "snapshots": 11, "count": 1000, "samples": 4},
 }
@@ -96,7 +100,10 @@ def measure(point: Point, seed: int) -> list[Row]:
             own, found.first, found.held_out, point["sigma"], seed
         )
         values["size"] = float(found.first.shape[1])
-        values["halves"] = two_halves(own, other, found.held_out, **asked).samples
+        both = two_halves(own, other, found.held_out, data=(found.first, found.second), **asked)
+        values |= {"halves": both.samples} | unseen.nearness(both.own_half)
+        values |= unseen.errors(found, own, point["turn"], seed)
+        values |= unseen.retrieval(found, own, point, seed)
         if before is not None and len(before):
             kept = match(before, one.attractors, _SAME) if len(one.attractors) else None
             values["kept"] = 0.0 if kept is None else len(kept.pairs) / len(before)
@@ -105,7 +112,7 @@ def measure(point: Point, seed: int) -> list[Row]:
     return rows
 
 
-class Report(trained.TrainedReport):
+class Report(unseen.UnseenReport):
     """What was measured along the training."""
 
     axis, along, symbol, columns = "gradient steps", "step", "step", COLUMNS
@@ -118,6 +125,13 @@ class Report(trained.TrainedReport):
         """The step at which the held-out loss is least, (samples,)."""
         step, by_sample = self.losses(data, "held_out_loss")
         return step[by_sample.argmin(1)]
+
+    def onset(self, data: str) -> float:
+        """τ_bias: the first step at which samples are nearer to their own half than by chance."""
+        from bridges import bias_onset
+
+        step, own = self.known(data, "own_half")
+        return bias_onset(step, own, 2 * self.setting["count"]) if step.size else inf
 
     def finding(self) -> str:
         """What is memorized in the end."""
@@ -141,6 +155,8 @@ class Report(trained.TrainedReport):
         known = [data for data in self.sets if self.concluded(data)]
         return {
             "least_held_out_loss": {data: estimate(self.turned(data)) for data in known},
+            "bias_onset": {data: _or_none(self.onset(data)) for data in known},
+            "nearer_than_a_fit": {data: self.beyond_a_fit(data) for data in known},
             "unlearnt": {data: self.unlearnt(data) for data in self.sets},
         }
 
@@ -157,12 +173,17 @@ class Report(trained.TrainedReport):
         left_out = self.left_out(data)
         if not self.concluded(data):
             return left_out
-        least = f"held-out loss least at step {of_samples(self.turned(data), 0)}"
-        return f"{least}\n{left_out}" if left_out else least
+        lines = [
+            f"held-out loss least at step {of_samples(self.turned(data), 0)}",
+            f"samples are nearer to their own half than by chance {_from(self.onset(data))}, and "
+            f"than Gaussian fits {_from(min(self.beyond_a_fit(data), default=inf))}",
+        ]
+        return "\n".join([*lines, *([left_out] if left_out else [])])
 
     def row(self) -> tuple[trained.Panel, ...]:
-        """Samples, losses and attractors."""
-        return self.classes_panel, self._losses, self._attractors
+        """Samples, losses and attractors; errors, retrieval and samples beside both halves."""
+        known = self.classes_panel, self._losses, self._attractors
+        return *known, self.errors_panel, self.retrieval_panel, self._own_half
 
     def _losses(self, axes: Axes, data: str) -> None:
         for name, label, (color, _) in (
@@ -175,6 +196,13 @@ class Report(trained.TrainedReport):
         axes.set_title(f"{trained.shown_name(data)}: loss")
         axes.legend(fontsize=7.5)
 
+    def _own_half(self, axes: Axes, data: str) -> None:
+        self.own_half_panel(axes, data)
+        if self.concluded(data):
+            turned = self.turned(data).mean()
+            axes.axvline(turned, color="0.35", ls=":", lw=1, zorder=0, label="least held-out loss")
+            axes.legend(fontsize=7.5, loc="upper center", ncol=2, columnspacing=1)
+
     def _attractors(self, axes: Axes, data: str) -> None:
         shown = {
             "U-turn, flow": "flow_return",
@@ -185,6 +213,14 @@ class Report(trained.TrainedReport):
         turn, sigma = self.setting["turn"], self.setting["sigma"]
         title = f"U-turns at $\\sigma$ = {turn:g}, attractors at $\\sigma$ = {sigma:g}"
         self.fractions_panel(axes, data, shown, "fraction, cosine", title)
+
+
+def _or_none(step: float) -> float | None:
+    return step if isfinite(step) else None
+
+
+def _from(step: float) -> str:
+    return f"from step {step:g} on" if isfinite(step) else "at no step"
 
 
 if __name__ == "__main__":

@@ -41,10 +41,10 @@ from bridges.retrieval import positive_grid, retrieval_map
 from diffusion.denoisers import noise_range
 
 GAPS = ("a model of their kind", "not decided", "a memory of these")
-DATA, UNSEEN = "data", "held-out"
+DATA, UNSEEN, BLIND = "data", "held-out", "blind guess"
 SIGMAS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
-_ALIKE = 0.05  # a gap that is as good as none
-_SURE = 2.0  # standard errors by which a gap must differ from that
+ALIKE = 0.05  # a gap that is as good as none
+SURE = 2.0  # standard errors by which a gap must differ from that
 Array = np.ndarray
 _Guess = Callable[[Tensor, Tensor, float], Tensor]  # (patterns, cues, overlap) → (B, N)
 
@@ -109,10 +109,12 @@ class HeldOutGap(Plotted):
     def _lines(self) -> list[Line]:
         """The model as points, what it is compared with as lines."""
         looks = {who: POINTS if who in (DATA, UNSEEN) else {"ls": "--"} for who in self.success}
-        return [
+        lines = [
             Line(self.sigma, self.success[who], self.success_sem.get(who), who, look)
             for who, look in looks.items()
         ]
+        chance = np.full(len(self.sigma), self.blind)
+        return [*lines, Line(self.sigma, chance, None, BLIND, {"ls": ":"})]
 
 
 def judged(gap: float, sem: float, error_gap: float = 0.0, error_gap_sem: float = 0.0) -> str:
@@ -126,10 +128,10 @@ def judged(gap: float, sem: float, error_gap: float = 0.0, error_gap_sem: float 
     >>> judged(0.6, 0.1), judged(0.01, 0.015), judged(0.06, 0.03)
     ('a memory of these', 'a model of their kind', 'not decided')
     """
-    if gap - _SURE * sem > _ALIKE:
+    if gap - SURE * sem > ALIKE:
         return GAPS[2]
-    gaps = (gap + _SURE * sem, error_gap + _SURE * error_gap_sem)
-    return GAPS[1] if any(one >= _ALIKE for one in gaps) else GAPS[0]
+    gaps = (gap + SURE * sem, error_gap + SURE * error_gap_sem)
+    return GAPS[1] if any(one >= ALIKE for one in gaps) else GAPS[0]
 
 
 def held_out_gap(

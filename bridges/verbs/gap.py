@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bridges.memorization.unseen import DATA, GAPS, UNSEEN, judged
+from bridges.memorization.unseen import ALIKE, DATA, GAPS, SURE, UNSEEN, judged
 from bridges.study import figures
 from bridges.study.record import Point
 from bridges.study.tables import table, uncertain
@@ -80,13 +80,24 @@ class Gap:
         return table(["cues come home from σ", *columns], rows)
 
     def line(self) -> str:
-        """The verdict, with what it rests on."""
+        """The verdict, with what it rests on, and chance and ceilings beside."""
         gap, error, ceiling = (uncertain(*self.value(name)) for name in _NAMES)
+        middle = len(self.levels) // 2
+        unseen, nearest = (
+            uncertain(*self.curve("error", who)[:, middle]) for who in (UNSEEN, f"nearest {UNSEEN}")
+        )
         return (
             f"{_SAID[self.verdict]}: of the cues of data {gap} more come home than of held-out "
             f"data\n(nearest pattern {ceiling}); the error of a denoising is {error} larger on "
-            "held-out data, in units of a blind guess"
+            f"held-out data, in units of a blind guess\n(held-out data at σ = "
+            f"{self.levels[middle]:.2f}: {unseen}; nearest pattern {nearest}, blind guess 1)"
         )
+
+    @property
+    def met(self) -> tuple[bool, float]:
+        """Whether data and held-out data come home alike, and how often the latter do."""
+        gap, sem = self.value("gap")
+        return gap < max(ALIKE, SURE * sem), float(self.curve("success", UNSEEN)[0].mean())
 
     def draw(self, axes: Axes) -> None:
         """How often cues of data and of held-out data come home, and what bounds it."""

@@ -214,6 +214,7 @@ class Report(base.Report):
             "finding": passage(self.verdicts),
             "copies_up_to": last,
             "no_copies_from": after,
+            "retrieved_alike_from": self.met[0],
             "sizes": [case.conclusions() for case in self.cases.values()],
         }
 
@@ -226,7 +227,7 @@ class Report(base.Report):
         said = "; ".join(f"{kind} at P = {_listed(P)}" for kind, P in kinds.items() if P)
         for words in (
             passage(self.verdicts),
-            f"by the gap, a network is {said}",
+            f"by the gap, a network is {said}; {self._alike()}",
             "kept, of each size and training: "
             + ", ".join(f"denoiser{ending(0, P)}.safetensors" for P in self.cases),
             "(samples flagged in excess of false alarms by three criteria: ratio, d₁/d₂ < 1/3; "
@@ -236,6 +237,18 @@ class Report(base.Report):
             "held-out data. no: by two errors, at most 5 % of the samples are copies)",
         ):
             yield textwrap.fill(words, WIDTH)
+
+    @property
+    def met(self) -> tuple[int | None, float]:
+        """The least P at which held-out data come home as data do, and how often they do."""
+        found = ((P, *case.gap.met) for P, case in self.cases.items())
+        return next(((P, share) for P, alike, share in found if alike), (None, float("nan")))
+
+    def _alike(self) -> str:
+        P, share = self.met
+        if P is None:
+            return "cues of data come home more often than those of held-out data at every P"
+        return f"cues of both come home alike from P = {P} on, {share:.2f} of them"
 
     def _row(self, P: int) -> list[str]:
         case = self.cases[P]

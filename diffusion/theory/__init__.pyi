@@ -73,3 +73,8 @@ from .two_classes import (
     guided_minimum as guided_minimum,
     guided_potential as guided_potential,
 )
+from .unseen import (
+    linear_error as linear_error,
+    linear_held_out_error as linear_held_out_error,
+    own_half_fraction as own_half_fraction,
+)

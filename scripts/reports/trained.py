@@ -147,8 +147,8 @@ class TrainedReport(base.Report):
 
     @property
     def figsize(self) -> tuple[float, float]:
-        """A row of panels per data set."""
-        return 10.2, 3.1 * len(self.sets) + 0.5
+        """Rows of three panels per data set."""
+        return 10.2, 3.1 * self.grid[0] + 0.5
 
     def curve(self, data: str, quantity: str) -> tuple[ndarray, ndarray]:
         """x (K,) and values (samples, K)."""
@@ -187,7 +187,7 @@ class TrainedReport(base.Report):
 
     @abstractmethod
     def row(self) -> tuple[Panel, ...]:
-        """What draws the three panels of a data set, on axes and by its name."""
+        """What draws the panels of a data set, three or six, on axes and by its name."""
 
     def tables(self) -> Iterator[str]:
         """A table per data set, a row per x, and what it comes to."""
@@ -209,8 +209,8 @@ class TrainedReport(base.Report):
 
     @property
     def grid(self) -> tuple[int, int]:
-        """A row of panels per data set."""
-        return len(self.sets), 3
+        """Rows of three panels per data set."""
+        return len(self.sets) * (len(self.row()) // 3), 3
 
     def panels(self) -> list[base.Panel]:
         """The panels of each data set."""

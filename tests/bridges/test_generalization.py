@@ -9,7 +9,7 @@ import torch
 from scipy.special import ive
 
 from bridges import as_memory, generalization_report, retrieval_map, two_halves
-from bridges.generalization import halves, perceptron, sphere_dimension
+from bridges.generalization import halves, perceptron, sphere_dimension, sphere_error
 from bridges.memorization.drawing import draw
 from diffusion import (
     VE,
@@ -85,6 +85,16 @@ def test_the_dimension_of_the_sphere_is_that_of_very_many_of_its_points(sigma):
     # 4 s.e. of the noised points, and a finite sample: 1 %
     found = float(value.value.mean())
     assert abs(sphere_dimension(sigma) - found) < error + 0.01 * found
+
+
+@pytest.mark.parametrize("sigma", [0.1, 1.0, 3.0])
+def test_the_error_of_the_sphere_is_that_of_its_denoiser(sigma):
+    points = halves("sphere", 4, 20_000, seed=0).held_out.double()
+    found = ExactSphere()(noise_to(points, VE(), sigma, seed=1), sigma) - points
+    squares = found.square().mean(1)
+    # 4 s.e. of the noised points, and 200 radii: 1e-3
+    error = 4 * float(squares.std()) / len(points) ** 0.5
+    assert abs(sphere_error(sigma) - float(squares.mean())) < error + 1e-3 * sphere_error(sigma)
 
 
 def test_two_memories_of_disjoint_data_do_not_agree():

@@ -32,6 +32,7 @@ SCALING = bridges.capacity_scaling(
     seed=0,
 )
 MAP = bridges.retrieval_map(bridges.as_memory(EXACT), np.arange(1, 31) / 30, trials=40, seed=0)
+GAP = bridges.held_out_gap(bridges.as_memory(EXACT, dynamics="flow"), ROWS + 1, trials=5, seed=0)
 NO_MEASUREMENTS = ("__main__", "cli", "data", "memory", "models", "study", "verbs")
 RESULTS = {
     "Appearance": lambda: bridges.class_appearance(MANY, 1.0, draws=20, seed=0),
@@ -60,17 +61,18 @@ RESULTS = {
     ),
     "GraphSummary": lambda: bridges.summarise(bridges.transition_matrix(EXACT, 0.5, seed=0)),
     "Halves": lambda: halves("sphere", 4, 6, seed=0),
-    "HeldOutGap": lambda: bridges.held_out_gap(
-        bridges.as_memory(EXACT, dynamics="flow"), ROWS + 1, trials=5, seed=0
-    ),
+    "HeldOutCurve": lambda: bridges.held_out_curve({40: [GAP, GAP], 80: [GAP, GAP]}),
+    "HeldOutGap": lambda: GAP,
     "Identities": lambda: identities(ROWS, ROWS + 1, 0.5),
     "Landscape": lambda: bridges.landscape(Toy(), points=4, seed=0),
     "Look": lambda: bridges.MemorizationMonitor(ROWS, draws=5, steps=4).judge(0, ROWS[:9] + 0.1),
     "Match": lambda: bridges.calibrate(ROWS, seed=0).criteria["match"],
     "Matching": lambda: bridges.match(ROWS, ROWS + 0.1, 0.5),
+    "Meeting": lambda: bridges.meeting([1, 2], [[0.9, 0.5]], [[0.1, 0.5]]),
     "MemorizationFractions": lambda: bridges.memorization_fractions(ROWS, ROWS, ROWS + 1, seed=0),
     "MemorizationReport": lambda: bridges.memorization_report(ROWS + 0.01, ROWS, seed=0),
     "MemoryGeometry": lambda: bridges.memory_geometry(ROWS, draws=20, seed=0),
+    "OwnHalf": lambda: bridges.own_half_excess(ROWS + 0.1, ROWS, ROWS, ROWS + 1, seed=0),
     "RecallPath": lambda: bridges.recall_path(bridges.as_memory(EXACT, dynamics="flow"), ROWS[:2]),
     "MidpointRadius": lambda: bridges.midpoint_radius(Threshold(0.5), trials=10, seed=0),
     "RetrievalMap": lambda: MAP,
@@ -143,6 +145,7 @@ SEEN = {  # what is drawn first: x and y
     "ClassCapacity": lambda r: (r.counts[:, 0], r.by_sample.mean(0)[:, 0]),
     "ClassTraining": lambda r: (r.steps[r.steps > 0], r.train[r.steps > 0, 0]),
     "CopyList": lambda r: (r.d2[r.listed.sort().values], r.d1[r.listed.sort().values]),
+    "HeldOutCurve": lambda r: (r.size, r.success["data"].mean(0)),
     "HeldOutGap": lambda r: (r.sigma, r.success["data"]),
     "MemoryGeometry": lambda r: (r.sigma, r.return_probability),
     "MidpointRadius": lambda r: (r.curve.overlap_in, r.curve.overlap_out),

@@ -9,6 +9,7 @@ from terminal import measured, rows, run, script, summary
 from bridges.generalization import loss_over_constant
 from bridges.study.folders import load_run
 from diffusion import EmpiricalDenoiser
+from diffusion.theory import linear_error, linear_held_out_error
 
 
 def test_the_sphere_is_memorized_then_generalized_and_a_file_may_stand_beside_it():
@@ -23,6 +24,16 @@ def test_the_sphere_is_memorized_then_generalized_and_a_file_may_stand_beside_it
             assert sign * few > sign * many
         share = measured(data=data, patterns=3, quantity="memorized")[0]
         assert 0 <= share <= 1
+        for quantity in ("retrieved_unseen", "own_half", "own_half_gaussian"):
+            assert 0 <= measured(data=data, patterns=60, quantity=quantity)[0] <= 1
+    own, unseen = (
+        measured(data="sphere", patterns=60, quantity=f"linear_{kind}")[0]
+        for kind in ("error", "unseen")
+    )
+    # of normal data: points of a sphere in 8 dimensions are nearly so
+    assert own == pytest.approx(float(linear_error(8 / 60, 1.0)), rel=0.1)
+    assert unseen == pytest.approx(float(linear_held_out_error(8 / 60, 1.0)), rel=0.1)
+    assert summary()["errors_meet"]["sphere"]["empirical"]["size"] is None
     assert summary()["thresholds"]["sphere"]["delta_memorized"]["mean"] == pytest.approx(
         0.2, abs=0.01
     )
@@ -43,6 +54,8 @@ def test_a_training_learns_its_data_by_heart_in_time():
     assert first not in along("kept")
     assert 0 <= along("kept")[last] <= 1
     assert summary()["least_held_out_loss"]["sphere"]["mean"] < 600
+    assert along("own_half")[last] > 0.9
+    assert summary()["bias_onset"]["sphere"] in {*along("own_half"), None}
 
 
 def test_what_only_training_finds_out_is_refused_in_one_line():

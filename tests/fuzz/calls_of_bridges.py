@@ -32,6 +32,7 @@ LEVEL = bridges.as_memory(CORNERS, dynamics="fixed-noise", sigma=0.5)
 DENSE = bridges.as_memory(DenseMemory(XI.double(), beta=4.0))
 CHAIN = torch.tensor([[0.9, 0.1], [0.2, 0.8]]).double()
 GRID = np.zeros((20, 20), dtype=int)
+GAP = bridges.held_out_gap(FLOW, normal(3, 3, seed=4), [0.5, 0.9], trials=3, seed=0)
 STARTS = normal(4, 3, seed=2)
 FOUND = bridges.transition_matrix(CORNERS, 1.0, draws=9, seed=0)
 CALIBRATION = bridges.calibrate(ROWS, level=0.1, seed=0)
@@ -263,6 +264,16 @@ BRIDGES = {
         "bayes": FLOW,
         "seed": 0,
     },
+    "held_out_curve": {"gaps": {8: [GAP, GAP], 9: [GAP, GAP]}, "sigma": float(GAP.sigma[0])},
+    "meeting": {"sizes": [1, 2], "above": [[0.9, 0.5]], "below": [[0.1, 0.5]]},
+    "own_half_excess": {
+        "samples_a": normal(5, 3),
+        "samples_b": normal(5, 3, seed=1),
+        "half_a": ROWS,
+        "half_b": ROWS + 1,
+        "seed": 0,
+    },
+    "bias_onset": {"steps": [1, 2], "fractions": [[0.5, 0.9]], "counted": 100},
     "load_model": {
         "name_or_path": CHECKPOINT,
         "label": 0,
@@ -286,6 +297,7 @@ BRIDGES = {
         "sigma": 0.3,
         "count": 5,
         "steps": 2,
+        "data": [ROWS.float(), ROWS.float() + 1],
         "seed": 0,
     },
     "run_study": {
@@ -408,7 +420,17 @@ WITHOUT = {
             *("DimensionContrast", "Generalization", "GraphSummary", "Matching"),
             *("MemorizationFractions", "MemorizationReport", "MemoryGeometry", "Retrieval"),
             *("RetrievalMap", "ReturnCurve", "Study", "Transitions", "TwoHalves", "Split"),
-            *("DataSet", "ImageShape", "CopyList", "HeldOutGap", "Look", "RecallPath"),
+            *(
+                "DataSet",
+                "ImageShape",
+                "CopyList",
+                "HeldOutGap",
+                "HeldOutCurve",
+                "Meeting",
+                "OwnHalf",
+                "Look",
+                "RecallPath",
+            ),
             *("Landscape", "MidpointRadius", "SizeDependence"),
         ),
         RECORD,

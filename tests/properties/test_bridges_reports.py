@@ -16,6 +16,7 @@ from bridges import (
     PromptedMemory,
     Study,
     as_memory,
+    bias_onset,
     calibrate,
     class_appearance,
     class_basins,
@@ -25,14 +26,17 @@ from bridges import (
     dimension_contrast,
     equivalence,
     generalization_report,
+    held_out_curve,
     held_out_gap,
     list_copies,
     load_run,
     median_appearance,
+    meeting,
     memorization_fractions,
     memorization_report,
     memory_geometry,
     memory_of_classes,
+    own_half_excess,
     run_study,
     two_halves,
 )
@@ -138,6 +142,22 @@ def test_a_gap_is_between_two_successes_and_none_for_the_same_data(count, size, 
     same = held_out_gap(memory, data, [0.7, 1.0], bayes=memory, **given)
     assert (same.gap, same.ceiling) == (0, 0)
     assert np.array_equal(same.success["Bayes held-out"], found.success["data"])
+    met = held_out_curve({count: [same], count + 1: [same]})
+    assert (met.retrieval.size, met.retrieval.value) == (count, same.success["data"].mean())
+    assert meeting([1, 2], [[2.0, 1.0]], [[1.0, 1.0]]).size == 2
+
+
+@settings(few, max_examples=6)
+@given(st.integers(2, 9), st.integers(1, 5), seeds, precisions)
+def test_own_halves_that_are_exchanged_exchange_sides(count, size, seed, dtype):
+    a, b, one, other = (normal(count, size, seed + k, dtype) for k in range(4))
+    found = own_half_excess(one, other, a, b, seed=seed)
+    turned = own_half_excess(other, one, a, b, seed=seed)
+    assert found.fraction + turned.fraction == pytest.approx(1)
+    assert 0 <= found.gaussian <= 1
+    assert found.excess <= 1
+    assert own_half_excess(a, b, a, b, seed=seed).fraction == 1
+    assert bias_onset([1, 2], [[0.5, found.fraction]], 4) in (2, inf)
 
 
 @pytest.mark.parametrize("data", [torch.eye(5), torch.cartesian_prod(*2 * [torch.arange(3.0)])])

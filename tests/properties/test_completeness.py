@@ -30,6 +30,7 @@ RESULTS = {  # plain records, that the functions beside them return
     *("ClassCapacity", "Continuation", "CopyList", "DimensionContrast", "Generalization"),
     *(
         "GraphSummary",
+        "HeldOutCurve",
         "HeldOutGap",
         "Landscape",
         "Look",
@@ -39,7 +40,7 @@ RESULTS = {  # plain records, that the functions beside them return
         "MemoryGeometry",
         "RecallPath",
     ),
-    *("MidpointRadius", "RetrievalMap", "SizeDependence", "TwoHalves"),
+    *("Meeting", "MidpointRadius", "OwnHalf", "RetrievalMap", "SizeDependence", "TwoHalves"),
 }
 
 

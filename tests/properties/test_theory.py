@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from drawn import falls, few, fewer, levels, rises
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from diffusion import theory as noise
 
@@ -57,6 +57,27 @@ def test_signal_over_noise_is_one_at_the_critical_size(lam, P, sigma, x):
         assert not np.isnan(ratio).any()
         fine = (size > 1e-200) & (size < 1e200)
         assert ratio[fine] ** 2 * size[fine] == pytest.approx(P)
+
+
+@few
+@given(st.sampled_from([1e-6, 0.1, 1.0, 3.0, 1e3]), levels)
+def test_data_and_unseen_data_are_apart_by_less_and_less(ratio, sigma):
+    more = [ratio, 0.5 * ratio, 0.1 * ratio]
+    own, unseen = noise.linear_error(more, sigma), noise.linear_held_out_error(more, sigma)
+    bayes = sigma**2 / (1 + sigma**2)
+    assert rises(own / bayes)
+    assert (own <= bayes * (1 + 1e-9)).all()
+    assert (unseen >= bayes * (1 - 1e-9)).all()
+    assert falls((unseen - own) / bayes) or sigma > 1  # a peak where P = d
+
+
+@settings(fewer, max_examples=3)
+@given(st.integers(1, 50), st.integers(1, 9), levels)
+def test_a_half_keeps_less_of_its_own_with_points_and_noise(P, d, sigma):
+    found = noise.own_half_fraction([P, 2 * P], d, sigma)
+    assert ((found >= 0.5 - 1e-6) & (found <= 1)).all()
+    assert falls(found, 1e-6)
+    assert falls(noise.own_half_fraction(P, d, [sigma, 2 * sigma]), 1e-6)
 
 
 @few
