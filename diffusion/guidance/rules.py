@@ -127,6 +127,8 @@ class GeneralGuidance(Pair):
     tensor([[1.4667]])
     """
 
+    conservative = False  # φ(|∇f|)∇f is no gradient in more than one dimension
+
     def __init__(
         self, conditional: DenoiserLike, unconditional: DenoiserLike, phi: GuidanceRule
     ) -> None:
