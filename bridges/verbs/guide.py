@@ -34,12 +34,13 @@ from bridges.study import figures, report as base
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.tables import of_samples, table
+from bridges.verbs import captured
 from bridges.verbs.schedules import CONTROL, Noise, check_steps, guided
 from diffusion import VE, GaussianMixtureDenoiser, sample
 from diffusion.batches import Batched
 from diffusion.denoisers import noise_range
 from diffusion.flat import answering
-from diffusion.guidance import distortion, fitted_classes
+from diffusion.guidance import distortion, fitted_classes, most_probable
 from diffusion.latents import LatentSpace
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Guide:
     steps : of the flow.
     scheduler, batch_size : of models by path.
     null : class that stands for none, for models that have one among their classes.
+    sigmas : noise levels, in units of the data, of own basin and capture; none where empty.
     """
 
     data: str
@@ -82,6 +84,7 @@ class Guide:
     scheduler: str | None = None
     batch_size: int | None = None
     null: int | None = None
+    sigmas: tuple[float, ...] = ()
 
     def columns(self) -> Point:
         """What all points of the run share."""
@@ -93,8 +96,10 @@ class Guide:
             raise ValueError(f"trials must be at least {_FEWEST}, got {self.trials}")
         check_steps(schedules, self.steps)
         for name in models:
-            subject = self.subject(name)
-            low, high = subject.noise
+            if name == EXACT:  # knows any noise; the fit is for whoever measures
+                check_classes(labels_of(self.data))
+                continue
+            low, high = self.subject(name).noise
             if not low < high:
                 raise ValueError(f"model {name} knows no noise below that of the data, got {low}")
         return [{"model": model, "schedules": schedules} for model in models]
@@ -107,7 +112,7 @@ class Guide:
         if name == EXACT:
             mixture = _fit(rows, labels)
             exact = {k: (mixture.condition(there.index(k)), mixture) for k in wanted}
-            return Subject(exact, rows, labels)
+            return Subject(exact, rows, labels, mixture)
         model = find_model(name, Reading(None, self.scheduler, self.batch_size))
         source = getattr(model.source, "denoiser", model.source)  # of as many rows as fit
         classes = getattr(source, "classes", 0)
@@ -122,7 +127,7 @@ class Guide:
 
         pairs = {k: (asked(source.condition(k)), asked(nothing)) for k in wanted}
         codes = rows if model.latents is None else model.latents.encode(rows)
-        return Subject(pairs, codes, labels, rows, model.latents)
+        return Subject(pairs, codes, labels, _fit(codes, labels), rows, model.latents)
 
     def _of_none(self, source: Any, name: str) -> Any:
         """A class-conditional model without its classes."""
@@ -148,6 +153,7 @@ class Subject:
     pairs : by class its denoiser, and that of no class.
     rows : (n, d) data, or their codes.
     labels : (n,).
+    mixture : a Gaussian per class of the data, in the order of their labels.
     images : (n, N) what the rows are codes of; None for the exact mixture.
     latents : the space of the codes.
     """
@@ -155,10 +161,11 @@ class Subject:
     pairs: Mapping[int, tuple[Any, Any]]
     rows: Tensor
     labels: Tensor
+    mixture: GaussianMixtureDenoiser
     images: Tensor | None = None
     latents: LatentSpace | None = None
 
-    @property
+    @cached_property
     def unit(self) -> float:
         """Rms deviation of the data."""
         return standardised(self.rows)[1]
@@ -181,14 +188,31 @@ class Subject:
 
     def sampled(self, text: str, label: int, noise: Tensor, steps: int) -> Tensor:
         """Guided samples (B, d) of a class, along the flow from noise (B, d) of unit variance."""
-        low, start = self.noise
-        noise_of = Noise(start, _WIDTH * self.unit, self.unit)
+        start = self.noise[1]
+        first = self.rows.mean(0).to(noise)
+        return self.flowed(text, label, lambda level: first + level * noise, start, steps)
+
+    def flowed(
+        self, text: str, label: int, start: Callable[[float], Tensor], sigma: float, steps: int
+    ) -> Tensor:
+        """Where the guided flow takes points from noise level `sigma` on, in the steps of a run.
+
+        start : the level that is begun at, at most σ → points (B, d).
+        """
+        low, high = self.noise
+        noise_of = Noise(high, _WIDTH * self.unit, self.unit)
         denoiser = guided(text, *self.pairs[label], noise_of)
         weight = getattr(denoiser, "w", None)
         jumps = () if hasattr(weight, "during") else getattr(weight, "breaks", ())
-        levels = [s for s in noise_of.levels(steps, jumps)[:-1] if s > low] + [0.0]
-        first = self.rows.mean(0).to(noise) + levels[0] * noise
-        return sample(denoiser, first, VE(), "heun", levels=levels)
+        whole = noise_of.levels(steps, jumps)[:-1]
+        first = min(sigma, whole[0])
+        levels = [first, *(s for s in whole if low < s < first), 0.0]
+        return sample(denoiser, start(first), VE(), "heun", levels=levels)
+
+    def classes_of(self, x: Tensor) -> Tensor:
+        """The class of each sample (B,), by its place among the labels."""
+        classify = self.judge()
+        return most_probable(x, self.mixture) if classify is None else classify(x)
 
     def pictures(self, x: Tensor) -> Tensor:
         """Samples (B, d) as bytes (B, N) of the range of the data."""
@@ -229,6 +253,14 @@ def chosen(data: str, words: Sequence[str]) -> tuple[int, ...]:
     return tuple(sorted({known[word] for word in words}))
 
 
+def check_classes(labels: Tensor) -> None:
+    """Raise a ValueError where a class has fewer than the two rows that a Gaussian needs."""
+    values, counts = labels.unique(return_counts=True)
+    if int(counts.min()) < 2:
+        few = int(values[counts.argmin()])
+        raise ValueError(f"data must have two rows of each class or more, got one of class {few}")
+
+
 def _fit(rows: Tensor, labels: Tensor) -> GaussianMixtureDenoiser:
     """A Gaussian per class of the data, in the order of their labels."""
     return fitted_classes(rows, labels.unique(return_inverse=True)[1], "own", ridge=_RIDGE)
@@ -242,7 +274,7 @@ def measure(guide: Guide, point: Point, seed: int) -> list[Row]:
     noise = torch.randn(len(asked), guide.trials, rows.shape[1], generator=generator)
     place = torch.searchsorted(subject.labels.unique(), torch.tensor(asked))
     wanted = place.repeat_interleave(guide.trials)
-    mixture, classify, centre = _fit(rows, subject.labels), subject.judge(), rows.mean(0)
+    mixture, classify, centre = subject.mixture, subject.judge(), rows.mean(0)
     found: list[Row] = []
     for text in point["schedules"]:
         by_class = zip(asked, noise, strict=True)
@@ -255,6 +287,9 @@ def measure(guide: Guide, point: Point, seed: int) -> list[Row]:
             | {"axes": " ".join(map(str, image.shape)), "numbers": image.tobytes().hex()}
             for label, image in zip(asked, shown, strict=True)
         ]
+        for sigma in guide.sigmas:
+            shares = captured.shares(subject, text, sigma, guide.trials, guide.steps, seed)
+            found += [{"schedule": text, "sigma": sigma, **row} for row in shares]
     return found
 
 
@@ -333,19 +368,32 @@ class Report(base.Report):
             ]
             yield table([_label(model), *MEASURES.values()], [["0 itself", *itself], *rows])
         yield "(R: variance within classes; J: Fisher ratio; Vendi: diversity within classes)"
+        if self.basins:
+            for model in self.models:
+                yield captured.shown(self.study, model, _label(model), self.schedules)
+            yield captured.NOTE
+
+    @property
+    def basins(self) -> bool:
+        """Whether own basins and captures were measured."""
+        return bool(self.setting.get("sigmas"))
 
     @property
     def figsize(self) -> tuple[float, float]:
-        """Two panels above the pictures."""
-        return 9.0, 4.0 + 0.75 * min(len(self.schedules), _SHOWN)
+        """Two panels above the pictures, or three."""
+        return 13.0 if self.basins else 9.0, 4.0 + 0.75 * min(len(self.schedules), _SHOWN)
 
     def draw(self, figure: Figure) -> None:
         """What separation costs in diversity and in retention, and samples of each schedule."""
         lines = min(len(self.schedules), _SHOWN)
         parts = figure.subfigures(2, 1, squeeze=False, height_ratios=[4.0, 0.75 * lines])
         upper, lower = parts[:, 0]
-        for axes, quantity in zip(upper.subplots(1, 2), ("vendi", "retention"), strict=True):
+        panels = upper.subplots(1, 3 if self.basins else 2)
+        for axes, quantity in zip(panels, ("vendi", "retention"), strict=False):
             self._plane(axes, quantity)
+        if self.basins:
+            captured.draw(panels[2], self.study, self.models[0], self.schedules)
+            panels[2].set_title(_label(self.models[0]))
         if len(self.models) > 1:  # else the title names it
             figures.legend_of(axes)
         self._gallery(lower.subplots())
