@@ -23,7 +23,7 @@ from bridges.study.tables import of_samples, table
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bridges.verbs.guide import Subject
+    from bridges.verbs.subject import Subject
 
 KINDS = {"own": "B_own", "capture": "B_other"}
 NOTE = (

@@ -10,7 +10,7 @@ by path, which is judged by the five nearest data; measures are those of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,15 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from bridges.data import (
     called,
-    class_labels,
     class_names,
     image_shape,
     raw_vectors,
-    standardised,
 )
 from bridges.estimates import estimate, mean_and_sem
 from bridges.models import Reading, find_model, label_of
@@ -35,13 +32,11 @@ from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.tables import of_samples, table
 from bridges.verbs import captured
-from bridges.verbs.schedules import CONTROL, Noise, check_steps, guided
-from diffusion import VE, GaussianMixtureDenoiser, sample
+from bridges.verbs.schedules import CONTROL, check_steps
+from bridges.verbs.subject import Subject, check_classes, fit, labels_of
 from diffusion.batches import Batched
-from diffusion.denoisers import noise_range
 from diffusion.flat import answering
-from diffusion.guidance import distortion, fitted_classes, most_probable
-from diffusion.latents import LatentSpace
+from diffusion.guidance import distortion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,9 +49,6 @@ MEASURES = {  # of `Distortion`: heading
     "fisher_ratio": "J",
     "vendi": "Vendi",
 }
-_START, _WIDTH = 40.0, 0.4  # noise levels in units of the data: the largest, and of even ones
-_RIDGE = 1e-2  # of the Gaussian fit
-_NEAREST = 5  # data that judge a sample of a network
 _FEWEST = 4  # guided samples of a class
 _SHOWN, _CLASSES = 6, 20  # schedules and classes whose samples are drawn
 _APART = ((1, 1), (1, 1), (0, 0))  # a white frame of each
@@ -110,7 +102,7 @@ class Guide:
         there: list[int] = labels.unique().tolist()
         wanted = there if self.classes is None else list(self.classes)
         if name == EXACT:
-            mixture = _fit(rows, labels)
+            mixture = fit(rows, labels)
             exact = {k: (mixture.condition(there.index(k)), mixture) for k in wanted}
             return Subject(exact, rows, labels, mixture)
         model = find_model(name, Reading(None, self.scheduler, self.batch_size))
@@ -127,7 +119,7 @@ class Guide:
 
         pairs = {k: (asked(source.condition(k)), asked(nothing)) for k in wanted}
         codes = rows if model.latents is None else model.latents.encode(rows)
-        return Subject(pairs, codes, labels, _fit(codes, labels), rows, model.latents)
+        return Subject(pairs, codes, labels, fit(codes, labels), rows, model.latents)
 
     def _of_none(self, source: Any, name: str) -> Any:
         """A class-conditional model without its classes."""
@@ -142,92 +134,6 @@ class Guide:
                 f"null-class must be given for {name}, which knows no class that stands for none: "
                 f"one of 0 to {source.classes - 1} that was trained to"
             ) from error
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A class-conditional model, and the data in the space that it is measured in.
-
-    Attributes
-    ----------
-    pairs : by class its denoiser, and that of no class.
-    rows : (n, d) data, or their codes.
-    labels : (n,).
-    mixture : a Gaussian per class of the data, in the order of their labels.
-    images : (n, N) what the rows are codes of; None for the exact mixture.
-    latents : the space of the codes.
-    """
-
-    pairs: Mapping[int, tuple[Any, Any]]
-    rows: Tensor
-    labels: Tensor
-    mixture: GaussianMixtureDenoiser
-    images: Tensor | None = None
-    latents: LatentSpace | None = None
-
-    @cached_property
-    def unit(self) -> float:
-        """Rms deviation of the data."""
-        return standardised(self.rows)[1]
-
-    @property
-    def noise(self) -> tuple[float, float]:
-        """Least and largest noise level: far above the data, within what the model knows."""
-        low, high = noise_range(*next(iter(self.pairs.values())))
-        return low, min(_START * self.unit, high)
-
-    def judge(self) -> Callable[[Tensor], Tensor] | None:
-        """What the nearest data say: a Gaussian fit is no judge of a network."""
-        if self.images is None:
-            return None
-        from sklearn.neighbors import KNeighborsClassifier
-
-        places = self.labels.unique(return_inverse=True)[1]
-        judge = KNeighborsClassifier(_NEAREST).fit(self.rows.numpy(), places.numpy())
-        return lambda x: torch.from_numpy(judge.predict(x.double().cpu().numpy()))
-
-    def sampled(self, text: str, label: int, noise: Tensor, steps: int) -> Tensor:
-        """Guided samples (B, d) of a class, along the flow from noise (B, d) of unit variance."""
-        start = self.noise[1]
-        first = self.rows.mean(0).to(noise)
-        return self.flowed(text, label, lambda level: first + level * noise, start, steps)
-
-    def flowed(
-        self, text: str, label: int, start: Callable[[float], Tensor], sigma: float, steps: int
-    ) -> Tensor:
-        """Where the guided flow takes points from noise level `sigma` on, in the steps of a run.
-
-        start : the level that is begun at, at most σ → points (B, d).
-        """
-        low, high = self.noise
-        noise_of = Noise(high, _WIDTH * self.unit, self.unit)
-        denoiser = guided(text, *self.pairs[label], noise_of)
-        weight = getattr(denoiser, "w", None)
-        jumps = () if hasattr(weight, "during") else getattr(weight, "breaks", ())
-        whole = noise_of.levels(steps, jumps)[:-1]
-        first = min(sigma, whole[0])
-        levels = [first, *(s for s in whole if low < s < first), 0.0]
-        return sample(denoiser, start(first), VE(), "heun", levels=levels)
-
-    def classes_of(self, x: Tensor) -> Tensor:
-        """The class of each sample (B,), by its place among the labels."""
-        classify = self.judge()
-        return most_probable(x, self.mixture) if classify is None else classify(x)
-
-    def pictures(self, x: Tensor) -> Tensor:
-        """Samples (B, d) as bytes (B, N) of the range of the data."""
-        data = self.rows if self.images is None else self.images
-        shown = x if self.latents is None else self.latents.decode(x.to(self.rows))
-        low, high = float(data.min()), float(data.max())
-        return ((shown - low) / (high - low) * 255).nan_to_num().clamp(0, 255).byte().cpu()
-
-
-def labels_of(data: str) -> Tensor:
-    """The class of each vector of the data, (n,). Raises ValueError where there is none."""
-    labels = class_labels(data)
-    if labels is None:
-        raise ValueError(f"data must have classes, got none in {data}")
-    return labels
 
 
 def chosen(data: str, words: Sequence[str]) -> tuple[int, ...]:
@@ -251,19 +157,6 @@ def chosen(data: str, words: Sequence[str]) -> tuple[int, ...]:
         listed = f"{', '.join(names)} or their numbers {there}" if names else f"{there}"
         raise ValueError(f"classes must be among {listed}, got {', '.join(missing)}")
     return tuple(sorted({known[word] for word in words}))
-
-
-def check_classes(labels: Tensor) -> None:
-    """Raise a ValueError where a class has fewer than the two rows that a Gaussian needs."""
-    values, counts = labels.unique(return_counts=True)
-    if int(counts.min()) < 2:
-        few = int(values[counts.argmin()])
-        raise ValueError(f"data must have two rows of each class or more, got one of class {few}")
-
-
-def _fit(rows: Tensor, labels: Tensor) -> GaussianMixtureDenoiser:
-    """A Gaussian per class of the data, in the order of their labels."""
-    return fitted_classes(rows, labels.unique(return_inverse=True)[1], "own", ridge=_RIDGE)
 
 
 def measure(guide: Guide, point: Point, seed: int) -> list[Row]:
@@ -412,6 +305,10 @@ class Report(base.Report):
             figures.means(axes, x, found, look, xerr=error, ls="", label=_label(model))
             named.append((x, found[0], look[0]))
         figures.log_axis(axes)
+        if len(self.schedules) > 1:  # room for the names
+            left, right = axes.get_xlim()
+            axes.set_xlim(left, right * (right / left) ** 0.4)
+            figures.log_axis(axes)
         words = {"vendi": "diversity (Vendi), relative to none", "retention": "retention"}
         axes.set(xlabel="separability $J$, relative to none", ylabel=words[quantity])
         if quantity == "retention":
