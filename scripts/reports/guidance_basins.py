@@ -97,12 +97,14 @@ class Report(base.Report):
         weights = self.points["diagram"]["weights"]
         w = 1.0 if 1.0 in weights else weights[-1]
         half = self.half[:, weights.index(w)]
-        level = f"σ = {of_samples(half, 3)}" if np.isfinite(half).all() else "none of these σ"
+        level = (
+            f"$\\sigma$ = {of_samples(half, 3)}" if np.isfinite(half).all() else "none of these σ"
+        )
         window = self.part("spoilt")[self.nearest("spoilt")]
         feedback = self.part("spoilt")[self.feedback]
         s = self.setting
         kept = [
-            f"R = {of_samples(one['variance_ratio'], 2)}, retention "
+            f"$R$ = {of_samples(one['variance_ratio'], 2)}, retention "
             f"{of_samples(one['retention'], 2)}"
             for one in (feedback, window)
         ]
@@ -194,7 +196,7 @@ class Report(base.Report):
         axes.clabel(lines, fmt="own %g", fontsize=7)
         half, error = mean_and_sem(self.half)
         there = np.isfinite(self.half).all(0)
-        look: dict[str, Any] = {"ls": "", "label": r"$\sigma_{1/2}$, measured"}
+        look: dict[str, Any] = {"ls": "", "label": r"$\sigma_{1/2}$, measured", "clip_on": False}
         black = "#000000", "o"
         figures.means(axes, weights[there], (half[there], error[there]), black, **look)
         fine = np.linspace(max(-0.45, weights[0]), weights[-1], 60)
@@ -240,14 +242,13 @@ class Report(base.Report):
             if family == "feedback":
                 look |= {"ms": 9, "marker": "*"}
             figures.means(axes, x_mean, measured, series, **look)
-            words = [name.split(" at ")[-1].removeprefix("w = ").split(" ")[-1] for name in found]
-            drawn.append((words, x_mean, measured[0], series[0], family == "window"))
+            if family in ("constant", "window"):  # of the others the table has the names
+                words = [name.split(" at ")[-1].removeprefix("w = ") for name in found]
+                drawn.append((words, x_mean, measured[0], series[0], family == "window"))
         axes.set(
-            xscale="log",
             xlabel="variance ratio $R$",
             ylabel=r"retention, $B_\mathrm{own}(\sigma_\mathrm{max})$",
         )
-        figures.plain_ticks(axes.xaxis)
         axes.margins(x=0.08, y=0.08)
         for words, x_mean, y_mean, color, below in drawn:
             figures.name_points(axes, words, x_mean, y_mean, color, below)
