@@ -28,7 +28,6 @@ from diffusion.theory import _checks
 from diffusion.theory._checks import Array
 from diffusion.theory.guidance import METHODS
 
-_MOST = 1e6  # weight beyond which the minimum is not searched
 _HALVINGS = 200
 _HIGHEST, _HEAVIEST = 100.0, 100.0  # g and w up to which moments are integrated
 _QUANTILES, _STEP = 1001, 0.04  # of the flow: points, and a step in g (1 + w)
@@ -67,7 +66,7 @@ def guided_minimum(g: ArrayLike, w: float) -> tuple[Array, Array]:
     Parameters
     ----------
     g : as for `guided_potential`.
-    w : extra weight, from 0 to 10⁶: with less than 0 there may be several minima.
+    w : extra weight, from 0, finite: with less than 0 there may be several minima.
 
     Returns
     -------
@@ -84,11 +83,14 @@ def guided_minimum(g: ArrayLike, w: float) -> tuple[Array, Array]:
     ([1.47173, 2.1581, 8.0], [1.32849, 1.31203, 1.0])
     """
     lag = _checks.positive("g", g)
-    weight = number("w", w, low=0, high=_MOST)
-    low, high = 2 * lag, 2 * lag * (1 + weight)  # V' rises from below 0 to above it
+    weight = number("w", w, low=0, high=np.inf, open_high=True)
+    beyond = np.log(4) + np.log(lag) + np.log(max(weight, 1e-300))  # 4wg e^{−2gy} ≤ y from here
+    low, high = 2 * lag, 2 * lag + np.maximum(1, beyond / (2 * lag))  # V' rises through 0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        falls = middle < 2 * lag + 2 * weight * lag * (1 - np.tanh(lag * middle))
+        with np.errstate(over="ignore"):
+            rest = 2 / (1 + np.exp(2 * lag * middle))  # 1 − tanh, to all its digits
+            falls = middle < 2 * lag + 2 * weight * lag * rest
         low, high = np.where(falls, middle, low), np.where(falls, high, middle)
     q = (low + high) / 2
     return q, 1 + 2 * weight * (lag / np.cosh(np.minimum(lag * q, 300.0))) ** 2
@@ -126,7 +128,7 @@ def guided_two_classes(g: ArrayLike, w: float, method: str = "flow") -> tuple[Ar
     choice("method", method, METHODS)
     kept = np.unique(gains)
     found = (_along_flow if method == "flow" else _along_sde)(kept, weight)
-    mean, variance = found[np.searchsorted(kept, gains)].T.reshape(2, *gains.shape)
+    mean, variance = np.moveaxis(found[np.searchsorted(kept, gains)], -1, 0)
     return mean[()], variance[()]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -220,7 +219,8 @@ class Report(base.Report):
     def _path(self, axes: Axes, g: float) -> None:
         """V above its minimum, and the density of q in units of its largest value."""
         reach = [self._minimum(w, g) for w in self.weights]
-        at = np.linspace(min(reach) - 4, max(reach) + 4, 600)
+        reach += [float(self.lag(w, g).mean()) for w in self.weights]  # may be far from it
+        at = np.linspace(min(reach) - 3.5, max(reach) + 3, 600)
         for w, (color, _) in self.looks().items():
             V = laws.guided_potential(at, g, w)
             axes.plot(at, V - V.min(), color=color, lw=1.2, label=f"$V$, $w$ = {w:g}")
@@ -254,11 +254,12 @@ class Report(base.Report):
         else:
             axes.axhline(1, **figures.THEORY[1])
             axes.set_ylim(0, 1.1)
+            axes.set_title("variance at the data; 1 is right")
         axes.set(xlabel="dimension $d$", ylabel=label)
 
     def _directions(self, axes: Axes, part: str) -> None:
         """R against a/b, log-log, with the lines of Gaussians."""
-        fine = np.geomspace(0.15, 2.6, 80)
+        fine = np.geomspace(0.1, 4.0, 80) if part == "classes" else np.geomspace(0.15, 2.6, 80)
         for w, series in zip(self.strengths, figures.SERIES, strict=False):
             for method, style in (("flow", "-"), ("sde", "--")):
                 law = laws.guided_directions(fine, 1.0, w, method)[1]
@@ -287,6 +288,6 @@ class Report(base.Report):
         }
         axes.set_title(words[part])
         if part == "classes":
-            low, high = math.log(0.02), math.log(30)
-            axes.set_ylim(math.exp(low), math.exp(high))
-            figures.plain_ticks(axes.yaxis)
+            axes.set(xlim=(0.1, 4), ylim=(0.3, 4))  # lines of infinitely many classes go on
+            for axis in (axes.xaxis, axes.yaxis):
+                figures.plain_ticks(axis)
