@@ -379,7 +379,7 @@ VERBS = {
         },
     ),
     "bridges guide": Row(
-        "--guidance 2 --classes 0-1 --trials 4 --steps 4",
+        "--guidance 2 --classes 0-1 --trials 4 --steps 4 --sigmas 1",
         {
             "--guidance half": "guidance must be a number w or one of",
             "--guidance 3x5": "guidance must have a scale for each of 50 steps, got 3",
@@ -389,6 +389,7 @@ VERBS = {
             "--data narrow.npy": "data must have classes, got none in narrow.npy",
             "--model hebb": "model must be class-conditional, got hebb",
             "--null-class -1": "-1 is not in the range",
+            "--sigmas 0": "0.0 is not in the range x>0",
         },
         "retention Vendi 0itself",
     ),
