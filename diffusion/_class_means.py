@@ -11,6 +11,8 @@ alone counts: D = m + U [λ/v] Uᵀ(x − m).
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -82,7 +84,7 @@ def _softmax(logits: Tensor) -> Tensor:
 
 
 class ClassOfRow(Denoiser):
-    """D of the class that is given for each row, for batches of exactly B rows.
+    """D, score and density of the class that is given for each row, for batches of B rows.
 
     Parameters
     ----------
@@ -105,15 +107,40 @@ class ClassOfRow(Denoiser):
         ------
         ValueError : x not (B, d) with one row per label, or not finite; sigma not positive.
         """
+        x, variance = self._given(x, sigma)
+        away, spread = self._away(x)
+        return self._means + self._turned(spread / (spread + variance) * away, back=True)
+
+    def score(self, x: Tensor, sigma: Level) -> Tensor:
+        """Score of each row's own class, (B, d). Arguments and errors as for a call."""
+        x, variance = self._given(x, sigma)
+        away, spread = self._away(x)
+        return -self._turned(away / (spread + variance), back=True)
+
+    def log_density(self, x: Tensor, sigma: Level) -> Tensor:
+        """log p_σ of each row's own class, (B,). Arguments and errors as for a call."""
+        x, variance = self._given(x, sigma)
+        away, spread = (one.double() for one in self._away(x))
+        total = spread + variance.double()
+        energy = (away.square() / total + torch.log(2 * math.pi * total)).sum(1) / 2
+        return (-energy).to(x)
+
+    def _given(self, x: Tensor, sigma: Level) -> tuple[Tensor, Tensor]:
+        """Points and σ² (B, 1), checked."""
         x = _checks.points("x", x, dimension=self.dimension).to(self._means)
         _checks.one_per_label(x, self._labels)
-        variance = _checks.noise_level(sigma, x).square().to(x)
-        spread, away = self._spread[self._labels], x - self._means
-        gain = spread / (spread + variance)
+        return x, _checks.noise_level(sigma, x).square().to(x)
+
+    def _away(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x − m in the eigenbasis of each row's class, and the variances there, (B, d)."""
+        return self._turned(x - self._means), self._spread[self._labels]
+
+    def _turned(self, vectors: Tensor, *, back: bool = False) -> Tensor:
+        """Vectors (B, d) into the eigenbasis of each row's class, or out of it."""
         if self._basis is None:
-            return self._means + gain * away
-        result = torch.empty_like(x)
+            return vectors
+        result = torch.empty_like(vectors)
         for label, rows in self._groups:
             basis = self._basis[label]
-            result[rows] = self._means[rows] + (gain[rows] * (away[rows] @ basis)) @ basis.mT
+            result[rows] = vectors[rows] @ (basis.mT if back else basis)
         return result

@@ -97,13 +97,12 @@ class GaussianMixtureDenoiser(ExactDenoiser):
         if self._shared is not None:
             x = _checks.points("x", x, dimension=self.dimension).to(self.means)
             return self._shared.mean(x, _checks.noise_level(sigma, x).square())
-        return torch.cat([(p.mass[:, :, None] * p.mean).sum(1) for p in self._posteriors(x, sigma)])
+        return torch.cat([self._mean(p) for p in self._posteriors(x, sigma)])
 
     def score(self, x: Tensor, sigma: Level) -> Tensor:
         """Score Σ_k p_k ∇ log p_σ^k, (B, d). Arguments and errors as for a call."""
-        return torch.cat(
-            [(p.mass[:, :, None] * p.score).sum(1) for p in self._posteriors(x, sigma)]
-        )
+        parts = self._posteriors(x, sigma)
+        return torch.cat([-self._mixed(p.mass, p.pull) for p in parts])
 
     def log_density(self, x: Tensor, sigma: Level) -> Tensor:
         """log p_σ(x) of the noised density, (B,). Arguments and errors as for a call."""
@@ -122,7 +121,7 @@ class GaussianMixtureDenoiser(ExactDenoiser):
         """tr ∂D/∂x, (B,), without a (d, d) matrix. Arguments and errors as for a call."""
         parts = []
         for p in self._posteriors(x, sigma):
-            between = p.spread().square().sum((1, 2)) / p.variance
+            between = self._spread(p).square().sum((1, 2)) / p.variance
             parts.append((p.mass * p.gain.sum(2)).sum(1) + between)
         return torch.cat(parts)
 
@@ -169,8 +168,11 @@ class GaussianMixtureDenoiser(ExactDenoiser):
         if labels.ndim == 1:
             return ClassOfRow(self.means, self._eigenvalues, self._basis, labels.long())
         one = int(labels)
-        spread = self._eigenvalues[one] if self._basis is None else self.covariances()[one]
-        return GaussianMixtureDenoiser(self.means[one][None], spread[None])
+        own = GaussianMixtureDenoiser(self.means[one][None], self._eigenvalues[one][None])
+        if self._basis is not None:  # known, and as costly to find again as d³
+            own._basis = self._basis[one][None]
+            own._shared = own._shared_covariance()
+        return own
 
     def covariances(self) -> Tensor:
         """Covariance of each class, (K, d, d)."""
@@ -238,8 +240,7 @@ class GaussianMixtureDenoiser(ExactDenoiser):
             yield _Posterior(
                 logits=logits,
                 mass=mass,
-                mean=self.means + self._from_basis(self._eigenvalues * pull),
-                score=-self._from_basis(pull),
+                pull=pull,
                 gain=self._eigenvalues / total,
                 variance=v.squeeze(1).to(x),
             )
@@ -258,8 +259,30 @@ class GaussianMixtureDenoiser(ExactDenoiser):
         lost = bool((logits == -math.inf).all(1).any())
         return not lost and float(largest) * torch.finfo(logits.dtype).eps <= _LOSS
 
+    def _mean(self, posterior: _Posterior) -> Tensor:
+        """Σ_k p_k D_k, (b, d)."""
+        inner = self._mixed(posterior.mass, self._eigenvalues * posterior.pull)
+        return posterior.mass @ self.means + inner
+
+    def _mixed(self, mass: Tensor, vectors: Tensor) -> Tensor:
+        """Σ_k p_k U_k v_k of vectors (b, K, d) in the eigenbasis of their class."""
+        if self._basis is None:
+            return (mass[:, :, None] * vectors).sum(1)
+        least = torch.finfo(mass.dtype).eps ** 2  # what no sum would show: of many, most are so
+        there = (mass > least).any(0).nonzero().squeeze(1).tolist()
+        found = torch.zeros_like(vectors[:, 0])
+        for k in there:
+            found = found + (mass[:, k, None] * vectors[:, k]) @ self._basis[k].mT
+        return found
+
+    def _spread(self, posterior: _Posterior) -> Tensor:
+        """sqrt(p_k)(D_k − D), (b, K, d)."""
+        mean = self.means + self._from_basis(self._eigenvalues * posterior.pull)
+        centre = (posterior.mass[:, :, None] * mean).sum(1, keepdim=True)
+        return posterior.mass.sqrt()[:, :, None] * (mean - centre)
+
     def _jacobian(self, posterior: _Posterior) -> Tensor:
-        spread = posterior.spread()
+        spread = self._spread(posterior)
         between = spread.mT @ spread / posterior.variance[:, None, None]
         gain = posterior.mass[:, :, None] * posterior.gain
         if self._basis is None:
@@ -284,15 +307,9 @@ class _Posterior:
 
     logits: Tensor  # (B, K) log π_k p_σ^k(x)
     mass: Tensor  # (B, K) responsibilities
-    mean: Tensor  # (B, K, d) posterior mean of each class
-    score: Tensor  # (B, K, d) score of each class
+    pull: Tensor  # (B, K, d) (x − m)/(λ + σ²) in the eigenbasis of each class
     gain: Tensor  # (B, K, d) λ/(λ + σ²)
     variance: Tensor  # (B,) σ²
-
-    def spread(self) -> Tensor:
-        """sqrt(p_k)(D_k − D), (B, K, d)."""
-        centre = (self.mass[:, :, None] * self.mean).sum(1, keepdim=True)
-        return self.mass.sqrt()[:, :, None] * (self.mean - centre)
 
 
 def _weights(weights: Tensor | None, means: Tensor) -> Tensor:

@@ -101,6 +101,11 @@ def memorization(
 @click.option(
     "--classes", type=options.Classes(), help="Classes by name or number.  [default: all]"
 )
+@options.shared(
+    "sigmas",
+    help="Noise levels, in units of the data's deviation, from which data of the class and of "
+    "others flow to it: own basin and capture.  [default: none]",
+)
 @options.shared("trials", help="Samples of each class.")
 @options.shared("steps", "scheduler", "batch-size")
 @click.option("--null-class", "null", type=Whole(0), help="Class that stands for none.")
@@ -113,6 +118,7 @@ def guide(
     data: str,
     guidance: list[str],
     classes: list[str] | None,
+    sigmas: list[float] | None,
     **shared: Any,
 ) -> None:
     """What guidance does to the classes of a model: separability, diversity, retention."""
@@ -123,7 +129,8 @@ def guide(
 
     own = {name: shared.pop(name) for name in ("trials", "steps", "scheduler", "batch_size")}
     labels = chosen(data, classes) if classes else None
-    asked = Guide(data, labels, **own, null=shared.pop("null"))
+    levels = tuple(sorted(set(sigmas or ())))
+    asked = Guide(data, labels, **own, null=shared.pop("null"), sigmas=levels)
     points = asked.points(model or [EXACT], guidance)  # refuses a file by the name that was given
     asked = replace(asked, data=place(data))
     conduct("guide", data, "guide", asked, points, **shared)

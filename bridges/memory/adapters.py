@@ -12,77 +12,25 @@ at a given overlap with them, and what each cue is retrieved as. `as_memory` ada
 
 The overlap of a real state is its cosine with the pattern about a centre c that the memory
 states, zero or the mean of the data (`bridges.memory.similarity`). Gaussian noise of
-s = rms(ξ − c) sqrt(1/m² − 1) per entry leaves it at m.
+s = rms(ξ − c) sqrt(1/m² − 1) per entry leaves it at m. A denoiser at one given noise level has an
+energy, a trained one too (`bridges.memory.denoising`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.equivalence import energy_of_log_density, noise_of_overlap
+from bridges.memory.denoising import FixedNoiseMemory, RealMemory, ReverseMemory
+from bridges.memory.interface import Memory, Retrieval, ended
 from bridges.memory.similarity import WHOLE, Adapted, Similarity, chosen_similarity, flat
 from bridges.memory.trajectories import after_steps, relaxed_along
-from diffusion import VE, sample
-from diffusion.denoisers import noise_range
 from diffusion.flat import answering, weight_of
-from diffusion.samplers import geometric_levels
 from hopfield import DenseMemory, HopfieldNetwork, flip_spins
 from hopfield.dense import WEIGHTED
-from hopfield.patterns import offset
-from hopfield.relaxation import Relaxation, fixed_point
-
-Denoiser = Callable[[Tensor, Any], Tensor]
-CRITERIA = ("fixed-point", "one-step")
-ROUNDING = 1e-6  # of a cosine of single-precision states
-
-
-class Retrieval(NamedTuple):
-    """What cues were retrieved as: `states` (B, N), and which `converged`, (B,) bool."""
-
-    states: Tensor
-    converged: Tensor
-
-
-@runtime_checkable
-class Memory(Protocol):
-    """What a measurement needs of a memory; a class of ten lines can have it.
-
-    A memory whose dynamics is random takes a keyword `generator` in `retrieve`. Optional:
-    `step(cues, overlap)`, a single update as against the whole dynamics;
-    `weights(states, overlap)`, (B, P), how much each pattern contributes to a state;
-    `revisit(states, noise, generator)`, where states at an rms distance of `noise` from an
-    attractor are taken, if that is not what `retrieve` does at any overlap;
-    `similarity`, the centre and the sites that overlaps are measured on, if these are not zero
-    and all (see `similarity`); `cycling(states, overlap)`, (B,), which unconverged states
-    are in 2-cycles; `level(overlap)`, the noise level that `retrieve` takes states to be at;
-    `trajectory(cues, overlap, generator=None)`, (K, B, N), the cues and the states after each
-    sweep, update or noise level, of which the last are those that `retrieve` returns;
-    `levels(overlap)`, (K,), the noise levels of these states where they fall on the way, and
-    `posterior(states, sigma)`, the weights of the patterns at one of them;
-    `log_density(states, overlap)`, (B,), of the noised data at that level;
-    `targets`, (P, N′), what the cue of each pattern should end as where that is not the pattern,
-    and `answer(states)`, (B, N′), the part of states that is compared with them where N′ ≠ N.
-
-    Attributes
-    ----------
-    patterns : (P, N), what was stored.
-    """
-
-    patterns: Tensor
-
-    def corrupt(self, patterns: Tensor, overlap: float, generator: torch.Generator) -> Tensor:
-        """Cues (B, N) at `overlap`, in (0, 1], with the given patterns (B, N)."""
-
-    def retrieve(self, cues: Tensor, overlap: float) -> Retrieval | tuple[Tensor, Tensor]:
-        """Where the dynamics takes cues (B, N) of a known overlap."""
-
-    def energy(self, states: Tensor) -> Tensor | None:
-        """Energy of each state (B,), or None where the dynamics has none."""
 
 
 class SpinMemory(Adapted):
@@ -117,7 +65,7 @@ class SpinMemory(Adapted):
         self, cues: Tensor, overlap: float, generator: torch.Generator | None = None
     ) -> Retrieval:
         """The fixed point that each cue relaxes to."""
-        return _ended(
+        return ended(
             self.source.relax(cues, dynamics=self.dynamics, max_sweeps=self.sweeps, seed=generator)
         )
 
@@ -140,31 +88,6 @@ class SpinMemory(Adapted):
         return self.source.energy(states)
 
 
-class RealMemory(Adapted):
-    """What memories of real states share; corruption adds Gaussian noise."""
-
-    def __init__(self, patterns: Tensor, similarity: Similarity = WHOLE) -> None:
-        super().__init__(patterns, similarity, binary=False)
-        self._rms = self.similarity.rms(self.patterns)
-        self._offset = offset(self.patterns)  # None unless distances lose their digits in it
-        if self._rms == 0 and similarity is not WHOLE:
-            raise ValueError("centre must differ from the patterns, got patterns that equal it")
-
-    def noise_level(self, overlap: float) -> float:
-        """The σ of the noise that leaves a cue at `overlap`, in units of the patterns."""
-        return self._rms * noise_of_overlap(overlap)
-
-    def corrupt(self, patterns: Tensor, overlap: float, generator: torch.Generator) -> Tensor:
-        """Each pattern with Gaussian noise of `noise_level(overlap)` per entry."""
-        return patterns + self.noise_level(overlap) * _checks.normal_like(patterns, generator)
-
-    def _posterior(self, denoiser: Denoiser, states: Tensor, sigma: float) -> Tensor | None:
-        """Weights (B, P) that a denoiser of these patterns knows at a positive noise level."""
-        known = getattr(denoiser, "weights", None)
-        of_others = len(self.patterns) != len(getattr(denoiser, "data", ()))
-        return None if known is None or of_others else known(states, sigma)
-
-
 class RealDenseMemory(RealMemory):
     """A dense memory of real states, iterated to a fixed point."""
 
@@ -176,7 +99,7 @@ class RealDenseMemory(RealMemory):
 
     def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
         """The fixed point that each cue is iterated to."""
-        return _ended(self.source.relax(cues, max_sweeps=self.sweeps))
+        return ended(self.source.relax(cues, max_sweeps=self.sweeps))
 
     def trajectory(self, cues: Tensor, overlap: float) -> Tensor:
         """The cues, and the states after each update, (K, B, N)."""
@@ -196,138 +119,6 @@ class RealDenseMemory(RealMemory):
     def energy(self, states: Tensor) -> Tensor:
         """The energy of the dense memory."""
         return self.source.energy(states)
-
-
-class FixedNoiseMemory(RealMemory):
-    """A denoiser iterated at one noise level, None for the cue's own: an energy descent."""
-
-    def __init__(
-        self,
-        denoiser: Denoiser,
-        patterns: Tensor,
-        sigma: float | None,
-        sweeps: int,
-        similarity: Similarity = WHOLE,
-    ) -> None:
-        super().__init__(patterns, similarity)
-        self.denoiser, self.sigma, self.sweeps = denoiser, sigma, sweeps
-
-    def retrieve(self, cues: Tensor, overlap: float) -> Retrieval:
-        """The fixed point that each cue is denoised to."""
-        return _ended(self._relaxed(cues, overlap))
-
-    def trajectory(self, cues: Tensor, overlap: float) -> Tensor:
-        """The cues, and the states after each denoising, (K, B, N)."""
-        return after_steps(lambda x: self.step(x, overlap), cues, self._relaxed(cues, overlap))
-
-    def _relaxed(self, cues: Tensor, overlap: float) -> Relaxation:
-        return fixed_point(lambda x: self.step(x, overlap), cues, self.sweeps, 1e-8, self._offset)
-
-    def step(self, cues: Tensor, overlap: float) -> Tensor:
-        """One denoising of each cue; a clean cue at its own noise level stays."""
-        sigma = self.level(overlap)
-        if sigma > 0 and self.sigma is None:  # a cue cleaner than the denoiser knows any
-            sigma = max(sigma, noise_range(self.denoiser)[0])
-        found = self.denoiser(cues, sigma) if sigma > 0 else cues.clone()
-        if found.is_complex():
-            name = type(self.denoiser).__name__
-            raise ValueError(f"{name} must return real states, got {found.dtype}")
-        return found
-
-    def weights(self, states: Tensor, overlap: float) -> Tensor | None:
-        """Posterior weights of the patterns, or None where they are not known."""
-        sigma = self.level(overlap)
-        return None if sigma == 0 else self._posterior(self.denoiser, states, sigma)
-
-    def level(self, overlap: float) -> float:
-        """The noise level at which cues of this overlap are denoised."""
-        return self.noise_level(overlap) if self.sigma is None else self.sigma
-
-    def energy(self, states: Tensor) -> Tensor | None:
-        """−σ² log p_σ up to the constant of the dense memory, where σ is fixed and p known."""
-        log_density = getattr(self.denoiser, "log_density", None)
-        if self.sigma is None or log_density is None:
-            return None
-        stored = getattr(self.denoiser, "data", self.patterns)
-        return energy_of_log_density(log_density(states, self.sigma), self.sigma, *stored.shape)
-
-
-class ReverseMemory(RealMemory):
-    """A denoiser along its reverse process, flow or SDE, from noise level `sigma`.
-
-    None starts from the noise level of the cue.
-    """
-
-    def __init__(
-        self,
-        denoiser: Denoiser,
-        patterns: Tensor,
-        dynamics: str,
-        sigma: float | None,
-        steps: int,
-        similarity: Similarity = WHOLE,
-    ) -> None:
-        super().__init__(patterns, similarity)
-        self.denoiser, self.sigma, self.steps = denoiser, sigma, steps
-        exact = hasattr(denoiser, "posterior_sample")
-        self.method = "heun" if dynamics == "flow" else "ancestral" if exact else "sde"
-
-    def retrieve(
-        self, cues: Tensor, overlap: float, generator: torch.Generator | None = None
-    ) -> Retrieval:
-        """Where the reverse process takes each cue; it always arrives."""
-        return self.revisit(cues, self.level(overlap), generator)
-
-    def level(self, overlap: float) -> float:
-        """The noise level from which cues of this overlap are run back."""
-        return self.noise_level(overlap) if self.sigma is None else self.sigma
-
-    def revisit(
-        self, cues: Tensor, noise: float, generator: torch.Generator | None = None
-    ) -> Retrieval:
-        """Where the reverse process from noise level `noise` takes each cue.
-
-        From below the denoiser's `noise_range` it starts at the least level of that.
-        """
-        arrived = torch.ones(len(cues), dtype=torch.bool, device=cues.device)
-        return Retrieval(self._run_back(cues, noise, generator), arrived)
-
-    def trajectory(
-        self, cues: Tensor, overlap: float, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """The cues, and the states after each noise level, (K, B, N)."""
-        path = [cues]
-        self._run_back(cues, self.level(overlap), generator, lambda _, y: path.append(y.to(cues)))
-        return torch.stack(path)
-
-    def levels(self, overlap: float) -> list[float]:
-        """The noise levels of the states of a `trajectory`, falling to 0, (K,)."""
-        noise = self.level(overlap)
-        if noise == 0:
-            return [0.0]
-        least = noise_range(self.denoiser)[0]
-        return geometric_levels(max(noise, least), 0.0, self.steps, least)
-
-    def posterior(self, states: Tensor, sigma: float) -> Tensor | None:
-        """Weights of the patterns at a noise level, (B, P); None where they are not known."""
-        return self._posterior(self.denoiser, states, sigma)
-
-    def _run_back(
-        self, cues: Tensor, noise: float, generator: torch.Generator | None, watch: Any = None
-    ) -> Tensor:
-        if noise == 0:  # a clean cue has nothing to be cleaned of
-            return cues.clone()
-        start = max(noise, noise_range(self.denoiser)[0])
-        way = (self.denoiser, cues, VE(), self.method, self.steps)
-        return sample(*way, start=start, seed=generator, watch=watch)
-
-    def energy(self, states: Tensor) -> None:
-        """None: the landscape changes along the way."""
-
-    def log_density(self, states: Tensor, overlap: float) -> Tensor | None:
-        """log p_σ at the noise level that the process starts from, or None if it is not known."""
-        known, sigma = getattr(self.denoiser, "log_density", None), self.level(overlap)
-        return None if known is None or sigma == 0 else known(states, sigma)
 
 
 def as_memory(
@@ -440,7 +231,3 @@ def _stored_by(source: Any, patterns: Tensor | None, centre: Any) -> tuple[Tenso
         stored = stored.to(weight.device, torch.promote_types(weight.dtype, torch.float32))
     rows = stored if data is None else _checks.tensor("source.data", data)
     return stored, chosen_similarity(centre, rows, stored.shape[1])
-
-
-def _ended(relaxation: Relaxation) -> Retrieval:
-    return Retrieval(relaxation.states, relaxation.converged)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.memory.adapters import Memory, Retrieval
+from bridges.memory.interface import Memory, Retrieval
 
 _ROWS = 2**14  # states asked about at once
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.memory.adapters import RealMemory, Retrieval
 from bridges.memory.clusters import nearest
+from bridges.memory.denoising import RealMemory
+from bridges.memory.interface import Retrieval
 from bridges.memory.similarity import Similarity, chosen_similarity, flat
 
 

@@ -23,7 +23,8 @@ import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.memory.adapters import Retrieval, ReverseMemory
+from bridges.memory.denoising import ReverseMemory
+from bridges.memory.interface import Retrieval
 from bridges.memory.similarity import WHOLE, Similarity
 from diffusion import GaussianMixtureDenoiser, GuidedDenoiser
 from diffusion.guidance import Weight, most_probable

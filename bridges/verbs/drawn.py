@@ -14,7 +14,7 @@ from bridges import _checks
 from bridges.data import fingerprint, is_drawn, load_data
 from bridges.memorization.drawing import draw
 from bridges.memorization.unseen import held_out_gap
-from bridges.memory.adapters import ReverseMemory
+from bridges.memory import ReverseMemory
 from bridges.models import Model, Options, Reading, content_of, find_model, label_of
 from bridges.models.states import check_data, rows_of, shape_of, similarity_of_states, states_of
 from bridges.study.record import Row

@@ -10,7 +10,7 @@ by path, which is judged by the five nearest data; measures are those of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,15 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from bridges.data import (
     called,
-    class_labels,
     class_names,
     image_shape,
     raw_vectors,
-    standardised,
 )
 from bridges.estimates import estimate, mean_and_sem
 from bridges.models import Reading, find_model, label_of
@@ -34,13 +31,12 @@ from bridges.study import figures, report as base
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.tables import of_samples, table
-from bridges.verbs.schedules import CONTROL, Noise, check_steps, guided
-from diffusion import VE, GaussianMixtureDenoiser, sample
+from bridges.verbs import captured
+from bridges.verbs.schedules import CONTROL, check_steps
+from bridges.verbs.subject import Subject, check_classes, fit, labels_of
 from diffusion.batches import Batched
-from diffusion.denoisers import noise_range
 from diffusion.flat import answering
-from diffusion.guidance import distortion, fitted_classes
-from diffusion.latents import LatentSpace
+from diffusion.guidance import distortion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,9 +49,6 @@ MEASURES = {  # of `Distortion`: heading
     "fisher_ratio": "J",
     "vendi": "Vendi",
 }
-_START, _WIDTH = 40.0, 0.4  # noise levels in units of the data: the largest, and of even ones
-_RIDGE = 1e-2  # of the Gaussian fit
-_NEAREST = 5  # data that judge a sample of a network
 _FEWEST = 4  # guided samples of a class
 _SHOWN, _CLASSES = 6, 20  # schedules and classes whose samples are drawn
 _APART = ((1, 1), (1, 1), (0, 0))  # a white frame of each
@@ -73,6 +66,7 @@ class Guide:
     steps : of the flow.
     scheduler, batch_size : of models by path.
     null : class that stands for none, for models that have one among their classes.
+    sigmas : noise levels, in units of the data, of own basin and capture; none where empty.
     """
 
     data: str
@@ -82,6 +76,7 @@ class Guide:
     scheduler: str | None = None
     batch_size: int | None = None
     null: int | None = None
+    sigmas: tuple[float, ...] = ()
 
     def columns(self) -> Point:
         """What all points of the run share."""
@@ -93,8 +88,10 @@ class Guide:
             raise ValueError(f"trials must be at least {_FEWEST}, got {self.trials}")
         check_steps(schedules, self.steps)
         for name in models:
-            subject = self.subject(name)
-            low, high = subject.noise
+            if name == EXACT:  # knows any noise; the fit is for whoever measures
+                check_classes(labels_of(self.data))
+                continue
+            low, high = self.subject(name).noise
             if not low < high:
                 raise ValueError(f"model {name} knows no noise below that of the data, got {low}")
         return [{"model": model, "schedules": schedules} for model in models]
@@ -105,9 +102,9 @@ class Guide:
         there: list[int] = labels.unique().tolist()
         wanted = there if self.classes is None else list(self.classes)
         if name == EXACT:
-            mixture = _fit(rows, labels)
+            mixture = fit(rows, labels)
             exact = {k: (mixture.condition(there.index(k)), mixture) for k in wanted}
-            return Subject(exact, rows, labels)
+            return Subject(exact, rows, labels, mixture)
         model = find_model(name, Reading(None, self.scheduler, self.batch_size))
         source = getattr(model.source, "denoiser", model.source)  # of as many rows as fit
         classes = getattr(source, "classes", 0)
@@ -122,7 +119,7 @@ class Guide:
 
         pairs = {k: (asked(source.condition(k)), asked(nothing)) for k in wanted}
         codes = rows if model.latents is None else model.latents.encode(rows)
-        return Subject(pairs, codes, labels, rows, model.latents)
+        return Subject(pairs, codes, labels, fit(codes, labels), rows, model.latents)
 
     def _of_none(self, source: Any, name: str) -> Any:
         """A class-conditional model without its classes."""
@@ -137,73 +134,6 @@ class Guide:
                 f"null-class must be given for {name}, which knows no class that stands for none: "
                 f"one of 0 to {source.classes - 1} that was trained to"
             ) from error
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A class-conditional model, and the data in the space that it is measured in.
-
-    Attributes
-    ----------
-    pairs : by class its denoiser, and that of no class.
-    rows : (n, d) data, or their codes.
-    labels : (n,).
-    images : (n, N) what the rows are codes of; None for the exact mixture.
-    latents : the space of the codes.
-    """
-
-    pairs: Mapping[int, tuple[Any, Any]]
-    rows: Tensor
-    labels: Tensor
-    images: Tensor | None = None
-    latents: LatentSpace | None = None
-
-    @property
-    def unit(self) -> float:
-        """Rms deviation of the data."""
-        return standardised(self.rows)[1]
-
-    @property
-    def noise(self) -> tuple[float, float]:
-        """Least and largest noise level: far above the data, within what the model knows."""
-        low, high = noise_range(*next(iter(self.pairs.values())))
-        return low, min(_START * self.unit, high)
-
-    def judge(self) -> Callable[[Tensor], Tensor] | None:
-        """What the nearest data say: a Gaussian fit is no judge of a network."""
-        if self.images is None:
-            return None
-        from sklearn.neighbors import KNeighborsClassifier
-
-        places = self.labels.unique(return_inverse=True)[1]
-        judge = KNeighborsClassifier(_NEAREST).fit(self.rows.numpy(), places.numpy())
-        return lambda x: torch.from_numpy(judge.predict(x.double().cpu().numpy()))
-
-    def sampled(self, text: str, label: int, noise: Tensor, steps: int) -> Tensor:
-        """Guided samples (B, d) of a class, along the flow from noise (B, d) of unit variance."""
-        low, start = self.noise
-        noise_of = Noise(start, _WIDTH * self.unit, self.unit)
-        denoiser = guided(text, *self.pairs[label], noise_of)
-        weight = getattr(denoiser, "w", None)
-        jumps = () if hasattr(weight, "during") else getattr(weight, "breaks", ())
-        levels = [s for s in noise_of.levels(steps, jumps)[:-1] if s > low] + [0.0]
-        first = self.rows.mean(0).to(noise) + levels[0] * noise
-        return sample(denoiser, first, VE(), "heun", levels=levels)
-
-    def pictures(self, x: Tensor) -> Tensor:
-        """Samples (B, d) as bytes (B, N) of the range of the data."""
-        data = self.rows if self.images is None else self.images
-        shown = x if self.latents is None else self.latents.decode(x.to(self.rows))
-        low, high = float(data.min()), float(data.max())
-        return ((shown - low) / (high - low) * 255).nan_to_num().clamp(0, 255).byte().cpu()
-
-
-def labels_of(data: str) -> Tensor:
-    """The class of each vector of the data, (n,). Raises ValueError where there is none."""
-    labels = class_labels(data)
-    if labels is None:
-        raise ValueError(f"data must have classes, got none in {data}")
-    return labels
 
 
 def chosen(data: str, words: Sequence[str]) -> tuple[int, ...]:
@@ -229,11 +159,6 @@ def chosen(data: str, words: Sequence[str]) -> tuple[int, ...]:
     return tuple(sorted({known[word] for word in words}))
 
 
-def _fit(rows: Tensor, labels: Tensor) -> GaussianMixtureDenoiser:
-    """A Gaussian per class of the data, in the order of their labels."""
-    return fitted_classes(rows, labels.unique(return_inverse=True)[1], "own", ridge=_RIDGE)
-
-
 def measure(guide: Guide, point: Point, seed: int) -> list[Row]:
     """All schedules of one model, from the same noise, for `run_study`."""
     subject = guide.subject(point["model"])
@@ -242,7 +167,7 @@ def measure(guide: Guide, point: Point, seed: int) -> list[Row]:
     noise = torch.randn(len(asked), guide.trials, rows.shape[1], generator=generator)
     place = torch.searchsorted(subject.labels.unique(), torch.tensor(asked))
     wanted = place.repeat_interleave(guide.trials)
-    mixture, classify, centre = _fit(rows, subject.labels), subject.judge(), rows.mean(0)
+    mixture, classify, centre = subject.mixture, subject.judge(), rows.mean(0)
     found: list[Row] = []
     for text in point["schedules"]:
         by_class = zip(asked, noise, strict=True)
@@ -255,6 +180,9 @@ def measure(guide: Guide, point: Point, seed: int) -> list[Row]:
             | {"axes": " ".join(map(str, image.shape)), "numbers": image.tobytes().hex()}
             for label, image in zip(asked, shown, strict=True)
         ]
+        for sigma in guide.sigmas:
+            shares = captured.shares(subject, text, sigma, guide.trials, guide.steps, seed)
+            found += [{"schedule": text, "sigma": sigma, **row} for row in shares]
     return found
 
 
@@ -333,19 +261,32 @@ class Report(base.Report):
             ]
             yield table([_label(model), *MEASURES.values()], [["0 itself", *itself], *rows])
         yield "(R: variance within classes; J: Fisher ratio; Vendi: diversity within classes)"
+        if self.basins:
+            for model in self.models:
+                yield captured.shown(self.study, model, _label(model), self.schedules)
+            yield captured.NOTE
+
+    @property
+    def basins(self) -> bool:
+        """Whether own basins and captures were measured."""
+        return bool(self.setting.get("sigmas"))
 
     @property
     def figsize(self) -> tuple[float, float]:
-        """Two panels above the pictures."""
-        return 9.0, 4.0 + 0.75 * min(len(self.schedules), _SHOWN)
+        """Two panels above the pictures, or three."""
+        return 13.0 if self.basins else 9.0, 4.0 + 0.75 * min(len(self.schedules), _SHOWN)
 
     def draw(self, figure: Figure) -> None:
         """What separation costs in diversity and in retention, and samples of each schedule."""
         lines = min(len(self.schedules), _SHOWN)
         parts = figure.subfigures(2, 1, squeeze=False, height_ratios=[4.0, 0.75 * lines])
         upper, lower = parts[:, 0]
-        for axes, quantity in zip(upper.subplots(1, 2), ("vendi", "retention"), strict=True):
+        panels = upper.subplots(1, 3 if self.basins else 2)
+        for axes, quantity in zip(panels, ("vendi", "retention"), strict=False):
             self._plane(axes, quantity)
+        if self.basins:
+            captured.draw(panels[2], self.study, self.models[0], self.schedules)
+            panels[2].set_title(_label(self.models[0]))
         if len(self.models) > 1:  # else the title names it
             figures.legend_of(axes)
         self._gallery(lower.subplots())
@@ -364,6 +305,10 @@ class Report(base.Report):
             figures.means(axes, x, found, look, xerr=error, ls="", label=_label(model))
             named.append((x, found[0], look[0]))
         figures.log_axis(axes)
+        if len(self.schedules) > 1:  # room for the names
+            left, right = axes.get_xlim()
+            axes.set_xlim(left, right * (right / left) ** 0.4)
+            figures.log_axis(axes)
         words = {"vendi": "diversity (Vendi), relative to none", "retention": "retention"}
         axes.set(xlabel="separability $J$, relative to none", ylabel=words[quantity])
         if quantity == "retention":

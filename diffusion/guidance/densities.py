@@ -111,7 +111,7 @@ def guided_log_density(
     Parameters
     ----------
     guided : of two models with `score(x, sigma)` and `log_density(x, sigma)`, such as Gaussian
-        mixtures.
+        mixtures, also with a condition per row of `x`.
     x : (B, d), points at the last level.
     levels : noise levels, falling; a 0 at the end stands for 10⁻³ of the level before it. Take
         `noise_levels(start, steps, width, jumps=guided.w.breaks)`; the error falls like steps⁻⁴.

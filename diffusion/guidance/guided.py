@@ -173,6 +173,8 @@ class ProjectedGuidance(Pair):
     tensor([[ 1., -2.]])
     """
 
+    conservative = False  # what is projected is no gradient
+
     def __init__(
         self,
         conditional: DenoiserLike,

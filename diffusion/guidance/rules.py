@@ -127,6 +127,8 @@ class GeneralGuidance(Pair):
     tensor([[1.4667]])
     """
 
+    conservative = False  # φ(|∇f|)∇f is no gradient in more than one dimension
+
     def __init__(
         self, conditional: DenoiserLike, unconditional: DenoiserLike, phi: GuidanceRule
     ) -> None:
@@ -187,7 +189,7 @@ class FeedbackGuidance(Pair):
     Parameters
     ----------
     conditional, unconditional : as for `GuidedDenoiser`; both with `log_density(x, sigma)`,
-        unless the ratio is given.
+        unless the ratio is given. A condition per row is one too, `mixture.condition(labels)`.
     share : π, in [0, 1).
     largest : bound of w, not negative. Far from the class ρ → π and w → ∞; a model that is not
         exact may have ρ < π there.

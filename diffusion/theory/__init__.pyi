@@ -24,6 +24,7 @@ from .features import (
     memorization_times as memorization_times,
 )
 from .guidance import (
+    capture_sigma as capture_sigma,
     class_condensation as class_condensation,
     guided_directions as guided_directions,
     guided_moments as guided_moments,
@@ -72,6 +73,7 @@ from .subspaces import (
 from .two_classes import (
     guided_minimum as guided_minimum,
     guided_potential as guided_potential,
+    guided_two_classes as guided_two_classes,
 )
 from .unseen import (
     linear_error as linear_error,

@@ -271,6 +271,42 @@ def class_condensation(alpha: ArrayLike, within: ArrayLike, between: ArrayLike) 
         return np.maximum(outer / np.expm1(2 * a) - inner, 0)
 
 
+def capture_sigma(within: ArrayLike, w: ArrayLike) -> Array:
+    """Noise level from which a guided flow captures half of the data of another class.
+
+    A datum of class c′ noised to σ keeps s_u = s_c′ until it is half-way to the class c of the
+    guidance. On the line between their centres, p = 0 at c′ and 1 at c, the flow is
+    dp/dv = [p − (1 + w)]/2v, so that from p = 0 it gets to (1 + w)(1 − g/√(g² + σ²)); that is ½ at
+
+        σ_½ = g √(3 + 4w)/(1 + 2w)
+
+    wherever the centres are. (Derived here.) It is exact for two classes at w = 0, and else for
+    classes far apart, |μ_c − μ_c′| ≫ σ, of equal variance. Other classes near by raise it.
+
+    Parameters
+    ----------
+    within : variance g² of a class, per coordinate, positive.
+    w : extra weight, finite. They broadcast.
+
+    Returns
+    -------
+    σ_½, infinite for w ≤ −½: half is never captured.
+
+    Raises
+    ------
+    ValueError : a variance that is not positive, a w that is not finite.
+
+    Examples
+    --------
+    >>> capture_sigma(0.25, [-0.5, 0.0, 1.0, 3.0]).round(3).tolist()
+    [inf, 0.866, 0.441, 0.277]
+    """
+    inner, weight = together(within=_checks.positive("within", within), w=_checks.finite("w", w))
+    scale = np.maximum(1 + 2 * weight, 0.0)
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.sqrt(inner * (2 / scale + 1 / scale**2))
+
+
 def _window_ratio(r: float, w: float, inside: float, u: float) -> float:
     """R under the SDE for w down to u, `inside` from there, by the solutions of constant w."""
     at, end = (float(guided_moments(one, inside, "sde")[1]) for one in (u, r))

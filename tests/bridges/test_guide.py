@@ -81,6 +81,26 @@ def test_no_class_asked_for_is_any_class(data, tmp_path):
     assert relative * fisher < 0.02 < fisher
 
 
+def test_own_basin_and_capture_have_their_closed_form_without_guidance(data, tmp_path):
+    """The flow of a class is x → μ + (x − μ)/√(1 + σ²), and the judge parts the classes at 0."""
+    out, levels = tmp_path / "run", (0.5, 2.0)
+    words = ("--guidance=-1,2", "--sigmas", "2,0.5", "--trials", 200, "--steps", 20)
+    found = run("--data", data, *words, "--out", out)
+    assert found.exit_code == 0, found.output
+    rows = load_run(out).by_sample("schedule", "quantity", "sigma")
+    unit = math.sqrt(4 / 3)  # variances 2, 1, 1
+    for level in levels:
+        sigma = level * unit
+        edge = 1 - math.hypot(1, sigma)  # what flows to 0
+        for kind, place in (("own", 1), ("capture", -1)):
+            wanted = norm.sf((edge - place) / math.hypot(1, sigma))
+            shares = np.array(rows[CONTROL, kind, level])
+            error = math.sqrt(wanted * (1 - wanted) / (400 * len(shares)))
+            assert abs(shares.mean() - wanted) < 4 * error + 0.03  # the fit of 2000 rows
+            assert (np.array(rows["2", kind, level]) >= shares - 0.02).all()
+    assert abs(np.mean(rows["-1", "own", 2.0]) + np.mean(rows["-1", "capture", 2.0]) - 1) < 0.06
+
+
 def test_a_model_of_ones_own_is_the_exact_one(data, tmp_path):
     out, own = tmp_path / "run", f"{tmp_path}/own.py:exact"
     found = run("--data", data, "--model", f"exact,{own}", "--trials", 40, "--out", out)

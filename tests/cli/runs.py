@@ -121,6 +121,32 @@ STUDIES = {
         },
         "overlaw attheend exactkernel cametorest",
     ),
+    "guidance_basins": Row(
+        "--dimension 3 --classes 3 --weights -1,0,1 --sigmas 0.3,1 --switches 1 --trials 3 "
+        "--steps 5",
+        {
+            "--trials 1000000000 --max-memory 8": "trials: 1000000000 of 8 classes in 8 need about",
+            "--weights 1,0": "weights must be two or more that rise, got [1.0, 0.0]",
+            "--sigmas 1": "sigmas must be two or more that rise, got [1.0]",
+            "--trials 1": "trials must be at least 2, got 1",
+            "--share 1": "--share",
+            "--weights -2,0": "--weights",
+            "--switches 0": "--switches",
+        },
+        "B_own B_other theory feedback effective",
+    ),
+    "guidance_directions": Row(
+        "--dimensions 4,9 --weights 1 --ratios 0.5,2 --classes 3 --axes 2 --trials 60 --steps 6",
+        {
+            "--trials 1000000000 --max-memory 8": "trials: 1000000000 of 10 classes in 16 need",
+            "--trials 10": "trials must be at least 40, got 10",
+            "--ratios 1": "ratios must differ from 1",
+            "--dimensions 100000": "dimensions must be at most 10000, got 100000",
+            "--weights 0": "--weights",
+            "--spread 0": "--spread",
+        },
+        "theory trace pair minimum",
+    ),
     "guidance_distortion": Row(
         "--dimensions 4,6 --classes 3 --density 0.5 --steps 8 --trials 16",
         {
@@ -393,7 +419,7 @@ VERBS = {
         },
     ),
     "bridges guide": Row(
-        "--guidance 2 --classes 0-1 --trials 4 --steps 4",
+        "--guidance 2 --classes 0-1 --trials 4 --steps 4 --sigmas 1",
         {
             "--guidance half": "guidance must be a number w or one of",
             "--guidance 3x5": "guidance must have a scale for each of 50 steps, got 3",
@@ -403,6 +429,7 @@ VERBS = {
             "--data narrow.npy": "data must have classes, got none in narrow.npy",
             "--model hebb": "model must be class-conditional, got hebb",
             "--null-class -1": "-1 is not in the range",
+            "--sigmas 0": "0.0 is not in the range x>0",
         },
         "retention Vendi 0itself",
     ),

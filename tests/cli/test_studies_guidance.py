@@ -8,6 +8,7 @@ import pytest
 from terminal import measured, run, script
 
 from bridges import load_run
+from bridges.estimates import mean_and_sem
 from diffusion.theory import guided_mean_field
 
 ENSEMBLES = ("number", "density")
@@ -86,3 +87,45 @@ def test_the_window_trades_retention_for_variance_at_higher_separability():
         # published for one draw of 50 cells; another k-means gives other cells
         ratio = relative("cells, exact", w, "variance_ratio")
         assert ratio == pytest.approx(expected, abs=0.05)
+
+
+@pytest.mark.slow
+def test_feedback_has_its_target_and_half_is_captured_where_theory_says():
+    words = "--trials 20 --steps 40 --weights 0,1,3 --sigmas 0.2,0.3,0.45,0.7,1,1.5 --samples 4"
+    run("guidance_basins", f"{words} --jobs 1 --out run")
+    study = load_run(Path("run"))
+    by_sample = study.by_sample("part", "schedule", "quantity")
+
+    def found(part, schedule, quantity):
+        mean, sem = mean_and_sem(np.array(by_sample[part, schedule, quantity]))
+        return float(mean), float(sem)
+
+    for quantity, target in (("variance_ratio", 1.0), ("overlap", 1.0)):
+        mean, sem = found("spoilt", "feedback π = 0.3", quantity)
+        assert abs(mean - target) < 4 * sem + 0.03  # steps
+    kept = found("spoilt", "feedback π = 0.3", "retention")
+    itself = found("schedules", "w = 0", "retention")
+    assert abs(kept[0] - itself[0]) < 4 * math.hypot(kept[1], itself[1]) + 0.01
+    assert found("spoilt", "w = 0", "retention")[0] < 0.85
+    half = study.summary()["half_captured"]
+    for w in ("1", "3"):  # eight classes in eight dimensions: others are near by
+        ratio = half[w]["sigma"]["mean"] / half[w]["theory"]
+        assert 1 - 4 * half[w]["sigma"]["sem"] < ratio < 1.25
+    shares = [one["mean"] for one in study.summary()["effective_share"].values()]
+    assert shares == sorted(shares, reverse=True)
+
+
+@pytest.mark.slow
+def test_each_direction_has_the_ratio_of_theory():
+    words = "--trials 1500 --steps 120 --dimensions 4,64 --weights 1,7 --samples 3 --jobs 1"
+    run("guidance_directions", f"{words} --out run")
+    summary = load_run(Path("run")).summary()
+    for name, sizes in summary["ends"].items():
+        for one in sizes.values():
+            for quantity, value in one["theory"].items():
+                error = 4 * one[quantity]["sem"] + (0.12 if "sde" in name else 0.03)  # steps
+                assert abs(one[quantity]["mean"] - value) < error, (name, quantity)
+    flow = summary["directions"]["flow, w = 3"]
+    ratios = [one["variance_ratio"]["mean"] for one in flow["groups"]]
+    assert ratios[0] < 0.9  # narrow axes shrink
+    assert ratios[-1] > 1.2  # wide ones grow

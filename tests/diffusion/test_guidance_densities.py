@@ -241,3 +241,14 @@ def test_a_mean_of_few_paths_is_refused():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(GuidedDenoiser(OWN, WHOLE, 1.0), torch.zeros(2, 1).double())
+
+
+def test_a_condition_per_row_has_the_density_of_each_row():
+    mixture = GaussianMixtureDenoiser(torch.tensor([[-1.0], [1.0], [2.5]]).double(), 0.3)
+    labels, levels = torch.tensor([1, 0, 2, 1]), noise_levels(20.0, 30, 0.5)
+    x = torch.tensor([[0.5], [-2.0], [2.0], [1.5]]).double()
+    found = guided_log_density(GuidedDenoiser(mixture.condition(labels), mixture, 1.0), x, levels)
+    for k, label in enumerate(labels.tolist()):
+        guided = GuidedDenoiser(mixture.condition(label), mixture, 1.0)
+        one = guided_log_density(guided, x[k : k + 1], levels)
+        assert torch.allclose(found[k], one[0], atol=1e-9)

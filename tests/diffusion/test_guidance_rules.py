@@ -152,3 +152,25 @@ def test_data_without_width_have_a_ratio_too():
     whole = EmpiricalDenoiser(data)
     guided = FeedbackGuidance(EmpiricalDenoiser(data[:5]), whole, 0.1)
     assert torch.isfinite(guided(X[:, :2], 0.7)).all()
+
+
+@pytest.mark.parametrize("covariance", ["isotropic", "full"])
+def test_a_condition_per_row_is_that_of_each_row(covariance):
+    generator = torch.Generator().manual_seed(0)
+    means = torch.randn(3, 4, generator=generator, dtype=torch.float64)
+    root = torch.randn(3, 4, 4, generator=generator, dtype=torch.float64)
+    full = root @ root.mT + 0.1 * torch.eye(4).double()
+    mixture = GaussianMixtureDenoiser(means, 0.5 if covariance == "isotropic" else full)
+    labels = torch.tensor([2, 0, 1, 2, 0])
+    x = torch.randn(5, 4, generator=generator, dtype=torch.float64)
+    rows = mixture.condition(labels)
+    guided = FeedbackGuidance(rows, mixture, share=0.1)
+    for k, label in enumerate(labels.tolist()):
+        own, at = mixture.condition(label), x[k : k + 1]
+        assert torch.allclose(rows.log_density(x, 0.7)[k], own.log_density(at, 0.7)[0])
+        assert torch.allclose(rows.score(x, 0.7)[k], own.score(at, 0.7)[0])
+        one = FeedbackGuidance(own, mixture, share=0.1)
+        assert torch.allclose(guided(x, 0.7)[k], one(at, 0.7)[0])
+        assert torch.allclose(guided.weights(x, 0.7)[k], one.weights(at, 0.7)[0])
+    with pytest.raises(ValueError, match="label"):
+        rows.log_density(x[:2], 0.7)

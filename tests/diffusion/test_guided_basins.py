@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from gaussian import mean_sem
@@ -9,6 +10,7 @@ from scipy.stats import norm
 
 from diffusion import GaussianMixtureDenoiser
 from diffusion.guidance import guided_basins, random_classes
+from diffusion.theory import capture_sigma
 
 WEIGHTS, SIGMAS = [-1.0, -0.5, 0.0, 1.0, 3.0], [0.5, 1.0, 2.0, 4.0]
 TABLE = {  # σ: B_own and B_other at each weight; 6 mixtures of 8 classes, d = 8
@@ -59,6 +61,18 @@ def test_conditioning_alone_has_a_closed_form():
     for values, one in zip((found.own, found.capture), wanted, strict=True):
         error = math.sqrt(one * (1 - one) / (2 * trials))
         assert abs(float(values) - one) < 4 * error
+
+
+def test_half_is_captured_where_theory_says():
+    """Two classes far apart: σ_½ = g√(3 + 4w)/(1 + 2w)."""
+    mixtures = [random_classes(2, 64, seed=k) for k in range(2)]
+    for w in (0.0, 3.0):
+        law = float(capture_sigma(0.25, w))
+        sigmas = [0.9 * law, law, 1.15 * law]
+        found = guided_basins(mixtures, [w], sigmas, trials=60, steps=30, seed=0)
+        # 4 s.e. of a crossing of 240 points; posteriors of finite d turn a little late
+        assert float(found.half()) == pytest.approx(1.02 * law, rel=0.05)
+    assert np.isinf(capture_sigma(0.25, [-1.0, -0.5])).all()
 
 
 def test_full_covariances_are_drawn_and_the_figure_is_on_its_axes():

@@ -58,6 +58,7 @@ THEORY_OF_NOISE = {
     "area_law": {"P": [9.0]},
     "axis_condensation_sigma": {"P": [9.0], **SPREAD},
     "basin_edge": {"P": 9.0, **SPREAD},
+    "capture_sigma": {"within": 0.25, "w": [0.5, 2.0]},
     "class_collapse_points": {"variance": 0.5, "sigma": [0.5], "dimension": 3},
     "class_collapse_time": {"points": [9.0], "variance": 0.5, "dimension": 3},
     "class_condensation": {"alpha": [0.5], "within": 0.25, "between": 1.0},
@@ -105,6 +106,7 @@ THEORY_OF_NOISE = {
     },
     "guided_minimum": {"g": [0.5, 2.0], "w": 1.0},
     "guided_potential": {"q": [0.5, 2.0], "g": 1.0, "w": 1.0},
+    "guided_two_classes": {"g": [0.5, 2.0], "w": 1.0, "method": "sde"},
     "guided_mean_field": {**MODEL, "dimension": 50.0, "between": 1.0, "annealed": False},
     "guided_moments": {
         "ratio": [0.5],

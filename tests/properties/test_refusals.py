@@ -274,6 +274,8 @@ ABOVE_ZERO = [
     (lambda x: noise.clone_probability(1.0, 1.0, x), "time"),
     (lambda x: noise.guided_moments(x, 1.0), "ratio"),
     (lambda x: noise.class_condensation(x, 1.0, 1.0), "alpha"),
+    (lambda x: noise.capture_sigma(x, 1.0), "within"),
+    (lambda x: noise.guided_two_classes(x, 1.0), "g"),
     (lambda x: noise.guided_mean_field(x, 1.0, 0.5), "alpha"),
     (lambda x: noise.own_class_probability(x, 1.0), "weight"),
     (lambda x: noise.minority_speciation_time(x, 1.0, 1.0), "weight"),

@@ -165,6 +165,24 @@ def test_the_guided_potential_has_its_minimum_where_it_says(g, w, q):
 
 
 @fewer
+@given(st.floats(0.05, 30), st.floats(-1, 20), st.sampled_from(["flow", "sde"]))
+def test_guidance_moves_two_classes_outwards_and_narrows_them(g, w, method):
+    mean, variance = noise.guided_two_classes(g, w, method)
+    assert (mean - g) * w >= -1e-6
+    assert (1 - variance) * w >= -1e-3 * (1 + abs(w))
+
+
+@few
+@given(st.floats(0.01, 9), st.floats(-0.4, 50), st.floats(0.01, 9))
+def test_more_guidance_captures_from_less_noise(within, w, more):
+    sigma = noise.capture_sigma(within, [w, w + more])
+    assert sigma[1] < sigma[0]
+    # the way to half: (1 + w)(1 − g/√(g² + σ²)) = ½
+    gone = 1 - (within / (within + sigma[0] ** 2)) ** 0.5
+    assert (1 + w) * gone == pytest.approx(0.5, rel=1e-9)
+
+
+@fewer
 @given(
     st.floats(0.01, 0.9), st.floats(0.3, 10), st.floats(-1, -0.2), st.sampled_from(["flow", "sde"])
 )
