@@ -1,0 +1,281 @@
+"""One row per study: a tiny run of it, and what it refuses."""
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """tiny : options of a run of a second. refused : options, and what the error says.
+    tables : words that stand in the text of a run, spaces aside. files : what a run of two samples
+    writes besides the files of all runs.
+    """
+
+    tiny: str
+    refused: dict[str, str]
+    tables: str = "errors"
+    files: str = ""
+
+
+STUDIES = {
+    "attractor_graph": Row(
+        "--patterns 12 --sigmas 0.5,2 --draws 5",
+        {
+            "--clusters 100000 --max-memory 8": "clusters: 600000 memories of 20 need about",
+            "--sigmas -1": "-1.0 is not in the range x>0",
+            "--patterns 2000": "patterns must lie in [1, 1797]",
+            "--patterns 100 --edge 0.02": "edge must be below 1/P = 0.01",
+            "--clusters 0": "--clusters",
+        },
+    ),
+    "basins": Row(
+        "--sigmas 0.3,0.8,2 --points 20 --starts 50",
+        {
+            "--starts 1000000000 --max-memory 8": "starts: 1000000000 of them need about",
+            "--points 50": "points must be a multiple of 20, the boxes, got 50",
+            "--points 10": "10 is not in the range",
+            "--sigmas 0": "0.0 is not in the range 0<x<=1000",
+            "--starts 0": "0 is not in the range",
+        },
+    ),
+    "class_dynamics": Row(
+        "--dimension 10 --ratios 1,4 --norms 0.25 --fractions 0.5 --subspace-fractions 0.3,0.6 "
+        "--features 9",
+        {
+            "--dimension 1000000 --max-memory 8": "features: ",
+            "--fractions 1": "fractions must leave each class some of 200 points",
+            "--subspace-fractions 0.001": "subspace-fractions must leave each",
+            "--features 2": "features must be at least 2 times points",
+            "--ratios 0.5": "0.5 is not in the range 1<=x<=100",
+            "--activation relu": "'relu' is not one of 'tanh', 'erf'",
+            "--time 0": "--time",
+        },
+        "gen63 opt gap mem50 train50 spectral quality none",
+    ),
+    "class_speciation": Row(
+        "--weights 0.1,0.5 --levels 6 --draws 300 --paths 50 --steps 20 --patterns 60 "
+        "--dimension 20",
+        {
+            "--draws 1000000000 --max-memory 8": "draws: 1000000000 in dimension",
+            "--weights 0.7": "0.7 is not in the range 0<x<=0.5",
+            "--patterns 10": "patterns must give the minority at least 2",
+            "--separation 0.01": "separation must part the classes",
+            "--steps 0": "--steps",
+        },
+        "median threshold half-way bimodal identity N_eff t_C",
+    ),
+    "class_training": Row(
+        "--steps 10 --copy-steps 10 --images 12 --few 8 --held-out 8 --drawn 20",
+        {
+            "--drawn 1000000000 --max-memory 8": "drawn: 1000000000 samples need about",
+            "--classes 1 1": "classes must be two different labels, got 1 twice",
+            "--classes 1 12": "classes must have 120 images each, got 0 of label 12",
+            "--few 1000": "classes must have 560 images each, got 182 of label 1",
+            "--images 300": "classes must have 285 images each, got 182 of label 1",
+            "--data narrow.npy": "data must have classes, got none",
+            "--data missing.npy": "no file",
+            "--network resnet": "'resnet' is not one of 'mlp', 'unet'",
+        },
+        "leasttestloss gap0.05 copiesattheend",
+    ),
+    "coupling_paths": Row(
+        "--size 20 --patterns 6 --sizes 10 --trials 20 --overlaps 0.4,0.6 --dream-seeds 2",
+        {
+            "--size 30000 --max-memory 8": "size: couplings of 30000 sites need about",
+            "--patterns 100": "patterns must be fewer than the 100 sites, got 100",
+            "--overlaps 0.5": "overlaps must be two at least",
+            "--times 0.1 0.2": "Option '--times' requires 3 arguments",
+            "--margin 0": "0.0 is not in the range 0<x<=1",
+            "--dream-seeds 1": "--dream-seeds",
+            "--level -1": "--level",
+        },
+        "seeds toperceptron midpoint shares: limit",
+    ),
+    "dynamical_regimes": Row(
+        "--patterns 60 --levels 4 --draws 20 --dimension 20 --intrinsic 5",
+        {
+            "--dimension 1000000000 --max-memory 8": "in dimension 1000000000 need about",
+            "--patterns 3": "patterns must be at least 4, got 3",
+            "--variance 0": "--variance",
+        },
+    ),
+    "emergent_memories": Row(
+        "--patterns 5 --line-patterns 6 --ranges 0.25,1 --lines 2 --dimensions 1,2 --ratios 1 "
+        "--starts 20 --size 8 --stored 6 --alphas 1,2 --noises 0.5,1 --trials 10",
+        {
+            "--starts 1000000 --dimensions 1000 --max-memory 8": "starts: 1000000 states need",
+            "--stored 1000000 --size 10000 --max-memory 8": "stored: 1000000 patterns need about",
+            "--alphas 0.5": "0.5 is not in the range 1<=x<=10",
+            "--ratios 0": "0.0 is not in the range 0<x<=100",
+            "--patterns 1": "--patterns",
+        },
+        "theory |S|ofthese nearest exactinonestep",
+    ),
+    "feature_memories": Row(
+        "--patterns 4 --dimension 3 --betas 1 --features 50,200 --sizes 4,6 --noises 0,0.3 "
+        "--per-pattern 1,20 --per-entry 1,5 --draws 10 --trials 8",
+        {
+            "--features 10000000 --sizes 10000 --max-memory 8": "features: 1e+07 need about",
+            "--trials 1000000000 --max-memory 8": "trials: 1000000000 states need about",
+            "--betas 0": "0.0 is not in the range x>0",
+            "--noises -1": "-1.0 is not in the range 0<=x<=100",
+            "--sizes 1": "--sizes",
+        },
+        "overlaw attheend exactkernel cametorest",
+    ),
+    "guidance_basins": Row(
+        "--dimension 3 --classes 3 --weights -1,0,1 --sigmas 0.3,1 --switches 1 --trials 3 "
+        "--steps 5",
+        {
+            "--trials 1000000000 --max-memory 8": "trials: 1000000000 of 8 classes in 8 need about",
+            "--weights 1,0": "weights must be two or more that rise, got [1.0, 0.0]",
+            "--sigmas 1": "sigmas must be two or more that rise, got [1.0]",
+            "--trials 1": "trials must be at least 2, got 1",
+            "--share 1": "--share",
+            "--weights -2,0": "--weights",
+            "--switches 0": "--switches",
+        },
+        "B_own B_other theory feedback effective",
+    ),
+    "guidance_directions": Row(
+        "--dimensions 4,9 --weights 1 --ratios 0.5,2 --classes 3 --axes 2 --trials 60 --steps 6",
+        {
+            "--trials 1000000000 --max-memory 8": "trials: 1000000000 of 10 classes in 16 need",
+            "--trials 10": "trials must be at least 40, got 10",
+            "--ratios 1": "ratios must differ from 1",
+            "--dimensions 100000": "dimensions must be at most 10000, got 100000",
+            "--weights 0": "--weights",
+            "--spread 0": "--spread",
+        },
+        "theory trace pair minimum",
+    ),
+    "guidance_distortion": Row(
+        "--dimensions 4,6 --classes 3 --density 0.5 --steps 8 --trials 16",
+        {
+            "--classes 1000000000 --trials 1000000000 --max-memory 8": "classes or trials: ",
+            "--weight 0": "weight must differ from 0",
+            "--weight -2": "--weight",
+            "--ratio 1": "--ratio",
+            "--trials 8": "trials must be at least 16, got 8",
+            "--density 0.01": "density must give 2 classes at least",
+            "--density 90": "density must give 2 classes at least and e^700",
+        },
+        "w=0 flow (kept|retention)",
+    ),
+    "guidance_window": Row(
+        "--cells 4 --trials 2 --steps 5 --training-steps 3 --width 8 --weights 1 --switches 1.5",
+        {
+            "--width 100000 --max-memory 8": "width: layers of 100000 need about",
+            "--trials 1": "trials must be at least 2, got 1",
+            "--switches 0": "--switches",
+            "--cells 1": "--cells",
+            "--window -1": "--window",
+        },
+        "w=0 flow (kept|retention)",
+    ),
+    "hidden_manifold": Row(
+        "--size 24 --loads 3,40 --features 5 --epochs 3 --trials 10",
+        {
+            "--size 30000 --max-memory 8": "size: couplings of 30000 sites need about",
+            "--loads 100000000 --max-memory 8": "loads: 100000000 patterns of 200 sites need",
+            "--mix 2": "mix must be odd and at most the 12 features, got 2",
+            "--mix 13": "mix must be odd and at most the 12 features, got 13",
+            "--epochs 0": "--epochs",
+            "--rate 0": "--rate",
+        },
+        "stored feature unseen phase",
+    ),
+    "local_memories": Row(
+        "--patterns 12 --windows 3,15 --loads 8 --shared-loads 3 --sigmas 0.3,1.5 --count 6 "
+        "--steps 4",
+        {
+            "--count 1000000000 --max-memory 8": "count: samples need about",
+            "--windows 4": "4 is not odd",
+            "--patterns 1": "patterns and loads must lie in [2, 1297] for digits, got 1 to 200",
+            "--loads 1700": "patterns and loads must lie in [2, 1297] for digits, got 10 to 1700",
+            "--data narrow.npy": "data must be grey images (height, width), got (3,)",
+            "--sigmas 0": "0.0 is not in the range x>0",
+            "--steps 1": "--steps",
+        },
+        "d1/sqrt(N) held-out ratio",
+    ),
+    "losing_dimensions": Row(
+        "--loads 10,100 --patterns 30 --levels 4 --draws 4 --sets 3 --dimension 8 "
+        "--subspaces 2 2 --trained 5,10 --training-steps 4 --width 8",
+        {
+            "--dimension 30000 --max-memory 8": "dimension: points in 30000 dimensions need",
+            "--variances 0.1 1": "variances must fall, λ₁ > λ₂, got 0.1 and 1",
+            "--dimension 3": "subspaces must fit into 3 dimensions, got 3 + 3",
+            "--patterns 1": "loads and trained must be at least 2, got 1, ",
+            "--loads 1,10": "patterns, loads and trained must be at least 2",
+            "--trained 1,5": "patterns, loads and trained must be at least 2",
+            "--subspaces 0 2": "--subspaces",
+            "--levels 2": "--levels",
+        },
+    ),
+    "memorization_to_generalization": Row(
+        "--loads 4 --steps 20 --width 16 --count 30 --held-out 40",
+        {
+            "--width 100000 --max-memory 8": "width: layers of 100000 need about",
+            "--loads 1,4": "loads must be 2 to 698 for digits",
+            "--loads 5000": "loads must be 2 to 698 for digits",
+            "--data photos": "data must be one of",
+            "--sigma 0": "--sigma",
+            "--turn 1e30": "--turn",
+        },
+    ),
+    "noise_landscape": Row(
+        "--size 40 --patterns 20 --states 3 --temperatures 1",
+        {
+            "--size 30000 --max-memory 8": "size: couplings of 30000 sites need about",
+            "--patterns 1": "patterns must be at least 2",
+            "--temperatures 0": "0.0 is not in the range x>0",
+            "--states 0": "--states",
+        },
+    ),
+    "one_axis": Row(
+        "--size 12 --loads 2,6,40 --patterns 4 --overlaps 0.5,1 --trials 20",
+        {
+            "--size 30000 --model hebb --max-memory 8 --jobs 1": "size: couplings of hebb on 30000",
+            "--model hopfeld": "unknown model 'hopfeld'",
+            "--overlap 0": "Invalid value for '--overlap'",
+            "--size 1": "Invalid value for '--size'",
+            "--loads 0,5": "0 is not in the range x>=1",
+            "--beta 1e308": "is neither 0 nor from 1e-30 to 1e+30 in size",
+        },
+    ),
+    "structured_noise": Row(
+        "--size 30 --patterns 9 --training-overlaps 0,1",
+        {
+            "--size 30000 --max-memory 8": "size: couplings of 30000 sites need about",
+            "--rate 0": "--rate",
+            "--training-overlaps 0,1.5": "1.5 is not in the range 0<=x<=1",
+            "--overlaps 0": "0.0 is not in the range 0<x<=1",
+        },
+    ),
+    "training_time": Row(
+        "--patterns 6 --steps 100 --snapshots 2 --width 16 --count 30 --held-out 40",
+        {
+            "--count 1000000000 --max-memory 8": "count: 1000000000 samples of",
+            "--patterns 1": "patterns must be 2 to 698 for digits, got 1",
+            "--patterns 999": "patterns must be 2 to 698 for digits, got 999",
+            "--snapshots 1": "--snapshots",
+        },
+    ),
+    "unlearning": Row(
+        "--size 30 --loads 6,9 --batches 1,10",
+        {
+            "--size 30000 --max-memory 8": "size: couplings of 30000 sites need about",
+            "--loads many": "'many' is not a number",
+            "--batches 0": "0 is not in the range x>=1",
+            "--time -1": "--time",
+        },
+    ),
+    "uturn": Row(
+        "--loads 3,9 --sigmas 0.5,1,2 --trials 20 --steps 5",
+        {
+            "--loads 2,100000 --max-memory 8": "loads: 100000 patterns of",
+            "--loads 1,5": "loads must be at least 2",
+            "--sigmas 0,1": "0.0 is not in the range x>0",
+            "--trials 0": "--trials",
+        },
+    ),
+}
