@@ -126,7 +126,7 @@ def emergent_minima(
     beta = 2 / square
     law = LogSumReLU(rows, beta, offset(rows, beta))
     line = rows.shape[1] == 1
-    if isinstance(starts, int | np.integer | float):
+    if getattr(starts, "ndim", 0) == 0 and not isinstance(starts, list | tuple):
         count = _checks.whole("starts", starts, low=0)
         generator = _checks.generator_from(seed, "emergent_minima", rows.device)
         begun = rows[:0] if line else _starts(rows, radius, count, generator)

@@ -65,7 +65,7 @@ def random_feature_variance(
     for k, x in enumerate(given):
         away = x - rows  # x − ξ^μ and, mirrored, ξ^ν − x: |2x − ξ^μ − ξ^ν| is their distance
         mirrored = sum(float(_kernel(away[b], -away, beta).sum()) for b in blocks)
-        own = np.exp(-beta / 2 * np.square(away).sum(1)).sum()
+        own = _kernel(away, np.zeros_like(away[:1]), beta).sum()
         found[k] = max(0.0, (between + mirrored) / 2 - own**2) / Y
     return found
 
@@ -97,11 +97,12 @@ def isolated_patterns(patterns: ArrayLike, radius: ArrayLike) -> Any:
         patterns=_checks.at_least("patterns", patterns, 2),
         radius=_checks.at_least("radius", radius),
     )
-    inner, outer = np.maximum(1 - 2 * rho, 0), np.maximum(1 - rho, 0)
+    inner, outer = (1 - k * np.minimum(rho, 1 / k) for k in (2, 1))
     return ((P - 2) * inner**P + 2 * outer**P)[()]
 
 
 def _kernel(some: Array, others: Array, beta: float) -> Array:
     squares = np.square(some).sum(1)[:, None] + np.square(others).sum(1) - 2 * some @ others.T
-    kernel: Array = np.exp(-beta / 2 * np.maximum(squares, 0))
+    with np.errstate(over="ignore"):
+        kernel: Array = np.exp(-beta / 2 * np.maximum(squares, 0))
     return kernel

@@ -153,10 +153,13 @@ def test_weights_are_those_that_make_the_update():
     for memory in (
         as_memory(EmpiricalDenoiser(xi), sigma=1.5),
         as_memory(DenseMemory(xi, beta=0.4)),
+        as_memory(DenseMemory(xi, "entmax", beta=0.05)),
+        as_memory(DenseMemory(xi, "log-sum-relu", beta=0.03)),  # several patterns within ρ
     ):
         weights = memory.weights(cues, 0.5)
         assert torch.allclose(weights @ xi, memory.step(cues, 0.5))
-    assert as_memory(DenseMemory(xi, "polynomial")).weights(cues, 0.5) is None
+    for interaction in ("polynomial", "random-features"):
+        assert as_memory(DenseMemory(xi, interaction, seed=0)).weights(cues, 0.5) is None
     assert as_memory(lambda x, sigma: x, xi).weights(cues, 0.5) is None
     assert as_memory(EmpiricalDenoiser(xi), xi[:3]).weights(cues, 0.5) is None  # of other patterns
 
