@@ -87,7 +87,8 @@ class LocalDenoiser(Denoiser):
         self._bands = tuple(
             _band(side, self.window, mode == "equivariant").to(images) for side in images.shape[2:]
         )
-        self._shifts = _shifts(*images.shape[2:], self.window, mode, images.device)
+        height, width = self.shape[-2:]
+        self._shifts = _shifts(height, width, self.window, mode, images.device)
         self._centre = float(self.data.double().mean())
         self._largest = self._size(self.data)
 

@@ -158,8 +158,8 @@ def _patches(images: Tensor, window: int, pixel: tuple[int, int] | None) -> Tens
         )
         rows, columns = (slice(max(0, at - reach), at + reach + 1) for at in places)
         return images[:, :, rows, columns].flatten(1)
-    rows, columns = (_around(side, window).to(images.device) for side in sides)
-    found = images[:, :, rows[:, None, :, None], columns[None, :, None, :]]
+    down, across = (_around(side, window).to(images.device) for side in sides)
+    found = images[:, :, down[:, None, :, None], across[None, :, None, :]]
     return found.permute(0, 2, 3, 1, 4, 5).reshape(len(images) * sides.numel(), -1)
 
 

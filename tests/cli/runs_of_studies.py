@@ -195,7 +195,7 @@ STUDIES = {
             "--sigmas 0": "0.0 is not in the range x>0",
             "--steps 1": "--steps",
         },
-        "d1/sqrt(N) held-out ratio",
+        "copies held-out ratio",
     ),
     "losing_dimensions": Row(
         "--loads 10,100 --patterns 30 --levels 4 --draws 4 --sets 3 --dimension 8 "
