@@ -45,8 +45,8 @@ _USUAL = {
 }
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": _USUAL
-    | {"patterns": 24, "rate": 3e-3, "steps": 1200, "snapshots": 6, "count": 150, "samples": 2}
-    | {"held_out": 200},
+    | {"patterns": 24, "rate": 3e-3, "steps": 1000, "snapshots": 5, "count": 100, "samples": 2}
+    | {"held_out": 150},
     "paper": _USUAL
     | {"patterns": 64, "rate": 1e-3, "steps": 60_000, "snapshots": 11, "count": 1000, "samples": 4},
 }
