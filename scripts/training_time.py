@@ -127,10 +127,13 @@ class Report(unseen.UnseenReport):
         return step[by_sample.argmin(1)]
 
     def onset(self, data: str) -> float:
-        """τ_bias: the first step at which samples are nearer to their own half than by chance."""
+        """τ_bias: the first step at which samples are nearer to their own half than by chance.
+
+        That is asked of networks that have not learnt yet, too: theirs are nearer to neither.
+        """
         from bridges import bias_onset
 
-        step, own = self.known(data, "own_half")
+        step, own = self.curve(data, "own_half")
         return bias_onset(step, own, 2 * self.setting["count"]) if step.size else inf
 
     def finding(self) -> str:
