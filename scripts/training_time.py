@@ -203,7 +203,8 @@ class Report(unseen.UnseenReport):
         self.own_half_panel(axes, data)
         if self.concluded(data):
             turned = self.turned(data).mean()
-            axes.axvline(turned, color="0.35", ls=":", lw=1, zorder=0, label="least held-out loss")
+            look = {"color": "0.35", "ls": ":", "lw": 1, "zorder": 0}
+            axes.axvline(turned, 0, 0.67, label="least held-out loss", **look)
             axes.legend(fontsize=7.5, loc="upper center", ncol=2, columnspacing=1)
 
     def _attractors(self, axes: Axes, data: str) -> None:
