@@ -108,18 +108,8 @@ def own_half_excess(
     True
     """
     a, b = paired(half_a, half_b)
-    drawn = []
-    for name, value in (("samples_a", samples_a), ("samples_b", samples_b)):
-        rows = _stack(name, value)
-        if rows.shape[::2] != a.shape[::2]:
-            raise ValueError(
-                f"{name} must be points of {a.shape[2]} entries for each of {len(a)} pairs, "
-                f"got shape {tuple(value.shape)}"
-            )
-        for own, half in zip(rows, a, strict=True):
-            check_units(name, own, half, of="half_a")
-        drawn.append(rows)
-    return judged_halves(*drawn, a, b, seed=seed)
+    rows_a, rows_b = _judged("samples_a", samples_a, a), _judged("samples_b", samples_b, a)
+    return judged_halves(rows_a, rows_b, a, b, seed=seed)
 
 
 def judged_halves(
@@ -129,11 +119,21 @@ def judged_halves(
     generator = _checks.generator_from(seed, "own_half_excess")
     by_pair = []
     for ours, theirs, a, b in zip(samples_a, samples_b, half_a, half_b, strict=True):
-        fits = (_gaussian(half, len(own), generator) for half, own in ((a, ours), (b, theirs)))
-        by_pair.append([*_nearer(ours, theirs, a, b), *_nearer(*fits, a, b)])
+        one, other = _gaussian(a, len(ours), generator), _gaussian(b, len(theirs), generator)
+        by_pair.append([*_nearer(ours, theirs, a, b), *_nearer(one, other, a, b)])
     table = np.array(by_pair)
-    means = [mean_of(column) for column in table.T]
-    return OwnHalf(*(number for pair in means for number in pair), table)
+    (fraction, sem), (excess, excess_sem), fit, fit_excess = (mean_of(one) for one in table.T)
+    return OwnHalf(
+        fraction=fraction,
+        sem=sem,
+        excess=excess,
+        excess_sem=excess_sem,
+        gaussian=fit[0],
+        gaussian_sem=fit[1],
+        gaussian_excess=fit_excess[0],
+        gaussian_excess_sem=fit_excess[1],
+        by_pair=table,
+    )
 
 
 def bias_onset(steps: Sequence[float], fractions: Array, counted: int = 1) -> float:
@@ -185,6 +185,19 @@ def paired(half_a: Tensor, half_b: Tensor) -> tuple[Tensor, Tensor]:
             f"got {tuple(b.shape)}"
         )
     return a, b
+
+
+def _judged(name: str, samples: Tensor, halves: Tensor) -> Tensor:
+    """Samples (pairs, B, N) of the models of halves (pairs, P, N), in their units."""
+    rows = _stack(name, samples)
+    if (len(rows), rows.shape[2]) != (len(halves), halves.shape[2]):
+        raise ValueError(
+            f"{name} must be points of {halves.shape[2]} entries for each of {len(halves)} pairs, "
+            f"got shape {tuple(rows.shape)}"
+        )
+    for own, half in zip(rows, halves, strict=True):
+        check_units(name, own, half, of="half_a")
+    return rows
 
 
 def _stack(name: str, value: Tensor) -> Tensor:

@@ -197,14 +197,20 @@ class UnseenReport(trained.TrainedReport):
         )
 
     def beyond_a_fit(self, data: str) -> list[float]:
-        """The x at which π is above that of the Gaussian fits by three errors of the difference."""
+        """The x at which π is above that of the Gaussian fits by three errors of the difference.
+
+        Its error is no less than that of as many fair coins.
+        """
+        import numpy as np
+
         from bridges.estimates import mean_and_sem
 
         x, own = self.known(data, "own_half")
         if not x.size:
             return []
         gap, sem = mean_and_sem(own - self.known(data, "own_half_gaussian")[1])
-        return [float(one) for one in x[gap > 3 * sem]]
+        least = 0.5 / (self.setting["count"] * len(own)) ** 0.5
+        return [float(one) for one in x[gap > 3 * np.fmax(sem, least)]]
 
 
 def _number(one: Meeting, samples: int) -> Point:
