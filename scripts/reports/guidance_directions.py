@@ -137,7 +137,7 @@ class Report(base.Report):
                 }
         for w in self.weights:
             found["path"][f"{w:g}"] = {
-                f"{g:g}": {"mean": estimate(self.lag(w, g)), "minimum": self._minimum(w, g)}
+                f"{g:g}": {"q": estimate(self.lag(w, g)), "minimum": self._minimum(w, g)}
                 for g in _WORDS
             }
         return found

@@ -170,3 +170,11 @@ def test_its_figure_shows_both():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_path_of_very_strong_guidance_is_drawn():
+    from matplotlib.figure import Figure
+
+    path = two_class_path(4, 1e7, count=10, steps=5, seed=0)
+    axes = Figure().subplots()
+    assert path.plot(axes) is axes
