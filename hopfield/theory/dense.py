@@ -117,8 +117,12 @@ def dense_load_at_overlap(beta: ArrayLike, overlap: ArrayLike, ensemble: str = "
     lam = np.minimum(lam, matched)
     limit = math.log(2) if ensemble == "spins" else math.inf  # of a clean cue, λ → ∞
     cold, lam = np.isinf(lam), np.where(np.isinf(lam), 1.0, lam)
-    average = sphere_log_average if ensemble == "spherical" else _log_cosh
-    return np.where(cold, limit, lam * m - average(lam))[()]
+    if ensemble == "spherical":
+        load = lam * m - sphere_log_average(lam)
+    else:  # λ and ln cosh λ have nearly all their digits in common where λ is large
+        far = math.log(2) - np.log1p(np.exp(-2 * lam)) - lam * (1 - m)
+        load = np.where(lam > 1, far, lam * m - _log_cosh(lam))
+    return np.where(cold, limit, load)[()]
 
 
 def dense_load_of_all(beta: ArrayLike, ensemble: str = "spherical") -> Any:

@@ -56,7 +56,11 @@ def random_feature_variance(
     [0.03]
     """
     rows = stored("patterns", patterns, binary=False).double().numpy(force=True)
-    given = matrix("states", states, columns=rows.shape[1]).double().numpy(force=True)
+    given = matrix("states", states).double().numpy(force=True)
+    if given.shape[1] != rows.shape[1]:
+        raise ValueError(
+            f"patterns and states must have rows of one length, got {rows.shape} and {given.shape}"
+        )
     beta, Y = positive("beta", beta), whole("features", features)
     step = max(1, _BLOCK // len(rows))
     blocks = [slice(k, k + step) for k in range(0, len(rows), step)]
