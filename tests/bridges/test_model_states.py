@@ -66,3 +66,16 @@ def test_data_of_another_size_are_refused(tmp_path):
     message = r"takes rows of 49 numbers, got \(8, 8\) of digits"
     with pytest.raises(ValueError, match=message):
         Setting("digits").check([path], [3])
+
+
+def test_windows_are_those_of_images_with_their_channels_first(colours):
+    memory = Setting(colours, window=3).memory("local", 4, 0)
+    assert memory.shape == memory.denoiser.shape == (3, 8, 8)
+    found = memory.patterns.reshape(4, 3, 8, 8).movedim(1, -1)
+    apart = (found[:, None] - torch.from_numpy(IMAGES).double()).abs().flatten(2).amax(2)
+    assert (apart.min(1).values == 0).all()
+
+
+def test_windows_need_images():
+    with pytest.raises(ValueError, match="data must be images for equivariant"):
+        Setting("random").memory("equivariant", 4, 0)
