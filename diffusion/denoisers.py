@@ -50,10 +50,12 @@ class Denoiser(ABC):
     ----------
     dimension : d of the data.
     noise_range : least and largest σ that it answers for.
+    conservative : whether D − x is a gradient, so that it has an energy.
     """
 
     dimension: int
     noise_range: tuple[float, float] = (0.0, math.inf)
+    conservative: bool = True
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -72,6 +72,8 @@ class LocalDenoiser(Denoiser):
     tensor([[0., 0., 0.]])
     """
 
+    conservative = False  # each pixel has a softmax of its own
+
     def __init__(
         self,
         data: Tensor,
