@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 from scipy.optimize import brentq
 
 from hopfield._checks import number, whole
@@ -182,8 +182,8 @@ def argmax_retrieval_spins(patterns: ArrayLike, size: int, overlap: float) -> Ar
     size = whole("size", size)
     m = number("overlap", overlap, low=-1, high=1)
     agree = size - round((1 - m) * size / 2)
-    binomial = stats.binom(size, 0.5)
-    below, upto = binomial.cdf(agree - 1), binomial.cdf(agree)
+    below = special.bdtr(agree - 1, size, 0.5) if agree else 0.0
+    upto = special.bdtr(agree, size, 0.5)
     # The quotient is the mean of F^{P−1} over [F(k−1), F(k)]: smooth where p(k) underflows.
     nodes, weights = np.polynomial.legendre.leggauss(64)
     between = below + (upto - below) * (nodes + 1) / 2
@@ -200,5 +200,5 @@ def cue_nodes(size: int) -> tuple[Array, ...]:
     """
     z, z_weights = np.polynomial.hermite_e.hermegauss(_NODES)
     u, u_weights = np.polynomial.legendre.leggauss(_NODES)
-    across = stats.chi2.ppf((u + 1) / 2, size - 1)
+    across = 2 * special.gammaincinv((size - 1) / 2, (u + 1) / 2)
     return z, across, np.outer(z_weights / z_weights.sum(), u_weights / 2)
