@@ -159,6 +159,22 @@ def test_shards_join_into_the_run_that_one_machine_makes():
         assert merged[name] == measured[name]
 
 
+def test_the_batch_script_of_the_page_works_as_written():
+    """Each job of the array as Slurm starts it, and the line that joins them."""
+    page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text()
+    script = page.split("```bash\n")[1].split("```")[0]
+    Path("array.sh").write_text(script)
+    join = page.split("done, `")[1].split("`")[0]
+    beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    slurm = ENVIRONMENT | {"PATH": beside, "SLURM_ARRAY_TASK_COUNT": "2"}
+    for job in ("1", "2"):
+        subprocess.run(["bash", "array.sh"], env=slurm | {"SLURM_ARRAY_TASK_ID": job}, check=True)
+    subprocess.run(["bash", "-c", join], env=slurm, check=True)
+    config = json.loads(Path("results/array/config.json").read_text())
+    assert (len(config["points"]), config["samples"]) == (2, 4)
+    assert len(Path("results/array/points.jsonl").read_text().splitlines()) == 8
+
+
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "-1/2"])
 def test_a_shard_that_is_none_is_a_usage_error(shard):
     assert "is not i/n" in call(SMALL, "--shard", shard, code=2)
