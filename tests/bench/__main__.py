@@ -20,6 +20,7 @@ import exact
 import features
 import graph
 import guidance
+import large
 import loads
 import networks
 import peers
@@ -32,6 +33,7 @@ from clock import ROWS, machine
 SUBJECTS = (
     scores,
     networks,
+    large,
     classical,
     basins,
     graph,
