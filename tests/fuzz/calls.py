@@ -416,7 +416,7 @@ WITHOUT = {
             ),
             *("FeatureSpectrum", "MeanField", "SpeciationTimes", "RandomFeaturesPatterns"),
             *("CouplingPath", "SpectralGroups", "SymmetricMargin", "UnlearningTimes"),
-            *("GuidedBasins", "TwoClassPath"),
+            *("GuidedBasins", "TwoClassPath", "EmergentMinima", "WindowInformation"),
         ),
         RECORD,
     ),
