@@ -5,14 +5,11 @@ They draw the same site orders as the loops of `hopfield._kernels` from the same
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit, prange
 
-from hopfield._kernels import _next, _shuffle, _uniform, _unstable
+from hopfield._kernels import _FAST, _heated, _next, _shuffle, _unstable
 
-_FAST = {"contract"}
 _SUMS = {"contract", "reassoc"}  # sums in the order that fits the registers
 
 
@@ -100,9 +97,8 @@ def heat_low_rank(left, right, diagonal, bias, held, spins, seeds, temperature, 
                 state, bits = _next(state)
                 if held[b, i]:
                     continue
-                pull = -2.0 * _field(left, overlaps, diagonal, bias, s, i) / temperature
-                up = 1.0 / (1.0 + math.exp(pull)) if pull < 700.0 else 0.0
-                new = 1.0 if _uniform(bits) < up else -1.0
+                field = _field(left, overlaps, diagonal, bias, s, i)
+                new = _heated(field, temperature, bits)
                 if new != s[i]:
                     s[i] = new
                     row = right[i]
@@ -147,9 +143,7 @@ def heat_sparse(starts, into, values, fields, spins, seeds, temperature, sweeps)
             for k in range(size):
                 i = order[k]
                 state, bits = _next(state)
-                pull = -2.0 * h[i] / temperature
-                up = 1.0 / (1.0 + math.exp(pull)) if pull < 700.0 else 0.0
-                new = 1.0 if _uniform(bits) < up else -1.0
+                new = _heated(h[i], temperature, bits)
                 if new != s[i]:
                     s[i] = new
                     for j in range(starts[i], starts[i + 1]):

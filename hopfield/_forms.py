@@ -168,8 +168,7 @@ class FullForm(Form):
     """The matrix itself."""
 
     def __init__(self, couplings: Tensor) -> None:
-        self._given, self.like = couplings, _checks.working(couplings)
-        self.size = len(couplings)
+        self.size, self.like = len(couplings), _checks.working(couplings)
 
     def fields(self, spins: Tensor) -> Tensor:
         return spins @ self.like.to(spins).T
@@ -178,28 +177,36 @@ class FullForm(Form):
         return row_norms(self.like)
 
     def is_symmetric(self) -> bool:
-        return _checks.is_symmetric(self._given)
+        return _checks.is_symmetric(self.like)
 
     def relax(self, start: Start) -> None:
         from hopfield import _kernels  # numba is needed, and loaded, only here
 
-        couplings = self._given.to("cpu", torch.float64)
-        fields = start.fields(start.result.states @ couplings.T)
-        start.run(_kernels.relax, _kernels.glauber, couplings.T.contiguous().numpy(), fields)
+        fields = start.fields(self.fields(start.result.states))
+        columns = self.like.to("cpu", torch.float64).T.contiguous().numpy()
+        start.run(_kernels.relax, _kernels.glauber, columns, fields)
 
     def running(self, spins: Tensor, outside: Outside) -> Running:
-        return _RunningFull(self._given.to(spins), outside.added(self.fields(spins), spins))
+        return _RunningFull(self.like.to(spins), outside.added(self.fields(spins), spins))
 
 
-class _RunningFull(Running):
-    def __init__(self, couplings: Tensor, fields: Tensor) -> None:
-        self._couplings, self._fields = couplings, fields
+class _Kept(Running):
+    """Fields that are all kept."""
+
+    def __init__(self, fields: Tensor) -> None:
+        self._fields = fields
 
     def whole(self) -> Tensor:
         return self._fields
 
     def at(self, site: int) -> Tensor:
         return self._fields[:, site]
+
+
+class _RunningFull(_Kept):
+    def __init__(self, couplings: Tensor, fields: Tensor) -> None:
+        super().__init__(fields)
+        self._couplings = couplings
 
     def take(self, site: int, change: Tensor) -> None:
         self._fields += change[:, None] * self._couplings[:, site]
@@ -308,16 +315,11 @@ class SparseForm(Form):
         return _RunningSparse(self, outside.added(self.fields(spins), spins))
 
 
-class _RunningSparse(Running):
+class _RunningSparse(_Kept):
     def __init__(self, form: SparseForm, fields: Tensor) -> None:
+        super().__init__(fields)
         self._starts, self._into = form.starts.tolist(), form.into
-        self._sizes, self._fields = form.sizes.to(fields), fields
-
-    def whole(self) -> Tensor:
-        return self._fields
-
-    def at(self, site: int) -> Tensor:
-        return self._fields[:, site]
+        self._sizes = form.sizes.to(fields)
 
     def take(self, site: int, change: Tensor) -> None:
         part = slice(self._starts[site], self._starts[site + 1])

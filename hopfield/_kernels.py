@@ -57,6 +57,14 @@ def _shuffle(order, state):
 
 
 @njit(inline="always")
+def _heated(field, temperature, bits):
+    """A spin of the heat bath, P(S = +1) = 1/(1 + e^{−2h/T}); a clamped one stays."""
+    pull = -2.0 * field / temperature
+    up = 1.0 / (1.0 + math.exp(pull)) if pull < 700.0 else 0.0
+    return 1.0 if _uniform(bits) < up else -1.0
+
+
+@njit(inline="always")
 def _unstable(fields, spins, tie):
     """True if any spin points against its field."""
     for i in range(len(spins)):
@@ -110,9 +118,7 @@ def heat(columns, s, h, order, state, temperature, sweeps):
         for k in range(size):
             i = order[k]
             state, bits = _next(state)
-            pull = -2.0 * h[i] / temperature
-            up = 1.0 / (1.0 + math.exp(pull)) if pull < 700.0 else 0.0  # a clamped spin stays
-            new = 1.0 if _uniform(bits) < up else -1.0
+            new = _heated(h[i], temperature, bits)
             if new != s[i]:
                 s[i] = new
                 change = 2.0 * new

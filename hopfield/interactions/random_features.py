@@ -67,8 +67,8 @@ class RandomFeatures(Interaction):
         self.frequencies = (math.sqrt(beta) * drawn).to(rows)
         self._radius = math.sqrt(self.largest_norm)
         cosines, sines = rows.new_zeros(2, features)
-        for rows_ in batches(len(rows), features):
-            angles = self.about(rows[rows_]) @ self.frequencies.T
+        for some in batches(len(rows), features):
+            angles = self.about(rows[some]) @ self.frequencies.T
             cosines += angles.cos().sum(0)
             sines += angles.sin().sum(0)
         self._cosines, self._sines = cosines, sines  # √Y T
