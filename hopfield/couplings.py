@@ -75,15 +75,9 @@ def pseudo_inverse(patterns: Tensor) -> Tensor:
     True
     """
     patterns = _checks.stored("patterns", patterns, binary=True)
-    _, basis = eigenspace(_checks.working(patterns))
-    projector = basis.T @ basis
-    # Σ_{j≠i} 𝒫_ij² = 𝒫_ii(1 − 𝒫_ii): where 𝒫_ii = 1 the row is rounding noise, which
-    # sign() would take for a field.
-    free = 1 - projector.diagonal() < max(patterns.shape) * torch.finfo(projector.dtype).eps
-    couplings = _symmetric(projector)  # the product of a matrix with itself may round unevenly
-    couplings[free] = 0.0
-    couplings[:, free] = 0.0
-    return couplings.to(patterns)
+    basis = projector_basis(_checks.working(patterns))
+    # The product of a matrix with itself may round unevenly.
+    return _symmetric(basis.T @ basis).to(patterns)
 
 
 def storkey(patterns: Tensor) -> Tensor:
@@ -161,9 +155,8 @@ def dreaming_kernel(patterns: Tensor, time: float) -> Tensor:
     count, size = rows.shape
     if time > epsilon**-0.5:
         # I + tC is then singular to rounding where patterns depend on each other.
-        spectrum, basis = eigenspace(rows)  # then (1 + t)λ/(1 + tλ), divided by t
-        kept = (1 / time + 1) * spectrum / (1 / time + spectrum)
-        return _symmetric((basis.T * kept) @ basis).to(patterns)
+        spectrum, basis = eigenspace(rows)
+        return _symmetric((basis.T * dreamed(spectrum, time)) @ basis).to(patterns)
     # Divided by 1 + t, the matrix stays of order one at all times.
     mixed = (torch.eye(count).to(rows) + time * (rows @ rows.T) / size) / (1 + time)
     return _symmetric(rows.T @ torch.linalg.solve(mixed, rows) / size).to(patterns)
@@ -280,3 +273,19 @@ def eigenspace(patterns: Tensor) -> tuple[Tensor, Tensor]:
     smallest = singular[0] * max(patterns.shape) * torch.finfo(patterns.dtype).eps
     kept = singular > smallest
     return singular[kept].square() / patterns.shape[1], rows[kept]
+
+
+def projector_basis(patterns: Tensor) -> Tensor:
+    """Vectors B (r, N) with BᵀB = 𝒫 of the pseudo-inverse rule, but for spins that are left free.
+
+    Σ_{j≠i} 𝒫_ij² = 𝒫_ii(1 − 𝒫_ii): where 𝒫_ii = 1 a row is rounding noise, which sign() would take
+    for a field. B is zero there.
+    """
+    _, basis = eigenspace(patterns)
+    free = 1 - basis.square().sum(0) < max(patterns.shape) * torch.finfo(basis.dtype).eps
+    return basis.masked_fill(free, 0.0)
+
+
+def dreamed(spectrum: Tensor, time: float) -> Tensor:
+    """Eigenvalues (1 + t)λ/(1 + tλ) of the dreaming kernel, from those of Hebb's rule."""
+    return (1 + time) * spectrum / (1 + time * spectrum)

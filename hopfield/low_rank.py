@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hopfield import _checks
 from hopfield._limits import within_memory
-from hopfield.couplings import eigenspace
+from hopfield.couplings import dreamed, eigenspace, projector_basis
 
 _SMALLEST = 1000  # spins: the matrix of fewer lies in the cache
 _LOOKS = 16  # looks at a field for each that the flips of a relaxation cost with the matrix
@@ -66,9 +66,7 @@ class LowRankCouplings:
     def pseudo_inverse(cls, patterns: Tensor) -> LowRankCouplings:
         """Pseudo-inverse rule for patterns (P, N) of entries ±1, as `pseudo_inverse`."""
         stored = _checks.stored("patterns", patterns, binary=True)
-        _, basis = eigenspace(_checks.working(stored))
-        free = 1 - basis.square().sum(0) < max(stored.shape) * torch.finfo(basis.dtype).eps
-        return cls(basis.masked_fill(free, 0.0))
+        return cls(projector_basis(_checks.working(stored)))
 
     @classmethod
     def dreaming_kernel(cls, patterns: Tensor, time: float) -> LowRankCouplings:
@@ -82,8 +80,7 @@ class LowRankCouplings:
         if time * torch.finfo(rows.dtype).eps > 1:
             return cls.pseudo_inverse(stored)
         spectrum, basis = eigenspace(rows)
-        kept = (1 + time) * spectrum / (1 + time * spectrum)
-        return cls(basis * kept[:, None], basis)
+        return cls(basis * dreamed(spectrum, time)[:, None], basis)
 
     def __repr__(self) -> str:
         return f"LowRankCouplings({self.size} spins, rank at most {len(self.left)})"
