@@ -165,8 +165,8 @@ class Trainer:
         parameters: list[Tensor] = list(self.network.parameters())
         keep = set(self.options.snapshots)
         with bar:
-            if self.entries and self._ended(stop):
-                return  # at the last mark already
+            if self.entries and self._told(None, stop, None):
+                return  # it had ended there
             for mark in (m for m in self.options.marks if m > self.step):
                 first, total = self.step, torch.zeros((), device=self.device)
                 while self.step < mark:
@@ -175,20 +175,33 @@ class Trainer:
                         self.snapshots[self.step] = self.denoiser()
                 self.processes.add([total])
                 self._record(float(total) / (mark - first))
-                if watch is not None and self.processes.first:
-                    watch(self.step, self.denoiser())
-                ended = self._ended(stop)
-                if save is not None and self.processes.first:
-                    save()
+                ended = self._told(watch, stop, save)
                 bar.update(mark - first)
                 bar.set_postfix(loss=self.entries[-1][1], held_out=self.entries[-1][2])
                 if ended:
                     break
 
-    def _ended(self, stop: Callable[[History], bool] | None) -> bool:
-        """Whether the training is to stop at the mark that it has reached."""
-        asked = stop is not None and self.processes.first and stop(self.history())
-        return bool(self.processes.said(asked))
+    def _told(
+        self,
+        watch: Callable[[int, NetworkDenoiser], object] | None,
+        stop: Callable[[History], bool] | None,
+        save: Callable[[], None] | None,
+    ) -> bool:
+        """Whether the training is to stop at this mark, by what the first process is told.
+
+        That process alone watches and writes; an error of it is one of all.
+        """
+        said: bool | Exception = False
+        if self.processes.first:
+            try:
+                if watch is not None:
+                    watch(self.step, self.denoiser())
+                said = stop is not None and bool(stop(self.history()))
+                if save is not None:
+                    save()
+            except Exception as error:
+                said = error
+        return self.processes.said(said)
 
     def _advance(self, parameters: list[Tensor]) -> Tensor:
         """One gradient step; returns its loss, without waiting for a GPU."""

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridges.estimates import estimate, mean_and_sem
-from bridges.study import figures, options, report as base
+from bridges.study import figures, looks, options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.numbers import Numbers, Real
 from bridges.study.record import Point, Row
@@ -305,7 +305,7 @@ class Report(base.Report):
             m = None if scheme in LIMITS else self.least
             setting = {"scheme": scheme, "training_overlap": m}
             found = self.study.curve("overlap", "cue_overlap", **setting)
-            figures.points(axes, *found, figures.LOOKS[look], ls=LIMITS.get(scheme, "-"))
+            figures.points(axes, *found, looks.LOOKS[look], ls=LIMITS.get(scheme, "-"))
         axes.plot([0, 1], [0, 1], color="0.85", lw=0.8, zorder=0)
         axes.set(xlabel="overlap of the cue $m_0$", ylabel="retrieved overlap $m_f$")
         axes.set_title(f"maximal noise, $m_t$ = {self.least:g}")
@@ -314,13 +314,13 @@ class Report(base.Report):
         """Both noises against m_t, between the limits, with the average rule as theory."""
         for scheme in ("structured", "uniform"):
             found, look = self.against_noise(scheme, quantity, **labels), LOOKS[scheme]
-            figures.points(axes, *found, figures.LOOKS[look], label=LABELS[scheme])
+            figures.points(axes, *found, looks.LOOKS[look], label=LABELS[scheme])
         x, by_sample = self.against_noise("minimum", quantity, **labels)
         axes.plot(x, mean_and_sem(by_sample)[0], **figures.THEORY[0], label=LABELS["minimum"])
         for scheme, style in LIMITS.items():
             _, limit = self.study.curve(quantity, "patterns", scheme=scheme, **labels)
             if limit.size:
-                color = figures.LOOKS[LOOKS[scheme]][0]
+                color = looks.LOOKS[LOOKS[scheme]][0]
                 mean = float(mean_and_sem(limit)[0][0])
                 axes.axhline(mean, color=color, ls=style, lw=1.2, label=LABELS[scheme], zorder=1)
         axes.set_xlabel(r"training overlap $m_t$ ($\leftarrow$ noisier)")

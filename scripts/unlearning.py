@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridges.estimates import estimate, mean_and_sem
-from bridges.study import figures, options, report as base
+from bridges.study import figures, looks, options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.record import Point, Row
 from bridges.study.tables import by_column, of_samples, table
@@ -339,7 +339,7 @@ class Report(base.Report):
         if self.margin().size and not (self.margin() != self.margin()).all():
             label = r"largest $\Delta_\mathrm{min}$ of the samples"
             most = float(mean_and_sem(self.margin())[0])
-            axes.axhline(most, color=figures.LOOKS["max-margin"][0], ls="--", lw=1.2, label=label)
+            axes.axhline(most, color=looks.LOOKS["max-margin"][0], ls="--", lw=1.2, label=label)
         axes.axhline(0, color="0.85", lw=0.8, zorder=0)
         self._mark_times(axes)
         axes.set(xlabel=DREAMS, ylabel=r"stability $\Delta$", ylim=(-3, 2.6))

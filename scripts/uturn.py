@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridges.study import figures, options, report as base
+from bridges.study import figures, looks, options, report as base
 from bridges.study.command import Run, study_command
 from bridges.study.numbers import Whole
 from bridges.study.record import Point, Row
@@ -288,7 +288,7 @@ class Report(base.Report):
             known = np.isfinite(half)
             look = {"ms": 6, "lw": 1.5, "ls": "", "label": label}
             x = np.array(self.loads)[known] * aside
-            figures.means(axes, x, (half[known], reach[:, known]), figures.LOOKS[name], **look)
+            figures.means(axes, x, (half[known], reach[:, known]), looks.LOOKS[name], **look)
         figures.ticks(axes, self.loads)
         axes.set_ylabel("time at which half of the U-turns return")
         axes.set(xlabel="number of patterns $P$", title="half return (95 % intervals)")

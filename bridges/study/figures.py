@@ -10,9 +10,8 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,44 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 T = TypeVar("T")
-LOOKS: dict[str, tuple[str, str]] = {
-    "hebb": ("#000000", "o"),
-    "pseudo-inverse": ("#E69F00", "s"),
-    "polynomial": ("#009E73", "^"),
-    "exponential": ("#CC79A7", "v"),
-    "exponential-real": ("#56B4E9", "D"),
-    "entmax": ("#CC6677", "h"),
-    "log-sum-relu": ("#5F4690", "8"),
-    "random-features": ("#73AF48", "p"),
-    "denoiser": ("#0072B2", "x"),
-    "flow": ("#D55E00", "P"),
-    "sde": ("#8C6D1F", "*"),
-    "exact": ("#8C6D1F", "o"),
-    "storkey": ("#999933", "h"),
-    "max-margin": ("#332288", "d"),
-    "unlearned": ("#882255", "<"),
-    "daydream": ("#44AA99", ">"),
-    "twn": ("#AA4466", "p"),
-    "twn-structured": ("#117733", "X"),
-    "clipped": ("#DDAA33", "h"),
-    "diluted": ("#6699CC", "d"),
-    "clipped-spectrum": ("#BB5566", "s"),
-    "thermal": ("#994455", "^"),
-    "clamped": ("#004488", "v"),
-    "kernel": ("#228833", "D"),
-    "sequence": ("#AA3377", ">"),
-    "dense-sequence": ("#661100", ">"),
-    "bam": ("#66CCEE", "<"),
-    "covariance": ("#EE7733", "o"),
-    "willshaw": ("#0077BB", "s"),
-    "potts": ("#009988", "^"),
-    "local": ("#A6761D", "p"),
-    "equivariant": ("#7570B3", "H"),
-}
-_OTHERS: tuple[tuple[str, str], ...] = (
-    *(("#DC267F", "H"), ("#785EF0", "8"), ("#B8860B", "p")),
-    *(("#648FFF", "d"), ("#5C4033", "^")),
-)  # of models that have no name: those given by a path
 SERIES: tuple[tuple[str, str], ...] = (
     ("#0072B2", "o"),
     ("#D55E00", "s"),
@@ -109,12 +70,6 @@ THEORY: tuple[dict[str, Any], ...] = (
     {"color": "0.35", "lw": 1.2, "ls": "-", "zorder": 1},
     {"color": "0.35", "lw": 1.2, "ls": ":", "zorder": 1},
 )
-
-
-def looks(models: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each model: its own, or those of the next that has no name."""
-    others = cycle(_OTHERS)
-    return {model: LOOKS.get(model) or next(others) for model in dict.fromkeys(models)}
 
 
 def look(style: Mapping[str, Any] | None = None) -> AbstractContextManager[None]:
@@ -292,7 +247,8 @@ def literal(text: str) -> str:
     >>> literal("a$b_c"), literal("two\nlines 記")
     ('a\\$b_c', 'two□lines □')
     """
-    return printed(text if len(text) <= _NAME else f"{text[:_NAME]}…").replace("$", r"\$")
+    cut = text if len(text) <= _NAME else f"{text[:_NAME]}…"
+    return printed(cut).replace("$", r"\$")
 
 
 def printed(text: str) -> str:
@@ -300,7 +256,8 @@ def printed(text: str) -> str:
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     font = get_font(findfont(FontProperties()))
-    return "".join(c if c.isprintable() and font.get_char_index(ord(c)) else "□" for c in text)
+    seen = (c if c.isprintable() and font.get_char_index(ord(c)) else "□" for c in text)
+    return "".join(seen)
 
 
 def log_axis(axes: Axes) -> None:

@@ -22,6 +22,7 @@ from bridges.data import called, said
 from bridges.estimates import estimate, mean_and_sem, with_count
 from bridges.models import label_of
 from bridges.study import figures, report as base
+from bridges.study.looks import looks_of
 from bridges.study.page import Page
 from bridges.study.record import Point
 from bridges.study.results import Study
@@ -253,7 +254,7 @@ def _draw_ends(axes: Axes, report: Report) -> None:
 
 def _draw_sizes(axes: Axes, report: Report) -> None:
     """Basins of the patterns, the largest first, against equal ones, counted and sorted alike."""
-    looks = figures.looks(report.models)
+    looks = looks_of(report.models)
     for case in report.cases:
         rank, by_sample = report.ranked(case)
         figures.points(axes, rank, by_sample, looks[case.model], ms=4, label=report.name(case))
@@ -269,7 +270,7 @@ def _draw_sizes(axes: Axes, report: Report) -> None:
 
 def _draw_loads(axes: Axes, report: Report) -> None:
     """What ends in a memory, against load."""
-    looks = figures.looks(report.models)
+    looks = looks_of(report.models)
     for model in report.models:
         label = "\n".join(
             [label_of(model)]

@@ -68,11 +68,12 @@ def shares(
 
 def _data_of(subject: Subject, labels: Sequence[int], generator: torch.Generator) -> Tensor:
     """A row of the data of each of these classes, (B, d)."""
-    rows = []
-    for label in labels:
-        there = (subject.labels == label).nonzero().squeeze(1)
-        rows.append(int(there[torch.randint(len(there), (), generator=generator)]))
-    return subject.rows[rows]
+    known, counts = subject.labels.unique(return_counts=True)
+    order = subject.labels.argsort(stable=True)  # the rows, class by class
+    place = torch.searchsorted(known, torch.tensor(labels))
+    share = torch.rand(len(labels), generator=generator, dtype=torch.float64)
+    within = (share * counts[place]).long()
+    return subject.rows[order[(counts.cumsum(0) - counts)[place] + within]]
 
 
 def shown(study: Study, model: str, label: str, schedules: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from bridges.models.classical import CODES, DENSE
 from bridges.models.information import Information, information
 from bridges.retrieval import retrieval_map
 from bridges.study import figures, report as base
+from bridges.study.looks import looks_of
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.tables import table, uncertain
@@ -337,7 +338,7 @@ def _has_law(one: Found) -> bool:
 
 
 def _draw_loads(axes: Axes, group: list[Found], size: int) -> None:
-    looks = figures.looks(one.model for one in group)
+    looks = looks_of(one.model for one in group)
     for y, one in enumerate(group):
         look = looks[one.model]
         error = [one.sem / size]
@@ -357,7 +358,7 @@ def _draw_loads(axes: Axes, group: list[Found], size: int) -> None:
 
 
 def _draw_bits(axes: Axes, group: list[Found]) -> None:
-    looks = figures.looks(one.model for one in group)
+    looks = looks_of(one.model for one in group)
     for y, one in enumerate(group):
         color, marker = looks[one.model]
         stored, added = one.bits.stored / one.bits.numbers, _added(one)
@@ -373,7 +374,7 @@ def _draw_bits(axes: Axes, group: list[Found]) -> None:
 
 
 def _draw_forgiven(axes: Axes, group: list[Found]) -> None:
-    looks = figures.looks(one.model for one in group)
+    looks = looks_of(one.model for one in group)
     for y, one in enumerate(group):
         color, marker = looks[one.model]
         error = None if one.forgives_sem != one.forgives_sem else [one.forgives_sem]

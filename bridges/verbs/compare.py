@@ -20,6 +20,7 @@ from bridges.estimates import fraction_and_sem, with_count
 from bridges.models import label_of
 from bridges.retrieval import retrieval_map
 from bridges.study import figures, report as base
+from bridges.study.looks import looks_of
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.tables import table, uncertain
@@ -398,7 +399,7 @@ def curve_table(curves: Sequence[Curve], heading: str, ends: Mapping[str, Sequen
 def _load(axes: Axes, report: Report) -> None:
     overlap = report.overlap
     assert overlap is not None
-    looks = figures.looks(curve.model for curve in report.load)
+    looks = looks_of(curve.model for curve in report.load)
     for curve in report.load:
         _draw(axes, curve, looks[curve.model])
     measured = np.concatenate([curve.x for curve in report.load])
@@ -414,7 +415,7 @@ def _load(axes: Axes, report: Report) -> None:
 def _corruption(axes: Axes, report: Report) -> None:
     patterns = report.patterns
     assert patterns is not None
-    looks = figures.looks(curve.model for curve in report.corruption)
+    looks = looks_of(curve.model for curve in report.corruption)
     for curve in report.corruption:
         _draw(axes, curve, looks[curve.model])
     x = report.corruption[0].x

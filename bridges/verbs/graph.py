@@ -24,6 +24,7 @@ from bridges.estimates import mean_and_sem
 from bridges.graph import communities, layout, summarise, undirected
 from bridges.models import label_of
 from bridges.study import figures, report as base
+from bridges.study.looks import looks_of
 from bridges.study.options import SIGMAS
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
@@ -269,7 +270,7 @@ class Report(base.Report):
     def draw(self, figure: Figure) -> None:
         """Graphs at growing noise, and below them their numbers, all models."""
         series = []
-        for model, style in figures.looks(self.models).items():
+        for model, style in looks_of(self.models).items():
             curves = {name: self.curve(name, model) for name, _ in _PANELS}
             series.append(Series(self.label(model), style, curves, _number(self.pictures)))
         draw_graphs(figure, self.pictures, series, self.survey.edge)

@@ -28,6 +28,7 @@ from bridges.data import (
 from bridges.estimates import estimate, mean_and_sem
 from bridges.models import Reading, find_model, label_of
 from bridges.study import figures, report as base
+from bridges.study.looks import looks_of
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.tables import of_samples, table
@@ -167,7 +168,7 @@ def measure(guide: Guide, point: Point, seed: int) -> list[Row]:
     noise = torch.randn(len(asked), guide.trials, rows.shape[1], generator=generator)
     place = torch.searchsorted(subject.labels.unique(), torch.tensor(asked))
     wanted = place.repeat_interleave(guide.trials)
-    mixture, classify, centre = subject.mixture, subject.judge(), rows.mean(0)
+    mixture, classify, centre = subject.mixture, subject.judge, rows.mean(0)
     found: list[Row] = []
     for text in point["schedules"]:
         by_class = zip(asked, noise, strict=True)
@@ -294,7 +295,7 @@ class Report(base.Report):
     def _plane(self, axes: Axes, quantity: str) -> None:
         """A measure against the separability, all schedules of all models."""
         named = []
-        for model, look in figures.looks(self.models).items():
+        for model, look in looks_of(self.models).items():
             x, x_error = mean_and_sem(
                 np.array([self.relative(model, t, "fisher_ratio") for t in self.schedules]).T
             )

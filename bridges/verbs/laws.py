@@ -18,7 +18,7 @@ from bridges.equivalence import noise_of_overlap
 from bridges.estimates import mean_and_sem
 from bridges.models import MODELS, label_of
 from bridges.models.theory import THEORIES, Theory
-from bridges.study import figures
+from bridges.study.looks import looks_of
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.tables import table, uncertain
@@ -132,7 +132,7 @@ def strokes(axes: Axes, found: Mapping[str, float], level: float, color: str | N
     color : of all; None: that of each model.
     """
     low, high = sorted(axes.get_xlim())
-    looks = figures.looks(found)
+    looks = looks_of(found)
     inside = {model: x for model, x in found.items() if np.isfinite(x) and low <= x <= high}
     for k, (model, x) in enumerate(inside.items()):
         label = STROKE if k == 0 else None

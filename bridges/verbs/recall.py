@@ -14,6 +14,7 @@ from bridges.data import called, fingerprint, said
 from bridges.estimates import estimate, fraction_and_sem, with_count
 from bridges.models import content_of, label_of
 from bridges.study import figures, report as base
+from bridges.study.looks import looks_of
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.run import sample_seeds
@@ -171,7 +172,7 @@ class Report(base.Report):
 
     def _curves(self, axes: Axes) -> None:
         """The overlap with the pattern against the step, with errors between the samples."""
-        looks = figures.looks(self.models)
+        looks = looks_of(self.models)
         far = max(1.0, *(float(np.max(self.number(m, "steps"))) for m in self.models))
         for model in self.models:
             steps, overlap = self.curve(model)

@@ -21,6 +21,7 @@ from bridges.data import is_drawn
 from bridges.estimates import fraction_and_sem
 from bridges.models import NETWORKS, label_of
 from bridges.study import figures, report as base
+from bridges.study.looks import looks_of
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.study.tables import table, uncertain
@@ -212,7 +213,7 @@ class Report(base.Report):
         axes.legend()
 
     def _draw_limits(self, axes: Axes) -> None:
-        for model, look in figures.looks(self.scalings).items():
+        for model, look in looks_of(self.scalings).items():
             found = self.scalings[model]
             z = found.sizes**-EXPONENT
             known = np.isfinite(found.load)
@@ -227,7 +228,7 @@ class Report(base.Report):
                 axes.plot(ends, fit.limit + fit.slope * ends, color=look[0], lw=1)
                 figures.means(axes, [0], ([fit.limit], [fit.sem]), look, mfc="white")
         for (model, law), style in zip(self.limits.items(), cycle(_LINES), strict=False):
-            color = figures.looks(self.scalings)[model][0]
+            color = looks_of(self.scalings)[model][0]
             label = f"{label_of(model)}, theory {law:.3f}"
             axes.axhline(law, color=color, ls=style, lw=1.2, zorder=1, label=label)
         sizes = sorted({N for found in self.scalings.values() for N in found.sizes.tolist()})

@@ -54,6 +54,7 @@ class Subject:
         low, high = noise_range(*next(iter(self.pairs.values())))
         return low, min(_START * self.unit, high)
 
+    @cached_property
     def judge(self) -> Callable[[Tensor], Tensor] | None:
         """What the nearest data say: a Gaussian fit is no judge of a network."""
         if self.images is None:
@@ -89,8 +90,7 @@ class Subject:
 
     def classes_of(self, x: Tensor) -> Tensor:
         """The class of each sample (B,), by its place among the labels."""
-        classify = self.judge()
-        return most_probable(x, self.mixture) if classify is None else classify(x)
+        return most_probable(x, self.mixture) if self.judge is None else self.judge(x)
 
     def pictures(self, x: Tensor) -> Tensor:
         """Samples (B, d) as bytes (B, N) of the range of the data."""

@@ -328,7 +328,7 @@ def follow(course: Course) -> None:
     """Take part in each training that the first of several processes says, until it says None."""
     torch.set_num_threads(course.threads)
     while (said := course.team().said(None)) is not None:
-        with suppress(ValueError):  # which the first process has too, and records
+        with suppress(Exception):  # the first process has it too, and records it
             course.train(*said, quiet=True)
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from bridges.crossing import Crossings, SizeDependence, crossings, size_dependence
 from bridges.estimates import mean_and_sem
-from bridges.study import figures, report as base
+from bridges.study import figures, looks, report as base
 from bridges.study.record import Point
 from bridges.study.tables import of_samples, table, uncertain
 from hopfield.theory import gardner_kappa
@@ -28,13 +28,13 @@ LABELS = {
     "clipped": "clipped spectrum",
 }
 LOOKS = {
-    "hebb": figures.LOOKS["hebb"],
+    "hebb": looks.LOOKS["hebb"],
     "D_in": ("#CC6677", "<"),
-    "D_opt": figures.LOOKS["unlearned"],
+    "D_opt": looks.LOOKS["unlearned"],
     "D_fin": ("#44081A", "v"),
     "perceptron": ("#009E73", "^"),
-    "max-margin": figures.LOOKS["max-margin"],
-    "pseudo-inverse": figures.LOOKS["pseudo-inverse"],
+    "max-margin": looks.LOOKS["max-margin"],
+    "pseudo-inverse": looks.LOOKS["pseudo-inverse"],
     "clipped": ("#56B4E9", "D"),
 }
 _SHARES = ("recovered", "near", "spurious", "reversed")

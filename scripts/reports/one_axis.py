@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from bridges.equivalence import noise_of_overlap
 from bridges.models import MODELS
-from bridges.study import figures
+from bridges.study import figures, looks
 from bridges.study.record import Point
 from bridges.study.results import Study
 from bridges.study.tables import table
@@ -166,6 +166,6 @@ def _lines(axes: Axes, x: np.ndarray, laws: dict[str, np.ndarray]) -> None:
 
 
 def _points(axes: Axes, curve: Curve) -> None:
-    series = figures.LOOKS.get(curve.model, ("0.6", "."))
+    series = looks.LOOKS.get(curve.model, ("0.6", "."))
     label = MODELS[curve.model].label
     figures.points(axes, curve.x, curve.by_sample, series, label=label, lw=0.6)

@@ -14,6 +14,7 @@ from scipy.stats import norm
 from bridges.cli import main
 from bridges.study import figures
 from bridges.study.folders import load_run
+from bridges.study.looks import LOOKS, looks_of
 from bridges.study.options import Classes
 from bridges.verbs.guide import chosen
 from bridges.verbs.schedules import CONTROL, Guidance, Noise, guided
@@ -223,11 +224,11 @@ def test_samples_of_colour_images_are_drawn_as_such(axes, tmp_path):
 
 
 def test_models_without_a_name_have_looks_of_their_own():
-    found = figures.looks(["flow", "a.py:one", "hebb", "b.py:two", "a.py:one"])
+    found = looks_of(["flow", "a.py:one", "hebb", "b.py:two", "a.py:one"])
     assert list(found) == ["flow", "a.py:one", "hebb", "b.py:two"]
     assert len(set(found.values())) == 4
-    assert found["flow"] == figures.LOOKS["flow"]
-    assert not {found["a.py:one"], found["b.py:two"]} & {*figures.LOOKS.values()}
+    assert found["flow"] == LOOKS["flow"]
+    assert not {found["a.py:one"], found["b.py:two"]} & {*LOOKS.values()}
 
 
 def test_points_that_coincide_have_one_label_and_none_is_lost():

@@ -17,6 +17,7 @@ from terminal import ROOT, contents, refuses, run, script
 from bridges import load_run, run_study
 from bridges.cli import main
 from bridges.study import figures, options, panels
+from bridges.study.looks import LOOKS
 from bridges.study.page import USUAL, Limits, Page, Scale, read_style
 from bridges.verbs import report
 
@@ -387,9 +388,9 @@ def test_lines_break_evenly_and_never_in_a_formula():
 
 
 def test_looks_of_models_differ_and_are_told_apart_in_print():
-    assert len(set(figures.LOOKS.values())) == len(figures.LOOKS)
-    named = set(figures.LOOKS) - {"exact"}  # the SDE of the data
-    assert len({figures.LOOKS[name][0] for name in named}) == len(named)
+    assert len(set(LOOKS.values())) == len(LOOKS)
+    named = set(LOOKS) - {"exact"}  # the SDE of the data
+    assert len({LOOKS[name][0] for name in named}) == len(named)
 
 
 def test_usual_pages_ask_for_nothing():

@@ -84,3 +84,11 @@ def test_an_error_of_the_file_is_that_of_all_processes(tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
     with pytest.raises(AssertionError, match="ValueError: checkpoint"):
         trained(tmp_path, 2, 40, "bad.safetensors")
+
+
+@pytest.mark.slow
+def test_an_error_while_watching_ends_all_processes_at_once(tmp_path, monkeypatch):
+    """What the first process cannot write must not leave the others waiting."""
+    monkeypatch.setitem(globals(), "SCRIPT", SCRIPT.replace("seen.append(step)", "1 / 0"))
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        trained(tmp_path, 2, 40, "watched.safetensors")
