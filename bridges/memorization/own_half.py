@@ -170,10 +170,18 @@ def bias_onset(steps: Sequence[float], fractions: Array, counted: int = 1) -> fl
         raise ValueError("fractions must lie in [0, 1], got others")
     if not (np.diff(step) > 0).all():
         raise ValueError(f"steps must ascend, got {_checks.shown(steps)}")
-    mean, sem = mean_and_sem(pi)
-    least = 0.5 / math.sqrt(counted * len(pi))
-    above = mean - 0.5 > _SURE * np.fmax(sem, least)
+    above = surely_above(pi - 0.5, counted)
     return float(step[above.argmax()]) if above.any() else math.inf
+
+
+def surely_above(gap: Array, counted: int) -> Array:
+    """Where the mean of (pairs, K) is above 0 by three standard errors, (K,) bool.
+
+    Few pairs may agree by chance: the error is no less than that of `counted` fair coins per pair.
+    """
+    mean, sem = mean_and_sem(gap)
+    least = 0.5 / math.sqrt(counted * len(gap))
+    return np.asarray(mean > _SURE * np.fmax(sem, least))
 
 
 def paired(half_a: Tensor, half_b: Tensor) -> tuple[Tensor, Tensor]:

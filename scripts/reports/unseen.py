@@ -201,16 +201,14 @@ class UnseenReport(trained.TrainedReport):
 
         Its error is no less than that of as many fair coins.
         """
-        import numpy as np
-
-        from bridges.estimates import mean_and_sem
+        from bridges.memorization.own_half import surely_above
 
         x, own = self.known(data, "own_half")
         if not x.size:
             return []
-        gap, sem = mean_and_sem(own - self.known(data, "own_half_gaussian")[1])
-        least = 0.5 / (self.setting["count"] * len(own)) ** 0.5
-        return [float(one) for one in x[gap > 3 * np.fmax(sem, least)]]
+        gap = own - self.known(data, "own_half_gaussian")[1]
+        # a difference of two shares of 2 count samples each
+        return [float(one) for one in x[surely_above(gap, self.setting["count"])]]
 
 
 def _number(one: Meeting, samples: int) -> Point:
