@@ -40,7 +40,7 @@ VERBS = {
     "bridges capacity": Row(
         "--data random --size 30 --loads 1-4,8,16 --trials 20",
         {
-            "--data random --size 30000 --max-memory 8": "size: couplings of",
+            "--data random --size 30000 --model storkey --max-memory 8": "size: couplings of",
             "--loads 5,5000": "patterns must lie in [1, 1797] for digits, got 5000",
             "--loads 0,5": "0 is not in the range x>=1",
             "--loads=-3": "-3 is not in the range x>=1",
@@ -54,7 +54,7 @@ VERBS = {
         "--data random --size 30 --model hebb,polynomial,flow,sde --loads 12 --overlaps 0.5 "
         "--trials 20",
         {
-            "--data random --size 30000 --jobs 3 --max-memory 9": "in 3 --jobs, more than the 9 GB",
+            "--data random --size 30000 --model storkey --jobs 3 --max-memory 9": "in 3 --jobs",
             "--model classical --loads 3": "loads is found for classical; leave it out",
             "--model classical --patterns 3": "patterns is found for classical; leave it out",
             "--model classical --alpha 0.1": "alpha is found for classical; leave it out",

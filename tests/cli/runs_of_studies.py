@@ -126,7 +126,7 @@ STUDIES = {
         "--steps 5",
         {
             "--trials 1000000000 --max-memory 8": "trials: 1000000000 of 8 classes in 8 need about",
-            "--weights 1,0": "weights must be two or more that rise, got [1.0, 0.0]",
+            "--weights 1": "weights must be two or more that rise, got [1.0]",
             "--sigmas 1": "sigmas must be two or more that rise, got [1.0]",
             "--trials 1": "trials must be at least 2, got 1",
             "--share 1": "--share",
@@ -255,8 +255,8 @@ STUDIES = {
         "--patterns 6 --steps 100 --snapshots 2 --width 16 --count 30 --held-out 40",
         {
             "--count 1000000000 --max-memory 8": "count: 1000000000 samples of",
-            "--patterns 1": "patterns must be 2 to 698 for digits, got 1",
-            "--patterns 999": "patterns must be 2 to 698 for digits, got 999",
+            "--patterns 1": "patterns must be 2 to 823 for digits, got 1",
+            "--patterns 999": "patterns must be 2 to 823 for digits, got 999",
             "--snapshots 1": "--snapshots",
         },
     ),
