@@ -119,7 +119,7 @@ def guided_two_classes(g: ArrayLike, w: float, method: str = "flow") -> tuple[Ar
     --------
     >>> mean, variance = guided_two_classes([2.0, 8.0], w=1.0)
     >>> (mean - [2.0, 8.0]).round(2).tolist(), variance.round(2).tolist()
-    ([0.65, 0.64], [0.52, 0.51])
+    ([0.65, 0.65], [0.52, 0.52])
     """
     gains = _checks.positive("g", g)
     if (gains > _HIGHEST).any():
