@@ -19,7 +19,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 import torch
@@ -46,7 +45,7 @@ from diffusion import (
 )
 from diffusion.flat import answering
 from diffusion.intrinsic import two_nn_of_distances
-from diffusion.neighbours import as_stored
+from diffusion.neighbours import distinct
 
 CLASSES = ("memorized", "spurious", "generalized")
 _SCALE, _NEIGHBOURS = 0.5, 50  # Carlini's a and n
@@ -405,18 +404,6 @@ def classified(
     return MemorizationFractions(
         *(found[0], found[1], found[2], labels, close, twin, compared, levels, paired, in_play)
     )
-
-
-def distinct(data: Tensor) -> Tensor:
-    """Indices, ascending, of the first of each different point of data (n, d).
-
-    Points are known by digests of their numbers, so that no copy of the data is sorted.
-    """
-    first: dict[bytes, int] = {}
-    rows = as_stored(_checks.tensor("data", data))
-    for k, row in enumerate(rows):
-        first.setdefault(blake2b(row + 0, digest_size=16).digest(), k)  # −0 is 0
-    return torch.tensor(list(first.values()))
 
 
 def _count(data: Tensor) -> int:
