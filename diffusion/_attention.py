@@ -19,7 +19,8 @@ from torch import Tensor
 
 _KEPT = 2**28  # bytes of the keys that are kept
 _ROWS = 1024  # queries in a block
-_BYTES = 2**22  # of logits, or of coordinates, in a block
+_DRAWN = 1024  # keys, at most, of a block that is drawn before one of its keys is
+_BYTES = 2**21  # of logits, or of coordinates, in a block: they should stay in the cache
 _LOSS = 1e-2  # largest error of a logit that single precision may cause
 _CANCELS = 1e-4  # the same where a variance is what is left of second moments
 
@@ -71,10 +72,10 @@ class Keys:
         work = self._precision(x, beta, _LOSS)
         if work == self.dtype and x.device.type == "cpu" and self._kept is not None:
             query, keys = self._queries(x, beta, work)[None, None], self._kept[None, None]
-            mean = F.scaled_dot_product_attention(query, keys, keys, scale=1.0)[0, 0]
+            mean = F.scaled_dot_product_attention(query, keys, keys, scale=1.0)[0, 0, :, :-1]
         else:
-            mean = self._averaged(x, beta, work).to(work)
-        return (mean[:, :-1] + self.centre.to(work)).to(x)
+            mean = self._averaged(x, beta, work, lambda keys: keys[:, :-1]).to(work)
+        return (mean + self.centre.to(work)).to(x)
 
     def variance(self, x: Tensor, beta: Tensor) -> Tensor:
         """Σ_μ w_μ |ξ^μ − mean|², (B,), in float64."""
@@ -105,23 +106,29 @@ class Keys:
         """Softmax weights w_μ, (B, n)."""
         work = self._precision(x, beta, _LOSS)
         queries = self._queries(x, beta, work)
-        logits = torch.cat([queries @ keys.T for keys in self._key_blocks(queries)], 1)
-        return torch.softmax(logits, 1).to(x)
+        found, low = queries.new_empty(len(x), len(self.data)), 0
+        for keys, logits in self._attended(queries):
+            found[:, low : low + len(keys)] = logits
+            low += len(keys)
+        return torch.softmax(found, 1).to(x)
 
     def draw(self, x: Tensor, beta: Tensor, generator: torch.Generator) -> Tensor:
         """One index per row, drawn from the weights: first a block of keys, then a key in it."""
         uniform = torch.rand(
             len(x), 2, generator=generator, device=generator.device, dtype=torch.float64
         ).to(x.device)
-        size = max(1, math.isqrt(len(self.data)))
+        size = max(1, min(math.isqrt(len(self.data)), _DRAWN))
         parts = []
         work = self._precision(x, beta, _LOSS)
         for rows, queries in zip(
             uniform.split(_ROWS), self._query_blocks(x, beta, work), strict=True
         ):
-            blocks = self.blocks(size, work)
-            masses = torch.stack([torch.logsumexp(queries @ keys.T, 1) for keys in blocks], 1)
-            block = _categorical(masses, rows[:, 0])
+            masses = queries.new_empty(len(queries), -(-len(self.data) // size))
+            attended = self._attended(queries / math.log(2), size)
+            for mass, (_, logits) in zip(masses.T, attended, strict=True):
+                top = logits.amax(1)
+                mass[:] = top + logits.sub_(top[:, None]).exp2_().sum(1).log2()
+            block = _categorical(masses * math.log(2), rows[:, 0])
             index = torch.empty_like(block)
             for b in block.unique().tolist():
                 chosen = block == b
@@ -156,10 +163,21 @@ class Keys:
         for rows, betas in zip(x.split(_ROWS), beta.split(_ROWS), strict=True):
             yield self._queries(rows, betas, work)
 
-    def _key_blocks(self, queries: Tensor) -> Iterator[Tensor]:
-        """Keys whose logits stay in the cache; anew where a gradient will ask for them."""
-        rows = _rows_of(_BYTES // queries.element_size(), max(queries.shape))
-        return self.blocks(rows, queries.dtype, reused=not queries.requires_grad)
+    def _attended(
+        self, queries: Tensor, rows: int | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Keys, so many at a time, and logits (b, k) of the queries there.
+
+        Both are lost with the next ones, unless a gradient will ask for them: were there new ones
+        each time, small results in between would pin what they leave.
+        """
+        rows = rows or _rows_of(_BYTES // queries.element_size(), max(queries.shape))
+        asked = queries.requires_grad
+        held = queries.new_empty(0 if asked else len(queries) * min(rows, len(self.data)))
+        for keys in self.blocks(rows, queries.dtype, reused=not asked):
+            size = (len(queries), len(keys))
+            out = None if asked else held[: math.prod(size)].view(size)
+            yield keys, torch.mm(queries, keys.T, out=out)
 
     def _averaged(
         self,
@@ -190,16 +208,16 @@ class Keys:
         top = torch.full_like(queries[:, :1], -math.inf).detach()
         mass = torch.zeros_like(top, dtype=torch.float64)
         mean = torch.zeros_like(mass)
-        for keys in self._key_blocks(queries):
-            logits = queries @ keys.T
+        queries = queries / math.log(2)  # powers of 2 are computed in a quarter of the time of e's
+        for keys, logits in self._attended(queries):
             higher = torch.maximum(top, logits.detach().amax(1, keepdim=True))
-            kept = torch.exp((top - higher).double())
-            shares = logits.sub_(higher).exp_()
+            kept = torch.exp2((top - higher).double())
+            shares = logits.sub_(higher).exp2_()
             mass = mass * kept + shares.sum(1, keepdim=True)
             if values is not None:
                 mean = mean * kept + (shares @ values(keys)).double()
             top = higher
-        return (top.double() + mass.log()).squeeze(1), mean / mass
+        return (top.double() + mass.log2()).squeeze(1) * math.log(2), mean / mass
 
 
 def _rows_of(numbers: int, width: int) -> int:
