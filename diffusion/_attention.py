@@ -79,8 +79,11 @@ class Keys:
 
     def variance(self, x: Tensor, beta: Tensor) -> Tensor:
         """Σ_μ w_μ |ξ^μ − mean|², (B,), in float64."""
-        moments = self._averaged(x, beta, self._precision(x, beta, _CANCELS))
-        return (-2 * moments[:, -1] - moments[:, :-1].square().sum(1)).clamp(min=0)
+        return _variance(self._averaged(x, beta, self._precision(x, beta, _CANCELS)))
+
+    def variance_of(self, weights: Tensor) -> Tensor:
+        """The same for given weights (b, n) in float64, (b,)."""
+        return _variance(self._weighed(weights))
 
     def variance_along(self, x: Tensor, beta: Tensor, directions: Tensor) -> Tensor:
         """Σ_μ w_μ (q·(ξ^μ − mean))² of each column q of (d, m), (B, m), in float64."""
@@ -192,11 +195,15 @@ class Keys:
 
     def average(self, weights: Tensor) -> Tensor:
         """Σ_μ w_μ ξ^μ about the centre for given weights (b, n), (b, d)."""
+        return self._weighed(weights)[:, :-1]
+
+    def _weighed(self, weights: Tensor) -> Tensor:
+        """Σ_μ w_μ of the keys, (b, d + 1)."""
         rows = _rows_of(_BYTES // weights.element_size(), self.data.shape[1])
-        found = weights.new_zeros(len(weights), self.data.shape[1])
+        found = weights.new_zeros(len(weights), self.data.shape[1] + 1)
         blocks = self.blocks(rows, weights.dtype)
         for own, keys in zip(weights.split(rows, 1), blocks, strict=True):
-            found.addmm_(own, keys[:, :-1])
+            found.addmm_(own, keys)
         return found
 
     def _fold(
@@ -218,6 +225,11 @@ class Keys:
                 mean = mean * kept + (shares @ values(keys)).double()
             top = higher
         return (top.double() + mass.log2()).squeeze(1) * math.log(2), mean / mass
+
+
+def _variance(moments: Tensor) -> Tensor:
+    """E|ξ|² − |Eξ|² of mean keys (b, d + 1), (b,)."""
+    return (-2 * moments[:, -1] - moments[:, :-1].square().sum(1)).clamp(min=0)
 
 
 def _rows_of(numbers: int, width: int) -> int:

@@ -91,7 +91,7 @@ def planted_posterior(
         found[0, block] = weights.square().sum(1)
         found[1, block] = weights.gather(1, own[block, None]).squeeze(1)
         found[2, block] = -torch.xlogy(weights, weights).sum(1)
-        found[3, block] = denoiser.jacobian_trace(x[block], sigma)
+        found[3, block] = denoiser.trace_of_weights(x[block], sigma, weights)
         if classes is not None:
             found[4, block] = (weights @ classes).square().sum(1)
     return PlantedPosterior(*found)
