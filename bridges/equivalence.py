@@ -262,7 +262,7 @@ def dense_memory_of(denoiser: EmpiricalDenoiser, sigma: float) -> DenseMemory:
     """
     _checks.empirical(denoiser)
     sigma = _squarable(sigma)
-    return DenseMemory(denoiser.data, "exponential", beta=sigma**-2)
+    return DenseMemory(denoiser.points(), "exponential", beta=sigma**-2)
 
 
 def energy_of_log_density(log_density: Tensor, sigma: float, patterns: int, size: int) -> Tensor:

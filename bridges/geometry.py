@@ -27,7 +27,6 @@ from bridges._checks import (
     generator_from,
     points,
 )
-from bridges.memorization import distinct
 from bridges.memorization.drawing import deviation
 from diffusion import (
     OU,
@@ -41,6 +40,7 @@ from diffusion import (
     planted_posterior,
     two_nn_dimension,
 )
+from diffusion.neighbours import distinct
 from diffusion.theory import area_law, speciation_time
 
 _STEP = 0.25  # of the noise grid, in log σ²

@@ -87,17 +87,16 @@ def identities(patterns: Tensor, states: Tensor, sigma: float) -> Identities:
     """
     denoiser = EmpiricalDenoiser(patterns)
     memory = dense_memory_of(denoiser, sigma)
-    count, size = denoiser.data.shape
-    states = _checks.matrix("states", states, columns=size).to(denoiser.data)
+    data = denoiser.points()
+    count, size = data.shape
+    states = _checks.matrix("states", states, columns=size).to(data)
     update, denoised = memory.step(states), denoiser(states, sigma)
 
     log_density = denoiser.log_density(states, sigma)
     energy = memory.energy(states)
-    distances = torch.cdist(
-        states, denoiser.data, compute_mode="donot_use_mm_for_euclid_dist"
-    ).square()
-    by_distance = torch.softmax(-distances / (2 * sigma**2), 1) @ denoiser.data
-    plain = DenseMemory(denoiser.data, "exponential", beta=memory.beta, norm_correction=False)
+    distances = torch.cdist(states, data, compute_mode="donot_use_mm_for_euclid_dist").square()
+    by_distance = torch.softmax(-distances / (2 * sigma**2), 1) @ data
+    plain = DenseMemory(data, "exponential", beta=memory.beta, norm_correction=False)
     fall = (states - update).square().sum(1) / 2
     half = sample(denoiser, states, VE(), "euler", steps=1, start=sigma, stop=sigma / 2)
 

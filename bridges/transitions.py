@@ -344,28 +344,28 @@ def _posterior(denoiser: EmpiricalDenoiser, sigma: float, draws: int, seed: Seed
     Noise shared by all memories would cost two products of (P, P) matrices, but the radius |z|
     is then shared too, and the error of tr T grows by more than the saving.
     """
-    data = denoiser.data
+    data, P = denoiser.data, len(denoiser)
     generator = _checks.generator_from(seed, "transition_matrix", data.device)
-    total = data.new_zeros(len(data), len(data), dtype=torch.float64)
+    total = torch.zeros(P, P, dtype=torch.float64, device=data.device)
     squares = torch.zeros_like(total)
-    blocks = _blocks(len(data), draws, max(data.shape))
+    blocks = _blocks(P, draws, max(data.shape))
     for rows, count in _checks.followed(blocks, "draws"):
-        clean = data[rows]
+        clean = denoiser.points(rows)
         noise = torch.randn(
             (len(clean), count, data.shape[1]),
             generator=generator,
             device=generator.device,
-            dtype=data.dtype,
-        ).to(data)
+            dtype=clean.dtype,
+        ).to(clean)
         weights = denoiser.weights((clean[:, None] + sigma * noise).flatten(0, 1), sigma)
         weights = weights.view(len(clean), count, -1)
         total[rows] += weights.sum(1)
         squares[rows] += weights.square_().sum(1)
     mean = total / draws
     return Transitions(
-        matrix=mean.to(data),
-        sem=_sem(mean, squares / draws, draws).to(data),
-        lost=torch.zeros_like(data[:, 0]),
+        matrix=mean.to(denoiser.dtype),
+        sem=_sem(mean, squares / draws, draws).to(denoiser.dtype),
+        lost=torch.zeros(P, dtype=denoiser.dtype, device=data.device),
         converged=float("nan"),
         draws=draws,
     )

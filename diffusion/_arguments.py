@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
+from mmap import mmap
 from numbers import Integral, Real
 from typing import Any
 
@@ -193,11 +194,32 @@ def tensor(name: str, value: Any, *, double: bool = False) -> Tensor:
         found = found.astype(np.int64 if found.dtype.itemsize < 8 else np.float64)
     if found.dtype == np.longdouble:
         found = found.astype(np.float64)
-    if not found.flags.writeable or any(stride < 0 for stride in found.strides):
+    if any(stride < 0 for stride in found.strides):
         found = found.copy()
+    if not found.flags.writeable:
+        found = np.asarray(_Mapped(found)) if _is_mapped(found) else found.copy()
     result = torch.from_numpy(np.asarray(found))
     plain = not double and found.dtype == np.float64 and _is_plain(value)
     return result.to(torch.get_default_dtype()) if plain else result
+
+
+class _Mapped:
+    """An array that is mapped into memory to be read, as torch takes it: it knows no other.
+
+    No call writes into what it is given. A map that is read only ends the process of who does.
+    """
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array = array  # which has to outlive the view
+        place, _ = array.__array_interface__["data"]
+        self.__array_interface__ = array.__array_interface__ | {"data": (place, False)}
+
+
+def _is_mapped(array: Any) -> bool:
+    """Whether the numbers of an array lie in a file."""
+    while array is not None and not isinstance(array, mmap):
+        array = getattr(array, "base", None)
+    return array is not None
 
 
 def _is_plain(value: Any) -> bool:

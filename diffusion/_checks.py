@@ -35,6 +35,7 @@ from diffusion._arguments import (
 )
 from diffusion._modules import at_least_single
 
+_NUMBERS = 2**22  # looked at together
 _LEVELS = {torch.float64: (1e-150, 1e150)}  # σ whose σ² and 1/σ² are numbers of the precision
 _SINGLE = (1e-18, 1e18)
 Level = float | Tensor  # a noise level σ: one per batch or one per row
@@ -58,9 +59,11 @@ def points(
     if given.ndim != 2 or given.shape[1] == 0 or dimension not in (None, given.shape[1]):
         wanted = f"(rows, {'d' if dimension is None else dimension})"
         raise ValueError(f"{name} must have shape {wanted}, got {tuple(given.shape)}")
-    # the sum costs no temporary of that size
-    if given.is_floating_point() and not torch.isfinite(given.sum()):
-        bad = int((~torch.isfinite(given)).sum())
+    if given.is_floating_point():
+        blocks = given.split(max(1, _NUMBERS // given.shape[1]))
+        # a sum costs no temporary; what is infinite in it need not be in the entries
+        odd = (block for block in blocks if not torch.isfinite(block.sum()))
+        bad = sum(int((~torch.isfinite(block)).sum()) for block in odd)
         if bad:
             raise ValueError(f"{name} must be finite, got {bad} NaN or infinite entries")
     return given

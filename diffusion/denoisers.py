@@ -143,11 +143,19 @@ class EmpiricalDenoiser(ExactDenoiser):
 
     The mean is fused attention over the data, so that memory does not grow with
     (batch × n). At noise levels so small that single-precision logits would lose their
-    digits, single-precision data is computed in double precision.
+    digits, single-precision data is computed in double precision. A call costs 4Bnd
+    operations, the log-density and a draw half of it.
 
     Parameters
     ----------
-    data : (n, d), finite; dtype (at least single precision) and device of the results.
+    data : (n, d), finite; kept as it is stored, bytes and halves too, and not copied: of a
+        memory-mapped array only blocks are in memory. Keys of up to 256 MB are kept beside it.
+
+    Attributes
+    ----------
+    data : (n, d), as it is stored.
+    dtype : of the results: that of the data, at least single precision; double precision of
+        whole numbers. They are on the device of the data.
 
     Raises
     ------
@@ -161,12 +169,13 @@ class EmpiricalDenoiser(ExactDenoiser):
     """
 
     def __init__(self, data: Tensor) -> None:
-        data = _checks.points("data", data).detach()
-        self.data = data.to(at_least_single(data.dtype))
+        self.data = _checks.points("data", data, stored=True).detach()
+        real = self.data.is_floating_point()
+        self.dtype = at_least_single(self.data.dtype) if real else torch.float64
         if len(self.data) == 0:
             raise ValueError(f"data must hold at least one point, got {tuple(self.data.shape)}")
         self.dimension = self.data.shape[1]
-        self._keys = Keys(self.data)
+        self._keys = Keys(self.data, self.dtype)
 
     def __len__(self) -> int:
         """Number of data points n."""
@@ -174,6 +183,10 @@ class EmpiricalDenoiser(ExactDenoiser):
 
     def _about(self) -> str:
         return f"n={len(self)}, d={self.dimension}"
+
+    def points(self, index: Tensor | slice = slice(None)) -> Tensor:
+        """Data points of some indices, all unless given, in the dtype of the results."""
+        return self.data[index].to(self.dtype)
 
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
         """Posterior mean Σ_μ w_μ ξ^μ.
@@ -185,23 +198,19 @@ class EmpiricalDenoiser(ExactDenoiser):
 
         Returns
         -------
-        (B, d), like `data`.
+        (B, d), of the `dtype`.
 
         Raises
         ------
         ValueError : x not (B, d) or not finite; sigma not positive or of another length.
         """
-        x, beta = self._query(x, sigma)
-        return self._keys.mean(x, beta) + self._keys.centre
+        return self._keys.mean(*self._query(x, sigma))
 
     def log_density(self, x: Tensor, sigma: Level) -> Tensor:
         """log p_σ(x) of the noised density, (B,). Arguments and errors as for a call."""
         x, beta = self._query(x, sigma)
-        closeness = self._keys.log_sum_exp(x, beta)
-        beta = beta.squeeze(1)
-        distance = closeness - beta * x.double().square().sum(1) / 2
-        normalisation = math.log(len(self)) + self.dimension / 2 * torch.log(2 * math.pi / beta)
-        return (distance - normalisation).to(x)
+        volume = self.dimension / 2 * torch.log(2 * math.pi / beta.squeeze(1))
+        return (self._keys.log_sum_exp(x, beta) - math.log(len(self)) - volume).to(x)
 
     def weights(self, x: Tensor, sigma: Level) -> Tensor:
         """Posterior weights w_μ(x), (B, n). Arguments and errors as for a call."""
@@ -233,7 +242,7 @@ class EmpiricalDenoiser(ExactDenoiser):
             count = _near_count(weights)
             if count < self.dimension:
                 near = weights.topk(count, 1).indices
-                spread = self._deviations(weights, near, self._mean(weights))
+                spread = self._deviations(weights, near, self._keys.average(weights))
                 values = torch.linalg.eigvalsh(spread @ spread.mT)
                 result[rows, self.dimension - count :] = values
             else:
@@ -243,24 +252,27 @@ class EmpiricalDenoiser(ExactDenoiser):
     def jacobian_trace(self, x: Tensor, sigma: Level) -> Tensor:
         """tr ∂D/∂x = Σ_μ w_μ|ξ^μ − D|²/σ², (B,), without a (d, d) matrix or (B, n) weights.
 
-        Arguments and errors as for a call.
+        It costs a call, in double precision where single precision would leave an error of
+        10⁻⁴ or more. Arguments and errors as for a call.
         """
         x, beta = self._query(x, sigma)
         return (self._keys.variance(x, beta) * beta.squeeze(1)).to(x)
+
+    def trace_of_weights(self, x: Tensor, sigma: Level, weights: Tensor) -> Tensor:
+        """`jacobian_trace` where the `weights` (B, n) at x are known, at half of its cost.
+
+        In single precision they lack the digits for it, and are not used.
+        """
+        if weights.dtype != torch.float64:
+            return self.jacobian_trace(x, sigma)
+        _, beta = self._query(x, sigma)
+        return self._keys.variance_of(weights) * beta.squeeze(1)
 
     def jacobian_along(self, x: Tensor, sigma: Level, directions: Tensor) -> Tensor:
         """q·(∂D/∂x)q for each column q of `directions` (d, m), (B, m); errors as for a call."""
         x, beta = self._query(x, sigma)
         directions = _checks.directions("directions", directions, self.dimension)
-        points = self._keys.array[:, :-1].split(max(1, _NUMBERS // self.dimension))
-        along = torch.cat([block.double() @ directions.to(x).double() for block in points])
-        result = x.new_empty(len(x), along.shape[1])
-        for rows in self._blocks(len(x)):
-            weights = self._keys.weights(x[rows], beta[rows]).double()
-            weights = weights / weights.sum(1, keepdim=True)  # else E a² − (E a)² is their error
-            variance = weights @ along.square() - (weights @ along).square()
-            result[rows] = variance.clamp(min=0) * beta[rows]
-        return result
+        return (self._keys.variance_along(x, beta, directions.to(x)) * beta).to(x)
 
     def posterior_sample(self, x: Tensor, sigma: Level, seed: Seed = None) -> Tensor:
         """One data point per row, drawn from the posterior weights, (B, d).
@@ -276,28 +288,24 @@ class EmpiricalDenoiser(ExactDenoiser):
         ValueError : as for a call.
         """
         x, beta = self._query(x, sigma)
-        return self.data[
-            self._keys.draw(x, beta, _checks.generator_from(seed, "posterior_sample", x.device))
-        ]
+        generator = _checks.generator_from(seed, "posterior_sample", x.device)
+        return self.points(self._keys.draw(x, beta, generator))
 
     def _query(self, x: Tensor, sigma: Level) -> tuple[Tensor, Tensor]:
-        """x about the centre of the data, and β = 1/σ² as a (B, 1) column in float64."""
-        x = _checks.points("x", x, dimension=self.dimension).to(self.data)
-        return x - self._keys.centre, _checks.noise_level(sigma, x) ** -2
+        """x in the precision and on the device of the results, β = 1/σ² as a (B, 1) in float64."""
+        given = _checks.points("x", x, dimension=self.dimension)
+        x = given.to(self.data.device, self.dtype)
+        return x, _checks.noise_level(sigma, x) ** -2
 
     def _blocks(self, rows: int) -> Iterator[slice]:
         """Slices of the batch whose weights fit into memory together."""
         size = max(1, _NUMBERS // len(self))
         return (slice(low, low + size) for low in range(0, rows, size))
 
-    def _mean(self, weights: Tensor) -> Tensor:
-        """Σ_μ w_μ ξ^μ about the centre of the data, (b, d)."""
-        return weights @ self._keys.array[:, :-1]
-
     def _covariance(self, weights: Tensor, beta: Tensor) -> Tensor:
         """Σ_μ w_μ (ξ^μ − D)(ξ^μ − D)ᵀ for each row of weights (b, n), (b, d, d)."""
         count = _near_count(weights)
-        mean = self._mean(weights)
+        mean = self._keys.average(weights)
         rounding = torch.finfo(weights.dtype).eps * float(beta.max()) * self._keys.largest
         if len(weights) * count > _TABLE * len(self) and rounding < _ROUNDING:
             return self._second_moments(weights) - mean[:, :, None] * mean[:, None, :]
@@ -311,7 +319,7 @@ class EmpiricalDenoiser(ExactDenoiser):
     def _deviations(self, weights: Tensor, near: Tensor, mean: Tensor) -> Tensor:
         """sqrt(w_μ)(ξ^μ − D) for the points `near` (b, k) of each row, (b, k, d)."""
         root = weights.gather(1, near).sqrt()
-        return root[:, :, None] * (self._keys.array[:, :-1][near] - mean[:, None, :])
+        return root[:, :, None] * (self._keys.points(near) - mean[:, None, :])
 
     def _second_moments(self, weights: Tensor) -> Tensor:
         """Σ_μ w_μ ξ^μ ξ^μᵀ: all rows share one table of products, half of it by symmetry."""
@@ -319,9 +327,9 @@ class EmpiricalDenoiser(ExactDenoiser):
         edges = [(low, min(low + _STRIP, d)) for low in range(0, d, _STRIP)]
         strips = [weights.new_zeros(rows, (high - low) * (d - low)) for low, high in edges]
         size = max(1, _PRODUCTS // (_STRIP * d))
-        blocks = self._keys.array[:, :-1].split(size)
-        for block, mass in zip(blocks, weights.split(size, 1), strict=True):
-            points = block.contiguous()
+        blocks = self._keys.blocks(size, weights.dtype)
+        for keys, mass in zip(blocks, weights.split(size, 1), strict=True):
+            points = keys[:, :-1].contiguous()
             for strip, (low, high) in zip(strips, edges, strict=True):
                 products = points[:, low:high, None] * points[:, None, low:]
                 strip.addmm_(mass, products.flatten(1))

@@ -37,6 +37,7 @@ _STORED = (
     torch.int16,
     torch.int32,
     torch.int64,
+    torch.float16,
     torch.float32,
     torch.float64,
 )
@@ -96,8 +97,9 @@ def neighbour_ratio(samples: Tensor, data: Tensor) -> Tensor:
     >>> neighbour_ratio(torch.tensor([[1.0]]), torch.tensor([[0.0], [0.0], [5.0]]))
     tensor([0.2500], dtype=torch.float64)
     """
-    data = _checks.points("data", data, double=True).unique(dim=0)
-    near = neighbour_distances(samples, data, 2)
+    data = _checks.points("data", data, double=True, stored=True)
+    kept = distinct(data)
+    near = neighbour_distances(samples, data if len(kept) == len(data) else data[kept], 2)
     return near[:, 0] / near[:, 1]
 
 
@@ -236,6 +238,38 @@ def neighbour_distances(samples: Tensor, data: Tensor, count: int) -> Tensor:
         raise ValueError(f"data must hold at least {count} different points, got {len(data)}")
     distances, _ = nearest(as_stored(samples), as_stored(data), count)
     return torch.from_numpy(distances)
+
+
+def distinct(data: Tensor) -> Tensor:
+    """Indices, ascending, of the first of each different point of data (n, d).
+
+    Points are told apart by a sum of their bits with random factors, and only those with equal
+    sums by their numbers: of many data, none is copied. −0 is 0.
+    """
+    rows = as_stored(_checks.tensor("data", data))
+    step = _rows_at_once(rows.shape[1])
+    marks = np.concatenate([_marks(rows[k : k + step]) for k in range(0, len(rows) or 1, step)])
+    order = np.argsort(marks, kind="stable")
+    follows = np.flatnonzero(marks[order[1:]] == marks[order[:-1]])
+    first, kept = set(), np.ones(len(rows), bool)
+    for k in np.unique(order[np.concatenate([follows, follows + 1])]):
+        numbers = (rows[k] + 0).tobytes()
+        kept[k] = numbers not in first
+        first.add(numbers)
+    return torch.from_numpy(np.flatnonzero(kept))
+
+
+def _marks(rows: np.ndarray) -> np.ndarray:
+    """A number (B,) per row, alike for equal rows and, but for one pair in 2⁴⁰, for no others."""
+    plain = np.ascontiguousarray(rows + 0)
+    width = plain.shape[1] * plain.itemsize
+    bits = next(size for size in (64, 32, 16, 8) if width % (size // 8) == 0)
+    words = plain.view(f"u{bits // 8}")
+    # the last bits of whole numbers in floating point are all 0, and would stay so in products
+    words = (words ^ (words >> (bits // 2))).astype(np.uint64)
+    factors = np.random.default_rng(0).integers(2**64, size=words.shape[1], dtype=np.uint64) | 1
+    found: np.ndarray = (words * factors).sum(1, dtype=np.uint64)
+    return found
 
 
 def as_stored(rows: Tensor) -> np.ndarray:

@@ -74,31 +74,29 @@ def planted_posterior(
     tensor([1., 1., 1., 1.])
     """
     _checks.instance("denoiser", denoiser, EmpiricalDenoiser, "an EmpiricalDenoiser")
-    data, n, draws = denoiser.data, len(denoiser), _checks.whole("draws", draws)
+    n, draws = len(denoiser), _checks.whole("draws", draws)
     sigma = _checks.positive("sigma", sigma)
-    classes = _one_hot(labels, data)
-    generator = _checks.generator_from(seed, "planted_posterior", data.device)
-    order = torch.randperm(n, generator=generator, device=generator.device).to(data.device)
-    own = order[torch.arange(draws, device=data.device) % n]
-    _checks.noise_level(sigma, data)
-    x = data[own] + sigma * _checks.normal_like(data.new_empty(draws, data.shape[1]), generator)
-    found = data.new_full((5, draws), torch.nan)  # small pieces would pin large ones
-    step = max(1, _NUMBERS // max(n, _COPIES * data.shape[1]))
+    device = denoiser.data.device
+    generator = _checks.generator_from(seed, "planted_posterior", device)
+    order = torch.randperm(n, generator=generator, device=generator.device).to(device)
+    clean = denoiser.points(own := order[torch.arange(draws, device=device) % n])
+    classes = None if labels is None else _one_hot(labels, n).to(clean)
+    _checks.noise_level(sigma, clean)
+    x = clean + sigma * _checks.normal_like(clean, generator)
+    found = clean.new_full((5, draws), torch.nan)  # small pieces would pin large ones
+    step = max(1, _NUMBERS // max(n, _COPIES * denoiser.dimension))
     for start in range(0, draws, step):
         block = slice(start, start + step)
         weights = denoiser.weights(x[block], sigma)
         found[0, block] = weights.square().sum(1)
         found[1, block] = weights.gather(1, own[block, None]).squeeze(1)
         found[2, block] = -torch.xlogy(weights, weights).sum(1)
-        found[3, block] = denoiser.jacobian_trace(x[block], sigma)
-        if labels is not None:
+        found[3, block] = denoiser.trace_of_weights(x[block], sigma, weights)
+        if classes is not None:
             found[4, block] = (weights @ classes).square().sum(1)
     return PlantedPosterior(*found)
 
 
-def _one_hot(labels: Tensor | None, data: Tensor) -> Tensor:
-    """Membership (n, classes) of each data point, one column without labels."""
-    if labels is None:
-        return data.new_ones(len(data), 1)
-    given = _checks.classes(labels, len(data))
-    return torch.nn.functional.one_hot(given.long().to(data.device)).to(data)
+def _one_hot(labels: Tensor, count: int) -> Tensor:
+    """Membership (n, classes) of each data point."""
+    return torch.nn.functional.one_hot(_checks.classes(labels, count).long())

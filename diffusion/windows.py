@@ -127,7 +127,7 @@ def window_information(
     references = EmpiricalDenoiser(_patches(given, odd(window), pixel))
     generator = _checks.generator_from(seed, "window_information", given.device)
     order = torch.randperm(len(references), generator=generator, device=generator.device)
-    clean = references.data[order.to(given.device)[torch.arange(draws) % len(references)]]
+    clean = references.points(order.to(given.device)[torch.arange(draws) % len(references)])
     noise = _checks.normal_like(clean, generator)
     entropy = torch.stack([_entropy(references, clean, noise, level) for level in levels.tolist()])
     value = math.log(len(references)) - entropy.mean(1)

@@ -157,12 +157,12 @@ def class_basins(
     _checks.empirical(denoiser)
     data, draws = denoiser.data, whole("draws", draws, low=2)
     sigma = _checks.real("sigma", sigma)
-    noise_level(sigma, data)
+    noise_level(sigma, denoiser.points(slice(1)))
     rows = rows_of_classes(labels, len(data))
     member = torch.zeros(len(data), len(rows), dtype=torch.float64)
     for c, own in enumerate(rows):
         member[own, c] = 1
-    member = member.to(data)
+    member = member.to(data.device, denoiser.dtype)
     generator = generator_from(seed, "class_basins", data.device)
     tables = []
     for own in rows:
@@ -170,7 +170,8 @@ def class_basins(
         planted = order.repeat(-(-draws // len(order)))[:draws].to(data.device)
         parts = []
         for block in planted.split(max(1, _NUMBERS // len(data))):
-            x = data[block] + sigma * normal_like(data[block], generator)
+            clean = denoiser.points(block)
+            x = clean + sigma * normal_like(clean, generator)
             weights = denoiser.weights(x, sigma)
             parts.append(torch.cat([weights.gather(1, block[:, None]), weights @ member], 1))
         tables.append(torch.cat(parts).double().cpu().numpy())

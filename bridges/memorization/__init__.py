@@ -10,7 +10,6 @@ from bridges.memorization.calibration import (
     calibrate as calibrate,
     classified as classified,
     clearest as clearest,
-    distinct as distinct,
     memorization_fractions as memorization_fractions,
     memorization_report as memorization_report,
 )

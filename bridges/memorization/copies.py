@@ -87,8 +87,7 @@ def copy_criteria(
     dimension: float,
     level: float,
     *,
-    real: Tensor | None,
-    data: Tensor,
+    match: tuple[float, float],
     together: int,
 ) -> dict[str, Criterion]:
     """The criteria by name, CRITERIA.
@@ -99,19 +98,16 @@ def copy_criteria(
     local : (H,) the local distances of the same, in random order.
     dimension : D of the data.
     level : of the calibrated threshold, which half of `local` sets.
-    real : (K, 2) both distances of all real points, data left out and held out; None where
-        real points repeat one another.
-    data : (n, d), different points.
+    match : threshold and chance of a match, see `matching`.
     together : held-out points that are flagged together.
     """
     setting, testing = local.tensor_split(2)
     threshold, had = order_threshold(setting, level)
-    match, chance = (0.0, _MATCH) if real is None else _matching(data, real, dimension)
     return {
         "ratio": _criterion(ratio, _RATIO, chance_ratio(dimension, _RATIO), together),
         "local": _criterion(local, _LOCAL, math.nan, together),
         "calibrated": _criterion(testing, threshold, had, together),
-        "match": Match(match, 0.0, len(ratio), chance),
+        "match": Match(match[0], 0.0, len(ratio), match[1]),
     }
 
 
@@ -131,12 +127,14 @@ def _criterion(held_out: Tensor, threshold: float, chance: float, together: int)
     return Criterion(threshold, rate, len(held_out), chance, together)
 
 
-def _matching(data: Tensor, near: Tensor, dimension: float) -> tuple[float, float]:
+def matching(data: Tensor, near: Tensor | None, dimension: float) -> tuple[float, float]:
     """d₁/d₂ below which a point matches its datum, and the chance of a point that is no copy.
 
-    The ratio is 0 where none is. `near` (K, 2) holds both distances of all real points, data
-    left out and held out.
+    The ratio is 0 where none is. `near` (K, 2) holds both distances of all real points, data (n, d)
+    left out and held out; None where real points repeat one another.
     """
+    if near is None:
+        return 0.0, _MATCH
     ratios, farthest = near[:, 0] / near[:, 1], float(near[:, 1].max())
     least, count = float(ratios.min()), len(ratios) + 1
     if least == 0:

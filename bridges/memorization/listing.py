@@ -38,8 +38,9 @@ from torch import Tensor
 
 from bridges import _checks
 from bridges._checks import Line, Plotted, check_units, points
-from bridges.memorization.calibration import calibrate, distinct, part_of
-from diffusion.neighbours import as_stored, nearest
+from bridges.memorization.calibration import calibrate
+from bridges.memorization.distances import part_of
+from diffusion.neighbours import as_stored, distinct, nearest
 
 Array = np.ndarray
 ALSO = ("mirrored", "shifted")

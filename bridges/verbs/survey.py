@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from functools import partial
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,9 +29,10 @@ from bridges.data import (
     standardised,
 )
 from bridges.data.reading import joined
+from bridges.data.sources import state
 from bridges.geometry import memory_geometry, noise_grid
-from bridges.memorization import calibrate
-from bridges.memorization.calibration import part_of
+from bridges.memorization.calibration import calibrated
+from bridges.memorization.distances import Measured, measured, measures_of, part_of
 from bridges.memorization.listing import ALSO, is_picture
 from bridges.models import Options, Reading
 from bridges.study.record import Point, Row
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from bridges.verbs.drawn import Trained
 
 FILES = ("data", "generated", "held_out")  # of a survey, by the option that names them
+_LEVEL = 0.01  # of false alarms, at which the calibrated threshold is set
 _LEAST = 4  # memories that have a geometry
 _REST = 1e8  # bytes of the points that are held out where --patterns leaves more
 _SURVEYED = 2**22  # numbers of the memories whose geometry is measured, unless --patterns is given
@@ -179,6 +181,10 @@ class Survey:
             )
         memory = self.trained.memory(0)
         memory.retrieve(memory.patterns[:1], 0.5)  # refuses data that the model does not take
+
+    def files(self) -> list[str]:
+        """What the survey reads, by name."""
+        return [getattr(self, name) for name in FILES if getattr(self, name) is not None]
 
     @property
     def shape(self) -> tuple[int, ...] | None:
@@ -325,14 +331,32 @@ def _geometry(
     return rows
 
 
+def _measured(
+    memories: Tensor, held_out: Tensor | None, samples: Tensor | None
+) -> tuple[Measured, dict[str, Tensor] | None]:
+    """What a calibration needs, and the measures of samples."""
+    known = measured(memories, held_out)
+    return known, None if samples is None else measures_of(samples, known.data)
+
+
+@lru_cache(maxsize=1)
+def _measured_once(survey: Survey, *_: str) -> tuple[Measured, dict[str, Tensor] | None]:
+    """The same of all data, which no seed changes. Kept as long as no file has another state."""
+    memories, held_out, _ = survey.split(count(survey.data), 0)
+    return _measured(memories, held_out, survey.judged(memories.shape[1]))
+
+
 def _judged(survey: Survey, memories: Tensor, held_out: Tensor | None, seed: int) -> list[Row]:
     """The criteria of a copy on these memories, and the samples by them if there are any."""
     rows: list[Row] = []
-    calibration = calibrate(memories, held_out, seed=seed)
-    found = {"held-out": calibration.held_out["ratio"]}
     samples = survey.judged(memories.shape[1])
-    if samples is not None:
-        measures = calibration.measures(samples)
+    if is_drawn(survey.data) or len(memories) < count(survey.data):
+        known, measures = _measured(memories, held_out, samples)
+    else:
+        known, measures = _measured_once(replace(survey, also=()), *map(state, survey.files()))
+    calibration = calibrated(known, _LEVEL, seed)
+    found = {"held-out": calibration.held_out["ratio"]}
+    if samples is not None and measures is not None:
         report = calibration.judge_measured(measures)
         if survey.drawn:
             rows += unlike_rows(samples, calibration.data, held_out)

@@ -36,7 +36,6 @@ from bridges.data import (
     subset,
 )
 from bridges.data.drawn import clusters_of
-from bridges.memorization import distinct
 from bridges.memorization.monitor import Look, MemorizationMonitor
 from bridges.study.files import write_json
 from bridges.study.record import UNFINISHED, Point, Row, ending
@@ -55,6 +54,7 @@ from diffusion import (
     save_denoiser,
     train_denoiser,
 )
+from diffusion.neighbours import distinct
 from diffusion.processes import Processes
 
 __all__ = ["Course", "Home", "follow", "measure", "trained"]
