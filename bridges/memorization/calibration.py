@@ -71,7 +71,7 @@ class Calibration(Result):
 
     def measures(self, samples: Tensor) -> dict[str, Tensor]:
         """d₁/d₂, "ratio", and d₁/(½ mean d), "local", of samples (B, d)."""
-        return _measures(neighbour_distances(samples, self.data, _count(self.data)))
+        return _measures(neighbour_distances(samples, self.data, _count(self.data)).cpu())
 
     def judge(self, samples: Tensor) -> MemorizationReport:
         """The report on samples (B, d), B at least 1, denoised."""
@@ -214,9 +214,10 @@ def calibrate(
         if len(held_out) < 2:
             raise ValueError(f"held_out must hold at least 2 points, got {len(held_out)}")
         check_units("held_out", held_out, data)
-        near = neighbour_distances(held_out, different, _count(different))
+        near = neighbour_distances(held_out, different, _count(different)).cpu()
     found = _measures(near)
-    order = torch.randperm(len(near), generator=generator_from(seed, "calibrate"))
+    generator = generator_from(seed, "calibrate")
+    order = torch.randperm(len(near), generator=generator, device=generator.device).cpu()
     dimension = two_nn_of_distances(left_out[:, :2].numpy(), "likelihood")
     repeated = len(data) - len(different)
     real = near if held_out is None else torch.cat([near, left_out])
@@ -389,7 +390,7 @@ def classified(
     )
     close = _checks.number("delta_memorized", close, low=0)
     twin = _checks.number("delta_spurious", twin, low=0)
-    memorized = rms(neighbour_distances(samples, train, 1)[:, 0], train) <= close
+    memorized = rms(neighbour_distances(samples, train, 1)[:, 0].cpu(), train) <= close
     in_play = None
     if weights is not None:
         in_play = effective_number(weights, rows=len(samples), columns=len(train))
@@ -401,7 +402,7 @@ def classified(
     labels = torch.where(memorized, 0, torch.where(twins > 0, 1, 2))
     found = (torch.bincount(labels, minlength=3).double() / len(labels)).tolist()
     paired = float(((labels == 1) & (twins == 1)).double().mean())
-    levels = (close_level, twin_level)
+    labels, levels = labels.to(samples.device), (close_level, twin_level)
     return MemorizationFractions(
         *(found[0], found[1], found[2], labels, close, twin, compared, levels, paired, in_play)
     )
@@ -440,7 +441,7 @@ def part_of(count: int, most: int = IN_TURN) -> Tensor:
 def _left_out(data: Tensor) -> Tensor:
     """Distances of data left out in turn to the nearest others, ascending, (n, k)."""
     some = data if len(data) <= IN_TURN else data[part_of(len(data))]
-    return neighbour_distances(some, data, _count(data) + 1)[:, 1:]
+    return neighbour_distances(some, data, _count(data) + 1)[:, 1:].cpu()
 
 
 def _at_least(least: int, name: str, value: Tensor, dimension: int | None = None) -> Tensor:
