@@ -63,7 +63,8 @@ def whole_seed(seed: Seed) -> int:
     """One whole number from an int, a generator or fresh entropy."""
     if seed is not None and not isinstance(seed, torch.Generator):
         return whole("seed", seed, low=0, high=None)
-    return int(torch.randint(2**62, (1,), generator=generator_from(seed, "whole_seed")))
+    generator = generator_from(seed, "whole_seed")
+    return int(torch.randint(2**62, (1,), generator=generator, device=generator.device))
 
 
 def share(name: str, value: float) -> float:

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erf, erfinv
 from torch import Tensor
 
 from bridges import _checks
@@ -72,7 +72,7 @@ def noise_of_overlap(overlap: ArrayLike, rule: str = "cosine") -> Any:
         if rule == "cosine":
             noise = np.sqrt((1 - m) * (1 + m)) / m
         elif rule == "hard":
-            noise = 1 / (math.sqrt(2) * np.where(m < 1, erfinv(m), np.inf))
+            noise = 1 / (math.sqrt(2) * np.where(m < 1, scipy.special.erfinv(m), np.inf))
         else:
             noise = np.expm1(2 * flip_information(m)) ** -0.5
     return _plain(_representable("overlap", m, noise))
@@ -102,7 +102,7 @@ def overlap_of_noise(noise: ArrayLike, rule: str = "cosine") -> Any:
         return _plain(1 / np.hypot(1, s))
     with np.errstate(divide="ignore", over="ignore"):
         if rule == "hard":
-            return _plain(erf(1 / (math.sqrt(2) * s)))
+            return _plain(scipy.special.erf(1 / (math.sqrt(2) * s)))
         return _plain(spins_of_information(np.minimum(np.log1p(s**-2.0) / 2, math.log(2))))
 
 

@@ -215,13 +215,13 @@ def memory_geometry(
     del denoiser
     Y = np.array([float(one.participation.mean()) for one in found])
     entropy = np.array([float(one.entropy.mean()) for one in found])
-    dimension = torch.stack([one.dimension for one in found]).numpy()  # (K, draws)
+    dimension = torch.stack([one.dimension for one in found]).cpu().numpy()  # (K, draws)
     spectrum = torch.linalg.eigvalsh(_smaller_gram(rows)) / (P - 1)  # of the covariance, but zeros
     logs = 2 * np.log(sigma)
     tail = float(torch.log1p(spectrum.clamp(min=0) / sigma[-1] ** 2).sum())
     area = (np.trapezoid(dimension, logs, axis=0) + tail) / float(area_law(P))
     collapse = _crossing(logs, Y)
-    species = speciation_time(spectrum.numpy())
+    species = speciation_time(spectrum.cpu().numpy())
     in_play = np.interp(2 * math.log(max(_level(species), sigma[0])), logs, entropy)
     mean = dimension.mean(1)
     order = torch.randperm(P, generator=generator_from(base, "memory_geometry"))

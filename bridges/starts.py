@@ -98,7 +98,7 @@ def noised(patterns: Tensor, sigma: float, count: int, seed: Seed = None) -> Sta
     stored = _checks.stored("patterns", patterns, binary=False).detach()
     sigma = _checks.number("sigma", sigma, low=0)
     generator = _checks.generator_from(seed, "noised", stored.device)
-    rows = stored[_drawn(len(stored), count, generator)]
+    rows = stored[_drawn(len(stored), count, generator).to(stored.device)]
     rms = float(stored.square().mean().sqrt())
     states = _within("sigma", sigma, rows + sigma * _checks.normal_like(rows, generator))
     overlap = rms / (rms * rms + sigma * sigma) ** 0.5 if rms > 0 else 1.0
@@ -120,7 +120,7 @@ def gaussian(count: int, size: int, sigma: float, seed: Seed = None) -> Starts:
     shape = _checks.whole("count", count), _checks.whole("size", size)
     sigma = _checks.number("sigma", sigma, low=0)
     generator = _checks.generator_from(seed, "gaussian")
-    states = sigma * torch.randn(shape, generator=generator, dtype=torch.float64)
+    states = sigma * _checks.normal_like(torch.empty(shape, dtype=torch.float64), generator)
     return Starts(_within("sigma", sigma, states), f"N(0, σ²), σ = {sigma:g}")
 
 
@@ -139,8 +139,11 @@ def box(low: Sequence[float], high: Sequence[float], count: int, seed: Seed = No
     corners = _corners(low, high)
     generator = _checks.generator_from(seed, "box")
     shape = _checks.whole("count", count), corners.shape[1]
-    unit = torch.rand(shape, generator=generator, dtype=torch.float64)
-    return Starts(corners[0] + (corners[1] - corners[0]) * unit, _box_name(corners))
+    at = generator.device
+    unit = torch.rand(shape, generator=generator, device=at, dtype=torch.float64)
+    return Starts(
+        corners[0] + (corners[1] - corners[0]) * unit.to(corners.device), _box_name(corners)
+    )
 
 
 def grid(low: Sequence[float], high: Sequence[float], points: int) -> Starts:

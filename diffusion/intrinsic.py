@@ -125,12 +125,13 @@ def local_pca_dimension(data: Tensor, neighbours: int = 30, explained: float = 0
     """
     explained = _checks.number("explained", explained, low=0, high=1, open_low=True, open_high=True)
     _, indices = _around(data, _checks.whole("neighbours", neighbours, low=2))
-    points = _checks.points("data", data, double=True).detach().double().cpu()
+    given = _checks.points("data", data, double=True).detach()
+    points = given.double().cpu()
     rows = max(1, _NUMBERS // (indices.shape[1] * points.shape[1]))
     found = torch.empty(len(points), dtype=torch.float64)  # small pieces would pin large ones
     for kept, around in zip(found.split(rows), torch.from_numpy(indices).split(rows), strict=True):
         kept[:] = _directions(points[around], explained)
-    return found
+    return found.to(given.device)
 
 
 def _directions(around: Tensor, explained: float) -> Tensor:

@@ -237,7 +237,7 @@ def neighbour_distances(samples: Tensor, data: Tensor, count: int) -> Tensor:
     if len(data) < count:
         raise ValueError(f"data must hold at least {count} different points, got {len(data)}")
     distances, _ = nearest(as_stored(samples), as_stored(data), count)
-    return torch.from_numpy(distances)
+    return torch.from_numpy(distances).to(samples.device)
 
 
 def distinct(data: Tensor) -> Tensor:

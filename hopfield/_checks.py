@@ -183,3 +183,8 @@ def positive(name: str, value: float) -> float:
     if not 0 < result < math.inf:
         raise ValueError(f"{name} must be a finite number above 0, got {value}")
     return result
+
+
+def streams(count: int, generator: torch.Generator) -> Tensor:
+    """Seeds of so many random streams of compiled loops, (count,), on the CPU."""
+    return torch.randint(2**62, (count,), generator=generator, device=generator.device).cpu()

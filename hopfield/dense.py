@@ -348,7 +348,7 @@ class DenseMemory:
         overlaps = (states.to(patterns) @ patterns.T).to(torch.int64)
         result = begin(states.to("cpu", torch.int8))
         sites = patterns.T.to(torch.int8).contiguous()
-        seeds = torch.randint(2**62, (len(states),), generator=generator).numpy()
+        seeds = _checks.streams(len(states), generator).numpy()
         _kernels.relax_dense(
             sites.numpy(),
             law.table(np.arange(-2 * self.size - 2, 2 * self.size + 3)),

@@ -142,8 +142,8 @@ def emergent_minima(
     order = sizes.sort(stable=True).indices
     return EmergentMinima(
         states=states[order.to(states.device)].to(given),
-        sizes=sizes[order],
-        starts=ended[order],
+        sizes=sizes[order].to(given.device),
+        starts=ended[order].to(given.device),
         nothing=nothing,
         radius=radius,
         patterns=len(rows),

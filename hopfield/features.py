@@ -97,8 +97,10 @@ def random_features_patterns(
         raise ValueError(
             f"mix must be odd, so that no sum is zero, and at most the {count} features, got {mix}"
         )
-    places = torch.rand(P, count, generator=generator).topk(mix, dim=1).indices
-    signs = 2 * torch.randint(2, (P, mix), generator=generator).to(dtype) - 1
-    coefficients = torch.zeros(P, count, dtype=dtype).scatter_(1, places, signs).to(made.device)
+    at = generator.device
+    places = torch.rand(P, count, generator=generator, device=at).topk(mix, dim=1).indices
+    signs = 2 * torch.randint(2, (P, mix), generator=generator, device=at).to(dtype) - 1
+    coefficients = made.new_zeros(P, count, dtype=dtype)
+    coefficients.scatter_(1, places.to(made.device), signs.to(made.device))
     sums = _checks.working(coefficients) @ _checks.working(made)
     return RandomFeaturesPatterns(sums.sign().to(dtype), made, coefficients)

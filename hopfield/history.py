@@ -196,10 +196,11 @@ class Run:
         self.tie = tie(rows, rate)
         self.generator = _checks.generator_from(seed, "training")
         # Drawn whether or not it is used: what is recorded does not change what is learned.
-        cues = int(torch.randint(2**31, (1,), generator=self.generator))
+        at = self.generator.device
+        cues = int(torch.randint(2**31, (1,), generator=self.generator, device=at))
         known = None if patterns is None else patterns.detach().to("cpu", torch.float64)
         self.recorder = Recorder(known, retrieval, cues, _checks.flag("spectrum", spectrum))
-        seeds = torch.randint(2**62, (replicas,), generator=self.generator)
+        seeds = _checks.streams(replicas, self.generator)
         self.streams: Array = seeds.numpy().astype(np.uint64)
         self.orders: Array = np.tile(np.arange(len(rows)), (replicas, 1))
         self.divided = 1.0  # by which the couplings were divided so far

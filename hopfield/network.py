@@ -233,7 +233,7 @@ class HopfieldNetwork:
     ) -> Relaxation:
         """One replica per thread, in float64."""
         result = begin(states.to(torch.float64).contiguous())
-        seeds = torch.randint(2**62, (len(states),), generator=generator).numpy()
+        seeds = _checks.streams(len(states), generator).numpy()
         tie = self.tie.to("cpu", torch.float64).numpy()
         self.form.relax(Start(result, self._outside(held), tie, seeds, float(temperature), sweeps))
         return _thermal(result.states, sweeps) if temperature > 0 else result

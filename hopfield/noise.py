@@ -216,7 +216,7 @@ class Kawasaki(_Heated):
             targets.to("cpu", torch.float64).contiguous().numpy(),
             spins.numpy(),
             (spins @ landscape.T).numpy(),
-            torch.randint(2**62, (len(spins),), generator=generator).numpy(),
+            _checks.streams(len(spins), generator).numpy(),
             self.temperature,
             self.sweeps,
         )

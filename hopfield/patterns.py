@@ -97,8 +97,8 @@ def clustered_patterns(
     generator = _checks.generator_from(seed, "clustered_patterns")
     centres = random_patterns(clusters, N, generator, dtype=dtype)
     members = centres.repeat_interleave(per_cluster, dim=0)
-    flips = torch.rand(members.shape, generator=generator) < (1 - overlap) / 2
-    return torch.where(flips, -members, members)
+    noise = torch.rand(members.shape, generator=generator, device=generator.device)
+    return torch.where(noise.to(members.device) < (1 - overlap) / 2, -members, members)
 
 
 def binarize(data: Tensor, threshold: float | Tensor | None = None) -> Tensor:

@@ -13,8 +13,6 @@ the cosine of two of them is the share of sites that agree.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -163,20 +161,22 @@ class PottsMemory(CuedMemory):
         colours = self.colours_of(states).cpu().contiguous()
         max_sweeps = _checks.whole("max_sweeps", max_sweeps, low=0)
         generator = _checks.generator_from(seed, "relax")
-        seeds = torch.randint(2**62, (len(colours),), generator=generator, device=generator.device)
+        seeds = _checks.streams(len(colours), generator)
         found, sums = begin(colours), self._sums(colours)
         _kernels.relax_potts(
             self._rows.T.to("cpu", torch.int16).contiguous().numpy(),
             self._counts().numpy(),
             found.states.numpy(),
             sums.numpy(),
-            seeds.cpu().numpy(),
+            seeds.numpy(),
             max_sweeps,
             found.sweeps.numpy(),
             found.converged.numpy(),
         )
-        return replace(
-            found, states=self.states_of(found.states).to(_checks.tensor("states", states))
+        given = _checks.tensor("states", states)
+        return Relaxation(
+            self.states_of(found.states).to(given),
+            *(one.to(given.device) for one in (found.converged, found.sweeps, found.cycles)),
         )
 
     def _sums(self, colours: Tensor) -> Tensor:

@@ -13,10 +13,9 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import root
-from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from hopfield import _checks
@@ -124,7 +123,8 @@ def quantiser(levels: int) -> Quantiser:
 
     def means(cuts: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         ends = np.concatenate([[0.0], cuts, [np.inf]])
-        mass, density = np.diff(ndtr(ends)), np.exp(-(ends**2) / 2) / math.sqrt(2 * math.pi)
+        density = np.exp(-(ends**2) / 2) / math.sqrt(2 * math.pi)
+        mass = np.diff(scipy.special.ndtr(ends))
         inside = -np.diff(density) / mass
         inside[:zero] = 0.0
         return inside, 2 * mass
@@ -135,7 +135,7 @@ def quantiser(levels: int) -> Quantiser:
 
     # Many levels have the density φ^(1/3) (Panter & Dite 1951): quantiles of variance 3.
     above = np.arange(levels // 2 + 1, levels) / levels
-    start = math.sqrt(3) * ndtri(above)
-    cuts = root(off_the_middle, start, tol=1e-13).x if levels > 2 else np.empty(0)
+    start = math.sqrt(3) * scipy.special.ndtri(above)
+    cuts = scipy.optimize.root(off_the_middle, start, tol=1e-13).x if levels > 2 else np.empty(0)
     inside, mass = means(cuts)
     return Quantiser(inside, cuts, float((mass * inside**2).sum()))

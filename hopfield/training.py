@@ -243,11 +243,12 @@ def _interpreted(
     """Training on a user's source, one call per step."""
     from hopfield import _training_kernels  # numba is needed and loaded, only here
 
-    size, norm2 = len(run.columns), np.zeros(2)
+    size, norm2, at = len(run.columns), np.zeros(2), run.generator.device
 
     def advance(first: int, last: int) -> int:
         for rate in rates[first:last]:
-            target = patterns[torch.randint(len(patterns), (1,), generator=run.generator)]
+            drawn = torch.randint(len(patterns), (1,), generator=run.generator, device=at)
+            target = patterns[drawn.to(patterns.device)]
             made = source(run.couplings, target, overlap, run.generator)
             state = _checks.spins("noise(…)", made, columns=size).to("cpu", torch.float64)
             if len(state) != 1:

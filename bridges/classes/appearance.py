@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import torch
-from scipy.optimize import brentq
 from torch import Tensor
 
 from bridges import _checks
@@ -160,7 +160,7 @@ def median_appearance(
 
     if not excess(_TIMES[0]) > 0 > excess(_TIMES[1]):
         return float("nan")
-    return float(brentq(excess, *_TIMES, xtol=1e-6))
+    return float(scipy.optimize.brentq(excess, *_TIMES, xtol=1e-6))
 
 
 def _class_of(mixture: GaussianMixtureDenoiser, x: Tensor, time: float) -> Tensor:

@@ -5,10 +5,16 @@ Heavy imports are inside the commands, so that help answers at once.
 
 from __future__ import annotations
 
+import gc
+
 import click
 
 from bridges.cli import generative, memories, runs
 from bridges.study.command import HELP, Command
+
+_OBJECTS = 20_000
+"""New objects between two looks for what is not used any more. The libraries that a verb loads make
+a million that stay, and looking through them time and again is a tenth of the time they take."""
 
 
 class Verbs(click.Group):
@@ -28,6 +34,7 @@ def main() -> None:
     samples); a trial is one cue; a draw is one noised data point; a start is one state from
     which a survey of basins begins.
     """
+    gc.set_threshold(_OBJECTS, 50, 100)
 
 
 for _verb in (

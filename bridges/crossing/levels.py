@@ -27,10 +27,10 @@ interval then, its length over √12.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.optimize import isotonic_regression
-from scipy.special import log_ndtr, ndtr, ndtri, stdtrit
+import scipy  # whose parts are loaded when they are first used
 
 from bridges._checks import Result
 from bridges.estimates import with_interval
@@ -135,14 +135,14 @@ def _isotonic_error(
 ) -> tuple[float, tuple[float, float]]:
     """Standard error and 95 % interval of the crossing of a falling mean."""
     n, mean = len(by_sample), by_sample.mean(0)
-    t = float(stdtrit(n - 1, 0.975))
+    t = _student(n)
     normal = np.random.default_rng(0).standard_normal((_DRAWS, n))
     drawn = mean + normal @ (by_sample - mean) / (n * (n - 1)) ** 0.5
     sem = _spread(isotonic_crossings(x, drawn, level))
     ends = [*_undecided(x, by_sample, t, level)]
     own = isotonic_crossings(x, by_sample, level)
     if np.isfinite(value):
-        ends += _bent(x, isotonic_regression(mean, increasing=False).x, level, value)
+        ends += _bent(x, _isotonic(mean).x, level, value)
         if np.isfinite(own).all():
             half = t * float(own.std(ddof=1)) / n**0.5
             ends += [float(own.mean()) - half, float(own.mean()) + half]
@@ -158,12 +158,12 @@ def _probit_error(
     sem = (n - 1) / n**0.5 * _spread(others)
     if not np.isfinite([value, *others]).all():
         return sem, (min(value, others.min()), max(value, others.max()))
-    half = float(stdtrit(n - 1, 0.975)) * sem
+    half = _student(n) * sem
     if np.minimum(mean, 1 - mean).max() < _ROUNDING:  # jumps
         gap = _bent(x, mean.round(), level, value)
         return sem, (min(value - half, *gap), max(value + half, *gap))
-    normal = float(ndtri(0.975)) * _independent_error(x, by_sample, level, value, width)
-    half = max(half, normal)
+    independent = _independent_error(x, by_sample, level, value, width)
+    half = max(half, float(scipy.special.ndtri(0.975)) * independent)
     return sem, (value - half, value + half)
 
 
@@ -171,14 +171,24 @@ def _independent_error(
     x: Array, by_sample: Array, level: float, value: float, width: float
 ) -> float:
     """Of a probit fit to cues that are independent, dispersed as the residuals are."""
-    z = (value - x) / width
-    u = z + ndtri(level)
-    share, variance = ndtr(u), ndtr(u) * ndtr(-u)
-    weight = np.exp(-(u**2) - log_ndtr(u) - log_ndtr(-u)) / (2 * np.pi)
+    special, z = scipy.special, (value - x) / width
+    u = z + special.ndtri(level)
+    share, variance = special.ndtr(u), special.ndtr(u) * special.ndtr(-u)
+    weight = np.exp(-(u**2) - special.log_ndtr(u) - special.log_ndtr(-u)) / (2 * np.pi)
     left = ((by_sample - share) ** 2).sum() / variance.sum()
     dispersion = left * len(x) / max(by_sample.size - 2, 1)
     known = len(by_sample) * (weight.sum() - (weight @ z) ** 2 / (weight @ z**2))
     return width * float(np.sqrt(dispersion / known))
+
+
+def _student(n: int) -> float:
+    """Half of a 95 % interval of n samples, in standard errors."""
+    return float(scipy.special.stdtrit(n - 1, 0.975))
+
+
+def _isotonic(curve: Array) -> Any:
+    """The isotonic fit to a falling curve."""
+    return scipy.optimize.isotonic_regression(curve, increasing=False)
 
 
 def _spread(values: Array) -> float:
@@ -208,7 +218,7 @@ def _undecided(x: Array, by_sample: Array, t: float, level: float) -> tuple[floa
 
     ±∞ where an end of x is one of them; (∞, −∞) where none is.
     """
-    n, blocks = len(by_sample), isotonic_regression(by_sample.mean(0), increasing=False).blocks
+    n, blocks = len(by_sample), _isotonic(by_sample.mean(0)).blocks
     pooled = np.add.reduceat(by_sample, blocks[:-1], axis=1) / np.diff(blocks)
     away = np.repeat(pooled, np.diff(blocks), axis=1) - level  # (n, K)
     start, step = away[:, :-1], np.diff(away, axis=1)
@@ -268,7 +278,7 @@ def _probit_crossings(x: Array, curves: Array, level: float, samples: int) -> tu
     inside = np.isfinite(values)
     if inside.any():
         middles, widths[inside] = probit(x, 1 - curves[inside], values[inside], samples)
-        values[inside] = middles - widths[inside] * ndtri(level)
+        values[inside] = middles - widths[inside] * scipy.special.ndtri(level)
     values[values < x[0]], values[values > x[-1]] = -np.inf, np.inf
     return values, np.where(np.isfinite(values), widths, np.nan)
 
@@ -292,6 +302,7 @@ def probit(x: Array, curves: Array, start: Array, samples: int = 1) -> tuple[Arr
     x₀ : (R,)
     w : (R,)
     """
+    log_ndtr = scipy.special.log_ndtr
     spacing, penalty = float(np.diff(x).min()), _LEAST_WIDTH**2 / samples
     z = (x - start[:, None]) / spacing
     a, b = np.zeros(len(z)), np.full(len(z), 1 / max(1.0, 0.2 * (x[-1] - x[0]) / spacing))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc, stdtrit
+import scipy
 
 from bridges import _checks
 from bridges._checks import Result
@@ -122,7 +122,8 @@ def size_dependence(
         raise ValueError(f"sems must be at least 0, got {sems.min():g}")
     fits = [extrapolate(grid, values, sems, exponent, samples) for exponent in _EXPONENTS]
     freedom = len(grid) - 2
-    likely = [chdtrc(freedom, freedom * fit.misfit) > _IMPROBABLE for fit in fits if freedom]
+    misfits = [freedom * fit.misfit for fit in fits if freedom]
+    likely = [scipy.special.chdtrc(freedom, one) > _IMPROBABLE for one in misfits]
     apart = abs(fits[0].limit - fits[1].limit)
     return SizeDependence(
         sizes=grid,
@@ -178,7 +179,8 @@ def extrapolate(
     slope = float((share * (z - middle)) @ load / (share @ (z - middle) ** 2))
     limit = float(share @ load) - slope * middle
     error = float(np.sqrt((1 + middle**2 / (share @ (z - middle) ** 2)) / weights.sum()))
-    half = error * float(stdtrit(math.inf if samples is None else samples - 1, 0.975))
+    freedom = math.inf if samples is None else samples - 1
+    half = error * float(scipy.special.stdtrit(freedom, 0.975))
     left = ((load - limit - slope * z) ** 2 * weights).sum()
     return Extrapolation(
         limit=limit,

@@ -10,6 +10,7 @@ import io
 import os
 import warnings
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ _FOLDERS = {  # what people call theirs, in any case and with any of "-_ "
 }
 _PACKAGES = {"mnist": "dataset-mnist", "fashion": "dataset-fashion-mnist"}  # of Debian
 _LISTS = Path("/var/lib/dpkg/info")  # where it lists the files of its packages
+_DIGITS = "datasets/data/digits.csv.gz"  # of scikit-learn: rows of 8×8 values and a class
 _SIDE = 28  # pixels of their images
 _CLOTHES = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot"
 
@@ -49,10 +51,7 @@ def named(name: str, how: Reading) -> Raw:
     if is_drawn(name):
         raise ValueError(f"data: {name} patterns are drawn anew, none are stored")
     if name == "digits":
-        from sklearn.datasets import load_digits
-
-        digits = load_digits()
-        return Raw(digits.images, digits.target.astype(np.int64), axes="HW")
+        return _digits()
     folder = next(_folders(name), None)
     raw = _openml(name) if folder is None else idx.idx(folder, how)
     return Raw(raw.values, raw.labels, class_names(name), raw.axes)
@@ -76,6 +75,19 @@ def folder_in(place: Path, name: str) -> Path:
     if found is None:
         raise ValueError(f"data-dir: no IDX files of {name} in {place}, nor in a folder so called")
     return found
+
+
+def _digits() -> Raw:
+    """The digits, from the file that scikit-learn brings: its module takes long to load."""
+    package = find_spec("sklearn")
+    file = Path(package.origin or "").parent / _DIGITS if package else Path()
+    if file.is_file():
+        table = np.loadtxt(file, delimiter=",")
+        return Raw(table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64), axes="HW")
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return Raw(digits.images, digits.target.astype(np.int64), axes="HW")
 
 
 def _folders(name: str) -> Iterator[Path]:

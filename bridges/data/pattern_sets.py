@@ -118,16 +118,21 @@ def as_patterns(data: str, kind: str, rows: Tensor, coding: Coding = CODING) -> 
     data = as_name(data)
     _checks.choice("kind", kind, KINDS)
     _checks.instance("coding", coding, Coding, "a Coding, of activity and colours")
+    wide = None if is_drawn(data) else stored(data, state(data)).rows.shape[1]
+    given = _checks.matrix("rows", rows, columns=wide)
+    return _patterns_of_rows(data, kind, given.cpu(), coding).to(given.device)
+
+
+def _patterns_of_rows(data: str, kind: str, rows: Tensor, coding: Coding) -> Tensor:
+    """The same, of rows on the CPU, where the data are."""
     mean: Tensor | None = None
     varying: Tensor | None = None
     if is_drawn(data):
-        rows = _checks.matrix("rows", rows)
         if kind in CODED:
             return rows.to(torch.float64)
         mean = torch.zeros(rows.shape[1], dtype=torch.float64)
     else:
         content = state(data)
-        rows = _checks.matrix("rows", rows, columns=stored(data, content).rows.shape[1])
         if kind in CODED:
             return rows_in_code(data, content, kind, rows, coding)
         mean, varying = centre_of(data, content, kind), varying_of(data, content)

@@ -205,7 +205,9 @@ def calibrate(
 def calibrated(known: Measured, level: float, seed: Seed) -> Calibration:
     """`calibrate` of data that are `measured`."""
     found = known.held_out
-    order = torch.randperm(len(found["local"]), generator=generator_from(seed, "calibrate"))
+    generator = generator_from(seed, "calibrate")
+    count = len(found["local"])
+    order = torch.randperm(count, generator=generator, device=generator.device).cpu()
     criteria = copy_criteria(
         *(found["ratio"], found["local"][order], known.dimension, level),
         match=known.match,
@@ -374,7 +376,7 @@ def classified(
     )
     close = _checks.number("delta_memorized", close, low=0)
     twin = _checks.number("delta_spurious", twin, low=0)
-    memorized = rms(neighbour_distances(samples, train, 1)[:, 0], train) <= close
+    memorized = rms(neighbour_distances(samples, train, 1)[:, 0].cpu(), train) <= close
     in_play = None
     if weights is not None:
         in_play = effective_number(weights, rows=len(samples), columns=len(train))
@@ -386,7 +388,7 @@ def classified(
     labels = torch.where(memorized, 0, torch.where(twins > 0, 1, 2))
     found = (torch.bincount(labels, minlength=3).double() / len(labels)).tolist()
     paired = float(((labels == 1) & (twins == 1)).double().mean())
-    levels = (close_level, twin_level)
+    labels, levels = labels.to(samples.device), (close_level, twin_level)
     return MemorizationFractions(
         *(found[0], found[1], found[2], labels, close, twin, compared, levels, paired, in_play)
     )

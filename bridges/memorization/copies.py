@@ -170,7 +170,7 @@ def thresholds(
     held_out: Tensor, train: Tensor, size: int, level: float, generator: torch.Generator
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """δ_m and δ_s with the levels they have, the latter for sets of `size` samples."""
-    near = rms(neighbour_distances(held_out, train, 1)[:, 0], train)
+    near = rms(neighbour_distances(held_out, train, 1)[:, 0].cpu(), train)
     unit = (held_out - held_out.mean(0)).double().square().mean().sqrt()
     close = min(order_threshold(near, level)[0], _CLOSE * float(unit))
     below = float((near <= close).double().sum()) / (len(near) + 1)
@@ -190,4 +190,5 @@ def rms(distances: Tensor, like: Tensor) -> Tensor:
 
 def twin_distances(rows: Tensor, count: int = 1) -> Tensor:
     """Rms distances of each row to the nearest others, at most (B, count)."""
-    return rms(neighbour_distances(rows, rows, min(count + 1, len(rows)))[:, 1:], rows)
+    found = neighbour_distances(rows, rows, min(count + 1, len(rows)))
+    return rms(found[:, 1:].cpu(), rows)

@@ -48,7 +48,7 @@ def measured(data: Tensor, held_out: Tensor | None) -> Measured:
         if len(held_out) < 2:
             raise ValueError(f"held_out must hold at least 2 points, got {len(held_out)}")
         check_units("held_out", held_out, data)
-        near = neighbour_distances(held_out, different, _count(different))
+        near = neighbour_distances(held_out, different, _count(different)).cpu()
     dimension = two_nn_of_distances(left_out[:, :2].numpy(), "likelihood")
     repeated = len(data) - len(different)
     real = near if held_out is None else torch.cat([near, left_out])
@@ -63,7 +63,7 @@ def _count(data: Tensor) -> int:
 
 def measures_of(samples: Tensor, data: Tensor) -> dict[str, Tensor]:
     """The measures of samples (B, d) against different points (n, d)."""
-    return _measures(neighbour_distances(samples, data, _count(data)))
+    return _measures(neighbour_distances(samples, data, _count(data)).cpu())
 
 
 def _measures(near: Tensor) -> dict[str, Tensor]:
@@ -82,4 +82,4 @@ def part_of(count: int, most: int = IN_TURN) -> Tensor:
 def _left_out(data: Tensor) -> Tensor:
     """Distances of data left out in turn to the nearest others, ascending, (n, k)."""
     some = data if len(data) <= IN_TURN else data[part_of(len(data))]
-    return neighbour_distances(some, data, _count(data) + 1)[:, 1:]
+    return neighbour_distances(some, data, _count(data) + 1)[:, 1:].cpu()

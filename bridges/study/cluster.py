@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+import warnings
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic, sleep
 from typing import Any
 
-from bridges.study.tasks import Outcome, Task, failure
+from bridges.study.tasks import LITTLE, Outcome, Task, Work, failure, packed
 
 _PATIENCE = 8.0  # seconds in which a scheduler must answer, and workers
 _RETURN = 60.0  # seconds in which a scheduler that was there must be back
@@ -26,9 +27,7 @@ _ROUNDS = 3  # times that tasks are lost without an outcome, until they are give
 _DISTRIBUTION = "hopfield-diffusion"
 
 
-def on_cluster(
-    work: Callable[[Task], Outcome], tasks: Sequence[Task], address: str
-) -> Iterator[Outcome]:
+def on_cluster(work: Work, tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
     """Outcomes of tasks of a cluster, as they come. Raises ValueError as `engine.compute`."""
     try:
         import distributed  # noqa: F401
@@ -53,29 +52,74 @@ def on_cluster(
 
 
 def _gathered(
-    client: Any, work: Callable[[Task], Outcome], tasks: Sequence[Task]
+    client: Any, work: Work, tasks: Sequence[Task]
 ) -> Generator[Outcome, None, list[Task]]:
     """Outcomes of the tasks; returns those that were lost on the way."""
-    from concurrent.futures import CancelledError as Ended
-
-    from distributed import CancelledError, as_completed
+    from distributed import as_completed
 
     lost: list[Task] = []
-    futures = client.map(work, list(tasks), pure=False)
+    try:
+        futures = _handed(client, work, tasks)
+    except _gone():
+        return list(tasks)
     of = {future.key: task for future, task in zip(futures, tasks, strict=True)}
-    for future in as_completed(futures):
-        task = of[future.key]
-        try:
-            if future.status == "error":  # its workers died with it, too often
-                outcome = failure(task, future.exception())
+    for batch in as_completed(futures).batches():
+        known = _together(client, batch)
+        for future in batch:
+            task = of[future.key]
+            try:
+                if future.status == "error":  # its workers died with it, too often
+                    outcome = failure(task, future.exception())
+                else:
+                    outcome = known[future.key] if future.key in known else future.result()
+            except _gone():
+                lost.append(task)
             else:
-                outcome = future.result()
-        except (CancelledError, Ended, asyncio.CancelledError, OSError):
-            lost.append(task)
-        else:
-            yield outcome
-        future.release()
+                yield outcome
+            future.release()
     return lost
+
+
+def _handed(client: Any, work: Work, tasks: Sequence[Task]) -> list[Any]:
+    """Hand the tasks to the scheduler, and a work that holds much data once to each worker.
+
+    Such a work is the result of a task: workers that come later fetch it from others, and if all
+    that had it end, it is made again.
+    """
+    if len(packed(work)) <= LITTLE:
+        return list(client.map(work, list(tasks), pure=False))
+    with warnings.catch_warnings():  # that it is large
+        warnings.simplefilter("ignore", UserWarning)
+        sent = client.submit(_itself, work, pure=False)
+    client.replicate([sent])  # a worker without it would be given nothing before it is idle
+    return list(client.map(_compute, list(tasks), work=sent, pure=False))
+
+
+def _itself(work: Work) -> Work:
+    return work
+
+
+def _compute(task: Task, work: Work) -> Outcome:
+    return work(task)
+
+
+def _together(client: Any, batch: Sequence[Any]) -> dict[str, Outcome]:
+    """Outcomes of tasks that are ready, in one answer of the scheduler; none if one is lost."""
+    ready = [future for future in batch if future.status == "finished"]
+    try:
+        outcomes = client.gather(ready)
+    except Exception:  # each is asked for on its own then
+        return {}
+    return {future.key: outcome for future, outcome in zip(ready, outcomes, strict=True)}
+
+
+def _gone() -> tuple[type[BaseException], ...]:
+    """What is raised for a task that its scheduler, or the way there, took along."""
+    from concurrent.futures import CancelledError as Ended
+
+    from distributed import CancelledError
+
+    return CancelledError, Ended, asyncio.CancelledError, OSError
 
 
 def _returned(address: str, tasks: int) -> Any:

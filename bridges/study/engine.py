@@ -7,18 +7,18 @@ other process.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
 
 from bridges.study.processes import in_processes
-from bridges.study.tasks import Measure, Outcome, Task, outcome
-
-Work = Callable[[Task], Outcome]
+from bridges.study.tasks import Measure, Outcome, Task, Work, outcome, taken
 
 _ALONE = 4  # seconds in which a run starts no other process; these take about as long to start
+_GLANCE = 0.5  # seconds of measurements that tell how long the others will take
+_MOMENT = 0.1  # seconds to wait for an outcome while processes start
 
 
 def compute(
@@ -50,7 +50,10 @@ def compute(
 
 
 def _here(work: Work, tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
-    """Outcomes of this process, and of others if that takes longer than they take to start."""
+    """Outcomes of this process, and of others if that takes longer than they take to start.
+
+    While they start this one goes on.
+    """
     waiting = deque(tasks)
     if jobs == 1 or len(tasks) == 1:
         yield from map(work, waiting)
@@ -58,13 +61,17 @@ def _here(work: Work, tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
     done: SimpleQueue[Outcome | None] = SimpleQueue()
     thread = Thread(target=_empty, args=(work, waiting, done), daemon=True)
     thread.start()
-    end = monotonic() + _ALONE
+    begun = first = monotonic()
+    known = 0  # outcomes after the first, which takes longer than others: it loads what they use
     try:
-        while (outcome := _next(done, end - monotonic())) is not None:
+        while (outcome := _next(done, begun + _ALONE - monotonic())) is not None:
             yield outcome
-        rest = list(iter(partial(_taken, waiting), None))
-        if rest:
-            yield from in_processes(work, rest, jobs)
+            first, known = (monotonic(), 0) if first == begun else (first, known + 1)
+            seen = monotonic() - first
+            if seen > _GLANCE and seen / known * len(waiting) > 2 * _ALONE:
+                break
+        if waiting:
+            yield from in_processes(work, waiting, jobs, partial(_next, done, _MOMENT))
         thread.join()  # at most one task more
         yield from iter(partial(_next, done, 0.0), None)
     finally:
@@ -74,17 +81,9 @@ def _here(work: Work, tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
 
 def _empty(work: Work, waiting: deque[Task], done: SimpleQueue[Outcome | None]) -> None:
     """Compute what is waiting until nothing is, and say so by None."""
-    while (task := _taken(waiting)) is not None:
+    while (task := taken(waiting)) is not None:
         done.put(work(task))
     done.put(None)
-
-
-def _taken(waiting: deque[Task]) -> Task | None:
-    """The next task, taken by one thread alone."""
-    try:
-        return waiting.popleft()
-    except IndexError:
-        return None
 
 
 def _next(done: SimpleQueue[Outcome | None], seconds: float) -> Outcome | None:

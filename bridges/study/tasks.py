@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -35,6 +36,26 @@ class Outcome(NamedTuple):
     rows: list[Row]
     error: str = ""
     traceback: str = ""
+
+
+Work = Callable[[Task], Outcome]
+
+LITTLE = 2**16  # bytes of a work that may travel with each of its tasks; more travels once
+
+
+def packed(work: Work) -> bytes:
+    """A work as bytes, that of a function which no other process can import too."""
+    from joblib.externals.loky.backend.reduction import dumps
+
+    return bytes(dumps(work))
+
+
+def taken(waiting: deque[Task]) -> Task | None:
+    """The next task, taken by one thread alone; None if there is none."""
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return None
 
 
 def outcome(measure: Measure, task: Task) -> Outcome:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from bridges.attractors import COLOURS, KINDS
 from bridges.basins import Landscape
@@ -254,6 +253,8 @@ def _draw_ends(axes: Axes, report: Report) -> None:
 
 def _draw_sizes(axes: Axes, report: Report) -> None:
     """Basins of the patterns, the largest first, against equal ones, counted and sorted alike."""
+    from matplotlib.ticker import MaxNLocator  # slow to import
+
     looks = looks_of(report.models)
     for case in report.cases:
         rank, by_sample = report.ranked(case)

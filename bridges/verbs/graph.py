@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.collections import LineCollection
 from torch import Tensor
 
 from bridges import _checks
@@ -313,6 +312,8 @@ def draw_graph(axes: Axes, picture: Picture, places: np.ndarray, edge: float) ->
 
     places : (P, 2), as of `layout`. edge : the least probability that joins two memories.
     """
+    from matplotlib.collections import LineCollection  # slow to import
+
     graph = undirected(picture.T, edge)
     groups = communities(picture.T, edge)
     ends = np.array(graph.edges, dtype=int).reshape(-1, 2)

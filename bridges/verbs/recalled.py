@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.patches import Patch
 
 from bridges.models import label_of
 from bridges.verbs.pictures import images_of
@@ -18,6 +17,7 @@ from bridges.verbs.recalling import Way
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
+    from matplotlib.patches import Patch
     from torch import Tensor
 
 STAGES = 4  # shown between the cue and the end
@@ -156,5 +156,7 @@ def shown_image(row: Tensor, data: str, limits: tuple[float, float]) -> np.ndarr
 
 def frames() -> list[Patch]:
     """What the frames of the ends mean, for a legend."""
+    from matplotlib.patches import Patch  # slow to import
+
     meant = {HOME: "end is home, above the line", ELSEWHERE: "end is elsewhere"}
     return [Patch(fc="none", ec=colour, lw=2, label=words) for colour, words in meant.items()]

@@ -61,8 +61,9 @@ def random_classes(
     count, dimension = _checks.whole("count", count), _checks.whole("dimension", dimension)
     within, between = _checks.positive("within", within), _checks.positive("between", between)
     generator = _checks.generator_from(seed, "random_classes")
-    centres = torch.randn(count, dimension, generator=generator, dtype=torch.float64)
-    return GaussianMixtureDenoiser(between**0.5 * centres.to(generator.device), within)
+    at = generator.device
+    centres = torch.randn(count, dimension, generator=generator, device=at, dtype=torch.float64)
+    return GaussianMixtureDenoiser(between**0.5 * centres, within)
 
 
 def planted_classes(
@@ -103,12 +104,13 @@ def planted_classes(
             f"d = {dimension}"
         )
     generator = _checks.generator_from(seed, "random_classes")
-    own = torch.randn(1, dimension, generator=generator, dtype=torch.float64)
+    at = generator.device
+    own = torch.randn(1, dimension, generator=generator, device=at, dtype=torch.float64)
     means = torch.cat([between**0.5 * own, torch.zeros_like(own)])
-    odds = torch.tensor([-alpha * dimension], dtype=torch.float64)
+    odds = own.new_tensor([-alpha * dimension])
     return GaussianMixtureDenoiser(
         means,
-        torch.tensor([within, within + between], dtype=torch.float64),
+        own.new_tensor([within, within + between]),
         torch.cat([odds.exp(), -odds.expm1()]),
     )
 

@@ -134,7 +134,7 @@ def two_class_path(
     levels = sorted({*levels, *places}, reverse=True)
     mixture = GaussianMixtureDenoiser(torch.tensor([[-size], [size]]).double(), 1.0)
     generator = _checks.generator_from(seed, "two_class_path")
-    noise = torch.randn(count, 1, generator=generator, dtype=torch.float64)
+    noise = _checks.normal_like(torch.empty(count, 1, dtype=torch.float64), generator)
     found: dict[float, Tensor] = {}
 
     def watch(sigma: float, x: Tensor) -> None:

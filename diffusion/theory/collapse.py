@@ -20,9 +20,8 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import scipy  # whose parts are loaded when they are first used
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
-from scipy.special import expit
 
 from diffusion._checks import whole
 from diffusion.theory import _checks
@@ -242,7 +241,7 @@ def participation_ratio(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) ->
     g = np.linspace(-8, 8, 801)
     density = np.exp(-(g**2) / 2)
     spread = np.sqrt(_kept(lam, t))
-    return expit(bias[..., None] + spread[..., None] * g) @ (density / density.sum())
+    return scipy.special.expit(bias[..., None] + spread[..., None] * g) @ (density / density.sum())
 
 
 def return_probability(P: ArrayLike, variances: ArrayLike, sigma: ArrayLike) -> Array:
@@ -329,6 +328,7 @@ def _solve(information: Callable[[float], Array], target: Array, scales: Array) 
 
         if excess(-_REACH) < 0:  # σ² below what a float can hold
             return 0.0
-        return float(np.exp((centre + brentq(excess, -_REACH, _REACH, xtol=1e-13)) / 2))
+        root = scipy.optimize.brentq(excess, -_REACH, _REACH, xtol=1e-13)
+        return float(np.exp((centre + root) / 2))
 
     return np.vectorize(root, otypes=[np.float64])(target)[()]

@@ -9,8 +9,8 @@ independently, end in the same class with probability φ = E[Σ_c p(c|x_t)²].
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.special import expit
 
 from diffusion._checks import doubles, together
 from diffusion.theory import _checks
@@ -87,5 +87,5 @@ def clone_probability(distance: ArrayLike, variance: ArrayLike, time: ArrayLike)
     ratio = gap**2 * fading / total  # a²/G, all that matters
     g = np.linspace(-9, 9, 1801)
     density = np.exp(-(g**2) / 2)
-    plus = expit(2 * (ratio[..., None] + np.sqrt(ratio)[..., None] * g))
+    plus = scipy.special.expit(2 * (ratio[..., None] + np.sqrt(ratio)[..., None] * g))
     return (plus**2 + (1 - plus) ** 2) @ (density / density.sum())

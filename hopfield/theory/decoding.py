@@ -11,9 +11,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
-from scipy.optimize import brentq
 
 from hopfield._checks import number, whole
 from hopfield.theory import _checks
@@ -58,7 +57,7 @@ def argmax_retrieval(patterns: ArrayLike, size: int, noise: float) -> Array:
     z, across, weights = cue_nodes(size)
     along = np.sqrt(size) + s * z[:, None]
     cosine = along / np.sqrt(along**2 + s**2 * across)
-    tail = special.betainc((size - 1) / 2, 0.5, 1 - cosine**2) / 2
+    tail = scipy.special.betainc((size - 1) / 2, 0.5, 1 - cosine**2) / 2
     worse = np.where(
         cosine >= 0, np.log1p(-np.minimum(tail, 0.5)), np.log(np.maximum(tail, 1e-300))
     )
@@ -75,7 +74,7 @@ def _on_a_circle(counts: Array, noise: float) -> Array:
     u, weights = np.polynomial.legendre.leggauss(_NODES)
     angle = np.pi * (1 - ((u + 1) / 2) ** (1 / counts[..., None]))
     along = np.sqrt(2) * np.cos(angle) / noise
-    tail = np.exp(-((np.sin(angle) / noise) ** 2)) * special.ndtr(along)
+    tail = np.exp(-((np.sin(angle) / noise) ** 2)) * scipy.special.ndtr(along)
     density = np.exp(-(noise**-2)) + np.sqrt(2 * np.pi) * along * tail
     return (density * weights / 2).sum(-1) / counts
 
@@ -111,7 +110,7 @@ def argmax_retrieval_normal(patterns: ArrayLike, size: int, noise: float) -> Arr
     size, snr = whole("size", size, low=2), _checks.one_noise(noise) ** -2
     dispersion = snr * (snr + 2) / (2 * (snr + 1) ** 2)
     margin = size * np.log1p(snr) / 2 - np.log(counts) + np.log(size) / 2
-    return special.ndtr(margin / np.sqrt(size * dispersion))
+    return scipy.special.ndtr(margin / np.sqrt(size * dispersion))
 
 
 def argmax_capacity(size: int, noise: float, success: float = 0.5) -> float:
@@ -149,7 +148,7 @@ def argmax_capacity(size: int, noise: float, success: float = 0.5) -> float:
     upper = limit + 10 / np.sqrt(size)
     if size * upper > _LARGEST_EXPONENT:
         raise ValueError(f"size must leave P = e^(αN) finite, got {size} at noise {noise:g}")
-    return float(brentq(excess, 0, upper, xtol=1e-12))
+    return float(scipy.optimize.brentq(excess, 0, upper, xtol=1e-12))
 
 
 def argmax_retrieval_spins(patterns: ArrayLike, size: int, overlap: float) -> Array:
@@ -182,8 +181,8 @@ def argmax_retrieval_spins(patterns: ArrayLike, size: int, overlap: float) -> Ar
     size = whole("size", size)
     m = number("overlap", overlap, low=-1, high=1)
     agree = size - round((1 - m) * size / 2)
-    below = special.bdtr(agree - 1, size, 0.5) if agree else 0.0
-    upto = special.bdtr(agree, size, 0.5)
+    below = scipy.special.bdtr(agree - 1, size, 0.5) if agree else 0.0
+    upto = scipy.special.bdtr(agree, size, 0.5)
     # The quotient is the mean of F^{P−1} over [F(k−1), F(k)]: smooth where p(k) underflows.
     nodes, weights = np.polynomial.legendre.leggauss(64)
     between = below + (upto - below) * (nodes + 1) / 2
@@ -200,5 +199,5 @@ def cue_nodes(size: int) -> tuple[Array, ...]:
     """
     z, z_weights = np.polynomial.hermite_e.hermegauss(_NODES)
     u, u_weights = np.polynomial.legendre.leggauss(_NODES)
-    across = 2 * special.gammaincinv((size - 1) / 2, (u + 1) / 2)
+    across = 2 * scipy.special.gammaincinv((size - 1) / 2, (u + 1) / 2)
     return z, across, np.outer(z_weights / z_weights.sum(), u_weights / 2)

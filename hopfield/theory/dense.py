@@ -28,9 +28,8 @@ import math
 from typing import Any
 
 import numpy as np
+import scipy  # whose parts are loaded when they are first used
 from numpy.typing import ArrayLike
-from scipy import special
-from scipy.optimize import brentq
 
 from hopfield._checks import choice, number, together
 from hopfield.theory import _checks
@@ -156,7 +155,9 @@ def dense_load_of_all(beta: ArrayLike, ensemble: str = "spherical") -> Any:
     def one(lam: float) -> float:
         if lam >= 1:
             return 1 / (2 * math.e)
-        rho = brentq(lambda r: r * (1 - lam) ** 2 - 1 - math.log(r), math.exp(-1), 1, xtol=1e-14)
+        rho = scipy.optimize.brentq(
+            lambda r: r * (1 - lam) ** 2 - 1 - math.log(r), math.exp(-1), 1, xtol=1e-14
+        )
         return (rho - 1 - math.log(rho)) / 2
 
     return np.vectorize(one, otypes=[np.float64])(_checks.above("beta", beta))[()]
@@ -243,7 +244,8 @@ def critical_noise(load: ArrayLike, ensemble: str = "spherical") -> Any:
         # A cue of spins carries less information than one of the sphere, whose noise bounds
         # theirs; 0.1 is added because both are rounded.
         upper = 0.1 - math.log(math.expm1(2 * target)) / 2
-        return math.exp(brentq(excess, -7, upper, xtol=1e-13)) if excess(-7) > 0 else 0.0
+        root = scipy.optimize.brentq
+        return math.exp(root(excess, -7, upper, xtol=1e-13)) if excess(-7) > 0 else 0.0
 
     return np.vectorize(one, otypes=[np.float64])(alpha)[()]
 
@@ -322,7 +324,7 @@ def flip_information(overlap: ArrayLike) -> Any:
     0.3681
     """
     m = _checks.within("overlap", overlap)
-    exact = (special.xlog1py(1 + m, m) + special.xlogy(1 - m, 1 - m)) / 2
+    exact = (scipy.special.xlog1py(1 + m, m) + scipy.special.xlogy(1 - m, 1 - m)) / 2
     # The two terms are ±m to leading order, and their sum m²/2 has no digits left at small m.
     return np.where(m < _SERIES, m**2 * (1 / 2 + m**2 * (1 / 12 + m**2 / 30)), exact)[()]
 
@@ -361,7 +363,8 @@ def spins_of_information(information: ArrayLike) -> Any:
         # m²/2 ≤ I ≤ m² ln 2, widened by rounding
         low, high = math.sqrt(target / math.log(2)), math.sqrt(2 * target)
         edges = low * (1 - 1e-9), min(high * (1 + 1e-9), 1)
-        return brentq(lambda m: float(flip_information(m)) - target, *edges, xtol=1e-300)
+        root = scipy.optimize.brentq
+        return root(lambda m: float(flip_information(m)) - target, *edges, xtol=1e-300)
 
     given = _checks.at_least("information", information)
     return np.vectorize(one, otypes=[np.float64])(given)[()]

@@ -24,6 +24,8 @@ from bridges.data import (
     subset,
     vectors,
 )
+from bridges.data.named import named
+from bridges.data.reading import AS_IT_IS
 from hopfield import binarize
 
 
@@ -411,3 +413,17 @@ def test_the_shape_of_images_is_that_of_their_rows():
     assert image_shape("digits", 64) == (1, 8, 8, False)
     with pytest.raises(ValueError, match=r"^size must be 64, as of the rows of digits, got 63"):
         image_shape("digits", 63)
+
+
+def test_digits_are_those_of_scikit_learn(monkeypatch):
+    """From its file, and from its function where the file lies elsewhere."""
+    from sklearn.datasets import load_digits
+
+    theirs = load_digits()
+    for find_spec in (None, lambda name: None):
+        if find_spec is not None:
+            monkeypatch.setattr("bridges.data.named.find_spec", find_spec)
+        ours = named("digits", AS_IT_IS)
+        assert (ours.values == theirs.images).all()
+        assert (ours.labels == theirs.target).all()
+        assert (ours.values.dtype, ours.labels.dtype) == (np.float64, np.int64)

@@ -6,18 +6,25 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from filelock import FileLock, Timeout
+from joblib.externals.loky import get_reusable_executor
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from bridges import run_study
+from bridges.study import processes
+from bridges.study.cluster import on_cluster
 from bridges.study.engine import compute
 from bridges.study.processes import in_processes
 from bridges.study.record import Record
-from bridges.study.tasks import Outcome, Task
+from bridges.study.tasks import LITTLE, Outcome, Task
 
 POINTS = [{"x": x} for x in range(4)]
 
@@ -223,11 +230,49 @@ def test_what_a_cluster_loses_is_computed_again(scheduler, capsys):
     assert "trying them again" in capsys.readouterr().err
 
 
+class Data:
+    """Numbers that write down where they arrive."""
+
+    def __init__(self, folder):
+        self.folder, self.numbers = folder, np.zeros(10 * LITTLE // 8)
+
+    def __setstate__(self, state):
+        self.__dict__ |= state
+        (self.folder / f"{os.getpid()}-{time.monotonic_ns()}").touch()
+
+
+def holding(folder):
+    """A work that holds data, and says where it was done."""
+    data = Data(folder)
+
+    def work(task):
+        time.sleep(0.02)
+        pid = os.getpid() + int(data.numbers[0])
+        return Outcome(task.p, task.s, [{"quantity": "pid", "value": pid}])
+
+    return work
+
+
+TWENTY = [Task(p, 0, {}, 0) for p in range(20)]
+
+
+@pytest.mark.slow
+def test_a_cluster_is_sent_the_data_of_a_measure_once(scheduler, tmp_path):
+    outcomes = [*on_cluster(holding(tmp_path), TWENTY, scheduler)]
+    assert sorted(outcome.p for outcome in outcomes) == [*range(20)]
+    workers = {outcome.rows[0]["value"] for outcome in outcomes}
+    assert len(workers) == 2
+    arrived = [int(file.name.split("-")[0]) for file in tmp_path.iterdir()]
+    assert set(arrived) == {*workers, os.getpid()}  # where the scheduler is
+    assert len(arrived) == 3
+
+
 # processes
 
 DIED = "a process died, perhaps of too little memory"
 WAITS = """
 import os, time
+from collections import deque
 from pathlib import Path
 from bridges.study.processes import in_processes
 from bridges.study.tasks import Outcome, Task
@@ -236,7 +281,7 @@ def work(task):
     Path(f"process-{os.getpid()}").touch()
     time.sleep(60)
 
-list(in_processes(work, [Task(p, 0, {}, 0) for p in range(6)], 2))
+list(in_processes(work, deque(Task(p, 0, {}, 0) for p in range(6)), 2))
 """
 
 
@@ -248,7 +293,7 @@ def test_a_process_that_dies_fails_its_point_alone(capsys):
         time.sleep(0.01)
         return Outcome(task.p, task.s, [])
 
-    tasks = [Task(p, 0, {}, 0) for p in range(12)]
+    tasks = deque(Task(p, 0, {}, 0) for p in range(12))
     errors = {outcome.p: outcome.error for outcome in in_processes(work, tasks, 2)}
     assert errors == dict.fromkeys(range(12), "") | {7: f"RuntimeError: {DIED}"}
     assert capsys.readouterr().err == f"{DIED}; trying its points again, one at a time\n"
@@ -261,8 +306,97 @@ def test_a_measure_that_cannot_travel_fails_and_says_so():
         with lock:
             return Outcome(task.p, task.s, [])
 
-    (outcome,) = in_processes(work, [Task(0, 0, {}, 0)], 2)
+    (outcome,) = in_processes(work, deque([Task(0, 0, {}, 0)]), 2)
     assert "cannot pickle '_thread.lock'" in outcome.error or "Could not pickle" in outcome.error
+
+
+@pytest.mark.slow
+def test_a_process_is_sent_the_data_of_a_measure_once(tmp_path):
+    outcomes = [*in_processes(holding(tmp_path), deque(TWENTY), 2)]
+    assert sorted(outcome.p for outcome in outcomes) == [*range(20)]
+    arrived = [file.name.split("-")[0] for file in tmp_path.iterdir()]
+    assert {int(outcome.rows[0]["value"]) for outcome in outcomes} <= {int(one) for one in arrived}
+    assert len(arrived) == len(set(arrived)) <= 2
+
+
+def test_others_go_on_until_a_process_is_ready(monkeypatch):
+    ready, waiting, taken = Future(), deque(TWENTY), []
+    pool = SimpleNamespace(submit=lambda *given: ready)
+    monkeypatch.setattr(processes, "_processes", lambda workers: pool)
+
+    def of_processes(sent, rest, workers):
+        yield from (Outcome(task.p, task.s, []) for task in rest)
+        rest.clear()
+        return []
+
+    def meanwhile():
+        if len(taken) == 3:
+            ready.set_result(None)
+            return None
+        taken.append(waiting.popleft())
+        return Outcome(taken[-1].p, 0, [])
+
+    monkeypatch.setattr(processes, "_pool", of_processes)
+    outcomes = [*in_processes(len, waiting, 2, meanwhile)]
+    assert [outcome.p for outcome in outcomes] == [*range(20)]
+    assert [task.p for task in taken] == [0, 1, 2]
+    assert not waiting  # the others have no more
+
+
+@pytest.mark.slow
+def test_this_process_goes_on_while_others_start(monkeypatch):
+    get_reusable_executor(1).shutdown(wait=True, kill_workers=True)
+    monkeypatch.setattr("bridges.study.engine._ALONE", 0.05)
+
+    def busy(point, seed):
+        time.sleep(0.05)
+        return [{"quantity": "pid", "value": os.getpid()}]
+
+    outcomes = [*compute(busy, [Task(p, 0, {}, 0) for p in range(200)], jobs=2)]
+    assert sorted(outcome.p for outcome in outcomes) == [*range(200)]
+    where = [int(outcome.rows[0]["value"]) for outcome in outcomes]
+    assert {*where[:4]} == {os.getpid()}  # two of them at most before others are started
+    assert len({*where}) == 3
+
+
+@pytest.mark.slow
+def test_a_run_that_ends_before_others_have_started_leaves_none(monkeypatch):
+    psutil = pytest.importorskip("psutil")
+    get_reusable_executor(1).shutdown(wait=True, kill_workers=True)
+    before = {one.pid for one in psutil.Process().children(recursive=True)}
+    monkeypatch.setattr("bridges.study.engine._ALONE", 0.05)
+
+    def short(point, seed):
+        time.sleep(0.03)
+        return []
+
+    outcomes = [*compute(short, [Task(p, 0, {}, 0) for p in range(6)], jobs=2)]
+    assert len(outcomes) == 6
+    left = [p for p in psutil.Process().children(recursive=True) if p.pid not in before]
+    assert not [p for p in left if "popen_loky" in " ".join(p.cmdline())]
+
+
+def test_long_runs_start_others_sooner(monkeypatch):
+    """As soon as half a second of measurements tells how long the others will take."""
+    started = []
+
+    def here(work, waiting, jobs, meanwhile):
+        started.append(time.monotonic())
+        waiting.clear()
+        return iter(())
+
+    monkeypatch.setattr("bridges.study.engine.in_processes", here)
+
+    def wait(point, seed):
+        time.sleep(0.1)
+        return []
+
+    for tasks, soon in ((1000, True), (25, False)):
+        begun = time.monotonic()
+        list(compute(wait, [Task(p, 0, {}, 0) for p in range(tasks)], jobs=2))
+        assert bool(started) is soon
+        assert time.monotonic() - begun < 4
+        started.clear()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")

@@ -50,6 +50,11 @@ def campaign(home, rounds):
     """Counts of what holds."""
     counts = Counts()
     for k in range(max(1, rounds // 10)):
+        out = home / f"client-{k}"
+        with Cluster() as cluster:
+            _computing(cluster, out, 4 + 9 * k).kill()
+            start(out, cluster=cluster.address).communicate()
+        counts.saw("kill client: whole, byte for byte", is_whole(out, whole(home)))
         for fault in (_kill_workers, _kill_scheduler, _stop_worker):
             out = home / f"{fault.__name__}-{k}"
             with Cluster() as cluster:

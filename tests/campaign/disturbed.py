@@ -44,6 +44,11 @@ def measure(point, seed):
 def start(out, jobs=2, cluster=None, **settings):
     """The run as a process."""
     words = [str(HERE / "disturbed.py"), str(out), str(jobs), *([cluster] if cluster else [])]
+    return python(*words, **settings)
+
+
+def python(*words, **settings):
+    """A process of Python that finds our packages."""
     return subprocess.Popen(
         [sys.executable, *words], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, **settings
     )
@@ -67,8 +72,13 @@ def whole(home):
 def is_whole(out, undisturbed):
     """Whether a run has each measurement once, and every byte of the table."""
     same = Path(out, "results.csv").read_bytes() == Path(undisturbed, "results.csv").read_bytes()
-    seen = [(entry["point"], entry["sample"]) for entry in map(json.loads, lines(out))]
+    seen = measured(out)
     return same and len(seen) == len(set(seen)) == TOTAL
+
+
+def measured(out):
+    """Point and sample of each line of a record."""
+    return [(entry["point"], entry["sample"]) for entry in map(json.loads, lines(out))]
 
 
 if __name__ == "__main__":

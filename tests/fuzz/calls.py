@@ -20,6 +20,7 @@ from calls_of_guidance import (
 )
 from calls_of_hopfield import COLOURS, ETA, HOPFIELD, XI, J, normal
 from calls_of_theory import THEORY_OF_MEMORY, THEORY_OF_NOISE
+from place import here
 from torch import Tensor
 
 import diffusion
@@ -31,15 +32,16 @@ NETWORK, REAL = hopfield.HopfieldNetwork(J), hopfield.DenseMemory(normal(3, 4))
 SPARSE = hopfield.DenseMemory(normal(3, 4), "entmax")
 BINARY = hopfield.DenseMemory(XI, states="binary")
 
-MANIFOLD = diffusion.LinearManifoldDenoiser(torch.eye(2))
+PLANE = here(torch.eye(2).double())
+MANIFOLD = diffusion.LinearManifoldDenoiser(PLANE.float())
 LOCAL = diffusion.LocalDenoiser(CLOUD, 1, shape=(1, 2))
-MLP = diffusion.ResidualMLP(2, width=8, depth=1, seed=0)
-UNET = diffusion.UNet((4, 4), channels=8, levels=1, seed=0)
+MLP = here(diffusion.ResidualMLP(2, width=8, depth=1, seed=0))
+UNET = here(diffusion.UNet((4, 4), channels=8, levels=1, seed=0))
 TRAINED = diffusion.NetworkDenoiser(MLP)
 FEATURES = diffusion.RandomFeatureScore(3, 2, time=0.1, seed=0)
 FLOW = FEATURES.fit(CLOUD, LABELS)
 VE = diffusion.VE()
-LINES = [torch.eye(2).double()[:, :1], torch.eye(2).double()[:, 1:]]
+LINES = [PLANE[:, :1], PLANE[:, 1:]]
 
 CLASSICAL = {
     name: (one, one.corrupt(one.patterns, 1.0, torch.Generator().manual_seed(0)))
@@ -323,7 +325,7 @@ METHODS = {
     **{
         f"{name}.jacobian_along": (
             DENOISERS[name].jacobian_along,
-            {**AT, "directions": torch.eye(2).double()},
+            {**AT, "directions": PLANE},
         )
         for name in EXACTS
     },
@@ -337,7 +339,9 @@ METHODS = {
     "LocalDenoiser.own_weights": (LOCAL.own_weights, {**AT, "own": [0, 1, 2]}),
     "LinearManifoldDenoiser.draw": (MANIFOLD.draw, {"count": 2, "seed": 0}),
     "NetworkDenoiser.condition": (
-        diffusion.NetworkDenoiser(diffusion.ResidualMLP(2, width=8, depth=1, classes=2)).condition,
+        diffusion.NetworkDenoiser(
+            here(diffusion.ResidualMLP(2, width=8, depth=1, classes=2))
+        ).condition,
         {"label": 1},
     ),
     "NetworkDenoiser.to": (TRAINED.to, {"target": torch.float32}),
@@ -352,7 +356,7 @@ METHODS = {
     "RandomFeatureScore.average_over": (FEATURES.average_over, {"data": CLOUD}),
     "RandomFeatureScore.average_over_class": (
         FEATURES.average_over_class,
-        {"mean": X[0], "covariance": torch.eye(2).double()},
+        {"mean": X[0], "covariance": PLANE},
     ),
     "RandomFeatureScore.fit": (
         fit,

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from calls import RECORD
 from calls_of_hopfield import normal
+from place import here
 
 import bridges
 import bridges.data
@@ -21,16 +22,16 @@ from diffusion.checkpoints import save_denoiser
 from diffusion.latents import LatentSpace
 from hopfield import DenseMemory, HopfieldNetwork, hebbian, random_patterns
 
-ROWS, HALF = normal(12, 3, seed=1), torch.arange(12) // 6
-XI = random_patterns(2, 6, seed=0)
+ROWS, HALF = normal(12, 3, seed=1), here(torch.arange(12) // 6)
+XI = here(random_patterns(2, 6, seed=0))
 EXACT = EmpiricalDenoiser(ROWS)
-CORNERS = EmpiricalDenoiser(torch.eye(3).double())
-TRAINED = NetworkDenoiser(ResidualMLP(3, width=8, depth=1, seed=0))
-PAIR = GaussianMixtureDenoiser(torch.tensor([[-1.0, 0.0], [1.0, 0.0]]).double(), 0.5)
+CORNERS = EmpiricalDenoiser(here(torch.eye(3).double()))
+TRAINED = NetworkDenoiser(here(ResidualMLP(3, width=8, depth=1, seed=0)))
+PAIR = GaussianMixtureDenoiser(here(torch.tensor([[-1.0, 0.0], [1.0, 0.0]]).double()), 0.5)
 FLOW = bridges.as_memory(CORNERS, dynamics="flow", steps=2)
 LEVEL = bridges.as_memory(CORNERS, dynamics="fixed-noise", sigma=0.5)
 DENSE = bridges.as_memory(DenseMemory(XI.double(), beta=4.0))
-CHAIN = torch.tensor([[0.9, 0.1], [0.2, 0.8]]).double()
+CHAIN = here(torch.tensor([[0.9, 0.1], [0.2, 0.8]]).double())
 GRID = np.zeros((20, 20), dtype=int)
 GAP = bridges.held_out_gap(FLOW, normal(3, 3, seed=4), [0.5, 0.9], trials=3, seed=0)
 STARTS = normal(4, 3, seed=2)
@@ -50,7 +51,7 @@ atexit.register(HOME.cleanup)
 CHECKPOINT = f"{HOME.name}/of_classes.safetensors"
 save_denoiser(NetworkDenoiser(ResidualMLP(3, width=8, depth=1, classes=2, seed=0)), CHECKPOINT)
 DIGITS = normal(3, 64, seed=6)
-np.save(f"{HOME.name}/cue.npy", DIGITS[:1].numpy())
+np.save(f"{HOME.name}/cue.npy", DIGITS[:1].cpu().numpy())
 PROMPTED = PromptedMemory(PAIR, 0, 1.0, "flow", 2)
 NEAREST = NearestPattern(ROWS)
 STUDY = bridges.run_study("s", lambda point, seed: [], [{}], samples=1, out=f"{HOME.name}/run")
@@ -227,7 +228,7 @@ BRIDGES = {
         "samples": normal(5, 3),
         "train": ROWS,
         "held_out": normal(6, 3, seed=4),
-        "weights": torch.full((5, 12), 1 / 12).double(),
+        "weights": here(torch.full((5, 12), 1 / 12).double()),
         "level": 0.1,
         "seed": 0,
         "delta_memorized": 0.1,

@@ -2,13 +2,14 @@
 
 import torch
 from calls_of_hopfield import normal
+from place import here
 
 import diffusion
 from diffusion import guidance
 
-X, CLOUD, LABELS = normal(3, 2), normal(12, 2, seed=1), torch.arange(12) // 6
+X, CLOUD, LABELS = normal(3, 2), normal(12, 2, seed=1), here(torch.arange(12) // 6)
 EXACT = diffusion.EmpiricalDenoiser(CLOUD)
-MIXTURE = diffusion.GaussianMixtureDenoiser(torch.eye(2).double(), 0.5)
+MIXTURE = diffusion.GaussianMixtureDenoiser(here(torch.eye(2).double()), 0.5)
 GUIDED = diffusion.GuidedDenoiser(MIXTURE, MIXTURE, 1.0)
 STEPPED = diffusion.GuidedDenoiser(MIXTURE, MIXTURE, guidance.PerStep([1.0, 2.0], [2.0, 1.0, 0.0]))
 WEIGHTS = {
@@ -26,7 +27,7 @@ RULES = {
     "Power": guidance.Power(1.0),
     "Capped": guidance.Capped(guidance.Power(1.0), 2.0),
 }
-WEIGHED = guidance.WeightedSamples(CLOUD, torch.zeros(len(CLOUD)).double())
+WEIGHED = guidance.WeightedSamples(CLOUD, torch.zeros_like(CLOUD[:, 0]))
 GUIDANCE = {
     "PowerLawGuidance": {
         "conditional": MIXTURE,

@@ -1,21 +1,22 @@
 """One small valid call of every function of `hopfield`, by its name: see `calls`."""
 
 import torch
+from place import DEVICE, here
 
 import hopfield
 
 
 def normal(rows, columns, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(rows, columns, generator=generator, dtype=torch.float64)
+    return here(torch.randn(rows, columns, generator=generator, dtype=torch.float64))
 
 
-XI = hopfield.random_patterns(2, 6, seed=0)
+XI = here(hopfield.random_patterns(2, 6, seed=0))
 J = hopfield.hebbian(XI)
-ETA = torch.tensor([[1.0, 0, 1, 0, 0, 0], [0, 1, 1, 0, 0, 0]]).double()
-COLOURS = torch.tensor([[0.0, 1, 2, 0], [2, 1, 0, 1]]).double()
+ETA = here(torch.tensor([[1.0, 0, 1, 0, 0, 0], [0, 1, 1, 0, 0, 0]]).double())
+COLOURS = here(torch.tensor([[0.0, 1, 2, 0], [2, 1, 0, 1]]).double())
 HOPFIELD = {
-    "random_patterns": {"P": 2, "N": 4, "seed": 0, "dtype": torch.float64, "device": "cpu"},
+    "random_patterns": {"P": 2, "N": 4, "seed": 0, "dtype": torch.float64, "device": DEVICE},
     "clustered_patterns": {
         "clusters": 2,
         "per_cluster": 2,

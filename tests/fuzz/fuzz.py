@@ -101,7 +101,7 @@ def good(name, function, given, chosen=lambda *_: True):
 def numbers_of(found):
     """All numbers of a result, in one row of a fixed order."""
     if isinstance(found, Tensor):
-        plain = found.detach().to_dense()
+        plain = found.detach().cpu().to_dense()
         plain = torch.view_as_real(plain) if plain.is_complex() else plain
         return plain.double().reshape(-1).numpy()
     if isinstance(found, np.ndarray | float | int | complex):
