@@ -63,13 +63,15 @@ def _below(bits, bound):
 def _shuffle(order, places, state):
     """Fisher–Yates in place; the next state of the stream. `places` (N,) is room for the draws.
 
-    All draws come first: a loop without the swaps is a vector one.
+    All draws come first: a loop without the swaps is a vector one. Unsigned places need no check
+    whether they count from the end.
     """
     size = len(order)
     for i in range(size):
         places[i] = _below(_mixed(_after(state, size - i)), i + 1)
-    for i in range(size - 1, 0, -1):
-        j = places[i]
+    for k in range(1, size):
+        i = np.uint64(size - k)
+        j = np.uint64(places[i])
         order[i], order[j] = order[j], order[i]
     return _after(state, size - 1)
 
@@ -114,17 +116,15 @@ def settle(columns, waiting, tie, s, h, order, state, max_sweeps):
     places = np.empty_like(order)
     sweeps = 0
     while True:
-        stable = True
+        unstable = 0
         for i in range(len(s)):
-            if field(left, diagonal, overlaps, scale, h, s, i) * s[i] < -tie[i]:
-                stable = False
-                break
-        if stable or sweeps == max_sweeps:
-            return state, sweeps, stable
+            unstable += field(left, diagonal, overlaps, scale, h, s, i) * s[i] < -tie[i]
+        if unstable == 0 or sweeps == max_sweeps:
+            return state, sweeps, unstable == 0
         sweeps += 1
         state = _shuffle(order, places, state)
         for k in range(len(s)):
-            i = order[k]
+            i = np.uint64(order[k])
             if field(left, diagonal, overlaps, scale, h, s, i) * s[i] < -tie[i]:
                 s[i] = -s[i]
                 turn(columns, right, overlaps, h, i, 2.0 * s[i])
