@@ -42,45 +42,63 @@ class SharedCovariance:
         self.centre = means.mean(0)  # smaller vectors, smaller logits, fewer lost digits
         self.basis, self.spread, self.log_weights = basis, spread, log_weights
         self.means = self._turned(means - self.centre)
+        self._centred = not bool(self.centre.any())
         self._reach = float(torch.linalg.vector_norm(self.means, dim=1).max())
 
-    def mean(self, x: Tensor, variance: Tensor) -> Tensor:
-        """D for x (B, d) at σ² (B, 1), like x."""
-        work = self._turned(x - self.centre).to(self._precision(x, variance))
-        noise = variance.to(work)
-        if (noise == noise[:1]).all():
-            noise = noise[:1]  # one noise level: what follows from it is one row for all
+    def mean(self, x: Tensor, level: Tensor) -> Tensor:
+        """D for x (B, d) at σ (B, 1), like x."""
+        if len(x) == 0:
+            return x
+        # One noise level for all, as a number is expanded: what follows from it is one row.
+        one = level.stride(0) == 0 or bool((level == level[:1]).all())
+        variance = (level[:1] if one else level).square()
+        away = x if self._centred else x - self.centre
+        work = self._turned(away).to(self._precision(away, variance))
+        noise, centre = variance.to(work), self.centre.to(work)
         means, spread = self.means.to(work), self.spread.to(work)
         squares, offset = means.square().T / 2, self.log_weights.to(work)
         gain = 1 / (spread + noise)  # 1/v
-        common = offset - gain @ squares if len(gain) == 1 else None
-        pulled, rows = torch.empty_like(work), max(1, _LOGITS // len(means))
+        common = offset - gain @ squares if one else None
+        keys, values = (gain * means, noise * gain * means) if one else (means, means)
+        if one and self.basis is None:
+            values = values + centre  # of weights that sum to 1
+        parts, rows = [], max(1, _LOGITS // len(means))
         for block in (slice(low, low + rows) for low in range(0, len(x), rows)):
-            own = gain[block] if common is None else gain
-            bias = offset - own @ squares if common is None else common
-            logits = torch.addmm(bias, work[block] * own, means.T)
-            pulled[block] = _softmax(logits) @ means
-        mean = gain * torch.addcmul(spread * work, noise, pulled)
-        return (mean if self.basis is None else mean @ self.basis.to(work).mT).to(x) + self.centre
+            seen = work[block] if one else work[block] * gain[block]
+            bias = offset - gain[block] @ squares if common is None else common
+            parts.append(_weights(seen, keys, bias) @ values)
+        pulled = parts[0] if len(parts) == 1 else torch.cat(parts) if parts else work
+        if one:
+            mean = torch.addcmul(pulled, work, gain * spread)
+        else:
+            mean = gain * torch.addcmul(spread * work, noise, pulled)
+        if self.basis is not None:
+            mean = torch.addmm(centre, mean, self.basis.to(work).mT)
+        elif not one:
+            mean = mean + centre
+        return mean.to(x)
 
     def _turned(self, vectors: Tensor) -> Tensor:
         return vectors if self.basis is None else vectors @ self.basis
 
-    def _precision(self, x: Tensor, variance: Tensor) -> torch.dtype:
+    def _precision(self, away: Tensor, variance: Tensor) -> torch.dtype:
         """float64 where single precision would cost the logits their digits."""
-        if len(x) == 0 or x.dtype == torch.float64:
-            return x.dtype
-        longest = float(torch.linalg.vector_norm(x.detach() - self.centre, dim=1).max())
+        if away.dtype == torch.float64:
+            return away.dtype
+        longest = float(torch.linalg.vector_norm(away.detach(), dim=1).max())
         narrowest = float(variance.min() + self.spread.min())
-        error = torch.finfo(x.dtype).eps * self._reach * (longest + self._reach) / narrowest
-        return torch.float64 if error > _LOSS else x.dtype
+        error = torch.finfo(away.dtype).eps * self._reach * (longest + self._reach) / narrowest
+        return torch.float64 if error > _LOSS else away.dtype
 
 
-def _softmax(logits: Tensor) -> Tensor:
-    """Softmax of each row (b, K); across the rows where they are short, ten times as fast."""
-    if logits.shape[1] > _SHORT:
-        return torch.softmax(logits, 1)
-    return torch.softmax(logits.T.contiguous(), 0).T
+def _weights(seen: Tensor, keys: Tensor, bias: Tensor) -> Tensor:
+    """Softmax of seen·keys + bias, (b, K); across the rows where they are short, ten times as fast.
+
+    The product of few keys with many rows, too, is quicker than that of the rows with the keys.
+    """
+    if len(keys) > _SHORT:
+        return torch.softmax(torch.addmm(bias, seen, keys.T), 1)
+    return torch.softmax(torch.addmm(bias.T, keys, seen.T), 0).T
 
 
 class ClassOfRow(Denoiser):

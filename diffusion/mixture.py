@@ -96,7 +96,7 @@ class GaussianMixtureDenoiser(ExactDenoiser):
         """
         if self._shared is not None:
             x = _checks.points("x", x, dimension=self.dimension).to(self.means)
-            return self._shared.mean(x, _checks.noise_level(sigma, x).square())
+            return self._shared.mean(x, _checks.noise_level(sigma, x))
         return torch.cat([self._mean(p) for p in self._posteriors(x, sigma)])
 
     def score(self, x: Tensor, sigma: Level) -> Tensor:

@@ -32,6 +32,7 @@ from torch import Tensor
 
 from diffusion import _checks
 from diffusion._checks import Seed
+from diffusion._feature_losses import Averages, Basis, Form, add_below, mirrored
 from diffusion._hermite import Activation, Rule, activation_from, coefficients, rule_for
 from diffusion.mixture import GaussianMixtureDenoiser
 
@@ -41,8 +42,6 @@ _TRIED = 8  # points, and features, on which the integrals are tried
 _NEGLIGIBLE = 1e-6  # what may be left of the series, of the mean of σ²
 _NUMBERS = 2**22  # activations held at once, in a block
 _BLOCK = 512  # fewest points of a block: with fewer, products of entries take most of the time
-
-Averages = tuple[Tensor, Tensor]  # U (p, p) and V (p, d)
 
 
 class RandomFeatureScore:
@@ -132,11 +131,12 @@ class RandomFeatureScore:
         U = sum(rho * u for rho, (u, _) in zip(fractions, averages, strict=True))
         V = sum(rho * v for rho, (_, v) in zip(fractions, averages, strict=True))
         values, vectors = torch.linalg.eigh(U)
-        basis = _Basis(vectors.flip(1), vectors.flip(1).mT @ V)
-        forms = [basis.forms(*one) for one in averages]
+        values, vectors = values.flip(0), vectors.flip(1)
+        basis = Basis(vectors, vectors.mT @ V)
+        forms = basis.forms_of_parts(averages, fractions, values)
         return FeatureFlow(
             model=self,
-            eigenvalues=values.flip(0).clamp(min=0),
+            eigenvalues=values.clamp(min=0),
             points=len(data),
             fractions=fractions,
             class_shares=fractions[:, None] * torch.stack([form.diagonal for form in forms]),
@@ -188,11 +188,7 @@ class RandomFeatureScore:
             squares = torch.cat([one for _, one in found]).sum(0)
             terms = _terms(c, squares, largest)
             if terms <= order:
-                power = torch.ones_like(correlation)
-                for k, column in enumerate(c[: terms + 1]):
-                    U.addcmul_(power, column.mT @ column)
-                    if k < terms:
-                        power *= correlation
+                add_below(U, correlation, c[: terms + 1])
             elif self.dimension == 1:
                 for m in parts:
                     U += self._on_a_line(m, width, rule)
@@ -204,6 +200,7 @@ class RandomFeatureScore:
             square += squares
             start += len(block)
         n = len(means)
+        U = mirrored(U)
         U.diagonal().copy_(square)
         V = (slope / (n * width) * self.noise**0.5)[:, None] * self.first_layer
         return U / n, V / self.dimension**0.5
@@ -261,28 +258,6 @@ def _terms(c: Tensor, squares: Tensor, largest: float) -> int:
     return len(c)
 
 
-@dataclass(frozen=True)
-class _Form:
-    """The loss of a set of points as a quadratic form of g: 1 + (gᵀQg − 2 q·g)/d."""
-
-    quadratic: Tensor  # Q (p, p)
-    linear: Tensor  # q (p,)
-    diagonal: Tensor  # (p,), of OᵀU_S O
-
-
-@dataclass(frozen=True)
-class _Basis:
-    vectors: Tensor  # O (p, p), columns
-    projected: Tensor  # P = OᵀV (p, d)
-
-    def forms(self, U: Tensor, V: Tensor) -> _Form:
-        """The loss on a set of points of these averages."""
-        rotated = self.vectors.mT @ U @ self.vectors
-        diagonal = rotated.diagonal().clone()
-        linear = (self.projected * (self.vectors.mT @ V)).sum(1)
-        return _Form(rotated.mul_(self.projected @ self.projected.mT), linear, diagonal)
-
-
 @dataclass(frozen=True, repr=False)
 class FeatureFlow:
     """The gradient flow of a random-features model, at any time τ ≥ 0."""
@@ -292,8 +267,8 @@ class FeatureFlow:
     points: int  # n, all classes together
     fractions: Tensor  # (C,) ρ_c = n_c/n
     class_shares: Tensor  # (C, p), the part ρ_c u_i·U_c u_i of class c in each eigenvalue
-    basis: _Basis
-    train: list[_Form]
+    basis: Basis
+    train: list[Form]
 
     def __repr__(self) -> str:
         return f"FeatureFlow({self.model!r}, n={self.points}, {len(self.fractions)} classes)"
@@ -416,7 +391,7 @@ class FeatureFlow:
         learnt = -torch.expm1(-rate * lam * tau) / lam.clamp(min=torch.finfo(lam.dtype).tiny)
         return torch.where(lam > 0, learnt, rate * tau)
 
-    def _losses(self, times: Tensor, forms: list[_Form]) -> Tensor:
+    def _losses(self, times: Tensor, forms: list[Form]) -> Tensor:
         g = self._filter(times)
         rows = [((g @ form.quadratic * g).sum(1) - 2 * g @ form.linear) for form in forms]
         return 1 + torch.stack(rows, 1) / self.model.dimension

@@ -298,7 +298,7 @@ def _within(denoiser: DenoiserLike, start: float) -> DenoiserLike:
 
 def _euler(denoiser: DenoiserLike, y: Tensor, a: float, b: float, _: object) -> Tensor:
     mean = denoiser(y, a)
-    return mean + (b / a) * (y - mean)
+    return torch.add(mean, y - mean, alpha=b / a)
 
 
 def _heun(denoiser: DenoiserLike, y: Tensor, a: float, b: float, _: object) -> Tensor:

@@ -37,7 +37,7 @@ def _overlaps(right, s):
 def _settle(left, right, diagonal, bias, held, tie, s, state, most):
     """Relax one replica to a fixed point in place: sweeps made, and whether it was reached."""
     size, order, overlaps = len(s), np.arange(len(s)), _overlaps(right, s)
-    sweeps = 0
+    sweeps, places = 0, np.empty_like(order)
     while True:
         unstable = False
         for i in range(size):
@@ -49,7 +49,7 @@ def _settle(left, right, diagonal, bias, held, tie, s, state, most):
         if sweeps == most:
             return sweeps, False
         sweeps += 1
-        state = _shuffle(order, state)
+        state = _shuffle(order, places, state)
         for k in range(size):
             i = order[k]
             if held[i]:
@@ -89,9 +89,10 @@ def heat_low_rank(left, right, diagonal, bias, held, spins, seeds, temperature, 
     replicas, size = spins.shape
     for b in prange(replicas):
         s, order, state = spins[b], np.arange(size), np.uint64(seeds[b])
+        places = np.empty_like(order)
         overlaps = _overlaps(right, s)
         for _ in range(sweeps):
-            state = _shuffle(order, state)
+            state = _shuffle(order, places, state)
             for k in range(size):
                 i = order[k]
                 state, bits = _next(state)
@@ -120,9 +121,10 @@ def relax_sparse(starts, into, values, fields, tie, spins, seeds, most, sweeps, 
     replicas, size = spins.shape
     for b in prange(replicas):
         s, h, order, state = spins[b], fields[b], np.arange(size), np.uint64(seeds[b])
+        places = np.empty_like(order)
         while _unstable(h, s, tie) and sweeps[b] < most:
             sweeps[b] += 1
-            state = _shuffle(order, state)
+            state = _shuffle(order, places, state)
             for k in range(size):
                 i = order[k]
                 if h[i] * s[i] < -tie[i]:
@@ -138,8 +140,9 @@ def heat_sparse(starts, into, values, fields, spins, seeds, temperature, sweeps)
     replicas, size = spins.shape
     for b in prange(replicas):
         s, h, order, state = spins[b], fields[b], np.arange(size), np.uint64(seeds[b])
+        places = np.empty_like(order)
         for _ in range(sweeps):
-            state = _shuffle(order, state)
+            state = _shuffle(order, places, state)
             for k in range(size):
                 i = order[k]
                 state, bits = _next(state)

@@ -183,8 +183,11 @@ class FullForm(Form):
         from hopfield import _kernels  # numba is needed, and loaded, only here
 
         fields = start.fields(self.fields(start.result.states))
-        columns = self.like.to("cpu", torch.float64).T.contiguous().numpy()
-        start.run(_kernels.relax, _kernels.glauber, columns, fields)
+        rows = self.like.to("cpu")
+        # Single precision is kept: fields are sums in double precision, the same to the last bit,
+        # and half the bytes have to come.
+        columns = rows.contiguous() if torch.equal(rows, rows.T) else rows.T.contiguous()
+        start.run(_kernels.relax, _kernels.glauber, columns.numpy(), fields)
 
     def running(self, spins: Tensor, outside: Outside) -> Running:
         return _RunningFull(self.like.to(spins), outside.added(self.fields(spins), spins))

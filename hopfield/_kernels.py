@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from numba import get_num_threads, njit, prange
 
+from hopfield._waiting_kernels import field, nothing_waits, turn
+
 
 def _start_threads() -> None:
     """Start numba's threads, which change OpenMP's and torch's numbers, and set torch's back."""
@@ -25,13 +27,24 @@ _FAST = {"contract"}  # fused multiply-add only: no reordering, so results stay 
 
 
 @njit(inline="always")
-def _next(state):
-    """SplitMix64 (Steele, Lea & Flood 2014): the next state and 64 random bits."""
-    state = np.uint64(state + np.uint64(0x9E3779B97F4A7C15))
-    bits = state
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+def _mixed(state):
+    """64 random bits of a state of SplitMix64 (Steele, Lea & Flood 2014)."""
+    bits = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state, bits ^ (bits >> np.uint64(31))
+    return bits ^ (bits >> np.uint64(31))
+
+
+@njit(inline="always")
+def _after(state, draws):
+    """State of the stream after a number of draws."""
+    return np.uint64(state + np.uint64(draws) * np.uint64(0x9E3779B97F4A7C15))
+
+
+@njit(inline="always")
+def _next(state):
+    """Next state of the stream and 64 random bits."""
+    state = _after(state, 1)
+    return state, _mixed(state)
 
 
 @njit(inline="always")
@@ -47,13 +60,20 @@ def _below(bits, bound):
 
 
 @njit(inline="always")
-def _shuffle(order, state):
-    """Fisher–Yates in place; the next state of the stream."""
-    for i in range(len(order) - 1, 0, -1):
-        state, bits = _next(state)
-        j = _below(bits, i + 1)
+def _shuffle(order, places, state):
+    """Fisher–Yates in place; the next state of the stream. `places` (N,) is room for the draws.
+
+    All draws come first: a loop without the swaps is a vector one. Unsigned places need no check
+    whether they count from the end.
+    """
+    size = len(order)
+    for i in range(size):
+        places[i] = _below(_mixed(_after(state, size - i)), i + 1)
+    for k in range(1, size):
+        i = np.uint64(size - k)
+        j = np.uint64(places[i])
         order[i], order[j] = order[j], order[i]
-    return state
+    return _after(state, size - 1)
 
 
 @njit(inline="always")
@@ -74,15 +94,16 @@ def _unstable(fields, spins, tie):
 
 
 @njit(cache=True, fastmath=_FAST)
-def settle(columns, tie, s, h, order, state, max_sweeps):
+def settle(columns, waiting, tie, s, h, order, state, max_sweeps):
     """Relax one replica to a fixed point, in place.
 
     Parameters
     ----------
     columns : (N, N); columns[i] holds J_ji for all j, by which spin i acts on the others.
+    waiting : updates that the columns have not taken, with the overlaps of s.
     tie : (N,); a field of at most this size keeps its spin.
     s : (N,), the spins.
-    h : (N,), their fields.
+    h : (N,), their fields of the columns.
     order : (N,), the site order to shuffle.
     state : state of the random stream.
     max_sweeps : largest number of sweeps.
@@ -91,50 +112,50 @@ def settle(columns, tie, s, h, order, state, max_sweeps):
     -------
     The state of the stream, the sweeps made, and whether the end is a fixed point.
     """
-    size = len(s)
+    left, right, diagonal, overlaps, scale = waiting
+    places = np.empty_like(order)
     sweeps = 0
-    while _unstable(h, s, tie):
-        if sweeps == max_sweeps:
-            return state, sweeps, False
+    while True:
+        unstable = 0
+        for i in range(len(s)):
+            unstable += field(left, diagonal, overlaps, scale, h, s, i) * s[i] < -tie[i]
+        if unstable == 0 or sweeps == max_sweeps:
+            return state, sweeps, unstable == 0
         sweeps += 1
-        state = _shuffle(order, state)
-        for k in range(size):
-            i = order[k]
-            if h[i] * s[i] < -tie[i]:
+        state = _shuffle(order, places, state)
+        for k in range(len(s)):
+            i = np.uint64(order[k])
+            if field(left, diagonal, overlaps, scale, h, s, i) * s[i] < -tie[i]:
                 s[i] = -s[i]
-                change = 2.0 * s[i]
-                column = columns[i]
-                for j in range(size):
-                    h[j] += change * column[j]
-    return state, sweeps, True
+                turn(columns, right, overlaps, h, i, 2.0 * s[i])
 
 
 @njit(cache=True, fastmath=_FAST)
-def heat(columns, s, h, order, state, temperature, sweeps):
+def heat(columns, waiting, s, h, order, state, temperature, sweeps):
     """Make heat-bath sweeps of one replica in place, P(S_i = +1) = 1/(1 + e^{−2h_i/T})."""
-    size = len(s)
+    left, right, diagonal, overlaps, scale = waiting
+    places = np.empty_like(order)
     for _ in range(sweeps):
-        state = _shuffle(order, state)
-        for k in range(size):
+        state = _shuffle(order, places, state)
+        for k in range(len(s)):
             i = order[k]
             state, bits = _next(state)
-            new = _heated(h[i], temperature, bits)
+            pull = field(left, diagonal, overlaps, scale, h, s, i)
+            new = _heated(pull, temperature, bits)
             if new != s[i]:
                 s[i] = new
-                change = 2.0 * new
-                column = columns[i]
-                for j in range(size):
-                    h[j] += change * column[j]
+                turn(columns, right, overlaps, h, i, 2.0 * new)
     return state
 
 
 @njit(cache=True, fastmath=_FAST)
-def swap(columns, target, s, h, order, state, temperature, sweeps):
+def swap(columns, waiting, target, s, h, order, state, temperature, sweeps):
     """Make Kawasaki sweeps of one replica in place: Metropolis at fixed overlap with the target.
 
     A move flips a spin that disagrees with the target and one that agrees, chosen at
     random; ΔE = 2(S_i h_i + S_j h_j) − 4 J_ij S_i S_j of symmetric couplings. A sweep has N moves.
     """
+    left, right, diagonal, overlaps, scale = waiting
     size = len(s)
     wrong = 0  # order[:wrong] are the sites that disagree
     for i in range(size):
@@ -152,14 +173,17 @@ def swap(columns, target, s, h, order, state, temperature, sweeps):
         b = wrong + _below(bits, size - wrong)
         state, bits = _next(state)
         i, j = order[a], order[b]
-        change = 2.0 * (s[i] * h[i] + s[j] * h[j]) - 4.0 * columns[j, i] * s[i] * s[j]
+        work = s[i] * field(left, diagonal, overlaps, scale, h, s, i)
+        work += s[j] * field(left, diagonal, overlaps, scale, h, s, j)
+        bond = columns[j, i]
+        for c in range(len(overlaps)):
+            bond += left[i, c] * right[j, c]
+        change = 2.0 * work - 4.0 * scale[i] * bond * s[i] * s[j]
         if change <= 0.0 or _uniform(bits) < math.exp(max(-change / temperature, -700.0)):
             order[a], order[b] = j, i
             s[i], s[j] = -s[i], -s[j]
-            x, y = 2.0 * s[i], 2.0 * s[j]
-            p, q = columns[i], columns[j]
-            for k in range(size):
-                h[k] += x * p[k] + y * q[k]
+            turn(columns, right, overlaps, h, i, 2.0 * s[i])
+            turn(columns, right, overlaps, h, j, 2.0 * s[j])
     return state
 
 
@@ -167,9 +191,11 @@ def swap(columns, target, s, h, order, state, temperature, sweeps):
 def relax(columns, fields, tie, spins, seeds, max_sweeps, sweeps, converged):
     """Relax all replicas to fixed points at zero temperature, in place; spins (B, N)."""
     replicas, size = spins.shape
+    all_taken = nothing_waits(size, 0)
     for b in prange(replicas):
+        order, stream = np.arange(size), np.uint64(seeds[b])
         _, sweeps[b], converged[b] = settle(
-            columns, tie, spins[b], fields[b], np.arange(size), np.uint64(seeds[b]), max_sweeps
+            columns, all_taken, tie, spins[b], fields[b], order, stream, max_sweeps
         )
 
 
@@ -177,18 +203,22 @@ def relax(columns, fields, tie, spins, seeds, max_sweeps, sweeps, converged):
 def glauber(columns, fields, spins, seeds, temperature, sweeps):
     """Make heat-bath sweeps of all replicas, in place; spins (B, N)."""
     replicas, size = spins.shape
+    all_taken = nothing_waits(size, 0)
     for b in prange(replicas):
         order, stream = np.arange(size), np.uint64(seeds[b])
-        heat(columns, spins[b], fields[b], order, stream, temperature, sweeps)
+        heat(columns, all_taken, spins[b], fields[b], order, stream, temperature, sweeps)
 
 
 @njit(parallel=True, cache=True, fastmath=_FAST)
 def kawasaki(columns, targets, spins, fields, seeds, temperature, sweeps):
     """Make Kawasaki sweeps of all replicas, in place; targets, spins (B, N)."""
     replicas, size = spins.shape
+    all_taken = nothing_waits(size, 0)
     for b in prange(replicas):
         order, stream = np.arange(size), np.uint64(seeds[b])
-        swap(columns, targets[b], spins[b], fields[b], order, stream, temperature, sweeps)
+        swap(
+            columns, all_taken, targets[b], spins[b], fields[b], order, stream, temperature, sweeps
+        )
 
 
 @njit(parallel=True, cache=True, fastmath={"contract", "reassoc"})
@@ -213,13 +243,13 @@ def relax_dense(sites, table, relative, tie, spins, overlaps, seeds, max_sweeps,
     patterns = sites.shape[1]
     for b in prange(replicas):
         state = np.uint64(seeds[b])
-        order = np.arange(size)
+        order, places = np.arange(size), np.empty(size, np.int64)
         s, x = spins[b], overlaps[b]
         down, up = np.empty(patterns), np.empty(patterns)
         total, scale = _tabulate(x, table, relative, down, up)
         while not converged[b]:
             may_flip = sweeps[b] < max_sweeps  # if not, only check whether any spin would flip
-            state = _shuffle(order, state)
+            state = _shuffle(order, places, state)
             silent = True
             for k in range(size):
                 i = order[k]
@@ -280,11 +310,12 @@ def relax_potts(sites, counts, states, sums, seeds, max_sweeps, sweeps, converge
     replicas, size = states.shape
     patterns, colours = sites.shape[1], counts.shape[1]
     for b in prange(replicas):
-        stream, order, pull = np.uint64(seeds[b]), np.arange(size), np.empty(colours, np.int64)
+        stream, pull = np.uint64(seeds[b]), np.empty(colours, np.int64)
+        order, places = np.arange(size), np.empty(size, np.int64)
         s, x = states[b], sums[b]
         while not converged[b]:
             may_change = sweeps[b] < max_sweeps  # if not, only look whether any site would
-            stream = _shuffle(order, stream)
+            stream = _shuffle(order, places, stream)
             silent = True
             for k in range(size):
                 i = order[k]

@@ -2,8 +2,10 @@
 
 Couplings are held by columns, columns[j] = (J_ij)_i, so that a field, a flip and an update
 are all sums of contiguous columns, in an order that does not depend on the number of
-threads. A run may be cut into calls: arrays hold the random stream, the site order and the
-norm from one call to the next.
+threads. The first states of a block of steps have their fields from one pass over the matrix,
+and the updates of the block are taken in another (`hopfield._waiting_kernels`). A run may be cut
+into calls: each step draws from a stream of its own, and arrays hold the stream of those streams,
+the site order and the norm from one call to the next.
 """
 
 from __future__ import annotations
@@ -15,27 +17,25 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from hopfield._kernels import _FAST, _below, _next, _shuffle, _uniform, heat, settle, swap
+from hopfield._waiting_kernels import (
+    BLOCK,
+    Waiting,
+    add,
+    block_of,
+    field,
+    fields_of,
+    flush,
+    has_all_rows,
+    look_at,
+    nothing_waits,
+    take,
+)
 
 Array = NDArray[Any]
 
 UNIFORM, FIXED_POINT, THERMAL, KAWASAKI = range(4)
-
-
-@njit(cache=True, fastmath=_FAST)
-def _fields(columns: Array, s: Array, h: Array) -> None:
-    """Set h_i = Σ_j J_ij S_j, four columns at a time, so that h is read and written less often."""
-    size = len(s)
-    h[:] = 0.0
-    whole = size - size % 4
-    for j in range(0, whole, 4):
-        a, b, c, d = columns[j], columns[j + 1], columns[j + 2], columns[j + 3]
-        p, q, r, t = s[j], s[j + 1], s[j + 2], s[j + 3]
-        for i in range(size):
-            h[i] += (p * a[i] + q * b[i]) + (r * c[i] + t * d[i])
-    for j in range(whole, size):
-        column = columns[j]
-        for i in range(size):
-            h[i] += s[j] * column[i]
+_CANCELLED = 0.1  # of the squares that a norm is the sum of: with less left, digits are lost
+_SHARED = 4  # replicas whose first fields one thread makes together
 
 
 @njit(cache=True)
@@ -60,9 +60,10 @@ def _flip(target: Array, overlap: float, s: Array, state: Any) -> Any:
 
 
 @njit(cache=True)
-def _flip_exactly(target: Array, overlap: float, s: Array, order: Array, state: Any) -> Any:
-    """Flip exactly round((1 − m)N/2) spins of the target, the first sites of `order`."""
-    state = _shuffle(order, state)
+def _flip_exactly(target: Array, overlap: float, s: Array, state: Any) -> Any:
+    """Flip exactly round((1 − m)N/2) random spins of the target; the next state."""
+    order = np.arange(len(s))
+    state = _shuffle(order, np.empty_like(order), state)
     s[:] = target
     for k in range(round((1.0 - overlap) * len(s) / 2.0)):
         s[order[k]] = -s[order[k]]
@@ -71,7 +72,8 @@ def _flip_exactly(target: Array, overlap: float, s: Array, order: Array, state: 
 
 @njit(cache=True, fastmath=_FAST)
 def learn(
-    columns: Array,
+    waiting: Waiting,
+    place: int,
     target: Array,
     s: Array,
     h: Array,
@@ -80,10 +82,15 @@ def learn(
     symmetric: bool,
     normalize: bool,
     norm2: Array,
-) -> None:
-    """Add δJ_ij = a e_i ξ_i S_j, e_i = 1 where ξ_i h_i ≤ 0; in place, with Σ J_ij² in norm2[0].
+) -> tuple[int, bool]:
+    """Let δJ_ij = a e_i ξ_i S_j wait, e_i = 1 where ξ_i h_i ≤ 0, with Σ J_ij² in norm2[0].
 
-    `symmetric` takes (δJ + δJᵀ)/2 instead. `normalize` brings each row back to norm 1.
+    `symmetric` takes (δJ + δJᵀ)/2 instead. `normalize` brings each row back from norm 1 to norm
+    1, but for rows of which so little is left that their norm must be that of the matrix.
+
+    Returns
+    -------
+    The next place of the block, and whether no row is left to the matrix.
     """
     size = len(s)
     g = np.empty(size)
@@ -94,36 +101,51 @@ def learn(
         along += g[i] * s[i]
         errors += abs(g[i])
     if errors == 0.0:
-        return
+        return place, True
     if symmetric:
         half = 0.5 * amount
-        for j in range(size):
-            column, a, b = columns[j], half * s[j], half * g[j]
-            for i in range(size):
-                column[i] += a * g[i] + b * s[i]  # the sum is exact: a multiple of `half`
-            column[j] = 0.0
+        # gSᵀ + Sgᵀ by two terms that are each symmetric, so that the sum is, rounding included.
+        place = add(waiting, place, 0.5 * half, g + s, g + s)
+        place = add(waiting, place, -0.5 * half, g - s, g - s)
         norm2[0] += 2.0 * amount * work + 2.0 * half**2 * ((size - 2) * errors + along * along)
-        return
-    for j in range(size):
-        column, a = columns[j], amount * s[j]
-        for i in range(size):
-            column[i] += a * g[i]
-        column[j] = 0.0
+        return place, True
+    place = add(waiting, place, amount, g, s)
     norm2[0] += amount * (2.0 * work + amount * (size - 1) * errors)
+    sure = True
     if normalize:
-        # The norms come from the couplings themselves. Those computed from h would keep
-        # their errors, which grow where training shrinks the rows.
-        scale = np.zeros(size)
-        for j in range(size):
-            column = columns[j]
-            for i in range(size):
-                scale[i] += column[i] * column[i]
+        scale, added = waiting[4], amount**2 * (size - 1)
         for i in range(size):
-            scale[i] = 1.0 / np.sqrt(scale[i]) if scale[i] > 0.0 else 1.0
-        for j in range(size):
-            column = columns[j]
-            for i in range(size):
-                column[i] *= scale[i]
+            left = 1.0 + 2.0 * amount * g[i] * h[i] + added
+            if g[i] != 0.0 and left > _CANCELLED * (1.0 + added):
+                scale[i] /= np.sqrt(left)
+            elif g[i] != 0.0:
+                sure = False
+    return place, sure
+
+
+@njit(cache=True, fastmath=_FAST)
+def _noised(
+    landscape: Array,
+    waiting: Waiting,
+    kind: int,
+    temperature: float,
+    sweeps: int,
+    tie: Array,
+    target: Array,
+    s: Array,
+    h: Array,
+    order: Array,
+    state: Any,
+) -> bool:
+    """Let the dynamics of the noise move a state from where it starts; whether it settled."""
+    look_at(waiting, s)
+    if kind == FIXED_POINT:
+        return bool(settle(landscape, waiting, tie, s, h, order, state, sweeps)[2])
+    if kind == THERMAL:
+        heat(landscape, waiting, s, h, order, state, temperature, sweeps)
+    elif kind == KAWASAKI:
+        swap(landscape, waiting, target, s, h, order, state, temperature, sweeps)
+    return True
 
 
 @njit(cache=True, fastmath=_FAST)
@@ -165,32 +187,65 @@ def train(
     norm2 : (2,), Σ J_ij² now and at the start.
     """
     size = len(columns)
-    s, h = np.empty(size), np.empty(size)
-    landscape = frozen if len(frozen) > 0 else columns
+    each, current = 2 if symmetric else 1, len(frozen) == 0
+    together = block_of(size, each, current and kind != UNIFORM)
+    spins, fields = np.empty((together, size)), np.empty((together, size))
+    targets, streams = np.empty(together, np.int64), np.empty(together, np.uint64)
+    waiting, all_taken = nothing_waits(size, together * each), nothing_waits(size, 0)
+    seen = waiting if together > 1 else all_taken
+    left, _, diagonal, overlaps, scale = seen
+    all_rows = not normalize or has_all_rows(columns)
     unsettled = 0
-    state = stream[0]
-    for rate in rates:
-        state, bits = _next(state)
-        target = patterns[_below(bits, len(patterns))]
-        if kind == KAWASAKI:
-            state = _flip_exactly(target, overlap, s, order, state)
-        else:
-            state = _flip(target, overlap, s, state)
-        _fields(landscape, s, h)
-        scaled = temperature
-        if temperature > 0.0 and len(frozen) == 0 and not normalize:
-            scaled *= np.sqrt(max(norm2[0], 0.0) / norm2[1])
-        if kind == FIXED_POINT:
-            state, _, settled = settle(landscape, tie, s, h, order, state, sweeps)
-            unsettled += not settled
-        elif kind == THERMAL:
-            state = heat(landscape, s, h, order, state, scaled, sweeps)
-        elif kind == KAWASAKI:
-            state = swap(landscape, target, s, h, order, state, scaled, sweeps)
-        if len(frozen) > 0:
-            _fields(columns, s, h)
-        learn(columns, target, s, h, tie, rate / size, symmetric, normalize, norm2)
-    stream[0] = state
+    for first in range(0, len(rates), together):
+        count = min(together, len(rates) - first)
+        for b in range(count):
+            stream[0], state = _next(stream[0])
+            state, bits = _next(state)
+            targets[b] = _below(bits, len(patterns))
+            target = patterns[targets[b]]
+            if kind == KAWASAKI:
+                streams[b] = _flip_exactly(target, overlap, spins[b], state)
+            else:
+                streams[b] = _flip(target, overlap, spins[b], state)
+        if not current:
+            fields_of(frozen, spins[:count], fields)
+            for b in range(count):
+                target, s, h = patterns[targets[b]], spins[b], fields[b]
+                unsettled += not _noised(
+                    frozen,
+                    all_taken,
+                    kind,
+                    temperature,
+                    sweeps,
+                    tie,
+                    target,
+                    s,
+                    h,
+                    order,
+                    streams[b],
+                )
+        fields_of(columns, spins[:count], fields)
+        place = 0
+        for b in range(count):
+            target, s, h = patterns[targets[b]], spins[b], fields[b]
+            if current:
+                scaled = temperature
+                if temperature > 0.0 and not normalize:
+                    scaled *= np.sqrt(max(norm2[0], 0.0) / norm2[1])
+                unsettled += not _noised(
+                    columns, seen, kind, scaled, sweeps, tie, target, s, h, order, streams[b]
+                )
+            else:
+                look_at(seen, s)
+            for i in range(size):
+                h[i] = field(left, diagonal, overlaps, scale, h, s, i)
+            amount = rates[first + b] / size
+            place, sure = learn(
+                waiting, place, target, s, h, tie, amount, symmetric, normalize, norm2
+            )
+            if b == count - 1 or not (sure and all_rows):
+                all_rows, place = flush(columns, waiting, normalize), 0
+                fields_of(columns, spins[b + 1 : count], fields[b + 1 :])
     return unsettled
 
 
@@ -210,30 +265,33 @@ def dream(
     With patterns, each dream also adds (ε/N) ξ_i ξ_j of one of them, drawn at random.
     """
     size = len(columns)
-    s, h = np.empty(size), np.empty(size)
-    amount = rate / size
+    amount, awake = rate / size, len(patterns) > 0
+    each = 2 if awake else 1
+    together = block_of(size, each, True)
+    spins, fields = np.empty((together, size)), np.empty((together, size))
+    streams, waiting = np.empty(together, np.uint64), nothing_waits(size, together * each)
+    seen = waiting if together > 1 else nothing_waits(size, 0)
     unsettled = 0
-    state = stream[0]
-    for _ in range(dreams):
-        state = _random_spins(s, state)
-        _fields(columns, s, h)
-        state, _, settled = settle(columns, tie, s, h, order, state, max_sweeps)
-        unsettled += not settled
-        if len(patterns) > 0:
-            state, bits = _next(state)
-            target = patterns[_below(bits, len(patterns))]
-            for j in range(size):
-                column, a, b = columns[j], amount * target[j], amount * s[j]
-                for i in range(size):
-                    column[i] += a * target[i] - b * s[i]
-                column[j] = 0.0
-        else:
-            for j in range(size):
-                column, b = columns[j], amount * s[j]
-                for i in range(size):
-                    column[i] -= b * s[i]
-                column[j] = 0.0
-    stream[0] = state
+    for first in range(0, dreams, together):
+        count = min(together, dreams - first)
+        for b in range(count):
+            stream[0], state = _next(stream[0])
+            streams[b] = _random_spins(spins[b], state)
+        fields_of(columns, spins[:count], fields)
+        place = 0
+        for b in range(count):
+            s = spins[b]
+            look_at(seen, s)
+            state, _, settled = settle(
+                columns, seen, tie, s, fields[b], order, streams[b], max_sweeps
+            )
+            unsettled += not settled
+            if awake:
+                state, bits = _next(state)
+                target = patterns[_below(bits, len(patterns))]
+                place = add(waiting, place, amount, target, target)
+            place = add(waiting, place, -amount, s, s)
+        flush(columns, waiting, False)
     return unsettled
 
 
@@ -255,25 +313,27 @@ def dream_together(
     """
     size = len(columns)
     replicas = len(streams)
-    spins = np.empty((replicas, size))
+    spins = np.zeros((-(-replicas // BLOCK) * BLOCK, size))
+    fields = np.empty((replicas, size))
     settled = np.empty(replicas, np.bool_)
     amount = rate / size
-    unsettled = 0
+    all_taken, unsettled = nothing_waits(size, 0), 0
     for start in range(0, dreams, replicas):
         batch = min(replicas, dreams - start)
+        spins[batch:] = 0.0
+        for part in prange(-(-batch // _SHARED)):
+            low, high = part * _SHARED, min((part + 1) * _SHARED, batch)
+            for b in range(low, high):
+                streams[b] = _random_spins(spins[b], streams[b])
+            fields_of(columns, spins[low:high], fields[low:high])
         for b in prange(batch):
-            s, h = spins[b], np.empty(size)
-            state = _random_spins(s, streams[b])
-            _fields(columns, s, h)
-            state, _, settled[b] = settle(columns, tie, s, h, orders[b], state, max_sweeps)
-            streams[b] = state
+            streams[b], _, settled[b] = settle(
+                columns, all_taken, tie, spins[b], fields[b], orders[b], streams[b], max_sweeps
+            )
         for j in prange(size):
-            column = columns[j]
-            for b in range(batch):
-                s = spins[b]
-                c = amount * s[j]
-                for i in range(size):
-                    column[i] -= c * s[i]
+            column, shares = columns[j], -amount * spins[:, j]
+            for b in range(0, batch, BLOCK):
+                take(column, spins[b : b + BLOCK], shares[b : b + BLOCK])
             column[j] = 0.0
         for b in range(batch):
             unsettled += not settled[b]

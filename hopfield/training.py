@@ -190,7 +190,7 @@ def _compiled(
     run: Run, patterns: Tensor, source: Any, overlap: float, rates: Array, flags: tuple[bool, bool]
 ) -> Advance:
     """Training on one of our own sources, whole chunks of steps at a time."""
-    from hopfield import _training_kernels  # numba is needed and loaded, only here
+    from hopfield import _training_kernels, _waiting_kernels  # numba is loaded only here
 
     kind, temperature, sweeps = _training_kernels.UNIFORM, 0.0, 0
     landscape = None if isinstance(source, Uniform) else source.landscape
@@ -213,7 +213,7 @@ def _compiled(
         tie, frozen = np.maximum(tie, history.tie(rows, 0.0)), rows.T.contiguous().numpy()
 
     def advance(first: int, last: int) -> int:
-        return _training_kernels.train(
+        unsettled: int = _training_kernels.train(
             run.columns,
             patterns.numpy(),
             frozen,
@@ -228,8 +228,33 @@ def _compiled(
             run.streams,
             norm2,
         )
+        return unsettled
 
-    return advance
+    if not flags[1]:
+        return advance
+    state = run.columns, run.orders, run.streams, norm2
+    return _in_whole_blocks(advance, state, _waiting_kernels.BLOCK)
+
+
+def _in_whole_blocks(advance: Advance, state: tuple[Array, ...], block: int) -> Advance:
+    """Steps in blocks that begin at multiples of `block`, wherever a record cuts them.
+
+    Norms are rounded where a block ends. A block that a record cuts is made again from its start,
+    so that what is recorded does not change what is learned.
+    """
+    begun, kept, counted = 0, [part.copy() for part in state], 0
+
+    def to(first: int, last: int) -> int:
+        nonlocal begun, kept, counted
+        for part, before in zip(state, kept, strict=True):
+            part[:] = before
+        whole = last - last % block
+        unsettled = advance(begun, whole) - counted
+        begun, kept = whole, [part.copy() for part in state]
+        counted = advance(whole, last)
+        return unsettled + counted
+
+    return to
 
 
 def _interpreted(
@@ -241,9 +266,10 @@ def _interpreted(
     flags: tuple[bool, bool],
 ) -> Advance:
     """Training on a user's source, one call per step."""
-    from hopfield import _training_kernels  # numba is needed and loaded, only here
+    from hopfield import _training_kernels, _waiting_kernels  # numba is loaded only here
 
     size, norm2, at = len(run.columns), np.zeros(2), run.generator.device
+    waiting = _waiting_kernels.nothing_waits(size, _waiting_kernels.BLOCK)
 
     def advance(first: int, last: int) -> int:
         for rate in rates[first:last]:
@@ -256,8 +282,9 @@ def _interpreted(
             fields = (run.couplings @ state[0]).numpy()
             s, amount = state[0].numpy(), rate / size
             _training_kernels.learn(
-                run.columns, target[0].numpy(), s, fields, run.tie, amount, *flags, norm2
+                waiting, 0, target[0].numpy(), s, fields, run.tie, amount, *flags, norm2
             )
+            _waiting_kernels.flush(run.columns, waiting, flags[1])  # the source may look at them
         return 0
 
     return advance

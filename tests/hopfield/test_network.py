@@ -137,6 +137,22 @@ def test_the_batched_order_ends_where_no_spin_is_unstable():
     assert abs(mean) < 4 * error  # same law of ends, over site orders
 
 
+@pytest.mark.parametrize("temperature", [0.0, 0.3])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_single_precision_is_kept_and_costs_no_digit(symmetric, temperature):
+    """Couplings of single precision and the same numbers in double: the same ends, in the same
+    sweeps. No field of the asymmetric ones is near zero, where the two differ on what a tie is."""
+    J = random_couplings(60, 3).float()
+    J = J if symmetric else torch.tril(J) + 0.5 * torch.triu(J)
+    states = random_patterns(40, 60, seed=4)
+    ends = [
+        HopfieldNetwork(given).relax(states, temperature=temperature, max_sweeps=30, seed=5)
+        for given in (J, J.double())
+    ]
+    assert torch.equal(ends[0].states, ends[1].states)
+    assert torch.equal(ends[0].sweeps, ends[1].sweeps)
+
+
 def test_results_do_not_depend_on_the_number_of_threads():
     import numba
 
