@@ -104,7 +104,9 @@ def test_weights_have_derivatives(alpha):
     s = torch.where(p > 0, p.clamp(min=1e-300) ** (2 - alpha), 0.0)
     expected = torch.diag_embed(s) - s[:, :, None] * s[:, None] / s.sum(1)[:, None, None]
     assert torch.allclose(J, expected, atol=1e-10)
-    assert torch.autograd.gradgradcheck(lambda q: entmax(q, alpha), z)
+    if alpha <= 2:  # beyond, slopes diverge where a weight vanishes, and differences with them
+        pull = normal(3, 6, seed=2).requires_grad_()
+        assert torch.autograd.gradgradcheck(lambda q: entmax(q, alpha), z, pull)
 
 
 def test_weights_have_derivatives_between_two_patterns():
@@ -120,6 +122,8 @@ def test_curvature_of_the_energy_is_that_of_the_update(alpha):
     """∂²E = 1 − ∂D, both of several patterns at once."""
     memory = DenseMemory(normal(30, 5, seed=0), "entmax", beta=0.5, alpha=alpha)
     x = normal(1, 5, seed=1)
+    single = DenseMemory(memory.patterns.float(), "entmax", beta=0.5, alpha=alpha)
+    single.energy(x.float().requires_grad_()).sum().backward()  # without a warning
     curvature = torch.autograd.functional.hessian(lambda q: memory.energy(q).sum(), x)
     slope = torch.autograd.functional.jacobian(memory.step, x)
     assert memory.active(x) > 2
