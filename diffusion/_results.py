@@ -13,6 +13,7 @@ from torch import Tensor
 
 _WIDE = 400  # letters of a repr
 _FEW = 4  # entries of a list that is shown
+_SMALL = -5  # power of ten below which numbers are written with it
 _EXACT = 1e-6  # relative error below which a number is shown without it
 
 
@@ -74,6 +75,10 @@ def with_error(mean: float, sem: float) -> str:
     if not sem > _EXACT * abs(mean):
         return f"{mean:.4g}"
     digits = max(0, 1 - math.floor(math.log10(sem)))
+    power = math.floor(math.log10(max(abs(mean), sem)))
+    if power < _SMALL:
+        text = f"{mean / 10**power:.{digits + power}f} ± {sem / 10**power:.{digits + power}f}"
+        return f"({text})e{power}"
     return f"{mean:.{digits}f} ± {sem:.{digits}f}"
 
 

@@ -54,7 +54,7 @@ class RelativeEnergy(Result):
 
     value: Tensor  # (B,) ΔU = U(x₁) − U(x₂), in nats; times σ² in units of a memory's energy
     spread: Tensor  # (B,) standard deviation over random smooth paths; NaN without any
-    path_dependence: Tensor  # (B,) c of the straight path and the arc, 0 to 1
+    path_dependence: Tensor  # (B,) c of the straight path and the arc, 0 to 1; 0 of rounding
 
     @property
     def defined(self) -> Tensor:
@@ -124,8 +124,10 @@ def relative_energy(
     spread = torch.full_like(straight, torch.nan)
     if drawn and len(x1):
         spread = torch.stack([along(way) for way in _wavy(x1, drawn, generator)]).std(0)
-    size = arc.abs() + straight.abs()
-    dependence = torch.where(size > 0, (arc - straight).abs() / size, 0.0)
+    ends = (x1.norm(dim=1) + x2.norm(dim=1)).double() / level.double()
+    rounding = torch.finfo(x1.dtype).eps * ends**2
+    size = (arc.abs() + straight.abs()).clamp(min=1e-300)  # of the same point twice
+    dependence = (arc - straight).abs() / (size + rounding)
     value = arc if path == "arc" else straight
     return RelativeEnergy(*(one.to(x1.dtype) for one in (value, spread, dependence)))
 

@@ -125,6 +125,7 @@ def window_information(
         )
     draws = _checks.whole("draws", draws, low=2)
     references = EmpiricalDenoiser(_patches(given, odd(window), pixel))
+    _checks.noise_level(levels, references.data.new_empty(len(levels), 1))
     generator = _checks.generator_from(seed, "window_information", given.device)
     order = torch.randperm(len(references), generator=generator, device=generator.device)
     clean = references.points(order.to(given.device)[torch.arange(draws) % len(references)])

@@ -81,9 +81,10 @@ class EmergentMinima(Plotted):
 
     def __repr__(self) -> str:
         found = "" if self.complete else " found"
+        largest = f", |S| up to {int(self.sizes.max())}" if len(self.sizes) else ""
         return (
             f"EmergentMinima(radius {self.radius:.4g}: {self.kept} of {self.patterns} patterns "
-            f"kept, {self.emergent} emergent{found}, |S| up to {int(self.sizes.max())})"
+            f"kept, {self.emergent} emergent{found}{largest})"
         )
 
 
@@ -108,7 +109,8 @@ def emergent_minima(
 
     Raises
     ------
-    ValueError : patterns or starts of a wrong shape, a radius that is not positive.
+    ValueError : patterns or starts of a wrong shape, a pattern given twice, a radius that is not
+        positive.
 
     Examples
     --------
@@ -121,6 +123,12 @@ def emergent_minima(
     given = _checks.stored("patterns", patterns, binary=False).detach()
     radius = _checks.positive("radius", radius)
     rows, square = given.double(), radius * radius
+    different = len(rows.unique(dim=0))
+    if different < len(rows):
+        raise ValueError(
+            f"patterns must be different ones, got {different} different of {len(rows)}; "
+            "take patterns.unique(dim=0)"
+        )
     if not 1e-300 < square < math.inf:
         raise ValueError(f"radius must have a square that is finite and above 0, got {radius:g}")
     beta = 2 / square

@@ -139,8 +139,11 @@ def held_out_curve(
     Meeting(none)
     """
     _checks.instance("gaps", gaps, Mapping, "held-out gaps by the number of data")
-    sizes = np.array(sorted(gaps), dtype=float)
-    rows = [list(gaps[n]) for n in sorted(gaps)]
+    numbers = {_checks.whole("gaps: a number of data", n): found for n, found in gaps.items()}
+    for found in numbers.values():
+        _checks.instance("gaps", found, Sequence, "a list of HeldOutGap at each number of data")
+    sizes = np.array(sorted(numbers), dtype=float)
+    rows = [list(numbers[n]) for n in sorted(numbers)]
     if not rows or not rows[0] or len({len(row) for row in rows}) > 1:
         counts = ", ".join(str(len(row)) for row in rows) or "none"
         raise ValueError(f"gaps must hold as many sets of data at each number, got {counts}")
@@ -188,7 +191,7 @@ def meeting(sizes: Sequence[float] | Array, above: Array, below: Array) -> Meeti
 
     Raises
     ------
-    ValueError : shapes that disagree, or sizes out of order.
+    ValueError : shapes that disagree, NaN, or sizes out of order.
 
     Examples
     --------
@@ -205,6 +208,8 @@ def meeting(sizes: Sequence[float] | Array, above: Array, below: Array) -> Meeti
                 f"{name} must have shape (samples, {len(n)}), as many samples as the other, "
                 f"got {value.shape}"
             )
+        if np.isnan(value).any():
+            raise ValueError(f"{name} must be numbers, got NaN among them")
     gap, sem = mean_and_sem(high - low)
     met = (gap < ALIKE) | (gap < SURE * sem)  # no error of a single sample: NaN is not above
     if not met.any():

@@ -145,6 +145,8 @@ def guided_basins(
     >>> bool((found.capture[0, 1] >= found.capture[0, 0]).all())  # guidance captures more
     True
     """
+    wanted = "a GaussianMixtureDenoiser or several"
+    _checks.instance("mixtures", mixtures, (GaussianMixtureDenoiser, Sequence), wanted)
     several = [mixtures] if isinstance(mixtures, GaussianMixtureDenoiser) else list(mixtures)
     if not several:
         raise ValueError("mixtures must be one or more, got none")

@@ -173,7 +173,7 @@ def power_samples(
 
     Raises
     ------
-    ValueError : as for `guided_log_density`, or log_weights that are not (B,) and finite.
+    ValueError : as for `guided_log_density`, no point, or log_weights that are not (B,) and finite.
 
     Examples
     --------
@@ -191,6 +191,8 @@ def power_samples(
     """
     models, path = _models(guided), _path(levels)
     y = _checks.points("x", x).double()
+    if len(y) == 0:
+        raise ValueError(f"x must hold at least one point, got shape {tuple(y.shape)}")
     log = torch.zeros(len(y), dtype=torch.float64, device=y.device)
     if log_weights is not None:
         log = _checks.tensor("log_weights", log_weights).detach().double().to(y.device)

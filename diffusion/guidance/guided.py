@@ -50,9 +50,17 @@ class Pair(Denoiser):
         self.noise_range = noise_range(conditional, unconditional)
         self.dimension: Any = sizes[1] if sizes[0] is None else sizes[0]
 
+    def _both(self, x: Tensor, sigma: Level) -> tuple[Tensor, Tensor]:
+        """Both posterior means, (B, d), in the precision of the conditional one."""
+        conditional = self.conditional(x, sigma)
+        return conditional, self.unconditional(x, sigma).to(conditional)
+
     def _about(self) -> str:
-        kind = type(self.conditional).__name__
-        return f"conditional {kind}, d={self.dimension}, w={getattr(self, 'w', None)}"
+        return f"conditional {type(self.conditional).__name__}, d={self.dimension}, {self._rule()}"
+
+    def _rule(self) -> str:
+        """What says how much guidance there is."""
+        return f"w={getattr(self, 'w', None)}"
 
 
 class GuidedDenoiser(Pair):
@@ -88,13 +96,13 @@ class GuidedDenoiser(Pair):
         x = _checks.points("x", x)
         weight = self._weights(x, sigma)
         if isinstance(weight, Tensor):
-            return (1 + weight) * self.conditional(x, sigma) - weight * self.unconditional(x, sigma)
+            conditional, unconditional = self._both(x, sigma)
+            return (1 + weight) * conditional - weight * unconditional
         if weight == 0:
             return self.conditional(x, sigma)
         if weight == -1:
             return self.unconditional(x, sigma)
-        conditional = self.conditional(x, sigma)
-        return torch.lerp(conditional, self.unconditional(x, sigma), -weight)
+        return torch.lerp(*self._both(x, sigma), -weight)
 
     def during(self, high: float, low: float) -> GuidedDenoiser:
         """The denoiser of a sampler's step, where w has weights of steps (`PerStep`); else itself.
@@ -195,15 +203,16 @@ class ProjectedGuidance(Pair):
 
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
         """Guided posterior mean, (B, d). Arguments and errors as for the two denoisers."""
-        conditional = self.conditional(x, sigma)
-        pull = conditional - self.unconditional(x, sigma)
+        conditional, unconditional = self._both(x, sigma)
+        pull = conditional - unconditional
         if self.momentum:
             level = float(_checks.noise_level(sigma, x).max())
             if self._last and self._last[0] >= level and self._last[1].shape == pull.shape:
                 pull = pull + self.momentum * self._last[1]
             self._last = level, pull
-        length = torch.linalg.vector_norm(pull, dim=1, keepdim=True)
-        pull = pull * (self.radius / length).clamp(max=1)
+        if self.radius < math.inf:
+            length = torch.linalg.vector_norm(pull, dim=1, keepdim=True)
+            pull = pull * (self.radius / length.clamp(min=self.radius))
         axis = torch.nn.functional.normalize(conditional, dim=1)
         along = (pull * axis).sum(1, keepdim=True) * axis
         return conditional + self.w * (pull - along + self.parallel * along)

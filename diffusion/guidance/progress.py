@@ -44,12 +44,16 @@ class _OfProgress:
 
     def _settle(self, **others: float) -> None:
         positive = {name: _checks.positive(name, getattr(self, name)) for name in _ENDS}
+        _checks.number("start/width", positive["start"] / positive["width"], low=1e-100, high=1e100)
         _checks.settle(self, w=_checks.finite("w", self.w), **positive, **others)
 
     def progress(self, sigma: float) -> float:
         """p at a noise level, 0 from `start` upwards, 1 at the data."""
+        level = level_of(sigma)
+        if level >= self.start:
+            return 0.0
         whole = math.log1p((self.start / self.width) ** 2)
-        return max(0.0, 1 - math.log1p((level_of(sigma) / self.width) ** 2) / whole)
+        return max(0.0, 1 - math.log1p((level / self.width) ** 2) / whole)
 
 
 @dataclass(frozen=True)

@@ -136,16 +136,16 @@ class GeneralGuidance(Pair):
         _checks.function("phi", phi, "a function of σ and r")
         self.phi = phi
 
-    def _about(self) -> str:
-        kind = type(self.conditional).__name__
-        return f"conditional {kind}, d={self.dimension}, φ={_checks.shown(self.phi)}"
+    def _rule(self) -> str:
+        return f"φ={self.phi if isinstance(self.phi, Power | Capped) else _checks.shown(self.phi)}"
 
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
         """Guided posterior mean, (B, d). Arguments and errors as for the two denoisers."""
         x = _checks.points("x", x)
-        conditional, unconditional = self.conditional(x, sigma), self.unconditional(x, sigma)
+        conditional, unconditional = self._both(x, sigma)
         level = _checks.noise_level(sigma, conditional).squeeze(1).to(conditional)
         r = torch.linalg.vector_norm(conditional - unconditional, dim=1) / level.square()
+        r = torch.where(r > 0, r, r.detach())  # where both agree φ does not matter, nor its slope
         return torch.lerp(conditional, unconditional, -_weights(self.phi, level, r)[:, None])
 
 
@@ -233,10 +233,13 @@ class FeedbackGuidance(Pair):
             _checks.function("log_ratio", log_ratio, "a function of x and sigma, or None")
         self._given = log_ratio
 
+    def _rule(self) -> str:
+        return f"share={self.share:.4g}"
+
     def __call__(self, x: Tensor, sigma: Level) -> Tensor:
         """Guided posterior mean, (B, d). Arguments and errors as for the two denoisers."""
         x = _checks.points("x", x)
-        conditional, unconditional = self.conditional(x, sigma), self.unconditional(x, sigma)
+        conditional, unconditional = self._both(x, sigma)
         weight = self.weights(x, sigma).to(conditional)[:, None]
         return torch.lerp(conditional, unconditional, -weight)
 
@@ -244,6 +247,8 @@ class FeedbackGuidance(Pair):
         """Extra weight w of each point, (B,), float64. Arguments and errors as for a call."""
         x = _checks.points("x", x)
         left = torch.expm1(self._log_ratio(x, sigma)) + (1 - self.share)  # ρ − π
+        if not self.share:
+            return torch.zeros_like(left)
         weight = torch.where(left > 0, self.share / left, self.largest)
         return weight.clamp(max=self.largest)
 

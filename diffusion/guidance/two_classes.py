@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 METHODS = ("heun", "stochastic-heun")
 _START = 1e3  # noise level of the start, in units of √d
+_LEAST = 1e-6  # gain, of a noise level at which nothing is known of the class
 _BINS = 40
 
 
@@ -101,7 +102,8 @@ def two_class_path(
     ----------
     dimension : d.
     w : extra weight, finite.
-    gains : g = √d e^{−s} at which q is kept, rising from above 0 to below √d; 1 is speciation.
+    gains : g = √d e^{−s} at which q is kept, from 10⁻⁶ on, rising to below √d; 1 is
+        speciation.
     method : "heun" for the flow, "stochastic-heun" for the SDE; they end differently.
     count : B.
     steps : at least 2.
@@ -125,7 +127,7 @@ def two_class_path(
     _checks.choice("method", method, METHODS)
     count, steps = _checks.whole("count", count), _checks.whole("steps", steps, low=2)
     size = math.sqrt(d)
-    kept = [_checks.positive("gains", one) for one in _checks.several("gains", gains)]
+    kept = [_checks.number("gains", one, low=_LEAST) for one in _checks.several("gains", gains)]
     if sorted(set(kept)) != kept or any(g >= size for g in kept):
         raise ValueError(f"gains must rise, below √d = {size:.4g}, got {_checks.shown(kept)}")
     places = [math.sqrt((size / g) ** 2 - 1) for g in kept]

@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from diffusion._checks import whole
+from diffusion._checks import together, whole
 from diffusion.theory import _checks
 from diffusion.theory._checks import Array
 
@@ -81,8 +81,8 @@ def linear_held_out_error(ratio: ArrayLike, sigma: ArrayLike) -> Array:
     less = 1 + variance - q
     # (1 − u)/σ², the transform of the spectrum at −σ²; of two forms that without cancellation
     with np.errstate(divide="ignore", invalid="ignore"):
-        m = np.where(less > 0, 2 / (less + root), (root - less) / (2 * q * variance))
-    more = q * (q - 2 + 2 * variance) / (root * (root + 1 + variance))  # 1 − (1 + σ²)/R
+        m = np.where(less > 0, 2 / (less + root), (root - less) / (2 * q) / variance)
+    more = q / root * ((q - 2 + 2 * variance) / (root + 1 + variance))  # 1 − (1 + σ²)/R
     return np.asarray(variance * (m + u * more))
 
 
@@ -111,7 +111,7 @@ def own_half_fraction(P: ArrayLike, d: int, sigma: ArrayLike) -> Array:
     >>> own_half_fraction([20, 100, 500], 20, 1.0).round(4)
     array([0.9608, 0.9014, 0.8137])
     """
-    points, variance = np.broadcast_arrays(_points(P), _checks.noise_variance(sigma))
+    points, variance = together(P=_points(P), sigma=_checks.noise_variance(sigma))
     d = whole("d", d, high=_WIDEST)
     found = [_found(n, d, t) for n, t in zip(points.ravel(), variance.ravel(), strict=True)]
     p = np.reshape(found, points.shape)
@@ -120,8 +120,10 @@ def own_half_fraction(P: ArrayLike, d: int, sigma: ArrayLike) -> Array:
 
 def _terms(ratio: ArrayLike, sigma: ArrayLike) -> tuple[Array, Array, Array, Array]:
     """q, σ², R, 1 + σ² + q."""
-    q, variance = _checks.positive("ratio", ratio), _checks.noise_variance(sigma)
-    root = np.sqrt((1 - q) ** 2 + 2 * variance * (1 + q) + variance**2)
+    q, variance = together(
+        ratio=_checks.positive("ratio", ratio), sigma=_checks.noise_variance(sigma)
+    )
+    root = np.hypot(1 + variance - q, 2 * np.sqrt(q) * np.sqrt(variance))
     return q, variance, root, 1 + variance + q
 
 

@@ -15,6 +15,8 @@ clean pattern iff β|ξ^μ − ξ^ν|²/2 ≥ 1/(α − 1) for patterns of equal
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -24,6 +26,7 @@ from hopfield.interactions.interaction import Logits, batches
 LARGEST_ALPHA = 10.0
 _SOFT = 1e-8  # α − 1 below which powers of 1/(α − 1) have no digits left, and softmax is as near
 _HALVINGS = 64
+_NEWTON = 2  # steps, for three derivatives
 
 
 class Entmax(Logits):
@@ -40,9 +43,7 @@ class Entmax(Logits):
         about = self.about(states)
         most = about.new_zeros(len(about))
         for rows in batches(len(about), len(self.rows)):
-            z = self._scores(about[rows])
-            p = entmax_rows(z.detach(), self.alpha)  # at the maximum p does not add to ∇E
-            most[rows] = ((p * z).sum(1) - _omega(p, self.alpha)).to(about)
+            most[rows] = _most(self._scores(about[rows]), self.alpha).to(about)
         return self.own_energy(about) - most / self.beta
 
     def step(self, states: Tensor) -> Tensor:
@@ -119,12 +120,32 @@ def entmax_rows(z: Tensor, alpha: float) -> Tensor:
     """Weights of logits that were checked, (B, P)."""
     if alpha - 1 < _SOFT:
         return torch.softmax(z, 1)
-    scaled = (alpha - 1) * (z - z.amax(1, keepdim=True))
-    if alpha == 2:
-        return (scaled - _sparsemax_threshold(scaled)).clamp(min=0)
-    if alpha == 1.5:
-        return (scaled - _middle_threshold(scaled)).clamp(min=0) ** 2
-    return _by_bisection(scaled, alpha)
+    work = z if alpha in _SORTED else z.double()  # where 1/(α − 1) is large, digits are few
+    scaled = (alpha - 1) * (work - work.amax(1, keepdim=True).detach())
+    threshold = _SORTED.get(alpha, partial(_by_bisection, alpha=alpha))(scaled.detach())
+    if torch.is_grad_enabled():
+        threshold = _following(threshold, scaled, alpha)
+    p = _lifted(scaled - threshold, 1 / (alpha - 1))
+    return (p if alpha in _SORTED else p / p.sum(1, keepdim=True)).to(z)
+
+
+def _following(threshold: Tensor, z: Tensor, alpha: float) -> Tensor:
+    """The threshold τ as it follows z, (B, 1): of the same value, with the derivatives of Σ p = 1.
+
+    Each step of Newton's doubles the number of derivatives that are right.
+    """
+    power = 1 / (alpha - 1)
+    for _ in range(_NEWTON):
+        p, slope = (_lifted(z - threshold, k).sum(1, keepdim=True) for k in (power, power - 1))
+        step = (p - 1) / (power * slope)
+        threshold = threshold + (step - step.detach())
+    return threshold
+
+
+def _lifted(above: Tensor, power: float) -> Tensor:
+    """[x]₊ to a power, 0 with all its derivatives where x ≤ 0."""
+    kept = above > 0
+    return torch.where(kept, torch.where(kept, above, 1.0) ** power, 0.0)
 
 
 def _sparsemax_threshold(z: Tensor) -> Tensor:
@@ -148,19 +169,25 @@ def _middle_threshold(z: Tensor) -> Tensor:
 
 
 def _by_bisection(z: Tensor, alpha: float) -> Tensor:
-    """Weights with τ between −1 and 0, where z ≤ 0 has its maximum at 0."""
+    """τ between −1 and 0, where z ≤ 0 has its maximum at 0, (B, 1)."""
     low, high = torch.full_like(z[:, :1], -1.0), torch.zeros_like(z[:, :1])
     power = 1 / (alpha - 1)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         enough = ((z - middle).clamp(min=0) ** power).sum(1, keepdim=True) >= 1
         low, high = torch.where(enough, middle, low), torch.where(enough, high, middle)
-    p = (z - low).clamp(min=0) ** power
-    return p / p.sum(1, keepdim=True)
+    return low
 
 
-def _omega(p: Tensor, alpha: float) -> Tensor:
-    """Ω(p) of rows, (B,)."""
+_SORTED = {2.0: _sparsemax_threshold, 1.5: _middle_threshold}
+
+
+def _most(z: Tensor, alpha: float) -> Tensor:
+    """max_p [p·z − Ω(p)] of rows, (B,)."""
     if alpha - 1 < _SOFT:
-        return torch.special.xlogy(p, p).sum(1)
-    return (p.pow(alpha).sum(1) - 1) / (alpha * (alpha - 1))
+        return torch.logsumexp(z, 1)
+    top = z.amax(1, keepdim=True).detach()
+    p = entmax_rows(z, alpha)
+    logs = torch.where(p > 0, p, 1.0).log()
+    omega = (p * torch.expm1((alpha - 1) * logs)).sum(1) / (alpha * (alpha - 1))  # with Σ p = 1
+    return top.squeeze(1) + (p * (z - top)).sum(1) - omega

@@ -94,7 +94,7 @@ class Logits(Interaction):
         """Precision of the logits: float64 where single precision would err by too much."""
         if len(states) == 0 or states.dtype == torch.float64:
             return states.dtype
-        largest = max(float(states.square().sum(1).max()), self.largest_norm)
+        largest = max(float(states.detach().square().sum(1).max()), self.largest_norm)
         error = torch.finfo(states.dtype).eps * self.beta * largest
         return torch.float64 if error > _LOSS else states.dtype
 

@@ -21,6 +21,8 @@ from torch import Tensor
 
 from hopfield.interactions.interaction import EPS, Interaction
 
+_FAR = 1e12  # β|x|² beyond which |x|² + |ξ|² − 2x·ξ errs by more than 10⁻³ of ρ²
+
 
 class LogSumReLU(Interaction):
     """E = −(1/β) ln(ε + Σ [1 − (β/2)|x − ξ|²]₊).
@@ -69,5 +71,8 @@ class LogSumReLU(Interaction):
     def _depths(self, states: Tensor, block: Tensor) -> Tensor:
         """1 − (β/2)|x − ξ|² of states and patterns, (B, p)."""
         x, rows = self.about(states).double(), self.about(block).double()
-        squares = x.square().sum(1, keepdim=True) + rows.square().sum(1) - 2 * x @ rows.T
-        return 1 - self.beta / 2 * squares
+        own = x.square().sum(1, keepdim=True)
+        if len(x) and self.beta * max(self.largest_norm, float(own.detach().max())) > _FAR:
+            apart = [(one - rows).square().sum(1) for one in x]
+            return 1 - self.beta / 2 * torch.stack(apart)
+        return 1 - self.beta / 2 * (own + rows.square().sum(1) - 2 * x @ rows.T)

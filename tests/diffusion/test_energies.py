@@ -77,6 +77,17 @@ def test_path_dependence_of_a_turn():
     assert not relative_energy(turned(3.0), x1, x2, 0.7, seed=0).defined.any()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_is_rounding_is_no_path_dependence(dtype):
+    """A point against itself, or against its mirror image: ΔU = 0 on both paths."""
+    denoiser = GaussianMixtureDenoiser(torch.tensor([[-1.0, 1.0], [1.0, 1.0]], dtype=dtype), 0.5)
+    x = torch.tensor([[0.4, 0.3], [0.4, 0.3], [0.0, 0.0]], dtype=dtype)
+    against = x * torch.tensor([[1.0, 1.0], [-1.0, 1.0], [1.0, 1.0]], dtype=dtype)
+    found = relative_energy(denoiser, x, against, 0.5, seed=0)
+    assert found.value.abs().max() < 1e-5
+    assert found.path_dependence.max() < 0.2  # was 1 of 10⁻⁸ against 0
+
+
 def test_local_antisymmetry():
     x = randn(4, 8, seed=2)
     for eps, sigma in ((0.3, 0.7), (1.0, 2.0)):

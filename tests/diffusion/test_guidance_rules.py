@@ -13,6 +13,7 @@ from diffusion.guidance import (
     GeneralGuidance,
     Power,
     PowerLawGuidance,
+    ProjectedGuidance,
 )
 
 MIXTURE = GaussianMixtureDenoiser(randn(5, 3), 0.4)
@@ -112,6 +113,45 @@ def test_its_weight_is_bounded_and_its_ratio_may_be_given():
     assert known.weights(x, 1.0).tolist() == pytest.approx([1e6, 0.6, 0.3])  # 0.2 < π
     none = FeedbackGuidance(conditional, whole, 0.0)
     assert torch.equal(none(x, 1.0), conditional(x, 1.0))
+    far = 1e3 * x  # where p_c/p_u is 0 to double precision
+    assert torch.equal(none(far, 0.1), conditional(far, 0.1))
+
+
+GUIDED = [
+    lambda own, whole: GuidedDenoiser(own, whole, 2.0),
+    lambda own, whole: PowerLawGuidance(own, whole, 1.3, 0.7),
+    lambda own, whole: FeedbackGuidance(own, whole, 0.1, largest=5.0),
+    lambda own, whole: ProjectedGuidance(own, whole, 2.0),
+    lambda own, whole: ProjectedGuidance(own, whole, 2.0, radius=0.5),
+]
+
+
+@pytest.mark.parametrize("guided", GUIDED)
+def test_models_of_two_precisions_are_guided_in_that_of_the_conditional_one(guided):
+    single = GaussianMixtureDenoiser(MIXTURE.means.float(), 0.4)
+    own = single.condition(2)
+    for sigma in (0.8, SIGMAS):
+        found = guided(own, MIXTURE)(X.float(), sigma)
+        assert found.dtype == torch.float32
+        assert torch.allclose(found, guided(own, single)(X.float(), sigma), atol=1e-4)
+
+
+@pytest.mark.parametrize("guided", GUIDED)
+def test_guided_denoisers_have_jacobians(guided):
+    """By differences, also where both models agree: there it is that of either."""
+    assert torch.autograd.gradcheck(
+        lambda x: guided(OWN, MIXTURE)(x, 0.8), X.clone().requires_grad_()
+    )
+    slope = torch.autograd.functional.jacobian(lambda x: guided(OWN, OWN)(x, 0.8), X)
+    expected = torch.autograd.functional.jacobian(lambda x: OWN(x, 0.8), X)
+    assert torch.allclose(slope, expected, atol=1e-12)
+
+
+def test_reprs_say_how_much_guidance_there_is():
+    head = "conditional GaussianMixtureDenoiser, d=3, "
+    assert repr(FeedbackGuidance(OWN, MIXTURE, 0.2)) == f"FeedbackGuidance({head}share=0.2)"
+    power = "φ=Power(gamma=1.0, exponent=2.0, over_noise=False)"
+    assert repr(PowerLawGuidance(OWN, MIXTURE, 1, 2)) == f"PowerLawGuidance({head}{power})"
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,7 @@ def test_digits_are_those_that_the_error_deserves():
     assert with_error(0.18349, 0.0026) == "0.1835 ± 0.0026"
     assert with_error(1234.5, 56.0) == "1234 ± 56"
     assert with_error(2.0, 0.0) == "2"
+    assert with_error(1.23e-36, 8.2e-38) == "(1.230 ± 0.082)e-36"
     assert with_error(math.nan, math.nan) == "nan"
     assert about(torch.tensor([math.nan])) == "nan"
     assert about(torch.tensor([3.0])) == "3"

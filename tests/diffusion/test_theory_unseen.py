@@ -144,7 +144,27 @@ def test_a_copy_is_of_its_half_and_pure_noise_of_none():
     assert own_half_fraction(50, 10, [1e-3, 1e6]) == pytest.approx([1, 0.5], abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("ratio", "sigma", "known", "held_out"),
+    [
+        (1e200, 1.0, 0.0, 1.0),  # one datum of many entries: D ≈ 0 on others
+        (0.5, 1e80, 1.0, 1.0),  # all noise: D = 0
+        (1e-200, 1.0, 0.5, 0.5),  # many data: the exact denoiser
+        (1e200, 1e100, 0.5, 1.25),  # 1 and σ²/4 per datum, where λ = σ²
+    ],
+)
+def test_errors_have_limits(ratio, sigma, known, held_out):
+    assert linear_error(ratio, sigma) == pytest.approx(known, abs=1e-12)
+    assert linear_held_out_error(ratio, sigma) == pytest.approx(held_out, abs=1e-12)
+
+
 def test_what_is_out_of_range_is_refused():
+    with pytest.raises(
+        ValueError, match=r"ratio and sigma must broadcast, got shapes \(3,\), \(2,"
+    ):
+        linear_error([1.0, 2.0, 3.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match=r"P and sigma must broadcast"):
+        own_half_fraction([1.0, 2.0, 3.0], 4, [1.0, 2.0])
     with pytest.raises(ValueError, match=r"P must lie in \[1, 1e\+100\), got 0.5"):
         own_half_fraction(0.5, 3, 1.0)
     with pytest.raises(ValueError, match="d must be a whole number of at least 1 and at most"):

@@ -84,6 +84,52 @@ def test_alpha_one_is_the_exponential_memory():
     assert (one.exact(xi) == -1).all()  # never exact
 
 
+@pytest.mark.parametrize("alpha", [1 + 1e-7, 1 + 1e-5, 1.01, 1.5])
+def test_single_precision_keeps_its_digits_near_the_softmax(alpha):
+    """1/(α − 1) multiplies errors of powers and of Ω unless they are taken with care."""
+    z, patterns = 3 * normal(20, 40, seed=0), normal(30, 10, seed=1)
+    assert (entmax(z.float(), alpha).double() - entmax(z, alpha)).abs().max() < 1e-6
+    states = patterns[:5] + 0.3
+    single = DenseMemory(patterns.float(), "entmax", alpha=alpha).energy(states.float())
+    double = DenseMemory(patterns, "entmax", alpha=alpha).energy(states)
+    assert (single.double() - double).abs().max() < 1e-5  # of 10
+
+
+@pytest.mark.parametrize("alpha", [*ALPHAS, 10.0])
+def test_weights_have_derivatives(alpha):
+    """First ones in closed form, diag(s) − ssᵀ/Σs with s = p^{2−α}; both by differences."""
+    z = normal(3, 6, seed=0).requires_grad_()
+    p = entmax(z, alpha)
+    J = torch.stack([torch.autograd.grad(one, z, retain_graph=True)[0] for one in p.sum(0)], 1)
+    s = torch.where(p > 0, p.clamp(min=1e-300) ** (2 - alpha), 0.0)
+    expected = torch.diag_embed(s) - s[:, :, None] * s[:, None] / s.sum(1)[:, None, None]
+    assert torch.allclose(J, expected, atol=1e-10)
+    if alpha <= 2:  # beyond, slopes diverge where a weight vanishes, and differences with them
+        pull = normal(3, 6, seed=2).requires_grad_()
+        assert torch.autograd.gradgradcheck(lambda q: entmax(q, alpha), z, pull)
+
+
+def test_weights_have_derivatives_between_two_patterns():
+    """Two largest logits alike and all others far below them."""
+    z = torch.tensor([[0.0, 0.0, -9.0, -9.0]], dtype=torch.float64, requires_grad=True)
+    slope = torch.autograd.grad(entmax(z, 1.5)[0, 0], z)[0]
+    expected = torch.tensor([[1.0, -1.0, 0.0, 0.0]]) * 0.5**0.5 / 2  # s = p^{1/2}
+    assert torch.allclose(slope, expected.double())
+
+
+@pytest.mark.parametrize("alpha", [1.0, 1.3, 1.5])
+def test_curvature_of_the_energy_is_that_of_the_update(alpha):
+    """∂²E = 1 − ∂D, both of several patterns at once."""
+    memory = DenseMemory(normal(30, 5, seed=0), "entmax", beta=0.5, alpha=alpha)
+    x = normal(1, 5, seed=1)
+    single = DenseMemory(memory.patterns.float(), "entmax", beta=0.5, alpha=alpha)
+    single.energy(x.float().requires_grad_()).sum().backward()  # without a warning
+    curvature = torch.autograd.functional.hessian(lambda q: memory.energy(q).sum(), x)
+    slope = torch.autograd.functional.jacobian(memory.step, x)
+    assert memory.active(x) > 2
+    assert torch.allclose(curvature[0, :, 0], torch.eye(5) - slope[0, :, 0], atol=1e-10)
+
+
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_steps_lower_the_energy(alpha):
     memory = DenseMemory(normal(30, 8, seed=0), "entmax", beta=1.5, alpha=alpha)

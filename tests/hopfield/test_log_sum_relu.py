@@ -196,6 +196,22 @@ def test_far_patterns_are_taken_about_their_mean():
     assert (far.states - 1e6 - near.states).abs().max() < 1e-8
 
 
+def test_a_small_radius_keeps_every_pattern():
+    """ρ of 10⁻⁹ |ξ|, where |x|² + |ξ|² − 2x·ξ has no digit left."""
+    xi = 10 * normal(20, 10, seed=0)
+    assert emergent_minima(xi, 1e-8, 50, seed=0).kept == 20
+    memory = memory_of(xi, 1e-8)
+    assert torch.equal(memory.active(xi), torch.ones(20, dtype=torch.int64))
+    beside = xi + 2e-8 * torch.nn.functional.normalize(normal(20, 10, seed=1))
+    assert memory.active(beside).sum() == 0
+
+
+def test_starts_that_find_nothing_find_nothing():
+    found = emergent_minima(normal(3, 2, seed=0), 1.0, starts=torch.full((4, 2), 50.0))
+    assert (found.nothing, found.kept, len(found.states)) == (4, 0, 0)
+    assert repr(found) == "EmergentMinima(radius 1: 0 of 3 patterns kept, 0 emergent found)"
+
+
 def test_seed_and_blocks_change_nothing(monkeypatch):
     xi = normal(200, 4, seed=0)
     one, two = (emergent_minima(xi, 0.6, 300, seed=3) for _ in range(2))
@@ -214,6 +230,7 @@ def test_seed_and_blocks_change_nothing(monkeypatch):
         (lambda xi: emergent_minima(xi, 1e-200), "radius must have a square"),
         (lambda xi: emergent_minima(xi, 1.0, -1), "starts must be a whole number of at least 0"),
         (lambda xi: emergent_minima(xi, 1.0, xi[:, :2]), r"starts must have shape \(rows, 4\)"),
+        (lambda xi: emergent_minima(xi[[0, 1, 0]], 1.0), "patterns must be different ones, got 2"),
         (lambda xi: emergent_minima(xi[:0], 1.0), "patterns must hold at least one pattern"),
     ],
 )
