@@ -216,8 +216,7 @@ def calibrate(
         check_units("held_out", held_out, data)
         near = neighbour_distances(held_out, different, _count(different)).cpu()
     found = _measures(near)
-    generator = generator_from(seed, "calibrate")
-    order = torch.randperm(len(near), generator=generator, device=generator.device).cpu()
+    order = _checks.shuffled(len(near), generator_from(seed, "calibrate"))
     dimension = two_nn_of_distances(left_out[:, :2].numpy(), "likelihood")
     repeated = len(data) - len(different)
     real = near if held_out is None else torch.cat([near, left_out])
@@ -395,7 +394,7 @@ def classified(
     if weights is not None:
         in_play = effective_number(weights, rows=len(samples), columns=len(train))
         memorized &= in_play.cpu() < _SINGLE
-    order = torch.randperm(len(samples), generator=generator, device=generator.device).cpu()
+    order = _checks.shuffled(len(samples), generator)
     twins = torch.empty(len(samples), dtype=torch.long)  # how many, but no more than two
     for part in order.tensor_split(math.ceil(len(order) / compared)):
         twins[part] = (twin_distances(samples[part.to(samples.device)], 2) <= twin).sum(1)
