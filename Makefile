@@ -6,7 +6,7 @@ PEERS := .venv/peers/.installed
 DOCS := .venv/.docs
 GALLERY ?= 1
 
-.PHONY: compare test test-all lint bench docs clean
+.PHONY: compare test test-all lint bench bench-gpu docs clean
 
 compare: $(READY)  ## the main job: every memory on real digits
 	@echo "== comparing memories on scikit-learn's digits (about half a minute)"
@@ -26,6 +26,10 @@ lint: $(READY)  ## formatting, lint and types
 
 bench: $(READY) $(PEERS)  ## speed, as ratios measured in one run
 	$(BIN)/python tests/bench .venv/peers/bin/python
+
+bench-gpu: $(READY)  ## the same on a GPU, against its own rate of products
+	$(BIN)/python -m pytest -m gpu tests/fuzz/test_devices.py
+	$(BIN)/python tests/bench/gpu.py
 
 docs: $(DOCS)  ## the pages; GALLERY=0 leaves out the figures, which run every study
 	@echo "== building docs/_build/html (a minute or two per study the first time; resumes)"

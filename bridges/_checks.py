@@ -67,6 +67,11 @@ def whole_seed(seed: Seed) -> int:
     return int(torch.randint(2**62, (1,), generator=generator, device=generator.device))
 
 
+def shuffled(count: int, generator: torch.Generator) -> torch.Tensor:
+    """A random order, (count,), on the CPU, by a generator of any device."""
+    return torch.randperm(count, generator=generator, device=generator.device).cpu()
+
+
 def share(name: str, value: float) -> float:
     """`value` as a float inside (0, 1)."""
     return number(name, value, low=0, high=1, open_low=True, open_high=True)

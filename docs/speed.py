@@ -1,6 +1,7 @@
 """Sphinx extension: the table of speeds, from the record of a `make bench` in docs/speed.json.
 
 ```{speed}          the machine, and a table of the rows
+```{speed} gpu      the same of a `make bench-gpu` in docs/speed-gpu.json, if there is one
 """
 
 import json
@@ -10,15 +11,21 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
-RECORD = Path(__file__).with_name("speed.json")
+HERE = Path(__file__).parent
 
 
 class Speed(SphinxDirective):
     """What was measured on which machine."""
 
+    optional_arguments = 1
+
     def run(self):
-        self.env.note_dependency(str(RECORD))
-        record = json.loads(RECORD.read_text())
+        file = HERE / "-".join(["speed", *self.arguments])
+        file = file.with_suffix(".json")
+        self.env.note_dependency(str(file))
+        if not file.exists():
+            return [nodes.paragraph("", "Not measured.")]
+        record = json.loads(file.read_text())
         found = record["machine"]
         lines = [
             f"Measured on {record['date']}: {found['processor']}, {found['threads']} threads, "

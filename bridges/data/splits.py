@@ -75,8 +75,7 @@ def subset(
     order = torch.randperm(n, generator=_checks.generator_from(0, "held out"))
     kept = order[:held_out]
     free = _unlike(rows, kept)
-    generator = _checks.generator_from(seed, "subset")
-    order = torch.randperm(n, generator=generator, device=generator.device).cpu()
+    order = _checks.shuffled(n, _checks.generator_from(seed, "subset"))
     order = order[free[order]]
     chosen = _first(order, size) if counts is None else _of_classes(order, labels, counts, size)
     return Split(

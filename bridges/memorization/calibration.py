@@ -205,9 +205,7 @@ def calibrate(
 def calibrated(known: Measured, level: float, seed: Seed) -> Calibration:
     """`calibrate` of data that are `measured`."""
     found = known.held_out
-    generator = generator_from(seed, "calibrate")
-    count = len(found["local"])
-    order = torch.randperm(count, generator=generator, device=generator.device).cpu()
+    order = _checks.shuffled(len(found["local"]), generator_from(seed, "calibrate"))
     criteria = copy_criteria(
         *(found["ratio"], found["local"][order], known.dimension, level),
         match=known.match,
@@ -381,7 +379,7 @@ def classified(
     if weights is not None:
         in_play = effective_number(weights, rows=len(samples), columns=len(train))
         memorized &= in_play.cpu() < _SINGLE
-    order = torch.randperm(len(samples), generator=generator, device=generator.device).cpu()
+    order = _checks.shuffled(len(samples), generator)
     twins = torch.empty(len(samples), dtype=torch.long)  # how many, but no more than two
     for part in order.tensor_split(math.ceil(len(order) / compared)):
         twins[part] = (twin_distances(samples[part.to(samples.device)], 2) <= twin).sum(1)

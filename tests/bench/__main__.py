@@ -8,10 +8,7 @@ the lines of one subject, in a function `lines`; those beside other libraries ar
 
 from __future__ import annotations
 
-import json
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
 
 import basins
 import classical
@@ -25,10 +22,11 @@ import loads
 import networks
 import peers
 import scores
+import start
 import sweeps
 import torch
 import training
-from clock import ROWS, machine
+from clock import machine, record
 
 SUBJECTS = (
     scores,
@@ -42,6 +40,7 @@ SUBJECTS = (
     features,
     copies,
     sweeps,
+    start,
 )
 
 
@@ -58,21 +57,7 @@ def main() -> None:
     if python is not None:
         for subject in (peers, training, exact):
             subject.peer_lines(python)
-    rows = [each | {"missed": misses(each["ratio"], each["goal"])} for each in ROWS]
-    missed = [str(each["what"]).strip() for each in rows if each["missed"]]
-    print("\nmissed: " + ("; ".join(missed) or "none"))
-    now = datetime.now(UTC)
-    file = Path("results/bench") / f"{now:%Y%m%dT%H%M%SZ}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    record = {"date": f"{now:%Y-%m-%d}", "machine": found, "rows": rows}
-    file.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n")
-    print(f"written to {file}")
-
-
-def misses(ratio: float, goal: str) -> bool:
-    """Whether a ratio lies on the wrong side of its goal, such as `>= 0.9`; "" is met."""
-    side, _, number = goal.partition(" ")
-    return bool(goal) and (ratio < float(number) if side == ">=" else ratio > float(number))
+    print(f"written to {record(found)}")
 
 
 if __name__ == "__main__":

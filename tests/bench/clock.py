@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numba
@@ -65,6 +67,25 @@ ROWS: list[dict[str, str | float]] = []  # every row of this run, for its record
 def row(what: str, ours: str, other: str, ratio: float, goal: str) -> None:
     ROWS.append({"what": what, "ours": ours, "against": other, "ratio": ratio, "goal": goal})
     print(f"{what:<52}{ours:>14}{other:>30}{ratio:>9.2f}   {goal}", flush=True)
+
+
+def misses(ratio: float, goal: str) -> bool:
+    """Whether a ratio lies on the wrong side of its goal, such as `>= 0.9`; "" is met."""
+    side, _, number = goal.partition(" ")
+    return bool(goal) and (ratio < float(number) if side == ">=" else ratio > float(number))
+
+
+def record(where: dict[str, str | int | float], name: str = "") -> Path:
+    """Say which goals were missed, and write all rows down with what they were measured on."""
+    rows = [each | {"missed": misses(float(each["ratio"]), str(each["goal"]))} for each in ROWS]
+    missed = [str(each["what"]).strip() for each in rows if each["missed"]]
+    print("\nmissed: " + ("; ".join(missed) or "none"))
+    now = datetime.now(UTC)
+    file = Path("results/bench") / f"{name}{now:%Y%m%dT%H%M%SZ}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    found = {"date": f"{now:%Y-%m-%d}", "machine": where, "rows": rows}
+    file.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    return file
 
 
 def machine() -> dict[str, str | int | float]:
