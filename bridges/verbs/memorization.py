@@ -269,12 +269,11 @@ class Report(base.Report):
         return f"{line}; samples: {clearest_one}, at $P$ = {loads}"
 
     def heading(self) -> str:
-        """The data and the unit of noise."""
+        """The data, and the unit of noise where there is any."""
         loads = ", ".join(str(case.patterns) for case in self.cases)
-        return (
-            f"{Path(self.survey.data).name}, P = {loads} memories; σ in units of the data's rms "
-            "deviation"
-        )
+        noised = any(case.surveyed or case.gap is not None for case in self.cases)
+        unit = "; σ in units of the data's rms deviation" if noised else ""
+        return f"{Path(self.survey.data).name}, P = {loads} memories{unit}"
 
     def errors(self) -> str:
         """What the errors are between, which the largest number of memories may change."""

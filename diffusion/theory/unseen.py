@@ -28,6 +28,8 @@ from diffusion.theory._checks import Array
 
 _OUTER, _INNER = 40, 80  # nodes of the two quadratures
 _MOST, _WIDEST = 1e100, 10**5  # points and entries
+_RANGE, _HALVINGS = 300.0, 40  # of log |x − y₁|, for where (1 − F)^{2P−1} has vanished
+_LOST = -40.0  # its logarithm there
 _REACH = 6.0  # beyond which the length of a normal vector is not looked for: its deviation is ≤ 1
 
 
@@ -143,23 +145,40 @@ def _found(P: float, d: int, variance: float) -> float:
     """
     from scipy.stats import chi, ncx2
 
+    def beyond(y: Array, radius: Array) -> Array:
+        """(2P − 1) log(1 − F) at a distance of `width` y from a point of length `radius`."""
+        place = (width * y) ** 2, d, radius**2
+        near = ncx2.cdf(*place)  # whose complement has no digits of it where it is small
+        return (2 * P - 1) * np.where(
+            near < 0.5, np.log1p(-np.minimum(near, 0.5)), ncx2.logsf(*place)
+        )
+
     root = np.sqrt(1 + variance)
     width = np.sqrt(variance) / root  # √(1 − c²)
     nearness = (root - 1) / (root + 1)  # (1 − c)/(1 + c)
     x, weights = _nodes(np.sqrt(d), _OUTER)
     weights = weights * chi.pdf(x, d)
+    pushes = nearness * x**2
+    ends = np.log(np.sqrt(d + pushes) + _REACH)
+    low, high = ends - _RANGE, ends  # where nobody of the other points is likely to be nearer
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        alone = beyond(np.exp(middle), x) > _LOST
+        low, high = np.where(alone, middle, low), np.where(alone, high, middle)
     total = 0.0
-    for radius, weight in zip(x, weights, strict=True):
-        push = nearness * radius**2
-        y, inner = _nodes(np.sqrt(d + push), _INNER)
+    for radius, weight, push, end in zip(x, weights, pushes, np.exp(high), strict=True):
+        y, inner = _nodes(np.sqrt(d + push), _INNER, end)
         density = 2 * y * ncx2.pdf(y**2, d, push)
-        farther = ncx2.logsf((width * y) ** 2, d, radius**2)
-        total += weight * float(inner @ (density * np.exp((2 * P - 1) * farther)))
+        total += weight * float(inner @ (density * np.exp(beyond(y, radius))))
     return min(total, 1.0)
 
 
-def _nodes(middle: float, count: int) -> tuple[Array, Array]:
-    """Nodes and weights of an integral over the length of a normal vector of this rms length."""
+def _nodes(middle: float, count: int, end: float = np.inf) -> tuple[Array, Array]:
+    """Nodes and weights of an integral over the length of a normal vector of this rms length.
+
+    It ends at `end` where what is integrated with it does.
+    """
     x, weights = np.polynomial.legendre.leggauss(count)
-    low, high = max(0.0, middle - _REACH), middle + _REACH
+    low, high = max(0.0, middle - _REACH), min(middle + _REACH, end)
+    low = low if low < high else 0.0
     return low + (high - low) * (x + 1) / 2, weights * (high - low) / 2

@@ -94,6 +94,7 @@ def test_of_large_data_a_part_is_surveyed_and_all_are_judged(files, monkeypatch)
 def test_a_list_is_shown_again_without_the_data_and_made_anew_for_others(files):
     words = f"--data data.npy --generated samples.npy --only copies {ONE} --out run"
     first = run("bridges memorization", words)
+    assert "σ" not in first  # of noise nothing was asked
     before = contents()
     again = run("bridges memorization", words)
     assert contents() == before

@@ -232,6 +232,7 @@ def test_a_mean_of_few_paths_is_refused():
             "levels must be at least two noise levels",
         ),
         (lambda g, x: guided_log_density(g, x[0], [2.0, 1.0]), "x must have shape"),
+        (lambda g, x: power_samples(g, x[:0], [2.0, 1.0]), "x must hold at least one point"),
         (
             lambda g, x: power_samples(g, x, [2.0, 1.0], log_weights=torch.zeros(3)),
             "log_weights must be finite numbers .2,.",

@@ -145,6 +145,7 @@ def test_special_cases_of_the_shapes():
         (lambda: PerStep([], [1.0]), "levels must be at least two noise levels"),
         (lambda: Triangle(1.0, 9.0, 0.5, peak=1.0), "peak must lie in"),
         (lambda: Triangle(1.0, -9.0, 0.5), "start must be positive"),
+        (lambda: Triangle(1.0, 1e200, 1e-200), "start/width must lie in"),
         (lambda: Exponential(1.0, 9.0, 0.5, rate=1e3), "rate must lie in"),
         (lambda: Exponential(math.inf, 9.0, 0.5), "w must be a finite number"),
     ],

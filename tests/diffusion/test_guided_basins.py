@@ -101,6 +101,7 @@ def test_full_covariances_are_drawn_and_the_figure_is_on_its_axes():
     [
         (lambda m: guided_basins([], [0.0], [1.0]), "mixtures must be one or more, got none"),
         (lambda m: guided_basins([None], [0.0], [1.0]), "mixtures must be a GaussianMixture"),
+        (lambda m: guided_basins(3, [0.0], [1.0]), "mixtures must be a GaussianMixture"),
         (lambda m: guided_basins(m.condition(0), [0.0], [1.0]), "two classes or more, got 1"),
         (lambda m: guided_basins(m, [1.0, 0.0], [1.0]), "weights must be numbers that rise"),
         (lambda m: guided_basins(m, [0.0], [0.0, 1.0]), "sigmas must be positive"),

@@ -196,6 +196,7 @@ def test_rows_with_a_shape_are_images_and_stay_as_they_were():
         (lambda: LocalDenoiser(GREY, 3).own_weights(GREY[:1].flatten(1), 1.0, [5]), "own must be"),
         (lambda: window_information(GREY, 3, [1.0, 0.5]), "sigma must be noise levels that rise"),
         (lambda: window_information(GREY, 3, [0.0, 0.5]), "sigma must be noise levels that rise"),
+        (lambda: window_information(GREY, 3, [1.0, 1e200]), "sigma must lie in"),
         (lambda: window_information(GREY, 3, [1.0], (4, 0)), "pixel must be"),
         (lambda: window_information(GREY, 3, [1.0], (1,)), "pixel must be a row and a column"),
         (lambda: window_information(GREY, 3, [1.0], draws=1), "draws must be"),

@@ -140,6 +140,14 @@ def test_the_fractions_of_an_independent_program():
         assert own_half_fraction([20, 100, 500], 20, sigma) == pytest.approx(values, abs=0.01)
 
 
+@pytest.mark.parametrize(("P", "d"), [(1e8, 1), (1e5, 1), (1e8, 2)])
+def test_many_points_are_as_far_apart_as_their_density_says(P, d):
+    """Of P → ∞ points 2P p(x)V are nearer than a ball V, so that (π − ½)4P → (1 − c)^−d − 1."""
+    c = 1 / (1 + 3.0**2) ** 0.5
+    found = (own_half_fraction(P, d, 3.0) - 0.5) * 4 * P
+    assert found == pytest.approx((1 - c) ** -d - 1, rel=0.03)  # far from the origin points are few
+
+
 def test_a_copy_is_of_its_half_and_pure_noise_of_none():
     assert own_half_fraction(50, 10, [1e-3, 1e6]) == pytest.approx([1, 0.5], abs=1e-4)
 
