@@ -6,6 +6,7 @@ import torch
 from drawn import close, few, generator, normal, seeds
 from hypothesis import given, strategies as st
 
+from bridges import calibrate
 from diffusion import EmpiricalDenoiser, neighbour_distances, neighbour_ratio
 from diffusion.neighbours import distinct
 
@@ -109,17 +110,31 @@ def test_points_with_equal_marks_are_compared(monkeypatch):
 
 
 @few
-@given(dtypes, st.sampled_from([3, 25]), seeds)
-def test_neighbours_of_rows_on_disk(tmp_path_factory, kind, columns, seed):
-    """In few dimensions and in many, where they are found in different ways."""
+@given(dtypes, st.sampled_from([3, 25]), st.sampled_from([2, 8, 40, 2048]), seeds)
+def test_neighbours_of_rows_on_disk(tmp_path_factory, kind, columns, size, seed):
+    """In few dimensions and in many, where they are found in different ways; in any blocks."""
     data, samples = numbers(30, columns, seed, kind), numbers(5, columns, seed + 1, kind)
     rows = mapped(data, tmp_path_factory.mktemp("rows") / "a.npy")
     apart = np.linalg.norm(samples[:, None].astype(float) - data.astype(float), axis=2)
-    wanted = torch.from_numpy(np.sort(apart, axis=1)[:, :4])
-    assert close(neighbour_distances(samples, rows, 4), wanted)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("diffusion.neighbours._ROWS", size)
+        patch.setattr("diffusion.neighbours._MORE", 2)
+        for count in (1, 4, 30):
+            wanted = torch.from_numpy(np.sort(apart, axis=1)[:, :count])
+            assert close(neighbour_distances(samples, rows, count), wanted)
     kept = data[np.unique(data, axis=0, return_index=True)[1]]
     near = neighbour_distances(samples, kept, 2)
     assert torch.equal(neighbour_ratio(samples, rows), near[:, 0] / near[:, 1])
+
+
+@few
+@given(st.integers(1, 40), seeds)
+def test_bytes_are_calibrated_as_their_numbers(scale, seed):
+    """Steps and coincidences of values are counted in another way."""
+    data = (scale * normal(60, 25, seed)).abs().clamp(max=255).byte()
+    data[:, 0] = 7  # a constant site
+    found, wanted = (calibrate(one, seed=0).to_dict() for one in (data, data.double()))
+    assert found == wanted
 
 
 def test_rows_that_are_mapped_are_not_copied(tmp_path):
