@@ -34,7 +34,8 @@ def everything(denoiser, x, sigma, directions):
         "along": denoiser.jacobian_along(x, sigma, directions),
         "jacobian": denoiser.jacobian(x, sigma),
         "eigenvalues": denoiser.jacobian_eigenvalues(x, sigma),
-        "weights": denoiser.weights(x, sigma),
+        "weights": (weights := denoiser.weights(x, sigma)),
+        "trace of weights": denoiser.trace_of_weights(x, sigma, weights),
         "draws": denoiser.posterior_sample(x, sigma, seed=0),
     }
 
