@@ -167,6 +167,8 @@ def memory_geometry(
 ) -> MemoryGeometry:
     """A data set as memories of its exact denoiser: collapse, speciation, dimensions.
 
+    Each noise level takes 4PN operations per draw, in double precision, and there are some 45.
+
     Parameters
     ----------
     data : (P, N), at least 4 different points; repeated ones count once. It is centred and

@@ -104,6 +104,9 @@ def communities(
 ) -> Array:
     """Groups of memories that are confused with each other.
 
+    The time is that of the E edges, some 10 µs each, and E is at most P over the threshold: raise
+    it where P is in the thousands.
+
     Parameters
     ----------
     T, threshold : as for `attractor_graph`; the threshold is one of (T + Tᵀ)/2.
@@ -182,7 +185,7 @@ def summarise(
             raise ValueError("classes must be finite, got NaN or infinite entries")
         agreement = float(adjusted_rand_score(true, labels))
     return GraphSummary(
-        edges=undirected(T, threshold).number_of_edges(),
+        edges=int(np.count_nonzero(_symmetric(T, threshold))),
         communities=int(labels.max()) + 1,
         agreement=agreement,
         return_probability=T.return_probability,

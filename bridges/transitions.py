@@ -219,6 +219,10 @@ def transition_matrix(
 ) -> Transitions:
     """Where cues of each memory come home.
 
+    Of the exact weights of P memories in d dimensions that is 2P²d operations and P² exponentials
+    per draw, and 40P² bytes: 5000 images of 784 pixels take 4 TFLOP at 100 draws. Of a memory it
+    is the dynamics of P cues per trial, and 2P²N operations to tell where they came home.
+
     Parameters
     ----------
     source : an EmpiricalDenoiser, whose T(σ) is averaged over its exact posterior weights

@@ -19,7 +19,7 @@ from torch import Tensor
 
 _KEPT = 2**28  # bytes of the keys that are kept
 _ROWS = 1024  # queries in a block
-_DRAWN = 1024  # keys, at most, of a block that is drawn before one of its keys is
+_DRAWN = 2048  # keys, at most, of a block that is drawn before one of its keys is
 _BYTES = 2**21  # of logits, or of coordinates, in a block: they should stay in the cache
 _LOSS = 1e-2  # largest error of a logit that single precision may cause
 _CANCELS = 1e-4  # the same where a variance is what is left of second moments

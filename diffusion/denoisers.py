@@ -29,6 +29,7 @@ from diffusion._checks import Level, Seed
 from diffusion._modules import at_least_single, evaluated
 
 _NUMBERS = 2**22  # numbers of a block held at once
+_WEIGHTS = 2**23  # of a block of rows: 100 and more share a table of products well
 _NEGLIGIBLE = 1e-20  # weight below which a point adds nothing to a covariance
 _TABLE = 6  # from this many near points per datum, one table of products is faster
 _PRODUCTS = 2**18  # numbers of the table held at once: they should stay in the cache
@@ -219,8 +220,10 @@ class EmpiricalDenoiser(ExactDenoiser):
     def jacobian(self, x: Tensor, sigma: Level) -> Tensor:
         """∂D/∂x = Cov_w(ξ)/σ², (B, d, d): symmetric, positive, dimensionless.
 
-        Points of weight below 10⁻²⁰ are left out, so that a row costs one outer
-        product per point that matters. Arguments and errors as for a call.
+        Points of weight below 10⁻²⁰ are left out, so that a row costs one outer product per point
+        that matters, d² operations by symmetry. Where all matter, rows share a table of products,
+        which pays the more the more rows there are: ask for 100 and more at a time. Arguments and
+        errors as for a call.
         """
         x, beta = self._query(x, sigma)
         result = x.new_empty(len(x), self.dimension, self.dimension)
@@ -299,7 +302,7 @@ class EmpiricalDenoiser(ExactDenoiser):
 
     def _blocks(self, rows: int) -> Iterator[slice]:
         """Slices of the batch whose weights fit into memory together."""
-        size = max(1, _NUMBERS // len(self))
+        size = max(1, _WEIGHTS // len(self))
         return (slice(low, low + size) for low in range(0, rows, size))
 
     def _covariance(self, weights: Tensor, beta: Tensor) -> Tensor:

@@ -347,12 +347,29 @@ class _Screen:
             found = products[: len(about) * len(data)].view(len(about), len(data))
             near = rounded[: len(data)].copy_(torch.from_numpy(block))
             torch.addmm(squares, points, near.T, out=found)
-            values, own = found.topk(min(count, len(data)), largest=False, sorted=False)
+            if best.shape[1] < count:
+                values, own = found.topk(min(count, len(data)), largest=False, sorted=False)
+            else:  # few are nearer than what was found before
+                values, own = _below(found, best.amax(1, keepdim=True))
             best, at = torch.cat([best, values], 1), torch.cat([at, own + start], 1)
             if best.shape[1] > count:
                 best, kept = best.topk(count, largest=False)
                 at = at.gather(1, kept)
         return best.double() * scale**2, at
+
+
+def _below(found: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
+    """Numbers (B, m) of rows (B, k) below the limit (B, 1) of each, and their columns.
+
+    Rows that have fewer than others are filled up with infinities.
+    """
+    row, column = (found < limit).nonzero(as_tuple=True)
+    counts = torch.bincount(row, minlength=len(found))
+    place = torch.arange(len(row)) - (counts.cumsum(0) - counts)[row]
+    values = found.new_full((len(found), int(counts.max())), math.inf)
+    columns = torch.zeros(values.shape, dtype=torch.long)
+    values[row, place], columns[row, place] = found[row, column], column
+    return values, columns
 
 
 def _screened(

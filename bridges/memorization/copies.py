@@ -157,13 +157,28 @@ def _grid(data: Tensor) -> tuple[float, float]:
     """
     least, log = math.inf, 0.0
     for entries in data.split(max(1, _NUMBERS // len(data)), dim=1):
-        ordered = entries.T.double().contiguous().sort(dim=1).values
-        steps = ordered.diff(dim=1)
-        value = torch.cat([torch.zeros_like(ordered[:, :1]), steps > 0], 1).cumsum(1).long()
-        counts = torch.zeros_like(ordered).scatter_add_(1, value, torch.ones_like(ordered))
+        steps, counts = (_of_bytes if data.dtype == torch.uint8 else _of_numbers)(entries)
         log += float((counts.square().sum(1) / len(data) ** 2).log().sum())
-        least = min(least, float(torch.where(steps > 0, steps, math.inf).min()))
+        least = min([least, float(steps.min())] if len(steps) else [least])
     return least, min(1.0, len(data) * math.exp(log))
+
+
+def _of_numbers(entries: Tensor) -> tuple[Tensor, Tensor]:
+    """Steps between the values of each column (n, k), and how often each value is there, (k, …)."""
+    ordered = entries.T.double().contiguous().sort(dim=1).values
+    steps = ordered.diff(dim=1)
+    value = torch.cat([torch.zeros_like(ordered[:, :1]), steps > 0], 1).cumsum(1).long()
+    counts = torch.zeros_like(ordered).scatter_add_(1, value, torch.ones_like(ordered))
+    return steps[steps > 0], counts
+
+
+def _of_bytes(entries: Tensor) -> tuple[Tensor, Tensor]:
+    """The same of bytes, which need not be sorted."""
+    first = 256 * torch.arange(entries.shape[1], device=entries.device)
+    places = (entries.long() + first).flatten()
+    counts = torch.bincount(places, minlength=256 * entries.shape[1]).view(-1, 256)
+    column, value = counts.nonzero(as_tuple=True)
+    return value.diff()[column.diff() == 0].double(), counts.double()
 
 
 def thresholds(

@@ -150,6 +150,9 @@ class FixedNoiseMemory(RealMemory):
 class ReverseMemory(RealMemory):
     """A denoiser along its reverse process, flow or SDE, from noise level `sigma`.
 
+    A step of the flow denoises all cues twice, one of the SDE once; of B cues the exact denoiser
+    of P patterns takes 4BPN operations. At P = 200 000, N = 784 a cue takes 50 GFLOP in 40 steps.
+
     None starts from the noise level of the cue.
     """
 

@@ -342,7 +342,7 @@ def _measured(
 @lru_cache(maxsize=1)
 def _measured_once(survey: Survey, *_: str) -> tuple[Measured, dict[str, Tensor] | None]:
     """The same of all data, which no seed changes. Kept as long as no file has another state."""
-    memories, held_out, _ = survey.split(count(survey.data), 0)
+    memories, held_out = survey.split(count(survey.data), 0)[:2]
     return _measured(memories, held_out, survey.judged(memories.shape[1]))
 
 

@@ -31,6 +31,8 @@ from diffusion import _checks
 from diffusion._results import Result
 from diffusion.mixture import GaussianMixtureDenoiser
 
+_NUMBERS = 2**20  # of a kernel, computed together
+_COPIED = 2**25  # of a kernel that torch may copy: its eigenvalues come sooner
 _CLEAN = 1e-3  # noise level at which samples are classified, in standard deviations of a class
 
 
@@ -223,7 +225,9 @@ def most_probable(x: Tensor, mixture: GaussianMixtureDenoiser) -> Tensor:
 def vendi_score(samples: Tensor, width: float) -> float:
     """Effective number of different samples, 1 to n.
 
-    exp(−Σ λ log λ) of the eigenvalues λ of k/n, k = exp(−|x − y|²/2·width²).
+    exp(−Σ λ log λ) of the eigenvalues λ of k/n, k = exp(−|x − y|²/2·width²). All n of them take
+    4n³/3 operations, half of them at the rate of memory, and 8n² bytes: 3.2 GB at n = 20 000.
+    No shorter way is exact: a kernel of this width has nearly full rank above five dimensions.
 
     Parameters
     ----------
@@ -244,9 +248,27 @@ def vendi_score(samples: Tensor, width: float) -> float:
     width = _checks.positive("width", width)
     if len(x) == 0:
         raise ValueError(f"samples must hold at least one point, got {tuple(x.shape)}")
-    kernel = torch.exp((torch.cdist(x, x) / width).square() / -2) / len(x)
-    values = torch.linalg.eigvalsh(kernel).clamp(min=0)
+    values = _spectrum(x.cpu(), width)
     return float(torch.exp(-torch.xlogy(values, values).sum()))
+
+
+def _spectrum(x: Tensor, width: float) -> Tensor:
+    """Eigenvalues (n,) of the kernel of n samples over n, in the memory of one such matrix."""
+    n = len(x)
+    kernel = torch.empty(n, n, dtype=torch.float64)
+    step = max(1, _NUMBERS // n)
+    for low in range(0, n, step):
+        rows = x[low : low + step]
+        high = low + len(rows)
+        near = torch.cdist(rows, x[:high]).div_(width).square_().div_(-2)
+        kernel[low:high, :high] = near.exp_().div_(n)
+    if kernel.numel() <= _COPIED:
+        return torch.linalg.eigvalsh(kernel).clamp(min=0)
+    from scipy.linalg import eigvalsh  # slow to import
+
+    # the rows up to the diagonal are columns for LAPACK, which writes over them
+    found = eigvalsh(kernel.numpy().T, lower=False, overwrite_a=True, check_finite=False)
+    return torch.from_numpy(found).clamp(min=0)
 
 
 def _of_class(x: Tensor, hit: Tensor, mu: Tensor, sigma: Tensor) -> list[float]:

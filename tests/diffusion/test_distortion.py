@@ -96,6 +96,18 @@ def test_vendi_counts_different_samples():
     assert vendi_score(x, 0.7) == pytest.approx(math.exp(-(lam * np.log(lam)).sum()))
 
 
+@pytest.mark.parametrize("copied", [40**2 - 1, 40**2])
+@pytest.mark.parametrize("numbers", [1, 3 * 40, 2**20])
+def test_vendi_in_blocks_and_in_place(monkeypatch, copied, numbers):
+    """On both sides of the size from which no copy of the kernel is made."""
+    x = randn(40, 3)
+    apart = ((x[:, None] - x) ** 2).sum(2)
+    lam = np.linalg.eigvalsh(np.exp(-apart.numpy() / 2) / 40).clip(1e-300)
+    monkeypatch.setattr("diffusion.guidance.distortions._COPIED", copied)
+    monkeypatch.setattr("diffusion.guidance.distortions._NUMBERS", numbers)
+    assert vendi_score(x, 1.0) == pytest.approx(math.exp(-(lam * np.log(lam)).sum()), rel=1e-9)
+
+
 def test_a_control_is_divided_out():
     x, labels, mixture = distorted(a=1.3, V=0.1, n=500)
     control, _, _ = distorted(a=1.0, V=0.2, n=500)  # a sampler that shrinks by itself

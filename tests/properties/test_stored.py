@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from drawn import close, few, generator, normal, seeds
+from drawn import close, few, fewer, generator, normal, seeds
 from hypothesis import given, strategies as st
 
+from bridges import calibrate
 from diffusion import EmpiricalDenoiser, neighbour_distances, neighbour_ratio
 from diffusion.neighbours import distinct
 
@@ -33,12 +34,13 @@ def everything(denoiser, x, sigma, directions):
         "along": denoiser.jacobian_along(x, sigma, directions),
         "jacobian": denoiser.jacobian(x, sigma),
         "eigenvalues": denoiser.jacobian_eigenvalues(x, sigma),
-        "weights": denoiser.weights(x, sigma),
+        "weights": (weights := denoiser.weights(x, sigma)),
+        "trace of weights": denoiser.trace_of_weights(x, sigma, weights),
         "draws": denoiser.posterior_sample(x, sigma, seed=0),
     }
 
 
-@few
+@fewer
 @given(dtypes, blocks, st.sampled_from([0.3, 1.0, 30.0]), seeds)
 def test_rows_on_disk_are_denoised_as_their_numbers_in_memory(
     tmp_path_factory, kind, size, s, seed
@@ -108,18 +110,32 @@ def test_points_with_equal_marks_are_compared(monkeypatch):
     assert distinct(torch.zeros(0, 3)).tolist() == []
 
 
-@few
-@given(dtypes, st.sampled_from([3, 25]), seeds)
-def test_neighbours_of_rows_on_disk(tmp_path_factory, kind, columns, seed):
-    """In few dimensions and in many, where they are found in different ways."""
+@fewer
+@given(dtypes, st.sampled_from([3, 25]), st.sampled_from([8, 40]), seeds)
+def test_neighbours_of_rows_on_disk(tmp_path_factory, kind, columns, size, seed):
+    """In few dimensions and in many, where they are found in different ways; in any blocks."""
     data, samples = numbers(30, columns, seed, kind), numbers(5, columns, seed + 1, kind)
     rows = mapped(data, tmp_path_factory.mktemp("rows") / "a.npy")
     apart = np.linalg.norm(samples[:, None].astype(float) - data.astype(float), axis=2)
-    wanted = torch.from_numpy(np.sort(apart, axis=1)[:, :4])
-    assert close(neighbour_distances(samples, rows, 4), wanted)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("diffusion.neighbours._ROWS", size)
+        patch.setattr("diffusion.neighbours._MORE", 2)
+        for count in (4, 30):
+            wanted = torch.from_numpy(np.sort(apart, axis=1)[:, :count])
+            assert close(neighbour_distances(samples, rows, count), wanted)
     kept = data[np.unique(data, axis=0, return_index=True)[1]]
     near = neighbour_distances(samples, kept, 2)
     assert torch.equal(neighbour_ratio(samples, rows), near[:, 0] / near[:, 1])
+
+
+@few
+@given(st.integers(1, 40), seeds)
+def test_bytes_are_calibrated_as_their_numbers(scale, seed):
+    """Steps and coincidences of values are counted in another way."""
+    data = (scale * normal(60, 25, seed)).abs().clamp(max=255).byte()
+    data[:, 0] = 7  # a constant site
+    found, wanted = (calibrate(one, seed=0).to_dict() for one in (data, data.double()))
+    assert found == wanted
 
 
 def test_rows_that_are_mapped_are_not_copied(tmp_path):
