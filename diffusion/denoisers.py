@@ -145,6 +145,10 @@ class EmpiricalDenoiser(ExactDenoiser):
     (batch × n). At noise levels so small that single-precision logits would lose their
     digits, single-precision data is computed in double precision.
 
+    All points are multiplied at every noise level, though few have weight at small ones. On a way
+    back from σ = 80 to 0.02 rms deviations of 60 000 images, half of the steps lie where most
+    points count: to leave out the rest would save a factor of 2 to 3 at most.
+
     Parameters
     ----------
     data : (n, d), finite; dtype (at least single precision) and device of the results.
