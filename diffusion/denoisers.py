@@ -147,6 +147,10 @@ class EmpiricalDenoiser(ExactDenoiser):
     digits, single-precision data is computed in double precision. A call costs 4Bnd
     operations, the log-density and a draw half of it.
 
+    All points are multiplied at every noise level, though few have weight at small ones. On a way
+    back from σ = 80 to 0.02 rms deviations of 60 000 images, half of the steps lie where most
+    points count: to leave out the rest would save a factor of 2 to 3 at most.
+
     Parameters
     ----------
     data : (n, d), finite; kept as it is stored, bytes and halves too, and not copied: of a

@@ -91,7 +91,9 @@ def train_denoiser(
         from it, to the same weights as without the interruption.
     device : "auto" (a GPU if there is one), "cpu" or "cuda".
     precision : "float32", or "bf16": the layers of the network compute in bfloat16 in training
-        (mixed precision), while weights and losses stay as they are. None: "bf16" on a GPU.
+        (mixed precision), while weights and losses stay as they are. None: "bf16" on a GPU. On a
+        processor that multiplies bfloat16 (avx512_bf16, amx) a `UNet` makes twice the steps to
+        the same loss, a `ResidualMLP` about as many; on others it makes fewer.
     compile : compile the network first (torch.compile): worth it for long trainings.
     quiet : no progress bar on standard error; without a terminal there is never one.
     seed : int, torch.Generator or None. With the same seed, threads and device the weights are

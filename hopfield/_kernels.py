@@ -70,9 +70,9 @@ def _shuffle(order, places, state):
     for i in range(size):
         places[i] = _below(_mixed(_after(state, size - i)), i + 1)
     for k in range(1, size):
-        i = np.uint64(size - k)
-        j = np.uint64(places[i])
-        order[i], order[j] = order[j], order[i]
+        last = np.uint64(size - k)
+        drawn = np.uint64(places[last])
+        order[last], order[drawn] = order[drawn], order[last]
     return _after(state, size - 1)
 
 
@@ -117,8 +117,8 @@ def settle(columns, waiting, tie, s, h, order, state, max_sweeps):
     sweeps = 0
     while True:
         unstable = 0
-        for i in range(len(s)):
-            unstable += field(left, diagonal, overlaps, scale, h, s, i) * s[i] < -tie[i]
+        for k in range(len(s)):
+            unstable += field(left, diagonal, overlaps, scale, h, s, k) * s[k] < -tie[k]
         if unstable == 0 or sweeps == max_sweeps:
             return state, sweeps, unstable == 0
         sweeps += 1

@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 
 BLOCK = 8  # updates that wait together: a cache line per site
-_NEAR = 2**18  # couplings that stay in a core's own cache
+_NEAREST, _NEAR = 2**15, 2**18  # couplings that a core's own cache gives at once, and holds
 _TILE = 512  # sites whose fields stay in the nearest cache
 _FAST = {"contract"}  # as in `hopfield._kernels`
 _SUMS = {"contract", "reassoc"}  # sums in the order that fits the registers
@@ -30,12 +30,11 @@ Waiting = Any
 
 @njit(cache=True)
 def block_of(size, each, looks):
-    """Steps of a block, where each step makes `each` updates.
+    """Steps of a block, where each step makes `each` updates; one where the matrix is near anyway.
 
-    It is one step where sweeps look at fields (`looks`), which a block makes twice as dear, and
-    the matrix is near anyway.
+    Where sweeps look at fields (`looks`), which a block makes twice as dear, it must be farther.
     """
-    return BLOCK // each if size * size > _NEAR or not looks else 1
+    return BLOCK // each if size * size > (_NEAR if looks else _NEAREST) else 1
 
 
 @njit(cache=True)
@@ -118,11 +117,15 @@ def flush(columns, waiting, normalize):
         column = columns[j]
         if len(lefts) == BLOCK:
             take(column, lefts, right[j])
-        else:
-            for a in range(len(lefts)):
-                own, row = right[j, a], lefts[a]
+        else:  # the one or two of a single step
+            p, q, first, second = right[j, 0], right[j, -1], lefts[0], lefts[-1]
+            if len(lefts) == 1:
                 for i in range(len(column)):
-                    column[i] += own * row[i]
+                    column[i] += p * first[i]
+            else:
+                for i in range(len(column)):
+                    y = column[i] + p * first[i]
+                    column[i] = y + q * second[i]
         column[j] = 0.0
         if normalize:
             for i in range(len(column)):

@@ -88,11 +88,21 @@ def record(where: dict[str, str | int | float], name: str = "") -> Path:
     return file
 
 
+def _told_of_cpu(word: str) -> list[str]:
+    """What Linux says of each core under a word; elsewhere nothing."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    return [line.partition(":")[2].strip() for line in lines if line.startswith(word)]
+
+
+def cpu_flags() -> list[str]:
+    """Instruction sets of the processor, as Linux names them."""
+    return next(iter(_told_of_cpu("flags")), "").split()
+
+
 def machine() -> dict[str, str | int | float]:
     """What the rows were measured on; its load says whether it was quiet."""
-    told = Path("/proc/cpuinfo")  # of Linux alone
-    lines = told.read_text().splitlines() if told.exists() else []
-    cpu = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    cpu = _told_of_cpu("model name")
     (product,) = timed(matrix_product())
     return {
         "processor": cpu[0] if cpu else platform.processor(),

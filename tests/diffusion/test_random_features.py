@@ -342,3 +342,19 @@ def test_a_series_that_does_not_end_in_time_is_refused(monkeypatch):
     monkeypatch.setattr("diffusion.random_features._MOST", 24)
     with pytest.raises(ValueError, match="got a series that 24 terms do not end; scale the data"):
         model.average_over_class(*wide)
+
+
+def test_symmetric_matrices_made_in_strips_are_whole(monkeypatch):
+    """Strips narrower than the features, and the class that is what the others leave of all."""
+    mixture = two_classes(20, norms=(0.3, 0.0), weights=torch.tensor([0.3, 0.7]))
+    _, data, labels, flow, _ = trained(seed=4, mixture=mixture)
+    whole = flow.train_loss(TIMES), flow.test_loss(TIMES, mixture)
+    monkeypatch.setattr("diffusion._feature_losses._STRIP", 7)
+    model, _, _, narrow, _ = trained(seed=4, mixture=mixture)
+    assert torch.allclose(narrow.train_loss(TIMES), whole[0], atol=1e-12)
+    assert torch.allclose(narrow.test_loss(TIMES, mixture), whole[1], atol=1e-12)
+    for c in (0, 1):  # as points of a test, each class is turned by itself
+        own = narrow.test_loss(TIMES, data[labels == c])[:, 0]
+        assert torch.allclose(own, narrow.train_loss(TIMES)[:, c], atol=1e-10)
+    U, _ = model.average_over(data)
+    assert torch.equal(U, U.T)
