@@ -119,7 +119,7 @@ def _processes(workers: int) -> Any:
     return get_reusable_executor(
         workers,
         timeout=_IDLE,
-        initializer=_end_with,
+        initializer=_begin,
         initargs=(os.getpid(),),
         env={f"{library}_NUM_THREADS": "1" for library in _THREADS},
     )
@@ -159,6 +159,13 @@ def _pool(
         pool.shutdown(wait=True, kill_workers=True)
         raise
     return lost
+
+
+def _begin(parent: int) -> None:
+    """What a process does first."""
+    process_executor: Any = sys.modules["joblib.externals.loky.process_executor"]
+    process_executor._USE_PSUTIL = False  # else it ends, as a leak, once a task has loaded much
+    _end_with(parent)
 
 
 def _end_with(parent: int) -> None:

@@ -267,6 +267,7 @@ class FeedbackGuidance(Pair):
 
 def _weights(rule: GuidanceRule, sigma: Tensor, r: Tensor) -> Tensor:
     """The weights of a rule, one finite number per point."""
+    r = r if r.is_floating_point() else r.to(torch.get_default_dtype())
     found = _checks.tensor("phi(sigma, r)", rule(sigma, r))
     if found.shape not in ((), r.shape) or not torch.isfinite(found).all():
         raise ValueError(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections import deque
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -308,6 +309,23 @@ def test_a_measure_that_cannot_travel_fails_and_says_so():
 
     (outcome,) = in_processes(work, deque([Task(0, 0, {}, 0)]), 2)
     assert "cannot pickle '_thread.lock'" in outcome.error or "Could not pickle" in outcome.error
+
+
+@pytest.mark.slow
+def test_a_process_that_has_loaded_much_goes_on():
+    """As those do whose first task asks for torch and a data set, and later ones compile."""
+
+    def work(task):
+        time.sleep(0.4)
+        held = sys.modules.setdefault("kept by the tests of processes", [])
+        held.append(np.ones(2**24))  # 128 MB
+        return Outcome(task.p, task.s, [{"value": os.getpid()}])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        outcomes = [*in_processes(work, deque(Task(p, 0, {}, 0) for p in range(6)), 1)]
+    assert len({outcome.rows[0]["value"] for outcome in outcomes}) == 1
+    get_reusable_executor().shutdown(kill_workers=True)
 
 
 @pytest.mark.slow

@@ -107,11 +107,11 @@ def test_feedback_has_its_target_and_half_is_captured_where_theory_says():
     itself = found("schedules", "w = 0", "retention")
     assert abs(kept[0] - itself[0]) < 4 * math.hypot(kept[1], itself[1]) + 0.01
     assert found("spoilt", "w = 0", "retention")[0] < 0.85
-    half = study.summary()["half_captured"]
+    half = study.summary["half_captured"]
     for w in ("1", "3"):  # eight classes in eight dimensions: others are near by
         ratio = half[w]["sigma"]["mean"] / half[w]["theory"]
         assert 1 - 4 * half[w]["sigma"]["sem"] < ratio < 1.25
-    shares = [one["mean"] for one in study.summary()["effective_share"].values()]
+    shares = [one["mean"] for one in study.summary["effective_share"].values()]
     assert shares == sorted(shares, reverse=True)
 
 
@@ -119,7 +119,7 @@ def test_feedback_has_its_target_and_half_is_captured_where_theory_says():
 def test_each_direction_has_the_ratio_of_theory():
     words = "--trials 1500 --steps 120 --dimensions 4,64 --weights 1,7 --samples 3 --jobs 1"
     run("guidance_directions", f"{words} --out run")
-    summary = load_run(Path("run")).summary()
+    summary = load_run(Path("run")).summary
     for name, sizes in summary["ends"].items():
         for one in sizes.values():
             for quantity, value in one["theory"].items():

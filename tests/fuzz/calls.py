@@ -150,7 +150,7 @@ DIFFUSION = {
     "two_nn_dimension": {"data": CLOUD, "method": "fit", "discard": 0.1},
     "class_times": {
         "flow": FLOW,
-        "source": CLOUD,
+        "source": CLOUD.flip(1),  # of the data themselves the gap would be rounding
         "labels": LABELS,
         "level": 0.8,
         "gap": 0.1,

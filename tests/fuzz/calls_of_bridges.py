@@ -294,7 +294,7 @@ BRIDGES = {
     "two_halves": {
         "one": TRAINED,
         "other": TRAINED,
-        "held_out": ROWS,
+        "held_out": ROWS.float(),  # noise is drawn in their precision
         "sigma": 0.3,
         "count": 5,
         "steps": 2,

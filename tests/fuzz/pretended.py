@@ -14,9 +14,13 @@ from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_a
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 NAME = "pretended"
-backend_registration._setup_privateuseone_for_python_backend(NAME)  # before any gradient is taken
 _INDEXED = {"index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index"}
 _MOVES = {"_to_copy", "copy_", "copy"}
+
+
+def register():
+    """Let torch know the name, once, and before this process takes any gradient."""
+    backend_registration._setup_privateuseone_for_python_backend(NAME)
 
 
 class Pretended(torch.Tensor):

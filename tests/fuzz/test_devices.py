@@ -1,10 +1,12 @@
 """Every public call with its tensors on a device: the same numbers, there; and seeds of any place.
 
 The calls are those of the tables, which `test_calls` holds against all public names. They run on
-a GPU where there is one (`-m gpu`), and on a device that is pretended elsewhere.
+a GPU where there is one (`-m gpu`), and on a device that is pretended in a process of its own.
 """
 
 import importlib
+import os
+import subprocess
 import sys
 from contextlib import nullcontext
 from dataclasses import fields, is_dataclass
@@ -58,9 +60,12 @@ def calls_on(device):
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 PLACES = [
     pytest.param("cpu", marks=pytest.mark.slow),
-    pytest.param(pretended.NAME, marks=pytest.mark.slow),
     pytest.param("cuda", marks=[pytest.mark.gpu, GPU]),
 ]
+CHILD = "TRY_A_PRETENDED_DEVICE" in os.environ
+if CHILD:
+    pretended.register()
+    PLACES = [pretended.NAME]
 
 
 def there(device):
@@ -126,6 +131,19 @@ def test_a_generator_of_a_device_is_a_seed(device, states):
     assert not faults
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(CHILD, reason="this is that process")
+def test_all_of_this_on_a_device_that_is_pretended():
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", __file__],
+        env=os.environ | {"TRY_A_PRETENDED_DEVICE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.skipif(not CHILD, reason="needs the device that is pretended")
 def test_what_is_pretended_refuses_what_a_device_refuses():
     with pretended.pretended() as name:
         x, generator = torch.eye(3).to(name), torch.Generator(device=name).manual_seed(0)
