@@ -156,8 +156,10 @@ class Report(base.Report):
             [
                 f"{w:g}",
                 of_samples(self.half[:, k], 3),
-                f"{float(laws.capture_sigma(within, w)):.3f}",
-                *(f"{level:.3f}" for level in self._levels(w)),
+                *(
+                    _cell(float(level))
+                    for level in (laws.capture_sigma(within, w), *self._levels(w))
+                ),
             ]
             for k, w in enumerate(weights)
         ]
@@ -278,3 +280,10 @@ def _crossing(sigmas: ndarray, capture: ndarray) -> float:
     k = up[0]
     part = (0.5 - capture[k]) / (capture[k + 1] - capture[k])
     return float(sigmas[k] * (sigmas[k + 1] / sigmas[k]) ** part)
+
+
+def _cell(level: float) -> str:
+    """A noise level of theory; it may be nowhere, or not defined."""
+    if math.isnan(level):
+        return "—"
+    return f"{level:.3f}" if math.isfinite(level) else "never"
