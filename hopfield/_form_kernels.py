@@ -8,9 +8,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from hopfield._kernels import _FAST, _heated, _next, _shuffle, _unstable
+from hopfield._kernels import _FAST, _heated, _next, _shuffle
 
 _SUMS = {"contract", "reassoc"}  # sums in the order that fits the registers
+
+
+@njit(inline="always")
+def _unstable(fields, spins, tie):
+    """True if any spin points against its field."""
+    for i in range(len(spins)):
+        if fields[i] * spins[i] < -tie[i]:
+            return True
+    return False
 
 
 @njit(inline="always", fastmath=_SUMS)

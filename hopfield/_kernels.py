@@ -84,15 +84,6 @@ def _heated(field, temperature, bits):
     return 1.0 if _uniform(bits) < up else -1.0
 
 
-@njit(inline="always")
-def _unstable(fields, spins, tie):
-    """True if any spin points against its field."""
-    for i in range(len(spins)):
-        if fields[i] * spins[i] < -tie[i]:
-            return True
-    return False
-
-
 @njit(cache=True, fastmath=_FAST)
 def settle(columns, waiting, tie, s, h, order, state, max_sweeps):
     """Relax one replica to a fixed point, in place.

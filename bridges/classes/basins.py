@@ -166,7 +166,7 @@ def class_basins(
     generator = generator_from(seed, "class_basins", data.device)
     tables = []
     for own in rows:
-        order = own[torch.randperm(len(own), generator=generator, device=generator.device).cpu()]
+        order = own[_checks.shuffled(len(own), generator)]
         planted = order.repeat(-(-draws // len(order)))[:draws].to(data.device)
         parts = []
         for block in planted.split(max(1, _NUMBERS // len(data))):

@@ -31,7 +31,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from bridges._checks import Result
+from bridges._checks import Result, shuffled
 from bridges.statistics import binomial_sem, order_threshold
 from diffusion import CopyFraction, chance_ratio, neighbour_distances
 
@@ -189,7 +189,7 @@ def thresholds(
     unit = (held_out - held_out.mean(0)).double().square().mean().sqrt()
     close = min(order_threshold(near, level)[0], _CLOSE * float(unit))
     below = float((near <= close).double().sum()) / (len(near) + 1)
-    order = torch.randperm(len(held_out), generator=generator, device=generator.device)
+    order = shuffled(len(held_out), generator)
     size = min(size, len(held_out))
     sets = order[: len(order) // size * size].view(-1, size).to(held_out.device)
     twins = torch.cat([twin_distances(held_out[one])[:, 0] for one in sets]).sort().values

@@ -126,8 +126,8 @@ STUDIES = {
         "--steps 5",
         {
             "--trials 1000000000 --max-memory 8": "trials: 1000000000 of 8 classes in 8 need about",
-            "--weights 1": "weights must be two or more that rise, got [1.0]",
-            "--sigmas 1": "sigmas must be two or more that rise, got [1.0]",
+            "--weights 1": "weights must be two or more, got [1.0]",
+            "--sigmas 1": "sigmas must be two or more, got [1.0]",
             "--trials 1": "trials must be at least 2, got 1",
             "--share 1": "--share",
             "--weights -2,0": "--weights",
