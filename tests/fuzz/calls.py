@@ -189,6 +189,7 @@ DIFFUSION = {
         "labels": LABELS,
         "seed": 0,
     },
+    "level_emphasis": {"sigma": [0.5, 2.0], "weighting": "edm", "levels_density": "flow"},
     "noise_levels": {"start": 2.0, "steps": 3, "width": 1.0, "jumps": [0.5]},
     "noise_to": {"x": X, "schedule": VE, "time": 1.0, "seed": 0},
     "sample": {
@@ -239,6 +240,7 @@ DIFFUSION = {
         "average": 0.9,
         "weighting": "edm",
         "levels": (0.01, 10.0),
+        "levels_density": "flow",
         "held_out": X,
         "snapshots": [1],
         "seed": 0,
@@ -420,6 +422,7 @@ WITHOUT = {
                 "FeatureCoefficients",
             ),
             *("FeatureSpectrum", "MeanField", "SpeciationTimes", "RandomFeaturesPatterns"),
+            *("ClassCourse", "HierarchyTimes"),
             *("CouplingPath", "SpectralGroups", "SymmetricMargin", "UnlearningTimes"),
             *("GuidedBasins", "TwoClassPath", "EmergentMinima", "WindowInformation"),
         ),
