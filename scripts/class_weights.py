@@ -146,6 +146,9 @@ def measure(point: Point, seed: int) -> list[Row]:
     )
     start = point["levels"][1] * training.denoiser.scale
     cues = start * normal(point["drawn"])
+    count = len(cues)
+    even = torch.special.ndtri((torch.randperm(count, generator=generator) + 0.5) / count)
+    cues += (start * even / math.sqrt(d) - cues.mean(1))[:, None]  # less noise in the share
     rows: list[Row] = []
     for step, denoiser in training.snapshots.items():
         place = sample(denoiser, cues, VE(), "heun", _SAMPLER, start=start).mean(1)
@@ -232,11 +235,11 @@ class Report(base.Report):
         """When the weight is learnt, by the weighting."""
         known = [name for name in CASES if not self.unlearnt(name)[-1]]
         if not known:
-            return f"Weight of a class: {trained.NOTHING}"
+            return f"Class of weight {self.setting['weight']:g}: {trained.NOTHING}"
         words = ", ".join(f"{name} {of_samples(self.learnt(name), 0)}" for name in known)
         return (
-            f"Weight $\\omega$ = {self.setting['weight']:g} of a class: samples have it from these "
-            f"steps on: {words}"
+            f"Class of weight {self.setting['weight']:g}: samples have the share of an exact flow, "
+            f"within {NEAR:g}, from step {words}"
         )
 
     def conclusions(self) -> Point:

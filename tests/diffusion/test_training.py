@@ -124,25 +124,6 @@ def test_a_quick_training_already_beats_a_gaussian_and_nears_the_floor():
     assert history.rate[-1] < 1e-5 < history.rate.max() <= 4e-3
 
 
-def test_a_constant_rate_does_not_depend_on_the_horizon():
-    """After the warm-up it stays; the steps made by two trainings of other lengths are the same."""
-    found = [
-        train_denoiser(
-            points(50),
-            network=small(),
-            rate_course="constant",
-            snapshots=[40],
-            **(SMALL | {"steps": steps}),
-        )
-        for steps in (40, 49)  # whose warm-up is 4 steps
-    ]
-    one, other = (weights(training.snapshots[40]) for training in found)
-    assert torch.equal(one, other)
-    rate, step = found[1].history.rate, found[1].history.step
-    assert (rate[step >= 3] == 1e-3).all()  # that of the next step
-    assert (rate[step < 3] < 1e-3).all()
-
-
 def test_the_training_loss_is_the_weighted_denoising_error():
     """`held_out` of the history, recomputed from the denoiser alone."""
     data, held_out = points(200) * 3 + 5, points(4000, seed=3) * 3 + 5
