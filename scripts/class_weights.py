@@ -67,6 +67,7 @@ CASES: dict[str, Point] = {
 }
 NEAR = 0.03  # of the target, within which the weight of a class counts as learnt
 TIMES = (0.1, 100.0)  # τ/d of the gradient flow
+TABLED = (0.3, 1.0, 3.0, 10.0, 100.0)  # of them in the table
 _SAMPLER = 30  # steps of a flow
 _UNSEEN = 2000  # points on which it is asked whether a network has learnt
 
@@ -171,7 +172,7 @@ class Report(base.Report):
         """τ/d."""
         import numpy as np
 
-        return np.geomspace(*TIMES, 61)
+        return np.union1d(np.geomspace(*TIMES, 61), TABLED)
 
     @cached_property
     def courses(self) -> dict[float, ClassCourse]:
@@ -270,16 +271,15 @@ class Report(base.Report):
 
     def tables(self) -> Iterator[str]:
         """The gradient flow by signal; shares and distances by step and weighting."""
-        picked = [0.3, 1.0, 3.0, 10.0, 100.0]
         rows = []
         for signal, course in self.courses.items():
-            at = [abs(self.times / t - 1).argmin() for t in picked]
+            at = [abs(self.times / t - 1).argmin() for t in TABLED]
             half = self.learnt_by(signal)
             cells = [f"{course.rho[k]:.3f}" for k in at]
             rows.append([f"{signal:g}", *cells, "never" if math.isnan(half) else f"{half:.2g}"])
         yield (
             f"the gradient flow, d = {self.setting['large']}: ρ at τ/d, and half of its way\n\n"
-            + (table(["Λ", *(f"{t:g}" for t in picked), "½ at τ/d"], rows))
+            + (table(["Λ", *(f"{t:g}" for t in TABLED), "½ at τ/d"], rows))
         )
         steps = self.curve("edm", "share")[0]
         heading = ["step", *CASES]
