@@ -332,7 +332,8 @@ class Report(base.Report):
         axes.axhline(self.targets["edm"], **figures.THEORY[0], label="exact flow")
         low = self.targets["low levels"]
         axes.axhline(low, **figures.THEORY[1], label="exact flow, low levels")
-        axes.axhline(self.setting["weight"], color="0.85", lw=0.8, zorder=0)
+        omega = self.setting["weight"]
+        axes.axhline(omega, color="0.8", lw=0.8, zorder=0, label=r"$\omega$")
         axes.set(xlabel="gradient steps", ylabel=r"share of samples on the side of $+\mu$")
         axes.set_title(f"networks, $d$ = {self.setting['dimension']}")
         figures.ticks(axes, self.curve("edm", "share")[0])
@@ -359,8 +360,9 @@ class Report(base.Report):
         axes.set(yscale="log", ylabel=r"share of the emphasis per $d\,\ln\sigma$")
         axes.set(xlabel=r"noise level $\sigma$, in rms deviations of the data")
         axes.set_title("what a training counts")
+        axes.set_xlim(0.007, 8 * max(at, 10.0))  # room for the name of the mark
         figures.log_axis(axes)
-        axes.legend()
+        axes.legend(loc="lower right")
 
 
 if __name__ == "__main__":
