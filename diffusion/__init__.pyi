@@ -8,6 +8,7 @@ from .denoisers import (
     EmpiricalDenoiser as EmpiricalDenoiser,
     ExactDenoiser as ExactDenoiser,
 )
+from .emphasis import level_emphasis as level_emphasis
 from .energies import (
     RelativeEnergy as RelativeEnergy,
     relative_energy as relative_energy,

@@ -21,6 +21,7 @@ from diffusion import _checks
 from diffusion._modules import mixed, precision_of
 from diffusion._plots import Line, Plotted
 from diffusion.architectures import Network
+from diffusion.emphasis import NoiseLevels
 from diffusion.networks import NetworkDenoiser
 from diffusion.processes import Processes
 
@@ -72,20 +73,25 @@ class Training(Plotted):
 
 @dataclass(frozen=True)
 class Options:
-    """All that the course of a training depends on, besides its data and its network."""
+    """All that the course of a training depends on, besides its data and its network.
+
+    What has a default came later: it holds of a checkpoint that does not name it.
+    """
 
     steps: int
     batch: int | None
     rate: float
     warm_up: int
     average: float
-    weighting: str
+    weighting: str  # by name, or the digest of a function
     levels: tuple[float, float]  # in units of the rms deviation of the data
     seed: int | None
     snapshots: tuple[int, ...]
     marks: tuple[int, ...]
     device: str  # its kind: a GPU draws other random numbers
     precision: str | None = None  # "bf16" for mixed precision; None: on a GPU alone
+    rate_course: str = "cosine"  # to 0 after the warm-up, or "constant"
+    levels_density: str | None = None  # of ln σ; None: log-uniform
 
 
 class Trainer:
@@ -98,6 +104,7 @@ class Trainer:
         held_out: Tensor | None,
         network: Network,
         options: Options,
+        noise: NoiseLevels,
         device: torch.device,
         compile: bool,
     ) -> None:
@@ -125,6 +132,7 @@ class Trainer:
             raise ValueError(f"batch must be at least {self.processes.count} processes, got {rows}")
         self.processes.copy(list(network.parameters()))
         self.average = [p.detach().clone() for p in network.parameters()]
+        self.noise = noise
         self.levels = (options.levels[0] * self.scale, options.levels[1] * self.scale)
         if held_out is not None:
             held_out = _checks.points("held_out", held_out, dimension=data.shape[1]).detach()
@@ -226,10 +234,9 @@ class Trainer:
         generator, device = self.generator, self.device
         drawn = torch.randint(len(self.data), (rows,), generator=generator, device=device)
         x, labels = self.data[drawn], self._batch_labels(drawn)
-        low, high = (math.log(level) for level in self.options.levels)
         shift = torch.rand(1, generator=generator, device=device)
         place = (torch.arange(rows, device=device) + shift) / rows
-        sigma = torch.exp(low + (high - low) * place)[:, None].to(x)
+        sigma = self.noise.level(place)[:, None].to(x)
         noise = _checks.normal_like(x, generator)
         own = self.processes.part(rows)
         own_labels = None if labels is None else labels[own]
@@ -256,9 +263,7 @@ class Trainer:
         ):
             found = network((x + sigma * noise) * into, sigma.log().squeeze(1) / 4, labels)
         error = (found.to(x) - wanted).square()
-        if self.options.weighting == "likelihood":
-            error = error * into.square()
-        return error.mean()
+        return self.noise.weigh(error, sigma, into).mean()
 
     def _batch_labels(self, own: Tensor) -> Tensor | None:
         if self.labels is None:
@@ -271,6 +276,8 @@ class Trainer:
         options, step = self.options, made + 1
         if step <= options.warm_up:
             return options.rate * step / options.warm_up
+        if options.rate_course == "constant":
+            return options.rate
         part = (step - options.warm_up) / (options.steps - options.warm_up + 1)
         return options.rate * (1 + math.cos(math.pi * part)) / 2
 
@@ -303,9 +310,8 @@ class Trainer:
         x = self._scaled(held_out).repeat(_HELD_OUT_NOISE, 1)
         generator = _checks.generator_from(self.options.seed or 0, "held out")
         place = torch.rand(len(x), 1, generator=generator, dtype=torch.float64)
-        low, high = (math.log(level) for level in self.options.levels)
         noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
-        return x, torch.exp(low + (high - low) * place).to(x), noise.to(x)
+        return x, self.noise.level(place).to(x), noise.to(x)
 
     def _scaled(self, data: Tensor) -> Tensor:
         """Data about its mean in units of s; the mean is taken off before digits are."""

@@ -1,16 +1,18 @@
 r"""Training of a denoiser: denoising score matching, which may continue from a checkpoint.
 
-A step draws points x₀ of the data, noise levels σ = s·(log-uniform in `levels`) spread
-evenly over the batch, noise z, and descends
+A step draws points x₀ of the data, noise levels σ = s·(log-uniform in `levels`, or of another
+density) spread evenly over the batch, noise z, and descends
 
     w(σ) |D(x₀ + σz, σ) − x₀|²/d,
     "edm"         w = (σ² + s²)/(σs)²   the network's own output has variance one
                                         at every σ (Karras et al. 2022)
+    "flow"        w = 1/(σs)            flow matching (Lipman et al. 2023)
     "likelihood"  w = 1/σ²              this loss bounds −log p (Song et al. 2021)
 
-by Adam, with clipped gradients, a rate that rises to its value and falls to 0 as a cosine,
-and returns a running average of the weights. Its floor is not 0 but the posterior variance
-of the data, which `denoising_error` of an exact denoiser gives.
+(`diffusion.emphasis` says what these emphasise) by Adam, with clipped gradients and a rate that
+rises to its value, then falls to 0 as a cosine or stays, and returns a running average of the
+weights. Its floor is not 0 but the posterior variance of the data, which `denoising_error` of an
+exact denoiser gives.
 """
 
 from __future__ import annotations
@@ -31,12 +33,13 @@ from diffusion._trainer import History, Options, Trainer, Training
 from diffusion._training_file import State, TrainingFile
 from diffusion.architectures import ResidualMLP, UNet
 from diffusion.denoisers import DenoiserLike
+from diffusion.emphasis import NoiseLevels, OfLevels
 from diffusion.flat import answering
 from diffusion.networks import NetworkDenoiser
 
-WEIGHTINGS = ("edm", "likelihood")
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("float32", "bf16")
+RATE_COURSES = ("cosine", "constant")
 _LEVELS = (0.01, 10.0)  # default noise levels, in units of the rms deviation of the data
 _MARKS = 50  # entries of the history, by default
 
@@ -49,9 +52,11 @@ def train_denoiser(
     steps: int = 3000,
     batch: int | None = None,
     rate: float = 1e-3,
+    rate_course: str = "cosine",
     average: float = 0.999,
-    weighting: str = "edm",
+    weighting: str | OfLevels = "edm",
     levels: tuple[float, float] = _LEVELS,
+    levels_density: str | OfLevels | None = None,
     held_out: Tensor | None = None,
     snapshots: Sequence[int] = (),
     stop: Callable[[History], bool] | None = None,
@@ -76,12 +81,22 @@ def train_denoiser(
     steps : gradient steps.
     batch : points of the data per step, at most n; None: 128, drawn repeatedly if there are
         fewer.
-    rate : learning rate, reached after a tenth of the steps (at most 500), then falling as a
-        cosine to 0.
+    rate : learning rate, reached after a tenth of the steps (at most 500).
+    rate_course : of the rate from there on: "cosine", to 0 at the last step, or "constant", with
+        which what is learnt by a step depends on `steps` by the warm-up alone.
     average : decay of the running average of the weights, in [0, 1); less at first.
-    weighting : "edm" or "likelihood"; see the head of the module.
-    levels : lowest and highest noise level, in units of the rms deviation of the data.
-    held_out : (n', d), points on which the loss is measured too, with noise of their own.
+    weighting : "edm", "flow" or "likelihood", see the head of the module; or a function w(σ), from
+        levels (K,) in units of the rms deviation of the data to positive weights (K,). It is asked
+        once, at 4097 levels even in log σ, and interpolated.
+    levels : lowest and highest noise level, in units of the rms deviation of the data. Classes part
+        at σ = √Λ, Λ the largest eigenvalue of their covariance over the mean one. The highest level
+        should be 3√Λ or more, for images of 28 × 28 pixels above the default: else the weights of
+        the classes are learnt slowly, or never.
+    levels_density : of ln σ within `levels`: None, log-uniform; "lognormal", of mean −1.2 and
+        deviation 1.2; "flow", for which σ/(1 + σ) is uniform; or a function as for `weighting`, of
+        relative densities, not negative.
+    held_out : (n', d), points on which the loss is measured too, with their own noise of that
+        density and those weights.
     snapshots : steps at which the averaged denoiser is kept, 0 to `steps`.
     stop : called with the history so far at each of 50 marks; if it returns True, training
         stops. One that goes on from a checkpoint calls it there first.
@@ -118,7 +133,6 @@ def train_denoiser(
     (torch.Size([100, 2]), [10])
     """
     data = _checks.points("data", data).detach()
-    _checks.choice("weighting", weighting, WEIGHTINGS)
     place = _device(device)
     if precision is not None:
         _checks.choice("precision", precision, PRECISIONS)
@@ -130,8 +144,10 @@ def train_denoiser(
             "to see each more than once per step"
         )
     rate = _checks.positive("rate", rate)
+    _checks.choice("rate_course", rate_course, RATE_COURSES)
     average = _checks.number("average", average, low=0, high=1, open_high=True)
     levels = _checks.rising("levels", levels)
+    noise = NoiseLevels(levels, weighting, levels_density, place)
     snapshots = [
         _checks.whole("snapshots", one, low=0) for one in _checks.several("snapshots", snapshots)
     ]
@@ -150,17 +166,19 @@ def train_denoiser(
         rate=rate,
         warm_up=min(500, max(1, steps // 10)),
         average=average,
-        weighting=weighting,
+        weighting=noise.weighting,
         levels=levels,
         seed=seed,
         snapshots=tuple(sorted(set(snapshots))),
         marks=tuple(sorted(marks)),
         device=place.type,
         precision=precision,
+        rate_course=rate_course,
+        levels_density=noise.density,
     )
     classes = None if labels is None else _checks.classes(labels, len(data)).long()
     own = _network(network, data, classes, seed)
-    trainer = Trainer(data, classes, held_out, own, options, place, compile)
+    trainer = Trainer(data, classes, held_out, own, options, noise, place, compile)
     file = None
     if checkpoint is not None:
         checkpoints.architecture(own)  # refuse before the work, not after

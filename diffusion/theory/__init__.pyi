@@ -44,6 +44,13 @@ from .imbalance import (
     own_class_probability as own_class_probability,
     speciation_times as speciation_times,
 )
+from .learnt_weights import (
+    ClassCourse as ClassCourse,
+    HierarchyTimes as HierarchyTimes,
+    class_course as class_course,
+    flow_class_fraction as flow_class_fraction,
+    hierarchy_times as hierarchy_times,
+)
 from .mean_field import (
     MeanField as MeanField,
     guided_condensation as guided_condensation,

@@ -76,6 +76,19 @@ STUDIES = {
         },
         "leasttestloss gap0.05 copiesattheend",
     ),
+    "class_weights": Row(
+        "--large 64 --signals 1,10 --dimension 4 --width 8 --points 60 --batch 20 --steps 5,10 "
+        "--drawn 20",
+        {
+            "--drawn 1000000000 --max-memory 8": "drawn: 1000000000 in dimension 64 need about",
+            "--width 1000000 --max-memory 8": "width: layers of 1000000 need about",
+            "--signals 1,2000": "signals must be below the dimension 1024, got 2000",
+            "--batch 60000": "batch must be at most the 50000 points, got 60000",
+            "--weight 1": "1.0 is not in the range 0<x<1",
+            "--steps 0": "--steps",
+        },
+        "exactflow within0.03from halfofitsway",
+    ),
     "coupling_paths": Row(
         "--size 20 --patterns 6 --sizes 10 --trials 20 --overlaps 0.4,0.6 --dream-seeds 2",
         {

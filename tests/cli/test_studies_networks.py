@@ -71,6 +71,7 @@ def test_what_only_training_finds_out_is_refused_in_one_line():
         ("memorization_to_generalization", "--loads 4 --steps 1 --width 8 --count 10"),
         ("training_time", "--patterns 4 --steps 100 --snapshots 2 --rate 1e-6 --count 10"),
         ("class_training", "--steps 10 --copy-steps 10 --rate 1e-6 --drawn 20"),
+        ("class_weights", "--steps 5,10 --rate 1e-6 --points 500 --drawn 20 --signals 1"),
         ("guidance_window", "--training-steps 1 --width 8 --trials 2 --steps 4"),
         (
             "losing_dimensions",
@@ -90,6 +91,8 @@ def test_nothing_is_concluded_from_networks_that_have_not_learnt(study, words):
         assert found["least_held_out_loss"] == {}
     elif study == "class_training":
         assert {tuple(one["first"].values()) for one in found["trainings"]} == {("?",) * 3}
+    elif study == "class_weights":
+        assert found["networks"] == {}
     elif study == "guidance_window":
         assert found["cells, trained"]["nearest window"] is None
         assert found["cells, exact"]["nearest window"]

@@ -61,6 +61,8 @@ RESULTS = [
     two_class_path(4, 1.0, [1.0], count=20, steps=5, seed=0),
     TRAINING,
     TRAINING.history,
+    theory.class_course([0.3, 1.0], 1.0, 64),
+    theory.hierarchy_times(0.3, 1.0, 64),
     theory.feature_coefficients("tanh", 0.1, [1.0, 2.0]),
     theory.feature_spectrum(16, 4, [1.0], [1.0], 0.1),
     theory.feature_spectrum(16, 4, [1.0], [1.0], 0.1).bulks()[0],
@@ -170,9 +172,13 @@ def test_results_are_drawn_on_axes_of_the_users():
     known = next(one for one in RESULTS if isinstance(one, WindowInformation))
     x, y = curve(known)
     assert (x.tolist(), y.tolist()) == (known.sigma.tolist(), known.value.tolist())
+    course = theory.class_course([0.3, 1.0], 1.0, 64)
+    x, y = curve(course)
+    assert (x.tolist(), y.tolist()) == (course.time.tolist(), course.m.tolist())
     drawn = {type(one) for one in RESULTS if isinstance(one, Plotted)}
     assert {one.__name__ for one in drawn} == {
-        *("ClassTimes", "FeatureSpectrum", "History", "Training", "WindowInformation")
+        *("ClassCourse", "ClassTimes", "FeatureSpectrum", "History", "Training"),
+        "WindowInformation",
     }
 
 

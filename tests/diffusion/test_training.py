@@ -127,15 +127,24 @@ def test_a_quick_training_already_beats_a_gaussian_and_nears_the_floor():
 def test_the_training_loss_is_the_weighted_denoising_error():
     """`held_out` of the history, recomputed from the denoiser alone."""
     data, held_out = points(200) * 3 + 5, points(4000, seed=3) * 3 + 5
-    for weighting in ("edm", "likelihood"):
-        training = train_denoiser(
-            data, network=small(), weighting=weighting, held_out=held_out, **SMALL
-        )
+    cases = [("edm", None), ("likelihood", None), ("flow", None), ("edm", "flow"), ("mine", None)]
+    for name, density in cases:
+        weighting = (lambda level: 2 + level.sin()) if name == "mine" else name
+        asked = {"weighting": weighting, "levels_density": density, "held_out": held_out}
+        training = train_denoiser(data, network=small(), **asked, **SMALL)
         s = training.denoiser.scale
         place = torch.rand(len(held_out), generator=torch.Generator().manual_seed(1))
-        sigma = s * 0.01 * 1000**place
-        weight = (sigma**2 + s**2) / (sigma * s) ** 2
-        weight = s**2 / sigma**2 / s**2 if weighting == "likelihood" else weight
+        level = 0.01 * 1000**place
+        if density == "flow":  # t = σ/(1 + σ) is uniform
+            time = 1 / 101 + (10 / 11 - 1 / 101) * place
+            level = time / (1 - time)
+        of_name = {
+            "edm": 1 + level**-2,
+            "likelihood": level**-2,
+            "flow": 1 / level,
+            "mine": 2 + level.sin(),
+        }
+        sigma, weight = s * level, of_name[name] / s**2
         each = weight * denoising_error(training.denoiser, held_out, sigma, draws=8, seed=2)
         # 4 s.e. of two independent draws of noise; the points are the same
         error = 4 * 2**0.5 * float(each.std()) / len(each) ** 0.5
@@ -400,8 +409,9 @@ def test_on_a_gpu_it_learns_the_same():
         ({"batch": 0}, "batch must be a whole number"),
         ({"steps": 0}, "steps must be a whole number"),
         ({"rate": 0.0}, "rate must be positive and finite, got 0"),
+        ({"rate_course": "linear"}, "rate_course must be one of 'cosine', 'constant'"),
         ({"average": 1.0}, r"average must lie in \[0, 1\), got 1"),
-        ({"weighting": "snr"}, "weighting must be one of 'edm', 'likelihood'"),
+        ({"weighting": "snr"}, "weighting must be one of 'edm', 'flow', 'likelihood'"),
         ({"levels": (1.0, 0.1)}, "levels must increase from above 0"),
         ({"snapshots": [50]}, "snapshots must be steps 0 to 40, got 50"),
         ({"seed": -1}, "seed must be a whole number of at least 0"),

@@ -59,6 +59,7 @@ THEORY_OF_NOISE = {
     "axis_condensation_sigma": {"P": [9.0], **SPREAD},
     "basin_edge": {"P": 9.0, **SPREAD},
     "capture_sigma": {"within": 0.25, "w": [0.5, 2.0]},
+    "class_course": {"times": [0.5, 2.0], "snr": 1.0, "dimension": 9.0, "weight": 0.3},
     "class_collapse_points": {"variance": 0.5, "sigma": [0.5], "dimension": 3},
     "class_collapse_time": {"points": [9.0], "variance": 0.5, "dimension": 3},
     "class_condensation": {"alpha": [0.5], "within": 0.25, "between": 1.0},
@@ -88,6 +89,7 @@ THEORY_OF_NOISE = {
     },
     "feature_stieltjes": {"z": [1.0 + 1.0j], "psi_p": 2.0, "psi_n": 3.0, **TIMES},
     "final_gap": {"lowest": [0.5], "sigma": 0.2},
+    "flow_class_fraction": {"weight": 0.3, "distance": 2.0, "sigma": [0.5], "variance": 0.5},
     "gaussian_divergence": {
         "time": [0.5],
         "distance2": 1.0,
@@ -116,6 +118,7 @@ THEORY_OF_NOISE = {
         "start": 9.0,
     },
     "guided_power_law": {"ratio": 0.5, "omega": 1.0, "exponent": 0.9, "method": "flow"},
+    "hierarchy_times": {"share": 0.3, "snr": 1.0, "dimension": 50.0},
     "homogeneous_spectrum": {"P": 9.0, **SPREAD},
     "intermediate_gap": {"lowest": [0.5], "highest": 0.9, "sigma": 0.2},
     "inversion_fraction": {

@@ -14,11 +14,13 @@ from hopfield import theory as of_memory
 
 HERE = Path(__file__)
 WITHOUT = {
+    "ClassCourse": "a result: its fields are tried through class_course",
     "EmergentMinima": "a result: its fields are tried through emergent_minima",
     "PlantedPosterior": "a result: its fields are tried through planted_posterior",
     "DenoiserLike": "a type: any function of points and a noise level",
     "GuidanceRule": "a type: any function of a noise level and a distance",
     "GuidedBasins": "a result: its fields are tried through guided_basins",
+    "HierarchyTimes": "a result: its fields are tried through hierarchy_times",
     "TwoClassPath": "a result: its fields are tried through two_class_path",
     "WeightedSamples": "a result: its fields are tried through power_samples",
     "GuidanceSchedule": "a type: any function of one number",

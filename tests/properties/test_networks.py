@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from drawn import close, fewer, levels, normal, points, refused, seeds
+from drawn import close, few, fewer, levels, normal, points, refused, seeds
 from hypothesis import given, strategies as st
 
 from diffusion import (
@@ -23,6 +23,7 @@ from diffusion import (
     Training,
     UNet,
     class_times,
+    level_emphasis,
     load_denoiser,
     save_denoiser,
     spectral_times,
@@ -130,6 +131,17 @@ def test_training_is_of_its_seed(data, steps, seed):
     assert once.step == steps == int(once.history.step[-1])
     assert torch.isfinite(once.history.loss).all()
     assert torch.equal(once.denoiser(data, 1.0), twice.denoiser(data, 1.0))
+
+
+@few
+@given(levels, st.sampled_from([None, "lognormal", "flow"]))
+def test_high_levels_count_most_for_edm_and_least_for_likelihood(sigma, density):
+    edm, flow, likelihood = (
+        level_emphasis([sigma], one, density) for one in ("edm", "flow", "likelihood")
+    )
+    assert close(edm, likelihood * (1 + sigma**2))
+    assert close(flow, likelihood * sigma)
+    assert bool((likelihood >= 0).all())
 
 
 @fewer

@@ -249,6 +249,28 @@ def test_speciation_times_solve_their_divergences(rho, gap, variance):
     )
 
 
+@settings(few, max_examples=10)
+@given(st.floats(0.02, 0.98), st.sampled_from([0.01, 1.0, 5.0]), st.sampled_from([6, 100, 1e6]))
+def test_a_class_is_learnt_in_its_direction_and_up_to_its_weight(weight, snr, dimension):
+    course = noise.class_course([0.0, 1.0, 1e5], snr, dimension, weight)
+    assert course.rho[0] == pytest.approx(0.5)
+    assert course.m[0] == pytest.approx((snr * dimension) ** -0.5)
+    low, high = sorted((0.5, weight))
+    assert ((course.rho >= low - 1e-4) & (course.rho <= high + 1e-4)).all()
+    found = noise.hierarchy_times(0.34, min(snr, 1.0), dimension)
+    assert math.isnan(found.small) or found.small > 0
+
+
+@few
+@given(st.floats(1e-6, 1 - 1e-6), st.sampled_from([0.0, 1.0, 1e3]), levels)
+def test_a_flow_puts_a_class_between_one_half_and_its_weight(weight, distance, sigma):
+    found = noise.flow_class_fraction(weight, distance, [sigma, 1e3 * sigma])
+    other = noise.flow_class_fraction(1 - weight, distance, [sigma, 1e3 * sigma])
+    assert found + other == pytest.approx(1, abs=1e-9)
+    low, high = sorted((0.5, weight))
+    assert ((found >= low - 1e-9) & (found <= high + 1e-9)).all()
+
+
 @few
 @given(st.floats(1.1, 1e6), st.floats(1e-3, 1e3), st.integers(1, 500))
 def test_class_collapse_is_told_by_time_and_by_points(points, variance, dimension):
