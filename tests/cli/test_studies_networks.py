@@ -39,6 +39,16 @@ def test_the_sphere_is_memorized_then_generalized_and_a_file_may_stand_beside_it
     )
 
 
+def test_images_may_be_learnt_by_a_unet_and_its_samples_are_judged_against_chance():
+    words = "--network unet --loads 5 --steps 30 --width 32 --count 20 --held-out 40"
+    run("memorization_to_generalization", words, "--data digits@resize=4 --jobs 1 --out run")
+    for quantity, low, high in (("copies", -1, 1), ("chance", 0, 1), ("size", 16, 16)):
+        (own,) = (row for row in rows(quantity=quantity) if row["data"] != "sphere")
+        assert low <= float(own["value"]) <= high
+    refused = run("memorization_to_generalization", "--network unet --data mine.npy", code=2)
+    assert "mine.npy" in refused
+
+
 def test_a_training_learns_its_data_by_heart_in_time():
     words = "--patterns 4 --steps 600 --snapshots 3 --width 64 --count 60 --held-out 80"
     run("training_time", words, "--rate 0.003 --samples 1 --jobs 1 --out run")
