@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,19 +39,19 @@ if TYPE_CHECKING:
 _QUICK: dict[str, Any] = {
     "data": "digits",
     "network": "mlp",
-    "shares": [0.0, 0.25, 0.5],
+    "shares": [0.0, 0.5],
     "patterns": 32,
     "steps": 500,
     "rate": 3e-3,
     "width": 64,
     "sigma": 0.3,
     "turn": 1.0,
-    "count": 150,
+    "count": 100,
     "held_out": 300,
     "device": "cpu",
     "samples": 4,
 }
-_PAPER = {"steps": 2000, "width": 128, "count": 400, "samples": 8}
+_PAPER = {"shares": [0.0, 0.25, 0.5], "steps": 2000, "width": 128, "count": 400, "samples": 8}
 PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 QUANTITIES = {
     "loss": "held-out error",
@@ -104,9 +105,7 @@ def measure(point: Point, seed: int) -> list[Row]:
     values = {name: getattr(report, name) for name in ("memorized", "spurious", "generalized")}
     turn, memory = point["turn"], as_memory(own, found.first, "flow")
     values["loss"] = float(denoising_error(own, found.held_out, turn, 2, seed).mean())
-    values["learnt"] = loss_over_constant(
-        own, found.first, found.held_out, point["sigma"], seed
-    )
+    values["learnt"] = loss_over_constant(own, found.first, found.held_out, point["sigma"], seed)
     rows: list[Row] = [{"quantity": name, "value": value} for name, value in values.items()]
     for name, patterns in (("success", None), ("success_unseen", found.held_out)):
         curve = retrieval_map(memory, _OVERLAPS, point["count"], patterns=patterns, seed=seed)
@@ -158,10 +157,14 @@ class Report(base.Report):
         mean, sem = mean_and_sem(gap)
         return float(mean), float(sem), len(gap)
 
+    def learnt(self, data: str) -> bool:
+        """Whether all networks of a data set have learnt."""
+        return bool(trained.learnt(self.study.curve("learnt", "share", data=data)[1]).all())
+
     def decided(self, data: str, quantity: str, share: float) -> bool:
         """Whether a share changes a quantity by more than its error allows for chance."""
         mean, sem, n = self.change(data, quantity, share)
-        return n > 2 and abs(mean) > _DECIDED * sem
+        return self.learnt(data) and n > 2 and abs(mean) > _DECIDED * sem
 
     def finding(self) -> str:
         """What changes with the largest share."""
@@ -172,7 +175,9 @@ class Report(base.Report):
                 for name in QUANTITIES
                 if self.decided(data, name, share)
             ]
-            words.append(f"{trained.shown_name(data)}: {', '.join(changed) or 'no effect'}")
+            effect = ", ".join(changed) or "no effect"
+            said = effect if self.learnt(data) else trained.NOTHING
+            words.append(f"{trained.shown_name(data)}: {said}")
         return f"Own states, $p$ = {share:g} against none: " + "; ".join(words)
 
     def conclusions(self) -> Point:
@@ -199,20 +204,23 @@ class Report(base.Report):
     def tables(self) -> Iterator[str]:
         """Every quantity by share, and its paired difference to plain training."""
         yield (
-            f"held-out error of one denoising at σ = {self.setting['turn']:g} per entry; radius: the "
-            "overlap at which half of the\ncues come home by the flow, of stored data and of data "
-            "never seen (—: at none); after Δ the paired\ndifference to p = 0"
+            f"held-out error: of one denoising at σ = {self.setting['turn']:g} per entry; radius: "
+            "the overlap at which half of the cues\ncome home by the flow, of stored data and of "
+            "data never seen (—: at none); Δ: paired difference to p = 0"
         )
+        heads = ["p = 0", *(word for p in self.shares for word in (f"p = {p:g}", f"Δ({p:g})"))]
         for data in self.sets:
             rows = []
-            for share in (0.0, *self.shares):
-                cells = []
-                for name in QUANTITIES:
+            for name, words in QUANTITIES.items():
+                cells = [of_samples(self.values(data, name, 0.0), 3)]
+                for share in self.shares:
                     cells.append(of_samples(self.values(data, name, share), 3))
-                    if share:
-                        cells[-1] += f" Δ {uncertain(*self.change(data, name, share)[:2])}"
-                rows.append([f"{share:g}", *cells])
-            yield table([f"{trained.shown_name(data)}, p", *QUANTITIES.values()], rows)
+                    cells.append(uncertain(*self.change(data, name, share)[:2]))
+                rows.append([words, *cells])
+            name = "sphere S^7" if data == trained.SPHERE else Path(data).stem
+            yield table([name, *heads], rows)
+            if not self.learnt(data):
+                yield trained.nothing_of(f"networks of {name}")
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -230,6 +238,7 @@ class Report(base.Report):
             figures.points(axes, *found, series, label=name)
         axes.set(xlabel="share of own states $p$", ylabel="fraction of the samples")
         axes.set(title=f"{trained.shown_name(data)}: samples", ylim=(-0.03, 1.25))
+        axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
         axes.legend(fontsize=7.5, ncol=3, loc="upper center", columnspacing=1)
 
     def _loss(self, axes: Axes, data: str) -> None:

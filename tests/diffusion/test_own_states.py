@@ -6,7 +6,7 @@ import torch
 
 from diffusion import ResidualMLP, UNet, train_denoiser
 
-LEVELS, STEPS, BATCH = (0.5, 20.0), 40, 2000
+LEVELS, STEPS, BATCH = (0.05, 3.0), 40, 2000
 
 
 class Watched(ResidualMLP):
