@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +31,7 @@ from bridges import _checks
 from bridges._checks import Result, Seed
 from bridges.attractors import Attractors, find_attractors
 from bridges.data import load, standardised, subset
-from bridges.memorization import classified
+from bridges.memorization import classified, clearest, memorization_report
 from bridges.memorization.drawing import deviation, draw
 from bridges.memorization.own_half import OwnHalf, judged_halves, paired
 from bridges.memory import as_memory
@@ -49,11 +49,9 @@ from diffusion import (
 )
 from diffusion.flat import answering
 
-if TYPE_CHECKING:
-    from numpy import ndarray
-
 RETURNED = 0.2  # rms distance, in units of the data's, within which a U-turn came back
 _EXACT, _PROBES = 1024, 16  # entries of a state whose Jacobian is made whole; else its probes
+_CRITERIA = 4  # different data that criteria of copies need
 _ERRORS = 200  # noised data that a loss is a mean of, at least
 _SWEEPS = 300  # updates to a fixed point: slow where attractors are about to merge
 
@@ -76,6 +74,8 @@ class Generalization(Result):
     generalized: float
     delta_memorized: float  # the thresholds, rms per entry
     delta_spurious: float
+    copies: float  # samples with d₁/d₂ < 1/3 beyond the share of held-out points; NaN: few data
+    chance: float  # the probability of as many by chance, of the clearest criterion of copies
     flow_return: float  # U-turns that come back to their datum
     sde_return: float
     in_play: float  # median over samples
@@ -211,6 +211,7 @@ def generalization_report(
     )
     samples = draw(denoiser, train, count, steps, generator)
     classes = classified(samples, train, held_out, seed=generator)
+    copies, chance = _copied(samples, train, held_out, seed)
     _next(bar, "U-turns")
     rows = train[torch.arange(count, device=train.device) % len(train)]
     returned = [
@@ -238,6 +239,8 @@ def generalization_report(
         generalized=classes.generalized,
         delta_memorized=classes.delta_memorized,
         delta_spurious=classes.delta_spurious,
+        copies=copies,
+        chance=chance,
         flow_return=returned[0],
         sde_return=returned[1],
         in_play=float(effective_number(weights).median()),
@@ -325,56 +328,6 @@ def _halves_of(data: Sequence[Tensor], columns: int) -> tuple[Tensor, Tensor]:
     return paired(first, second)
 
 
-def sphere_dimension(sigma: float) -> float:
-    """Directions left at noise level σ of the exact denoiser of the "sphere".
-
-    Uniform on |x| = R in d dimensions, D(x) = R A(κ) x/r with r = |x|, κ = rR/σ² and
-    A = I_{d/2}/I_{d/2−1}; d + tr tJ = (R/σ)² A′(κ) + (d − 1) R A(κ)/r, a mean over noised
-    points, whose r²/σ² is a noncentral χ².
-
-    Raises
-    ------
-    ValueError : sigma outside [10⁻³, 10⁴], between which it goes from 7 to 0.
-
-    Examples
-    --------
-    >>> round(sphere_dimension(0.05), 2), sphere_dimension(20.0) < 0.03
-    (6.99, True)
-    """
-    radius, pull, kappa = _on_the_sphere(sigma)
-    steeper = 1 - pull**2 - 7 * pull / kappa
-    return float((8 / sigma**2 * steeper + 7 * 8**0.5 * pull / radius).mean())
-
-
-def sphere_error(sigma: float) -> float:
-    """Error per entry of the exact denoiser of the "sphere" at noise level σ, 1 − E A(κ)².
-
-    Symbols and errors are those of `sphere_dimension`. No model has less on data that it has not
-    seen.
-
-    Examples
-    --------
-    >>> sphere_error(0.01) < 1e-4, round(sphere_error(1e3), 3)
-    (True, 1.0)
-    """
-    return float((1 - _on_the_sphere(sigma)[1] ** 2).mean())
-
-
-def _on_the_sphere(sigma: float) -> tuple[ndarray, ndarray, ndarray]:
-    """|x| of noised points of the "sphere", 200 of equal probability, and A and κ there."""
-    import numpy as np
-    from scipy.special import ive
-    from scipy.stats import ncx2
-
-    if not 1e-3 <= sigma <= 1e4:
-        raise ValueError(f"sigma must lie in [0.001, 10000], got {sigma}")
-    variance = sigma**2
-    d, R = 8, 8**0.5
-    r = np.sqrt(variance * ncx2.ppf((np.arange(200) + 0.5) / 200, d, R**2 / variance))
-    kappa = r * R / variance
-    return r, ive(d / 2, kappa) / ive(d / 2 - 1, kappa), kappa
-
-
 @torch.no_grad()
 def loss_over_constant(
     denoiser: DenoiserLike, data: Tensor, held_out: Tensor, sigma: float, seed: Seed = None
@@ -410,6 +363,15 @@ def loss_over_constant(
     own = denoising_error(denoiser, data, sigma, max(1, -(-_ERRORS // len(data))), seed)
     others = denoising_error(denoiser, held_out, sigma, 1, seed)
     return min(float(one.mean()) for one in (own, others)) / constant
+
+
+def _copied(samples: Tensor, train: Tensor, held_out: Tensor, seed: Seed) -> tuple[float, float]:
+    """Excess of copies among samples, and the probability of as many by chance; NaN: few data."""
+    if len(train.unique(dim=0)) < _CRITERIA:
+        return nan, nan
+    found = memorization_report(samples, train, held_out, seed=seed)
+    p_values = {name: one.p_value for name, one in found.copies.items()}
+    return found.copies["ratio"].excess, p_values[clearest(p_values)[1]]
 
 
 def _next(bar: Any, name: str) -> None:

@@ -29,6 +29,7 @@ _ROWS = 128  # noised points of a step by default
 _CLIP = 1.0  # largest norm of a gradient
 _HELD_OUT_NOISE = 8  # noise levels at which each held-out point is seen
 _FAR, _COARSE = 10.0, 1e-2  # rms deviations of the mean from 0; of the rounding of a datum
+_PATH = 3  # steps of the network's own reverse path to a noised point
 _NONE = 0.1  # share of labels left out, so that the mixture of all classes is learnt too
 _QUICK = 3.0  # seconds of a training of which no bar is shown
 
@@ -92,6 +93,7 @@ class Options:
     precision: str | None = None  # "bf16" for mixed precision; None: on a GPU alone
     rate_course: str = "cosine"  # to 0 after the warm-up, or "constant"
     levels_density: str | None = None  # of ln σ; None: log-uniform
+    own_states: float = 0.0  # share of noised points that are states of the network's own paths
 
 
 class Trainer:
@@ -238,10 +240,41 @@ class Trainer:
         place = (torch.arange(rows, device=device) + shift) / rows
         sigma = self.noise.level(place)[:, None].to(x)
         noise = _checks.normal_like(x, generator)
+        share = self.options.own_states
+        path = torch.rand(rows, 2, generator=generator, device=device).to(x) if share else None
         own = self.processes.part(rows)
         own_labels = None if labels is None else labels[own]
-        error = self._error(self.forward, x[own], sigma[own], noise[own], own_labels)
+        seen = x[own], sigma[own], noise[own]
+        if path is not None:
+            seen = *seen[:2], self._own_noise(*seen, own_labels, path[own])
+        error = self._error(self.forward, *seen, own_labels)
         return error * ((own.stop - own.start) / rows)
+
+    @torch.no_grad()
+    def _own_noise(
+        self, x: Tensor, sigma: Tensor, noise: Tensor, labels: Tensor | None, drawn: Tensor
+    ) -> Tensor:
+        """The noise z by which x₀ + σz is, for some points, a state of the network's own path.
+
+        Their path begins where x₀ is noised to a level above σ, log-uniform up to the highest, and
+        follows the reverse flow of the network as it is down to σ.
+        """
+        chosen = drawn[:, 0] < self.options.own_states
+        if not chosen.any():
+            return noise
+        clean, end, fraction = x[chosen], sigma[chosen], drawn[chosen, 1:]
+        labels = None if labels is None else labels[chosen]
+        level = begun = end * (self.options.levels[1] / end) ** fraction
+        state = clean + begun * noise[chosen]
+        for k in range(1, _PATH + 1):
+            into = (1 + level.square()).rsqrt()
+            found = self._output(self.forward, state, level, labels)
+            denoised = into.square() * state + level * into * found
+            lower = begun * (end / begun) ** (k / _PATH)
+            state, level = denoised + lower / level * (state - denoised), lower
+        noise = noise.clone()
+        noise[chosen] = (state - clean) / end
+        return noise
 
     def _error(
         self,
@@ -254,6 +287,17 @@ class Trainer:
         """Weighted error of the network's output, against the output for which D = x₀."""
         into = (1 + sigma.square()).rsqrt()
         wanted = (sigma * x - noise) * into
+        found = self._output(network, x + sigma * noise, sigma, labels)
+        return self.noise.weigh((found - wanted).square(), sigma, into).mean()
+
+    def _output(
+        self,
+        network: Callable[..., Tensor],
+        states: Tensor,
+        sigma: Tensor,
+        labels: Tensor | None,
+    ) -> Tensor:
+        """F at noised states (B, d), in the precision of the data."""
         half = self.options.precision == "bf16" or (
             self.options.precision is None and self.device.type == "cuda"
         )
@@ -261,9 +305,9 @@ class Trainer:
             torch.autocast(self.device.type, torch.bfloat16, enabled=half),
             mixed(self.average[0]),
         ):
-            found = network((x + sigma * noise) * into, sigma.log().squeeze(1) / 4, labels)
-        error = (found.to(x) - wanted).square()
-        return self.noise.weigh(error, sigma, into).mean()
+            into = (1 + sigma.square()).rsqrt()
+            found = network(states * into, sigma.log().squeeze(1) / 4, labels)
+        return found.to(states)
 
     def _batch_labels(self, own: Tensor) -> Tensor | None:
         if self.labels is None:

@@ -57,6 +57,7 @@ def train_denoiser(
     weighting: str | OfLevels = "edm",
     levels: tuple[float, float] = _LEVELS,
     levels_density: str | OfLevels | None = None,
+    own_states: float = 0.0,
     held_out: Tensor | None = None,
     snapshots: Sequence[int] = (),
     stop: Callable[[History], bool] | None = None,
@@ -95,6 +96,11 @@ def train_denoiser(
     levels_density : of ln σ within `levels`: None, log-uniform; "lognormal", of mean −1.2 and
         deviation 1.2; "flow", for which σ/(1 + σ) is uniform; or a function as for `weighting`, of
         relative densities, not negative.
+    own_states : share of the noised points, in [0, 1], that are states of the network's own reverse
+        flow: x₀ is noised to a level above σ, log-uniform up to the highest, and followed down to
+        σ in three steps; the target stays x₀. Training with structured noise shows a network its
+        own fixed points likewise. It makes D answer for where its paths came from: the exact
+        denoiser is learnt with 0 alone.
     held_out : (n', d), points on which the loss is measured too, with their own noise of that
         density and those weights.
     snapshots : steps at which the averaged denoiser is kept, 0 to `steps`.
@@ -148,6 +154,7 @@ def train_denoiser(
     average = _checks.number("average", average, low=0, high=1, open_high=True)
     levels = _checks.rising("levels", levels)
     noise = NoiseLevels(levels, weighting, levels_density, place)
+    own_states = _checks.number("own_states", own_states, low=0, high=1)
     snapshots = [
         _checks.whole("snapshots", one, low=0) for one in _checks.several("snapshots", snapshots)
     ]
@@ -175,6 +182,7 @@ def train_denoiser(
         precision=precision,
         rate_course=rate_course,
         levels_density=noise.density,
+        own_states=own_states,
     )
     classes = None if labels is None else _checks.classes(labels, len(data)).long()
     own = _network(network, data, classes, seed)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _QUICK: dict[str, Any] = {
     "data": "digits",
+    "network": "mlp",
     "loads": [4, 16, 64, 256],
     "steps": 1200,
     "rate": 3e-3,
@@ -56,16 +57,18 @@ _QUICK: dict[str, Any] = {
     "samples": 2,
 }
 _PAPER = {
-    "loads": [4, 8, 16, 32, 64, 128, 256, 512, 1024],
+    "data": "fashion@resize=14",
+    "network": "unet",
+    "loads": [16, 64, 256, 1024, 4096],
     "steps": 3000,
-    "rate": 1e-3,
-    "count": 1000,
-    "samples": 5,
+    "rate": 2e-3,
+    "width": 64,
+    "samples": 3,
 }
 PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
 COLUMNS = (
     *("flow_return", "sde_return", "basins_of_data", "halves", "disagreement"),
-    *("dimension", "in_play", "gap", "learnt"),
+    *("dimension", "in_play", "gap", "copies", "chance", "learnt"),
 )
 
 
@@ -216,7 +219,7 @@ class Report(unseen.UnseenReport):
         self.fractions_panel(axes, data, shown, "fraction returned or caught, cosine", title)
 
     def _dimension(self, axes: Axes, data: str) -> None:
-        from bridges.generalization import sphere_dimension
+        from bridges.sphere import sphere_dimension
 
         look = figures.SERIES[0]
         self.curve_of_networks(axes, data, "dimension", look, "of the trained denoiser")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _USUAL = {
     "data": "digits",
+    "network": "mlp",
     "width": 128,
     "sigma": 0.3,
     "turn": 1.0,

@@ -76,7 +76,8 @@ def load_data(
         `labels`, `label`, `y`, `target`, `targets`, in any case, and the sub-folders of images.
     grey : images without colour.
     ground : colour of what is transparent, a name or "#rrggbb"; white unless it is said.
-    resize : side of the images, (width, height) or "32x24": they are scaled, not cut.
+    resize : side of the images, (width, height) or "32x24": they are scaled, not cut, those of
+        a folder and those that a set stores as grey levels.
     scale, shift : values are multiplied, then added to.
 
     Returns

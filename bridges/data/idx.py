@@ -11,6 +11,7 @@ from typing import IO
 import numpy as np
 
 from bridges import _checks
+from bridges.data.images import scaled
 from bridges.data.labels import numbered
 from bridges.data.raw import Raw, reading
 from bridges.data.reading import Reading
@@ -46,14 +47,14 @@ def files_of(path: Path) -> list[Path]:
 
 def idx(path: Path, how: Reading) -> Raw:
     """The images of a file, or of all in a folder, the training set first, with their labels."""
-    how.refuse_all_but("IDX files")
+    how.refuse_all_but("IDX files", "resize")
     files = files_of(path)
     images = [one for one in files if path == one or "images" in one.name.lower()]
     found = [_array(one) for one in images]
     if any(one.shape[1:] != found[0].shape[1:] for one in found):
         sizes = ", ".join(f"{a.shape[1:]} ({f.name})" for a, f in zip(found, images, strict=True))
         raise ValueError(f"data: images of {path} must have one size, got {sizes}")
-    values = np.concatenate(found) if len(found) > 1 else found[0]
+    values = scaled(np.concatenate(found) if len(found) > 1 else found[0], how)
     beside = [_labels_of(one) for one in images]
     if any(one is None for one in beside):
         return Raw(values, axes=_axes(values))

@@ -255,6 +255,28 @@ def _image(picture: Picture, how: Reading, ground: tuple[int, ...]) -> np.ndarra
         return _colours(upright, clear, how, ground)
 
 
+def scaled(values: np.ndarray, how: Reading) -> np.ndarray:
+    """Grey images (n, height, width), stored as numbers, in the size that is asked for.
+
+    Bytes stay bytes; other numbers are scaled in single precision.
+    """
+    from PIL import Image
+
+    if how.resize is None or how.resize == values.shape[:0:-1]:
+        return values
+    if values.ndim != 3:
+        raise ValueError(
+            f"data: resize concerns images (height, width), got rows of shape {values.shape[1:]}"
+        )
+    width, height = how.resize
+    kind = np.uint8 if values.dtype == np.uint8 else np.float32
+    small = np.empty((len(values), height, width), kind)
+    _checks.within_memory(small.nbytes, f"data: {len(values)} images of {width}×{height}")
+    for k, one in enumerate(values):
+        small[k] = _resized(Image.fromarray(one.astype(kind, copy=False)), how)
+    return small
+
+
 def _resized(image: Image, how: Reading) -> Image:
     """An image scaled, not cut, to the size that is asked for."""
     from PIL import Image

@@ -17,6 +17,7 @@ import numpy as np
 
 from bridges.data import arrays, idx
 from bridges.data.drawn import is_drawn
+from bridges.data.images import scaled
 from bridges.data.raw import Raw, in_a_line
 from bridges.data.reading import AS_IT_IS, Reading
 from diffusion.files import write_whole
@@ -47,14 +48,15 @@ def named(name: str, how: Reading) -> Raw:
     ------
     ValueError : patterns that are drawn, not stored; a set that is neither here nor to be had.
     """
-    how.refuse_all_but(f"{name!r}")
+    how.refuse_all_but(f"{name!r}", *([] if is_drawn(name) else ["resize"]))
     if is_drawn(name):
         raise ValueError(f"data: {name} patterns are drawn anew, none are stored")
     if name == "digits":
-        return _digits()
-    folder = next(_folders(name), None)
-    raw = _openml(name) if folder is None else idx.idx(folder, how)
-    return Raw(raw.values, raw.labels, class_names(name), raw.axes)
+        raw = _digits()
+    else:
+        folder = next(_folders(name), None)
+        raw = _openml(name) if folder is None else idx.idx(folder, AS_IT_IS)
+    return Raw(scaled(raw.values, how), raw.labels, class_names(name), raw.axes)
 
 
 def class_names(name: str) -> list[str] | None:

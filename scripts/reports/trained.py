@@ -9,6 +9,8 @@ from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import click
+
 from bridges.study import figures, options, report as base
 from bridges.study.numbers import Real, Whole
 from bridges.study.record import Point
@@ -17,6 +19,7 @@ from bridges.study.tables import of_samples, table
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy import ndarray
+    from torch import Tensor, nn
 
     from bridges.generalization import Halves
     from diffusion import Training
@@ -39,8 +42,9 @@ _LEVEL = Real(1e-6, 1e6)  # whose squares are numbers of single precision
 _SHARED = (
     options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…"),
     options.shared("rate", default=None, type=Real(1e-6, 1), help="Learning rate."),
+    click.option("--network", type=click.Choice(["mlp", "unet"]), help="What learns real data."),
     options.own(
-        width=(Whole(1), "Units per layer of the network."),
+        width=(Whole(1), "Units per layer; a U-Net has a quarter as many channels."),
         sigma=(_LEVEL, "Noise level of attractors, dimension, data in play and gap."),
         turn=(_LEVEL, "Noise level of U-turns."),
         count=(Whole(10), "Samples per network, and starts."),
@@ -88,7 +92,7 @@ def data_sets(data: str) -> list[Point]:
 def two_trainings(point: Point, seed: int) -> tuple[Halves, list[Training]]:
     """Two networks with one start, each trained on its half; followed where there are snapshots."""
     from bridges._checks import silent
-    from bridges.generalization import halves, perceptron
+    from bridges.generalization import halves
     from diffusion import train_denoiser
 
     found = halves(point["data"], point["patterns"], point["held_out"], seed)
@@ -97,11 +101,24 @@ def two_trainings(point: Point, seed: int) -> tuple[Halves, list[Training]]:
         asked |= {"snapshots": point["snapshots"], "held_out": found.held_out}
     trained = []
     for k, rows in enumerate((found.first, found.second)):
-        network = perceptron(point["data"], rows, point["width"], seed)
+        network = network_of(point, rows, seed)
         trained.append(
             train_denoiser(rows, network=network, **asked, seed=seed + k, quiet=silent())
         )
     return found, trained
+
+
+def network_of(point: Point, rows: Tensor, seed: int) -> nn.Module:
+    """The network of a setting, before it has learnt its rows. Raises ValueError: no images."""
+    from bridges.data import image_shape
+    from bridges.generalization import perceptron
+    from diffusion import UNet
+
+    if point["data"] == SPHERE or point["network"] == "mlp":
+        return perceptron(point["data"], rows, point["width"], seed)
+    channels, height, width, channels_last = image_shape(point["data"], rows.shape[1])
+    filters = max(8, point["width"] // 4 // 8 * 8)
+    return UNet((channels, height, width), filters, seed=seed, channels_last=channels_last)
 
 
 def learnt(over_constant: ndarray) -> ndarray:

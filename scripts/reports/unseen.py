@@ -138,7 +138,7 @@ class UnseenReport(trained.TrainedReport):
 
     def errors_panel(self, axes: Axes, data: str) -> None:
         """Errors on data (full) and on held-out data (open), of the network and both controls."""
-        from bridges.generalization import sphere_error
+        from bridges.sphere import sphere_error
 
         for (model, label), series in zip(MODELS.items(), figures.SERIES, strict=False):
             for kind, look in (

@@ -97,6 +97,30 @@ def test_images_are_scaled_to_one_size(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "code", "ending"), [("u1", 8, "png"), (">f4", 13, "tiff")], ids=["bytes", "floats"]
+)
+def test_images_of_one_file_are_scaled_as_those_of_a_folder_are(kind, code, ending, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (3, 6, 8)).astype(kind)
+    for k, one in enumerate(images):
+        save(tmp_path / "folder" / f"{k}.{ending}", one.astype(one.dtype.newbyteorder("=")))
+    head = bytes([0, 0, code, 3]) + struct.pack(">3I", *images.shape)
+    (tmp_path / "images-idx3-ubyte").write_bytes(head + images.tobytes())
+    whole, found = (
+        load_data(tmp_path / place, resize=(4, 3)) for place in ("folder", "images-idx3-ubyte")
+    )
+    assert found.shape == (3, 4)
+    assert torch.equal(found.rows, whole.rows)
+
+
+def test_what_has_no_sides_is_not_scaled(tmp_path):
+    small = load_data("digits@resize=4")
+    assert (small.shape, small.axes, small.rows.dtype) == ((4, 4), "HW", torch.float32)
+    (tmp_path / "rows-idx2-ubyte").write_bytes(struct.pack(">3I", 0x802, 2, 5) + bytes(10))
+    with pytest.raises(ValueError, match=r"resize concerns images .* got rows of shape \(5,\)"):
+        load_data(tmp_path / "rows-idx2-ubyte", resize=4)
+
+
 @pytest.mark.parametrize(("ending", "kind"), [("png", np.uint16), ("tiff", np.float32)])
 def test_deep_images_are_scaled_in_their_precision(ending, kind, tmp_path):
     save(tmp_path / f"0.{ending}", np.full((4, 4), 40_001, kind))

@@ -9,8 +9,9 @@ import torch
 from scipy.special import ive
 
 from bridges import as_memory, generalization_report, retrieval_map, two_halves
-from bridges.generalization import halves, perceptron, sphere_dimension, sphere_error
+from bridges.generalization import halves, perceptron
 from bridges.memorization.drawing import draw
+from bridges.sphere import sphere_dimension, sphere_error
 from diffusion import (
     VE,
     EmpiricalDenoiser,

@@ -24,11 +24,12 @@ from bridges.equivalence import (
     patterns_of_load,
     translate,
 )
-from bridges.generalization import halves, sphere_dimension
+from bridges.generalization import halves
 from bridges.geometry import noise_grid
 from bridges.graph import layout, undirected
 from bridges.identities import basin_edge_map, identities
 from bridges.memorization.drawing import draw
+from bridges.sphere import sphere_dimension
 from bridges.statistics import binomial_sem, effective_number
 from bridges.verbs.convert import convert
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser

@@ -255,6 +255,14 @@ STUDIES = {
             "--beta 1e308": "is neither 0 nor from 1e-30 to 1e+30 in size",
         },
     ),
+    "own_states": Row(
+        "--shares 0.5 --patterns 4 --steps 20 --width 16 --count 20 --held-out 40",
+        {
+            "--shares 2": "2 is not in the range 0<=x<=1",
+            "--patterns 1": "patterns must be 2 to 748 for digits, got 1",
+            "--count 1000000000 --max-memory 8": "count: 1000000000 samples of",
+        },
+    ),
     "structured_noise": Row(
         "--size 30 --patterns 9 --training-overlaps 0,1",
         {

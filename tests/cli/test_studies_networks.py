@@ -39,6 +39,16 @@ def test_the_sphere_is_memorized_then_generalized_and_a_file_may_stand_beside_it
     )
 
 
+def test_images_may_be_learnt_by_a_unet_and_its_samples_are_judged_against_chance():
+    words = "--network unet --loads 5 --steps 30 --width 32 --count 20 --held-out 40"
+    run("memorization_to_generalization", words, "--data digits@resize=4 --jobs 1 --out run")
+    for quantity, low, high in (("copies", -1, 1), ("chance", 0, 1), ("size", 16, 16)):
+        (own,) = (row for row in rows(quantity=quantity) if row["data"] != "sphere")
+        assert low <= float(own["value"]) <= high
+    refused = run("memorization_to_generalization", "--network unet --data mine.npy", code=2)
+    assert "mine.npy" in refused
+
+
 def test_a_training_learns_its_data_by_heart_in_time():
     words = "--patterns 4 --steps 600 --snapshots 3 --width 64 --count 60 --held-out 80"
     run("training_time", words, "--rate 0.003 --samples 1 --jobs 1 --out run")
@@ -70,6 +80,7 @@ def test_what_only_training_finds_out_is_refused_in_one_line():
     [
         ("memorization_to_generalization", "--loads 4 --steps 1 --width 8 --count 10"),
         ("training_time", "--patterns 4 --steps 100 --snapshots 2 --rate 1e-6 --count 10"),
+        ("own_states", "--shares 0.5 --patterns 4 --steps 1 --width 8 --count 10"),
         ("class_training", "--steps 10 --copy-steps 10 --rate 1e-6 --drawn 20"),
         ("class_weights", "--steps 5,10 --rate 1e-6 --points 500 --drawn 20 --signals 1"),
         ("guidance_window", "--training-steps 1 --width 8 --trials 2 --steps 4"),
@@ -89,6 +100,8 @@ def test_nothing_is_concluded_from_networks_that_have_not_learnt(study, words):
         assert list(found["passage"].values()) == [{"unlearnt": [4.0]}] * 2
     elif study == "training_time":
         assert found["least_held_out_loss"] == {}
+    elif study == "own_states":
+        assert not any(change["decided"] for change in found["changes"])
     elif study == "class_training":
         assert {tuple(one["first"].values()) for one in found["trainings"]} == {("?",) * 3}
     elif study == "class_weights":

@@ -70,7 +70,7 @@ def test_one_of_before_options_were_there_is_taken(tmp_path, whole):
     """As of its default: what such a checkpoint does not name was not another."""
     file = tmp_path / "run.safetensors"
     tensors, record = whole
-    later = ("precision", "rate_course", "levels_density")
+    later = ("precision", "rate_course", "levels_density", "own_states")
     options = {k: v for k, v in record["training"]["options"].items() if k not in later}
     earlier = record | {"training": record["training"] | {"options": options}}
     checkpoints.write(file, tensors, earlier)

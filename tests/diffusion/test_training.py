@@ -410,6 +410,7 @@ def test_on_a_gpu_it_learns_the_same():
         ({"steps": 0}, "steps must be a whole number"),
         ({"rate": 0.0}, "rate must be positive and finite, got 0"),
         ({"rate_course": "linear"}, "rate_course must be one of 'cosine', 'constant'"),
+        ({"own_states": 1.5}, r"own_states must lie in \[0, 1\], got 1.5"),
         ({"average": 1.0}, r"average must lie in \[0, 1\), got 1"),
         ({"weighting": "snr"}, "weighting must be one of 'edm', 'flow', 'likelihood'"),
         ({"levels": (1.0, 0.1)}, "levels must increase from above 0"),

@@ -237,6 +237,7 @@ DIFFUSION = {
         "batch": 4,
         "rate": 0.001,
         "rate_course": "cosine",
+        "own_states": 0.5,
         "average": 0.9,
         "weighting": "edm",
         "levels": (0.01, 10.0),

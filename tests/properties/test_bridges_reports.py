@@ -41,10 +41,11 @@ from bridges import (
     two_halves,
 )
 from bridges.estimates import estimate, mean_and_sem
-from bridges.generalization import halves, perceptron, sphere_dimension
+from bridges.generalization import halves, perceptron
 from bridges.geometry import noise_grid
 from bridges.identities import identities
 from bridges.memorization.drawing import draw
+from bridges.sphere import sphere_dimension
 from bridges.statistics import binomial_sem, effective_number
 from bridges.verbs.convert import convert
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser, manifold_dimension
