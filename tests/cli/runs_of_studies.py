@@ -242,6 +242,19 @@ STUDIES = {
             "--beta 1e308": "is neither 0 nor from 1e-30 to 1e+30 in size",
         },
     ),
+    "phase_diagram": Row(
+        "--dimension 6 --points 2,4 --features 1,3 --fitted-features 1,2,4 --draws 2 "
+        "--ranks 0.5,1,2",
+        {
+            "--dimension 10000 --max-memory 8": "features: 480000 of them need about",
+            "--ranks 100": "ranks must lie in [1/d, 48], that of the most features",
+            "--points 0.01": "points must be at least 1/d = 0.0333, one of them, got 0.01",
+            "--ridges 0": "0.0 is not in the range",
+            "--draws 0": "0 is not in the range x>=1",
+            "--time 0": "--time",
+        },
+        "slopes of E_opt in n",
+    ),
     "structured_noise": Row(
         "--size 30 --patterns 9 --training-overlaps 0,1",
         {

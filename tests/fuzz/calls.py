@@ -76,6 +76,8 @@ def fit(data, labels: Tensor | None = None, draws: int | None = None):
 
 IMAGES = diffusion.ImageDenoiser(half, shape=(1, 2, 1))
 FIELDS = diffusion.theory.feature_spectrum(2.0, 3.0, [1.0], [1.0], 0.1)
+GRAM = diffusion.theory.gram_spectrum(9, 2, [1.0, 0.5], 0.1)
+LEARNT = diffusion.class_times(FLOW, CLOUD.flip(1), LABELS)
 DENOISERS = {
     "EmpiricalDenoiser": EXACT,
     "GaussianMixtureDenoiser": MIXTURE,
@@ -117,6 +119,7 @@ DIFFUSION = {
     },
     "UNet": {"shape": (4, 4), "channels": 8, "levels": 1, "classes": 0, "seed": 0},
     "RandomFeatureScore": {"p": 3, "d": 2, "time": 0.1, "activation": "tanh", "seed": 0},
+    "bias_and_variance": {"scores": normal(12, 2).reshape(3, 4, 2), "exact": normal(4, 2, seed=1)},
     "jacobian_spectrum": SEEN,
     "manifold_dimension": {
         **SEEN,
@@ -353,6 +356,11 @@ METHODS = {
         {"times": [1.0, 2.0], "source": CLOUD, "labels": LABELS},
     ),
     "FeatureFlow.train_loss": (FLOW.train_loss, {"times": [1.0, 2.0]}),
+    "FeatureFlow.truncated": (FLOW.truncated, {"rank": 2}),
+    "FeatureFlow.with_ridge": (FLOW.with_ridge, {"ridge": 0.1, "beyond": 1}),
+    "ClassTimes.gap_at": (LEARNT.gap_at, {"times": [1.0, 2.0]}),
+    "ClassTimes.phases": (LEARNT.phases, {"times": [1.0, 2.0]}),
+    "GramSpectrum.flow_times": (GRAM.flow_times, {"eigenvalues": [1.0, 2.0]}),
     "RandomFeatureScore.average_over": (FEATURES.average_over, {"data": CLOUD}),
     "RandomFeatureScore.average_over_class": (
         FEATURES.average_over_class,
@@ -361,6 +369,13 @@ METHODS = {
     "RandomFeatureScore.fit": (
         fit,
         {"data": CLOUD, "labels": LABELS, "draws": 3},
+    ),
+    "RandomFeatureScore.loss": (
+        FEATURES.loss,
+        {
+            "readout": FLOW.readout(1.0),
+            **dict(zip("UV", FEATURES.average_over(CLOUD), strict=True)),
+        },
     ),
     "RandomFeatureScore.score": (FEATURES.score, {"x": X, "readout": FLOW.readout(1.0)}),
     **{
@@ -417,6 +432,9 @@ WITHOUT = {
                 "Distortion",
                 "Bulk",
                 "FeatureCoefficients",
+                "BiasVariance",
+                "DoubleDescent",
+                "GramSpectrum",
             ),
             *("FeatureSpectrum", "MeanField", "SpeciationTimes", "RandomFeaturesPatterns"),
             *("CouplingPath", "SpectralGroups", "SymmetricMargin", "UnlearningTimes"),
