@@ -51,6 +51,14 @@ class GramSpectrum(Result):
     noise_atom: float  # μ_I
     noise_modes: int
 
+    def __repr__(self) -> str:
+        parts = {
+            "data at": f"{self.generalization.mean():.4g}",
+            "atoms": f"{self.point_modes} at {self.point_atom:.4g}, {self.noise_modes} at "
+            f"{self.noise_atom:.4g}",
+        }
+        return self._shown(f"n = {self.points}, m = {self.draws}", parts)
+
     def flow_times(self, eigenvalues: ArrayLike) -> Array:
         """τ = nm/(2Ddλ) at which modes of these eigenvalues λ of G are learnt.
 
