@@ -4,9 +4,10 @@ A score model of random features learns data N(0, I) in d dimensions, at diffusi
 gradient flow that is solved exactly. Three parts:
 
     phase      over n/d and p/d: τ_gen, when 1 − 1/e of the best progress is made, τ_gap, when test
-               and training loss are 0.1 apart, and the least score error there is. A cell is
-               learning before τ_gen, memorizing after τ_gap and generalizing between; architectural
-               where the gap never opens, so that no training is too long
+               and training loss are 0.1 apart, τ_half, when they are half as far apart as they ever
+               are, and the least score error there is. A cell is learning before τ_gen, memorizing
+               after τ_gap and generalizing between; architectural where the gap never opens, so
+               that no training is too long
     descent    m noise draws per point, fitted by ridge regression: loss on the pairs, on the points
                with fresh noise and on fresh points, bias and variance, against p/d, beside their
                closed form for d → ∞. The test loss has its peak at p = nm
@@ -38,7 +39,7 @@ _QUICK: dict[str, Any] = {
     "time": 0.1,
     "points": [1.0, 2.0, 4.0, 8.0, 16.0, 32.0],
     "features": [2.0, 8.0, 32.0],
-    "flow_times": [1e3, 1e4, 1e8],
+    "flow_times": [10.0, 1e3, 1e4, 1e8],
     "fitted_points": 4.0,
     "draws": 4,
     "fitted_features": [1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 20.0, 32.0, 48.0],
@@ -142,7 +143,7 @@ def _phase(point: Point, seed: int) -> list[Row]:
     mixture, data, model = _drawn(point, seed)
     flow = model.fit(data)
     found = class_times(flow, mixture)
-    names = ("gen63", "gap", "opt", "score_error", "final_gap")
+    names = ("gen63", "gap", "mem50", "opt", "score_error", "final_gap")
     rows: list[Row] = [
         {"quantity": name, "value": float(value)}
         for name in names

@@ -99,10 +99,10 @@ class Report(base.Report):
     def finding(self) -> str:
         """What waits for data, and where the peak is."""
         p = max(self.features)
-        gen, gap = (of_samples(self.exponent(name, p), 2) for name in ("gen63", "gap"))
+        gen, half = (of_samples(self.exponent(name, p), 2) for name in ("gen63", "mem50"))
         return (
-            f"At $p/d$ = {p:g} generalization comes at $n^{{{_plain(gen)}}}$, overfitting at "
-            f"$n^{{{_plain(gap)}}}$; "
+            f"At $p/d$ = {p:g} generalization takes a time $n^{{{_plain(gen)}}}$, memorization "
+            f"$n^{{{_plain(half)}}}$; "
             f"the test loss of fits has its peak at $p/d$ = {self.peak:g} "
             f"($nm/d$ = {self.equal:g})"
         )
@@ -117,6 +117,7 @@ class Report(base.Report):
                     "score_error": estimate(self.exponent("score_error", p, _FITTED)),
                     "gen63": estimate(self.exponent("gen63", p)),
                     "gap": estimate(self.exponent("gap", p)),
+                    "mem50": estimate(self.exponent("mem50", p)),
                     "local": [
                         {"points": float(n), "slope": estimate(one)}
                         for n, one in zip(self.local(p)[0], self.local(p)[1].T, strict=True)
@@ -175,11 +176,14 @@ class Report(base.Report):
         columns = [[f"{one:g}" for one in n], *(of_each(found) for _, found in named)]
         fitted = of_samples(self.exponent("score_error", p, _FITTED))
         local = ", ".join(of_each(self.local(p)[1], 2))
+        exponents = ", ".join(
+            f"{name} {of_samples(self.exponent(_TIMES[name], p))}" for name in ("τ_gen", "τ_half")
+        )
         return (
             f"p/d = {p:g}\n\n"
             + by_column(["n/d", *(name for name, _ in named)], *columns)
             + f"\n\nslopes of E_opt in n, neighbour by neighbour: {local};\n"
-            f"fitted from n/d = {_FITTED:g} on: {fitted}"
+            f"fitted from n/d = {_FITTED:g} on: {fitted}; exponents of n: {exponents}"
         )
 
     def _of_all(self, quantity: str, p: float) -> ndarray:
@@ -235,12 +239,18 @@ class Report(base.Report):
         axes.fill_between(n, shown["gen63"], gap, color=_COLOURS["generalizing"], lw=0, alpha=0.35)
         axes.fill_between(n, gap, top, color=_COLOURS["memorizing"], lw=0, alpha=0.35)
         for one, series in zip(figures.three(self.features), figures.SERIES, strict=False):
-            look = {"label": f"$\\tau_{{gap}}$, $p/d$ = {one:g}"}
+            look = {"label": f"$\\tau_\\mathrm{{gap}}$, $p/d$ = {one:g}"}
             gaps = self._of_all("gap", one)
             whole = ~np.isnan(gaps).any(0)
             figures.points(axes, n[whole], gaps[:, whole], series, **look)
             figures.points(axes, n, self._of_all("gen63", one), series, mfc="white", ls=":", ms=4)
-        axes.plot([], [], "o:", color="0.3", mfc="white", ms=4, label=r"$\tau_{gen}$, the same")
+        axes.plot(
+            [], [], "o:", color="0.3", mfc="white", ms=4, label=r"$\tau_\mathrm{gen}$, the same"
+        )
+        ends = low, float(shown["gen63"][-1]), float(gap[-1]), top
+        for word, below, above in zip(PHASES, ends, ends[1:], strict=False):
+            at = n[-1] ** 0.98, math.sqrt(below * above)
+            axes.annotate(word, at, ha="right", va="center", fontsize=8, color="0.25")
         axes.set(yscale="log", ylim=(low, top), ylabel=r"training time $\tau$")
         figures.ticks(axes, n)
         axes.set(xlabel="points per dimension $n/d$", xlim=(n[0], n[-1]))
@@ -284,7 +294,7 @@ class Report(base.Report):
         guide = last * (n / n[-1]) ** -_PAPER_EXPONENT
         label = f"$n^{{-{_PAPER_EXPONENT:g}}}$, the paper's"
         axes.plot(n, guide, **figures.THEORY[1], label=label)
-        axes.set(yscale="log", ylabel="least score error $E_{opt}$")
+        axes.set(yscale="log", ylabel=r"least score error $E_\mathrm{opt}$")
         figures.ticks(axes, n)
         figures.plain_ticks(axes.yaxis)
         axes.set_xlabel("points per dimension $n/d$")
@@ -337,14 +347,20 @@ class Report(base.Report):
         for (name, label), series in zip(_LOSSES.items(), figures.SERIES, strict=False):
             rank, found = self.cut(name)
             figures.points(axes, rank, found, series, label=label)
-        figures.mark(axes, 1.0, "$r=d$", ":")
+        axes.axvline(1.0, **figures.THEORY[1], label="$r=d$")
         figures.ticks(axes, rank)
         axes.set(xlabel="modes per dimension $r/d$", ylabel="loss")
         axes.set_title(f"the $r$ largest modes, $p/d$ = {max(self.setting['fitted_features']):g}")
-        axes.legend(loc="upper left")
+        figures.room_for_legend(axes, 4)
 
 
-_TIMES = {"τ_gen": "gen63", "τ_opt": "opt", "τ_gap": "gap", "E_opt": "score_error"}
+_TIMES = {
+    "τ_gen": "gen63",
+    "τ_opt": "opt",
+    "τ_gap": "gap",
+    "τ_half": "mem50",
+    "E_opt": "score_error",
+}
 
 
 def _power(tau: float) -> str:

@@ -1,7 +1,5 @@
 """Phases of learning over data, features and time: tables of exact flows, slopes, labels."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -71,12 +69,15 @@ ERRORS = {  # p/d: least score error at each n/d (seed spread .007), slope fitte
 def test_the_least_score_error_falls_as_in_the_table(psi_p):
     table, exponent = ERRORS[psi_p]
     found = np.array(
-        [[times_of(30, psi_p, n, 0.1, seed).score_error[0] for n in N] for seed in (0, 1, 2)]
+        [
+            [times_of(30, psi_p, n, 0.1, seed).score_error[0] for n in N]
+            for seed in range(1 if psi_p == 64 else 2)
+        ]
     )
     np.testing.assert_allclose(found.mean(0), table, rtol=0.1, atol=0.002)
     fitted = np.array([slope(N[2:], one[2:]) for one in found])
     assert -0.62 < fitted.mean() < -0.45
-    assert fitted.mean() == pytest.approx(exponent, abs=0.06)  # of two seeds there, three here
+    assert fitted.mean() == pytest.approx(exponent, abs=0.06)  # s.e. of two seeds .02
     if psi_p == 32:
         best = [times_of(30, 32, n, 0.1, 0).opt[0] for n in N]
         np.testing.assert_allclose(best, [10, 11, 14, 16, 20, 25], rtol=0.25)  # grid step 12 %
@@ -115,10 +116,10 @@ def test_gaps_are_those_of_the_tables(t, psi_p):
     table = np.array([*GAPS[t][psi_p], *LATER[t][psi_p]])
     seeds = [
         [times_of(30, psi_p, n, t, seed).gap_at([1e3, 1e4, 1e8])[:, 0] for n in N[:5]]
-        for seed in range(4)
+        for seed in range(2)
     ]
     found = np.array(seeds)
     spread = found.std(0, ddof=1)
-    # 10 %, or 3 s.e. of the two seeds of the table and the four here
-    allowed = np.maximum(0.1 * table, 3 * spread * math.sqrt(1 / 2 + 1 / 4)) + 0.0006
+    # 10 %, or 3 s.e. of two seeds there and here, whose spread is known to a factor of 2
+    allowed = np.maximum(0.1 * table, 3 * spread) + 0.0006
     assert (np.abs(found.mean(0) - table) < allowed).all(), found.mean(0).round(3)
