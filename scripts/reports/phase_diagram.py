@@ -61,15 +61,20 @@ class Report(base.Report):
         """p/d = nm/d, where there are as many parameters as numbers to fit."""
         return float(self.setting["fitted_points"] * self.setting["draws"])
 
-    def exponent(self, quantity: str, features: float, least: float = 0.0) -> ndarray:
-        """d log of a quantity/d log n from n/d = `least` on, (samples,); NaN: not all are known."""
-        n, found = self.along(quantity, features)
-        used = n >= least
+    def exponent(self, features: float) -> ndarray:
+        """d log E_opt/d log n from n/d = `_FITTED` on, (samples,), NaN of fewer than two n."""
+        n, found = self.along("score_error", features)
+        used = n >= _FITTED
         if used.sum() < 2:
             return np.full(self.samples, np.nan)
         x = np.log(n[used])
         x = x - x.mean()
         return np.asarray((np.log(found[:, used]) @ x) / (x @ x))
+
+    def growth(self, quantity: str, features: float) -> ndarray:
+        """A time with the most data over that with the fewest, (samples,), NaN where it misses."""
+        found = self._of_all(quantity, features)
+        return np.asarray(found[:, -1] / found[:, 0])
 
     def local(self, features: float) -> tuple[ndarray, ndarray]:
         """n/d between neighbours (K − 1,) and slopes of the score error there, (samples, K − 1)."""
@@ -98,26 +103,27 @@ class Report(base.Report):
 
     def finding(self) -> str:
         """What waits for data, and where the peak is."""
-        p = max(self.features)
-        gen, half = (of_samples(self.exponent(name, p), 2) for name in ("gen63", "mem50"))
+        p, n = max(self.features), self.setting["points"]
+        gen, gap = (of_samples(self.growth(name, p), 2) for name in ("gen63", "gap"))
+        late = "never comes" if gap == "never" else f"{gap} times"
         return (
-            f"At $p/d$ = {p:g} generalization takes a time $n^{{{_plain(gen)}}}$, memorization "
-            f"$n^{{{_plain(half)}}}$; "
+            f"At $p/d$ = {p:g} with {n[-1] / n[0]:g} times the data generalization takes {gen} "
+            f"times as long, overfitting {late}; "
             f"the test loss of fits has its peak at $p/d$ = {self.peak:g} "
             f"($nm/d$ = {self.equal:g})"
         )
 
     def conclusions(self) -> Point:
-        """Exponents, local slopes, cells, the peak and the best rank."""
+        """Exponents of the score error, growth of times, cells, the peak and the best rank."""
         ridge = min(self.setting["ridges"])
         rank, test = self.cut("test")
         return {
             "exponents": {
                 f"{p:g}": {
-                    "score_error": estimate(self.exponent("score_error", p, _FITTED)),
-                    "gen63": estimate(self.exponent("gen63", p)),
-                    "gap": estimate(self.exponent("gap", p)),
-                    "mem50": estimate(self.exponent("mem50", p)),
+                    "score_error": estimate(self.exponent(p)),
+                    "growth": {
+                        name: estimate(self.growth(name, p)) for name in ("gen63", "gap", "mem50")
+                    },
                     "local": [
                         {"points": float(n), "slope": estimate(one)}
                         for n, one in zip(self.local(p)[0], self.local(p)[1].T, strict=True)
@@ -174,16 +180,18 @@ class Report(base.Report):
             ),
         ]
         columns = [[f"{one:g}" for one in n], *(of_each(found) for _, found in named)]
-        fitted = of_samples(self.exponent("score_error", p, _FITTED))
+        fitted = of_samples(self.exponent(p))
         local = ", ".join(of_each(self.local(p)[1], 2))
-        exponents = ", ".join(
-            f"{name} {of_samples(self.exponent(_TIMES[name], p))}" for name in ("τ_gen", "τ_half")
+        growth = ", ".join(
+            f"{name} {of_samples(self.growth(_TIMES[name], p), 2)}"
+            for name in ("τ_gen", "τ_gap", "τ_half")
         )
         return (
             f"p/d = {p:g}\n\n"
             + by_column(["n/d", *(name for name, _ in named)], *columns)
             + f"\n\nslopes of E_opt in n, neighbour by neighbour: {local};\n"
-            f"fitted from n/d = {_FITTED:g} on: {fitted}; exponents of n: {exponents}"
+            f"fitted from n/d = {_FITTED:g} on: {fitted};\n"
+            f"times with the most data over the fewest: {growth}"
         )
 
     def _of_all(self, quantity: str, p: float) -> ndarray:
@@ -288,7 +296,7 @@ class Report(base.Report):
     def _error(self, axes: Axes) -> None:
         for p, series in zip(figures.three(self.features), figures.SERIES, strict=False):
             n, found = self.along("score_error", p)
-            slope = of_samples(self.exponent("score_error", p, _FITTED), 2)
+            slope = of_samples(self.exponent(p), 2)
             figures.points(axes, n, found, series, label=f"$p/d$ = {p:g}: slope {slope}")
         last = found.mean(0)[-1]
         guide = last * (n / n[-1]) ** -_PAPER_EXPONENT
@@ -367,8 +375,3 @@ def _power(tau: float) -> str:
     """A time as a power of ten where it is one."""
     power = math.log10(tau)
     return f"$10^{{{power:.0f}}}$" if abs(power - round(power)) < 1e-9 else f"{tau:g}"
-
-
-def _plain(text: str) -> str:
-    """The number of a text without its error, for an exponent."""
-    return text.split("(")[0]

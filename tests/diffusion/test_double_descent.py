@@ -172,7 +172,8 @@ def test_features_of_many_sizes_have_the_losses_of_the_table_and_of_theory():
             assert losses[:, 2].mean() == pytest.approx(theory.test, rel=0.06)
             if theory.bias2 > 0.1:  # where its own error does not hide it
                 assert split.bias2 == pytest.approx(theory.bias2, rel=0.25)
-            assert split.error == pytest.approx(theory.bias2 + theory.variance, rel=0.07)
+            # the losses less L* = .82: 9 % of 1.4 here are 2 % of the loss
+            assert split.error == pytest.approx(theory.bias2 + theory.variance, rel=0.1)
     tests = {psi_p: found[psi_p][1e-4][0][:, 2].mean() for psi_p in TABLE}
     assert max(tests, key=tests.get) == 16  # nm/d
     bias2, variance = (
@@ -195,9 +196,17 @@ def test_the_peak_is_where_parameters_are_as_many_as_pairs(psi_n, m, expected):
     for psi_p, value in expected.items():
         sem = found[psi_p][0][:, 2].std(ddof=1) / math.sqrt(5)
         assert abs(tests[psi_p] - value) < max(6 * sem, 0.03 * value)
-        assert tests[psi_p] == pytest.approx(
-            double_descent(psi_p, psi_n, m, 1e-4, TIME).test, rel=0.06
-        )
+        # beside the peak of one draw the losses lie above, 15, 8 and 2.5 % at d = 20, 40 and 80
+        law = double_descent(psi_p, psi_n, m, 1e-4, TIME).test
+        assert tests[psi_p] == pytest.approx(law, rel=0.1)
+
+
+@pytest.mark.slow
+def test_more_dimensions_are_nearer_to_theory():
+    law = double_descent(8, 4, 1, 1e-4, TIME).test
+    few, many = (runs(d, 8, 4, 1, [1e-4], 4)[1e-4][0][:, 2].mean() - law for d in (20, 80))
+    assert 0.01 < many / law < 0.05
+    assert 2.5 < few / many < 10  # as 1/d; (error of `few` 25 %, of `many` 20 %)
 
 
 def truncation(d, psi_p, psi_n, m, ranks, count, seed=0):
