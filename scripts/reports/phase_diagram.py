@@ -23,7 +23,7 @@ from diffusion.theory import best_ridge, double_descent
 _FITTED = 4.0  # n/d from which exponents of the score error are fitted
 _PAPER_EXPONENT = 0.59  # of the score error at its minimum, from n/d = 16 on
 _COLOURS = dict(zip(PHASES, ("#D9D9D9", "#56B4E9", "#E69F00", "#009E73"), strict=True))
-_FINE = 160  # places of a line of theory
+_FINE = 120  # places of a line of theory
 _LOSSES = {
     "pairs": "on the pairs",
     "own": "own points, fresh noise",
@@ -219,16 +219,18 @@ class Report(base.Report):
         return f"Ridge {ridge:g}\n\n" + by_column(heading, *columns)
 
     def _best_table(self) -> str:
-        p = self.fit("test", min(self.setting["ridges"]))[0]
-        best = self._best(p)
+        p, best = self.setting["fitted_features"], self._best
         rows = [
             [f"{a:g}", f"{b:.3g}", f"{c:.4f}"]
             for a, b, c in zip(p, best.ridge, best.test, strict=True)
         ]
         return "The best ridge, in theory\n\n" + table(["p/d", "ridge", "test"], rows)
 
-    def _best(self, p: ndarray) -> Any:
+    @cached_property
+    def _best(self) -> Any:
+        """The closed form at the best ridge of each p/d."""
         s = self.setting
+        p = np.array(s["fitted_features"])
         return best_ridge(p, s["fitted_points"], s["draws"], s["time"])
 
     def panels(self) -> tuple[base.Panel, ...]:
@@ -316,7 +318,7 @@ class Report(base.Report):
             fine = self._fine(p)
             axes.plot(fine, self.theory(fine, ridge).test, color=series[0], lw=1.2, zorder=1)
         look = figures.THEORY[0] | {"ls": "--", "label": r"best $\lambda$, theory"}
-        axes.plot(fine, self._best(fine).test, **look)
+        axes.plot(p, self._best.test, **look)
         self._mark(axes)
         axes.set(yscale="log", ylabel="test loss")
         figures.ticks(axes, p)

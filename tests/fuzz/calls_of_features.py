@@ -6,12 +6,13 @@ from place import here
 from torch import Tensor
 
 import diffusion
+from diffusion import theory as noise
 
 FEATURES = diffusion.RandomFeatureScore(3, 2, time=0.1, seed=0)
 FLOW = FEATURES.fit(CLOUD, LABELS)
 LEARNT = diffusion.class_times(FLOW, CLOUD.flip(1), LABELS)
-FIELDS = diffusion.theory.feature_spectrum(2.0, 3.0, [1.0], [1.0], 0.1)
-GRAM = diffusion.theory.gram_spectrum(9, 2, [1.0, 0.5], 0.1)
+FIELDS = noise.feature_spectrum(2.0, 3.0, [1.0], [1.0], 0.1)
+GRAM = noise.gram_spectrum(9, 2, [1.0, 0.5], 0.1)
 PLANE = here(torch.eye(2).double())
 
 
