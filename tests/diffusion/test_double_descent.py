@@ -100,6 +100,21 @@ def test_the_best_ridge_is_that_of_the_table():
     assert (np.diff(found.test) < 0).all()
 
 
+def test_late_times_are_harder_as_powers_of_the_time():
+    """p ≫ nm: B² and V as t⁻² without a ridge; at the best one as t⁻²ψ_n⁻² and t⁻¹ψ_n⁻¹."""
+    # 5 to 10 %: the next orders in t, 1/mψ_n and nm/p
+    one, other = (double_descent(3e4, 64, 16, 3e-4, t) for t in (0.01, 0.003))
+    for name in ("bias2", "variance"):
+        rises = math.log(getattr(other, name) / getattr(one, name)) / math.log(0.01 / 0.003)
+        assert rises == pytest.approx(2, abs=0.1)
+    wide, late, few = (best_ridge(3e4, n, 2, t) for n, t in ((256, 0.1), (256, 0.03), (64, 0.1)))
+    for name, by_time, by_points in (("bias2", 2, 2), ("variance", 1, 1)):
+        rises = math.log(getattr(late, name) / getattr(wide, name)) / math.log(0.1 / 0.03)
+        assert rises == pytest.approx(by_time, rel=0.1)
+        falls = math.log(getattr(few, name) / getattr(wide, name)) / math.log(256 / 64)
+        assert falls == pytest.approx(by_points, rel=0.1)
+
+
 def test_many_draws_are_all_the_noise_there_is():
     """Of the exact average over the noise, too: features of d = 60, whose fluctuations are 1/d."""
     many, all_ = (double_descent(2.0, 4.0, m, 0.1, TIME) for m in (1e7, math.inf))
