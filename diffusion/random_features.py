@@ -172,7 +172,7 @@ class RandomFeatureScore:
 
         Examples
         --------
-        >>> model, data = RandomFeatureScore(20, 5, time=0.1, seed=0), torch.eye(5)
+        >>> model, data = RandomFeatureScore(60, 5, time=0.1, seed=0), 2 * torch.eye(5)
         >>> flow = model.fit(data, draws=2)
         >>> model.loss(flow.readout(1e3), *model.average_over(data)) > 1  # draws are memorized
         True
@@ -180,7 +180,7 @@ class RandomFeatureScore:
         d, p = self.dimension, self.features
         shapes = {"readout": (d, p), "U": (p, p), "V": (p, d)}
         R, u, v = (
-            _checks.points(name, one, dimension=shapes[name][1]).to(self.first_layer)
+            _checks.points(name, one, dimension=shapes[name][1]).detach().to(self.first_layer)
             for name, one in zip(shapes, (readout, U, V), strict=True)
         )
         for (name, wanted), one in zip(shapes.items(), (R, u, v), strict=True):

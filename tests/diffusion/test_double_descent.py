@@ -391,7 +391,11 @@ def test_flow_times_of_a_gram_matrix_are_those_of_the_features():
         (lambda: gram_spectrum(4, 1, [-1.0], 0.1), "variances must be a list of numbers"),
         (
             lambda: bias_and_variance(torch.ones(1, 4, 2), torch.ones(4, 2)),
-            r"scores must have shape \(runs, 4, 2\), two runs at least, got \(1, 4, 2\)",
+            r"scores must have shape \(runs, points, d\), two runs at least, got \(1, 4, 2\)",
+        ),
+        (
+            lambda: bias_and_variance(torch.ones(2, 4, 2), torch.ones(3, 2)),
+            r"exact must have shape \(4, 2\), as each of scores, got \(3, 2\)",
         ),
         (
             lambda: bias_and_variance(torch.full((2, 4, 2), torch.nan), torch.ones(4, 2)),
