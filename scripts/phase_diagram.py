@@ -61,7 +61,7 @@ RATIO, RIDGE = Real(0, 1e4, min_open=True), Real(1e-10, 1e6)
 
 @study_command(PRESETS)
 @options.own(
-    dimension=(Whole(4, 10_000), "Dimension d of the data."),
+    dimension=(Whole(4, 5000), "Dimension d of the data."),
     time=(options.POSITIVE, "Ornstein–Uhlenbeck time of the score."),
     points=(Numbers(RATIO), "Points per dimension, n/d, of the diagram."),
     features=(Numbers(RATIO), "Features per dimension, p/d, of the diagram."),

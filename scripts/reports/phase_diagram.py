@@ -106,11 +106,14 @@ class Report(base.Report):
         p, n = max(self.features), self.setting["points"]
         gen, gap = (of_samples(self.growth(name, p), 2) for name in ("gen63", "gap"))
         late = "never comes" if gap == "never" else f"{gap} times"
+        peak = (
+            f"the test loss of fits has its peak at $p/d$ = {self.peak:g} ($nm/d$ = {self.equal:g})"
+        )
+        if len(n) == 1:
+            return peak[0].upper() + peak[1:]
         return (
             f"At $p/d$ = {p:g} with {n[-1] / n[0]:g} times the data generalization takes {gen} "
-            f"times as long, overfitting {late}; "
-            f"the test loss of fits has its peak at $p/d$ = {self.peak:g} "
-            f"($nm/d$ = {self.equal:g})"
+            f"times as long, overfitting {late}; {peak}"
         )
 
     def conclusions(self) -> Point:
@@ -180,7 +183,7 @@ class Report(base.Report):
             ),
         ]
         columns = [[f"{one:g}" for one in n], *(of_each(found) for _, found in named)]
-        fitted = of_samples(self.exponent(p))
+        fitted = self._slope(p, 3) or "too few"
         local = ", ".join(of_each(self.local(p)[1], 2))
         growth = ", ".join(
             f"{name} {of_samples(self.growth(_TIMES[name], p), 2)}"
@@ -193,6 +196,11 @@ class Report(base.Report):
             f"fitted from n/d = {_FITTED:g} on: {fitted};\n"
             f"times with the most data over the fewest: {growth}"
         )
+
+    def _slope(self, p: float, digits: int) -> str:
+        """The exponent of the score error, empty if there is none."""
+        found = self.exponent(p)
+        return "" if np.isnan(found).all() else of_samples(found, digits)
 
     def _of_all(self, quantity: str, p: float) -> ndarray:
         """Values at every n/d, (samples, K), NaN where none is known."""
@@ -263,7 +271,8 @@ class Report(base.Report):
             axes.annotate(word, at, ha="right", va="center", fontsize=8, color="0.25")
         axes.set(yscale="log", ylim=(low, top), ylabel=r"training time $\tau$")
         figures.ticks(axes, n)
-        axes.set(xlabel="points per dimension $n/d$", xlim=(n[0], n[-1]))
+        axes.set_xlabel("points per dimension $n/d$")
+        axes.margins(x=0)
         axes.set_title(f"shaded: phases at $p/d$ = {p:g}")
         axes.legend(loc="upper left", fontsize=7)
 
@@ -298,8 +307,9 @@ class Report(base.Report):
     def _error(self, axes: Axes) -> None:
         for p, series in zip(figures.three(self.features), figures.SERIES, strict=False):
             n, found = self.along("score_error", p)
-            slope = of_samples(self.exponent(p), 2)
-            figures.points(axes, n, found, series, label=f"$p/d$ = {p:g}: slope {slope}")
+            slope = self._slope(p, 2)
+            label = f"$p/d$ = {p:g}" + (f": slope {slope}" if slope else "")
+            figures.points(axes, n, found, series, label=label)
         last = found.mean(0)[-1]
         guide = last * (n / n[-1]) ** -_PAPER_EXPONENT
         label = f"$n^{{-{_PAPER_EXPONENT:g}}}$, the paper's"

@@ -246,7 +246,7 @@ STUDIES = {
         "--dimension 6 --points 2,4 --features 1,3 --fitted-features 1,2,4 --draws 2 "
         "--ranks 0.5,1,2",
         {
-            "--dimension 10000 --max-memory 8": "features: 480000 of them need about",
+            "--dimension 5000 --max-memory 8": "features: 240000 of them need about",
             "--ranks 100": "ranks must lie in [1/d, 48], that of the most features",
             "--points 0.01": "points must be at least 1/d = 0.0333, one of them, got 0.01",
             "--ridges 0": "0.0 is not in the range",
