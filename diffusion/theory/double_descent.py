@@ -37,7 +37,7 @@ from diffusion.theory._checks import Array
 from diffusion.theory.activations import feature_coefficients
 
 _FIRST = 10.0  # ridge at which the solution is begun, in units of 1 + ψ_p: above all of U
-_STEPS = 12  # per decade of the ridge
+_STEPS = 6  # per decade of the ridge
 _NEWTON, _LONGEST, _SOLVED = 60, 0.5, 1e-9  # steps at most, the longest, the last
 _RATIOS, _RIDGES = (1e-4, 1e5), (1e-12, 1e10)  # what can be solved, ends excluded
 _LEAST, _MOST = 1e-6, 1e3  # best ridges that are looked for, in units of ψ_p
