@@ -21,7 +21,7 @@ from diffusion.learning_times import PHASES
 from diffusion.theory import best_ridge, double_descent
 
 _FITTED = 4.0  # n/d from which exponents of the score error are fitted
-_PAPER_EXPONENT = 0.59  # of the score error at its minimum, from n/d = 16 on
+_PAPER_EXPONENT = 0.59  # of the score error at its minimum (2505.17638)
 _COLOURS = dict(zip(PHASES, ("#D9D9D9", "#56B4E9", "#E69F00", "#009E73"), strict=True))
 _FINE = 120  # places of a line of theory
 _LOSSES = {
