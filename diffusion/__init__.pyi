@@ -1,6 +1,10 @@
 from . import guidance as guidance
 from ._trainer import History as History, Training as Training
 from .architectures import ResidualMLP as ResidualMLP, UNet as UNet
+from .bias_variance import (
+    BiasVariance as BiasVariance,
+    bias_and_variance as bias_and_variance,
+)
 from .checkpoints import load_denoiser as load_denoiser, save_denoiser as save_denoiser
 from .denoisers import (
     Denoiser as Denoiser,

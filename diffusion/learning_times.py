@@ -15,6 +15,11 @@ Along a gradient flow, with the losses L^c on class c and the least loss L*_c, i
     spectral    ψ/(2Dλ_c), λ_c the mean eigenvalue of the memorization bulk, weighted by the part
                 of class c in it
 
+What a class is at a time follows from the first and the fourth: it is "learning" before `gen63`,
+"memorizing" from `gap` on and "generalizing" between. Where the gap never reaches its level there
+are too few features to memorize at all: it is "architectural" after `gen63`, at any time.
+(2505.17638 for the diagram; the times that bound it are ours.)
+
 These definitions are ours and DISAGREE in places. A class that is never learnt well has a
 small maximum and so an early `gen63`. The gap of a wide class ends higher, so that half of it
 comes late. The quality reached is given beside the times. Claims about an order should rest on
@@ -28,6 +33,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from diffusion import _checks
@@ -36,6 +42,7 @@ from diffusion.mixture import GaussianMixtureDenoiser
 from diffusion.random_features import FeatureFlow
 
 MEASURES = ("gen63", "gen", "opt", "gap", "mem50", "train50", "spectral")
+PHASES = ("learning", "generalizing", "memorizing", "architectural")
 _RANGE, _DECADE = (-2, 9), 24  # of flow times, and points per decade
 _FEW = 8  # classes that a repr shows
 Array = np.ndarray
@@ -45,7 +52,7 @@ Array = np.ndarray
 class ClassTimes(Plotted):
     """Flow times of each class; NaN where one never comes or is not defined.
 
-    bayes, gen, train50 and quality are NaN where the least loss is not known.
+    bayes, gen, train50, quality and score_error are NaN where the least loss is not known.
     """
 
     gen63: Array  # (C,), as all down to `final_gap`
@@ -58,6 +65,7 @@ class ClassTimes(Plotted):
     quality: Array  # largest progress
     least_loss: Array  # least test loss
     final_gap: Array  # gap at the last time
+    score_error: Array  # least E|s − ∇ log p_t(x|c)|²/d
     times: Array  # (T,), at which the losses were taken
     train: Array  # (T, C) losses
     test: Array  # (T, C)
@@ -79,6 +87,56 @@ class ClassTimes(Plotted):
             values = ", ".join(f"{one:.3g}" for one in getattr(self, name)[:_FEW])
             short[name] = f"[{values}]"
         return self._shown(f"{len(self.opt)} classes", short)
+
+    def gap_at(self, times: ArrayLike) -> Array:
+        """L_gen = L_test − L_train of each class at some flow times, log-linear between the grid's.
+
+        Parameters
+        ----------
+        times : (T,) τ, positive; the gap before and after the grid is that at its ends.
+
+        Returns
+        -------
+        (T, C).
+
+        Raises
+        ------
+        ValueError : a time that is not positive.
+        """
+        at = _flow_times(times)
+        apart = (self.test - self.train).T
+        return np.stack([np.interp(np.log(at), np.log(self.times), one) for one in apart], 1)
+
+    def phases(self, times: ArrayLike) -> Array:
+        """What each class is at some flow times: a word of `PHASES`.
+
+        Parameters
+        ----------
+        times : (T,) τ, positive.
+
+        Returns
+        -------
+        (T, C) words.
+
+        Raises
+        ------
+        ValueError : a time that is not positive.
+
+        Examples
+        --------
+        >>> from diffusion import RandomFeatureScore
+        >>> mixture = GaussianMixtureDenoiser(torch.zeros(1, 20), 1.0)
+        >>> few = RandomFeatureScore(40, 20, time=0.1, seed=0).fit(mixture.draw(320, seed=0)[0])
+        >>> many = RandomFeatureScore(640, 20, time=0.1, seed=0).fit(mixture.draw(80, seed=0)[0])
+        >>> for flow in (few, many):
+        ...     print(*class_times(flow, mixture).phases([0.1, 10, 1e4])[:, 0])
+        learning architectural architectural
+        learning generalizing memorizing
+        """
+        at = _flow_times(times)[:, None]
+        words = np.where(np.isnan(self.gap), PHASES[3], PHASES[1])
+        words = np.where(at < self.gen63, PHASES[0], words)
+        return np.where(at >= self.gap, PHASES[2], words)
 
 
 def time_grid() -> Array:
@@ -155,6 +213,7 @@ def class_times(
         quality=most / (1 - bayes),
         least_loss=1 - most,
         final_gap=apart[-1],
+        score_error=(test.min(0) - bayes) / flow.model.noise,
         times=times,
         train=train,
         test=test,
@@ -193,6 +252,14 @@ def spectral_times(flow: FeatureFlow) -> Array:
         return np.full(len(shares), np.nan)
     mean = shares.sum(1) / (shares / lam).sum(1)
     return (model.features / model.dimension / (2 * model.noise * mean)).cpu().numpy()
+
+
+def _flow_times(times: ArrayLike) -> Array:
+    """A row of positive times. Raises ValueError."""
+    at = np.atleast_1d(_checks.doubles("times", times))
+    if at.ndim != 1 or not (at > 0).all():
+        raise ValueError(f"times must be a row of positive numbers, got {_checks.shown(times)}")
+    return at
 
 
 def first_time(times: Array, curve: Array, level: float) -> float:

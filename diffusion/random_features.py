@@ -15,33 +15,28 @@ at rate η is a time ηψ/d. On any points S, with P = OᵀV and ∘ the product
 
     L_S(τ) = 1 + gᵀ[(PPᵀ) ∘ (OᵀU_S O)]g/d − 2 g·rowsum(P ∘ OᵀV_S)/d.
 
-This costs one eigendecomposition, two products per set of points, and p² operations per time.
-Averages over ξ are Hermite series: given x the fields h = Wx_t/√d are Gaussian of mean m and
-covariance DWWᵀ/d. So are those of a Gaussian class, averaged over its points as well. A series
-ends where less than 10⁻⁶ of the mean of σ² is left of it.
+This costs one eigendecomposition, two products per set of points, and p² operations per time. A
+penalty (Dλ/(pd))|A|² adds λ to the eigenvalues of U in g; one without end on all modes but the r
+largest is the truncation to rank r. Averages over ξ are series (`diffusion._feature_averages`); of
+finitely many draws per point they are sums, and then the loss on these pairs, that on the same
+points with fresh noise and that on fresh points are three.
 (Bonnaire, Urfin, Biroli & Mézard, arXiv 2505.17638; George, Veiga & Macris, arXiv 2502.00336.)
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from diffusion import _checks
 from diffusion._checks import Seed
-from diffusion._feature_losses import Averages, Basis, Form, add_below, mirrored
-from diffusion._hermite import Activation, Rule, activation_from, coefficients, rule_for
+from diffusion._feature_averages import Layer
+from diffusion._feature_losses import Averages, Basis, Form
+from diffusion._hermite import Activation, activation_from
 from diffusion.mixture import GaussianMixtureDenoiser
-
-_ORDER, _NODES = 12, 40  # of the Hermite series and of its integrals, to begin with
-_MOST = 2**12  # largest order of the series
-_TRIED = 8  # points, and features, on which the integrals are tried
-_NEGLIGIBLE = 1e-6  # what may be left of the series, of the mean of σ²
-_NUMBERS = 2**22  # activations held at once, in a block
-_BLOCK = 512  # fewest points of a block: with fewer, products of entries take most of the time
 
 
 class RandomFeatureScore:
@@ -99,6 +94,10 @@ class RandomFeatureScore:
         """e^{−t}."""
         return math.exp(-self.time)
 
+    @property
+    def _layer(self) -> Layer:
+        return Layer(self.first_layer, self.activation, self.noise)
+
     def fit(
         self, data: Tensor, labels: Tensor | None = None, draws: int | None = None
     ) -> FeatureFlow:
@@ -123,10 +122,14 @@ class RandomFeatureScore:
         data, classes = _labelled("data", data, labels, self.dimension)
         self.first_layer = self.first_layer.to(data)
         if draws is None:
-            averages = [self.average_over(data[rows]) for rows in classes]
+            averages, squares = [self.average_over(data[rows]) for rows in classes], [1.0]
         else:
             count = _checks.whole("draws", draws)
-            averages = [self._finite(data[rows].repeat(count, 1)) for rows in classes]
+            drawn = [
+                self._layer.drawn(data[rows].repeat(count, 1), self.signal, self._generator)
+                for rows in classes
+            ]
+            averages, squares = [one for one, _ in drawn], [square for _, square in drawn]
         fractions = torch.tensor([len(rows) for rows in classes]).to(data) / len(data)
         U = sum(rho * u for rho, (u, _) in zip(fractions, averages, strict=True))
         V = sum(rho * v for rho, (_, v) in zip(fractions, averages, strict=True))
@@ -142,6 +145,8 @@ class RandomFeatureScore:
             class_shares=fractions[:, None] * torch.stack([form.diagonal for form in forms]),
             basis=basis,
             train=forms,
+            noise_squares=torch.tensor(squares, dtype=data.dtype).to(data.device),
+            penalties=torch.zeros_like(values),
         )
 
     def score(self, x: Tensor, readout: Tensor) -> Tensor:
@@ -150,13 +155,47 @@ class RandomFeatureScore:
         answer = _checks.points("readout", readout, dimension=self.features).to(x)
         return self.activation(x @ self.first_layer.mT / self.dimension**0.5) @ answer.mT
 
+    def loss(self, readout: Tensor, U: Tensor, V: Tensor) -> float:
+        """Loss of any readout R = A/√p on what U and V are averages over.
+
+        It is 1 + tr(D RURᵀ + 2√D RV)/d, noise of variance 1 all together.
+
+        Parameters
+        ----------
+        readout : (d, p).
+        U : (p, p), as `average_over` returns it.
+        V : (p, d).
+
+        Raises
+        ------
+        ValueError : a wrong shape.
+
+        Examples
+        --------
+        >>> model, data = RandomFeatureScore(60, 5, time=0.1, seed=0), 2 * torch.eye(5)
+        >>> flow = model.fit(data, draws=2)
+        >>> model.loss(flow.readout(1e3), *model.average_over(data)) > 1  # draws are memorized
+        True
+        """
+        d, p = self.dimension, self.features
+        shapes = {"readout": (d, p), "U": (p, p), "V": (p, d)}
+        R, u, v = (
+            _checks.points(name, one, dimension=shapes[name][1]).detach().to(self.first_layer)
+            for name, one in zip(shapes, (readout, U, V), strict=True)
+        )
+        for (name, wanted), one in zip(shapes.items(), (R, u, v), strict=True):
+            if one.shape != wanted:
+                raise ValueError(f"{name} must have shape {wanted}, got {tuple(one.shape)}")
+        D = self.noise
+        return 1 + float(D * ((R @ u) * R).sum() + 2 * D**0.5 * (R * v.mT).sum()) / d
+
     def average_over(self, data: Tensor) -> Averages:
         """U and V over points (n, d) and all noise: see the head of the module."""
         data, _ = _labelled("data", data, None, self.dimension)
         W = self.first_layer
         means = self.signal * (data.to(W) @ W.mT) / self.dimension**0.5
         gram = W @ W.mT / self.dimension
-        return self._series(means, gram, self.noise)
+        return self._layer.series(means, gram, self.noise)
 
     def average_over_class(self, mean: Tensor, covariance: Tensor) -> Averages:
         """U and V over a Gaussian class, of mean (d,) and covariance (d, d) or (d,), and noise."""
@@ -166,96 +205,7 @@ class RandomFeatureScore:
         identity = self.noise * torch.eye(self.dimension).to(W)
         total = W @ (spread + identity) if spread.ndim == 2 else W * (spread + self.noise)
         means = self.signal * (W @ mean) / root
-        return self._series(means[None], total @ W.mT / self.dimension, 1.0)
-
-    def _series(self, means: Tensor, covariance: Tensor, variance: float) -> Averages:
-        """U and V of fields of these means (n, p) and of `variance` times this covariance."""
-        scale = covariance.diagonal().sqrt()
-        correlation = covariance / (scale[:, None] * scale)
-        correlation.fill_diagonal_(0)
-        largest = float(correlation.abs().max())
-        width = variance**0.5 * scale
-        U, slope = torch.zeros_like(correlation), torch.zeros_like(scale)
-        square = torch.zeros_like(scale)
-        order, start = _ORDER, 0
-        rule = self._rule(means, width, order)
-        while start < len(means):
-            rows = _BLOCK if order == _ORDER else max(1, _NUMBERS // (order * means.shape[1]))
-            block = means[start : start + rows]
-            parts = block.split(max(1, _NUMBERS // (len(rule[0]) * block.shape[1])))
-            found = [coefficients(self.activation, m, width, order, rule) for m in parts]
-            c = torch.cat([one for one, _ in found], 1)
-            squares = torch.cat([one for _, one in found]).sum(0)
-            terms = _terms(c, squares, largest)
-            if terms <= order:
-                add_below(U, correlation, c[: terms + 1])
-            elif self.dimension == 1:
-                for m in parts:
-                    U += self._on_a_line(m, width, rule)
-            else:
-                order = self._higher(order, width)
-                rule = self._rule(means, width, order)
-                continue
-            slope += c[1].sum(0)
-            square += squares
-            start += len(block)
-        n = len(means)
-        U = mirrored(U)
-        U.diagonal().copy_(square)
-        V = (slope / (n * width) * self.noise**0.5)[:, None] * self.first_layer
-        return U / n, V / self.dimension**0.5
-
-    def _on_a_line(self, means: Tensor, width: Tensor, rule: Rule) -> Tensor:
-        """Σ over points of E σ(h_i)σ(h_j) in one dimension, where all fields share one z."""
-        z, weights = rule
-        spread = z.to(width)[:, None] * width * self.first_layer[:, 0].sign()
-        value = self.activation(means[:, None, :] + spread)  # (rows, nodes, p)
-        return torch.einsum("nzp,z,nzq->pq", value, weights.to(width), value)
-
-    def _higher(self, order: int, width: Tensor) -> int:
-        """The next order to try, twice the last one."""
-        if order >= _MOST:
-            raise ValueError(
-                f"data must not give fields as wide as {float(width.max()):.3g} in "
-                f"d = {self.dimension}, got a series that {order} terms do not end; scale the "
-                "data down"
-            )
-        return min(2 * order, _MOST)
-
-    def _rule(self, means: Tensor, width: Tensor, order: int) -> Rule:
-        """Nodes and weights that suffice for the widest fields, and for some of the others."""
-        features = torch.cat([width.argsort()[-_TRIED:], _spaced(len(width)).to(width.device)])
-        tried = means[_spaced(len(means)).to(means.device)][:, features]
-        tried = torch.cat([tried, torch.zeros_like(tried[:1])])  # and those without a mean
-        return rule_for(self.activation, tried, width[features].expand_as(tried), order, _NODES)
-
-    def _finite(self, data: Tensor) -> Averages:
-        """U and V over these points, one draw of the noise each."""
-        W, root = self.first_layer, self.dimension**0.5
-        U = W.new_zeros(self.features, self.features)
-        V = torch.zeros_like(W)
-        for block in data.split(max(1, _NUMBERS // self.features)):
-            noise = _checks.normal_like(block, self._generator)
-            x = self.signal * block + self.noise**0.5 * noise
-            sigma = self.activation(x @ W.mT / root)
-            U.addmm_(sigma.mT, sigma)
-            V.addmm_(sigma.mT, noise)
-        return U / len(data), V / len(data)
-
-
-def _spaced(count: int) -> Tensor:
-    """A few of `count` numbers, evenly spaced."""
-    return torch.linspace(0, count - 1, min(count, _TRIED), dtype=torch.float64).round().long()
-
-
-def _terms(c: Tensor, squares: Tensor, largest: float) -> int:
-    """The last term that a series of these coefficients needs; one more than there are: not all."""
-    left = squares.clone()
-    for k, column in enumerate(c):
-        left -= column.square().sum(0)
-        if largest ** (k + 1) * float(left.max()) < _NEGLIGIBLE * float(squares.mean()):
-            return k
-    return len(c)
+        return self._layer.series(means[None], total @ W.mT / self.dimension, 1.0)
 
 
 @dataclass(frozen=True, repr=False)
@@ -269,14 +219,19 @@ class FeatureFlow:
     class_shares: Tensor  # (C, p), the part ρ_c u_i·U_c u_i of class c in each eigenvalue
     basis: Basis
     train: list[Form]
+    noise_squares: Tensor  # (C,), or (1,) for all, E|ξ|²/d of the draws of the training
+    penalties: Tensor  # (p,), added to the eigenvalues; ∞: the mode is left out
 
     def __repr__(self) -> str:
         return f"FeatureFlow({self.model!r}, n={self.points}, {len(self.fractions)} classes)"
 
     @property
     def mode_times(self) -> Tensor:
-        """τ_i = ψ/(2Dλ_i) at which each mode is learnt, (p,); ∞ where λ = 0."""
-        return self._width / (2 * self.model.noise * self.eigenvalues)
+        """τ_i = ψ/(2Dλ_i) at which each mode is learnt, (p,); ∞ where λ = 0.
+
+        λ has the penalty in it: it is learnt sooner, and less. Modes left out have τ = 0.
+        """
+        return self._width / (2 * self.model.noise * (self.eigenvalues + self.penalties))
 
     @property
     def input_eigenvalues(self) -> Tensor:
@@ -285,18 +240,69 @@ class FeatureFlow:
         along = (self.basis.vectors.mT @ W).square()
         return self.eigenvalues @ along / W.square().sum(0)
 
+    def with_ridge(self, ridge: float, beyond: int = 0) -> FeatureFlow:
+        """The flow of the loss and a penalty (D ridge/(pd))|A|², whose end is ridge regression.
+
+        Losses of what it returns are without the penalty.
+
+        Parameters
+        ----------
+        ridge : what is added to the eigenvalues of U, not negative.
+        beyond : number of the largest eigenvalues whose modes are spared.
+
+        Raises
+        ------
+        ValueError : a number outside its range.
+
+        Examples
+        --------
+        >>> data = torch.randn(40, 10, generator=torch.Generator().manual_seed(0))
+        >>> flow = RandomFeatureScore(100, 10, time=0.1, seed=0).fit(data, draws=2)
+        >>> end = [float("inf")]
+        >>> bool(flow.train_loss(end) < flow.with_ridge(0.1).train_loss(end))
+        True
+        """
+        return self._penalized(
+            _checks.number("ridge", ridge, low=0, high=math.inf, open_high=True), beyond
+        )
+
+    def truncated(self, rank: int) -> FeatureFlow:
+        """The flow in the modes of the `rank` largest eigenvalues alone.
+
+        Parameters
+        ----------
+        rank : 0 … p.
+
+        Raises
+        ------
+        ValueError : no such number.
+
+        Examples
+        --------
+        >>> flow = RandomFeatureScore(30, 10, time=0.1, seed=0).fit(torch.eye(10))
+        >>> int(torch.linalg.matrix_rank(flow.truncated(4).readout(1e3)))
+        4
+        """
+        return self._penalized(math.inf, rank, "rank")
+
+    def _penalized(self, penalty: float, beyond: int, name: str = "beyond") -> FeatureFlow:
+        spared = _checks.whole(name, beyond, low=0, high=self.model.features)
+        penalties = self.penalties.clone()
+        penalties[spared:] += penalty
+        return replace(self, penalties=penalties)
+
     def readout(self, time: float) -> Tensor:
         """A(τ)/√p, (d, p), for `model.score`.
 
         Parameters
         ----------
-        time : τ, not negative and finite.
+        time : τ, not negative; ∞: the end, of all solutions the one of least norm.
 
         Raises
         ------
-        ValueError : a time that is negative or not finite.
+        ValueError : a time that is negative.
         """
-        g = self._filter(_checks.number("time", time, low=0, high=math.inf, open_high=True))[0]
+        g = self._filter(_checks.number("time", time, low=0))[0]
         return -(self.basis.projected.mT * g) @ self.basis.vectors.mT / self.model.noise**0.5
 
     def train_loss(self, times: Tensor) -> Tensor:
@@ -304,17 +310,18 @@ class FeatureFlow:
 
         Parameters
         ----------
-        times : (T,) τ, not negative and finite.
+        times : (T,) τ, not negative; ∞: the end.
 
         Returns
         -------
-        (T, C). `train_loss(times) @ fractions` is the loss that the flow descends.
+        (T, C). `train_loss(times) @ fractions` is the loss that the flow descends. Of finitely
+        many draws it begins at their own E|ξ|²/d, which is near 1.
 
         Raises
         ------
-        ValueError : a time that is negative or not finite.
+        ValueError : a time that is negative.
         """
-        return self._losses(times, self.train)
+        return self._losses(times, self.train) + self.noise_squares - 1
 
     def test_loss(
         self,
@@ -326,7 +333,7 @@ class FeatureFlow:
 
         Parameters
         ----------
-        times : (T,) τ, not negative and finite.
+        times : (T,) τ, not negative; ∞: the end.
         source : a GaussianMixtureDenoiser, or points (n, d).
         labels : class of each of the points, as for `fit`.
 
@@ -385,11 +392,14 @@ class FeatureFlow:
     def _filter(self, times: Tensor | float) -> Tensor:
         """g (T, p) at the given times."""
         tau = _checks.tensor("times", times, double=True).to(self.eigenvalues).reshape(-1, 1)
-        if not (torch.isfinite(tau) & (tau >= 0)).all():
-            raise ValueError(f"times must be at least 0 and finite, got {float(tau.min()):g}")
-        rate, lam = 2 * self.model.noise / self._width, self.eigenvalues
+        if not (tau >= 0).all():
+            raise ValueError(f"times must be at least 0, got {float(tau.min()):g}")
+        rate, lam = 2 * self.model.noise / self._width, self.eigenvalues + self.penalties
         learnt = -torch.expm1(-rate * lam * tau) / lam.clamp(min=torch.finfo(lam.dtype).tiny)
-        return torch.where(lam > 0, learnt, rate * tau)
+        g = torch.where(lam > 0, learnt, rate * tau)
+        rounding = len(lam) * torch.finfo(lam.dtype).eps * self.eigenvalues[0]
+        left = torch.isinf(lam) | (torch.isinf(tau) & (lam <= rounding))
+        return torch.where(left, 0.0, g)
 
     def _losses(self, times: Tensor, forms: list[Form]) -> Tensor:
         g = self._filter(times)

@@ -14,6 +14,11 @@ from .collapse import (
     participation_ratio as participation_ratio,
     return_probability as return_probability,
 )
+from .double_descent import (
+    DoubleDescent as DoubleDescent,
+    best_ridge as best_ridge,
+    double_descent as double_descent,
+)
 from .features import (
     Bulk as Bulk,
     FeatureSpectrum as FeatureSpectrum,
@@ -23,6 +28,7 @@ from .features import (
     inversion_fraction as inversion_fraction,
     memorization_times as memorization_times,
 )
+from .gram import GramSpectrum as GramSpectrum, gram_spectrum as gram_spectrum
 from .guidance import (
     capture_sigma as capture_sigma,
     class_condensation as class_condensation,

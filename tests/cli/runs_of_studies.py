@@ -263,6 +263,19 @@ STUDIES = {
             "--count 1000000000 --max-memory 8": "count: 1000000000 samples of",
         },
     ),
+    "phase_diagram": Row(
+        "--dimension 6 --points 2,4 --features 1,3 --fitted-features 1,2,4 --draws 2 "
+        "--ranks 0.5,1,2",
+        {
+            "--dimension 5000 --max-memory 8": "features: 240000 of them need about",
+            "--ranks 100": "ranks must lie in [1/d, 48], that of the most features",
+            "--points 0.01": "points must be at least 1/d = 0.0333, one of them, got 0.01",
+            "--ridges 0": "0.0 is not in the range",
+            "--draws 0": "0 is not in the range x>=1",
+            "--time 0": "--time",
+        },
+        "slopes of E_opt in n",
+    ),
     "structured_noise": Row(
         "--size 30 --patterns 9 --training-overlaps 0,1",
         {

@@ -241,8 +241,14 @@ def test_input_eigenvalues_are_rayleigh_quotients():
         (lambda: _fit(labels=[0, 1]), r"labels must be whole numbers from 0, of shape \(4,\)"),
         (lambda: _fit(labels=[0.0, 1, 1, 0]), "labels must be whole numbers"),
         (lambda: _fit(draws=0), "draws must be a whole number of at least 1"),
-        (lambda: _fit().train_loss([-1.0]), "times must be at least 0 and finite, got -1"),
-        (lambda: _fit().train_loss([torch.inf]), "times must be at least 0 and finite"),
+        (lambda: _fit().train_loss([-1.0]), "times must be at least 0, got -1"),
+        (lambda: _fit().train_loss([torch.nan]), "times must be at least 0, got nan"),
+        (lambda: _fit().readout(-1), "time must lie in"),
+        (lambda: _fit().with_ridge(-0.1), "ridge must lie in"),
+        (lambda: _fit().with_ridge(0.1, 4), "beyond must be a whole number of at least 0 and at"),
+        (lambda: _fit().truncated(4), "rank must be a whole number of at least 0 and at most 3"),
+        (lambda: _fit().model.loss(torch.ones(3, 3), *_averages()), "readout must have shape"),
+        (lambda: _fit().model.loss(torch.ones(2, 3), *_averages()[::-1]), "U must have shape"),
         (lambda: _fit().test_loss([1.0], two_classes(3)), "mixture must have dimension 2, got 3"),
         (lambda: _fit().bayes_loss(two_classes(3)), "mixture must have dimension 2, got 3"),
         (lambda: two_classes(3, weights=[0.5, 0.6]), "weights must sum to 1, got a sum of 1.1"),
@@ -257,6 +263,10 @@ def test_bad_arguments_are_refused(call, message):
 def _fit(data=None, labels=None, draws=None):
     data = torch.randn(4, 2) if data is None else data
     return RandomFeatureScore(3, 2, time=0.1, seed=0).fit(data, labels, draws)
+
+
+def _averages():
+    return torch.eye(3), torch.ones(3, 2)
 
 
 @pytest.mark.parametrize("activation", [torch.relu, torch.cos, lambda h: h**2])
@@ -339,7 +349,7 @@ def test_a_series_that_does_not_end_in_time_is_refused(monkeypatch):
     wide = torch.zeros(2).double(), torch.full((2,), 100.0).double()
     U, _ = model.average_over_class(*wide)
     assert 0.8 < float(U.diagonal().mean()) < 1  # of σ² where nearly all fields are saturated
-    monkeypatch.setattr("diffusion.random_features._MOST", 24)
+    monkeypatch.setattr("diffusion._feature_averages._MOST", 24)
     with pytest.raises(ValueError, match="got a series that 24 terms do not end; scale the data"):
         model.average_over_class(*wide)
 

@@ -23,6 +23,7 @@ from diffusion import (
     RandomFeatureScore,
     ResidualMLP,
     WindowInformation,
+    bias_and_variance,
     class_times,
     copy_fraction,
     guidance,
@@ -52,6 +53,7 @@ RESULTS = [
     subspace_signal_to_noise([DENOISER, EmpiricalDenoiser(DATA[:9])], DATA, 1.0, [torch.eye(4)]),
     class_times(FLOW, MIXTURE),
     class_times(FLOW, DATA, LABELS),  # the least loss is not known: NaN
+    bias_and_variance(randn(2, 12).reshape(2, 4, 3), randn(4, 3)),
     copy_fraction(DATA, DATA[:9], DATA[9:]),
     planted_posterior(DENOISER, 1.0, draws=5, seed=0),
     window_information(DATA, 1, [0.1, 1.0], draws=5, shape=(2, 2), seed=0),
@@ -66,6 +68,8 @@ RESULTS = [
     theory.feature_coefficients("tanh", 0.1, [1.0, 2.0]),
     theory.feature_spectrum(16, 4, [1.0], [1.0], 0.1),
     theory.feature_spectrum(16, 4, [1.0], [1.0], 0.1).bulks()[0],
+    theory.double_descent([4.0, 16.0], 4.0, 4, 1e-4, 0.1),
+    theory.gram_spectrum(9, 2, [1.0, 0.5], 0.1),
     theory.mean_field_path(0.4, 3.0, 0.2),
     theory.speciation_times(0.8, 400.0, 1.0),  # a majority has no median: NaN
 ]

@@ -5,6 +5,7 @@ public name has none.
 """
 
 import torch
+from calls_of_features import FEATURES_LEARNT, FLOW
 from calls_of_guidance import (
     CLOUD,
     EXACT,
@@ -21,7 +22,6 @@ from calls_of_guidance import (
 from calls_of_hopfield import COLOURS, ETA, HOPFIELD, XI, J, normal
 from calls_of_theory import THEORY_OF_MEMORY, THEORY_OF_NOISE
 from place import here
-from torch import Tensor
 
 import diffusion
 import hopfield
@@ -38,8 +38,6 @@ LOCAL = diffusion.LocalDenoiser(CLOUD, 1, shape=(1, 2))
 MLP = here(diffusion.ResidualMLP(2, width=8, depth=1, seed=0))
 UNET = here(diffusion.UNet((4, 4), channels=8, levels=1, seed=0))
 TRAINED = diffusion.NetworkDenoiser(MLP)
-FEATURES = diffusion.RandomFeatureScore(3, 2, time=0.1, seed=0)
-FLOW = FEATURES.fit(CLOUD, LABELS)
 VE = diffusion.VE()
 LINES = [PLANE[:, :1], PLANE[:, 1:]]
 
@@ -69,13 +67,7 @@ def half(x, sigma):
     return x / 2
 
 
-def fit(data, labels: Tensor | None = None, draws: int | None = None):
-    """A fit of features that have drawn nothing yet."""
-    return diffusion.RandomFeatureScore(3, 2, time=0.1, seed=0).fit(data, labels, draws)
-
-
 IMAGES = diffusion.ImageDenoiser(half, shape=(1, 2, 1))
-FIELDS = diffusion.theory.feature_spectrum(2.0, 3.0, [1.0], [1.0], 0.1)
 DENOISERS = {
     "EmpiricalDenoiser": EXACT,
     "GaussianMixtureDenoiser": MIXTURE,
@@ -117,6 +109,7 @@ DIFFUSION = {
     },
     "UNet": {"shape": (4, 4), "channels": 8, "levels": 1, "classes": 0, "seed": 0},
     "RandomFeatureScore": {"p": 3, "d": 2, "time": 0.1, "activation": "tanh", "seed": 0},
+    "bias_and_variance": {"scores": normal(12, 2).reshape(3, 4, 2), "exact": normal(4, 2, seed=1)},
     "jacobian_spectrum": SEEN,
     "manifold_dimension": {
         **SEEN,
@@ -349,24 +342,6 @@ METHODS = {
         {"label": 1},
     ),
     "NetworkDenoiser.to": (TRAINED.to, {"target": torch.float32}),
-    "FeatureFlow.bayes_loss": (FLOW.bayes_loss, {"mixture": MIXTURE}),
-    "FeatureFlow.readout": (FLOW.readout, {"time": 1.0}),
-    "FeatureFlow.score_error": (FLOW.score_error, {"times": [1.0, 2.0], "mixture": MIXTURE}),
-    "FeatureFlow.test_loss": (
-        FLOW.test_loss,
-        {"times": [1.0, 2.0], "source": CLOUD, "labels": LABELS},
-    ),
-    "FeatureFlow.train_loss": (FLOW.train_loss, {"times": [1.0, 2.0]}),
-    "RandomFeatureScore.average_over": (FEATURES.average_over, {"data": CLOUD}),
-    "RandomFeatureScore.average_over_class": (
-        FEATURES.average_over_class,
-        {"mean": X[0], "covariance": PLANE},
-    ),
-    "RandomFeatureScore.fit": (
-        fit,
-        {"data": CLOUD, "labels": LABELS, "draws": 3},
-    ),
-    "RandomFeatureScore.score": (FEATURES.score, {"x": X, "readout": FLOW.readout(1.0)}),
     **{
         f"{name}.{method}": (getattr(one, method), {"time": 0.5})
         for name, one in SCHEDULES.items()
@@ -387,10 +362,7 @@ METHODS = {
         diffusion.CopyFraction.counted,
         {"flagged": 1, "samples": 5, "false_alarms": 0, "held_out": 5},
     ),
-    "FeatureSpectrum.class_density": (FIELDS.class_density, {"x": [1.0, 2.0]}),
-    "FeatureSpectrum.density": (FIELDS.density, {"x": [1.0, 2.0]}),
-    "FeatureSpectrum.resolvents": (FIELDS.resolvents, {"z": [1.0 + 1.0j]}),
-    "FeatureSpectrum.bulks": (FIELDS.bulks, {}),
+    **FEATURES_LEARNT,
 }
 ROOMS = {
     "hopfield": (hopfield, HOPFIELD),
@@ -421,6 +393,9 @@ WITHOUT = {
                 "Distortion",
                 "Bulk",
                 "FeatureCoefficients",
+                "BiasVariance",
+                "DoubleDescent",
+                "GramSpectrum",
             ),
             *("FeatureSpectrum", "MeanField", "SpeciationTimes", "RandomFeaturesPatterns"),
             *("ClassCourse", "HierarchyTimes"),

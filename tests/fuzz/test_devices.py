@@ -19,7 +19,10 @@ import torch
 from fuzz import numbers_of
 from torch import Tensor
 
-TABLES = ("calls_of_hopfield", "calls_of_guidance", "calls_of_theory", "calls", "calls_of_bridges")
+TABLES = (
+    *("calls_of_hopfield", "calls_of_guidance", "calls_of_features", "calls_of_theory"),
+    *("calls", "calls_of_bridges"),
+)
 CURVES = "curves of a training, a few numbers for each look"
 ACCOUNT = "an account of numbers that are found, and drawn, on the CPU"
 ON_CPU = {  # what is not where the tensors are, and why

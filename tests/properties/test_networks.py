@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 
 from diffusion import (
     AzulaDenoiser,
+    BiasVariance,
     ClassTimes,
     DiffusersDenoiser,
     FeatureFlow,
@@ -22,6 +23,7 @@ from diffusion import (
     ResidualMLP,
     Training,
     UNet,
+    bias_and_variance,
     class_times,
     level_emphasis,
     load_denoiser,
@@ -29,6 +31,7 @@ from diffusion import (
     spectral_times,
     train_denoiser,
 )
+from diffusion.learning_times import PHASES
 
 
 def gaussian(images, sigma):
@@ -145,6 +148,20 @@ def test_high_levels_count_most_for_edm_and_least_for_likelihood(sigma, density)
 
 
 @fewer
+@given(st.integers(2, 6), st.integers(1, 5), st.integers(1, 3), seeds)
+def test_bias_and_variance_add_up_and_do_not_see_a_common_shift(runs, rows, d, seed):
+    scores, exact = normal(runs * rows, d, seed).reshape(runs, rows, d), normal(rows, d, seed + 1)
+    found = bias_and_variance(scores, exact)
+    assert isinstance(found, BiasVariance)
+    error = float((scores - exact).square().sum(2).mean()) / d
+    assert found.bias2 + found.variance == pytest.approx(error)
+    moved = bias_and_variance(scores + 1, exact + 1)
+    assert (moved.bias2, moved.variance) == pytest.approx((found.bias2, found.variance), abs=1e-9)
+    same = bias_and_variance(scores[:1].expand(runs, -1, -1), exact)
+    assert same.variance == pytest.approx(0, abs=1e-9)
+
+
+@fewer
 @given(st.integers(1, 12), st.integers(1, 3), st.integers(2, 8), st.floats(0.05, 2), seeds)
 def test_feature_flows_descend_on_their_data(p, d, n, time, seed):
     """The loss starts at 1 and falls; labels in another order permute the classes."""
@@ -168,3 +185,11 @@ def test_feature_flows_descend_on_their_data(p, d, n, time, seed):
     assert np.array_equal(found.spectral, spectral_times(flow), equal_nan=True)
     assert bool((found.quality <= 1 + 1e-6).all())
     assert bool((found.least_loss >= found.bayes - 1e-6).all())
+    grid = np.logspace(-3, 10, 8)
+    assert set(found.phases(grid).flat) <= set(PHASES)
+    assert np.allclose(found.gap_at(found.times), found.test - found.train)
+    assert bool((found.score_error >= -1e-5).all())
+    ridge = flow.with_ridge(0.3).train_loss(times) @ flow.fractions
+    assert bool((ridge >= loss - 1e-9).all())
+    assert close(flow.truncated(p).readout(3.0), flow.readout(3.0))
+    assert float(flow.truncated(0).readout(3.0).abs().max()) == 0

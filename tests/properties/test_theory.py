@@ -321,6 +321,45 @@ def test_the_transform_of_features_is_one_of_a_density(p, n, rho, time, height):
     assert share + noise.inversion_fraction([0.4, 1.6], time) == pytest.approx(1)
 
 
+many = st.sampled_from([1, 2, 8, math.inf])
+
+
+@few
+@given(psi, psi, many, st.sampled_from([1e-4, 0.1, 10.0]), st.floats(0.01, 2))
+def test_bias_and_variance_add_up_to_the_excess_loss(p, n, m, ridge, time):
+    found = noise.double_descent(p, n, m, ridge, time)
+    assert isinstance(found, noise.DoubleDescent)
+    D = -math.expm1(-2 * time)
+    assert found.test == pytest.approx(1 - D + D * (found.bias2 + found.variance))
+    assert found.bias2 >= 0
+    assert found.variance >= -1e-9
+    assert -1e-9 <= found.train <= 1
+
+
+@fewer
+@given(st.sampled_from([0.5, 8.0]), psi, many)
+def test_no_other_ridge_is_better_than_the_best(p, n, m):
+    best = noise.best_ridge(p, n, m, 0.1)
+    others = noise.double_descent(p, n, m, best.ridge * np.geomspace(0.01, 100, 9), 0.1)
+    assert bool((others.test >= best.test - 1e-9).all())
+
+
+@few
+@given(spectra, st.integers(0, 30), st.integers(1, 9), st.floats(0.01, 2))
+def test_the_eigenvalues_of_a_gram_matrix_add_up_to_its_trace(lam, more, m, time):
+    n = len(lam) + more
+    found = noise.gram_spectrum(n, m, lam, time)
+    assert isinstance(found, noise.GramSpectrum)
+    bulks = np.concatenate([found.generalization, found.memorization])
+    assert len(bulks) + found.point_modes + found.noise_modes == n * m
+    atoms = found.point_modes * found.point_atom + found.noise_modes * found.noise_atom
+    D = -math.expm1(-2 * time)
+    noised = np.exp(-2 * time) * np.mean(lam) + D
+    each = found.own + found.shared + found.linear * noised
+    assert bulks.sum() + atoms == pytest.approx(n * m * each)
+    assert falls(found.flow_times([0.1, 1.0]))
+
+
 def test_bulks_hold_their_mass():
     spectrum = noise.feature_spectrum(64, 8, [1.0], [1.0], 0.01)
     assert isinstance(spectrum, noise.FeatureSpectrum)
