@@ -24,6 +24,11 @@ from .basins.landscape import (
     Landscape as Landscape,
     landscape as landscape,
 )
+from .basins.transport import (
+    UnlearnedWeights as UnlearnedWeights,
+    balanced_weights as balanced_weights,
+    unlearn_weights as unlearn_weights,
+)
 from .capacities import (
     Capacity as Capacity,
     CapacityScaling as CapacityScaling,

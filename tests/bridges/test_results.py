@@ -81,6 +81,9 @@ RESULTS = {
     "Starts": lambda: STARTS,
     "Transitions": lambda: bridges.transition_matrix(EXACT, 0.5, draws=20, seed=0),
     "TwoHalves": lambda: bridges.TwoHalves(0.9, math.nan, 0.1),
+    "UnlearnedWeights": lambda: bridges.balanced_weights(
+        bridges.as_memory(EXACT, sigma=0.5), STARTS, max_steps=5
+    ),
 }
 
 
@@ -152,6 +155,7 @@ SEEN = {  # what is drawn first: x and y
     "RecallPath": lambda r: (np.arange(len(r.overlap)), r.overlap[:, 0]),
     "RetrievalMap": lambda r: (r.overlap_in, r.success),
     "ReturnCurve": lambda r: (r.sigma, r.return_probability),
+    "UnlearnedWeights": lambda r: (np.arange(1, 41), np.sort(r.before)[::-1]),
 }
 PICTURES = ("Continuation", "Landscape", "Transitions")  # more than curves
 

@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from drawn import Toy, few, rows, seeds
+from drawn import Toy, few, fewer, normal, rows, seeds
 from hypothesis import given, settings, strategies as st
 
 from bridges import (
@@ -14,7 +14,9 @@ from bridges import (
     CapacityScaling,
     ReturnCurve,
     Transitions,
+    as_memory,
     attractor_graph,
+    balanced_weights,
     capacity,
     capacity_scaling,
     chain_committor,
@@ -23,6 +25,7 @@ from bridges import (
     return_curve,
     summarise,
     transition_matrix,
+    unlearn_weights,
 )
 from bridges.crossing import crossing, crossings, probit
 from bridges.graph import layout, undirected
@@ -291,3 +294,20 @@ def test_the_limit_of_large_sizes_is_found(limit, slope):
     assert isinstance(found, CapacityScaling)
     assert found.extrapolation.limit == pytest.approx(limit, abs=0.06)
     assert (np.diff(found.load) <= 0.05).all()
+
+
+@fewer
+@given(st.integers(2, 5), st.integers(1, 3), st.sampled_from([0.3, 1.0]), seeds)
+def test_unlearnt_weights_know_neither_order_nor_origin(P, N, sigma, seed):
+    patterns, starts = normal(P, N, seed), normal(60, N, seed + 1)
+    found = balanced_weights(as_memory(EmpiricalDenoiser(patterns), sigma=sigma), starts)
+    assert found.imbalance < 1e-4
+    assert found.entropy[-1] >= found.entropy[0] - 1e-6
+    order = torch.randperm(P, generator=torch.Generator().manual_seed(seed))
+    moved = as_memory(EmpiricalDenoiser(patterns[order] + 3), sigma=sigma)
+    again = balanced_weights(moved, starts + 3)
+    assert torch.allclose(again.potentials, found.potentials[order], atol=1e-3)
+    assert again.cost == pytest.approx(found.cost, abs=1e-6)
+    dreamt = unlearn_weights(moved, starts + 3, steps=5, batch=3, seed=seed)
+    assert dreamt.after.sum() == pytest.approx(1)
+    assert float(dreamt.log_weights.sum()) == pytest.approx(0, abs=1e-6)

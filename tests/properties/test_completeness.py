@@ -40,7 +40,12 @@ RESULTS = {  # plain records, that the functions beside them return
         "MemoryGeometry",
         "RecallPath",
     ),
-    *("Meeting", "MidpointRadius", "OwnHalf", "RetrievalMap", "SizeDependence", "TwoHalves"),
+    *(
+        "Meeting",
+        "MidpointRadius",
+        "OwnHalf",
+        ("RetrievalMap", "SizeDependence", "TwoHalves", "UnlearnedWeights"),
+    ),
 }
 
 
