@@ -101,6 +101,12 @@ from .memorization.own_half import (
     bias_onset as bias_onset,
     own_half_excess as own_half_excess,
 )
+from .memorization.return_levels import (
+    CopyPrediction as CopyPrediction,
+    ReturnLevels as ReturnLevels,
+    copy_prediction as copy_prediction,
+    return_levels as return_levels,
+)
 from .memorization.unseen import (
     HeldOutGap as HeldOutGap,
     held_out_gap as held_out_gap,

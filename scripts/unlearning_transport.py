@@ -8,8 +8,8 @@ gradient (Genevay, Cuturi, Peyré & Bach, arXiv 1605.08527); at σ → 0 the cel
 Where ρ is the noised density p_σ itself, equal weights are the end already.
 
 (a, b) the cells of five points of a plane before and after, ρ = N(0, 1.5²); (c) their masses at
-several σ, and under p_σ; (d) entropies of what digits hold along the dreams, ρ white noise as
-strong as they are, with the weights at the start and at the attractor; (e) what a dose of the
+several σ, and under p_σ; (d) entropies of what digits hold along the dreams, ρ white noise,
+with the weights at the start and at the attractor; (e) what a dose of the
 potentials does, from none to twice what dreams lead to: basins, mixtures, recall, and which
 patterns still are fixed points; (f) recall against the noise of the cue before and after.
 
@@ -33,38 +33,40 @@ if TYPE_CHECKING:
 
 _QUICK: dict[str, Any] = {
     "sigmas": [0.05, 0.5, 1.0],
-    "starts": 20_000,
-    "steps": 500,
-    "loads": [20, 100],
-    "ratios": [0.2, 0.4, 0.6],
-    "doses": [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0],
-    "noises": [0.3, 0.6, 0.9, 1.2, 1.5],
-    "trials": 1000,
+    "starts": 10_000,
+    "steps": 300,
+    "loads": [30, 100],
+    "ratios": [0.5, 2.0],
+    "width": 0.3,
+    "doses": [0.0, 0.5, 1.0, 1.5, 2.0, 3.0],
+    "noises": [1.0, 1.5, 2.0, 2.5, 3.0],
+    "trials": 300,
     "samples": 4,
 }
 _PAPER: dict[str, Any] = {
     "sigmas": [0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5],
-    "starts": 200_000,
-    "steps": 4000,
-    "loads": [20, 100, 500],
-    "ratios": [0.1, 0.2, 0.3, 0.4, 0.6, 0.8],
-    "trials": 4000,
+    "starts": 100_000,
+    "steps": 2000,
+    "loads": [30, 100, 500],
+    "ratios": [0.25, 0.5, 1.0, 1.5, 2.0],
+    "doses": [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0],
+    "trials": 2000,
     "samples": 8,
 }
 PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
-WIDTH = 1.5  # of ρ in the plane
+PLANE = 1.5  # width of ρ in the plane
 BATCH = 100  # dreams at the same weights
-SWEEPS = 100
-FEWER = 5  # times fewer steps of dreams that run to an attractor
-CUE = 0.6  # noise of the cues that a dose is judged by, at most
+SWEEPS = 50
+FEWER = 4  # times fewer steps of dreams that run to an attractor
 
 
 @study_command(PRESETS)
 @options.own(
     sigmas=(options.LEVELS, "Noise levels σ of the plane."),
     starts=(Whole(100), "Starts from N(0, 1.5²) of the plane."),
-    steps=(Whole(20, 10**6), "Steps of 100 dreams each; a fifth of them to the attractor."),
+    steps=(Whole(20, 10**6), "Steps of 100 dreams each; a quarter as many to the attractor."),
     ratios=(options.LEVELS, "Noise levels of the digits, in their rms deviation."),
+    width=(options.POSITIVE, "Width of the noise that digits are dreamt from, in the same unit."),
     doses=(Numbers(Real(0, 10)), "Parts of the potentials, 0 and 1 among them."),
     noises=(options.LEVELS, "Noise levels of the cues, in the same unit."),
 )
@@ -91,7 +93,7 @@ def main(run: Run, **asked: Any) -> base.Report:
     shared = {"steps": asked["steps"]}
     plane = shared | {"part": "plane", "starts": asked["starts"]}
     digits = shared | {"part": "digits", "trials": trials}
-    digits |= {name: asked[name] for name in ("doses", "noises")}
+    digits |= {name: asked[name] for name in ("width", "doses", "noises")}
     points: list[Point] = [
         *(plane | {"sigma": s} for s in asked["sigmas"]),
         *(digits | {"patterns": P, "ratio": r} for P in asked["loads"] for r in asked["ratios"]),
@@ -115,10 +117,10 @@ def _plane(point: Point, seed: int) -> list[Row]:
 
     xi, sigma = torch.tensor(MEMORIES, dtype=torch.float64), point["sigma"]
     memory = as_memory(EmpiricalDenoiser(xi), sigma=sigma)
-    starts = gaussian(point["starts"], 2, WIDTH, seed)
+    starts = gaussian(point["starts"], 2, PLANE, seed)
     exact = balanced_weights(memory, starts)
     dreamt = unlearn_weights(
-        memory, lambda n, g: gaussian(n, 2, WIDTH, g), point["steps"], batch=BATCH, seed=seed
+        memory, lambda n, g: gaussian(n, 2, PLANE, g), point["steps"], batch=BATCH, seed=seed
     )
     own = balanced_weights(memory, noised(xi, sigma, point["starts"], seed), max_steps=1)
     columns = {
@@ -146,16 +148,16 @@ def _digits(point: Point, seed: int) -> list[Row]:
     from bridges.starts import gaussian, noised
     from diffusion import EmpiricalDenoiser
 
-    P, sigma, trials = point["patterns"], point["ratio"], point["trials"]
+    P, sigma, trials, width = (point[k] for k in ("patterns", "ratio", "trials", "width"))
     xi = pattern_set("digits", "real", P, None, seed)
     xi = xi - xi.mean(0)
     xi = xi / xi.square().mean().sqrt()
     N = xi.shape[1]
     plain = as_memory(EmpiricalDenoiser(xi), sigma=sigma, max_sweeps=SWEEPS, centre=0.0)
-    start, dream = gaussian(max(trials, 10 * P), N, 1.0, seed), {"batch": BATCH, "seed": seed}
+    start, dream = gaussian(max(trials, 20 * P), N, width, seed), {"batch": BATCH, "seed": seed}
 
     def white(count: int, generator: torch.Generator) -> Any:
-        return gaussian(count, N, 1.0, generator)
+        return gaussian(count, N, width, generator)
 
     exact = balanced_weights(plain, start, tolerance=1e-4)
     paths = {
@@ -169,31 +171,41 @@ def _digits(point: Point, seed: int) -> list[Row]:
         {"quantity": "entropy", "of": "before", "value": exact.entropy[0] / math.log(P)},
         {"quantity": "entropy", "of": "after", "value": exact.entropy[-1] / math.log(P)},
         {"quantity": "entropy", "of": "own noise", "value": own.entropy[0] / math.log(P)},
-        {"quantity": "spread", "value": float(exact.potentials.std())},
     ]
     for name, path in paths.items():
-        rows += _along(name, path, point["steps"])
+        rows += _along(name, path)
     generator = torch.Generator().manual_seed(seed)
     own_of = torch.arange(trials) % P
-    noise = torch.randn(trials, N, generator=generator, dtype=torch.float64)
-    for dose in point["doses"]:
-        memory = plain.reweighted(dose * exact.log_weights)  # type: ignore[attr-defined]
-        label = _ends(memory, start.states[:trials])
-        share = torch.bincount(label[label >= 0], minlength=P) / trials
+    cues = [
+        (s, xi[own_of] + s * torch.randn(trials, N, generator=generator, dtype=torch.float64))
+        for s in sorted(point["noises"])
+    ]
+
+    def add(potentials: Tensor, some: list[tuple[float, Tensor]], **label: Any) -> None:
+        """What these potentials do to basins, patterns and some cues."""
+        memory = plain.reweighted(potentials / sigma**2)  # type: ignore[attr-defined]
+        ends = _ends(memory, start.states[:trials])
+        share = torch.bincount(ends[ends >= 0], minlength=P) / trials
         numbers = {
             "basins": -float(torch.xlogy(share, share).sum()) / math.log(P),
-            "mixtures": float((label < 0).double().mean()),
+            "mixtures": float((ends < 0).double().mean()),
             "kept": float((_ends(memory, xi) == torch.arange(P)).double().mean()),
+            **_radii(xi, potentials),
         }
-        rows += [{"dose": dose, "quantity": name, "value": v} for name, v in numbers.items()]
-        for s in point["noises"]:
-            home = (_ends(memory, xi[own_of] + s * noise) == own_of).double().mean()
-            rows.append({"dose": dose, "noise": s, "quantity": "recall", "value": float(home)})
+        rows.extend(label | {"quantity": name, "value": v} for name, v in numbers.items())
+        for s, states in some:
+            home = float((_ends(memory, states) == own_of).double().mean())
+            rows.append(label | {"noise": s, "quantity": "recall", "value": home})
+
+    middle = cues[len(cues) // 2 : len(cues) // 2 + 1]
+    for dose in point["doses"]:
+        add(dose * exact.potentials, cues if dose in (0, 1) else middle, dose=dose)
+    add(paths["attractor"].potentials, middle, by="attractor")
     return rows
 
 
-def _along(name: str, path: UnlearnedWeights, steps: int) -> list[Row]:
-    """Entropy of the masses along dreams, in log P, and what no memory holds, by part of all."""
+def _along(name: str, path: UnlearnedWeights) -> list[Row]:
+    """Entropy of the masses along dreams, in log P, and the part that no memory holds alone."""
     P = len(path.after)
     rows: list[Row] = []
     for k, at in enumerate(path.steps.tolist()):
@@ -202,6 +214,16 @@ def _along(name: str, path: UnlearnedWeights, steps: int) -> list[Row]:
         rows.append(row | {"quantity": "along", "value": value})
         rows.append(row | {"quantity": "undecided", "value": float(path.undecided[k])})
     return rows
+
+
+def _radii(patterns: Tensor, potentials: Tensor) -> dict[str, float]:
+    """Distance of a pattern to the edge of its power cell, negative outside, in √N: mean, least."""
+    import torch
+
+    apart = torch.cdist(patterns, patterns).fill_diagonal_(torch.inf)
+    edges = apart / 2 + (potentials[:, None] - potentials) / apart
+    radius = edges.amin(1) / patterns.shape[1] ** 0.5
+    return {"radius": float(radius.mean()), "least_radius": float(radius.min())}
 
 
 def _ends(memory: Any, states: Tensor) -> Tensor:

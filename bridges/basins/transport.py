@@ -44,8 +44,8 @@ HELD_BY = ("responsibilities", "attractor")
 Sampler = Callable[[int, torch.Generator], Tensor | Starts]
 Array = np.ndarray
 _NUMBERS = 2**22  # weights held at once
-_JUDGED = 2**12  # starts of a sampler that masses are measured on
-_MARKS = 20  # of the dreams, at which they are
+_JUDGED = 2**11  # starts of a sampler that masses are measured on
+_MARKS = 10  # of the dreams, at which they are
 
 
 class Weighed(Memory, Protocol):
@@ -147,7 +147,7 @@ def unlearn_weights(
 
     Returns
     -------
-    UnlearnedWeights, measured on 4096 further starts of a function, or on all that are given.
+    UnlearnedWeights, measured on 2048 further starts of a function, or on all that are given.
 
     Raises
     ------

@@ -25,6 +25,7 @@ _DOSED = {  # quantity → label of what a dose does
     "mixtures": "starts that end in a mixture",
     "kept": "patterns that are fixed points",
 }
+_RADII = ("radius", "least_radius")  # of the power cells
 
 
 class Report(base.Report):
@@ -36,14 +37,13 @@ class Report(base.Report):
 
     @property
     def shown(self) -> tuple[int, float]:
-        """P and σ/rms of the digits that a dose is shown for: the most, at the middle level."""
-        s = self.setting
-        return max(s["loads"]), figures.three(sorted(s["ratios"]))[len(s["ratios"]) > 2]
+        """P and σ/rms of the digits that a dose is shown for: the most, at the largest level."""
+        return max(self.setting["loads"]), max(self.setting["ratios"])
 
     @property
     def cue(self) -> float:
-        """Noise of the cues that a dose is judged by: the one nearest to 0.6."""
-        return min(self.setting["noises"], key=lambda s: abs(s - 0.6))
+        """Noise of the cues that a dose is judged by: the middle one."""
+        return float(sorted(self.setting["noises"])[len(self.setting["noises"]) // 2])
 
     def plane(self, quantity: str, sigma: float) -> ndarray:
         """Of each memory of the plane, (samples, 5)."""
@@ -66,6 +66,11 @@ class Report(base.Report):
         doses, found = self.dosed(quantity, P, ratio, **labels)
         return found[:, doses == 0][:, 0], found[:, doses == 1][:, 0]
 
+    def by_attractor(self, quantity: str, P: int, ratio: float) -> ndarray:
+        """A number after dreams to the attractor, (samples,)."""
+        where = {"patterns": P, "ratio": ratio, "by": "attractor"}
+        return self.study.curve(quantity, "patterns", **where)[1][:, 0]
+
     def finding(self) -> str:
         """How evenly digits share white noise before and after, and what it costs."""
         P, ratio = self.shown
@@ -74,9 +79,9 @@ class Report(base.Report):
             self.change("recall", P, ratio, noise=self.cue),
         )
         return (
-            f"Dreams share noise out: basins of {P} digits have an entropy of "
-            f"{of_samples(after, 2)} $\\log P$ after {of_samples(before, 2)}; recall of cues at "
-            f"$s$ = {self.cue:g} goes from {of_samples(recall, 2)} to {of_samples(then, 2)}"
+            f"Dreams share noise out among {P} digits: the entropy of basins goes from "
+            f"{of_samples(before, 2)} to {of_samples(after, 2)} $\\log P$, recall of cues at "
+            f"$s$ = {self.cue:g} from {of_samples(recall, 2)} to {of_samples(then, 2)}"
         )
 
     def conclusions(self) -> Point:
@@ -93,13 +98,14 @@ class Report(base.Report):
         for P in s["loads"]:
             for ratio in s["ratios"]:
                 here: dict[str, Any] = {}
-                for name in (*_DOSED, "recall"):
+                for name in (*_DOSED, *_RADII, "recall"):
                     labels = {"noise": self.cue} if name == "recall" else {}
                     pair = self.change(name, P, ratio, **labels)
                     here[name] = {
                         "before": estimate(pair[0]),
                         "after": estimate(pair[1]),
                         "change": estimate(pair[1] - pair[0]),
+                        "by_attractor": estimate(self.by_attractor(name, P, ratio)),
                     }
                 digits[f"P={P} ratio={ratio:g}"] = here
         return {"plane": plane, "digits": digits}
@@ -109,7 +115,7 @@ class Report(base.Report):
         s = self.setting
         return (
             f"five points of a plane, {s['starts']} starts from N(0, 1.5²); digits about their "
-            f"mean in units of their rms entry, starts from N(0, 1), {s['trials']} cues per set"
+            f"mean in units of their rms, starts from N(0, {s['width']:g}²), {s['trials']} cues"
         )
 
     def tables(self) -> Iterator[str]:
@@ -137,13 +143,22 @@ class Report(base.Report):
         return found[:, 0]
 
     def _dose_table(self, P: int) -> str:
+        names = (*_DOSED, *_RADII, "recall")
         rows = []
         for ratio in self.setting["ratios"]:
-            cells = [self.change(name, P, ratio) for name in _DOSED]
-            cells.append(self.change("recall", P, ratio, noise=self.cue))
-            rows.append([f"{ratio:g}", *(f"{of_samples(a)} → {of_samples(b)}" for a, b in cells)])
-        heading = [f"P = {P}, σ =", "basins", "mixtures", "fixed points", f"recall {self.cue:g}"]
-        return "At equal weights → after dreams\n\n" + table(heading, rows)
+            pairs = [
+                self.change(name, P, ratio, **({"noise": self.cue} if name == "recall" else {}))
+                for name in names
+            ]
+            ends = [self.by_attractor(name, P, ratio) for name in names]
+            for what, cells in (
+                ("equal weights", [one for one, _ in pairs]),
+                ("dreams, weights", [other for _, other in pairs]),
+                ("dreams, attractor", ends),
+            ):
+                rows.append([f"{ratio:g}, {what}", *map(of_samples, cells)])
+        heading = [f"P = {P}, σ =", "basins", "mixtures", "fixed points", "cell radius", "least"]
+        return table([*heading, f"recall from {self.cue:g}"], rows)
 
     def panels(self) -> tuple[base.Panel, ...]:
         """Two pictures, masses, dreams, doses, recall."""
@@ -168,7 +183,7 @@ class Report(base.Report):
         axes.set(aspect="equal")
         figures.bare(axes)
         words = "equal weights" if name == "before" else "after dreams"
-        axes.set_title(f"{words}, $\\sigma$ = {sigma:g}: masses of $N(0, 1.5^2)$")
+        axes.set_title(f"{words}: masses of $\\rho$, $\\sigma$ = {sigma:g}")
 
     def _masses(self, axes: Axes) -> None:
         """Masses of the five memories against σ: at equal weights, after dreams, under p_σ."""
@@ -185,7 +200,7 @@ class Report(base.Report):
         figures.ticks(axes, sigmas)
         axes.set(xlabel=r"noise level $\sigma$", ylabel=r"mass $E_\rho w_\mu$ of each memory")
         axes.set_title("five memories, one colour each")
-        axes.legend(loc="best")
+        axes.legend(loc="center left", bbox_to_anchor=(0.0, 0.36))
 
     def _dreams(self, axes: Axes) -> None:
         """Entropy of the masses of the digits along the dreams."""
@@ -200,7 +215,7 @@ class Report(base.Report):
                 figures.band(axes, x, found, series[0], ls=style, lw=1.3, label=label)
         figures.log_axis(axes)
         axes.set(xlabel="dreams", ylabel=r"entropy of the masses [$\log P$]")
-        axes.set_title(f"{P} digits, starts from white noise")
+        axes.set_title(f"{P} digits, starts $N(0, {self.setting['width']:g}^2)$")
         axes.legend(loc="lower right")
 
     def _doses(self, axes: Axes) -> None:
@@ -214,9 +229,9 @@ class Report(base.Report):
             figures.points(axes, doses, found, series, ls="-", lw=0.8, label=words[name])
         axes.axvline(1, color="0.4", ls=":", lw=1)
         axes.set(xlabel="part of the potentials that dreams lead to", ylabel="share, or entropy")
-        axes.set(ylim=(-0.03, 1.05))
+        axes.set(ylim=(-0.03, 1.0))
         axes.set_title(f"{P} digits, $\\sigma$ = {ratio:g}")
-        axes.legend(loc="best")
+        figures.room_for_legend(axes, 4)
 
     def _recall(self, axes: Axes) -> None:
         """Recall against the noise of the cue, at equal weights and after dreams."""

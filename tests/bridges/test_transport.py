@@ -83,7 +83,7 @@ def test_dreams_end_at_the_same_potentials(sigma):
     found = unlearn_weights(plane(sigma), white, steps=300, batch=300, seed=1)
     # ℓ² sqrt(P/dreams) = 0.01 of the draws, ℓ² ~ 2; and what the first half of the steps left
     assert centred(found.potentials) == pytest.approx(centred(exact.potentials), abs=0.05)
-    assert found.after == pytest.approx([0.2] * 5, abs=0.03)  # 4 s.e. of 4096 starts
+    assert found.after == pytest.approx([0.2] * 5, abs=0.04)  # 4 s.e. of 2048 starts
     assert found.entropy[-1] > found.entropy[0]
 
 
@@ -153,7 +153,7 @@ def test_dreams_to_the_attractor_balance_basins():
     assert share.numpy() == pytest.approx([0.2] * 5, abs=0.05)
     assert math.isnan(found.cost)
     assert found.undecided[-1] < 0.02
-    assert found.before == pytest.approx(REFERENCE[0.02][0], abs=0.035)  # 4 s.e. of 4096 starts
+    assert found.before == pytest.approx(REFERENCE[0.02][0], abs=0.04)  # 4 s.e. of 2048 starts
 
 
 def test_dreams_are_reproduced_and_leave_the_memory_alone():
@@ -216,7 +216,7 @@ def test_other_arguments_are_refused_by_name():
         "rate must be": {"rate": 0.0},
         "batch must be": {"batch": 0.5},
         "held_by must be one of 'responsibilities', 'attractor'": {"held_by": "both"},
-        "starts must draw 4096 rows, got 1": {"starts": lambda n, g: FIVE[:1]},
+        "starts must draw 2048 rows, got 1": {"starts": lambda n, g: FIVE[:1]},
     }.items():
         with pytest.raises(ValueError, match=said):
             unlearn_weights(plane(0.5), **({"starts": FIVE} | options))

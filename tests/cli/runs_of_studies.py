@@ -270,7 +270,7 @@ STUDIES = {
         },
     ),
     "unlearning_transport": Row(
-        "--sigmas 0.3,1 --starts 200 --steps 20 --loads 5 --ratios 0.3,0.5 --doses 0,1 "
+        "--sigmas 0.3,1 --starts 200 --steps 20 --loads 5 --ratios 0.3,2 --doses 0,1 "
         "--noises 0.5,1 --trials 20",
         {
             "--starts 1000000000 --max-memory 8": "starts: 1000000000 of them need about",
