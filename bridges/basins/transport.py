@@ -45,6 +45,7 @@ Sampler = Callable[[int, torch.Generator], Tensor | Starts]
 Array = np.ndarray
 _NUMBERS = 2**22  # weights held at once
 _JUDGED = 2**11  # starts of a sampler that masses are measured on
+_FASTEST = 1e100  # rate, so that weights stay numbers
 _MARKS = 10  # of the dreams, at which they are
 
 
@@ -172,12 +173,13 @@ def unlearn_weights(
     _checks.choice("held_by", held_by, HELD_BY)
     generator = _checks.generator_from(seed, "unlearn_weights")
     draw = _drawing(starts, patterns)
-    judged = draw(_JUDGED, generator) if callable(starts) else _given(starts, patterns)
+    drawn = callable(starts) and not isinstance(starts, type)
+    judged = draw(_JUDGED, generator) if drawn else _given(starts, patterns)
     P = len(patterns)
     if rate is None:
         spread = _deviation(patterns) * math.sqrt(patterns.shape[1]) * _deviation(judged.states)
         rate = 5 * P * (temperature + spread) / math.sqrt(steps)
-    rate = _checks.positive("rate", rate) / temperature
+    rate = _checks.number("rate", rate, low=0, high=_FASTEST, open_low=True) / temperature
     weights, mean, kept = (
         torch.zeros(P, dtype=torch.float64),
         torch.zeros(P, dtype=torch.float64),
@@ -361,7 +363,7 @@ def _given(starts: Any, patterns: Tensor) -> Starts:
 
 def _drawing(starts: Any, patterns: Tensor) -> Callable[[int, torch.Generator], Starts]:
     """What draws starts: the function that is given, checked, or one of given rows."""
-    if callable(starts):
+    if callable(starts) and not isinstance(starts, type):
 
         def drawn(count: int, generator: torch.Generator) -> Starts:
             found = _given(starts(count, generator), patterns)

@@ -152,9 +152,9 @@ class Report(base.Report):
             ]
             ends = [self.by_attractor(name, P, ratio) for name in names]
             for what, cells in (
-                ("equal weights", [one for one, _ in pairs]),
-                ("dreams, weights", [other for _, other in pairs]),
-                ("dreams, attractor", ends),
+                ("equal", [one for one, _ in pairs]),
+                ("weights", [other for _, other in pairs]),
+                ("attractor", ends),
             ):
                 rows.append([f"{ratio:g}, {what}", *map(of_samples, cells)])
         heading = [f"P = {P}, σ =", "basins", "mixtures", "fixed points", "cell radius", "least"]
@@ -229,7 +229,7 @@ class Report(base.Report):
             figures.points(axes, doses, found, series, ls="-", lw=0.8, label=words[name])
         axes.axvline(1, color="0.4", ls=":", lw=1)
         axes.set(xlabel="part of the potentials that dreams lead to", ylabel="share, or entropy")
-        axes.set(ylim=(-0.03, 1.0))
+        axes.set(ylim=(-0.03, 1.0), yticks=np.linspace(0, 1, 6))
         axes.set_title(f"{P} digits, $\\sigma$ = {ratio:g}")
         figures.room_for_legend(axes, 4)
 

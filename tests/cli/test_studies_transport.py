@@ -7,8 +7,8 @@ from terminal import measured, run, summary
 def test_dreams_share_out_the_starts_of_the_plane_and_of_digits():
     text = run(
         "unlearning_transport",
-        "--sigmas 0.05,1 --starts 3000 --steps 100 --loads 10 --ratios 0.4 --doses 0,1 "
-        "--noises 0.6 --trials 200 --samples 2 --jobs 1 --out run",
+        "--sigmas 0.05,1 --starts 3000 --steps 40 --loads 10 --ratios 0.4 --doses 0,1 "
+        "--noises 0.6 --trials 100 --samples 2 --jobs 1 --out run",
     )
     assert "rms error of the dreamt potentials" in text
     known = {0.05: [0.125, 0.186, 0.250, 0.239, 0.200], 1.0: [0.184, 0.192, 0.225, 0.213, 0.187]}

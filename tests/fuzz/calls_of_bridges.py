@@ -434,6 +434,7 @@ WITHOUT = {
                 "RecallPath",
             ),
             *("Landscape", "MidpointRadius", "SizeDependence", "UnlearnedWeights"),
+            *("ReturnLevels", "CopyPrediction"),
         ),
         RECORD,
     ),

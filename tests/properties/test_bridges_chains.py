@@ -22,7 +22,9 @@ from bridges import (
     chain_committor,
     committors,
     communities,
+    copy_prediction,
     return_curve,
+    return_levels,
     summarise,
     transition_matrix,
     unlearn_weights,
@@ -311,3 +313,20 @@ def test_unlearnt_weights_know_neither_order_nor_origin(P, N, sigma, seed):
     dreamt = unlearn_weights(moved, starts + 3, steps=5, batch=3, seed=seed)
     assert dreamt.after.sum() == pytest.approx(1)
     assert float(dreamt.log_weights.sum()) == pytest.approx(0, abs=1e-6)
+
+
+@fewer
+@given(st.integers(5, 9), st.integers(1, 4), seeds)
+def test_return_levels_scale_with_the_data(P, N, seed):
+    data, grid = normal(P, N, seed), [0.1, 0.3, 1.0, 3.0]
+    found = return_levels(EmpiricalDenoiser(data), grid, draws=8, seed=0)
+    wide = return_levels(EmpiricalDenoiser(4 * data), [4 * s for s in grid], draws=8, seed=0)
+    assert np.allclose(wide.level, 4 * found.level, rtol=1e-6)
+    assert np.allclose(wide.nearest, 4 * found.nearest)
+    assert ((found.returned >= 0) & (found.returned <= 1 + 1e-9)).all()
+    copies = np.random.default_rng(seed % 2**32).integers(0, 3, P)
+    one, other = (copy_prediction(each, copies) for each in (found, wide))
+    for name in ("level", "nearest", "partial"):
+        a, b = getattr(one, name), getattr(other, name)
+        assert math.isnan(a) or -1 - 1e-9 <= a <= 1 + 1e-9
+        assert a == pytest.approx(b, nan_ok=True)

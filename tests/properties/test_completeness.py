@@ -40,12 +40,8 @@ RESULTS = {  # plain records, that the functions beside them return
         "MemoryGeometry",
         "RecallPath",
     ),
-    *(
-        "Meeting",
-        "MidpointRadius",
-        "OwnHalf",
-        ("RetrievalMap", "SizeDependence", "TwoHalves", "UnlearnedWeights"),
-    ),
+    *("Meeting", "MidpointRadius", "OwnHalf", "RetrievalMap", "SizeDependence", "TwoHalves"),
+    *("CopyPrediction", "ReturnLevels", "UnlearnedWeights"),
 }
 
 
