@@ -213,7 +213,7 @@ def test_what_cannot_dream_is_refused(said):
 def test_other_arguments_are_refused_by_name():
     for said, options in {
         "steps must be": {"steps": 0},
-        "rate must be": {"rate": 0.0},
+        "rate must lie in": {"rate": 0.0},
         "batch must be": {"batch": 0.5},
         "held_by must be one of 'responsibilities', 'attractor'": {"held_by": "both"},
         "starts must draw 2048 rows, got 1": {"starts": lambda n, g: FIVE[:1]},
