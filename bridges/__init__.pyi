@@ -24,6 +24,11 @@ from .basins.landscape import (
     Landscape as Landscape,
     landscape as landscape,
 )
+from .basins.transport import (
+    UnlearnedWeights as UnlearnedWeights,
+    balanced_weights as balanced_weights,
+    unlearn_weights as unlearn_weights,
+)
 from .capacities import (
     Capacity as Capacity,
     CapacityScaling as CapacityScaling,
@@ -95,6 +100,12 @@ from .memorization.own_half import (
     OwnHalf as OwnHalf,
     bias_onset as bias_onset,
     own_half_excess as own_half_excess,
+)
+from .memorization.return_levels import (
+    CopyPrediction as CopyPrediction,
+    ReturnLevels as ReturnLevels,
+    copy_prediction as copy_prediction,
+    return_levels as return_levels,
 )
 from .memorization.unseen import (
     HeldOutGap as HeldOutGap,

@@ -11,6 +11,7 @@ from diffusion._checks import (
     Level as Level,
     noise_level as noise_level,
     normal_like as normal_like,
+    one_per_row as one_per_row,
     points as points,
     rows_of_classes as rows_of_classes,
 )
@@ -41,6 +42,7 @@ from hopfield._limits import (
     within_memory as within_memory,
 )
 from hopfield._plots import (
+    AT as AT,
     POINTS as POINTS,
     Line as Line,
     Plotted as Plotted,

@@ -249,6 +249,8 @@ def energy_elsewhere(energy: Tensor, convention: str, beta: float, patterns: Ten
 def dense_memory_of(denoiser: EmpiricalDenoiser, sigma: float) -> DenseMemory:
     """The exponential dense memory, b = 1, β = 1/σ², whose update is the denoiser at σ.
 
+    Log-weights of the data are those of the patterns.
+
     Raises
     ------
     ValueError : sigma not positive, or its square no number of double precision.
@@ -262,18 +264,26 @@ def dense_memory_of(denoiser: EmpiricalDenoiser, sigma: float) -> DenseMemory:
     """
     _checks.empirical(denoiser)
     sigma = _squarable(sigma)
-    return DenseMemory(denoiser.points(), "exponential", beta=sigma**-2)
+    return DenseMemory(
+        denoiser.points(), "exponential", beta=sigma**-2, log_weights=denoiser.log_weights
+    )
 
 
-def energy_of_log_density(log_density: Tensor, sigma: float, patterns: int, size: int) -> Tensor:
+def energy_of_log_density(
+    log_density: Tensor,
+    sigma: float,
+    patterns: int,
+    size: int,
+    log_weights: Tensor | None = None,
+) -> Tensor:
     """Energy E of the dense memory from log p_σ of its P patterns in N dimensions.
 
     E = −σ² log p_σ − σ²[log P + (N/2) log 2πσ²] (identity 1 of
-    `bridges.identities`).
+    `bridges.identities`). Log-weights a_μ have log Σ_μ e^{a_μ} in place of log P.
 
     Raises
     ------
-    ValueError : sigma as for `dense_memory_of`, P or N below 1.
+    ValueError : sigma as for `dense_memory_of`, P or N below 1, log_weights not (P,).
 
     Examples
     --------
@@ -284,7 +294,11 @@ def energy_of_log_density(log_density: Tensor, sigma: float, patterns: int, size
     sigma = _squarable(sigma)
     patterns, size = _checks.whole("patterns", patterns), _checks.whole("size", size)
     log_density = _checks.tensor("log_density", log_density)
-    constant = math.log(patterns) + size / 2 * math.log(2 * math.pi * sigma**2)
+    mass = math.log(patterns)
+    if log_weights is not None:
+        given = _checks.one_per_row("log_weights", log_weights, log_density.new_empty(patterns))
+        mass = float(given.logsumexp(0))
+    constant = mass + size / 2 * math.log(2 * math.pi * sigma**2)
     return -(sigma**2) * (log_density + constant)
 
 

@@ -10,6 +10,10 @@ the same patterns at β = 1/σ² are one object (Ambrogioni 2023; Pham et al. 20
     5  E(D(x)) ≤ E(x) − |x − D(x)|²/2                            an update lowers the energy
     6  an Euler step σ → σ' of the flow is x ← (1 − η)x + ηD(x), η = 1 − σ'/σ
 
+Log-weights a_μ of the patterns, added to the logits, are log π_μ of points of chances π_μ, up to a
+constant: log P in 1 is log Σ_μ e^{a_μ}. In 4, b = 0 equals b = 1 with a_μ − β|ξ^μ|²/2: norms are
+log-weights.
+
 Their thresholds are one, too. Take P Gaussian patterns of variances λ_1 … λ_m, and a cue at
 squared distance ρσ²m from one of them. It finds the pattern iff ρ < ρ*(σ)
 (`diffusion.theory.basin_edge`). At ρ = 1 the cue is what noise σ makes of the pattern: ρ* = 1 at
@@ -64,7 +68,9 @@ class Identities(Result):
     flow: float
 
 
-def identities(patterns: Tensor, states: Tensor, sigma: float) -> Identities:
+def identities(
+    patterns: Tensor, states: Tensor, sigma: float, log_weights: Tensor | None = None
+) -> Identities:
     """Check identities 1–6 for given patterns, states and noise level.
 
     Parameters
@@ -72,6 +78,7 @@ def identities(patterns: Tensor, states: Tensor, sigma: float) -> Identities:
     patterns : (P, N), real; in float64 the violations are rounding.
     states : (B, N), where to check.
     sigma : noise level, positive.
+    log_weights : (P,), finite, of the patterns; None: equal.
 
     Raises
     ------
@@ -85,9 +92,9 @@ def identities(patterns: Tensor, states: Tensor, sigma: float) -> Identities:
     >>> max(found.to_dict().values()) < 1e-10  # spins: equal norms, so 4 holds too
     True
     """
-    denoiser = EmpiricalDenoiser(patterns)
+    denoiser = EmpiricalDenoiser(patterns, log_weights)
     memory = dense_memory_of(denoiser, sigma)
-    data = denoiser.points()
+    data, weights = denoiser.points(), denoiser.log_weights
     count, size = data.shape
     states = _checks.matrix("states", states, columns=size).to(data)
     update, denoised = memory.step(states), denoiser(states, sigma)
@@ -95,8 +102,11 @@ def identities(patterns: Tensor, states: Tensor, sigma: float) -> Identities:
     log_density = denoiser.log_density(states, sigma)
     energy = memory.energy(states)
     distances = torch.cdist(states, data, compute_mode="donot_use_mm_for_euclid_dist").square()
-    by_distance = torch.softmax(-distances / (2 * sigma**2), 1) @ data
-    plain = DenseMemory(data, "exponential", beta=memory.beta, norm_correction=False)
+    logits = -distances / (2 * sigma**2) + (0 if weights is None else weights.to(data))
+    by_distance = torch.softmax(logits, 1) @ data
+    plain = DenseMemory(
+        data, "exponential", beta=memory.beta, norm_correction=False, log_weights=weights
+    )
     fall = (states - update).square().sum(1) / 2
     half = sample(denoiser, states, VE(), "euler", steps=1, start=sigma, stop=sigma / 2)
 
@@ -104,7 +114,7 @@ def identities(patterns: Tensor, states: Tensor, sigma: float) -> Identities:
         return float(difference.abs().max())
 
     return Identities(
-        energy=worst(energy - energy_of_log_density(log_density, sigma, count, size)),
+        energy=worst(energy - energy_of_log_density(log_density, sigma, count, size, weights)),
         update=worst(update - states - sigma**2 * denoiser.score(states, sigma)),
         attention=worst(denoised - by_distance),
         norm_bias=worst(plain.step(states) - update),

@@ -1,10 +1,11 @@
 r"""The softmax over a data set that every empirical score needs, in bounded memory.
 
 Logits L_μ(x) = β(x·ξ^μ − |ξ^μ|²/2), with one β per row; |x|² cancels in the softmax. As
-attention they need no mask: query β[x, 1], key [ξ, −|ξ|²/2], value the key itself. Keys of few
-numbers are kept, and on the CPU their mean is one fused kernel. Keys of many are made of the
-rows as they are stored, a block at a time, and so are those in double precision, where single
-precision would cost the logits their digits. Blocks are added up below a running maximum
+attention they need no mask: query β[x, 1], key [ξ, −|ξ|²/2], value the key itself. A point's
+log-weight a is one column more, query [βx, β, 1] and key [ξ, −|ξ|²/2, a]. Keys of few numbers are
+kept, and on the CPU their mean is one fused kernel. Keys of many are made of the rows as they are
+stored, a block at a time, and so are those in double precision, where single precision would cost
+the logits their digits. Blocks are added up below a running maximum
 (online softmax, Milakov & Gimelshein 2018).
 """
 
@@ -34,24 +35,32 @@ class Keys:
     dtype : of what is computed.
     centre : (d,), the mean: smaller vectors, smaller logits, fewer lost digits.
     largest : |ξ|² about it.
+    log_weights : (n,), added to the logits, or None.
     """
 
-    def __init__(self, data: Tensor, dtype: torch.dtype) -> None:
-        self.data, self.dtype = data, dtype
+    def __init__(self, data: Tensor, dtype: torch.dtype, log_weights: Tensor | None = None) -> None:
+        self.data, self.dtype, self.log_weights = data, dtype, log_weights
         n, d = data.shape
+        self._size, self._width = d, d + 1 if log_weights is None else d + 2
+        self._heaviest = 0.0 if log_weights is None else float(log_weights.abs().max())
         blocks = data.split(_rows_of(_BYTES // 8, d))
         total = torch.zeros(d, dtype=torch.float64, device=data.device)
         for block in blocks:
             total += block.double().sum(0)
         self.centre = (total / n).to(dtype)
-        few = n * (d + 1) * dtype.itemsize <= _KEPT
-        self._kept = torch.empty(n, d + 1, dtype=dtype, device=data.device) if few else None
+        few = n * self._width * dtype.itemsize <= _KEPT
+        self._kept = torch.empty(n, self._width, dtype=dtype, device=data.device) if few else None
         least, low = 0.0, 0
         for block in blocks:
-            out = None if self._kept is None else self._kept[low : low + len(block)]
-            least = min(least, float(self._made(block, dtype, out)[:, -1].min()))
+            rows = slice(low, low + len(block))
+            out = None if self._kept is None else self._kept[rows]
+            least = min(least, float(self._made(rows, dtype, out)[:, d].min()))
             low += len(block)
         self.largest = -2 * least
+
+    def coordinates(self, keys: Tensor) -> Tensor:
+        """ξ^μ − centre of keys, or what is computed like them, (k, d)."""
+        return keys[:, : self._size]
 
     def points(self, index: Tensor | slice) -> Tensor:
         """ξ^μ − centre of some rows, in the precision of what is computed."""
@@ -62,47 +71,50 @@ class Keys:
         if self._kept is not None and work == self.dtype:
             yield from self._kept.split(rows)
             return
-        most = (min(rows, len(self.data)), self.data.shape[1] + 1)
+        n = len(self.data)
+        most = (min(rows, n), self._width)
         out = torch.empty(most, dtype=work, device=self.data.device) if reused else None
-        for block in self.data.split(rows):
-            yield self._made(block, work, None if out is None else out[: len(block)])
+        for low in range(0, n, rows):
+            part = slice(low, min(low + rows, n))
+            yield self._made(part, work, None if out is None else out[: part.stop - low])
 
     def mean(self, x: Tensor, beta: Tensor) -> Tensor:
         """Σ_μ w_μ ξ^μ for x (B, d) and β (B, 1), like x."""
         work = self._precision(x, beta, _LOSS)
         if work == self.dtype and x.device.type == "cpu" and self._kept is not None:
             query, keys = self._queries(x, beta, work)[None, None], self._kept[None, None]
-            mean = F.scaled_dot_product_attention(query, keys, keys, scale=1.0)[0, 0, :, :-1]
+            mean = F.scaled_dot_product_attention(query, keys, keys, scale=1.0)[0, 0]
         else:
-            mean = self._averaged(x, beta, work, lambda keys: keys[:, :-1]).to(work)
-        return (mean + self.centre.to(work)).to(x)
+            mean = self._averaged(x, beta, work, self.coordinates).to(work)
+        return (self.coordinates(mean) + self.centre.to(work)).to(x)
 
     def variance(self, x: Tensor, beta: Tensor) -> Tensor:
         """Σ_μ w_μ |ξ^μ − mean|², (B,), in float64."""
-        return _variance(self._averaged(x, beta, self._precision(x, beta, _CANCELS)))
+        return self._variance(self._averaged(x, beta, self._precision(x, beta, _CANCELS)))
 
     def variance_of(self, weights: Tensor) -> Tensor:
         """The same for given weights (b, n) in float64, (b,)."""
-        return _variance(self._weighed(weights))
+        return self._variance(self._weighed(weights))
 
     def variance_along(self, x: Tensor, beta: Tensor, directions: Tensor) -> Tensor:
         """Σ_μ w_μ (q·(ξ^μ − mean))² of each column q of (d, m), (B, m), in float64."""
         columns = directions.double()
 
         def values(keys: Tensor) -> Tensor:
-            along = keys[:, :-1] @ columns
+            along = self.coordinates(keys) @ columns
             return torch.cat([along, along.square()], 1)
 
         first, second = self._averaged(x, beta, torch.float64, values).chunk(2, 1)
         return (second - first.square()).clamp(min=0)
 
     def log_sum_exp(self, x: Tensor, beta: Tensor) -> Tensor:
-        """logsumexp_μ −β|x − ξ^μ|²/2, (B,), in float64."""
+        """logsumexp_μ of −β|x − ξ^μ|²/2, and of the log-weights, (B,), in float64."""
         parts = []
         for queries in self._query_blocks(x, beta, self._precision(x, beta, _LOSS)):
             total, _ = self._fold(queries, None)
             fine = queries.double()
-            parts.append(total - fine[:, :-1].square().sum(1) / (2 * fine[:, -1]))
+            own = self.coordinates(fine).square().sum(1) / (2 * fine[:, self._size])
+            parts.append(total - own)
         return torch.cat(parts)
 
     def weights(self, x: Tensor, beta: Tensor) -> Tensor:
@@ -135,18 +147,21 @@ class Keys:
             index = torch.empty_like(block)
             for b in block.unique().tolist():
                 chosen = block == b
-                keys = self._made(self.data[b * size : (b + 1) * size], work)
+                keys = self._made(slice(b * size, (b + 1) * size), work)
                 logits = queries[chosen] @ keys.T
                 index[chosen] = b * size + _categorical(logits, rows[chosen, 1])
             parts.append(index)
         return torch.cat(parts)
 
-    def _made(self, points: Tensor, work: torch.dtype, out: Tensor | None = None) -> Tensor:
-        """Keys (k, d + 1) of stored points in a precision, of which their norms are computed."""
+    def _made(self, rows: slice, work: torch.dtype, out: Tensor | None = None) -> Tensor:
+        """Keys of some stored points in a precision, of which their norms are computed."""
+        points, d = self.data[rows], self._size
         if out is None:
-            out = torch.empty(len(points), points.shape[1] + 1, dtype=work, device=points.device)
-        near = torch.sub(points.to(work), self.centre.to(work), out=out[:, :-1])
-        out[:, -1] = torch.linalg.vector_norm(near, dim=1).square_().div_(-2)
+            out = torch.empty(len(points), self._width, dtype=work, device=points.device)
+        near = torch.sub(points.to(work), self.centre.to(work), out=out[:, :d])
+        out[:, d] = torch.linalg.vector_norm(near, dim=1).square_().div_(-2)
+        if self.log_weights is not None:
+            out[:, d + 1] = self.log_weights[rows]
         return out
 
     def _precision(self, x: Tensor, beta: Tensor, allowed: float) -> torch.dtype:
@@ -155,12 +170,16 @@ class Keys:
             return self.dtype
         reach = math.sqrt(self.largest)
         away = torch.linalg.vector_norm(x.detach() - self.centre, dim=1).clamp(min=reach)
-        error = torch.finfo(self.dtype).eps * reach * float((beta.squeeze(1) * away).max())
+        logit = reach * float((beta.squeeze(1) * away).max()) + self._heaviest
+        error = torch.finfo(self.dtype).eps * logit
         return torch.float64 if error > allowed else self.dtype
 
     def _queries(self, x: Tensor, beta: Tensor, work: torch.dtype) -> Tensor:
         about = x.to(work) - self.centre.to(work)
-        return torch.cat([about, torch.ones_like(about[:, :1])], 1) * beta.to(work)
+        queries = torch.cat([about, torch.ones_like(about[:, :1])], 1) * beta.to(work)
+        if self.log_weights is None:
+            return queries
+        return torch.cat([queries, torch.ones_like(about[:, :1])], 1)
 
     def _query_blocks(self, x: Tensor, beta: Tensor, work: torch.dtype) -> Iterator[Tensor]:
         for rows, betas in zip(x.split(_ROWS), beta.split(_ROWS), strict=True):
@@ -189,18 +208,23 @@ class Keys:
         work: torch.dtype,
         values: Callable[[Tensor], Tensor] | None = lambda keys: keys,
     ) -> Tensor:
-        """Σ_μ w_μ v_μ of values (k, m) of keys (k, d + 1), (B, m), in float64."""
+        """Σ_μ w_μ v_μ of values (k, m) of the keys, (B, m), in float64."""
         blocks = self._query_blocks(x, beta, work)
         return torch.cat([self._fold(queries, values)[1] for queries in blocks])
 
     def average(self, weights: Tensor) -> Tensor:
         """Σ_μ w_μ ξ^μ about the centre for given weights (b, n), (b, d)."""
-        return self._weighed(weights)[:, :-1]
+        return self.coordinates(self._weighed(weights))
+
+    def _variance(self, moments: Tensor) -> Tensor:
+        """E|ξ|² − |Eξ|² of mean keys, (b,)."""
+        squares = -2 * moments[:, self._size]
+        return (squares - self.coordinates(moments).square().sum(1)).clamp(min=0)
 
     def _weighed(self, weights: Tensor) -> Tensor:
-        """Σ_μ w_μ of the keys, (b, d + 1)."""
+        """Σ_μ w_μ of the keys, as many columns as these."""
         rows = _rows_of(_BYTES // weights.element_size(), self.data.shape[1])
-        found = weights.new_zeros(len(weights), self.data.shape[1] + 1)
+        found = weights.new_zeros(len(weights), self._width)
         blocks = self.blocks(rows, weights.dtype)
         for own, keys in zip(weights.split(rows, 1), blocks, strict=True):
             found.addmm_(own, keys)
@@ -225,11 +249,6 @@ class Keys:
                 mean = mean * kept + (shares @ values(keys)).double()
             top = higher
         return (top.double() + mass.log2()).squeeze(1) * math.log(2), mean / mass
-
-
-def _variance(moments: Tensor) -> Tensor:
-    """E|ξ|² − |Eξ|² of mean keys (b, d + 1), (b,)."""
-    return (-2 * moments[:, -1] - moments[:, :-1].square().sum(1)).clamp(min=0)
 
 
 def _rows_of(numbers: int, width: int) -> int:

@@ -69,6 +69,16 @@ def points(
     return given
 
 
+def one_per_row(name: str, value: Any, rows: Tensor) -> Tensor:
+    """`value` as finite numbers, one per row of a matrix, on its device, in float64."""
+    given = tensor(name, value, double=True).detach()
+    if given.shape != rows.shape[:1]:
+        raise ValueError(f"{name} must have shape ({len(rows)},), got {tuple(given.shape)}")
+    if not torch.isfinite(given).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinite entries")
+    return given.to(rows.device, torch.float64)
+
+
 def row(name: str, value: Any, dimension: int | None = None) -> Tensor:
     """`value` as one finite point, (d,)."""
     given = tensor(name, value)

@@ -10,7 +10,8 @@ E|x₀ − D|²/σ² at x, a count of dimensions.
 
 Empirical density, n points ξ^μ of equal weight: the posterior weights are
 w = softmax(−|x − ξ^μ|²/2σ²), D = Σ_μ w_μ ξ^μ, and
-log p_σ(x) = logsumexp_μ(−|x − ξ^μ|²/2σ²) − log n − (d/2) log 2πσ².
+log p_σ(x) = logsumexp_μ(−|x − ξ^μ|²/2σ²) − log n − (d/2) log 2πσ². Points
+of other weights π_μ have log π_μ added to the logits, at every noise level, in place of −log n.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ class ExactDenoiser(Denoiser):
 
 
 class EmpiricalDenoiser(ExactDenoiser):
-    """The exact denoiser of a finite data set, each point of weight 1/n.
+    """The exact denoiser of a finite data set, each point of weight 1/n or of the weights given.
 
     The mean is fused attention over the data, so that memory does not grow with
     (batch × n). At noise levels so small that single-precision logits would lose their
@@ -155,39 +156,52 @@ class EmpiricalDenoiser(ExactDenoiser):
     ----------
     data : (n, d), finite; kept as it is stored, bytes and halves too, and not copied: of a
         memory-mapped array only blocks are in memory. Keys of up to 256 MB are kept beside it.
+    log_weights : (n,), finite, added to the logits at every noise level as they are: point μ has
+        the weight π_μ = e^{a_μ}/Σ_ν e^{a_ν}. None: all are equal.
 
     Attributes
     ----------
     data : (n, d), as it is stored.
     dtype : of the results: that of the data, at least single precision; double precision of
         whole numbers. They are on the device of the data.
+    log_weights : (n,), float64, as given; None where all are equal.
 
     Raises
     ------
-    ValueError : data not (n, d), empty, or not finite.
+    ValueError : data not (n, d), empty, or not finite; log_weights not (n,), or not finite.
 
     Examples
     --------
     >>> denoiser = EmpiricalDenoiser(torch.tensor([[-1.0], [1.0]]))
     >>> denoiser(torch.tensor([[0.5]]), sigma=1.0)  # tanh(x/σ²)
     tensor([[0.4621]])
+    >>> weights = torch.tensor([0.25, 0.75])
+    >>> weighted = EmpiricalDenoiser(torch.tensor([[-1.0], [1.0]]), weights.log())
+    >>> weighted(torch.tensor([[0.0]]), sigma=1.0)  # 0.75 − 0.25
+    tensor([[0.5000]])
     """
 
-    def __init__(self, data: Tensor) -> None:
+    def __init__(self, data: Tensor, log_weights: Tensor | None = None) -> None:
         self.data = _checks.points("data", data, stored=True).detach()
         real = self.data.is_floating_point()
         self.dtype = at_least_single(self.data.dtype) if real else torch.float64
         if len(self.data) == 0:
             raise ValueError(f"data must hold at least one point, got {tuple(self.data.shape)}")
         self.dimension = self.data.shape[1]
-        self._keys = Keys(self.data, self.dtype)
+        self.log_weights: Tensor | None = None
+        self._log_mass = math.log(len(self.data))
+        if log_weights is not None:
+            self.log_weights = _checks.one_per_row("log_weights", log_weights, self.data)
+            self._log_mass = float(torch.logsumexp(self.log_weights, 0))
+        self._keys = Keys(self.data, self.dtype, self.log_weights)
 
     def __len__(self) -> int:
         """Number of data points n."""
         return len(self.data)
 
     def _about(self) -> str:
-        return f"n={len(self)}, d={self.dimension}"
+        weighted = "" if self.log_weights is None else ", weighted"
+        return f"n={len(self)}, d={self.dimension}{weighted}"
 
     def points(self, index: Tensor | slice = slice(None)) -> Tensor:
         """Data points of some indices, all unless given, in the dtype of the results."""
@@ -215,7 +229,7 @@ class EmpiricalDenoiser(ExactDenoiser):
         """log p_σ(x) of the noised density, (B,). Arguments and errors as for a call."""
         x, beta = self._query(x, sigma)
         volume = self.dimension / 2 * torch.log(2 * math.pi / beta.squeeze(1))
-        return (self._keys.log_sum_exp(x, beta) - math.log(len(self)) - volume).to(x)
+        return (self._keys.log_sum_exp(x, beta) - self._log_mass - volume).to(x)
 
     def weights(self, x: Tensor, sigma: Level) -> Tensor:
         """Posterior weights w_μ(x), (B, n). Arguments and errors as for a call."""
@@ -336,7 +350,7 @@ class EmpiricalDenoiser(ExactDenoiser):
         size = max(1, _PRODUCTS // (_STRIP * d))
         blocks = self._keys.blocks(size, weights.dtype)
         for keys, mass in zip(blocks, weights.split(size, 1), strict=True):
-            points = keys[:, :-1].contiguous()
+            points = self._keys.coordinates(keys).contiguous()
             for strip, (low, high) in zip(strips, edges, strict=True):
                 products = points[:, low:high, None] * points[:, None, low:]
                 strip.addmm_(mass, products.flatten(1))

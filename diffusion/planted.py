@@ -1,6 +1,7 @@
 r"""The regimes of the empirical score, read off its exact posterior weights.
 
-At a planted point x = ξ^ν + σz, ν uniform, they follow without running any dynamics:
+At a planted point x = ξ^ν + σz, ν uniform or by the weights of the data, they follow without
+running any dynamics:
 
     Y = Σ w_μ²       probability that the reverse process, or a clone, ends on the same datum;
                      on average the weight w_ν of the own datum (Nishimori)
@@ -55,7 +56,7 @@ def planted_posterior(
     ----------
     denoiser : the exact denoiser of n data points.
     sigma : noise level, positive, in signal units.
-    draws : number of planted points; the data is used evenly.
+    draws : number of planted points; the data is used evenly, weighted data by its weights.
     labels : class of each data point (n,), whole numbers from 0; None: no agreement.
     seed : int, torch.Generator or None.
 
@@ -78,8 +79,13 @@ def planted_posterior(
     sigma = _checks.positive("sigma", sigma)
     device = denoiser.data.device
     generator = _checks.generator_from(seed, "planted_posterior", device)
-    order = torch.randperm(n, generator=generator, device=generator.device).to(device)
-    clean = denoiser.points(own := order[torch.arange(draws, device=device) % n])
+    if denoiser.log_weights is None:
+        order = torch.randperm(n, generator=generator, device=generator.device).to(device)
+        own = order[torch.arange(draws, device=device) % n]
+    else:
+        prior = torch.softmax(denoiser.log_weights, 0).to(generator.device)
+        own = torch.multinomial(prior, draws, True, generator=generator).to(device)
+    clean = denoiser.points(own)
     classes = None if labels is None else _one_hot(labels, n).to(clean)
     _checks.noise_level(sigma, clean)
     x = clean + sigma * _checks.normal_like(clean, generator)

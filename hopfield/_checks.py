@@ -130,6 +130,16 @@ def is_symmetric(matrix: Tensor) -> bool:
     return float((rows - rows.T).abs().max()) <= rounding
 
 
+def one_per_row(name: str, value: Any, rows: Tensor) -> Tensor:
+    """Return `value` as finite numbers, one per row of a matrix, on its device, in float64."""
+    given = tensor(name, value, double=True).detach()
+    if given.shape != rows.shape[:1]:
+        raise ValueError(f"{name} must have shape ({len(rows)},), got {tuple(given.shape)}")
+    if not torch.isfinite(given).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinite entries")
+    return given.to(rows.device, torch.float64)
+
+
 def vector(name: str, value: Any, like: Tensor) -> Tensor:
     """Return `value` as finite numbers, one per column of a matrix, in its precision."""
     given = tensor(name, value, double=True).detach()

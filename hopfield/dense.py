@@ -10,7 +10,8 @@ its formulas stand at the head of its own module.
     "random-features"  E = −(1/β) ln max[φ(S)·T, ε],  T = Σ_μ φ(ξ^μ)            …random_features
 
 with the logits L_μ = β ξ^μ·S − b β|ξ^μ|²/2. σ² = 1/β is the noise of a denoiser. Spins have the
-first two, the other three real states alone.
+first two, the other three real states alone. Log-weights a_μ of the patterns, which the exponential
+interaction of real states takes, are added to the logits: σ²a_μ lowers the energy about ξ^μ.
 
 Logits and energies of real patterns far from 0 are taken about their mean, from which they
 differ by what is common to all.
@@ -61,17 +62,21 @@ class DenseMemory:
     alpha : α of entmax, in [1, 10]; 1 is the softmax, 2 sparsemax.
     features : Y of random-features; None takes 8NP, and at least 50P
         Fewer than 2NP do not contract onto patterns; see `hopfield.interactions.random_features`.
+    log_weights : (P,), finite, added to the logits as they are; exponential of real states only
+        None: all patterns weigh the same.
     seed : int, torch.Generator or None; draws the random features.
 
     Attributes
     ----------
     patterns : (P, N), the patterns as given; random features keep none of them for their dynamics.
     features : Y of random-features, None otherwise.
+    log_weights : (P,), float64, as given, or None.
 
     Raises
     ------
     ValueError : patterns of a wrong shape or kind, an unknown word, binary states where they are
-        real, β ≤ 0, n < 2, α outside its range, more features than fit into memory.
+        real, β ≤ 0, n < 2, α outside its range, more features than fit into memory,
+        log_weights of another shape, not finite, or where there are none.
 
     Examples
     --------
@@ -97,6 +102,7 @@ class DenseMemory:
         *,
         alpha: float = 1.5,
         features: int | None = None,
+        log_weights: Tensor | None = None,
         seed: Seed = None,
     ) -> None:
         self.states = _checks.choice("states", states, ("real", "binary"))
@@ -114,6 +120,14 @@ class DenseMemory:
         wanted = enough_features(*self.patterns.shape) if features is None else features
         wanted = _checks.whole("features", wanted)
         self.features = wanted if interaction == "random-features" else None
+        self.log_weights: Tensor | None = None
+        if log_weights is not None:
+            if (interaction, states) != ("exponential", "real"):
+                raise ValueError(
+                    f"log_weights must be None for interaction {interaction!r} of {states} states, "
+                    f"got {_checks.shown(log_weights)}"
+                )
+            self.log_weights = _checks.one_per_row("log_weights", log_weights, self.patterns)
         self._law = self._interaction(_checks.generator_from(seed, "DenseMemory"))
         if not math.isfinite(2 * self.beta * max(self._law.largest_norm, 1)):
             raise ValueError(f"beta must leave β|ξ|² finite, got {beta:g}")
@@ -124,7 +138,8 @@ class DenseMemory:
             return Polynomial(rows, self.degree, binary)
         centre = None if binary else offset(rows, self.beta)
         if self.interaction == "exponential":
-            return Exponential(rows, self.beta, centre, self.norm_correction, binary)
+            corrected = self.norm_correction
+            return Exponential(rows, self.beta, centre, corrected, binary, self.log_weights)
         if self.interaction == "entmax":
             return Entmax(rows, self.beta, centre, self.norm_correction, self.alpha)
         if self.features is None:
@@ -134,8 +149,9 @@ class DenseMemory:
     def __repr__(self) -> str:
         kind = f"{self.interaction} at beta {self.beta:.4g}"
         corrected = f"{'with' if self.norm_correction else 'without'} norm correction"
+        weighted = "" if self.log_weights is None else ", weighted"
         more = {
-            "exponential": f", {corrected}",
+            "exponential": f", {corrected}{weighted}",
             "entmax": f" and alpha {self.alpha:.4g}, {corrected}",
             "random-features": f" of {self.features}",
         }.get(self.interaction, "")

@@ -18,13 +18,19 @@ energy, a trained one too (`bridges.memory.denoising`).
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from bridges import _checks
-from bridges.memory.denoising import FixedNoiseMemory, RealMemory, ReverseMemory
+from bridges.memory.denoising import (
+    FixedNoiseMemory,
+    RealMemory,
+    ReverseMemory,
+    own_patterns_alone,
+)
 from bridges.memory.interface import Memory, Retrieval, ended
 from bridges.memory.similarity import WHOLE, Adapted, Similarity, chosen_similarity, flat
 from bridges.memory.trajectories import after_steps, relaxed_along
@@ -115,6 +121,28 @@ class RealDenseMemory(RealMemory):
         if self.source.interaction not in WEIGHTED or of_others:
             return None
         return self.source.weights(states)
+
+    def reweighted(self, log_weights: Tensor) -> RealDenseMemory:
+        """The same memory with these log-weights of its patterns, (P,).
+
+        Raises ValueError for an interaction that takes none.
+        """
+        if len(self.patterns) != len(self.source.patterns):
+            raise own_patterns_alone(self.patterns, self.source.patterns)
+        found, old = copy(self), self.source
+        found.source = DenseMemory(
+            old.patterns,
+            old.interaction,
+            old.beta,
+            norm_correction=old.norm_correction,
+            log_weights=log_weights,
+        )
+        return found
+
+    @property
+    def temperature(self) -> float:
+        """1/β, in units of which log-weights are potentials."""
+        return 1 / self.source.beta
 
     def energy(self, states: Tensor) -> Tensor:
         """The energy of the dense memory."""

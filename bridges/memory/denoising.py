@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from bridges.equivalence import energy_of_log_density, noise_of_overlap
 from bridges.memory.interface import Retrieval, ended
 from bridges.memory.similarity import WHOLE, Adapted, Similarity
 from bridges.memory.trajectories import after_steps
-from diffusion import VE, RelativeEnergy, relative_energy, sample
+from diffusion import VE, EmpiricalDenoiser, RelativeEnergy, relative_energy, sample
 from diffusion.denoisers import noise_range
 from diffusion.samplers import geometric_levels
 from hopfield.patterns import offset
@@ -99,6 +100,30 @@ class FixedNoiseMemory(RealMemory):
         sigma = self.level(overlap)
         return None if sigma == 0 else self._posterior(self.denoiser, states, sigma)
 
+    def reweighted(self, log_weights: Tensor) -> FixedNoiseMemory:
+        """The same memory with these log-weights of its patterns, (P,).
+
+        Raises ValueError where the denoiser is not the exact one of these patterns at a given σ.
+        """
+        source = self.denoiser
+        if not isinstance(source, EmpiricalDenoiser) or self.sigma is None:
+            name = type(source).__name__
+            at = "the cue's own noise" if self.sigma is None else f"sigma = {self.sigma:g}"
+            raise ValueError(
+                "memory must be an EmpiricalDenoiser at a given sigma to take log-weights, "
+                f"got {name} at {at}"
+            )
+        if len(self.patterns) != len(source):
+            raise own_patterns_alone(self.patterns, source.data)
+        found = copy(self)
+        found.denoiser = EmpiricalDenoiser(source.data, log_weights)
+        return found
+
+    @property
+    def temperature(self) -> float | None:
+        """σ², in units of which log-weights are potentials; None where σ is not given."""
+        return None if self.sigma is None else self.sigma**2
+
     def level(self, overlap: float) -> float:
         """The noise level at which cues of this overlap are denoised."""
         return self.noise_level(overlap) if self.sigma is None else self.sigma
@@ -114,8 +139,10 @@ class FixedNoiseMemory(RealMemory):
             return None
         log_density = getattr(self.denoiser, "log_density", None)
         if log_density is not None:
-            stored = getattr(self.denoiser, "data", self.patterns)
-            return energy_of_log_density(log_density(states, self.sigma), self.sigma, *stored.shape)
+            count, size = getattr(self.denoiser, "data", self.patterns).shape
+            weights = getattr(self.denoiser, "log_weights", None)
+            known = log_density(states, self.sigma)
+            return energy_of_log_density(known, self.sigma, count, size, weights)
         found = self._integrated(states, self.sigma, paths=0)
         return None if found is None else self.sigma**2 * found.value
 
@@ -145,6 +172,14 @@ class FixedNoiseMemory(RealMemory):
         return relative_energy(
             self.denoiser, states, mean[None], sigma, nodes=nodes, paths=paths, seed=0
         )
+
+
+def own_patterns_alone(patterns: Tensor, stored: Tensor) -> ValueError:
+    """What a memory says that is cued with other patterns than it has weights of."""
+    return ValueError(
+        f"memory must store its own patterns to take their log-weights, got {len(patterns)} "
+        f"patterns beside {len(stored)} stored ones"
+    )
 
 
 class ReverseMemory(RealMemory):

@@ -40,7 +40,10 @@ class Memory(Protocol):
     `targets`, (P, N′), what the cue of each pattern should end as where that is not the pattern,
     and `answer(states)`, (B, N′), the part of states that is compared with them where N′ ≠ N;
     `energy_spread(states)`, (B,), by how much an energy that is integrated from a score depends
-    on the path, or None where it does not.
+    on the path, or None where it does not;
+    `reweighted(log_weights)`, the same memory with log-weights (P,) of its patterns added to the
+    logits of their weights, and `temperature`, times which they are potentials, in the units of
+    the energy.
 
     Attributes
     ----------

@@ -17,7 +17,7 @@ from torch import Tensor
 EPS = 1e-10  # of a sum that is 0 where no pattern is near, so that its logarithm stays finite
 _ROWS = 1024  # states worked on at once
 _BLOCK = 2**20  # numbers of a (batch × patterns) block held at once
-_LOSS = 1e-2  # largest error of a logit that single precision may cause
+LOSS = 1e-2  # largest error of a logit that single precision may cause
 
 
 class Interaction(ABC):
@@ -96,7 +96,7 @@ class Logits(Interaction):
             return states.dtype
         largest = max(float(states.detach().square().sum(1).max()), self.largest_norm)
         error = torch.finfo(states.dtype).eps * self.beta * largest
-        return torch.float64 if error > _LOSS else states.dtype
+        return torch.float64 if error > LOSS else states.dtype
 
 
 def batches(count: int, columns: int = 1) -> Iterator[slice]:

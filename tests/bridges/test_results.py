@@ -33,6 +33,7 @@ SCALING = bridges.capacity_scaling(
 )
 MAP = bridges.retrieval_map(bridges.as_memory(EXACT), np.arange(1, 31) / 30, trials=40, seed=0)
 GAP = bridges.held_out_gap(bridges.as_memory(EXACT, dynamics="flow"), ROWS + 1, trials=5, seed=0)
+LEVELS = bridges.return_levels(EXACT, [0.1, 0.5, 2.0, 9.0], 8, seed=0)
 NO_MEASUREMENTS = ("__main__", "cli", "data", "memory", "models", "study", "verbs")
 RESULTS = {
     "Appearance": lambda: bridges.class_appearance(MANY, 1.0, draws=20, seed=0),
@@ -77,10 +78,15 @@ RESULTS = {
     "MidpointRadius": lambda: bridges.midpoint_radius(Threshold(0.5), trials=10, seed=0),
     "RetrievalMap": lambda: MAP,
     "ReturnCurve": lambda: bridges.return_curve(EXACT, np.geomspace(0.1, 9, 30), draws=20, seed=0),
+    "CopyPrediction": lambda: bridges.copy_prediction(LEVELS, np.arange(40) % 3),
+    "ReturnLevels": lambda: LEVELS,
     "SizeDependence": lambda: bridges.size_dependence([50, 100], [0.4, 0.5], [0.01, 0.01]),
     "Starts": lambda: STARTS,
     "Transitions": lambda: bridges.transition_matrix(EXACT, 0.5, draws=20, seed=0),
     "TwoHalves": lambda: bridges.TwoHalves(0.9, math.nan, 0.1),
+    "UnlearnedWeights": lambda: bridges.balanced_weights(
+        bridges.as_memory(EXACT, sigma=0.5), STARTS, max_steps=5
+    ),
 }
 
 
@@ -152,6 +158,8 @@ SEEN = {  # what is drawn first: x and y
     "RecallPath": lambda r: (np.arange(len(r.overlap)), r.overlap[:, 0]),
     "RetrievalMap": lambda r: (r.overlap_in, r.success),
     "ReturnCurve": lambda r: (r.sigma, r.return_probability),
+    "ReturnLevels": lambda r: (r.nearest[np.isfinite(r.level)], r.level[np.isfinite(r.level)]),
+    "UnlearnedWeights": lambda r: (np.arange(1, 41), np.sort(r.before)[::-1]),
 }
 PICTURES = ("Continuation", "Landscape", "Transitions")  # more than curves
 

@@ -303,6 +303,19 @@ STUDIES = {
             "--time -1": "--time",
         },
     ),
+    "unlearning_transport": Row(
+        "--sigmas 0.3,1 --starts 200 --steps 20 --loads 5 --ratios 0.3,2 --doses 0,1 "
+        "--noises 0.5,1 --trials 20",
+        {
+            "--starts 1000000000 --max-memory 8": "starts: 1000000000 of them need about",
+            "--trials 100000000 --max-memory 8": "trials: 100000000 states need about",
+            "--loads 1,5": "loads must lie in [2, 1797], got [1, 5]",
+            "--doses 0,2": "doses must have 0 and 1 among them, got [0.0, 2.0]",
+            "--sigmas 0": "0.0 is not in the range x>0",
+            "--steps 1": "--steps",
+        },
+        "before after dreamt mixtures rmserror",
+    ),
     "uturn": Row(
         "--loads 3,9 --sigmas 0.5,1,2 --trials 20 --steps 5",
         {

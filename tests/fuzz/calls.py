@@ -92,7 +92,7 @@ NOISES = {
 
 SEEN = {"denoiser": EXACT, "x": X, "sigma": 1.0}
 DIFFUSION = {
-    "EmpiricalDenoiser": {"data": CLOUD},
+    "EmpiricalDenoiser": {"data": CLOUD, "log_weights": normal(len(CLOUD), 1)[:, 0]},
     "LinearManifoldDenoiser": {"F": normal(3, 2)},
     "LocalDenoiser": {"data": CLOUD, "window": 1, "mode": "local", "shape": (1, 2)},
     "GaussianMixtureDenoiser": {"means": X, "variances": 0.5, "weights": [0.5, 0.25, 0.25]},

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from calls import RECORD
 from calls_of_hopfield import normal
+from calls_of_weights import WEIGHTS
 from place import here
 
 import bridges
@@ -376,7 +377,7 @@ EQUIVALENCE = {
     "translate": {"value": [1.0], "source": "sigma", "target": "overlap", "rule": "cosine"},
 }
 ROOMS = {
-    "bridges": (bridges, BRIDGES),
+    "bridges": (bridges, BRIDGES | WEIGHTS),
     "bridges.data": (bridges.data, DATA),
     "bridges.equivalence": (equivalence, EQUIVALENCE),
 }
@@ -432,7 +433,8 @@ WITHOUT = {
                 "Look",
                 "RecallPath",
             ),
-            *("Landscape", "MidpointRadius", "SizeDependence"),
+            *("Landscape", "MidpointRadius", "SizeDependence", "UnlearnedWeights"),
+            *("ReturnLevels", "CopyPrediction"),
         ),
         RECORD,
     ),

@@ -156,6 +156,7 @@ HOPFIELD = {
         "norm_correction": True,
         "alpha": 1.5,
         "features": 9,
+        "log_weights": normal(2, 1)[:, 0],
         "seed": 0,
     },
     "entmax": {"logits": normal(2, 4), "alpha": 1.5},

@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from drawn import Toy, few, rows, seeds
+from drawn import Toy, few, fewer, normal, rows, seeds
 from hypothesis import given, settings, strategies as st
 
 from bridges import (
@@ -14,15 +14,20 @@ from bridges import (
     CapacityScaling,
     ReturnCurve,
     Transitions,
+    as_memory,
     attractor_graph,
+    balanced_weights,
     capacity,
     capacity_scaling,
     chain_committor,
     committors,
     communities,
+    copy_prediction,
     return_curve,
+    return_levels,
     summarise,
     transition_matrix,
+    unlearn_weights,
 )
 from bridges.crossing import crossing, crossings, probit
 from bridges.graph import layout, undirected
@@ -291,3 +296,37 @@ def test_the_limit_of_large_sizes_is_found(limit, slope):
     assert isinstance(found, CapacityScaling)
     assert found.extrapolation.limit == pytest.approx(limit, abs=0.06)
     assert (np.diff(found.load) <= 0.05).all()
+
+
+@fewer
+@given(st.integers(2, 5), st.integers(1, 3), st.sampled_from([0.3, 1.0]), seeds)
+def test_unlearnt_weights_know_neither_order_nor_origin(P, N, sigma, seed):
+    patterns, starts = normal(P, N, seed), normal(60, N, seed + 1)
+    found = balanced_weights(as_memory(EmpiricalDenoiser(patterns), sigma=sigma), starts)
+    assert found.imbalance < 1e-4
+    assert found.entropy[-1] >= found.entropy[0] - 1e-6
+    order = torch.randperm(P, generator=torch.Generator().manual_seed(seed))
+    moved = as_memory(EmpiricalDenoiser(patterns[order] + 3), sigma=sigma)
+    again = balanced_weights(moved, starts + 3)
+    assert torch.allclose(again.potentials, found.potentials[order], atol=1e-3)
+    assert again.cost == pytest.approx(found.cost, abs=1e-6)
+    dreamt = unlearn_weights(moved, starts + 3, steps=5, batch=3, seed=seed)
+    assert dreamt.after.sum() == pytest.approx(1)
+    assert float(dreamt.log_weights.sum()) == pytest.approx(0, abs=1e-6)
+
+
+@fewer
+@given(st.integers(5, 9), st.integers(1, 4), seeds)
+def test_return_levels_scale_with_the_data(P, N, seed):
+    data, grid = normal(P, N, seed), [0.1, 0.3, 1.0, 3.0]
+    found = return_levels(EmpiricalDenoiser(data), grid, draws=8, seed=0)
+    wide = return_levels(EmpiricalDenoiser(4 * data), [4 * s for s in grid], draws=8, seed=0)
+    assert np.allclose(wide.level, 4 * found.level, rtol=1e-6)
+    assert np.allclose(wide.nearest, 4 * found.nearest)
+    assert ((found.returned >= 0) & (found.returned <= 1 + 1e-9)).all()
+    copies = np.random.default_rng(seed % 2**32).integers(0, 3, P)
+    one, other = (copy_prediction(each, copies) for each in (found, wide))
+    for name in ("level", "nearest", "partial"):
+        a, b = getattr(one, name), getattr(other, name)
+        assert math.isnan(a) or -1 - 1e-9 <= a <= 1 + 1e-9
+        assert a == pytest.approx(b, nan_ok=True)

@@ -43,6 +43,7 @@ RESULTS = {  # plain records, that the functions beside them return
         "RecallPath",
     ),
     *("Meeting", "MidpointRadius", "OwnHalf", "RetrievalMap", "SizeDependence", "TwoHalves"),
+    *("CopyPrediction", "ReturnLevels", "UnlearnedWeights"),
 }
 
 
