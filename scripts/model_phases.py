@@ -13,7 +13,9 @@ What a network has in common with its data's exact score is memory; where it kee
 not the datum, it generalizes. Lines, all of the exact score, in rms deviations of the data:
 
     σ_C(n_c)    collapse within a class of n_c data, log n_c = I(σ) (`theory.collapse_sigma`)
-    σ_C(P)      the same of all data, where no class is told
+    σ_on(n_c)   onset of basins in it (`theory.onset_sigma`): a flow follows the heaviest datum,
+                and returns half of the cues between these two levels
+    σ_C(P)      collapse of all data, where no class is told
     σ_S         speciation, σ² = Λ − 1 for the largest variance Λ (`theory.speciation_time`)
 
 Without --model a small network is trained here, on each of several numbers of data.
@@ -47,14 +49,14 @@ _QUICK: dict[str, Any] = {
     "model": [TRAINED],
     "data": "digits",
     "patterns": [30, 100, 300],
-    "weights": [-1.0, -0.5, 0.0, 1.0, 3.0],
-    "sigmas": [0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.2, 3.2, 5.0],
+    "weights": [-1.0, 0.0, 1.0, 3.0],
+    "sigmas": [0.2, 0.4, 0.7, 1.0, 1.5, 2.2, 3.2, 5.0],
     "threshold": 0.95,
-    "trials": 60,
-    "steps": 20,
-    "training_steps": 1500,
+    "trials": 40,
+    "steps": 16,
+    "training_steps": 700,
     "width": 96,
-    "samples": 4,
+    "samples": 3,
 }
 _PAPER = {
     "patterns": [30, 60, 100, 200, 400, 800],
@@ -346,7 +348,7 @@ def _lines(rows: Tensor, labels: Tensor, unit: float) -> list[Row]:
     import torch
 
     from diffusion import OU
-    from diffusion.theory import collapse_sigma, speciation_time
+    from diffusion.theory import collapse_sigma, onset_sigma, speciation_time
 
     rows = rows.double() / unit
     centred = rows - rows.mean(0)
@@ -362,7 +364,9 @@ def _lines(rows: Tensor, labels: Tensor, unit: float) -> list[Row]:
     typical = float((counts.log() * counts).sum() / counts.sum().double())  # E log n_c, of cues
     if free > 0 and typical > 0:
         inner = torch.linalg.svdvals(within).square() / free
-        found["collapse_class"] = float(collapse_sigma(float(torch.tensor(typical).exp()), inner))
+        n = float(torch.tensor(typical).exp())
+        found["collapse_class"] = float(collapse_sigma(n, inner))
+        found["onset_class"] = float(onset_sigma(n, inner))
     return [{"quantity": name, "value": value} for name, value in found.items()]
 
 

@@ -24,12 +24,13 @@ from bridges.study import figures, report as base
 from bridges.study.record import Point
 from bridges.study.tables import of_each, of_samples, table
 
-REGIONS = {"retrieved": "#56B4E9", "class": "#E69F00", "lost": "#D9D9D9"}  # colours
+REGIONS = {"retrieved": "#56B4E9", "class": "#E69F00", "lost": "#EDEDED"}  # colours
 WORDS = {"retrieved": "retrieved", "class": "class only", "lost": "lost"}
 WHO = {"model": "network", "exact": "exact score"}
 KEPT = "kept"  # the datum, or another of its class
 LINES = {  # of theory: symbol and style
     "collapse_class": (r"$\sigma_\mathrm{C}(n_c)$, within the class", "-"),
+    "onset_class": (r"$\sigma_\mathrm{on}(n_c)$, within the class", "-."),
     "collapse_all": (r"$\sigma_\mathrm{C}(P)$, all data", "--"),
     "speciation": (r"speciation $\sigma_\mathrm{S}$", ":"),
 }
@@ -122,7 +123,7 @@ class Report(base.Report):
         found = f"the network finds half of the data again {network}, the exact score {exact}"
         w = float(self.weights[0])
         none, kept = (self._level(who, P, w, KEPT) for who in WHO)
-        return f"{start}{found};\nat $w$ = {w:g} half keep their class {none} and {kept}"
+        return f"{start}{found};\nat $w$ = {w:g} half keep their class, {none} and {kept}"
 
     def _level(self, who: str, P: int, w: float, region: str) -> str:
         """Up to which noise, for a title."""
@@ -176,7 +177,7 @@ class Report(base.Report):
             [f"{P}", *(of_samples(self.line(q, P), 3) for q in (*LINES, "learnt"))]
             for P in self.sizes
         ]
-        heads = ("σ_C(n_c)", "σ_C(P)", "σ_S", "loss over constant")
+        heads = ("σ_C(n_c)", "σ_on(n_c)", "σ_C(P)", "σ_S", "loss over constant")
         yield "lines of the exact score, and what the network has learnt\n\n" + table(
             ["P", *heads], lines
         )
@@ -276,7 +277,11 @@ class Report(base.Report):
             axes.plot(self.sigmas, exact, color=series[0], lw=1.2)
         axes.axhline(0.5, color="0.85", lw=0.8, zorder=0)
         figures.ticks(axes, self.sigmas)
-        names = ("collapse_class", "collapse_all") if region == "retrieved" else ("speciation",)
+        names = (
+            ("collapse_class", "onset_class", "collapse_all")
+            if region == "retrieved"
+            else ("speciation",)
+        )
         for name in names:
             level = float(self.line(name, P).mean())
             if self.sigmas[0] <= level <= self.sigmas[-1]:
