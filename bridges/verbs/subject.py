@@ -105,7 +105,7 @@ class Subject:
 def conditional(source: Any) -> int:
     """How many classes a model by path can be asked for; 0 of one that knows none."""
     inner = getattr(source, "denoiser", source)  # of as many rows as fit
-    return getattr(inner, "classes", 0) or 0 if hasattr(inner, "condition") else 0
+    return int(getattr(inner, "classes", 0) or 0) if hasattr(inner, "condition") else 0
 
 
 def pairs_of(
