@@ -178,9 +178,13 @@ def measure(point: Point, seed: int) -> list[Row]:
     unit = standardised(rows)[1]
     some = next(iter(pairs.values()))[1]  # of no class
     loss = loss_over_constant(some, rows, rows, _JUDGED * unit, seed)
-    found: list[Row] = [{"quantity": "learnt", "value": loss}, *_lines(rows, labels, unit)]
-    conditional = any(one is not none for one, none in pairs.values())
-    exact = _exact(rows, labels, conditional)
+    told = any(one is not none for one, none in pairs.values())
+    exact = _exact(rows, labels, told)
+    found: list[Row] = [{"quantity": "learnt", "value": loss}]
+    found += [
+        {"quantity": name, "value": level}
+        for name, level in _lines(rows / unit, labels, told).items()
+    ]
     generator = torch.Generator().manual_seed(seed + _ASIDE)
     cues = torch.randperm(len(rows), generator=generator)
     cues = cues.repeat(-(-point["trials"] // len(cues)))[: point["trials"]]
@@ -277,13 +281,13 @@ def _flat(model: Model, shape: tuple[int, ...], batch_size: int | None) -> Denoi
     return of_rows(model.source, shape, batch_size)
 
 
-def _exact(rows: Tensor, labels: Tensor, conditional: bool) -> Pairs:
-    """The exact score of the data of each class, and of all."""
+def _exact(rows: Tensor, labels: Tensor, told: bool) -> Pairs:
+    """The exact score of the data of each class, if it is told, and of all."""
     from diffusion import EmpiricalDenoiser
 
     whole = EmpiricalDenoiser(rows)
     return {
-        k: (EmpiricalDenoiser(rows[labels == k]) if conditional else whole, whole)
+        k: (EmpiricalDenoiser(rows[labels == k]) if told else whole, whole)
         for k in labels.unique().tolist()
     }
 
@@ -343,31 +347,27 @@ def _regions(
     return tuple(float(one.double().mean()) for one in shares)  # type: ignore[return-value]
 
 
-def _lines(rows: Tensor, labels: Tensor, unit: float) -> list[Row]:
-    """Collapse within classes and of all data, and speciation, as far as there are such levels."""
+def _lines(rows: Tensor, labels: Tensor, told: bool) -> dict[str, float]:
+    """Collapse of all data, speciation and, if classes are told, what holds within them."""
     import torch
 
     from diffusion import OU
     from diffusion.theory import collapse_sigma, onset_sigma, speciation_time
 
-    rows = rows.double() / unit
-    centred = rows - rows.mean(0)
-    known, places, counts = labels.unique(return_inverse=True, return_counts=True)
-    means = torch.zeros(len(known), rows.shape[1], dtype=rows.dtype).index_add_(0, places, rows)
-    within = rows - (means / counts[:, None])[places]
-    free = len(rows) - len(known)
-    whole = torch.linalg.svdvals(centred).square() / (len(rows) - 1)
+    rows = rows.double()
+    whole = torch.linalg.svdvals(rows - rows.mean(0)).square() / (len(rows) - 1)
     found = {
         "collapse_all": float(collapse_sigma(len(rows), whole)),
         "speciation": float(OU().noise_level(speciation_time(whole))),
     }
-    typical = float((counts.log() * counts).sum() / counts.sum().double())  # E log n_c, of cues
-    if free > 0 and typical > 0:
-        inner = torch.linalg.svdvals(within).square() / free
-        n = float(torch.tensor(typical).exp())
+    known, places, counts = labels.unique(return_inverse=True, return_counts=True)
+    n = float(counts[places].double().log().mean().exp())  # of the class of a cue
+    if told and n > 1:
+        means = torch.stack([rows[places == k].mean(0) for k in range(len(known))])
+        inner = torch.linalg.svdvals(rows - means[places]).square() / (len(rows) - len(known))
         found["collapse_class"] = float(collapse_sigma(n, inner))
         found["onset_class"] = float(onset_sigma(n, inner))
-    return [{"quantity": name, "value": value} for name, value in found.items()]
+    return found
 
 
 if __name__ == "__main__":

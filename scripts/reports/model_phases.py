@@ -174,8 +174,7 @@ class Report(base.Report):
             ["P", *heads], rows
         )
         lines = [
-            [f"{P}", *(of_samples(self.line(q, P), 3) for q in (*LINES, "learnt"))]
-            for P in self.sizes
+            [f"{P}", *(_known(self.line(q, P)) for q in (*LINES, "learnt"))] for P in self.sizes
         ]
         heads = ("σ_C(n_c)", "σ_on(n_c)", "σ_C(P)", "σ_S", "loss over constant")
         yield "lines of the exact score, and what the network has learnt\n\n" + table(
@@ -200,7 +199,7 @@ class Report(base.Report):
         return ["w"] * (len(self.weights) > 1) + ["P"] * (len(self.sizes) > 1)
 
     @property
-    def grid(self) -> tuple[int, int]:  # type: ignore[override]
+    def grid(self) -> tuple[int, int]:
         """The network above the exact score; on the right the curves."""
         return 2, 1 + len(self._maps)
 
@@ -291,3 +290,8 @@ class Report(base.Report):
         axes.set(xlabel=SIGMA, ylabel="share of the cues", ylim=(-0.03, 1.08))
         axes.set_title(f"{words}, $P$ = {P}; lines: exact score")
         axes.legend(loc="lower left")
+
+
+def _known(level: ndarray) -> str:
+    """A number of the exact score; that of a class is none where no class is told."""
+    return "—" if np.isnan(level).all() else of_samples(level, 3)

@@ -251,7 +251,7 @@ STUDIES = {
             "--weights=-2,0": "--weights",
             "--steps 1": "--steps",
         },
-        "datum:networkexact σ_C(n_c) lossoverconstant",
+        "datum:networkexact σ_S lossoverconstant",
     ),
     "noise_landscape": Row(
         "--size 40 --patterns 20 --states 3 --temperatures 1",
