@@ -88,8 +88,8 @@ def test_regions_of_exact_scores_are_those_of_a_rectangle(four):
 
 def test_a_model_without_classes_has_the_noise_as_its_axis_alone(four):
     words = "--model exact.py:untold --data four.npz --trials 40 --steps 20 --samples 2 --jobs 1"
-    assert "weights must be 0 alone for" in refuses("model_phases", words, "--sigmas 0.1,1")
     run("model_phases", words, "--weights 0 --sigmas 0.1,1 --out run")
+    assert "weights must be 0 alone for" in refuses("model_phases", words, "--sigmas 0.1,1")
     for sigma in (0.1, 1):
         for region in ("retrieved", "class", "lost"):
             asked = {"w": 0, "sigma": sigma, "quantity": region}
