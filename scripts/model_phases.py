@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from bridges.models import Model
     from diffusion import DenoiserLike
 
     Pairs = dict[int, tuple[DenoiserLike, DenoiserLike]]  # by class: of it, and of none
@@ -241,6 +240,7 @@ def _by_path(point: Point, seed: int = 0) -> tuple[Tensor, Tensor, Pairs]:
     """
     from bridges.data import raw_vectors, standardised
     from bridges.models import Reading, find_model
+    from bridges.models.paths import of_rows
     from bridges.models.states import check_data, shape_of, states_of
     from bridges.verbs.subject import conditional, labels_of, pairs_of
     from diffusion.denoisers import noise_range
@@ -262,7 +262,8 @@ def _by_path(point: Point, seed: int = 0) -> tuple[Tensor, Tensor, Pairs]:
             f"weights must be 0 alone for {name}, which knows no classes, got {point['weights']}"
         )
     else:
-        of_none = answering(_flat(model, shape_of(data), size), f"model: {name}", names_all=True)
+        flat = of_rows(model.source, shape_of(data), size)
+        of_none = answering(flat, f"model: {name}", names_all=True)
         pairs = dict.fromkeys(there, (of_none, of_none))
     low, high = noise_range(*next(iter(pairs.values())))
     unit = standardised(rows)[1]
@@ -272,13 +273,6 @@ def _by_path(point: Point, seed: int = 0) -> tuple[Tensor, Tensor, Pairs]:
             f"{point['sigmas'][0]:g} … {point['sigmas'][-1]:g}"
         )
     return rows, labels, pairs
-
-
-def _flat(model: Model, shape: tuple[int, ...], batch_size: int | None) -> DenoiserLike:
-    """A model that knows no classes, of flat rows."""
-    from bridges.models.paths import of_rows
-
-    return of_rows(model.source, shape, batch_size)
 
 
 def _exact(rows: Tensor, labels: Tensor, told: bool) -> Pairs:
