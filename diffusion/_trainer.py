@@ -72,7 +72,10 @@ class Training(Plotted):
 
 @dataclass(frozen=True)
 class Options:
-    """All that the course of a training depends on, besides its data and its network."""
+    """All that the course of a training depends on, besides its data and its network.
+
+    What has a default came later: it holds of a checkpoint that does not name it.
+    """
 
     steps: int
     batch: int | None
@@ -86,6 +89,7 @@ class Options:
     marks: tuple[int, ...]
     device: str  # its kind: a GPU draws other random numbers
     precision: str | None = None  # "bf16" for mixed precision; None: on a GPU alone
+    rate_course: str = "cosine"  # to 0 after the warm-up, or "constant"
 
 
 class Trainer:
@@ -271,6 +275,8 @@ class Trainer:
         options, step = self.options, made + 1
         if step <= options.warm_up:
             return options.rate * step / options.warm_up
+        if options.rate_course == "constant":
+            return options.rate
         part = (step - options.warm_up) / (options.steps - options.warm_up + 1)
         return options.rate * (1 + math.cos(math.pi * part)) / 2
 

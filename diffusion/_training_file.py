@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from diffusion import checkpoints
-from diffusion._trainer import Trainer
+from diffusion._trainer import Options, Trainer
 
 _WHOLE = 2**24  # up to which Adam counts its steps, in single precision
+_LATER = {f.name: f.default for f in fields(Options) if f.default is not MISSING}
 
 State = tuple[int, dict[str, Tensor]]  # steps made, and all tensors by name
 
@@ -139,4 +140,5 @@ def _statements(record: dict[str, Any]) -> dict[str, str]:
     options = options if isinstance(options, dict) else {}
     said.pop("step", None)
     rest = {"network" if k == "denoiser" else k: v for k, v in record.items() if k != "training"}
-    return {k: json.dumps(v, sort_keys=True) for k, v in (options | said | rest).items()}
+    found = _LATER | options | said | rest
+    return {k: json.dumps(v, sort_keys=True) for k, v in found.items()}

@@ -8,9 +8,9 @@ evenly over the batch, noise z, and descends
                                         at every σ (Karras et al. 2022)
     "likelihood"  w = 1/σ²              this loss bounds −log p (Song et al. 2021)
 
-by Adam, with clipped gradients, a rate that rises to its value and falls to 0 as a cosine,
-and returns a running average of the weights. Its floor is not 0 but the posterior variance
-of the data, which `denoising_error` of an exact denoiser gives.
+by Adam, with clipped gradients and a rate that rises to its value, then falls to 0 as a cosine
+or stays, and returns a running average of the weights. Its floor is not 0 but the posterior
+variance of the data, which `denoising_error` of an exact denoiser gives.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from diffusion.networks import NetworkDenoiser
 WEIGHTINGS = ("edm", "likelihood")
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("float32", "bf16")
+RATE_COURSES = ("cosine", "constant")
 _LEVELS = (0.01, 10.0)  # default noise levels, in units of the rms deviation of the data
 _MARKS = 50  # entries of the history, by default
 
@@ -49,6 +50,7 @@ def train_denoiser(
     steps: int = 3000,
     batch: int | None = None,
     rate: float = 1e-3,
+    rate_course: str = "cosine",
     average: float = 0.999,
     weighting: str = "edm",
     levels: tuple[float, float] = _LEVELS,
@@ -76,8 +78,9 @@ def train_denoiser(
     steps : gradient steps.
     batch : points of the data per step, at most n; None: 128, drawn repeatedly if there are
         fewer.
-    rate : learning rate, reached after a tenth of the steps (at most 500), then falling as a
-        cosine to 0.
+    rate : learning rate, reached after a tenth of the steps (at most 500).
+    rate_course : of the rate from there on: "cosine", to 0 at the last step, or "constant", with
+        which what is learnt by a step depends on `steps` by the warm-up alone.
     average : decay of the running average of the weights, in [0, 1); less at first.
     weighting : "edm" or "likelihood"; see the head of the module.
     levels : lowest and highest noise level, in units of the rms deviation of the data.
@@ -130,6 +133,7 @@ def train_denoiser(
             "to see each more than once per step"
         )
     rate = _checks.positive("rate", rate)
+    _checks.choice("rate_course", rate_course, RATE_COURSES)
     average = _checks.number("average", average, low=0, high=1, open_high=True)
     levels = _checks.rising("levels", levels)
     snapshots = [
@@ -157,6 +161,7 @@ def train_denoiser(
         marks=tuple(sorted(marks)),
         device=place.type,
         precision=precision,
+        rate_course=rate_course,
     )
     classes = None if labels is None else _checks.classes(labels, len(data)).long()
     own = _network(network, data, classes, seed)

@@ -66,6 +66,18 @@ def test_a_sound_one_is_taken(tmp_path, whole):
         assert torch.equal(one, other)
 
 
+def test_one_of_before_an_option_was_there_is_taken(tmp_path, whole):
+    """As of its default: what such a checkpoint does not name was not another."""
+    file = tmp_path / "run.safetensors"
+    tensors, record = whole
+    options = {k: v for k, v in record["training"]["options"].items() if k != "rate_course"}
+    earlier = record | {"training": record["training"] | {"options": options}}
+    checkpoints.write(file, tensors, earlier)
+    assert train_denoiser(points(50), checkpoint=file, **asked()).step == 40
+    checkpoints.write(file, tensors, earlier)
+    assert "(rate_course differ)" in refused(file, rate_course="constant")
+
+
 TENSORS = (
     "adam.step.0",
     "adam.exp_avg.1",
@@ -255,6 +267,7 @@ OTHERS = {
     "weighting": ({"weighting": "likelihood"}, r"\(weighting differ\)"),
     "batch": ({"batch": 10}, r"\(batch differ\)"),
     "average": ({"average": 0.5}, r"\(average differ\)"),
+    "rate course": ({"rate_course": "constant"}, r"\(rate_course differ\)"),
 }
 
 

@@ -124,6 +124,25 @@ def test_a_quick_training_already_beats_a_gaussian_and_nears_the_floor():
     assert history.rate[-1] < 1e-5 < history.rate.max() <= 4e-3
 
 
+def test_a_constant_rate_does_not_depend_on_the_horizon():
+    """After the warm-up it stays; the steps made by two trainings of other lengths are the same."""
+    found = [
+        train_denoiser(
+            points(50),
+            network=small(),
+            rate_course="constant",
+            snapshots=[40],
+            **(SMALL | {"steps": steps}),
+        )
+        for steps in (40, 49)  # whose warm-up is 4 steps
+    ]
+    one, other = (weights(training.snapshots[40]) for training in found)
+    assert torch.equal(one, other)
+    rate, step = found[1].history.rate, found[1].history.step
+    assert (rate[step >= 3] == 1e-3).all()  # that of the next step
+    assert (rate[step < 3] < 1e-3).all()
+
+
 def test_the_training_loss_is_the_weighted_denoising_error():
     """`held_out` of the history, recomputed from the denoiser alone."""
     data, held_out = points(200) * 3 + 5, points(4000, seed=3) * 3 + 5
@@ -400,6 +419,7 @@ def test_on_a_gpu_it_learns_the_same():
         ({"batch": 0}, "batch must be a whole number"),
         ({"steps": 0}, "steps must be a whole number"),
         ({"rate": 0.0}, "rate must be positive and finite, got 0"),
+        ({"rate_course": "linear"}, "rate_course must be one of 'cosine', 'constant'"),
         ({"average": 1.0}, r"average must lie in \[0, 1\), got 1"),
         ({"weighting": "snr"}, "weighting must be one of 'edm', 'likelihood'"),
         ({"levels": (1.0, 0.1)}, "levels must increase from above 0"),

@@ -235,6 +235,7 @@ DIFFUSION = {
         "steps": 1,
         "batch": 4,
         "rate": 0.001,
+        "rate_course": "cosine",
         "average": 0.9,
         "weighting": "edm",
         "levels": (0.01, 10.0),
