@@ -70,7 +70,7 @@ def test_what_only_training_finds_out_is_refused_in_one_line():
     [
         ("memorization_to_generalization", "--loads 4 --steps 1 --width 8 --count 10"),
         ("training_time", "--patterns 4 --steps 100 --snapshots 2 --rate 1e-6 --count 10"),
-        ("class_training", "--steps 10 --copy-steps 10 --rate 1e-6 --drawn 20"),
+        ("class_training", "--steps 10 --copy-steps 10 --rate 1e-6 --drawn 20 --starts 4"),
         ("guidance_window", "--training-steps 1 --width 8 --trials 2 --steps 4"),
         (
             "losing_dimensions",
@@ -89,20 +89,14 @@ def test_nothing_is_concluded_from_networks_that_have_not_learnt(study, words):
     elif study == "training_time":
         assert found["least_held_out_loss"] == {}
     elif study == "class_training":
-        assert {tuple(one["first"].values()) for one in found["trainings"]} == {("?",) * 3}
+        assert {tuple(one["first"].values()) for one in found["trainings"]} == {("?",) * 2}
+        assert {one["answer"] for one in found["verdicts"].values()} == {"not decided"}
     elif study == "guidance_window":
         assert found["cells, trained"]["nearest window"] is None
         assert found["cells, exact"]["nearest window"]
     elif study == "losing_dimensions":
         assert found["trained_order"] == []
         assert found["unlearnt"] == [5]
-
-
-@pytest.mark.slow
-def test_classes_that_were_learnt_are_compared():
-    words = "--steps 300 --copy-steps 10 --images 12 --few 8 --held-out 8 --drawn 20"
-    run("class_training", words, "--samples 1 --jobs 1 --out run")
-    assert summary()["trainings"][0]["learnt"]
 
 
 def test_what_a_memory_and_what_a_law_have_learnt_is_below_the_loss_of_a_constant():
