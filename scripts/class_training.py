@@ -30,6 +30,7 @@ import math
 from typing import Any
 
 import click
+from reports.all_classes import AllClasses
 from reports.class_training import GAP, Report
 from reports.two_classes import class_rows, split_classes
 
@@ -153,7 +154,7 @@ def main(run: Run, **chosen: Any) -> Report:
     points = [shared | case for case in cases]
     for point in points:
         point["names"] = [names[c] if names else str(c) for c in point["labels"]]
-    return Report(run(measure, points))
+    return (Report if chosen["compare"] == "pairs" else AllClasses)(run(measure, points))
 
 
 def _pairs(chosen: Point, table: Point) -> list[Point]:

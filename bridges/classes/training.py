@@ -217,7 +217,8 @@ def class_training(
     whole("samples", samples, low=0)
     whole("starts", starts)
     steps, marks = whole("steps", steps), whole("marks", marks)
-    grid = np.unique(np.geomspace(max(1, steps / _FIRST), steps, marks).round().astype(int))
+    first = max(1, steps / _FIRST)
+    grid = np.unique(np.geomspace(steps, first, marks).round().astype(int))
     training = train_denoiser(
         data,
         network=network,
@@ -240,8 +241,8 @@ def class_training(
     copies, sem, count = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=int)
     for k, step in enumerate(grid.tolist()):
         denoiser = training.snapshots[step]
-        train[k] = _losses(denoiser, [data[rows] for rows in own], sigmas, draws, seed)
-        test[k] = _losses(denoiser, [held_out[rows] for rows in others], sigmas, draws, seed)
+        train[k] = _losses(denoiser, data, own, sigmas, draws, seed)
+        test[k] = _losses(denoiser, held_out, others, sigmas, draws, seed)
         if samples and step in drawn:
             counted = _copies(denoiser, data, centres, samples, seed)
             count[k], copies[k], sem[k] = np.array(counted).T
@@ -261,21 +262,19 @@ def class_training(
 
 def _losses(
     denoiser: NetworkDenoiser,
+    rows: Tensor,
     classes: list[Tensor],
     sigmas: Sequence[float],
     draws: int,
     seed: int | None,
 ) -> list[float]:
     """L_c of each class, with noise that is the same at every mark."""
-    found = []
-    for c, rows in enumerate(classes):
-        one = 0.0
-        for k, sigma in enumerate(sigmas):
-            generator = generator_from(seed, f"class losses {c} {k}", rows.device)
-            error = denoising_error(denoiser, rows, sigma, draws, generator)
-            one += float(error.double().mean()) / sigma**2 / len(sigmas)
-        found.append(one)
-    return found
+    error = torch.zeros(len(rows), dtype=torch.float64)
+    for k, sigma in enumerate(sigmas):
+        generator = generator_from(seed, f"class losses {k}", rows.device)
+        found = denoising_error(denoiser, rows, sigma, draws, generator)
+        error += found.double().cpu() / sigma**2 / len(sigmas)
+    return [float(error[own].mean()) for own in classes]
 
 
 def _copies(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GAP = 0.05  # of test over train loss, at which a class is overfit
 MEASURES = ("best", "gap")
-_FACTOR, _FEW, _CHANCE = 2.0, 4, 0.01  # by which few samples decide, fewer than so many; of more
+_FACTOR, _FEW, CHANCE = 2.0, 4, 0.01  # by which few samples decide, fewer than so many; of more
 _ANSWERS = {1: "yes", -1: "no", 0: "not decided"}
 
 
@@ -52,7 +52,7 @@ def decided(lead: ndarray) -> int:
     if n < _FEW or np.isinf(lead).any():
         sure = (np.abs(lead) > math.log(_FACTOR)).all()
     else:
-        sure = abs(lead.mean()) > stdtrit(n - 1, 1 - _CHANCE / 2) * lead.std(ddof=1) / n**0.5
+        sure = abs(lead.mean()) > stdtrit(n - 1, 1 - CHANCE / 2) * lead.std(ddof=1) / n**0.5
     return int(np.sign(lead[0])) if sure else 0
 
 
@@ -60,6 +60,8 @@ class Report(TwoClasses):
     """Losses by class along the trainings, who is first, and the verdicts on the paper's claims."""
 
     figsize = (13.6, 6.8)
+    number = "factor"
+    pairs = True
 
     def curve(self, point: Point, quantity: str, label: int) -> tuple[ndarray, ndarray]:
         """Steps (K,) and values (samples, K), of class 1, 2 …"""
@@ -109,8 +111,6 @@ class Report(TwoClasses):
 
     def verdicts(self) -> list[Verdict]:
         """The claims on trained networks, and what the samples say."""
-        if self.points("classes"):
-            return self._ranked()
         import numpy as np
 
         equal, more, less = (
@@ -148,32 +148,6 @@ class Report(TwoClasses):
         lead = np.mean(some, 0) if some else np.full(self.samples, np.nan)
         return Verdict("random features have the orders that are decided", lead, answer)
 
-    def _ranked(self) -> list[Verdict]:
-        """The claims where all classes are compared, by ranks."""
-        import numpy as np
-        from scipy.stats import spearmanr
-
-        equal, *others = self.points("classes")
-        by_variance = [-one for one in equal["variances"]]
-        claims = [("at equal shares wider classes are overfit first", equal, by_variance)]
-        for point in others:
-            claim = f"where numbers fall by {point['factor']:g}, few images are overfit first"
-            claims.append((claim, point, point["counts"]))
-        found = []
-        for claim, point, order in claims:
-            times = np.array(
-                [self.values(point, "gap", c) for c in range(1, len(point["labels"]) + 1)]
-            ).T
-            ranks = np.full(self.samples, np.nan)
-            sure = self.learnt(point)
-            for s, one in enumerate(np.nan_to_num(times, nan=math.inf)):  # never is last
-                if len(order) > 2 and len({*one.tolist()}) > 1:
-                    ranks[s], chance = spearmanr(order, one)
-                    sure = sure and chance < _CHANCE
-            same = len({*np.sign(ranks).tolist()}) == 1 and not np.isnan(ranks).any()
-            found.append(Verdict(claim, ranks, int(np.sign(ranks[0])) if sure and same else 0))
-        return found
-
     def finding(self) -> str:
         """What is decided, and what is not."""
         if not any(self.learnt(point) for point in self.study.points):
@@ -191,7 +165,7 @@ class Report(TwoClasses):
         trainings = [
             {"kind": point["kind"], "case": point["case"], "images": self.images(point)}
             | {"classes": point["names"], "learnt": self.learnt(point)}
-            | ({"first": {m: self.first(point, m) for m in MEASURES}} if self._pair(point) else {})
+            | ({"first": {m: self.first(point, m) for m in MEASURES}} if self.pairs else {})
             for point in self.study.points
         ]
         verdicts = {
@@ -200,10 +174,6 @@ class Report(TwoClasses):
         }
         classes = {name: one[name] for name in ("known", "variances", "distances")}
         return {"classes": classes, "trainings": trainings, "verdicts": verdicts}
-
-    @staticmethod
-    def _pair(point: Point) -> bool:
-        return len(point["labels"]) == 2
 
     def heading(self) -> str:
         """The data and the training."""
@@ -224,102 +194,76 @@ class Report(TwoClasses):
             [[str(c), f"{v:.3f}", f"{r:.3f}"] for c, v, r in moments],
         )
         yield f"steps of the least test loss, and at which it exceeds the train loss by {GAP:g}"
-        yield self._times() if self._pair(one) else self._times_of_classes()
+        yield self.times()
         yield (
             "samples at the end: share of the first class (of its images), copies; noise below\n"
             "which a class is recognized, in rms deviations of the data"
         )
-        yield self._samples() if self._pair(one) else self._samples_of_classes()
+        yield self.drawn()
         unlearnt = [self.images(point) for point in self.study.points if not self.learnt(point)]
         if unlearnt:
             yield trained.nothing_of(f"the networks of {', '.join(unlearnt)} images")
-        number = "rank correlation" if self.points("classes") else "factor"
-        yield self._rule()
-        yield table(
-            ["claim", number, "answer"],
-            [
-                [
-                    claim,
-                    of_samples(lead, 2) if self.points("classes") else _factor(lead),
-                    _ANSWERS[a],
-                ]
-                for claim, lead, a in self.verdicts()
-            ],
-        )
+        yield self.rule()
+        rows = [
+            [claim, self.shown(lead), _ANSWERS[answer]] for claim, lead, answer in self.verdicts()
+        ]
+        yield table(["claim", self.number, "answer"], rows)
 
-    def _rule(self) -> str:
+    @staticmethod
+    def shown(lead: ndarray) -> str:
+        """What a claim is about, in a table."""
+        return factor(lead)
+
+    def rule(self) -> str:
         """What decides."""
-        if self.points("classes"):
-            return f"ranks decide where they are no chance, at {_CHANCE:g}, in every sample"
         if self.samples == 1:
             return "one sample decides nothing"
         if self.samples < _FEW:
             return f"{self.samples} samples decide a factor above {_FACTOR:g} in each of them"
-        return f"{self.samples} samples decide by Student's t at {_CHANCE:g}"
+        return f"{self.samples} samples decide by Student's t at {CHANCE:g}"
 
-    def _times(self) -> str:
+    def times(self) -> str:
+        """When each class of a training is overfit."""
         rows = []
         for point in self.study.points:
             cells = [
                 " / ".join(of_samples(self.values(point, name, c), digits) for c in (1, 2))
                 for name, digits in (("best", 0), ("gap", 0), ("least_test", 3))
             ]
-            ratios = [_factor(self.lead(point, name)) for name in ("gap", "features_gap")]
+            ratios = [factor(self.lead(point, name)) for name in ("gap", "features_gap")]
             first = " ".join(self.first(point, name) for name in MEASURES)
             name = f"{' / '.join(point['names'])}, {self.images(point)}"
             rows.append([name, *cells, *ratios, first])
         heading = ["classes, images", "least test loss at", f"gap {GAP:g} at", "least test loss"]
         return table([*heading, "gap τ₂/τ₁", "in theory", "first by both"], rows)
 
-    def _samples(self) -> str:
+    def drawn(self) -> str:
+        """The samples by class, and the noise of each class."""
         rows = []
         for point in self.study.points:
             share = point["counts"][0] / sum(point["counts"])
-            drawn = of_samples(self.curve(point, "shares", 1)[1][:, -1], 2)
-            copies = " / ".join(self._copies(point, c) for c in (1, 2))
+            drawn = of_samples(self.ended(point, "shares", 1), 2)
+            copies = " / ".join(self.copies(point, c) for c in (1, 2))
             noise = " / ".join(of_samples(self.values(point, "recognized", c), 1) for c in (1, 2))
             name = f"{' / '.join(point['names'])}, {self.images(point)}"
             rows.append([name, f"{drawn} ({share:.2f})", copies, noise])
         return table(["classes, images", "share", "copies", "recognized below"], rows)
 
-    def _copies(self, point: Point, label: int) -> str:
+    def copies(self, point: Point, label: int) -> str:
         """Copies among the samples of a class at the end."""
-        by_sample = self.curve(point, "copies", label)[1]
-        return of_samples(by_sample[:, -1], 2) if by_sample.size else "—"
+        by_sample = self.ended(point, "copies", label)
+        return of_samples(by_sample, 2) if (by_sample == by_sample).any() else "—"
 
-    def _times_of_classes(self) -> str:
-        blocks = []
-        for point in self.study.points:
-            rows = [
-                [name, str(n)]
-                + [
-                    of_samples(self.values(point, q, c), d)
-                    for q, d in (("best", 0), ("gap", 0), ("least_test", 3))
-                ]
-                for c, (name, n) in enumerate(zip(point["names"], point["counts"], strict=True), 1)
-            ]
-            head = [f"class, {point['case']}", "images", "least test loss at", f"gap {GAP:g} at"]
-            blocks.append(table([*head, "least test loss"], rows))
-        return "\n\n".join(blocks)
+    def ended(self, point: Point, quantity: str, label: int) -> ndarray:
+        """A quantity at the last step of a training, (samples,), NaN where there is none."""
+        import numpy as np
 
-    def _samples_of_classes(self) -> str:
-        blocks = []
-        for point in self.study.points:
-            rows = []
-            for c, (name, n) in enumerate(zip(point["names"], point["counts"], strict=True), 1):
-                drawn = of_samples(self.curve(point, "shares", c)[1][:, -1], 3)
-                noise = of_samples(self.values(point, "recognized", c), 1)
-                share = n / sum(point["counts"])
-                rows.append([name, f"{drawn} ({share:.3f})", self._copies(point, c), noise])
-            head = [f"class, {point['case']}", "share", "copies", "recognized below"]
-            blocks.append(table(head, rows))
-        return "\n\n".join(blocks)
+        steps, by_sample = self.curve(point, quantity, label)
+        last = by_sample[:, steps == point["steps"]]
+        return last[:, 0] if last.size else np.full(self.samples, math.nan)
 
     def draw(self, figure: Figure) -> None:
         """Losses by class, the orders, samples by class and copies, and the noise of classes."""
-        if self.points("classes"):
-            self._draw_classes(figure)
-            return
         panels = figure.subplots(2, 4)
         cases = self.points("variance") + self.points("centres")
         for axes, point in zip(panels[0], cases, strict=True):
@@ -410,36 +354,8 @@ class Report(TwoClasses):
         axes.set_title("U-turns")
         axes.legend(fontsize=6.5)
 
-    def _draw_classes(self, figure: Figure) -> None:
-        """Times of overfitting and copies, against variances and numbers of images."""
-        panels = figure.subplots(2, 2)
-        for point, series in zip(self.study.points, figures.SERIES, strict=False):
-            classes = range(1, len(point["labels"]) + 1)
-            columns = {"variances": point["variances"], "counts": point["counts"]}
-            copies = [self.curve(point, "copies", c)[1][:, -1] for c in classes]
-            gaps = [self.values(point, "gap", c) for c in classes]
-            for row, values in zip(panels, (gaps, copies), strict=True):
-                for axes, name in zip(row, columns, strict=True):
-                    x = columns[name]
-                    order = sorted(range(len(x)), key=x.__getitem__)
-                    found = [[values[k][s] for k in order] for s in range(self.samples)]
-                    self._dots(axes, [x[k] for k in order], found, series, point["case"])
-        for row, label in zip(panels, ("overfit at step", "samples that are copies"), strict=True):
-            row[0].set(xlabel="variance of the class", ylabel=label)
-            row[1].set(xlabel="images of the class", ylabel=label)
-            figures.log_axis(row[1])
-        panels[0, 0].legend()
 
-    @staticmethod
-    def _dots(
-        axes: Axes, x: list[float], found: list[list[float]], series: tuple[str, str], name: str
-    ) -> None:
-        import numpy as np
-
-        figures.points(axes, np.array(x), np.array(found), series, ls="", label=name)
-
-
-def _factor(lead: ndarray) -> str:
+def factor(lead: ndarray) -> str:
     """e^lead with its error, or why there is none."""
     import numpy as np
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from reports.all_classes import AllClasses
 from reports.class_training import Report, decided
 from terminal import rows, run, script, summary
 
@@ -119,15 +120,38 @@ def test_images_are_shared_out_whole():
     assert counts[0] / counts[-1] == pytest.approx(100, rel=0.02)
 
 
-def test_all_classes_are_compared_in_small():
-    words = "--preset gpu --data digits --device cpu --images 60 --steps 10 --held-out 4"
-    run("class_training", words, "--batch 20 --drawn 6 --starts 2 --samples 1 --jobs 1 --out run")
+@pytest.mark.slow
+def test_the_preset_for_a_gpu_runs_in_small():
+    words = (
+        "--preset gpu --data digits --device cpu --channels 8 --images 60 --steps 10 --held-out 4"
+    )
+    run("class_training", words, "--batch 20 --drawn 4 --starts 2 --samples 1 --jobs 1 --out run")
     found = summary()
     assert [one["case"] for one in found["trainings"]] == [f"factor {f}" for f in (1, 10, 100)]
     assert len(found["verdicts"]) == 3
     assert len(found["classes"]["variances"]) == 10
     equal = {int(row["class"]) for row in rows(case="factor 1", quantity="least_test")}
     assert equal == set(range(1, 11))
+
+
+def test_all_classes_are_compared_by_ranks():
+    variances, counts = [0.9, 0.2, 0.5, 0.4, 0.7, 0.3], [60, 30, 15, 8, 4, 2]
+    times = {1.0: [50 / v for v in variances], 10.0: [900, 500, 300, 200, 90, None], 100.0: counts}
+    points, samples = [], []
+    for factor, own in times.items():
+        point = {"kind": "classes", "case": f"factor {factor:g}", "factor": factor, "steps": 10}
+        points.append(point | {"counts": counts, "variances": variances, "labels": [*range(6)]})
+        found = [{"quantity": "learnt", "value": 0.5}]
+        found += [
+            {"class": c, "quantity": "gap", "value": float(t)} for c, t in enumerate(own, 1) if t
+        ]
+        samples.append([found] * 2)
+    study = Study({"samples": 2, "seed": 0, "parameters": {}}, points, samples)
+    first, second, third = AllClasses(study).verdicts()
+    assert (first.answer, first.lead.tolist()) == (1, [1.0, 1.0])  # 1/v by falling v
+    assert second.lead == pytest.approx([1 - 6 * 30 / 210] * 2)  # one that never comes is last
+    assert second.answer == 0
+    assert third.answer == 1
 
 
 @pytest.mark.slow
