@@ -69,6 +69,7 @@ _PAPER: dict[str, Any] = {
     "images": 128,
     "imbalance": 4.0,
     "steps": 6000,
+    "copy_steps": 6000,
     "rate": 0.001,
     "held_out": 128,
 }

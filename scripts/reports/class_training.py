@@ -302,9 +302,9 @@ class Report(TwoClasses):
         ):
             lead = np.array([self.lead(point, quantity) for point in cases]).T
             lead[~np.isfinite(lead)] = np.nan
-            for one in lead:
-                axes.plot(x + shift, np.exp(one), color=series[0], marker=series[1], ls="", ms=5,
-                          label=name if one is lead[0] else None)  # fmt: skip
+            for k, one in enumerate(lead):
+                look = {"color": series[0], "marker": series[1], "ls": "", "ms": 5}
+                axes.plot(x + shift, np.exp(one), label=name if k == 0 else None, **look)
         axes.set_yscale("log")
         figures.plain_ticks(axes.yaxis)
         axes.axhline(1, color="0.6", lw=0.8, zorder=0)
@@ -312,8 +312,7 @@ class Report(TwoClasses):
         axes.set_xticks(x, names, fontsize=7.5)
         axes.set(xlim=(-0.5, len(cases) - 0.5), ylabel=r"$\tau_2/\tau_1$ (above 1: class 1 first)")
         axes.set_title("overfit first, a point per sample")
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=7.5)
+        axes.legend(fontsize=7.5)
 
     def _shares(self, axes: Axes, cases: list[Point]) -> None:
         for point, series in zip(cases, figures.SERIES, strict=False):
@@ -333,7 +332,7 @@ class Report(TwoClasses):
                 label = f"{figures.literal(point['names'][c - 1])}, {self.images(point)}"
                 found = self.curve(point, "copies", c)
                 figures.points(axes, *found, series, label=label, ls=style)
-        figures.log_axis(axes)
+        axes.set_xscale("log")
         axes.set(ylim=(-0.03, 1.05), xlabel="gradient steps", ylabel="samples that are copies")
         axes.legend(fontsize=7)
         axes.set_title("copies by class")
