@@ -69,7 +69,6 @@ _PAPER: dict[str, Any] = {
     "images": 128,
     "imbalance": 4.0,
     "steps": 6000,
-    "copy_steps": 6000,
     "rate": 0.001,
     "held_out": 128,
 }
@@ -115,7 +114,9 @@ FEATURES, TIME = 800, 0.1  # random features of the theory, and their Ornsteinâ€
     steps=(Whole(10), "Gradient steps."),
     copy_steps=(Whole(10), "Gradient steps for copies."),
 )
-@options.shared("batch", default=None, help="Images per step; all where there are fewer.")
+@options.shared(
+    "batch", default=None, help="Images per step; 128, drawn repeatedly, where there are fewer."
+)
 @options.shared("rate", default=None, help="Learning rate, which stays.")
 @options.own(
     held_out=(Whole(2), "Test images of each class."),
@@ -235,7 +236,7 @@ def measure(point: Point, seed: int) -> list[Row]:
         others,
         network=_network(point, train.shape[1], seed),
         steps=point["steps"],
-        batch=min(point["batch"], len(train)),
+        batch=point["batch"] if point["batch"] <= len(train) else None,
         rate=point["rate"],
         weighting="likelihood",
         levels=(0.01, TOP * root),

@@ -145,7 +145,6 @@ SEEN = {  # what is drawn first: x and y
     "CapacityScaling": lambda r: ([1 / 10, 1 / 20], r.load),
     "ClassBasins": lambda r: ([20, 20], r.datum),
     "ClassCapacity": lambda r: (r.counts[:, 0], r.by_sample.mean(0)[:, 0]),
-    "ClassMoments": lambda: class_moments(ROWS, LABELS),
     "ClassTraining": lambda r: (r.steps[r.steps > 0], r.train[r.steps > 0, 0]),
     "CopyList": lambda r: (r.d2[r.listed.sort().values], r.d1[r.listed.sort().values]),
     "HeldOutCurve": lambda r: (r.size, r.success["data"].mean(0)),
