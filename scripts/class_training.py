@@ -51,13 +51,15 @@ _QUICK: dict[str, Any] = {
     "images": 80,
     "imbalance": 3.0,
     "few": 20,
-    "steps": 600,
+    "steps": 1000,
     "copy_steps": 2400,
     "batch": 64,
     "rate": 0.004,
     "held_out": 60,
     "drawn": 200,
     "starts": 64,
+    "snapshots": 20,
+    "features": 800,
     "device": "cpu",
     "samples": 2,
 }
@@ -88,13 +90,13 @@ _GPU: dict[str, Any] = {
 PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER, "gpu": _QUICK | _PAPER | _GPU}
 SHARED = (
     *("network", "depth", "channels", "attention", "steps", "batch", "rate", "held_out", "drawn"),
-    *("starts", "device"),
+    *("starts", "snapshots", "features", "device"),
 )
 FACTORS = (1.0, 10.0, 100.0)  # of the first class over the last, where all are compared
 TOP = 10 / 7  # highest noise level of the training, in √d rms deviations: 40 of 28×28 pixels
 TURNS = (0.07, 1.1)  # noise levels of U-turns, likewise: from where classes are recognized to none
 LEVELS = 8  # of them
-FEATURES, TIME = 800, 0.1  # random features of the theory, and their Ornstein–Uhlenbeck time
+TIME = 0.1  # Ornstein–Uhlenbeck time of the theory
 
 
 @study_command(PRESETS)
@@ -122,6 +124,8 @@ FEATURES, TIME = 800, 0.1  # random features of the theory, and their Ornstein�
     held_out=(Whole(2), "Test images of each class."),
     drawn=(Whole(2), "Samples drawn each time that they are looked at."),
     starts=(Whole(2), "U-turns per class and noise level."),
+    snapshots=(Whole(2, most=10**4), "Steps at which losses are taken, a factor apart."),
+    features=(Whole(1, most=10**4), "Random features of the theory."),
 )
 @options.shared("device", default=None)
 def main(run: Run, **chosen: Any) -> Report:
@@ -239,6 +243,7 @@ def measure(point: Point, seed: int) -> list[Row]:
         batch=point["batch"] if point["batch"] <= len(train) else None,
         rate=point["rate"],
         weighting="likelihood",
+        marks=point["snapshots"],
         levels=(0.01, TOP * root),
         centres=moments.centres[own],
         samples=point["drawn"],
@@ -258,7 +263,7 @@ def measure(point: Point, seed: int) -> list[Row]:
     for turn, values in zip(turns, found.own_class, strict=True):
         rows += class_rows({"own_class": values}, turn=turn)
     if point["kind"] in ("variance", "centres"):
-        rows += _theory(train, labels, held_out, others, seed)
+        rows += _theory(point["features"], train, labels, held_out, others, seed)
     return rows
 
 
@@ -275,11 +280,11 @@ def _network(point: Point, size: int, seed: int) -> Any:
     return UNet(shape, **sizes, **how, seed=seed)
 
 
-def _theory(train: Any, labels: Any, held_out: Any, others: Any, seed: int) -> list[Row]:
+def _theory(p: int, train: Any, labels: Any, held_out: Any, others: Any, seed: int) -> list[Row]:
     """The same times of random features that learn the same images, in times of their flow."""
     from diffusion import RandomFeatureScore, class_times
 
-    model = RandomFeatureScore(FEATURES, train.shape[1], time=TIME, seed=seed)
+    model = RandomFeatureScore(p, train.shape[1], time=TIME, seed=seed)
     times = class_times(model.fit(train, labels), held_out, others, gap=GAP)
     return class_rows({"features_best": times.opt, "features_gap": times.gap})
 

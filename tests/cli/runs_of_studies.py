@@ -63,7 +63,8 @@ STUDIES = {
         "median threshold half-way bimodal identity N_eff t_C",
     ),
     "class_training": Row(
-        "--steps 10 --copy-steps 10 --images 12 --few 8 --held-out 8 --drawn 8 --starts 4",
+        "--steps 10 --copy-steps 10 --images 12 --few 8 --held-out 8 --drawn 8 --starts 4 "
+        "--snapshots 2 --features 20",
         {
             "--drawn 1000000000 --max-memory 8": "drawn: 1000000000 samples need about",
             "--variance-pair 1 1": "variance-pair must be two different labels, got 1 twice",
@@ -75,6 +76,7 @@ STUDIES = {
             "--network resnet": "'resnet' is not one of 'mlp', 'unet'",
             "--compare some": "'some' is not one of 'pairs', 'classes'",
             "--imbalance 0.5": "0.5 is not in the range 1<=x<=1000",
+            "--snapshots 1": "--snapshots",
         },
         "leasttestloss gap0.05 copies recognizedbelow notdecided",
     ),

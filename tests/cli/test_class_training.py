@@ -125,7 +125,11 @@ def test_the_preset_for_a_gpu_runs_in_small():
     words = (
         "--preset gpu --data digits --device cpu --channels 8 --images 60 --steps 10 --held-out 4"
     )
-    run("class_training", words, "--batch 20 --drawn 4 --starts 2 --samples 1 --jobs 1 --out run")
+    run(
+        "class_training",
+        words,
+        "--batch 20 --drawn 4 --starts 2 --snapshots 3 --samples 1 --jobs 1 --out run",
+    )
     found = summary()
     assert [one["case"] for one in found["trainings"]] == [f"factor {f}" for f in (1, 10, 100)]
     assert len(found["verdicts"]) == 3
@@ -156,6 +160,6 @@ def test_all_classes_are_compared_by_ranks():
 
 @pytest.mark.slow
 def test_pairs_that_were_learnt_are_compared():
-    words = "--steps 300 --copy-steps 10 --images 24 --few 8 --held-out 8 --drawn 20 --starts 8"
-    run("class_training", words, "--samples 1 --jobs 1 --out run")
+    words = "--steps 300 --copy-steps 10 --images 24 --few 8 --held-out 8 --drawn 20"
+    run("class_training", words, "--starts 8 --features 50 --samples 1 --jobs 1 --out run")
     assert summary()["trainings"][0]["learnt"]

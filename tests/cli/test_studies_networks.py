@@ -70,7 +70,10 @@ def test_what_only_training_finds_out_is_refused_in_one_line():
     [
         ("memorization_to_generalization", "--loads 4 --steps 1 --width 8 --count 10"),
         ("training_time", "--patterns 4 --steps 100 --snapshots 2 --rate 1e-6 --count 10"),
-        ("class_training", "--steps 10 --copy-steps 10 --rate 1e-6 --drawn 20 --starts 4"),
+        (
+            "class_training",
+            "--steps 10 --copy-steps 10 --rate 1e-6 --drawn 9 --features 20 --snapshots 2",
+        ),
         ("guidance_window", "--training-steps 1 --width 8 --trials 2 --steps 4"),
         (
             "losing_dimensions",
