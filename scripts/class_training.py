@@ -106,7 +106,8 @@ TIME = 0.1  # Ornstein–Uhlenbeck time of the theory
     variance_pair=((Whole(), Whole()), "Two labels, whose variances differ."),
     centre_pair=((Whole(), Whole()), "Two labels, of which one lies farther from the mean."),
 )
-@options.shared("network", "depth", default=None)
+@options.shared("network", default=None)
+@options.shared("depth", default=None, help="Blocks of an mlp, resolutions of a unet.")
 @options.own(channels=(Whole(8), "Channels of a unet, at its first resolution."))
 @options.shared("attention", default=None)
 @options.own(
