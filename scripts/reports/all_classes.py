@@ -51,7 +51,7 @@ class AllClasses(Report):
     @staticmethod
     def shown(lead: ndarray) -> str:
         """A rank correlation."""
-        return of_samples(lead, 2)
+        return of_samples(lead, 2) if (lead == lead).any() else "—"
 
     def rule(self) -> str:
         """What decides."""
@@ -108,4 +108,6 @@ class AllClasses(Report):
             row[0].set(xlabel="variance of the class", ylabel=label)
             row[1].set(xlabel="images of the class", ylabel=label)
             figures.log_axis(row[1])
+        for axes in panels[1]:
+            axes.set_ylim(-0.03, 1.05)
         panels[0, 0].legend()
