@@ -199,7 +199,8 @@ def said_of(sittings):
 def duration(seconds):
     """A time in words."""
     if seconds < 5400:
-        return f"{max(1, round(seconds / 60))} minutes"
+        minutes = max(1, round(seconds / 60))
+        return f"{minutes} minute{'s' * (minutes > 1)}"
     return f"{seconds / 3600:.1f} hours"
 
 

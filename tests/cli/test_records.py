@@ -114,3 +114,17 @@ def test_a_record_that_was_refused_from_the_start_leaves_nothing(monkeypatch, ca
     assert made.main("basins", "--points", "50") == 2
     assert "points must be a multiple of 20" in capfd.readouterr().err
     assert list(Path("new").iterdir()) == []
+
+
+def test_a_page_says_where_a_record_was_made_and_in_what_time():
+    pytest.importorskip("sphinx", reason="needs the extra docs")
+    spec = importlib.util.spec_from_file_location("gallery", ROOT / "docs" / "gallery.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    one = {"date": "2026-11-30", "processor": "a chip", "cores": 2, "torch": "2.13.0"}
+    where = "on 2 cores of a chip, torch 2.13.0, 2026-11-30"
+    said = module.said_of([one | {"seconds": 7000}, one | {"seconds": 2000}])
+    assert said == f"The preset paper, {where}: 2.5 hours."
+    said = module.said_of([one | {"seconds": 50}, one | {"seconds": 900, "cores": 8}])
+    other = where.replace("2 cores", "8 cores")
+    assert said == f"The preset paper, {where}: 1 minute; then {other}: 15 minutes."
