@@ -262,7 +262,7 @@ STUDIES = {
     "own_states": Row(
         "--shares 0.5 --patterns 4 --steps 20 --width 16 --count 20 --held-out 40",
         {
-            "--shares 2": "2 is not in the range 0<=x<=1",
+            "--shares 2": "2.0 is not in the range 0<=x<=1",
             "--patterns 1": "patterns must be 2 to 748 for digits, got 1",
             "--count 1000000000 --max-memory 8": "count: 1000000000 samples of",
         },
