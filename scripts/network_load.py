@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _QUICK: dict[str, Any] = {
     "data": "digits",
-    "widths": [32, 64],
+    "widths": [64, 128],
     "loads": [2, 8, 32],
     "steps": 400,
     "rate": 3e-3,
@@ -54,7 +54,7 @@ _NAMES = {"mlp": "MLP", "unet": "U-Net"}
 
 @study_command(PRESETS)
 @options.shared("data", default=None)
-@click.option("--widths", type=Numbers(Whole(1)), help="Units per layer; a U-Net has a quarter.")
+@click.option("--widths", type=Numbers(Whole(1)), help="Units per layer; a U-Net has an eighth.")
 @options.shared("loads", default=None, help="Numbers of images K.")
 @click.option("--steps", type=Whole(2), help="Gradient steps of a training.")
 @options.shared("rate", default=None, type=Real(1e-6, 1), help="Learning rate.")
