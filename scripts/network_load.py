@@ -162,6 +162,17 @@ class Report(base.Report):
         each = [crossing(np.log(K), row[None], 0.5, False)[0] for row in by_sample]
         return np.array([math.exp(one) if math.isfinite(one) else np.nan for one in each])
 
+    def number(self, network: tuple[str, int], quantity: str, when: str = "end") -> str:
+        """K_c with its error, or the side of all numbers of images measured that it is on."""
+        import numpy as np
+
+        found = self.capacity(network, quantity, when)
+        if np.isfinite(found).any() or not self.learnt(network):
+            return of_samples(found, 0)
+        K, by_sample = self.along(network, quantity, when)
+        above = bool(by_sample[:, -1].mean() >= 0.5)
+        return f"> {K[-1]:g}" if above else f"< {K[0]:g}"
+
     def load(self, network: tuple[str, int], quantity: str) -> ndarray:
         """K_c d/p of each sample."""
         size = float(self.along(network, "size", None)[1][0, 0])
@@ -171,16 +182,16 @@ class Report(base.Report):
         """The range of loads."""
         import numpy as np
 
-        means = [estimate(self.load(one, "returned"))["mean"] for one in self.networks]
+        means = [estimate(self.load(one, "memorized"))["mean"] for one in self.networks]
         known = [one for one in means if not math.isnan(one)]
         if not any(self.learnt(one) for one in self.networks):
             return trained.NOTHING
         if not known:
-            return "No network passes through half of its cues at the numbers of images measured"
-        low, high = float(np.min(known)), float(np.max(known))
+            return "No network passes from copies to other samples at the numbers of images asked"
+        ends = (f"{float(end(known)):.2g}" for end in (np.min, np.max))
         return (
-            f"Networks hold $K_c d/p$ = {low:.2g} to {high:.2g} numbers per parameter after "
-            f"{self.setting['steps']} steps; Hebb's rule 0.138"
+            f"Half of the samples are copies up to $K_c d/p$ = {' to '.join(dict.fromkeys(ends))} per "
+            f"parameter, after {self.setting['steps']} steps; Hebb's rule has 0.138"
         )
 
     def conclusions(self) -> Point:
@@ -209,8 +220,8 @@ class Report(base.Report):
                 [
                     self.name(one),
                     f"{self.parameters(one):.0f}",
-                    of_samples(self.capacity(one, quantity, "half"), 0),
-                    of_samples(self.capacity(one, quantity), 0),
+                    self.number(one, quantity, "half"),
+                    self.number(one, quantity),
                     of_samples(self.load(one, quantity), 3),
                 ]
                 for one in self.networks
@@ -236,7 +247,8 @@ class Report(base.Report):
         axes.axhline(0.5, color="0.6", lw=1, ls="--", zorder=0)
         figures.ticks(axes, self.along(self.networks[0], quantity, "end")[0])
         axes.set(xlabel="number of images $K$", ylabel=label, ylim=(-0.03, 1.05))
-        axes.legend(fontsize=7.5)
+        if quantity == "memorized":
+            axes.legend(fontsize=7.5)
 
     def _loads(self, axes: Axes) -> None:
         for (quantity, label), (color, marker) in zip(
