@@ -239,6 +239,15 @@ STUDIES = {
             "--turn 1e30": "--turn",
         },
     ),
+    "network_load": Row(
+        "--widths 16 --loads 2,6 --steps 20 --count 20 --held-out 40",
+        {
+            "--widths 0": "0 is not in the range x>=1",
+            "--widths 100000 --max-memory 8": "width: layers of 100000 need about",
+            "--loads 1,4": "loads must be 2 to 748 for digits",
+            "--steps 1": "1 is not in the range x>=2",
+        },
+    ),
     "noise_landscape": Row(
         "--size 40 --patterns 20 --states 3 --temperatures 1",
         {
