@@ -41,9 +41,11 @@ COLUMNS = (
 )
 _SCORES = {"exact": ("σ_½", COLUMNS[3:5]), "model": ("σ_½ of the model", COLUMNS[5:7])}
 _CUES = 8  # of a datum per noise level, at least
+_SETS = 4  # times as many cues of the exact score as a survey has noised points of one set
 _WORK = 2**36  # multiplications of the exact score, less than half of a large survey
 _LEAST = 20  # of all data whose levels are worth their time
 _CUED = 200  # data of which a model is given cues, at most
+_HOME = 0.95  # least cosine of what a model brings home, as in a gap
 _COARSE = 2.0 ** np.arange(-12, 4)  # noise levels, in rms deviations, to find the range on
 _SEEN = 32  # data that it is found with
 _LEVELS, _OF_MODEL = 16, 6  # noise levels of the exact score, and of a model, which costs more
@@ -154,7 +156,7 @@ class DataTable:
             f"{' and '.join(said)}. {shown}:",
             WIDTH,
         )
-        heads = ["datum", *(_SCORES[name][0] for name in self.levels), "to the nearest datum"]
+        heads = ["datum", *(_SCORES[name][0] for name in self.levels), "to the nearest"]
         heads += [] if self.classes is None else ["class"]
         heads += [] if self.copies is None else ["copies"]
         yield table(heads, [self._row(k) for k in order.tolist()])
@@ -190,7 +192,7 @@ def write_table(survey: Survey, folder: Path, seed: int) -> None:
     some = part_of(len(kept), each // _CUES if exact else cued)
     levels, sigmas = {}, _WIDE
     if exact:
-        draws = max(_CUES, min(survey.draws, each) // len(some))
+        draws = max(_CUES, min(_SETS * survey.draws, each) // len(some))
         found = _exact(rows, some, draws, seed)
         levels["exact"] = found.level, found.sem
         inside = found.level[(found.level > 0) & np.isfinite(found.level)]
@@ -216,11 +218,11 @@ def _exact(rows: Tensor, some: Tensor, draws: int, seed: int) -> ReturnLevels:
     """The levels of some data (n, N) by their exact score, in rms deviations."""
     source = EmpiricalDenoiser(standardised(rows.double())[0])
     few = some[part_of(len(some), _SEEN)]
-    coarse = return_levels(source, _COARSE, index=few, draws=_CUES, seed=seed).level
+    coarse = return_levels(source, _COARSE, _CUES, index=few, seed=seed).level
     inside = coarse[(coarse > 0) & np.isfinite(coarse)]
     low, high = (inside.min(), inside.max()) if len(inside) else (_COARSE[0], _COARSE[-1])
     sigmas = np.geomspace(low / 2, 2 * high, _LEVELS)
-    return return_levels(source, sigmas, index=some, draws=draws, seed=seed)
+    return return_levels(source, sigmas, draws, index=some, seed=seed)
 
 
 def _of_model(
@@ -229,7 +231,7 @@ def _of_model(
     """The levels of the data `some` (M,) by a model, in rms deviations; NaN of all but `own`."""
     memory = survey.trained.memory(seed)
     unit = deviation("data", memory.patterns)
-    found = return_levels(memory, unit * sigmas, index=some[own], draws=draws, seed=seed)
+    found = return_levels(memory, unit * sigmas, draws, _HOME, index=some[own], seed=seed)
     columns = np.full((2, len(some)), np.nan)
     columns[:, own] = found.level / unit, found.sem / unit
     return columns[0], columns[1]
@@ -246,15 +248,13 @@ def _copies(folder: Path, datum: Tensor) -> Array | None:
 
 def _correlations(found: Mapping[str, CopyPrediction]) -> str:
     """By whose levels they are, how copies go with levels and with distances."""
-    heads = {"exact": "of the exact score", "model": "of the model"}
+    heads = {"exact": "exact score", "model": "model"}
     rows = {
         "σ_½": "level",
         "the distance to the nearest datum": "nearest",
         "σ_½ at a fixed distance": "partial",
     }
-    first = [
-        f"{heads[name]}, {one.copied} of {one.data} data copied" for name, one in found.items()
-    ]
+    first = [f"{heads[name]}, {one.copied} of {one.data} copied" for name, one in found.items()]
     cells = [
         [what, *(uncertain(getattr(p, name), getattr(p, f"{name}_sem")) for p in found.values())]
         for what, name in rows.items()
@@ -268,4 +268,4 @@ def _level(level: float, sem: float | None = None) -> str:
         return ""
     if level == 0 or np.isinf(level):
         return "below" if level == 0 else "above"
-    return uncertain(level, sem, 3)
+    return uncertain(level, sem)
