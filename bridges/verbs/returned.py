@@ -43,13 +43,14 @@ _SCORES = {"exact": ("σ_½", COLUMNS[3:5]), "model": ("σ_½ of the model", COL
 _CUES = 8  # of a datum per noise level, at least
 _SETS = 4  # times as many cues of the exact score as a survey has noised points of one set
 _WORK = 2**36  # multiplications of the exact score, less than half of a large survey
-_LEAST = 20  # of all data whose levels are worth their time
+_LEAST = 20  # data that are worth a table, or a rank correlation
 _CUED = 200  # data of which a model is given cues, at most
 _HOME = 0.95  # least cosine of what a model brings home, as in a gap
 _COARSE = 2.0 ** np.arange(-12, 4)  # noise levels, in rms deviations, to find the range on
 _SEEN = 32  # data that it is found with
 _LEVELS, _OF_MODEL = 16, 6  # noise levels of the exact score, and of a model, which costs more
 _WIDE = np.geomspace(0.25, 4.0, _OF_MODEL)  # those of a model where the exact ones are not known
+_BEYOND = ("below", "above")  # the noise levels that were tried
 _SHOWN = 5  # data of least and of greatest level
 Array = np.ndarray
 
@@ -151,6 +152,9 @@ class DataTable:
         if len(order) > 2 * _SHOWN:
             order = np.concatenate([order[:_SHOWN], order[-_SHOWN:]])
             shown += f", the {_SHOWN} least and the {_SHOWN} greatest here"
+        rows = [self._row(k) for k in order.tolist()]
+        if any(cell in _BEYOND for row in rows for cell in row):
+            shown += f" ({' or '.join(_BEYOND)}: all noise levels that were tried)"
         yield textwrap.fill(
             "σ_½, the noise from which a datum comes home half of the time, has the median "
             f"{' and '.join(said)}. {shown}:",
@@ -159,7 +163,7 @@ class DataTable:
         heads = ["datum", *(_SCORES[name][0] for name in self.levels), "to the nearest"]
         heads += [] if self.classes is None else ["class"]
         heads += [] if self.copies is None else ["copies"]
-        yield table(heads, [self._row(k) for k in order.tolist()])
+        yield table(heads, rows)
         if found := self.predictions:
             yield _correlations(found)
 
@@ -267,5 +271,5 @@ def _level(level: float, sem: float | None = None) -> str:
     if np.isnan(level):
         return ""
     if level == 0 or np.isinf(level):
-        return "below" if level == 0 else "above"
+        return _BEYOND[int(level > 0)]
     return uncertain(level, sem)
