@@ -6,7 +6,7 @@ PEERS := .venv/peers/.installed
 DOCS := .venv/.docs
 GALLERY ?= 1
 
-.PHONY: compare test test-all lint bench bench-gpu docs clean
+.PHONY: compare test test-all lint bench bench-gpu docs record clean
 
 compare: $(READY)  ## the main job: every memory on real digits
 	@echo "== comparing memories on scikit-learn's digits (about half a minute)"
@@ -35,6 +35,9 @@ docs: $(DOCS)  ## the pages; GALLERY=0 leaves out the figures, which run every s
 	@echo "== building docs/_build/html (a minute or two per study the first time; resumes)"
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -D gallery_run=$(GALLERY) docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+record: $(READY)  ## the paper preset of STUDY, kept in docs/records; goes on where it was stopped
+	$(BIN)/python docs/record.py $(STUDY)
 
 clean:
 	rm -rf .venv build *.egg-info docs/_build docs/api docs/figures

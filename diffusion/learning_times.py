@@ -205,7 +205,7 @@ def class_times(
     return ClassTimes(
         gen63=crossing(learnt, (1 - math.exp(-1)) * most),
         gen=crossing(learnt, level * (1 - bayes)),
-        opt=np.array([_least(times, one) for one in test.T]),
+        opt=np.array([least_time(times, one) for one in test.T]),
         gap=crossing(apart, np.full(len(most), gap)),
         mem50=crossing(apart, apart[-1] / 2),
         train50=crossing(-train, -(bayes + train[-1]) / 2),
@@ -280,11 +280,16 @@ def first_time(times: Array, curve: Array, level: float) -> float:
     return float(times[k - 1] * (times[k] / times[k - 1]) ** part)
 
 
-def _least(times: Array, curve: Array) -> float:
-    """Where a curve is least.
+def least_time(times: Array, curve: Array) -> float:
+    """When a curve (T,) is least, by times (T,) a factor apart.
 
     The vertex of the parabola through the least point and its two neighbours, in the logarithm
     of the time.
+
+    Examples
+    --------
+    >>> round(least_time(np.array([1.0, 2.0, 4.0, 8.0]), np.array([5.0, 2.0, 1.0, 2.0])), 2)
+    4.0
     """
     k = int(curve.argmin())
     if not 0 < k < len(times) - 1:

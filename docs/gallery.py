@@ -6,6 +6,8 @@ it again; while no code has changed, no script is run. Delete `results/docs` to 
 everything anew. A page whose script does not exist is left out, so that the text may come first.
 
     ```{study} NAME      its figure and printed table, on its page
+    ```{record} NAME     the same of its record, a run of the `paper` preset (`docs/record.py`), and
+                         the machine that made it
     ```{gallery}         every study with its figure
     ```{verb} NAME       a command of `bridges`, its content, with its figure and printed table
 
@@ -13,6 +15,7 @@ The commands of verbs are run likewise. One whose data are not on this machine, 
 fetched, is shown alone.
 """
 
+import json
 import os
 import re
 import shlex
@@ -31,6 +34,7 @@ from bridges.study.tables import blocks, cells
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 FIGURES = DOCS / "figures"
+RECORDS = DOCS / "records"
 CODE = ("scripts", "hopfield", "diffusion", "bridges")
 VERB = re.compile(r"^```\{verb\} (\S+)\nbridges (.*?)\n```", re.MULTILINE)
 log = logging.getLogger(__name__)
@@ -131,6 +135,24 @@ class Study(SphinxDirective):
         return kept(self.env, self.arguments[0])
 
 
+class Record(SphinxDirective):
+    """The figure of a record and what its run printed, where and in what time."""
+
+    required_arguments = 1
+
+    def run(self):
+        name = self.arguments[0]
+        home = RECORDS / name
+        table, made = home / "table.txt", home / "made.json"
+        for file in (table, made):
+            self.env.note_dependency(str(file))
+        if not (home / "summary.json").exists():  # none was begun, or it is not finished
+            return [nodes.paragraph("", "Only the preset quick has been run.")]
+        sittings = json.loads(made.read_text())
+        image = nodes.image(uri=f"/records/{name}/figure.png", alt=f"The figure of {name}, in full")
+        return [nodes.paragraph("", said_of(sittings)), image, *tables(table)]
+
+
 class Verb(SphinxDirective):
     """A command of `bridges`, its figure and what it prints."""
 
@@ -150,7 +172,36 @@ def kept(env, name):
     if not (table.exists() and figure.exists()):
         return [nodes.paragraph("", "They are made by `make docs`, where the data are at hand.")]
     image = nodes.image(uri=f"/figures/{name}.png", alt=f"The figure of {name}")
-    return [image, *(node for block in blocks(table.read_text()) for node in shown(block))]
+    return [image, *tables(table)]
+
+
+def tables(file):
+    """What a run printed."""
+    return [node for block in blocks(file.read_text()) for node in shown(block)]
+
+
+def said_of(sittings):
+    """Where and when a record was made, and in what time.
+
+    >>> one = {"date": "2026-11-30", "processor": "AMD EPYC", "cores": 2, "torch": "2.13.0"}
+    >>> said_of([one | {"seconds": 7000}, one | {"seconds": 2000}])
+    'The preset paper, on 2 cores of AMD EPYC, torch 2.13.0, 2026-11-30: 2.5 hours.'
+    """
+    seconds: dict[str, float] = {}
+    for one in sittings:
+        where = f"on {one['cores']} cores of {one['processor']}, torch {one['torch']}"
+        where = f"{where}, {one['date']}"
+        seconds[where] = seconds.get(where, 0) + one["seconds"]
+    parts = (f"{where}: {duration(took)}" for where, took in seconds.items())
+    return f"The preset paper, {'; then '.join(parts)}."
+
+
+def duration(seconds):
+    """A time in words."""
+    if seconds < 5400:
+        minutes = max(1, round(seconds / 60))
+        return f"{minutes} minute{'s' * (minutes > 1)}"
+    return f"{seconds / 3600:.1f} hours"
 
 
 class Gallery(SphinxDirective):
@@ -173,6 +224,7 @@ def setup(app):
     """What Sphinx calls; `-D gallery_run=0` builds without running any study."""
     app.add_config_value("gallery_run", True, "env", bool)
     app.add_directive("study", Study)
+    app.add_directive("record", Record)
     app.add_directive("gallery", Gallery)
     app.add_directive("verb", Verb)
     app.connect("config-inited", leave_out)

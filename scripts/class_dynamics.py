@@ -26,7 +26,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import click
-from reports.two_classes import class_rows, two_classes
+from reports.two_classes import class_rows, split_classes
 
 from bridges.study import options, report as base
 from bridges.study.command import Run, study_command
@@ -180,7 +180,7 @@ def _digits(point: Point, seed: int) -> tuple[Any, Any, Any]:
     pixels, target = standardised(raw_vectors("digits"))[0], class_labels("digits")
     assert target is not None
     generator = generator_from(seed, "digits")
-    train, labels, *rest = two_classes(
+    train, labels, *rest = split_classes(
         pixels, target, point["digits"], point["counts"], HELD_OUT, generator
     )
     asked = {name: point[name] for name in ("time", "activation")}

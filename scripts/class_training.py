@@ -1,264 +1,293 @@
 r"""Which of two classes does a trained network learn, overfit and copy first?
 
 A network learns to denoise images of two classes, in several proportions, and does not see
-their labels. Followed along its training are the train and test loss of each class, and with few
-images the fraction of samples that are copies. By
+their labels. Two pairs of classes are tried: one of classes that differ in their variance, and one
+of classes that differ in the distance of their centres from the mean of all. Followed along each
+training are the train and test loss of each class, the samples by class, and those of them that
+are copies. By
 
     best     the step of least test loss: afterwards the class is overfit
-    gap      the first step at which the test loss exceeds the train loss by 0.05
-    learnt   the first step at which the train loss is below 0.3
+    gap      the step at which the test loss exceeds the train loss by 0.05
 
-a class is first where its step is smaller in every sample; the least test loss says how well it
-was learnt. Copies (nearer to a datum than a third of the distance to the next) come late
-and are a confirmation. Nothing is said of networks that have not learnt (as in
-`memorization_to_generalization`). With --data fashion --network unet this is the setting of real
-images, for a machine that has the data and a GPU. (arXiv 2605.06367 for the question; the
-measures are ours.)
+a class is first where its step is the smaller; the least test loss says how well it was learnt.
+Copies (nearer to a datum than a third of the distance to the next) come late and are a
+confirmation. In the end noised images are run back, for the noise below which their class is
+recognized. The same images are given to random features, whose learning is solved exactly, for the
+order that theory has. Nothing is said of networks that have not learnt (as in
+`memorization_to_generalization`).
+
+A claim about times is decided by two or three samples only where each of them shows it by more
+than a factor of 2, by four or more where Student's t does at 1 %.
+
+The preset `paper` needs Fashion-MNIST and some hours. `gpu` compares all classes of it, in numbers
+that fall from class to class, for a machine with a GPU. (arXiv 2605.06367 for the question; the
+protocol and the measures are ours.)
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-from reports import trained
-from reports.two_classes import TwoClasses, class_rows, two_classes
+from reports.all_classes import AllClasses
+from reports.class_training import GAP, Report
+from reports.two_classes import class_rows, split_classes
 
-from bridges.estimates import estimate
-from bridges.study import figures, options
+from bridges.study import options
 from bridges.study.command import Run, study_command
-from bridges.study.numbers import Whole
+from bridges.study.numbers import Real, Whole
 from bridges.study.record import Point, Row
-from bridges.study.tables import of_samples, table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy import ndarray
 
 _QUICK: dict[str, Any] = {
     "data": "digits",
-    "classes": (1, 0),
+    "compare": "pairs",
+    "variance_pair": (1, 0),
+    "centre_pair": (3, 6),
     "network": "mlp",
+    "depth": 2,
+    "channels": 16,
+    "attention": False,
     "images": 80,
+    "imbalance": 3.0,
     "few": 20,
-    "steps": 600,
+    "steps": 1000,
     "copy_steps": 2400,
+    "batch": 64,
     "rate": 0.004,
     "held_out": 60,
-    "drawn": 300,
+    "drawn": 200,
+    "starts": 64,
+    "snapshots": 20,
+    "features": 800,
+    "device": "cpu",
     "samples": 2,
 }
-_PAPER = {
-    "steps": 4000,
-    "copy_steps": 16000,
-    "rate": 0.002,
-    "drawn": 1000,
-    "samples": 10,
+_PAPER: dict[str, Any] = {
+    "data": "fashion",
+    "variance_pair": (8, 3),
+    "centre_pair": (6, 2),
+    "network": "unet",
+    "images": 128,
+    "imbalance": 4.0,
+    "steps": 6000,
+    "rate": 0.001,
+    "held_out": 128,
 }
-PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}
-SHARES = (0.25, 0.5, 0.75)  # of the first class
-GAP, LEARNT = 0.05, 0.3
-MEASURES = ("best", "gap", "learnt")
-CURVES = ("train", "test", "copies")
+_GPU: dict[str, Any] = {
+    "compare": "classes",
+    "depth": 3,
+    "channels": 32,
+    "attention": True,
+    "images": 5120,
+    "steps": 400_000,
+    "batch": 512,
+    "rate": 1e-4,
+    "drawn": 5000,
+    "device": "cuda",
+    "samples": 3,
+}
+PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER, "gpu": _QUICK | _PAPER | _GPU}
+SHARED = (
+    *("network", "depth", "channels", "attention", "steps", "batch", "rate", "held_out", "drawn"),
+    *("starts", "snapshots", "features", "device"),
+)
+FACTORS = (1.0, 10.0, 100.0)  # of the first class over the last, where all are compared
+TOP = 10 / 7  # highest noise level of the training, in √d rms deviations: 40 of 28×28 pixels
+TURNS = (0.07, 1.1)  # noise levels of U-turns, likewise: from where classes are recognized to none
+LEVELS = 8  # of them
+TIME = 0.1  # Ornstein–Uhlenbeck time of the theory
 
 
 @study_command(PRESETS)
 @options.shared("data", default=None)
-@click.option("--classes", type=(Whole(), Whole()), help="Two labels of the data.")
-@click.option("--network", type=click.Choice(["mlp", "unet"]), help="What is trained.")
-@click.option("--images", type=Whole(8), help="Training images of both classes together.")
-@click.option("--few", type=Whole(4), help="The same, where copies are counted.")
-@click.option("--steps", type=Whole(10), help="Gradient steps.")
-@click.option("--copy-steps", type=Whole(10), help="Gradient steps for copies.")
-@click.option("--rate", type=options.RATE, help="Learning rate.")
-@click.option("--held-out", type=Whole(2), help="Test images of each class.")
-@click.option("--drawn", type=Whole(2), help="Samples drawn each time that copies are counted.")
+@click.option("--compare", type=click.Choice(["pairs", "classes"]), help="Two pairs, or all.")
+@options.own(
+    variance_pair=((Whole(), Whole()), "Two labels, whose variances differ."),
+    centre_pair=((Whole(), Whole()), "Two labels, of which one lies farther from the mean."),
+)
+@options.shared("network", default=None)
+@options.shared("depth", default=None, help="Blocks of an mlp, resolutions of a unet.")
+@options.own(channels=(Whole(8), "Channels of a unet, at its first resolution."))
+@options.shared("attention", default=None)
+@options.own(
+    images=(Whole(8), "Training images of all classes together."),
+    imbalance=(Real(1, 1000), "Images of a majority over those of a minority."),
+    few=(Whole(4), "Training images where copies are counted."),
+    steps=(Whole(10), "Gradient steps."),
+    copy_steps=(Whole(10), "Gradient steps for copies."),
+)
+@options.shared(
+    "batch", default=None, help="Images per step; 128, drawn repeatedly, where there are fewer."
+)
+@options.shared("rate", default=None, help="Learning rate, which stays.")
+@options.own(
+    held_out=(Whole(2), "Test images of each class."),
+    drawn=(Whole(2), "Samples drawn each time that they are looked at."),
+    starts=(Whole(2), "U-turns per class and noise level."),
+    snapshots=(Whole(2, most=10**4), "Steps at which losses are taken, a factor apart."),
+    features=(Whole(1, most=10**4), "Random features of the theory."),
+)
+@options.shared("device", default=None)
 def main(run: Run, **chosen: Any) -> Report:
     """Losses and copies of each class along the training of a network."""
     from bridges._checks import within_memory
-    from bridges.data import fingerprint, load, place
+    from bridges.classes.moments import class_moments
+    from bridges.data import class_names, fingerprint, load_data, place
 
-    data, pair = chosen["data"], chosen["classes"]
-    if pair[0] == pair[1]:
-        raise ValueError(f"classes must be two different labels, got {pair[0]} twice")
-    rows, labels = load(data)
-    most = max(round(max(SHARES) * chosen["images"]), -(-chosen["few"] // 2))
-    needed = most + chosen["held_out"]
-    if labels is None:
-        raise ValueError(f"data must have classes, got none in {place(data)}")
-    for label in pair:
-        if (found := int((labels == label).sum())) < needed:
-            raise ValueError(
-                f"classes must have {needed} images each, got {found} of label {label}"
-            )
+    data = load_data(chosen["data"])
+    if data.labels is None:
+        raise ValueError(f"data must have classes, got none in {place(chosen['data'])}")
     drawn = f"drawn: {chosen['drawn']} samples"
-    within_memory(16 * chosen["drawn"] * rows.shape[1:].numel(), drawn, each_job=True)
-    shared: Point = {"data": place(data), "content": fingerprint(data), "labels": list(pair)}
-    shared |= {k: chosen[k] for k in ("network", "rate", "held_out")}
-    losses = {"kind": "losses", "images": chosen["images"], "steps": chosen["steps"], "drawn": 0}
-    copies = {"kind": "copies", "images": chosen["few"], "steps": chosen["copy_steps"]}
-    copies["drawn"] = chosen["drawn"]
-    cases = [*((losses, share) for share in SHARES), (copies, 0.5)]
-    points = [{"kind": case["kind"], "share": share} | case | shared for case, share in cases]
-    return Report(run(measure, points))
+    within_memory(16 * chosen["drawn"] * data.rows.shape[1], drawn, each_job=True)
+    known, classes = data.labels.unique(return_inverse=True)
+    moments = class_moments(data.rows, classes)
+    names = class_names(chosen["data"])
+    table = {
+        "known": known.tolist(),
+        "variances": [round(one, 4) for one in moments.variance.tolist()],
+        "distances": [round(one, 4) for one in moments.distance.tolist()],
+    }
+    shared: Point = {"data": place(chosen["data"]), "content": fingerprint(chosen["data"])}
+    shared |= {name: chosen[name] for name in SHARED} | table
+    cases = _pairs(chosen, table) if chosen["compare"] == "pairs" else _classes(chosen, table)
+    needed: dict[int, int] = {}
+    for case in cases:
+        for label, n in zip(case["labels"], case["counts"], strict=True):
+            needed[label] = max(needed.get(label, 0), n + chosen["held_out"])
+    for label, least in needed.items():
+        if (found := int((data.labels == label).sum())) < least:
+            raise ValueError(f"classes must have {least} images each, got {found} of label {label}")
+    points = [shared | case for case in cases]
+    for point in points:
+        point["names"] = [names[c] if names else str(c) for c in point["labels"]]
+    return (Report if chosen["compare"] == "pairs" else AllClasses)(run(measure, points))
+
+
+def _pairs(chosen: Point, table: Point) -> list[Point]:
+    """Both pairs at equal shares, the first at others too, and few images of it for copies.
+
+    First of a pair is the class that the paper has first: the wider, or the nearer.
+    """
+    pairs = {}
+    for option, order in (("variance_pair", "variances"), ("centre_pair", "distances")):
+        pair = chosen[option]
+        if pair[0] == pair[1]:
+            flag = option.replace("_", "-")
+            raise ValueError(f"{flag} must be two different labels, got {pair[0]} twice")
+        by_label = dict(zip(table["known"], table[order], strict=True))
+        if missing := [label for label in pair if label not in by_label]:
+            known = ", ".join(map(str, table["known"][:20]))
+            raise ValueError(f"{option.replace('_', '-')} must be of {known}, got {missing[0]}")
+        pairs[option] = sorted(pair, key=by_label.__getitem__, reverse=order == "variances")
+    many, few = (split_evenly(chosen[name], [1.0, 1.0]) for name in ("images", "few"))
+    most = split_evenly(chosen["images"], [chosen["imbalance"], 1.0])
+    wide, apart = pairs["variance_pair"], pairs["centre_pair"]
+    return [
+        {"kind": "variance", "case": "equal", "labels": wide, "counts": many},
+        {"kind": "variance", "case": "more wide", "labels": wide, "counts": most},
+        {"kind": "variance", "case": "more narrow", "labels": wide, "counts": most[::-1]},
+        {"kind": "centres", "case": "equal", "labels": apart, "counts": many},
+        {"kind": "copies", "case": "equal", "labels": wide, "counts": few}
+        | {"steps": chosen["copy_steps"]},
+    ]
+
+
+def _classes(chosen: Point, table: Point) -> list[Point]:
+    """All classes, in equal numbers and in numbers that fall by a factor from first to last."""
+    labels = table["known"]
+    last = max(1, len(labels) - 1)
+    return [
+        {"kind": "classes", "case": f"factor {factor:g}", "factor": factor, "labels": labels}
+        | {
+            "counts": split_evenly(
+                chosen["images"], [factor ** (-c / last) for c in range(last + 1)]
+            )
+        }
+        for factor in FACTORS
+    ]
+
+
+def split_evenly(images: int, weights: list[float]) -> list[int]:
+    """Numbers of images by these weights, at least 1 each, whose sum is right up to these."""
+    ends = [round(images * sum(weights[: c + 1]) / sum(weights)) for c in range(len(weights))]
+    return [max(1, end - begin) for begin, end in zip([0, *ends], ends, strict=False)]
 
 
 def measure(point: Point, seed: int) -> list[Row]:
     """One training, on images of its own."""
-    from bridges._checks import generator_from
-    from bridges.classes.training import class_training
-    from bridges.data import load, standardised
+    import numpy as np
 
-    rows, labels = load(point["data"])
-    images, generator = standardised(rows)[0].float(), generator_from(seed, "class_training")
-    first = round(point["share"] * point["images"])
-    counts = first, point["images"] - first
+    from bridges._checks import generator_from
+    from bridges.classes.moments import class_moments
+    from bridges.classes.training import class_training
+    from bridges.data import load_data
+
+    data = load_data(point["data"])
+    known, classes = data.labels.unique(return_inverse=True)
+    moments = class_moments(data.rows, classes)
+    own = [known.tolist().index(label) for label in point["labels"]]
+    generator = generator_from(seed, "class_training")
+    train, labels, held_out, others = split_classes(
+        data.rows, data.labels, point["labels"], point["counts"], point["held_out"], generator
+    )
+    train, held_out = moments.standardised(train), moments.standardised(held_out)
+    root = math.sqrt(train.shape[1])
+    turns = (np.geomspace(*TURNS, LEVELS) * root).round(3).tolist()
     found = class_training(
-        *two_classes(images, labels, point["labels"], counts, point["held_out"], generator),
-        network=point["network"],
+        train,
+        labels,
+        held_out,
+        others,
+        network=_network(point, train.shape[1], seed),
         steps=point["steps"],
+        batch=point["batch"] if point["batch"] <= len(train) else None,
         rate=point["rate"],
+        weighting="likelihood",
+        marks=point["snapshots"],
+        levels=(0.01, TOP * root),
+        centres=moments.centres[own],
         samples=point["drawn"],
+        turns=turns,
+        starts=point["starts"],
+        device=point["device"],
         seed=seed,
     )
-    scalars = {
-        "best": found.best_step,
-        "gap": found.opens(GAP),
-        "learnt": found.reaches(LEARNT),
-        "least_test": found.best_test,
-    }
-    measured = class_rows(scalars)
-    measured.append({"quantity": "learnt", "value": found.over_constant})
-    for name in CURVES:
-        for step, values in zip(found.steps.tolist(), getattr(found, name), strict=True):
-            measured += class_rows({name: values}, step=step)
-    return measured
+    scalars = {"best": found.best_step, "gap": found.opens(GAP), "least_test": found.best_test}
+    rows = class_rows(scalars | {"recognized": found.recognized()})
+    rows.append({"quantity": "learnt", "value": found.over_constant})
+    for step, *values in zip(
+        found.steps.tolist(), found.train, found.test, found.copies, found.shares, strict=True
+    ):
+        curves = zip(("train", "test", "copies", "shares"), values, strict=True)
+        rows += class_rows(dict(curves), step=step)
+    for turn, values in zip(turns, found.own_class, strict=True):
+        rows += class_rows({"own_class": values}, turn=turn)
+    if point["kind"] in ("variance", "centres"):
+        rows += _theory(point["features"], train, labels, held_out, others, seed)
+    return rows
 
 
-class Report(TwoClasses):
-    """Losses by class along the training, and which class is first by every measure."""
+def _network(point: Point, size: int, seed: int) -> Any:
+    """The untrained network."""
+    from bridges.data import image_shape
+    from diffusion import ResidualMLP, UNet
 
-    figsize = (12.4, 3.8)
+    if point["network"] == "mlp":
+        return ResidualMLP(size, depth=point["depth"], seed=seed)
+    *shape, channels_last = image_shape(point["data"], size)
+    sizes = {"channels": point["channels"], "levels": point["depth"]}
+    how = {"attention": point["attention"], "channels_last": bool(channels_last)}
+    return UNet(shape, **sizes, **how, seed=seed)
 
-    @property
-    def labels(self) -> list[int]:
-        """The two classes in the data."""
-        return [*self.setting["classes"]]
 
-    def curve(self, point: Point, quantity: str, label: int) -> tuple[ndarray, ndarray]:
-        """Steps (K,) and values (samples, K)."""
-        where = {"kind": point["kind"], "share": point["share"], "class": label}
-        return self.study.curve(quantity, "step", **where)
+def _theory(p: int, train: Any, labels: Any, held_out: Any, others: Any, seed: int) -> list[Row]:
+    """The same times of random features that learn the same images, in times of their flow."""
+    from diffusion import RandomFeatureScore, class_times
 
-    @staticmethod
-    def images(point: Point) -> str:
-        """Images of both classes, in words."""
-        first = round(point["share"] * point["images"])
-        return f"{first} + {point['images'] - first}"
-
-    def first(self, point: Point, measure: str) -> str:
-        """The label of the class that comes first in every sample; ? where there is none.
-
-        Of networks that have learnt nothing neither is first.
-        """
-        if not self.learnt(point):
-            return "?"
-        one, two = (self.values(point, measure, c) for c in (1, 2))
-        if (one < two).all():
-            return str(self.labels[0])
-        return str(self.labels[1]) if (two < one).all() else "?"
-
-    def learnt(self, point: Point) -> bool:
-        """Whether the networks of a proportion have learnt."""
-        whole = {"kind": point["kind"], "share": point["share"], "class": None}
-        found = self.study.curve("learnt", "share", **whole)
-        return bool(trained.learnt(found[1]).all())
-
-    def finding(self) -> str:
-        """Whose gap opens first, by the proportion."""
-        known = [point for point in self.points("losses")[::-1] if self.learnt(point)]
-        if not known:
-            return f"Of classes {self.labels[0]} and {self.labels[1]}: {trained.NOTHING}"
-        by_class: dict[str, list[str]] = {}
-        for point in known:
-            by_class.setdefault(self.first(point, "gap"), []).append(self.images(point))
-        words = "; ".join(
-            f"{'of neither' if label == '?' else f'of class {label}'} at {', '.join(images)}"
-            for label, images in by_class.items()
-        )
-        pair = f"{self.labels[0]} and {self.labels[1]}"
-        return f"Images of classes {pair}, the gap that opens first in every sample: {words}"
-
-    def conclusions(self) -> Point:
-        """The class that is first by every measure, training by training."""
-        trainings = [
-            {"kind": point["kind"], "images": self.images(point), "learnt": self.learnt(point)}
-            | {"first": {name: self.first(point, name) for name in MEASURES}}
-            for point in self.study.points
-        ]
-        return {"trainings": trainings}
-
-    def heading(self) -> str:
-        """The classes."""
-        data = Path(self.setting["data"]).name
-        return f"class {self.labels[0]} / class {self.labels[1]} of {data}"
-
-    def tables(self) -> Iterator[str]:
-        """Steps by every measure, least test losses and copies, class by class."""
-        yield (
-            "steps at which a class is overfit, its gap opens, its train loss is low;\n"
-            "first: by these three, the class that is first in every sample, ? if none is"
-        )
-        rows = []
-        for point in self.study.points:
-            cells = [
-                " / ".join(of_samples(self.values(point, name, c), digits) for c in (1, 2))
-                for name, digits in (*((m, 0) for m in MEASURES), ("least_test", 3))
-            ]
-            cells.append(", ".join(self.first(point, name) for name in MEASURES))
-            ends = "—"
-            if point["drawn"]:
-                curves = (self.curve(point, "copies", c)[1] for c in (1, 2))
-                ends = " / ".join(of_samples(by_sample[:, -1], 2) for by_sample in curves)
-            rows.append([self.images(point), str(point["steps"]), *cells, ends])
-        heading = ["images", "steps", "least test loss at", f"gap {GAP:g} at"]
-        heading += [f"train < {LEARNT:g} at", "least test loss", "first", "copies at the end"]
-        yield table(heading, rows)
-        unlearnt = [self.images(point) for point in self.study.points if not self.learnt(point)]
-        if unlearnt:
-            yield trained.nothing_of(f"the networks of {', '.join(unlearnt)} images")
-        yield self.finding()
-
-    def draw(self, figure: Figure) -> None:
-        """Losses by class in each proportion, and copies."""
-        panels = figure.subplots(1, len(self.study.points))
-        for axes, point in zip(panels, self.study.points, strict=True):
-            (self._losses if point["kind"] == "losses" else self._copies)(axes, point)
-        panels[0].set_ylabel("loss, in units of the noise")
-        panels[0].legend()
-
-    def _losses(self, axes: Axes, point: Point) -> None:
-        for c, (color, _) in zip((1, 2), figures.SERIES, strict=False):
-            for quantity, style in (("test", "-"), ("train", ":")):
-                look = {"ls": style, "label": f"{quantity}, class {self.labels[c - 1]}"}
-                figures.band(axes, *self.curve(point, quantity, c), color, alpha=0.25, **look)
-            opens = estimate(self.values(point, "gap", c))["mean"]
-            if not math.isnan(opens):
-                axes.axvline(opens, color=color, lw=0.8, ls="--", zorder=0)
-        axes.set(ylim=(0, 1), xlabel="gradient steps")
-        axes.set_title(f"{self.images(point)} images; dashed: gap opens")
-
-    def _copies(self, axes: Axes, point: Point) -> None:
-        for c, series in zip((1, 2), figures.SERIES, strict=False):
-            found = self.curve(point, "copies", c)
-            figures.points(axes, *found, series, label=f"class {self.labels[c - 1]}")
-        axes.set(ylim=(-0.03, 1.05), xlabel="gradient steps")
-        axes.set(ylabel="samples that are copies", title=f"{self.images(point)} images")
-        axes.legend()
+    model = RandomFeatureScore(p, train.shape[1], time=TIME, seed=seed)
+    times = class_times(model.fit(train, labels), held_out, others, gap=GAP)
+    return class_rows({"features_best": times.opt, "features_gap": times.gap})
 
 
 if __name__ == "__main__":

@@ -62,7 +62,6 @@ _PAPER = {
     "loads": [16, 64, 256, 1024, 4096],
     "steps": 3000,
     "rate": 2e-3,
-    "width": 64,
     "samples": 3,
 }
 PRESETS = {"quick": _QUICK, "paper": _QUICK | _PAPER}

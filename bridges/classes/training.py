@@ -4,42 +4,57 @@ One network learns to denoise points of several classes, whose labels it does no
 training, on the points of each class and on others of that class that were held out,
 
     L_c = E|D(x₀ + σz, σ) − x₀|²/(dσ²)    what is missed of the noise: 1 if all of it, averaged
-                                          over a few Ornstein–Uhlenbeck times t, σ² = e^{2t} − 1
+                                          over a few noise levels σ, the same z at every mark
 
-and samples are drawn by the deterministic reverse flow. A sample is of the class of its nearest
-training point, and a copy if that is nearer than a third of the distance to the next (Yoon et
-al. 2023; Bonnaire et al., arXiv 2505.17638). Losses show the order of the classes sooner than
-copies do. Copies confirm it, but need few points and long training to be seen.
+and samples are drawn by the flow back from noised data. A sample is of the class whose centre is
+nearest, and a copy if its nearest training point is nearer than a third of the distance to the
+next (Yoon et al. 2023; Bonnaire et al., arXiv 2505.17638). Losses show the order of the classes
+sooner than copies do. Copies confirm it, but need few points and long training to be seen.
+
+In the end points of each class are noised to σ and run back by the reverse diffusion:
+
+    φ_c(σ)    the fraction of them that lands in its own class again, 1 at small σ and the share
+              of the class among the samples at large σ; c is recognized below the σ of φ_c = ¾
+
+The rate of the training stays after its warm-up, so that the times of marks do not depend on how
+long it goes on; the weights are running averages over about a tenth of the steps made.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from bridges._checks import (
     Line,
     Plotted,
     generator_from,
+    matrix,
     normal_like,
     points,
     rows_of_classes,
     silent,
     whole,
 )
+from bridges.crossing import isotonic_crossings
 from bridges.generalization import loss_over_constant
 from bridges.statistics import binomial_sem
-from diffusion import OU, denoising_error, sample, train_denoiser
+from diffusion import VE, denoising_error, sample, train_denoiser, uturn
+from diffusion.learning_times import first_time, least_time
 from diffusion.neighbours import nearest
 from diffusion.networks import NetworkDenoiser
 
-_HORIZON = 4  # of the fall of the rate, in steps made: one that fell to 0 would end all learning
+_FIRST = 120  # of the last mark over the first
 _COPY = 1 / 3  # d₁/d₂ below which a sample is a copy
-_SAMPLER = 40  # steps of the reverse flow
-_START = 3.0  # its Ornstein–Uhlenbeck time
+_STEPS = 40  # of the reverse flow and of the reverse diffusion
+_RECOGNIZED = 0.75  # φ_c where a class is recognized: half-way of two equal ones
+SIGMAS = (0.5, *(math.sqrt(math.expm1(2 * t)) for t in (0.1, 0.3)))
+"""Noise levels of the losses: ½, and those of the Ornstein–Uhlenbeck times 0.1 and 0.3."""
 Array = np.ndarray
 
 
@@ -56,8 +71,11 @@ class ClassTraining(Plotted):
         was drawn or is of it.
     copies_sem : (K, C), its standard error.
     samples : (K, C), the number of samples of it.
-    over_constant : `loss_over_constant` in the end, at the largest time: a network whose loss is
-        not below that of a constant has learnt nothing, and no order of its classes means much.
+    turns : (L,) noise levels of the U-turns, increasing.
+    own_class : (L, C) φ_c there, in the end.
+    over_constant : `loss_over_constant` in the end, at the largest noise level of the losses: a
+        network whose loss is not below that of a constant has learnt nothing, and no order of its
+        classes means much.
     """
 
     steps: Array
@@ -66,15 +84,16 @@ class ClassTraining(Plotted):
     copies: Array
     copies_sem: Array
     samples: Array
+    turns: Array
+    own_class: Array
     over_constant: float
     _titles = ("steps of training", "loss $L_c$")
     _log = "xy"
 
     def _lines(self) -> list[Line]:
         """Losses of each class: of its points, dashed, and of held-out ones."""
-        made = self.steps > 0  # on a logarithmic axis
         return [
-            Line(self.steps[made], losses[made, c], label=f"class {c}, {name}", look={"ls": style})
+            Line(self.steps, losses[:, c], label=f"class {c}, {name}", look={"ls": style})
             for name, losses, style in (("own", self.train, "--"), ("held out", self.test, "-"))
             for c in range(losses.shape[1])
         ]
@@ -83,25 +102,38 @@ class ClassTraining(Plotted):
     def best_step(self) -> Array:
         """The step of least test loss of each class, (C,): afterwards it is overfit.
 
-        NaN where that is the last mark: it was still learning.
+        Between marks by a parabola in the logarithm; NaN where that is the last mark: it was
+        still learning.
         """
-        best = self.test.argmin(0)
-        return np.where(best < len(self.steps) - 1, self.steps[best], np.nan)
+        last = self.test.argmin(0) == len(self.steps) - 1
+        steps = self.steps.astype(float)
+        return np.where(last, np.nan, [least_time(steps, one) for one in self.test.T])
 
     @property
     def best_test(self) -> Array:
         """The least test loss of each class, (C,): how well it was learnt."""
         return self.test.min(0)
 
-    def opens(self, gap: float) -> Array:
-        """The first mark at which test exceeds train loss by `gap`, (C,); NaN where none does."""
-        apart = self.test - self.train >= gap
-        return np.where(apart.any(0), self.steps[apart.argmax(0)], np.nan)
+    @property
+    def shares(self) -> Array:
+        """The share of each class among the samples, (K, C), NaN where none were drawn."""
+        drawn = self.samples.sum(1, keepdims=True)
+        return self.samples / np.where(drawn > 0, drawn, np.nan)
 
-    def reaches(self, level: float) -> Array:
-        """The first mark at which each train loss is below `level`, (C,); NaN where none is."""
-        below = self.train < level
-        return np.where(below.any(0), self.steps[below.argmax(0)], np.nan)
+    def opens(self, gap: float) -> Array:
+        """The step at which test exceeds train loss by `gap`, (C,); NaN where it never does."""
+        steps = self.steps.astype(float)
+        return np.array([first_time(steps, one, gap) for one in (self.test - self.train).T])
+
+    def recognized(self, level: float = _RECOGNIZED) -> Array:
+        """The noise level at which φ_c falls to `level`, (C,), NaN where it does not.
+
+        Of a monotone fit, in the logarithm of σ.
+        """
+        if len(self.turns) == 0:
+            return np.full(self.own_class.shape[1], np.nan)
+        found = np.exp(isotonic_crossings(np.log(self.turns), self.own_class.T, level))
+        return np.where(np.isfinite(found) & (found > 0), found, np.nan)
 
 
 def class_training(
@@ -112,12 +144,18 @@ def class_training(
     *,
     network: str | nn.Module = "mlp",
     steps: int = 1000,
+    batch: int | None = None,
     rate: float = 1e-3,
-    marks: int = 40,
-    times: Sequence[float] = (0.1, 0.3),
-    draws: int = 8,
+    weighting: str = "edm",
+    levels: tuple[float, float] = (0.01, 10.0),
+    marks: int = 20,
+    sigmas: Sequence[float] = SIGMAS,
+    draws: int = 4,
+    centres: Tensor | None = None,
     samples: int = 0,
     sampled: int = 5,
+    turns: Sequence[float] = (),
+    starts: int = 64,
     device: str = "auto",
     seed: int | None = None,
 ) -> ClassTraining:
@@ -129,13 +167,15 @@ def class_training(
     labels : (n,) whole numbers from 0, none of them without points.
     held_out : (H, d)
     held_out_labels : (H,), of the same classes.
-    network, rate, device, seed : as for `diffusion.train_denoiser`. The marks are of the weights as
-        they are, not of their running average.
-    steps : gradient steps, at a rate that falls by a seventh only.
-    marks : at most so many, evenly spaced.
-    times : Ornstein–Uhlenbeck times that the losses are averaged over, positive.
-    draws : noised copies of each point per time.
-    samples : drawn at each of the last `sampled` marks, evenly spaced; 0: none.
+    network, batch, rate, weighting, levels, device, seed : as for `diffusion.train_denoiser`.
+    steps : gradient steps.
+    marks : at most so many, a factor apart, from a 120th of the steps on.
+    sigmas : noise levels that the losses are averaged over, in the units of the data.
+    draws : noised copies of each point per noise level.
+    centres : (C, d), of the classes; None: the means of their points in `data`.
+    samples : drawn at each of the last `sampled` marks that are evenly spaced in number; 0: none.
+    turns : noise levels of U-turns in the end, in the units of the data.
+    starts : U-turns per class and noise level, from held-out points.
 
     Returns
     -------
@@ -148,12 +188,11 @@ def class_training(
 
     Examples
     --------
-    >>> import torch
     >>> points = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
     >>> labels = torch.arange(60) % 2
     >>> found = class_training(points[:20], labels[:20], points[20:], labels[20:], steps=20, seed=0)
     >>> int(found.steps[-1]), found.train.shape
-    (20, (20, 2))
+    (20, (14, 2))
     """
     data, held_out = points("data", data), points("held_out", held_out)
     own, others = (
@@ -164,19 +203,32 @@ def class_training(
         raise ValueError(
             f"held_out_labels must have the {len(own)} classes of labels, got {len(others)}"
         )
-    if not times or min(times) <= 0:
-        raise ValueError(f"times must be positive, at least one, got {list(times)}")
+    for name, given, least in (("sigmas", sigmas, 1), ("turns", turns, 0)):
+        if len(given) < least or not all(0 < one < math.inf for one in given):
+            few = ", at least one," if least else ""
+            raise ValueError(f"{name} must be positive{few} and finite, got {list(given)}")
+    if centres is None:
+        centres = torch.stack([data[rows].double().mean(0) for rows in own])
+    centres = matrix("centres", centres, columns=data.shape[1])
+    if len(centres) != len(own):
+        raise ValueError(
+            f"centres must have a row for each of {len(own)} classes, got {centres.shape[0]}"
+        )
     whole("samples", samples, low=0)
-    grid = np.unique(np.linspace(0, steps, whole("marks", marks) + 1).round().astype(int))[1:]
-    horizon = _HORIZON * steps
+    whole("starts", starts)
+    steps, marks = whole("steps", steps), whole("marks", marks)
+    first = max(1, steps / _FIRST)
+    grid = np.unique(np.geomspace(steps, first, marks).round().astype(int))
     training = train_denoiser(
         data,
         network=network,
-        steps=horizon,
+        steps=steps,
+        batch=batch,
         rate=rate,
-        average=0.0,
+        rate_course="constant",
+        weighting=weighting,
+        levels=levels,
         snapshots=grid.tolist(),
-        stop=lambda history: int(history.step[-1]) >= steps,
         device=device,
         seed=seed,
         quiet=silent(),
@@ -189,52 +241,87 @@ def class_training(
     copies, sem, count = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=int)
     for k, step in enumerate(grid.tolist()):
         denoiser = training.snapshots[step]
-        train[k] = _losses(denoiser, [data[rows] for rows in own], times, draws, seed)
-        test[k] = _losses(denoiser, [held_out[rows] for rows in others], times, draws, seed)
+        train[k] = _losses(denoiser, data, own, sigmas, draws, seed)
+        test[k] = _losses(denoiser, held_out, others, sigmas, draws, seed)
         if samples and step in drawn:
-            counted = _copies(denoiser, data, own, samples, seed)
+            counted = _copies(denoiser, data, centres, samples, seed)
             count[k], copies[k], sem[k] = np.array(counted).T
-    sigma = float(OU().noise_level(max(times)))
-    learnt = loss_over_constant(training.snapshots[steps], data, held_out, sigma, seed)
-    return ClassTraining(grid, train, test, copies, sem, count, learnt)
+    last, classes = training.denoiser, [held_out[rows] for rows in others]
+    return ClassTraining(
+        steps=grid,
+        train=train,
+        test=test,
+        copies=copies,
+        copies_sem=sem,
+        samples=count,
+        turns=np.sort(np.array(turns, dtype=float)),
+        own_class=_own_class(last, classes, centres, sorted(turns), starts, seed),
+        over_constant=loss_over_constant(last, data, held_out, max(sigmas), seed),
+    )
 
 
 def _losses(
     denoiser: NetworkDenoiser,
+    rows: Tensor,
     classes: list[Tensor],
-    times: Sequence[float],
+    sigmas: Sequence[float],
     draws: int,
     seed: int | None,
 ) -> list[float]:
     """L_c of each class, with noise that is the same at every mark."""
-    found = []
-    for c, rows in enumerate(classes):
-        one = 0.0
-        for k, time in enumerate(times):
-            sigma = float(OU().noise_level(time))
-            generator = generator_from(seed, f"class losses {c} {k}", rows.device)
-            error = denoising_error(denoiser, rows, sigma, draws, generator)
-            one += float(error.double().mean()) / sigma**2 / len(times)
-        found.append(one)
-    return found
+    error = torch.zeros(len(rows), dtype=torch.float64)
+    for k, sigma in enumerate(sigmas):
+        generator = generator_from(seed, f"class losses {k}", rows.device)
+        found = denoising_error(denoiser, rows, sigma, draws, generator)
+        error += found.double().cpu() / sigma**2 / len(sigmas)
+    return [float(error[own].mean()) for own in classes]
 
 
 def _copies(
-    denoiser: NetworkDenoiser, data: Tensor, own: list[Tensor], samples: int, seed: int | None
+    denoiser: NetworkDenoiser, data: Tensor, centres: Tensor, samples: int, seed: int | None
 ) -> list[tuple[int, float, float]]:
-    """Number of samples of each class, the fraction of them that are copies, and its error."""
-    alpha, sigma = float(OU().alpha(_START)), float(OU().sigma(_START))
-    scale = (sigma**2 + alpha**2 * float(data.double().var(0).mean())) ** 0.5
+    """Number of samples of each class, the fraction of them that are copies, and its error.
+
+    They start at data noised to the highest level that the network was trained at, of which the
+    distribution there is made: normal numbers about the mean of all would have other shares.
+    """
+    assert denoiser.levels is not None
+    top = denoiser.levels[1]
     generator = generator_from(seed, "class samples", data.device)
-    start = normal_like(data.new_empty(samples, data.shape[1]), generator)
-    start = alpha * data.mean(0) + scale * start
-    drawn = sample(denoiser, start, OU(), "euler", _SAMPLER, start=_START)
-    distance, index = nearest(drawn.double().cpu().numpy(), data.double().cpu().numpy(), 2)
+    rows = torch.randint(len(data), (samples,), generator=generator, device=data.device)
+    start = data[rows] + top * normal_like(data[rows], generator)
+    drawn = sample(denoiser, start, VE(), "heun", _STEPS, start=top).double().cpu()
+    distance, _ = nearest(drawn.numpy(), data.double().cpu().numpy(), 2)
     copied = distance[:, 0] < _COPY * distance[:, 1]
-    found = []
-    for rows in own:
-        of_class = copied[np.isin(index[:, 0], rows.numpy())]
+    label, found = _class_of(drawn, centres), []
+    for c in range(len(centres)):
+        of_class = copied[label == c]
         n = len(of_class)
-        rate = float(of_class.mean()) if n else float("nan")
-        found.append((n, rate, binomial_sem(rate, n) if n else float("nan")))
+        rate = float(of_class.mean()) if n else math.nan
+        found.append((n, rate, binomial_sem(rate, n) if n else math.nan))
+    return found
+
+
+def _own_class(
+    denoiser: NetworkDenoiser,
+    classes: list[Tensor],
+    centres: Tensor,
+    sigmas: Sequence[float],
+    starts: int,
+    seed: int | None,
+) -> Array:
+    """φ_c at each noise level, (L, C), of U-turns by the reverse diffusion."""
+    begun = torch.cat([rows[torch.arange(starts) % len(rows)] for rows in classes])
+    found = np.empty((len(sigmas), len(classes)))
+    for k, sigma in enumerate(sigmas):
+        generator = generator_from(seed, f"class turns {k}", begun.device)
+        ends = uturn(denoiser, begun, VE(), sigma, "sde", _STEPS, generator).double().cpu()
+        label = _class_of(ends, centres).reshape(len(classes), starts)
+        found[k] = (label == np.arange(len(classes))[:, None]).mean(1)
+    return found
+
+
+def _class_of(x: Tensor, centres: Tensor) -> Array:
+    """The class of the nearest centre, of points (B, d) in double precision, (B,)."""
+    found: Array = torch.cdist(x, centres.double().cpu()).argmin(1).numpy()
     return found

@@ -168,7 +168,8 @@ def _measured(
     done = {} if record is None else record.read(set(asked))[0]
     reused, failed = len(done), {}
     seeds = sample_seeds(config["seed"], config["samples"])
-    tasks = [Task(p, s, config["points"][p], seeds[s]) for p, s in asked if (p, s) not in done]
+    order = sorted(asked, key=lambda one: one[1])  # one sample of all: what is cut short compares
+    tasks = [Task(p, s, config["points"][p], seeds[s]) for p, s in order if (p, s) not in done]
     bar = _progress(config["study"], len(asked), reused, quiet)
     with _checks.silently(quiet), bar, _checks.ticking(bar):
         for outcome in compute(measure, tasks, jobs, cluster):

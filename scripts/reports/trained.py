@@ -44,7 +44,7 @@ _SHARED = (
     options.shared("rate", default=None, type=Real(1e-6, 1), help="Learning rate."),
     click.option("--network", type=click.Choice(["mlp", "unet"]), help="What learns real data."),
     options.own(
-        width=(Whole(1), "Units per layer; a U-Net has a quarter as many channels."),
+        width=(Whole(1), "Units per layer; a U-Net has an eighth as many channels."),
         sigma=(_LEVEL, "Noise level of attractors, dimension, data in play and gap."),
         turn=(_LEVEL, "Noise level of U-turns."),
         count=(Whole(10), "Samples per network, and starts."),
@@ -117,7 +117,7 @@ def network_of(point: Point, rows: Tensor, seed: int) -> nn.Module:
     if point["data"] == SPHERE or point["network"] == "mlp":
         return perceptron(point["data"], rows, point["width"], seed)
     channels, height, width, channels_last = image_shape(point["data"], rows.shape[1])
-    filters = max(8, point["width"] // 4 // 8 * 8)
+    filters = max(8, point["width"] // 8 // 8 * 8)
     return UNet((channels, height, width), filters, seed=seed, channels_last=channels_last)
 
 

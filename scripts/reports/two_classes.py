@@ -1,4 +1,4 @@
-"""What the studies of two trained classes share: their images, their rows, their numbers."""
+"""What the studies of trained classes share: their images, their rows, their numbers."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
-def two_classes(
+def split_classes(
     images: Tensor,
     labels: Tensor,
-    pair: Sequence[int],
+    wanted: Sequence[int],
     counts: Sequence[int],
     held_out: int,
     generator: Generator,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Images of two labels, as many of each as asked, and their classes; then others, held out."""
+    """Images of some labels, as many of each as asked, and their classes; then others, held out."""
     import torch
 
     train, rest = [], []
-    for label, n in zip(pair, counts, strict=True):
+    for label, n in zip(wanted, counts, strict=True):
         rows = (labels == label).nonzero().squeeze(1)
         rows = rows[torch.randperm(len(rows), generator=generator)]
         train.append(images[rows[:n]])
         rest.append(images[rows[n : n + held_out]])
-    classes = torch.arange(2)
+    classes = torch.arange(len(wanted))
     return (
         *(torch.cat(train), classes.repeat_interleave(torch.tensor(counts))),
         *(torch.cat(rest), classes.repeat_interleave(held_out)),
@@ -39,7 +39,7 @@ def two_classes(
 
 
 def class_rows(quantities: Mapping[str, Any], **labels: Any) -> list[Row]:
-    """A row per quantity and class, 1 or 2; what never comes has none."""
+    """A row per quantity and class, 1, 2 …; what never comes has none."""
     return [
         {**labels, "class": c, "quantity": name, "value": float(value)}
         for name, values in quantities.items()
@@ -49,7 +49,7 @@ def class_rows(quantities: Mapping[str, Any], **labels: Any) -> list[Row]:
 
 
 class TwoClasses(base.Report):
-    """What was measured of two classes."""
+    """What was measured of two classes or more."""
 
     between = "samples"
 
@@ -58,7 +58,7 @@ class TwoClasses(base.Report):
         return [point for point in self.study.points if point["kind"] == kind]
 
     def values(self, point: Point, quantity: str, label: int) -> ndarray:
-        """A quantity of class 1 or 2, (samples,), NaN where a sample has none."""
+        """A quantity of class 1, 2 …, (samples,), NaN where a sample has none."""
         import numpy as np
 
         wanted = {"quantity": quantity, "class": label}.items()

@@ -1,12 +1,19 @@
-"""Classes along the training of a network: losses against the exact denoiser, copies, orders."""
+"""Classes along the training of a network: losses against closed forms, copies, orders."""
+
+import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
-from bridges.classes.training import class_training
-from bridges.data import load, standardised
-from diffusion import OU, EmpiricalDenoiser, denoising_error
+from bridges.classes.moments import class_moments
+from bridges.classes.training import SIGMAS, ClassTraining, class_training
+from bridges.data import load, load_data, standardised
+from diffusion import OU, EmpiricalDenoiser, ResidualMLP, denoising_error
+
+FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 
 def two_digits(counts, seed, held_out=60):
@@ -23,12 +30,84 @@ def two_digits(counts, seed, held_out=60):
     return torch.cat(train), labels, torch.cat(test), torch.arange(2).repeat_interleave(held_out)
 
 
+def gaussian_network(**how):
+    """A training of no consequence: F stays 0, so that D is the denoiser of a Gaussian."""
+    generator = torch.Generator().manual_seed(0)
+    data = torch.randn(60, 3, generator=generator) + torch.tensor([2.0, 0.0, 0.0])
+    data[30:] = 2 * torch.randn(30, 3, generator=generator) - torch.tensor([2.0, 0.0, 0.0])
+    labels = (torch.arange(60) >= 30).long()
+    others = (torch.arange(40) >= 30).long()
+    held_out = data[torch.arange(40)] + 0.5
+    small = ResidualMLP(3, width=8, depth=1, seed=0)
+    given = {"network": small, "steps": 10, "rate": 1e-9, "marks": 1, "seed": 0} | how
+    found = class_training(data, labels, held_out, others, **given)
+    mean = data.mean(0)
+    return found, data, labels, held_out, others, mean, float((data - mean).square().mean())
+
+
+def test_losses_are_those_of_the_denoiser():
+    found, data, labels, held_out, others, mean, s2 = gaussian_network(draws=400)
+    for points, classes, losses in ((data, labels, found.train), (held_out, others, found.test)):
+        for c in (0, 1):
+            y = (points[classes == c] - mean).double()
+            expected = np.mean(
+                [
+                    (v / (v + s2)) ** 2 * float(y.square().mean()) / v + (s2 / (v + s2)) ** 2
+                    for v in np.square(SIGMAS)
+                ]
+            )
+            # 4 s.e. of 400 draws of 10 points in three dimensions
+            assert losses[-1, c] == pytest.approx(expected, rel=0.05)
+    assert np.square(SIGMAS[1:]) == pytest.approx(np.expm1([0.2, 0.6]))
+    assert found.recognized().tolist() == pytest.approx([math.nan] * 2, nan_ok=True)
+
+
+def test_noised_points_land_in_their_class_as_often_as_their_posterior_says():
+    turns = [0.5, 3.0, 8.0]
+    found, _, _, held_out, others, mean, s2 = gaussian_network(turns=turns[::-1], starts=3000)
+    centres = torch.stack([mean + torch.tensor([4.0, 1, 0]), mean - torch.tensor([2.0, 0, 0])])
+    given = gaussian_network(turns=turns, starts=3000, centres=centres)[0]
+    assert found.turns.tolist() == turns
+    for one, places in ((found, None), (given, centres)):
+        if places is None:
+            data, labels = gaussian_network()[1:3]
+            places = torch.stack([data[labels == c].mean(0) for c in (0, 1)])
+        for k, sigma in enumerate(turns):
+            keep = s2 / (s2 + sigma**2)
+            spread = math.sqrt(keep**2 * sigma**2 + keep * sigma**2)
+            for c in (0, 1):
+                apart = (places[c] - places[1 - c]).double()
+                y = mean + keep * (held_out[others == c] - mean)
+                above = (y.double() - places.mean(0)) @ apart / apart.norm()
+                expected = norm.cdf(above.numpy() / spread).mean()
+                # 4 s.e. of 3000 turns, and the steps of the reverse diffusion
+                assert one.own_class[k, c] == pytest.approx(expected, abs=0.05)
+
+
+def test_marks_are_interpolated():
+    steps = np.array([10, 20, 40, 80, 160])
+    u = np.log2(steps / 10)
+    test = np.stack([(u - 2.3) ** 2, 4 - u], 1)
+    train = test - np.stack([0.02 * u, 0.01 * u], 1)
+    blank = np.full((5, 2), np.nan)
+    turns, own = np.array([1.0, 2.0, 4.0, 8.0]), [[1.0, 0.7], [1.0, 0.7], [0.5, 0.6], [0.5, 0.5]]
+    counts = np.array([[0, 0]] * 4 + [[3, 1]])
+    rest = (blank, blank, counts, turns, np.array(own), 0.5)
+    found = ClassTraining(steps, train, test, *rest)
+    assert found.best_step == pytest.approx([10 * 2**2.3, math.nan], nan_ok=True)
+    assert found.best_test.tolist() == pytest.approx([0.09, 0.0])
+    assert found.opens(0.05) == pytest.approx([10 * 2**2.5, math.nan], nan_ok=True)
+    assert found.recognized() == pytest.approx([2 * 2**0.5, math.nan], nan_ok=True)
+    assert found.shares[-1].tolist() == [0.75, 0.25]
+    assert np.isnan(found.shares[0]).all()
+
+
 @pytest.mark.slow
 def test_losses_fall_but_not_below_those_of_the_exact_denoiser():
     data, labels, held_out, others = two_digits((12, 12), seed=0)
-    settings = {"steps": 240, "marks": 6, "rate": 4e-3, "seed": 0}
+    settings = {"steps": 240, "marks": 6, "rate": 4e-3, "sigmas": SIGMAS[1:], "seed": 0}
     found = class_training(data, labels, held_out, others, **settings)
-    assert found.steps.tolist() == [40, 80, 120, 160, 200, 240]
+    assert found.steps.tolist() == [2, 5, 14, 35, 92, 240]
     assert (found.train[-1] < 0.6 * found.train[0]).all()
     assert (found.test[-1] > found.train[-1]).all()  # few points: overfit
     exact = EmpiricalDenoiser(data)
@@ -44,7 +123,6 @@ def test_losses_fall_but_not_below_those_of_the_exact_denoiser():
     assert np.isnan(found.copies).all()
     again = class_training(data, labels, held_out, others, **settings)
     np.testing.assert_array_equal(found.train, again.train)
-    assert np.isnan(found.reaches(1e-6)).all()
     assert (found.opens(0.05) >= found.steps[0]).all()
 
 
@@ -58,7 +136,8 @@ def test_copies_are_counted_by_the_class_of_their_datum():
     assert found.samples[-1].sum() == 200
     assert (found.copies[-1] > 0.5).all()  # of four points nothing else is to be learnt
     assert ((found.copies_sem[-1] > 0) & (found.copies_sem[-1] < 0.1)).all()
-    assert set(found.to_dict()) >= {"steps", "train", "test", "copies"}
+    assert found.shares[-1, 0] == pytest.approx(0.5, abs=0.15)  # 4 s.e. of 200 samples
+    assert set(found.to_dict()) >= {"steps", "train", "test", "copies", "own_class"}
 
 
 @pytest.mark.slow
@@ -77,3 +156,29 @@ def test_a_minority_of_two_digits_is_overfit_sooner_and_learnt_worse():
     # the same digit, by its share: worse where it is rare
     assert least[0][0] < least[1][0]
     assert least[0][1] > least[1][1]
+
+
+def test_moments_are_those_of_the_standardised_rows():
+    rows, labels = load("digits")
+    found = class_moments(rows, labels)
+    pixels = rows.numpy() - rows.numpy().mean(0)
+    pixels /= np.sqrt((pixels**2).mean())
+    assert found.standardised(rows).numpy() == pytest.approx(pixels, abs=1e-6)
+    for c in range(10):
+        own = pixels[labels.numpy() == c]
+        assert found.counts[c] == len(own)
+        assert found.variance[c] == pytest.approx(own.var(0).mean())
+        assert found.distance[c] == pytest.approx((own.mean(0) ** 2).mean())
+        assert found.centres[c].numpy() == pytest.approx(own.mean(0), abs=1e-12)
+    assert found.counts @ (found.variance + found.distance) / len(rows) == pytest.approx(1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FASHION.is_dir(), reason="needs Fashion-MNIST")
+def test_moments_of_clothes_are_those_that_others_have_computed():
+    data = load_data("fashion")
+    found = class_moments(data.rows, data.labels)
+    variance = [0.604, 0.378, 0.701, 0.526, 0.626, 0.587, 0.716, 0.368, 0.914, 0.610]
+    distance = [0.314, 0.538, 0.285, 0.327, 0.342, 0.539, 0.119, 0.640, 0.286, 0.579]
+    assert found.variance == pytest.approx(variance, abs=0.0006)  # of three places
+    assert found.distance == pytest.approx(distance, abs=0.0006)

@@ -10,6 +10,7 @@ from known import Threshold, Toy, normal
 
 import bridges
 from bridges import as_memory, attractor_graph, starts
+from bridges.classes.moments import class_moments
 from bridges.classes.training import class_training
 from bridges.crossing import crossing, crossings, extrapolate
 from bridges.data import pattern_set, standardised, subset
@@ -87,6 +88,7 @@ uturns = partial(bridges.class_uturns, mixture=PAIR, time=1.0)
 classes = partial(bridges.class_basins, denoiser=EXACT, labels=HALF, sigma=1.0)
 class_capacity = partial(bridges.class_capacity, mixture=PAIR, sigma=0.5)
 class_memories = partial(bridges.class_memories, mixture=PAIR, w=1.0)
+moments = partial(class_moments, rows=ROWS, labels=HALF)
 training = partial(
     class_training, data=ROWS, labels=HALF, held_out=ROWS, held_out_labels=HALF, steps=2
 )
@@ -253,10 +255,21 @@ REFUSED = [
     (training, "labels", [HALF[1:]], r"labels must be whole numbers .* shape \(6,\)"),
     (training, "labels", [2 * HALF], "got none of 1"),
     (training, "held_out_labels", [0 * HALF], "must have the 2 classes"),
-    (training, "times", [(), (0.0,)], "times must be positive"),
+    (training, "sigmas", [(), (0.0,), (inf,)], "sigmas must be positive, at least one, and finite"),
+    (training, "turns", [(-1.0,), (nan,)], "turns must be positive and finite"),
+    (training, "centres", [ROWS[:1]], "centres must have a row for each of 2 classes, got 1"),
+    (training, "starts", [0], "starts must be a whole number of at least 1"),
+    (training, "sampled", [0], "sampled must be a whole number of at least 1"),
+    (training, "rate", [0.0], "rate must be positive"),
+    (training, "levels", [(1.0, 0.5)], "levels must"),
+    (training, "weighting", ["plain"], "weighting must be one of"),
     (training, "samples", [-1], "samples must be a whole number of at least 0"),
     (training, "marks", [0], "marks must be a whole number"),
     (training, "data", [ROWS * nan], "data must be finite"),
+    (moments, "rows", [ROWS[0]], r"rows must have shape \(n, d\)"),
+    (moments, "rows", [0 * ROWS, nan * ROWS], "rows must be finite and not all alike"),
+    (moments, "labels", [HALF[1:]], "labels must be whole numbers"),
+    (moments, "labels", [2 * HALF], "got none of 1"),
     # data and what became of them
     (some, "size", [9], r"size must lie in \[1, 8\], what is not held out, got 9"),
     (some, "size", [0], r"size must lie in \[1, 8\]"),

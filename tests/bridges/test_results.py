@@ -12,6 +12,7 @@ from known import Threshold, Toy, normal
 
 import bridges
 from bridges._checks import Result
+from bridges.classes.moments import class_moments
 from bridges.classes.training import class_training
 from bridges.crossing import crossings
 from bridges.generalization import halves
@@ -48,6 +49,7 @@ RESULTS = {
     "CapacityScaling": lambda: SCALING,
     "ClassBasins": lambda: bridges.class_basins(EXACT, LABELS, 0.5, draws=20, seed=0),
     "ClassCapacity": lambda: bridges.class_capacity(PAIR, 0.5, [8, 64], samples=2, draws=20),
+    "ClassMoments": lambda: class_moments(ROWS, LABELS),
     "ClassTraining": lambda: class_training(ROWS, LABELS, ROWS, LABELS, steps=4, marks=2, seed=0),
     "Continuation": lambda: bridges.continuation(lambda _: Toy(), [1, 2], STARTS, 0.1),
     "Criterion": lambda: bridges.calibrate(ROWS, seed=0).criteria["local"],

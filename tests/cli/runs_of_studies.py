@@ -63,18 +63,22 @@ STUDIES = {
         "median threshold half-way bimodal identity N_eff t_C",
     ),
     "class_training": Row(
-        "--steps 10 --copy-steps 10 --images 12 --few 8 --held-out 8 --drawn 20",
+        "--steps 10 --copy-steps 10 --images 12 --few 8 --held-out 8 --drawn 8 --starts 4 "
+        "--snapshots 2 --features 20",
         {
             "--drawn 1000000000 --max-memory 8": "drawn: 1000000000 samples need about",
-            "--classes 1 1": "classes must be two different labels, got 1 twice",
-            "--classes 1 12": "classes must have 120 images each, got 0 of label 12",
+            "--variance-pair 1 1": "variance-pair must be two different labels, got 1 twice",
+            "--centre-pair 1 12": "centre-pair must be of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, got 12",
             "--few 1000": "classes must have 560 images each, got 182 of label 1",
             "--images 300": "classes must have 285 images each, got 182 of label 1",
             "--data narrow.npy": "data must have classes, got none",
             "--data missing.npy": "no file",
             "--network resnet": "'resnet' is not one of 'mlp', 'unet'",
+            "--compare some": "'some' is not one of 'pairs', 'classes'",
+            "--imbalance 0.5": "0.5 is not in the range 1<=x<=1000",
+            "--snapshots 1": "--snapshots",
         },
-        "leasttestloss gap0.05 copiesattheend",
+        "leasttestloss gap0.05 copies recognizedbelow notdecided",
     ),
     "class_weights": Row(
         "--large 64 --signals 1,10 --dimension 4 --width 8 --points 60 --batch 20 --steps 5,10 "

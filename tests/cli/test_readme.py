@@ -230,7 +230,7 @@ def test_every_study_has_a_page_that_shows_it():
     assert scripts <= set(STUDIES)
     for name in STUDIES:
         command = f"```sh\npython scripts/{name}.py --preset quick\n```"
-        shown = f"{command}\n\n```{{study}} {name}\n```"
+        shown = f"{command}\n\n```{{study}} {name}\n```\n\n```{{record}} {name}\n```"
         assert shown in (DOCS / "studies" / f"{name}.md").read_text()
 
 

@@ -1,0 +1,370 @@
+"""What trainings on several classes come to: which class is first, and what decides it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from reports import trained
+from reports.two_classes import TwoClasses
+
+from bridges.estimates import estimate
+from bridges.study import figures
+from bridges.study.record import Point
+from bridges.study.tables import of_samples, table, uncertain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy import ndarray
+
+GAP = 0.05  # of test over train loss, at which a class is overfit
+MEASURES = ("best", "gap")
+_FACTOR, _FEW, CHANCE = 2.0, 4, 0.01  # by which few samples decide, fewer than so many; of more
+_ANSWERS = {1: "yes", -1: "no", 0: "not decided"}
+
+
+class Verdict(NamedTuple):
+    """A claim, the logarithm of the factor that it is about in each sample, and the answer.
+
+    lead : (samples,), positive where the claim holds; NaN where a sample has no such factor.
+    """
+
+    claim: str
+    lead: ndarray
+    answer: int  # 1 yes, -1 no, 0 not decided
+
+
+def decided(lead: ndarray) -> int:
+    """The sign of a logarithm that the samples decide, (samples,); 0: none.
+
+    Fewer than four samples decide where each has the same sign and is beyond log 2, more by
+    Student's t. What is infinite, of a time that never came, decides where all have its sign.
+    """
+    import numpy as np
+    from scipy.special import stdtrit
+
+    n = len(lead)
+    if n < 2 or np.isnan(lead).any() or len({*np.sign(lead).tolist()}) != 1:
+        return 0
+    if n < _FEW or np.isinf(lead).any():
+        sure = (np.abs(lead) > math.log(_FACTOR)).all()
+    else:
+        sure = abs(lead.mean()) > stdtrit(n - 1, 1 - CHANCE / 2) * lead.std(ddof=1) / n**0.5
+    return int(np.sign(lead[0])) if sure else 0
+
+
+class Report(TwoClasses):
+    """Losses by class along the trainings, who is first, and the verdicts on the paper's claims."""
+
+    figsize = (13.6, 6.8)
+    number = "factor"
+    pairs = True
+
+    def curve(self, point: Point, quantity: str, label: int) -> tuple[ndarray, ndarray]:
+        """Steps (K,) and values (samples, K), of class 1, 2 …"""
+        where = {"kind": point["kind"], "case": point["case"], "class": label}
+        return self.study.curve(quantity, "step", **where)
+
+    def point(self, kind: str, case: str = "equal") -> Point:
+        """The training of a kind and case."""
+        return next(one for one in self.points(kind) if one["case"] == case)
+
+    @staticmethod
+    def images(point: Point) -> str:
+        """Images by class, in words."""
+        counts = point["counts"]
+        return " + ".join(map(str, counts)) if len(counts) < 4 else f"{counts[0]} … {counts[-1]}"
+
+    def learnt(self, point: Point) -> bool:
+        """Whether the networks of a training have learnt."""
+        where = {"kind": point["kind"], "case": point["case"], "class": None}
+        found = self.study.curve("learnt", "steps", **where)
+        return bool(trained.learnt(found[1]).all())
+
+    def lead(self, point: Point, quantity: str) -> ndarray:
+        """log τ₂/τ₁, (samples,): positive where class 1 is first, ±∞ where only one ever comes.
+
+        NaN where neither does, and of networks that have learnt nothing.
+        """
+        import numpy as np
+
+        one, two = (self.values(point, quantity, c) for c in (1, 2))
+        never = np.isnan(one).astype(int) - np.isnan(two)
+        lead = np.where(never == 0, np.log(two / one), np.where(never > 0, -np.inf, np.inf))
+        return lead if self.learnt(point) else np.full_like(lead, np.nan)
+
+    def noise_of(self, point: Point, label: int) -> ndarray:
+        """log σ at which a class is recognized, (samples,), NaN where it is not."""
+        import numpy as np
+
+        found = np.log(self.values(point, "recognized", label))
+        return found if self.learnt(point) else np.full_like(found, np.nan)
+
+    def first(self, point: Point, quantity: str) -> str:
+        """The class that comes first by a measure; ? where that is not decided."""
+        return {1: point["names"][0], -1: point["names"][1], 0: "?"}[
+            decided(self.lead(point, quantity))
+        ]
+
+    def verdicts(self) -> list[Verdict]:
+        """The claims on trained networks, and what the samples say."""
+        import numpy as np
+
+        equal, more, less = (
+            self.point("variance", c) for c in ("equal", "more wide", "more narrow")
+        )
+        with np.errstate(invalid="ignore"):  # of two times of which none ever came
+            lead, wide, narrow = (self.lead(point, "gap") for point in (equal, more, less))
+            minority = (narrow - wide) / 2
+            centres = np.abs(lead) - np.abs(self.lead(self.point("centres"), "gap"))
+        noise = (self.noise_of(equal, 1) - self.noise_of(less, 1)) / 2
+        noise += (self.noise_of(equal, 2) - self.noise_of(more, 2)) / 2
+        first, turned = decided(lead), decided(-wide)
+        reversed_ = -1 if turned < 0 else turned * max(first, 0)
+        found = [
+            Verdict("at equal shares the wider class is overfit first", lead, first),
+            Verdict("the minority is overfit earlier", minority, decided(minority)),
+            Verdict(f"at {self.images(more)} the order is reversed", -wide, reversed_),
+            Verdict("centres matter less than variances", centres, decided(centres)),
+            Verdict("the minority is recognized at less noise only", noise, decided(noise)),
+        ]
+        return [*found, self._theory()]
+
+    def _theory(self) -> Verdict:
+        """Whether random features have the orders that networks show."""
+        import numpy as np
+
+        agree, leads = [], []
+        for point in self.points("variance") + self.points("centres"):
+            seen, theory = decided(self.lead(point, "gap")), self.lead(point, "features_gap")
+            leads.append(np.sign(seen) * theory)
+            if seen:
+                agree.append(int(np.sign(np.nanmean(theory))) == seen)
+        answer = 0 if not agree else 1 if all(agree) else -1
+        some = [one for one in leads if np.any(one != 0)]
+        lead = np.mean(some, 0) if some else np.full(self.samples, np.nan)
+        return Verdict("random features have the orders that are decided", lead, answer)
+
+    def finding(self) -> str:
+        """What is decided, and what is not."""
+        if not any(self.learnt(point) for point in self.study.points):
+            return f"Of these classes: {trained.NOTHING}"
+        by_answer: dict[str, list[str]] = {}
+        for claim, _, answer in self.verdicts():
+            by_answer.setdefault(_ANSWERS[answer], []).append(claim)
+        known = [answer for answer in _ANSWERS.values() if answer in by_answer]
+        words = "; ".join(f"{answer}: {', '.join(by_answer[answer])}" for answer in known)
+        return words[0].upper() + words[1:]
+
+    def conclusions(self) -> Point:
+        """The classes of the data, the class that is first in each training, the verdicts."""
+        one = self.study.points[0]
+        trainings = [
+            {"kind": point["kind"], "case": point["case"], "images": self.images(point)}
+            | {"classes": point["names"], "learnt": self.learnt(point)}
+            | ({"first": {m: self.first(point, m) for m in MEASURES}} if self.pairs else {})
+            for point in self.study.points
+        ]
+        verdicts = {
+            claim: {"answer": _ANSWERS[answer], "lead": estimate(lead)}
+            for claim, lead, answer in self.verdicts()
+        }
+        classes = {name: one[name] for name in ("known", "variances", "distances")}
+        return {"classes": classes, "trainings": trainings, "verdicts": verdicts}
+
+    def heading(self) -> str:
+        """The data and the training."""
+        point = self.study.points[0]
+        data, steps = Path(self.setting["data"]).name, self.setting["steps"]
+        return f"{data}, {self.setting['network']}, {steps} steps of {point['batch']} images"
+
+    def tables(self) -> Iterator[str]:
+        """The classes of the data; the trainings; samples and noise; the verdicts."""
+        one = self.study.points[0]
+        yield (
+            "variance of the classes of the data and squared distance of their centres from the\n"
+            "mean, per entry, where the mean square of all entries about it is 1"
+        )
+        moments = zip(one["known"], one["variances"], one["distances"], strict=True)
+        yield table(
+            ["class", "variance", "distance"],
+            [[str(c), f"{v:.3f}", f"{r:.3f}"] for c, v, r in moments],
+        )
+        yield f"steps of the least test loss, and at which it exceeds the train loss by {GAP:g}"
+        yield self.times()
+        yield (
+            "samples at the end: share of the first class (of its images), copies; noise below\n"
+            "which a class is recognized, in rms deviations of the data"
+        )
+        yield self.drawn()
+        unlearnt = [self.images(point) for point in self.study.points if not self.learnt(point)]
+        if unlearnt:
+            yield trained.nothing_of(f"the networks of {', '.join(unlearnt)} images")
+        yield self.rule()
+        rows = [
+            [claim, self.shown(lead), _ANSWERS[answer]] for claim, lead, answer in self.verdicts()
+        ]
+        yield table(["claim", self.number, "answer"], rows)
+
+    @staticmethod
+    def shown(lead: ndarray) -> str:
+        """What a claim is about, in a table."""
+        return factor(lead)
+
+    def rule(self) -> str:
+        """What decides."""
+        if self.samples == 1:
+            return "one sample decides nothing"
+        if self.samples < _FEW:
+            return f"{self.samples} samples decide a factor above {_FACTOR:g} in each of them"
+        return f"{self.samples} samples decide by Student's t at {CHANCE:g}"
+
+    def times(self) -> str:
+        """When each class of a training is overfit."""
+        rows = []
+        for point in self.study.points:
+            cells = [
+                " / ".join(of_samples(self.values(point, name, c), digits) for c in (1, 2))
+                for name, digits in (("best", 0), ("gap", 0), ("least_test", 3))
+            ]
+            ratios = [factor(self.lead(point, name)) for name in ("gap", "features_gap")]
+            first = " ".join(self.first(point, name) for name in MEASURES)
+            name = f"{' / '.join(point['names'])}, {self.images(point)}"
+            rows.append([name, *cells, *ratios, first])
+        heading = ["classes, images", "least test loss at", f"gap {GAP:g} at", "least test loss"]
+        return table([*heading, "gap τ₂/τ₁", "in theory", "first by both"], rows)
+
+    def drawn(self) -> str:
+        """The samples by class, and the noise of each class."""
+        rows = []
+        for point in self.study.points:
+            share = point["counts"][0] / sum(point["counts"])
+            drawn = of_samples(self.ended(point, "shares", 1), 2)
+            copies = " / ".join(self.copies(point, c) for c in (1, 2))
+            noise = " / ".join(of_samples(self.values(point, "recognized", c), 1) for c in (1, 2))
+            name = f"{' / '.join(point['names'])}, {self.images(point)}"
+            rows.append([name, f"{drawn} ({share:.2f})", copies, noise])
+        return table(["classes, images", "share", "copies", "recognized below"], rows)
+
+    def copies(self, point: Point, label: int) -> str:
+        """Copies among the samples of a class at the end."""
+        by_sample = self.ended(point, "copies", label)
+        return of_samples(by_sample, 2) if (by_sample == by_sample).any() else "—"
+
+    def ended(self, point: Point, quantity: str, label: int) -> ndarray:
+        """A quantity at the last step of a training, (samples,), NaN where there is none."""
+        import numpy as np
+
+        steps, by_sample = self.curve(point, quantity, label)
+        last = by_sample[:, steps == point["steps"]]
+        return last[:, 0] if last.size else np.full(self.samples, math.nan)
+
+    def draw(self, figure: Figure) -> None:
+        """Losses by class, the orders, samples by class and copies, and the noise of classes."""
+        panels = figure.subplots(2, 4)
+        cases = self.points("variance") + self.points("centres")
+        for axes, point in zip(panels[0], cases, strict=True):
+            self._losses(axes, point)
+        panels[0, 0].set_ylabel("loss, in units of the noise")
+        self._orders(panels[1, 0], cases)
+        self._shares(panels[1, 1], cases[:3])
+        self._copied(panels[1, 2])
+        self._recognized(panels[1, 3], cases[:3])
+
+    def _losses(self, axes: Axes, point: Point) -> None:
+        for c, (color, _) in zip((1, 2), figures.SERIES, strict=False):
+            for quantity, style in (("test", "-"), ("train", ":")):
+                look = {
+                    "ls": style,
+                    "label": f"{quantity}, {figures.literal(point['names'][c - 1])}",
+                }
+                figures.band(axes, *self.curve(point, quantity, c), color, alpha=0.25, **look)
+            opens = estimate(self.values(point, "gap", c))["mean"]
+            if not math.isnan(opens):
+                axes.axvline(opens, color=color, lw=0.8, ls="--", zorder=0)
+        figures.log_axis(axes)
+        axes.set(ylim=(0, 1.02), xlabel="gradient steps")
+        axes.set_title(f"{self.images(point)} images; dashed: overfit")
+        if point["case"] == "equal":
+            axes.legend(fontsize=7, loc="lower left")
+
+    def _orders(self, axes: Axes, cases: list[Point]) -> None:
+        """τ₂/τ₁ of every case, of networks and of random features."""
+        import numpy as np
+
+        x = np.arange(len(cases))
+        for shift, quantity, name, series in (
+            (-0.1, "gap", "networks", figures.SERIES[0]),
+            (0.1, "features_gap", "random features", figures.SERIES[4]),
+        ):
+            lead = np.array([self.lead(point, quantity) for point in cases]).T
+            lead[~np.isfinite(lead)] = np.nan
+            for k, one in enumerate(lead):
+                look = {"color": series[0], "marker": series[1], "ls": "", "ms": 5}
+                axes.plot(x + shift, np.exp(one), label=name if k == 0 else None, **look)
+        axes.set_yscale("log")
+        figures.plain_ticks(axes.yaxis)
+        axes.axhline(1, color="0.6", lw=0.8, zorder=0)
+        names = [f"{self.images(one)}\n{'/'.join(map(str, one['labels']))}" for one in cases]
+        axes.set_xticks(x, names, fontsize=7.5)
+        axes.set(xlim=(-0.5, len(cases) - 0.5), ylabel=r"$\tau_2/\tau_1$ (above 1: class 1 first)")
+        axes.set_title("overfit first, a point per sample")
+        axes.legend(fontsize=7.5)
+
+    def _shares(self, axes: Axes, cases: list[Point]) -> None:
+        for point, series in zip(cases, figures.SERIES, strict=False):
+            share = point["counts"][0] / sum(point["counts"])
+            found = self.curve(point, "shares", 1)
+            figures.points(axes, *found, series, label=self.images(point))
+            axes.axhline(share, color=series[0], lw=0.8, ls="--", zorder=0)
+        figures.log_axis(axes)
+        axes.set(ylim=(0, 1.02), xlabel="gradient steps", ylabel="share of class 1 in samples")
+        axes.set_title("dashed: among the images")
+        axes.legend(fontsize=7.5)
+
+    def _copied(self, axes: Axes) -> None:
+        for kind, style in (("variance", "-"), ("copies", ":")):
+            point = self.point(kind)
+            for c, series in zip((1, 2), figures.SERIES, strict=False):
+                label = f"{figures.literal(point['names'][c - 1])}, {self.images(point)}"
+                found = self.curve(point, "copies", c)
+                figures.points(axes, *found, series, label=label, ls=style)
+        axes.set_xscale("log")
+        axes.set(ylim=(-0.03, 1.05), xlabel="gradient steps", ylabel="samples that are copies")
+        axes.legend(fontsize=7)
+        axes.set_title("copies by class")
+
+    def _recognized(self, axes: Axes, cases: list[Point]) -> None:
+        """φ_c of both classes in each case."""
+        for point, series in zip(cases, figures.SERIES, strict=False):
+            for c, style in ((1, "-"), (2, ":")):
+                where = {"kind": point["kind"], "case": point["case"], "class": c}
+                found = self.study.curve("own_class", "turn", **where)
+                label = f"{figures.literal(point['names'][c - 1])}, {self.images(point)}"
+                figures.points(axes, *found, series, ls=style, label=label)
+        figures.log_axis(axes)
+        axes.axhline(0.75, color="0.6", lw=0.8, zorder=0)
+        axes.set(
+            ylim=(-0.03, 1.05), xlabel=r"noise $\sigma$ of the turn", ylabel="in its own class"
+        )
+        axes.set_title("U-turns")
+        axes.legend(fontsize=6.5)
+
+
+def factor(lead: ndarray) -> str:
+    """e^lead with its error, or why there is none."""
+    import numpy as np
+
+    from bridges.estimates import mean_and_sem
+
+    known = lead[~np.isnan(lead)]
+    if len(known) == 0:
+        return "—"
+    if np.isinf(known).any():
+        return "never opens in one"
+    mean, sem = (float(one) for one in mean_and_sem(known))
+    factor = math.exp(mean)
+    return uncertain(factor, None if math.isnan(sem) else factor * sem)
