@@ -190,8 +190,8 @@ class Report(base.Report):
             return "No network passes from copies to other samples at the numbers of images asked"
         ends = (f"{float(end(known)):.2g}" for end in (np.min, np.max))
         return (
-            f"Half of the samples are copies up to $K_c d/p$ = {' to '.join(dict.fromkeys(ends))} per "
-            f"parameter, after {self.setting['steps']} steps; Hebb's rule has 0.138"
+            f"Half of the samples are copies up to $K_c d/p$ = {' to '.join(dict.fromkeys(ends))}, "
+            f"after {self.setting['steps']} steps; Hebb's rule has 0.138 per parameter"
         )
 
     def conclusions(self) -> Point:
