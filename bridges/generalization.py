@@ -31,7 +31,7 @@ from bridges import _checks
 from bridges._checks import Result, Seed
 from bridges.attractors import Attractors, find_attractors
 from bridges.data import load, standardised, subset
-from bridges.memorization import classified, clearest, memorization_report
+from bridges.memorization import calibrate, classified, clearest
 from bridges.memorization.drawing import deviation, draw
 from bridges.memorization.own_half import OwnHalf, judged_halves, paired
 from bridges.memory import as_memory
@@ -369,7 +369,7 @@ def _copied(samples: Tensor, train: Tensor, held_out: Tensor, seed: Seed) -> tup
     """Excess of copies among samples, and the probability of as many by chance; NaN: few data."""
     if len(train.unique(dim=0)) < _CRITERIA:
         return nan, nan
-    found = memorization_report(samples, train, held_out, seed=seed)
+    found = calibrate(train, held_out, seed=seed).judge(samples)
     p_values = {name: one.p_value for name, one in found.copies.items()}
     return found.copies["ratio"].excess, p_values[clearest(p_values)[1]]
 

@@ -45,7 +45,7 @@ _NUMBERS = 2**22  # weights or coordinates of a block held at once
 
 @dataclass(frozen=True, repr=False)
 class ReturnLevels(Plotted):
-    """Of each of P data the noise from which half of its cues come home.
+    """Of each of P data that were asked for the noise from which half of its cues come home.
 
     Attributes
     ----------
@@ -119,6 +119,7 @@ def return_levels(
     sigmas: Sequence[float] | Array,
     draws: int = 40,
     threshold: float = -1.0,
+    index: Sequence[int] | Tensor | None = None,
     seed: Seed = None,
 ) -> ReturnLevels:
     """The noise from which each datum comes home half of the time.
@@ -131,6 +132,8 @@ def return_levels(
     draws : cues per datum and level, at least 8; all levels share their draws.
     threshold : least cosine of an end with its nearest pattern that counts as home, in [−1, 1],
         of a Memory.
+    index : different rows of the data, whose levels are asked for; None: all. Few of many data
+        save time, as each cue is compared with all data.
     seed : int, torch.Generator or None.
 
     Returns
@@ -165,21 +168,22 @@ def return_levels(
     rows = source.points() if isinstance(source, EmpiricalDenoiser) else stored_patterns(source)
     if len(rows) < 2:
         raise ValueError(f"source must hold at least 2 data, got {len(rows)}")
-    parts = np.zeros((_PARTS, len(grid), len(rows)))
+    asked = _asked(index, len(rows))
+    parts = np.zeros((_PARTS, len(grid), len(asked)))
     counts = np.array([len(part) for part in np.array_split(np.arange(draws), _PARTS)])
-    for k, sigma in enumerate(grid.tolist()):
+    for k, sigma in enumerate(_checks.followed(grid.tolist(), "return levels")):
         generator = torch.Generator().manual_seed(base % 2**63)
         for p, count in enumerate(counts.tolist()):
-            way = (source, rows, sigma, count, generator)
+            way = (source, rows, asked, sigma, count, generator)
             parts[p, k] = _weights(*way) if exact else _homes(*way, threshold)
     mean = np.average(parts, axis=0, weights=counts)
     logs = np.log(grid)
     level = np.exp(isotonic_crossings(logs, mean.T, 0.5))
     by_part = np.stack([np.exp(isotonic_crossings(logs, one.T, 0.5)) for one in parts])
     inside = (np.isfinite(by_part) & (by_part > 0)).all(0)
-    sem = np.full(len(rows), np.nan)
+    sem = np.full(len(asked), np.nan)
     sem[inside] = by_part[:, inside].std(0, ddof=1) / math.sqrt(_PARTS)
-    near = neighbour_distances(rows, rows, 2)[:, 1].double().cpu().numpy()
+    near = neighbour_distances(rows[asked.to(rows.device)], rows, 2)[:, 1].double().cpu().numpy()
     return ReturnLevels(level, sem, near, grid, mean)
 
 
@@ -254,19 +258,32 @@ def _correlations(columns: Array) -> Array:
     return np.array([rho[0, 2], rho[1, 2], partial])
 
 
-def _blocks(memories: int, draws: int, width: int) -> Iterator[Tensor]:
-    """Which datum each of so many draws of all memories is of, a block of them at a time."""
-    own = torch.arange(memories).repeat(draws)
+def _asked(index: Sequence[int] | Tensor | None, count: int) -> Tensor:
+    """The rows that are asked for, (M,), of so many. Raises ValueError."""
+    if index is None:
+        return torch.arange(count)
+    found = _checks.doubles("index", index)
+    inside = found.ndim == 1 and len(found) and ((found >= 0) & (found < count)).all()
+    if not inside or (found % 1).any() or len(np.unique(found)) < len(found):
+        raise ValueError(
+            f"index must be different whole numbers in [0, {count - 1}], got {_checks.shown(index)}"
+        )
+    return torch.from_numpy(found).long()
+
+
+def _blocks(asked: int, draws: int, width: int) -> Iterator[Tensor]:
+    """Which of the data asked for each of so many draws is of, a block of them at a time."""
+    own = torch.arange(asked).repeat(draws)
     yield from own.split(max(1, _NUMBERS // width))
 
 
 def _weights(
-    source: Any, rows: Tensor, sigma: float, draws: int, generator: torch.Generator
+    source: Any, rows: Tensor, asked: Tensor, sigma: float, draws: int, generator: torch.Generator
 ) -> Array:
-    """Mean posterior weight of each datum at noised points of its own, (P,)."""
-    total = torch.zeros(len(rows), dtype=torch.float64)
-    for own in _blocks(len(rows), draws, max(rows.shape)):
-        here = own.to(rows.device)
+    """Mean posterior weight of each datum asked for at noised points of its own, (M,)."""
+    total = torch.zeros(len(asked), dtype=torch.float64)
+    for own in _blocks(len(asked), draws, max(rows.shape)):
+        here = asked[own].to(rows.device)
         clean = rows[here]
         weights = source.weights(clean + sigma * _checks.normal_like(clean, generator), sigma)
         total.index_add_(0, own, weights.gather(1, here[:, None]).squeeze(1).double().cpu())
@@ -276,20 +293,21 @@ def _weights(
 def _homes(
     source: Any,
     rows: Tensor,
+    asked: Tensor,
     sigma: float,
     draws: int,
     generator: torch.Generator,
     threshold: float,
 ) -> Array:
-    """The part of the cues of each pattern that comes home, (P,)."""
+    """The part of the cues of each pattern asked for that comes home, (M,)."""
     similarity, targets = similarity_of(source), targets_of(source)
     targets = rows if targets is None else targets.to(rows)
     seen = similarity if targets.shape == rows.shape else WHOLE
     overlap = similarity.overlap_of_noise(sigma, rows)
-    total = torch.zeros(len(rows), dtype=torch.float64)
-    for own in _blocks(len(rows), draws, max(rows.shape)):
-        cues = cue(source, rows[own.to(rows.device)], overlap, generator)
+    total = torch.zeros(len(asked), dtype=torch.float64)
+    for own in _blocks(len(asked), draws, max(rows.shape)):
+        cues = cue(source, rows[asked[own].to(rows.device)], overlap, generator)
         ends = answered(source, recall(source, cues, overlap, generator).states)
-        home = nearest_pattern(ends, targets, threshold, seen).cpu() == own
+        home = nearest_pattern(ends, targets, threshold, seen).cpu() == asked[own]
         total.index_add_(0, own, home.double())
     return (total / draws).numpy()

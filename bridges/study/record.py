@@ -34,7 +34,7 @@ _CONFIG = {"study": str, "parameters": dict, "seed": int, "points": list, "sampl
 _BYTES = 1000  # of memory that a measurement takes, at least
 _ABOUT = ("command", "ids", "versions")  # of a record, which results do not depend on
 _CONCLUDED = (  # from the lines of a record
-    *("results.csv", "summary.json", "samples.csv", "picture.npz"),
+    *("results.csv", "summary.json", "samples.csv", "data.csv", "picture.npz"),
     *(f"{stem}.{kind}" for stem in ("figure", "results", "picture", "copies") for kind in FORMATS),
 )
 _TRAINED = "denoiser{}.safetensors", "samples{}.png"

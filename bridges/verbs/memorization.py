@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bridges.data import called, fingerprint, is_drawn
+from bridges.data import called
 from bridges.memorization.copies import CRITERIA, VERDICTS, clearest
 from bridges.memorization.listing import RATE, said
 from bridges.study import figures, report as base
@@ -22,6 +22,7 @@ from bridges.study.results import Study
 from bridges.study.tables import WIDTH, table, uncertain
 from bridges.verbs.copied import PAIRS, SAMPLES, counted, files_of, write_list
 from bridges.verbs.gap import Gap
+from bridges.verbs.returned import DATA, DataTable, write_table
 from bridges.verbs.survey import FILES, FRACTIONS, NUMBERS, Survey, measure
 from bridges.verbs.unlike import FAR, distance, unlike
 
@@ -215,36 +216,44 @@ class Report(base.Report):
     def conclusions(self) -> Point:
         """By number of memories what was concluded, and how many samples are copies."""
         found: Point = {"cases": [case.conclusions() for case in self.cases]}
-        if self.listed is None:
-            return found
-        counts, judged = self.listed
-        return found | {"copies": counts | {"judged": judged}}
+        if self.listed is not None:
+            counts, judged = self.listed
+            found["copies"] = counts | {"judged": judged}
+        if self.one_by_one is not None:
+            found["return_levels"] = self.one_by_one.conclusions()
+        return found
 
     @property
     def listed(self) -> tuple[dict[str, int], int] | None:
         """How many copies of each kind the list has, and of how many samples."""
         return None if self.study.out is None else counted(self.study.out)
 
+    @property
+    def one_by_one(self) -> DataTable | None:
+        """The table of the data one by one, where there is one."""
+        return DataTable.read(self.study.out)
+
     def publish(self, page: Page, *, json: bool, quiet: bool, show: bool) -> None:
-        """Write the list of copies too, where it is not there yet and the data still are."""
-        if self.cases[0].judged and not is_drawn(self.survey.data):
-            assert self.study.out is not None
-            if not {SAMPLES, *page.files(PAIRS)} <= {*files_of(self.study.out)}:
-                self._list(self.study.out, page)
+        """Write the lists of copies and of data, unless they are there or the data have gone."""
+        folder = self.study.out
+        assert folder is not None
+        listed = {SAMPLES, *page.files(PAIRS)} <= {*files_of(folder)} or not self.cases[0].judged
+        if not listed and self.survey.unchanged(self.setting):
+            self._list(folder, page)
+        known = (folder / DATA).exists() or not self.whole
+        if not known and self.survey.unchanged(self.setting, model=True):
+            write_table(self.survey, folder, self.study.config["seed"])
         super().publish(page, json=json, quiet=quiet, show=show)
 
+    @property
+    def whole(self) -> bool:
+        """Whether all data were memories."""
+        return self.cases[-1].patterns == self.study.points[-1].get("vectors")
+
     def _list(self, folder: Path, page: Page) -> None:
-        asked, files = self.setting, [name for name in FILES if getattr(self.survey, name)]
-        for name in files:
-            try:
-                unchanged = fingerprint(getattr(self.survey, name)) == asked[f"content of {name}"]
-            except (ValueError, OSError, KeyError):
-                unchanged = False
-            if not unchanged:
-                return  # a folder that is shown again after its data have gone
-        case, match = self.cases[-1], None
-        if case.patterns == case.study.points[-1].get("vectors") and not self.survey.held_out:
-            match = case.value("threshold", criterion="match")[0]
+        match = None
+        if self.whole and not self.survey.held_out:
+            match = self.cases[-1].value("threshold", criterion="match")[0]
         write_list(self.survey, match, folder, page)
 
     def draw(self, figure: Figure) -> None:
@@ -272,7 +281,7 @@ class Report(base.Report):
         """The data, and the unit of noise where there is any."""
         loads = ", ".join(str(case.patterns) for case in self.cases)
         noised = any(case.surveyed or case.gap is not None for case in self.cases)
-        unit = "; σ in units of the data's rms deviation" if noised else ""
+        unit = "; σ in units of the data's rms deviation" if noised or self.one_by_one else ""
         return f"{Path(self.survey.data).name}, P = {loads} memories{unit}"
 
     def errors(self) -> str:
@@ -302,6 +311,8 @@ class Report(base.Report):
         if self.listed is not None and self.study.out is not None:
             there = ", ".join(files_of(self.study.out))
             yield f"{said(*self.listed)} ({there}; false discovery rate {RATE:g})"
+        if self.one_by_one is not None:
+            yield from self.one_by_one.tables()
         note = "a short distance alone is no proof: what counts is the excess over false alarms"
         if self.cases[0].judged and self.samples == 1:
             note += "; its error is that of counts of samples and of held-out points"

@@ -21,6 +21,7 @@ from torch import Tensor
 from bridges import _checks
 from bridges.data import (
     count,
+    fingerprint,
     is_drawn,
     load_data,
     pattern_classes,
@@ -34,7 +35,7 @@ from bridges.geometry import memory_geometry, noise_grid
 from bridges.memorization.calibration import calibrated
 from bridges.memorization.distances import Measured, measured, measures_of, part_of
 from bridges.memorization.listing import ALSO, is_picture
-from bridges.models import Options, Reading
+from bridges.models import Options, Reading, content_of
 from bridges.study.record import Point, Row
 from bridges.study.results import Study
 from bridges.verbs.setting import check_device
@@ -121,6 +122,20 @@ class Survey:
         asked = study.config["parameters"]
         setting = {f.name: asked[f.name] for f in fields(cls) if f.name in asked}
         return cls(**setting | {k: place(setting[k]) for k in FILES if setting[k]})
+
+    def unchanged(self, asked: Point, *, model: bool = False) -> bool:
+        """Whether data, and the model, are as the parameters of a run have them; never if drawn."""
+        if is_drawn(self.data):
+            return False
+        try:
+            for name in FILES:
+                place = getattr(self, name)
+                if place and fingerprint(place) != asked[f"content of {name}"]:
+                    return False
+            content = asked.get(f"content of {self.model}") if model else None  # None by name
+            return content is None or content_of(str(self.model)) == content
+        except (ValueError, OSError, KeyError):
+            return False
 
     def points(self, patterns: Sequence[int] | None) -> list[Point]:
         """A point a number of memories P, None for all data, once all files are known to be good.

@@ -58,6 +58,25 @@ def test_flows_and_spins_have_levels_too():
     assert (again.returned == net.returned).all()
 
 
+def test_a_part_of_the_data_has_the_levels_that_it_has_among_all():
+    """Against the law of one cell between two others, and all data asked in another order."""
+    data = torch.tensor([[3.0, 0.0], [3.0, 1.0], [3.0, 5.0]], dtype=torch.float64)
+    found = return_levels(NearestPattern(data), GRID, draws=800, index=[1], seed=0)
+    assert found.returned[:, 0] == pytest.approx(
+        norm.cdf(2 / GRID) - norm.cdf(-0.5 / GRID),
+        abs=4 * 0.5 / 800**0.5,  # 4 s.e.
+    )
+    assert found.nearest.tolist() == [1]
+    assert len(found) == 1
+    exact = EmpiricalDenoiser(normal(12, 3))
+    index = torch.tensor([7, 2])
+    some = return_levels(exact, GRID, draws=400, index=index, seed=0)
+    every = return_levels(exact, GRID, draws=400, seed=1)
+    error = np.hypot(some.sem, every.sem[[7, 2]])
+    assert (np.abs(some.level - every.level[[7, 2]]) < 4 * error).all()
+    assert some.nearest == pytest.approx(every.nearest[[7, 2]])
+
+
 def residual(ranks, of):
     """What a straight line through other ranks leaves."""
     return ranks - np.polyval(np.polyfit(of, ranks, 1), of)
@@ -99,6 +118,10 @@ def test_the_error_of_a_prediction_is_the_spread_between_data_sets():
         ({"sigmas": [0.0, 0.5]}, "sigmas must be at least two levels that increase"),
         ({"draws": 7}, "draws must be a whole number of at least 8"),
         ({"threshold": 2}, r"threshold must lie in \[-1, 1\]"),
+        ({"index": [0, 3]}, r"index must be different whole numbers in \[0, 2\], got \[0, 3\]"),
+        ({"index": [1, 1]}, "index must be different whole numbers"),
+        ({"index": [0.5]}, "index must be different whole numbers"),
+        ({"index": []}, "index must be different whole numbers"),
         ({"source": EmpiricalDenoiser(torch.ones(1, 2))}, "source must hold at least 2 data"),
     ],
 )

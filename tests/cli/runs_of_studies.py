@@ -257,6 +257,15 @@ STUDIES = {
         },
         "datum:networkexact σ_S lossoverconstant",
     ),
+    "network_load": Row(
+        "--widths 16 --loads 2,6 --steps 20 --count 20 --held-out 40",
+        {
+            "--widths 0": "0 is not in the range x>=1",
+            "--widths 100000 --max-memory 8": "width: layers of 100000 need about",
+            "--loads 1,4": "loads must be 2 to 748 for digits",
+            "--steps 1": "1 is not in the range x>=2",
+        },
+    ),
     "noise_landscape": Row(
         "--size 40 --patterns 20 --states 3 --temperatures 1",
         {
@@ -280,7 +289,7 @@ STUDIES = {
     "own_states": Row(
         "--shares 0.5 --patterns 4 --steps 20 --width 16 --count 20 --held-out 40",
         {
-            "--shares 2": "2 is not in the range 0<=x<=1",
+            "--shares 2": "2.0 is not in the range 0<=x<=1",
             "--patterns 1": "patterns must be 2 to 748 for digits, got 1",
             "--count 1000000000 --max-memory 8": "count: 1000000000 samples of",
         },

@@ -6,14 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from scipy.stats import spearmanr
 from terminal import contents, measured, refuses, run, summary
 
-from bridges import load_run
+from bridges import as_memory, load_run, return_levels
 from bridges.data import load
 from bridges.memorization.listing import COLUMNS
 from bridges.verbs.memorization import Report
 from bridges.verbs.survey import surveyed
+from diffusion import EmpiricalDenoiser
 
+COLUMNS_OF_LEVELS = ("sigma_half", "sigma_half_sem")
 ONE = "--jobs 1 --samples 1"
 MODELS = """
 import numpy as np, torch
@@ -76,6 +80,65 @@ def test_copies_alone_are_a_list_a_picture_and_a_count(files):
     assert [row["copy"] for row in listed("both")[4:6]] == ["mirrored"] * 2
 
 
+def one_by_one(folder="run"):
+    with (Path(folder) / "data.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_data_are_listed_one_by_one(files):
+    """At σ_½ the posterior weight is ½, by explicit distances and noise of another seed."""
+    words = f"--data data.npy --generated samples.npy --only copies --draws 240 {ONE}"
+    text = run("bridges memorization", words, "--out run")
+    found = one_by_one()
+    assert [int(one["datum"]) for one in found] == list(range(120))
+    assert {one["class"] for one in found} == {one["model_sigma_half"] for one in found} == {""}
+    assert [int(one["copies"]) for one in found] == [1] * 4 + [0] * 116
+    rows = np.load("data.npy").reshape(120, 36)
+    distance = np.linalg.norm(rows[:, None] - rows, axis=2)
+    nearest = (distance + 1e9 * np.eye(120)).min(0)
+    assert [float(one["nearest"]) for one in found] == pytest.approx(nearest)
+    unit = (rows - rows.mean(0)).std()
+    level, sem = (np.array([float(one[c]) for one in found]) for c in COLUMNS_OF_LEVELS)
+    generator = np.random.default_rng(1)
+    for k in range(0, 120, 20):
+        noised = rows[k] + unit * level[k] * generator.normal(size=(400, 36))
+        logs = -((noised[:, None] - rows) ** 2).sum(2) / (2 * (unit * level[k]) ** 2)
+        weight = np.exp(logs[:, k] - np.logaddexp.reduce(logs, axis=1))
+        error = weight.std() * np.hypot(400**-0.5, 8**-0.5)
+        assert abs(weight.mean() - 0.5) < 4 * error
+    grid = unit * np.geomspace(0.5, 6.0, 20)
+    own = return_levels(EmpiricalDenoiser(torch.from_numpy(rows)), grid, 8, seed=1)
+    some = np.isfinite(own.sem) & np.isfinite(sem)
+    assert some.mean() > 0.9
+    apart = (unit * level - own.level)[some] / np.hypot(unit * sem, own.sem)[some]
+    assert 0.6 < apart.std() < 1.6  # independent draws: 1, or √(7/5) by Student's t
+    told = summary()["return_levels"]["exact"]
+    assert (told["copied"], told["data"]) == (4, 120)
+    counts = [int(one["copies"]) for one in found]
+    assert told["level"]["mean"] == pytest.approx(spearmanr(level, counts).statistic, abs=1e-4)
+    assert told["nearest"]["mean"] == pytest.approx(spearmanr(nearest, counts).statistic, abs=1e-4)
+    lines = text.splitlines()
+    first = next(k for k, one in enumerate(lines) if one.startswith("datum "))
+    order = level.argsort(kind="stable")
+    shown = [int(one.split()[0]) for one in lines[first + 1 : first + 11]]
+    assert shown == [*order[:5], *order[-5:]]
+    assert "exact score, 4 of 120 copied" in text
+
+
+def test_of_a_part_of_the_data_or_too_many_no_levels_are_listed(files, monkeypatch):
+    run("bridges memorization", f"--data data.npy --patterns 40 --draws 10 {ONE} --out part")
+    assert "data.csv" not in contents("part")
+    words = f"--data data.npy --generated samples.npy --only copies --draws 10 {ONE}"
+    monkeypatch.setattr("bridges.verbs.returned._WORK", 16 * 8 * 19 * 120 * 36)
+    run("bridges memorization", words, "--out few")
+    assert "data.csv" not in contents("few")
+    monkeypatch.setattr("bridges.verbs.returned._WORK", 16 * 8 * 30 * 120 * 36)
+    run("bridges memorization", words, "--out some")
+    found = one_by_one("some")
+    assert len(found) == 30
+    assert sum(int(one["copies"]) for one in found) == sum(int(one["datum"]) < 4 for one in found)
+
+
 def test_of_large_data_a_part_is_surveyed_and_all_are_judged(files, monkeypatch):
     monkeypatch.setattr("bridges.verbs.survey._SURVEYED", 50 * 36)
     words = f"--data data.npy --generated samples.npy --draws 40 {ONE}"
@@ -94,8 +157,8 @@ def test_of_large_data_a_part_is_surveyed_and_all_are_judged(files, monkeypatch)
 def test_a_list_is_shown_again_without_the_data_and_made_anew_for_others(files):
     words = f"--data data.npy --generated samples.npy --only copies {ONE} --out run"
     first = run("bridges memorization", words)
-    assert "σ" not in first  # of noise nothing was asked
     before = contents()
+    assert {"samples.csv", "data.csv"} <= before.keys()
     again = run("bridges memorization", words)
     assert contents() == before
     np.save("samples.npy", np.load("samples.npy")[4:])
@@ -107,7 +170,10 @@ def test_a_list_is_shown_again_without_the_data_and_made_anew_for_others(files):
     shown = run("bridges show run")
     assert "no copy can be named among 56 samples" in shown
     (Path("run") / "samples.csv").unlink()
-    assert "no copy" not in run("bridges show run")  # the data have gone
+    (Path("run") / "data.csv").unlink()
+    bare = run("bridges show run")  # the data have gone
+    assert "no copy" not in bare
+    assert "σ" not in bare
     assert first.split("written")[0].strip() in again
 
 
@@ -182,6 +248,20 @@ def test_a_model_draws_samples_and_retrieves_what_it_has_seen_and_has_not(
     assert "found there, not repeated" in run("bridges memorization", words)
     assert drawn.stat().st_mtime_ns == written
     assert ("is a memory" in text) == (name == "copier")
+    cued = [one for one in one_by_one() if one["model_sigma_half"]]
+    assert len(cued) == 40 // 8  # as many cues per noise level as draws
+    rows = np.load("data.npy").reshape(120, 36)
+    unit = (rows - rows.mean(0)).std()
+    levels = np.array([float(one["model_sigma_half"]) for one in cued])
+    if not copies:
+        assert (levels == 0).all()  # x/√(1 + σ²) is not at a cosine of 0.95 from σ above 0.33
+        return
+    memory = as_memory(EmpiricalDenoiser(torch.from_numpy(rows)), dynamics="flow")
+    grid = unit * np.geomspace(0.5, 5.0, 12)
+    index = [int(one["datum"]) for one in cued]
+    own = return_levels(memory, grid, 24, 0.95, index=index, seed=1)
+    assert np.abs(np.log(levels * unit / own.level)).max() < 0.6
+    assert abs(np.log(levels * unit / own.level).mean()) < 0.3
 
 
 def test_without_held_out_data_a_model_is_only_judged_by_its_samples(files):

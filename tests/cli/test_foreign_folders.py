@@ -259,8 +259,8 @@ def test_a_run_whose_folder_is_moved_stops_and_says_so(how):
     assert done.returncode == 1
     assert "ValueError: out: run was moved or removed while the run was writing" in done.stderr
     assert [path.name for path in Path("run").glob("*")] == [".lock"] * (how == "replaced")
-    assert len(lines_of("elsewhere")) == 4
-    assert ran("elsewhere").reused == 4
+    assert len(lines_of("elsewhere")) == 2  # the first sample of the first two points
+    assert ran("elsewhere").reused == 2
 
 
 def test_what_is_refused_is_quoted_without_steering():

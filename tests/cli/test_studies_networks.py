@@ -80,6 +80,7 @@ def test_what_only_training_finds_out_is_refused_in_one_line():
     [
         ("memorization_to_generalization", "--loads 4 --steps 1 --width 8 --count 10"),
         ("training_time", "--patterns 4 --steps 100 --snapshots 2 --rate 1e-6 --count 10"),
+        ("network_load", "--loads 4 --widths 8 --steps 2 --rate 1e-6 --count 10"),
         ("own_states", "--shares 0.5 --patterns 4 --steps 1 --width 8 --count 10"),
         ("class_weights", "--steps 5,10 --rate 1e-6 --points 500 --drawn 20 --signals 1"),
         (
@@ -103,6 +104,8 @@ def test_nothing_is_concluded_from_networks_that_have_not_learnt(study, words):
         assert list(found["passage"].values()) == [{"unlearnt": [4.0]}] * 2
     elif study == "training_time":
         assert found["least_held_out_loss"] == {}
+    elif study == "network_load":
+        assert all(one["returned_load"]["n"] == 0 for one in found["networks"])
     elif study == "own_states":
         assert not any(change["decided"] for change in found["changes"])
     elif study == "class_training":

@@ -26,6 +26,7 @@ WEIGHTS = {
         "sigmas": [0.1, 1.0, 9.0],
         "draws": 8,
         "threshold": 0.5,
+        "index": [2, 0],
         "seed": 0,
     },
     "copy_prediction": {"levels": LEVELS, "copies": [0.0, 1.0, 0.0, 2.0, 1.0]},

@@ -301,7 +301,6 @@ FROM_ZERO = [
     (lambda x: guidance.Interval(1.0, x, 1.0), "low and high"),
     (lambda x: guidance.cfg_plus_plus([1.0, x], 1.0), "levels"),
     (lambda x: guidance.cfg_plus_plus([1.0, 0.0], x), "strength"),
-    (lambda x: FLOW.train_loss([x]), "times"),
     (memory.ags_overlap, "load"),
     (memory.ags_temperature, "load"),
     (memory.ags_capacity, "temperature"),
@@ -327,6 +326,7 @@ FROM_ZERO = [
     *((lambda x, source=source: source(J, XI, x), "overlap") for source in SOURCES),
 ]
 FROM_ZERO_TO_INFINITY = [
+    (lambda x: FLOW.train_loss([x]), "times"),
     (lambda x: hopfield.dreaming_kernel(XI, x), "time"),
     (lambda x: NETWORK.relax(XI, temperature=x), "temperature"),
     (lambda x: DENSE.relax(XI, tolerance=x), "tolerance"),
