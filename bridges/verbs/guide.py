@@ -34,9 +34,7 @@ from bridges.study.results import Study
 from bridges.study.tables import of_samples, table
 from bridges.verbs import captured
 from bridges.verbs.schedules import CONTROL, check_steps
-from bridges.verbs.subject import Subject, check_classes, fit, labels_of
-from diffusion.batches import Batched
-from diffusion.flat import answering
+from bridges.verbs.subject import Subject, check_classes, fit, labels_of, pairs_of
 from diffusion.guidance import distortion
 
 if TYPE_CHECKING:
@@ -107,34 +105,9 @@ class Guide:
             exact = {k: (mixture.condition(there.index(k)), mixture) for k in wanted}
             return Subject(exact, rows, labels, mixture)
         model = find_model(name, Reading(None, self.scheduler, self.batch_size))
-        source = getattr(model.source, "denoiser", model.source)  # of as many rows as fit
-        classes = getattr(source, "classes", 0)
-        if not (hasattr(source, "condition") and classes):
-            raise ValueError(f"model must be class-conditional, got {name}")
-        if max(wanted) >= classes:
-            raise ValueError(f"classes must lie in [0, {classes - 1}] for {name}, got {wanted}")
-        nothing = self._of_none(source, name)
-
-        def asked(denoiser: Any) -> Any:
-            return answering(Batched(denoiser, self.batch_size), f"model: {name}", names_all=True)
-
-        pairs = {k: (asked(source.condition(k)), asked(nothing)) for k in wanted}
+        pairs = pairs_of(model.source, name, wanted, self.null, self.batch_size)
         codes = rows if model.latents is None else model.latents.encode(rows)
         return Subject(pairs, codes, labels, fit(codes, labels), rows, model.latents)
-
-    def _of_none(self, source: Any, name: str) -> Any:
-        """A class-conditional model without its classes."""
-        if self.null is not None:
-            return source.condition(self.null)
-        if not hasattr(source, "scheduler"):
-            return source
-        try:
-            return source.condition(None)
-        except ValueError as error:
-            raise ValueError(
-                f"null-class must be given for {name}, which knows no class that stands for none: "
-                f"one of 0 to {source.classes - 1} that was trained to"
-            ) from error
 
 
 def chosen(data: str, words: Sequence[str]) -> tuple[int, ...]:

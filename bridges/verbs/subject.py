@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,9 @@ from torch import Tensor
 from bridges.data import class_labels, standardised
 from bridges.verbs.schedules import Noise, guided
 from diffusion import VE, GaussianMixtureDenoiser, sample
+from diffusion.batches import Batched
 from diffusion.denoisers import noise_range
+from diffusion.flat import answering
 from diffusion.guidance import fitted_classes, most_probable
 from diffusion.latents import LatentSpace
 
@@ -98,6 +100,53 @@ class Subject:
         shown = x if self.latents is None else self.latents.decode(x.to(self.rows))
         low, high = float(data.min()), float(data.max())
         return ((shown - low) / (high - low) * 255).nan_to_num().clamp(0, 255).byte().cpu()
+
+
+def conditional(source: Any) -> int:
+    """How many classes a model by path can be asked for; 0 of one that knows none."""
+    inner = getattr(source, "denoiser", source)  # of as many rows as fit
+    return int(getattr(inner, "classes", 0) or 0) if hasattr(inner, "condition") else 0
+
+
+def pairs_of(
+    source: Any, name: str, wanted: Sequence[int], null: int | None, batch_size: int | None
+) -> dict[int, tuple[Any, Any]]:
+    """By class the denoiser of a class-conditional model, and that of no class.
+
+    null : class that stands for none, for models that have one among their classes.
+
+    Raises
+    ------
+    ValueError : a model without classes, a class that it does not have, or one of which no class
+        is known to stand for none.
+    """
+    classes = conditional(source)
+    if not classes:
+        raise ValueError(f"model must be class-conditional, got {name}")
+    if max(wanted) >= classes:
+        raise ValueError(f"classes must lie in [0, {classes - 1}] for {name}, got {list(wanted)}")
+    inner = getattr(source, "denoiser", source)
+    nothing = _of_none(inner, name, null)
+
+    def asked(denoiser: Any) -> Any:
+        return answering(Batched(denoiser, batch_size), f"model: {name}", names_all=True)
+
+    return {k: (asked(inner.condition(k)), asked(nothing)) for k in wanted}
+
+
+def _of_none(source: Any, name: str, null: int | None) -> Any:
+    """A class-conditional model without its classes."""
+    if null is not None:
+        return source.condition(null)
+    if not hasattr(source, "scheduler"):
+        return source
+    try:
+        return source.condition(None)
+    except ValueError as error:
+        raise ValueError(
+            f"null-class must be given for {name}, which knows no class that stands for none: "
+            f"one of 0 to {source.classes - 1} that was trained to"
+        ) from error
 
 
 def labels_of(data: str) -> Tensor:

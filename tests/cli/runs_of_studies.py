@@ -239,6 +239,24 @@ STUDIES = {
             "--turn 1e30": "--turn",
         },
     ),
+    "model_phases": Row(
+        "--patterns 12,20 --weights=-1,0 --sigmas 0.3,3 --trials 6 --steps 4 --training-steps 5 "
+        "--width 8",
+        {
+            "--trials 1000000000 --max-memory 8": "trials: 1000000000 cues of 64 entries need",
+            "--width 1000000 --max-memory 8": "width: layers of 1000000 need about",
+            "--patterns 1": "patterns must lie in [2, 1797], all of the data, got [1]",
+            "--sigmas 1": "sigmas must be two or more, got [1.0]",
+            "--weights 1,0": "weights must rise, got [1.0, 0.0]",
+            "--model trained,hebb": "model must be 'trained' alone, or paths, got hebb too",
+            "--model hebb": "model must be a denoiser that was trained before, got hebb",
+            "--model hebb --trained-on 5,9": "trained-on must have a number for each of 1 models",
+            "--data narrow.npy": "data must have classes, got none",
+            "--weights=-2,0": "--weights",
+            "--steps 1": "--steps",
+        },
+        "datum:networkexact σ_S lossoverconstant",
+    ),
     "network_load": Row(
         "--widths 16 --loads 2,6 --steps 20 --count 20 --held-out 40",
         {
