@@ -247,7 +247,6 @@ STUDIES = {
             "--width 1000000 --max-memory 8": "width: layers of 1000000 need about",
             "--patterns 1": "patterns must lie in [2, 1797], all of the data, got [1]",
             "--sigmas 1": "sigmas must be two or more, got [1.0]",
-            "--weights 1,0": "weights must rise, got [1.0, 0.0]",
             "--model trained,hebb": "model must be 'trained' alone, or paths, got hebb too",
             "--model hebb": "model must be a denoiser that was trained before, got hebb",
             "--model hebb --trained-on 5,9": "trained-on must have a number for each of 1 models",
