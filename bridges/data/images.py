@@ -260,10 +260,10 @@ def scaled(values: np.ndarray, how: Reading) -> np.ndarray:
 
     Bytes stay bytes; other numbers are scaled in single precision.
     """
-    from PIL import Image
-
     if how.resize is None or how.resize == values.shape[:0:-1]:
         return values
+    from PIL import Image  # slow to load, and needed by few
+
     if values.ndim != 3:
         raise ValueError(
             f"data: resize concerns images (height, width), got rows of shape {values.shape[1:]}"
