@@ -24,6 +24,7 @@ from diffusion._arguments import (
     generator_from as generator_from,
     instance as instance,
     number as number,
+    one_per_row as one_per_row,
     real as real,
     scalar as scalar,
     settle as settle,
@@ -67,16 +68,6 @@ def points(
         if bad:
             raise ValueError(f"{name} must be finite, got {bad} NaN or infinite entries")
     return given
-
-
-def one_per_row(name: str, value: Any, rows: Tensor) -> Tensor:
-    """`value` as finite numbers, one per row of a matrix, on its device, in float64."""
-    given = tensor(name, value, double=True).detach()
-    if given.shape != rows.shape[:1]:
-        raise ValueError(f"{name} must have shape ({len(rows)},), got {tuple(given.shape)}")
-    if not torch.isfinite(given).all():
-        raise ValueError(f"{name} must be finite, got NaN or infinite entries")
-    return given.to(rows.device, torch.float64)
 
 
 def row(name: str, value: Any, dimension: int | None = None) -> Tensor:

@@ -203,6 +203,16 @@ def tensor(name: str, value: Any, *, double: bool = False) -> Tensor:
     return result.to(torch.get_default_dtype()) if plain else result
 
 
+def one_per_row(name: str, value: Any, rows: Tensor) -> Tensor:
+    """`value` as finite numbers, one per row of a matrix, on its device, in float64."""
+    given = tensor(name, value, double=True).detach()
+    if given.shape != rows.shape[:1]:
+        raise ValueError(f"{name} must have shape ({len(rows)},), got {tuple(given.shape)}")
+    if not torch.isfinite(given).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinite entries")
+    return given.to(rows.device, torch.float64)
+
+
 class _Mapped:
     """An array that is mapped into memory to be read, as torch takes it: it knows no other.
 

@@ -25,6 +25,7 @@ from hopfield._arguments import (
     generator_from as generator_from,
     instance as instance,
     number as number,
+    one_per_row as one_per_row,
     real as real,
     settle as settle,
     several as several,
@@ -128,16 +129,6 @@ def is_symmetric(matrix: Tensor) -> bool:
     rows = working(matrix.detach())
     rounding = 100 * torch.finfo(rows.dtype).eps * float(rows.abs().max())
     return float((rows - rows.T).abs().max()) <= rounding
-
-
-def one_per_row(name: str, value: Any, rows: Tensor) -> Tensor:
-    """Return `value` as finite numbers, one per row of a matrix, on its device, in float64."""
-    given = tensor(name, value, double=True).detach()
-    if given.shape != rows.shape[:1]:
-        raise ValueError(f"{name} must have shape ({len(rows)},), got {tuple(given.shape)}")
-    if not torch.isfinite(given).all():
-        raise ValueError(f"{name} must be finite, got NaN or infinite entries")
-    return given.to(rows.device, torch.float64)
 
 
 def vector(name: str, value: Any, like: Tensor) -> Tensor:
