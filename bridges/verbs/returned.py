@@ -237,7 +237,7 @@ def _of_model(
     unit = deviation("data", memory.patterns)
     found = return_levels(memory, unit * sigmas, draws, _HOME, index=some[own], seed=seed)
     columns = np.full((2, len(some)), np.nan)
-    columns[:, own] = found.level / unit, found.sem / unit
+    columns[:, own.numpy()] = found.level / unit, found.sem / unit
     return columns[0], columns[1]
 
 
