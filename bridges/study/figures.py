@@ -118,8 +118,8 @@ def band(
 def ticks(axes: Axes, x: Sequence[float] | np.ndarray, base: int = 10) -> None:
     """A logarithmic x axis whose ticks are what was measured; numbers too close are left out."""
     axes.set_xscale("log", base=base)
-    low, high = axes.get_xlim()
-    axes.set_xticks(x, _labels(x, min(low, *x), max(high, *x)))
+    ends = [end for end in (*axes.get_xlim(), *x) if end > 0]  # where nothing is drawn one is not
+    axes.set_xticks(x, _labels(x, min(ends), max(ends)))
     axes.minorticks_off()
 
 

@@ -68,6 +68,22 @@ def test_a_training_learns_its_data_by_heart_in_time():
     assert summary()["bias_onset"]["sphere"] in {*along("own_half"), None}
 
 
+def test_of_data_in_a_clump_none_is_copied_and_all_have_narrow_basins():
+    """Whichever of them a sample is near, the next one is as near: no copy by distances."""
+    points = np.random.default_rng(0).normal(size=(240, 8))
+    points[::2] = points[0] + 0.02 * points[::2]
+    np.save("mine.npy", points)
+    words = "--data mine.npy --network mlp --loads 20 --steps 800 --width 64 --count 300"
+    run("wider_basins", words, "--held-out 80 --samples 2 --jobs 1 --out run")
+    assert measured(quantity="memorized")[0] > 0.2
+    for whose in ("exact", "model"):
+        assert measured(quantity="level", whose=whose)[0] > 0.5
+        shares = [measured(quantity="share", whose=whose, part=k)[0] for k in range(1, 6)]
+        assert sum(shares) == pytest.approx(5)  # a mean over the data is one over the fifths
+        assert shares[0] < 0.3 < 1 < max(shares)
+    assert measured(quantity="distance")[0] > 0.5
+
+
 def test_what_only_training_finds_out_is_refused_in_one_line():
     words = "--device tpu --samples 1 --jobs 1"
     text = run("memorization_to_generalization", words, code=2)
@@ -82,6 +98,7 @@ def test_what_only_training_finds_out_is_refused_in_one_line():
         ("training_time", "--patterns 4 --steps 100 --snapshots 2 --rate 1e-6 --count 10"),
         ("network_load", "--loads 4 --widths 8 --steps 2 --rate 1e-6 --count 10"),
         ("own_states", "--shares 0.5 --patterns 4 --steps 1 --width 8 --count 10"),
+        ("wider_basins", "--loads 20 --network mlp --steps 1 --rate 1e-6 --width 8 --count 10"),
         ("class_weights", "--steps 5,10 --rate 1e-6 --points 500 --drawn 20 --signals 1"),
         (
             "class_training",
@@ -106,6 +123,8 @@ def test_nothing_is_concluded_from_networks_that_have_not_learnt(study, words):
         assert found["least_held_out_loss"] == {}
     elif study == "network_load":
         assert all(one["returned_load"]["n"] == 0 for one in found["networks"])
+    elif study == "wider_basins":
+        assert found["signs"] == {"exact": [0], "model": [0]}
     elif study == "own_states":
         assert not any(change["decided"] for change in found["changes"])
     elif study == "class_training":
