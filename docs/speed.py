@@ -2,6 +2,7 @@
 
 ```{speed}          the machine, and a table of the rows
 ```{speed} gpu      the same of a `make bench-gpu` in docs/speed-gpu.json, if there is one
+```{speed} first    of another record, in docs/speed-first.json
 """
 
 import json
