@@ -1,9 +1,10 @@
 r"""Classes as memories: what guidance does to a class, in the words of retrieval.
 
-At noise level σ the posterior over K classes N(μ_k, g²) is that of a dense memory of their
-centres at β = 1/(g² + σ²),
+At noise level σ the posterior over K classes N(μ_k, g²) of weight π_k is that of a dense memory of
+their centres at β = 1/(g² + σ²),
 
-    p_k(x) = softmax_k[β(x·μ_k − |μ_k|²/2)],   D(x, σ) = [σ² Σ_k p_k μ_k + g² x]/(g² + σ²),
+    p_k(x) = softmax_k[β(x·μ_k − |μ_k|²/2) + log π_k],
+    D(x, σ) = [σ² Σ_k p_k μ_k + g² x]/(g² + σ²),
 
 so that one formula says when a class, a datum or a pattern is held: random centres of variance
 s², K = e^{αd}, at noise v = g² + σ², condense at α = ½ log(1 + s²/v) (random energy model).
@@ -140,13 +141,14 @@ def class_memories(
 
 
 def memory_of_classes(mixture: GaussianMixtureDenoiser, sigma: float) -> DenseMemory:
-    """The dense memory whose weights are the posterior over equal isotropic classes at σ.
+    """The dense memory whose weights are the posterior over isotropic classes at σ.
 
-    Its patterns are the centres, β = 1/(g² + σ²); its update is Σ_k p_k μ_k.
+    Its patterns are the centres, β = 1/(g² + σ²), its log-weights those of the classes where these
+    differ; its update is Σ_k p_k μ_k.
 
     Raises
     ------
-    ValueError : classes of unequal weight, or not of one isotropic variance; σ negative.
+    ValueError : classes that are not of one isotropic variance; σ negative.
 
     Examples
     --------
@@ -157,12 +159,12 @@ def memory_of_classes(mixture: GaussianMixtureDenoiser, sigma: float) -> DenseMe
     _checks.mixture(mixture)
     sigma = _checks.number("sigma", sigma, low=0, high=1e150)  # its square is a number
     spread, basis = mixture.spectra
-    alike = basis is None and bool((spread == spread[0, 0]).all())
-    if not alike or not bool((mixture.weights == mixture.weights[0]).all()):
+    if basis is not None or not bool((spread == spread[0, 0]).all()):
         raise ValueError(
-            "mixture must have classes of equal weight and one isotropic variance, got "
-            f"weights from {float(mixture.weights.min()):g} to {float(mixture.weights.max()):g}, "
-            f"variances from {float(spread.min()):g} to {float(spread.max()):g}"
+            "mixture must have classes of one isotropic variance, got variances from "
+            f"{float(spread.min()):g} to {float(spread.max()):g}"
         )
     beta = 1 / (float(spread[0, 0]) + sigma**2)
-    return DenseMemory(mixture.means, "exponential", beta=beta)
+    alike = bool((mixture.weights == mixture.weights[0]).all())
+    logs = None if alike else mixture.weights.log()
+    return DenseMemory(mixture.means, "exponential", beta=beta, log_weights=logs)
