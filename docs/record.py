@@ -14,6 +14,7 @@ import json
 import lzma
 import os
 import platform
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -55,10 +56,16 @@ def main(name, *words):
     if run.returncode == 2:  # refused: nothing was measured
         write(folder, before)
     elif run.returncode == 0:
-        (folder / "table.txt").write_text(output[: output.rindex("written to ")])
+        (folder / "table.txt").write_text(table_of(output))
     if (folder / "summary.json").exists():
         pack(folder)
     return run.returncode
+
+
+def table_of(output):
+    """What a run printed, without where it is and how much of it was there before."""
+    text = output[: output.rindex("written to ")]
+    return re.sub(r"\n\(\d+ measurements? found there, not repeated\)\n", "", text)
 
 
 def write(folder, found):

@@ -63,6 +63,7 @@ QUANTITIES = {
 """What is compared, and its heading."""
 _OVERLAPS = [k / 10 for k in range(1, 11)]  # of the cues
 _DECIDED = 3.0  # errors of a paired difference from 0, beyond which it is one
+_SEEN = 0.01  # the least difference that the finding names
 
 
 @study_command(PRESETS)
@@ -174,6 +175,7 @@ class Report(base.Report):
                 f"{QUANTITIES[name]} {uncertain(*self.change(data, name, share)[:2])}"
                 for name in QUANTITIES
                 if self.decided(data, name, share)
+                and abs(self.change(data, name, share)[0]) >= _SEEN
             ]
             effect = ", ".join(changed) or "no effect"
             said = effect if self.learnt(data) else trained.NOTHING
@@ -239,7 +241,7 @@ class Report(base.Report):
         axes.set(xlabel="share of own states $p$", ylabel="fraction of the samples")
         axes.set(title=f"{trained.shown_name(data)}: samples", ylim=(-0.03, 1.25))
         axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
-        axes.legend(fontsize=7.5, ncol=3, loc="upper center", columnspacing=1)
+        axes.legend(fontsize=7.5, ncol=3, loc="upper center", columnspacing=0.7, handlelength=1.2)
 
     def _loss(self, axes: Axes, data: str) -> None:
         found = self.study.curve("loss", "share", data=data, cue_overlap=None)
