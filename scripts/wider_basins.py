@@ -173,7 +173,7 @@ class Report(base.Report):
                 for sign in (1, -1)
             )
             said = [f"more at $P$ = {more}"] * bool(more) + [f"less at $P$ = {fewer}"] * bool(fewer)
-            words.append(f"By the {name}, {' and '.join(said) or 'not decided'}")
+            words.append(f"{name}: {' and '.join(said) or 'not decided'}")
         return f"Are data of wider basins copied more? {'; '.join(words)}"
 
     def conclusions(self) -> Point:
@@ -243,7 +243,7 @@ class Report(base.Report):
             figures.points(axes, P, distance, figures.SERIES[2], **look)
         axes.axhline(0, color="0.6", lw=1, ls=":", zorder=0)
         figures.ticks(axes, P)
-        axes.set(xlabel="number of data $P$", ylabel=label, ylim=(-1.05, 1.05))
+        axes.set(xlabel="number of data $P$", ylabel=label)
         axes.legend(fontsize=7.5)
 
 
