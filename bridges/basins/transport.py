@@ -67,7 +67,7 @@ class UnlearnedWeights(Plotted):
 
     Attributes
     ----------
-    log_weights : (P,), float64, of sum 0; `memory.reweighted` takes them.
+    log_weights : (P,), float64, of sum 0, where the patterns are; `memory.reweighted` takes them.
     potentials : (P,), float64, g = σ² times these, in the units of the energy.
     before, before_sem : (P,) masses E_ρ w at equal weights, and their standard errors; NaN for
         starts on a grid.
@@ -293,6 +293,7 @@ class _Account:
         p = np.array([mass for mass, _ in self.masses])
         logs = np.log(p, where=p > 0, out=np.zeros_like(p))
         first, last = self.masses[0], self.masses[-1]
+        weights = weights.to(self.judged.states.device)
         return UnlearnedWeights(
             log_weights=weights,
             potentials=temperature * weights,

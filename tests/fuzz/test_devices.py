@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 
 import numpy as np
 import place
@@ -21,6 +22,7 @@ from torch import Tensor
 
 TABLES = (
     *("calls_of_hopfield", "calls_of_guidance", "calls_of_features", "calls_of_theory"),
+    "calls_of_weights",
     *("calls", "calls_of_bridges"),
 )
 CURVES = "curves of a training, a few numbers for each look"
@@ -73,6 +75,10 @@ if CHILD:
 
 def there(device):
     return pretended.pretended() if device == pretended.NAME else nullcontext()
+
+
+def test_no_table_is_left_where_it_was():
+    assert {path.stem for path in Path(__file__).parent.glob("calls*.py")} == set(TABLES)
 
 
 def tensors_of(found):
