@@ -356,7 +356,7 @@ STUDIES = {
         },
     ),
     "wider_basins": Row(
-        "--network mlp --loads 20,25 --steps 20 --width 16 --count 20 --draws 8 --held-out 40",
+        "--network mlp --loads 5,8 --steps 20 --width 16 --count 20 --draws 8 --held-out 40",
         {
             "--loads 4": "loads must be 5 to 748 for digits, got [4]",
             "--draws 7": "7 is not in the range x>=8",

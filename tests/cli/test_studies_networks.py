@@ -68,6 +68,7 @@ def test_a_training_learns_its_data_by_heart_in_time():
     assert summary()["bias_onset"]["sphere"] in {*along("own_half"), None}
 
 
+@pytest.mark.slow
 def test_of_data_in_a_clump_none_is_copied_and_all_have_narrow_basins():
     """Whichever of them a sample is near, the next one is as near: no copy by distances."""
     points = np.random.default_rng(0).normal(size=(240, 8))
