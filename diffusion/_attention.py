@@ -125,7 +125,7 @@ class Keys:
         for keys, logits in self._attended(queries):
             found[:, low : low + len(keys)] = logits
             low += len(keys)
-        return torch.softmax(found, 1).to(x)
+        return _without_subnormal(torch.softmax(found, 1)).to(x)
 
     def draw(self, x: Tensor, beta: Tensor, generator: torch.Generator) -> Tensor:
         """One index per row, drawn from the weights: first a block of keys, then a key in it."""
@@ -243,12 +243,19 @@ class Keys:
         for keys, logits in self._attended(queries):
             higher = torch.maximum(top, logits.detach().amax(1, keepdim=True))
             kept = torch.exp2((top - higher).double())
-            shares = logits.sub_(higher).exp2_()
+            shares = _without_subnormal(logits.sub_(higher).exp2_())
             mass = mass * kept + shares.sum(1, keepdim=True)
             if values is not None:
                 mean = mean * kept + (shares @ values(keys)).double()
             top = higher
         return (top.double() + mass.log2()).squeeze(1) * math.log(2), mean / mass
+
+
+def _without_subnormal(weights: Tensor) -> Tensor:
+    """Weights; those below all normal numbers are 0, whose products take up to 30 times as long."""
+    if weights.requires_grad:
+        return weights
+    return F.threshold_(weights, torch.finfo(weights.dtype).tiny, 0.0)
 
 
 def _rows_of(numbers: int, width: int) -> int:

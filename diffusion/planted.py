@@ -25,8 +25,9 @@ from diffusion._checks import Seed
 from diffusion._results import Result
 from diffusion.denoisers import EmpiricalDenoiser
 
-_NUMBERS = 2**22  # weights held at once, in a block
-_COPIES = 16  # of the points themselves, held with them
+_WEIGHTS = 2**24  # held at once, in a block
+_NUMBERS = 2**22  # of the points that are held with them
+_COPIES = 16  # of these points
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,7 +91,7 @@ def planted_posterior(
     _checks.noise_level(sigma, clean)
     x = clean + sigma * _checks.normal_like(clean, generator)
     found = clean.new_full((5, draws), torch.nan)  # small pieces would pin large ones
-    step = max(1, _NUMBERS // max(n, _COPIES * denoiser.dimension))
+    step = max(1, min(_WEIGHTS // n, _NUMBERS // (_COPIES * denoiser.dimension)))
     for start in range(0, draws, step):
         block = slice(start, start + step)
         weights = denoiser.weights(x[block], sigma)

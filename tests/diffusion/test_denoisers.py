@@ -162,3 +162,20 @@ print((peak() - before) / 1000)
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert float(done.stdout) < 200
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_weights_below_all_normal_numbers_are_zero_and_nothing_else_changes(dtype):
+    """Products of subnormal numbers are slow; far points have such weights at small noise."""
+    points = torch.linspace(0, 60, 400, dtype=dtype)[:, None]
+    x = torch.tensor([[0.0], [30.0]], dtype=dtype)
+    denoiser = EmpiricalDenoiser(points)
+    weights = denoiser.weights(x, 1.0)
+    own = torch.softmax(-((x.double() - points.double().T) ** 2) / 2, 1)
+    subnormal = (own < torch.finfo(dtype).tiny) & (own > 0)
+    assert subnormal.any()
+    assert (weights[own < torch.finfo(dtype).tiny / 2] == 0).all()
+    assert (weights[weights > 0] >= torch.finfo(dtype).tiny).all()
+    error = 3600 * torch.finfo(dtype).eps  # of the largest logit
+    assert torch.allclose(weights.double(), own, rtol=error, atol=1e-37)
+    assert torch.allclose(denoiser(x, 1.0).double(), own @ points.double(), rtol=0, atol=error)
