@@ -255,7 +255,7 @@ def _without_subnormal(weights: Tensor) -> Tensor:
     """Weights; those below all normal numbers are 0, whose products take up to 30 times as long."""
     if weights.requires_grad:
         return weights
-    return F.threshold_(weights, torch.finfo(weights.dtype).tiny, 0.0)
+    return F.threshold(weights, torch.finfo(weights.dtype).tiny, 0.0, inplace=True)
 
 
 def _rows_of(numbers: int, width: int) -> int:
