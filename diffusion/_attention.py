@@ -125,7 +125,7 @@ class Keys:
         for keys, logits in self._attended(queries):
             found[:, low : low + len(keys)] = logits
             low += len(keys)
-        return _without_subnormal(torch.softmax(found, 1)).to(x)
+        return _without_subnormal(torch.softmax(found, 1).to(x))
 
     def draw(self, x: Tensor, beta: Tensor, generator: torch.Generator) -> Tensor:
         """One index per row, drawn from the weights: first a block of keys, then a key in it."""

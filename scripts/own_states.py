@@ -62,7 +62,6 @@ QUANTITIES = {
 }
 """What is compared, and its heading."""
 _OVERLAPS = [k / 10 for k in range(1, 11)]  # of the cues
-_DECIDED = 3.0  # errors of a paired difference from 0, beyond which it is one
 _SEEN = 0.01  # the least difference that the finding names
 
 
@@ -164,8 +163,7 @@ class Report(base.Report):
 
     def decided(self, data: str, quantity: str, share: float) -> bool:
         """Whether a share changes a quantity by more than its error allows for chance."""
-        mean, sem, n = self.change(data, quantity, share)
-        return self.learnt(data) and n > 2 and abs(mean) > _DECIDED * sem
+        return self.learnt(data) and trained.decided(*self.change(data, quantity, share))
 
     def finding(self) -> str:
         """What changes with the largest share."""

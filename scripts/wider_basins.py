@@ -52,8 +52,6 @@ SCORES = {"exact": "exact score", "model": "network"}
 _SIGMAS = [0.1, 0.2, 0.4, 0.6, 0.9, 1.3, 2.0, 3.0, 4.5, 7.0, 10.0]  # rms deviations of the data
 _HOME = 0.95  # least cosine with the datum of what the flow of a network brings home
 _PARTS = 5  # of the data, by their levels
-_LEAST = 3  # samples that decide
-_DECIDED = 3.0  # errors from 0, beyond which a correlation is one
 
 
 @study_command(PRESETS)
@@ -150,15 +148,10 @@ class Report(base.Report):
         }
         return levels | {"distance to the nearest": ("distance", {"whose": "exact"})} | fixed
 
-    def decided(self, whose: str, quantity: str = "level") -> list[int]:
-        """Sign of a correlation at each P, 0 where it is within its error allowed for chance."""
-        found = (estimate(one) for one in self.curve(quantity, whose=whose)[1].T)
-        return [
-            0
-            if one["n"] < _LEAST or not abs(one["mean"]) > _DECIDED * one["sem"]
-            else 1 - 2 * (one["mean"] < 0)
-            for one in found
-        ]
+    def signs(self, whose: str) -> list[int]:
+        """Sign of the correlation with the levels at each P, 0 where it is not decided."""
+        found = (estimate(one) for one in self.curve("level", whose=whose)[1].T)
+        return [(1 if one["mean"] > 0 else -1) if trained.decided(**one) else 0 for one in found]
 
     def finding(self) -> str:
         """What the levels of each score tell."""
@@ -167,7 +160,7 @@ class Report(base.Report):
             return trained.NOTHING
         words = []
         for whose, name in SCORES.items():
-            signs = self.decided(whose)
+            signs = self.signs(whose)
             more, fewer = (
                 ", ".join(f"{p:g}" for p, s in zip(P, signs, strict=True) if s == sign)
                 for sign in (1, -1)
@@ -185,7 +178,7 @@ class Report(base.Report):
             ]
             for quantity, labels in self.correlations.values()
         }
-        signs = {whose: self.decided(whose) for whose in SCORES}
+        signs = {whose: self.signs(whose) for whose in SCORES}
         return {"patterns": P.tolist(), "correlations": found, "signs": signs}
 
     def heading(self) -> str:

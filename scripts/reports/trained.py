@@ -38,6 +38,7 @@ HEADINGS = {
 """Of quantities in tables, where they differ from their names."""
 NOTHING = "the networks have learnt nothing"
 _LEARNT = 0.9  # loss over that of a constant, below which a network has learnt
+_LEAST, _DECIDED = 3, 3.0  # samples that decide, and errors from 0 beyond which a number is not 0
 _LEVEL = Real(1e-6, 1e6)  # whose squares are numbers of single precision
 _SHARED = (
     options.shared("data", default=None, help="Real data beside the sphere: digits, mnist, FILE…"),
@@ -124,6 +125,11 @@ def network_of(point: Point, rows: Tensor, seed: int) -> nn.Module:
 def learnt(over_constant: ndarray) -> ndarray:
     """Whether networks have learnt, (…), by their `loss_over_constant` (samples, …)."""
     return over_constant.mean(0) < _LEARNT
+
+
+def decided(mean: float, sem: float, n: int) -> bool:
+    """Whether a number that n samples have differs from 0 by more than chance."""
+    return n >= _LEAST and abs(mean) > _DECIDED * sem
 
 
 def nothing_of(networks: str) -> str:

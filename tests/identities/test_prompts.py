@@ -38,7 +38,7 @@ def test_classes_of_unequal_weight_are_a_memory_with_weights():
     means, shares = torch.tensor([[-1.0], [1.0], [4.0]], dtype=torch.float64), [0.7, 0.2, 0.1]
     x, v = torch.linspace(-3, 6, 19, dtype=torch.float64)[:, None], 0.25 + 0.7**2
     memory = memory_of_classes(GaussianMixtureDenoiser(means, 0.25, shares), 0.7)
-    bayes = torch.tensor(shares) * torch.exp(-((x - means.mT) ** 2) / (2 * v))
+    bayes = means.new_tensor(shares) * torch.exp(-((x - means.mT) ** 2) / (2 * v))
     assert torch.allclose(memory.weights(x), bayes / bayes.sum(1, keepdim=True), atol=1e-12)
 
 
