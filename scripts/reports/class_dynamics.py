@@ -228,15 +228,13 @@ class Report(TwoClasses):
         theory = fine * law.density(fine)
         axes.plot(fine, theory, **figures.THEORY[0], label="theory")
         mean = found.mean(0)
-        kept, look = mean > 0, {"ms": 3.5, "ls": "", "label": "features, $d$ finite"}
+        top = 1.6 * float(theory.max())  # the atom, of most features, is higher
+        higher = mean[mean > top]
+        words = f"\n(and {len(higher)} more, up to {higher.max():.2f})" if len(higher) else ""
+        kept, look = mean > 0, {"ms": 3.5, "ls": "", "label": f"features, $d$ finite{words}"}
         figures.points(axes, x[kept], found[:, kept], figures.SERIES[0], **look)
         axes.set_xscale("log")
-        top = 1.6 * float(theory.max())  # the atom, of most features, is higher
         axes.set_ylim(0, top)
-        higher = mean[mean > top]
-        if len(higher):
-            words = f"↑ {len(higher)} more, up to {higher.max():.2f}"
-            axes.annotate(words, (0.02, 0.96), xycoords="axes fraction", fontsize=7.5, color="0.3")
         axes.set(xlabel=r"eigenvalue $\lambda$ of $U$", ylabel=r"density per $\log\lambda$")
         axes.set_title("memorized (left), generalized (right), $t$ = 0.01")
         axes.legend()

@@ -1,11 +1,15 @@
 """The studies of trained networks, small, as a user runs them."""
 
+import math
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import reports.losing_dimensions
 import torch
 from terminal import measured, rows, run, script, summary
 
+import diffusion
 from bridges.generalization import loss_over_constant
 from bridges.study.folders import load_run
 from diffusion import EmpiricalDenoiser
@@ -163,3 +167,30 @@ def test_what_a_memory_and_what_a_law_have_learnt_is_below_the_loss_of_a_constan
     memory = EmpiricalDenoiser(data[:4])
     assert loss_over_constant(memory, data[:4], held_out, 0.1, 0) < 0.01
     assert loss_over_constant(memory, held_out, held_out, 0.1, 0) > 1
+
+
+def test_a_network_that_keeps_so_many_of_its_images_returns_half_of_the_cues_of_twice_as_many(
+    monkeypatch,
+):
+    class Keeping(EmpiricalDenoiser):
+        def to(self, device):
+            return self
+
+    def keeping(data, *, snapshots, **_):
+        return SimpleNamespace(snapshots=dict.fromkeys(snapshots, Keeping(data[:8])))
+
+    monkeypatch.setattr(diffusion, "train_denoiser", keeping)
+    words = "--loads 4,12,16,24 --widths 8 --steps 2 --turn 0.1 --count 400 --held-out 100"
+    run("network_load", words, "--samples 2 --jobs 1 --out run")
+    for K in (4, 12, 16, 24):
+        settings = {"images": K, "network": "mlp", "when": "end"}
+        assert measured(quantity="memorized", **settings) == (1, 0)  # all are of those kept
+        share = min(1, 8 / K)
+        error = math.sqrt(share * (1 - share) / 800)
+        assert abs(measured(quantity="returned", **settings)[0] - share) <= 4 * error
+    one = next(each for each in summary()["networks"] if each["network"] == "mlp")
+    found = one["returned_capacity"]["mean"]
+    # an error of a share is twice as large in log K, where the share falls by ½ K⁻¹ dK
+    assert abs(math.log(found / 16)) < 4 * 2 * math.sqrt(0.25 / 800)
+    assert one["returned_load"]["mean"] == pytest.approx(found * 64 / one["parameters"])
+    assert one["memorized_capacity"]["n"] == 0  # all are copies up to the largest K
