@@ -6,8 +6,8 @@ it again; while no code has changed, no script is run. Delete `results/docs` to 
 everything anew. A page whose script does not exist is left out, so that the text may come first.
 
     ```{study} NAME      its figure and printed table, on its page
-    ```{record} NAME     the same of its record, a run of the `paper` preset (`docs/record.py`), and
-                         the machine that made it
+    ```{record} NAME     the same of its record, a larger run (`docs/record.py`), with its command
+                         and the machine that made it
     ```{gallery}         every study with its figure
     ```{verb} NAME       a command of `bridges`, its content, with its figure and printed table
 
@@ -148,9 +148,12 @@ class Record(SphinxDirective):
             self.env.note_dependency(str(file))
         if not (home / "summary.json").exists():  # none was begun, or it is not finished
             return [nodes.paragraph("", "Only the preset quick has been run.")]
-        sittings = json.loads(made.read_text())
-        image = nodes.image(uri=f"/records/{name}/figure.png", alt=f"The figure of {name}, in full")
-        return [nodes.paragraph("", said_of(sittings)), image, *tables(table)]
+        command = json.loads((home / "config.json").read_text())["command"]
+        shown = nodes.literal("", re.sub(r" --jobs \d+", "", command))
+        said = nodes.Text(f", {said_of(json.loads(made.read_text()))}.")
+        image = nodes.image(uri=f"/records/{name}/figure.png", alt=f"The figure of the record {name}")
+        head = nodes.paragraph("", "", nodes.strong("", "The record"), nodes.Text(": "), shown, said)
+        return [head, image, *tables(table)]
 
 
 class Verb(SphinxDirective):
@@ -185,15 +188,14 @@ def said_of(sittings):
 
     >>> one = {"date": "2026-11-30", "processor": "AMD EPYC", "cores": 2, "torch": "2.13.0"}
     >>> said_of([one | {"seconds": 7000}, one | {"seconds": 2000}])
-    'The preset paper, on 2 cores of AMD EPYC, torch 2.13.0, 2026-11-30: 2.5 hours.'
+    'on 2 cores of AMD EPYC, torch 2.13.0, 2026-11-30: 2.5 hours'
     """
     seconds: dict[str, float] = {}
     for one in sittings:
         where = f"on {one['cores']} cores of {one['processor']}, torch {one['torch']}"
         where = f"{where}, {one['date']}"
         seconds[where] = seconds.get(where, 0) + one["seconds"]
-    parts = (f"{where}: {duration(took)}" for where, took in seconds.items())
-    return f"The preset paper, {'; then '.join(parts)}."
+    return "; then ".join(f"{where}: {duration(took)}" for where, took in seconds.items())
 
 
 def duration(seconds):

@@ -243,7 +243,7 @@ def train(
             place, sure = learn(
                 waiting, place, target, s, h, tie, amount, symmetric, normalize, norm2
             )
-            if b == count - 1 or not (sure and all_rows):
+            if place > 0 and (b == count - 1 or not (sure and all_rows)):
                 all_rows, place = flush(columns, waiting, normalize), 0
                 fields_of(columns, spins[b + 1 : count], fields[b + 1 :])
     return unsettled

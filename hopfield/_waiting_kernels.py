@@ -105,6 +105,23 @@ def take(column, lefts, rights):
 
 
 @njit(cache=True, fastmath=_FAST)
+def _take_few(columns, lefts, right):
+    """Add the one or two updates of a single step to all columns: views are made once."""
+    first, second = lefts[0], lefts[-1]
+    if len(lefts) == 1:
+        for j in range(len(columns)):
+            column, p = columns[j], right[j, 0]
+            for i in range(len(column)):
+                column[i] += p * first[i]
+    else:
+        for j in range(len(columns)):
+            column, p, q = columns[j], right[j, 0], right[j, 1]
+            for i in range(len(column)):
+                y = column[i] + p * first[i]
+                column[i] = y + q * second[i]
+
+
+@njit(cache=True, fastmath=_FAST)
 def flush(columns, waiting, normalize):
     """Let the matrix take all that waits; `normalize` takes D too, and brings rows to norm 1.
 
@@ -112,31 +129,32 @@ def flush(columns, waiting, normalize):
     where it shrinks the rows. Returns whether all rows have a norm.
     """
     left, right, diagonal, _, scale = waiting
-    lefts, squares = left.T.copy(), np.zeros(len(scale))
+    lefts = left.T.copy()
+    if len(lefts) == BLOCK:
+        for j in range(len(columns)):
+            take(columns[j], lefts, right[j])
+    else:
+        _take_few(columns, lefts, right)
+    for j in range(len(columns)):
+        columns[j, j] = 0.0
+    all_rows = not normalize or _normalize(columns, scale)
+    left[:], right[:], diagonal[:], scale[:] = 0.0, 0.0, 0.0, 1.0
+    return all_rows
+
+
+@njit(cache=True, fastmath=_FAST)
+def _normalize(columns, scale):
+    """Scale the rows by D, then to norm 1; whether none of them is zero."""
+    squares = np.zeros(len(scale))
     for j in range(len(columns)):
         column = columns[j]
-        if len(lefts) == BLOCK:
-            take(column, lefts, right[j])
-        else:  # the one or two of a single step
-            p, q, first, second = right[j, 0], right[j, -1], lefts[0], lefts[-1]
-            if len(lefts) == 1:
-                for i in range(len(column)):
-                    column[i] += p * first[i]
-            else:
-                for i in range(len(column)):
-                    y = column[i] + p * first[i]
-                    column[i] = y + q * second[i]
-        column[j] = 0.0
-        if normalize:
-            for i in range(len(column)):
-                column[i] *= scale[i]
-                squares[i] += column[i] * column[i]
-    left[:], right[:], diagonal[:], scale[:] = 0.0, 0.0, 0.0, 1.0
-    if not normalize:
-        return True
+        for i in range(len(column)):
+            column[i] *= scale[i]
+            squares[i] += column[i] * column[i]
     for i in range(len(squares)):
         squares[i] = 1.0 / np.sqrt(squares[i]) if squares[i] > 0.0 else 0.0
-    for column in columns:
+    for j in range(len(columns)):
+        column = columns[j]
         for i in range(len(column)):
             column[i] *= squares[i]
     return squares.min() > 0.0

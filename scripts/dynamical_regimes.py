@@ -13,7 +13,7 @@ log P = log 2 + (d/2) log(1 + s²/σ²) at the collapse if the classes are apart
 1797 digits of scikit-learn, ten classes. All is read off the posterior weights at noised data:
 no dynamics is run. The entropy H of the weights tends to log P − I above the collapse and to
 0 below. It is never negative and crosses no level there, so that the collapse is measured at
-Y = ½, which in finite dimension lies 10 to 40 % above t_C in σ².
+Y = ½, which in finite dimension lies 9 to 40 % above t_C in σ².
 
 The third panel is the same threshold seen from the dense memory at β = 1/σ²: a cue at squared
 distance ρσ²m finds its pattern iff ρ < ρ*(σ), with ρ* = 1 at the collapse (arXiv 2502.09578).

@@ -57,6 +57,8 @@ QUANTITIES = {
     "loss": "held-out error",
     "memorized": "copies",
     "spurious": "spurious",
+    "generalized": "new",
+    "learnt": "relative loss",
     "radius": "radius, stored",
     "radius_unseen": "radius, unseen",
 }
@@ -172,7 +174,8 @@ class Report(base.Report):
             changed = [
                 f"{QUANTITIES[name]} {uncertain(*self.change(data, name, share)[:2])}"
                 for name in QUANTITIES
-                if self.decided(data, name, share)
+                if name != "learnt"
+                and self.decided(data, name, share)
                 and abs(self.change(data, name, share)[0]) >= _SEEN
             ]
             effect = ", ".join(changed) or "no effect"
@@ -204,9 +207,11 @@ class Report(base.Report):
     def tables(self) -> Iterator[str]:
         """Every quantity by share, and its paired difference to plain training."""
         yield (
-            f"held-out error: of one denoising at σ = {self.setting['turn']:g} per entry; radius: "
-            "the overlap at which half of the cues\ncome home by the flow, of stored data and of "
-            "data never seen (—: at none); Δ: paired difference to p = 0"
+            f"held-out error: of one denoising at σ = {self.setting['turn']:g} per entry; relative "
+            f"loss: at σ = {self.setting['sigma']:g}, of\nthe data, or of unseen ones where that is "
+            "smaller, over that of a constant; radius: the overlap\nat which half of the cues come "
+            "home by the flow, of stored data and of data never seen (—: at none);\n"
+            "Δ: paired difference to p = 0"
         )
         heads = ["p = 0", *(word for p in self.shares for word in (f"p = {p:g}", f"Δ({p:g})"))]
         for data in self.sets:
