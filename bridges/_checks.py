@@ -20,6 +20,7 @@ from hopfield._checks import (
     Seed as Seed,
     array as array,
     choice as choice,
+    converted as converted,
     doubles as doubles,
     flag as flag,
     function as function,

@@ -213,6 +213,15 @@ def one_per_row(name: str, value: Any, rows: Tensor) -> Tensor:
     return given.to(rows.device, torch.float64)
 
 
+def converted(name: str, given: Tensor, like: Tensor) -> Tensor:
+    """Finite numbers in the precision, and on the device, of others, which may not hold them."""
+    found = given.to(like)
+    if found.dtype != given.dtype and not torch.isfinite(found.detach()).all():
+        largest = float(given.detach().abs().max())
+        raise ValueError(f"{name} must be finite in {like.dtype}, got entries up to {largest:.3g}")
+    return found
+
+
 class _Mapped:
     """An array that is mapped into memory to be read, as torch takes it: it knows no other.
 

@@ -16,6 +16,7 @@ from diffusion._arguments import (
     Seed as Seed,
     array as array,
     choice as choice,
+    converted as converted,
     device as device,
     doubles as doubles,
     dtype as dtype,

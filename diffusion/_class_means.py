@@ -145,7 +145,8 @@ class ClassOfRow(Denoiser):
 
     def _given(self, x: Tensor, sigma: Level) -> tuple[Tensor, Tensor]:
         """Points and σ² (B, 1), checked."""
-        x = _checks.points("x", x, dimension=self.dimension).to(self._means)
+        given = _checks.points("x", x, dimension=self.dimension)
+        x = _checks.converted("x", given, self._means)
         _checks.one_per_label(x, self._labels)
         return x, _checks.noise_level(sigma, x).square().to(x)
 

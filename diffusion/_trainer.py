@@ -326,14 +326,20 @@ class Trainer:
         return options.rate * (1 + math.cos(math.pi * part)) / 2
 
     def _record(self, loss: float) -> None:
-        """An entry of the history. Raises ValueError for a loss that is not finite."""
+        """An entry of the history. Raises ValueError for losses or weights that are not finite."""
         held_out = math.nan
         if self.validation is not None:
             held_out = self._held_out_loss()
-        if not math.isfinite(loss):
+            if math.isinf(held_out):
+                raise ValueError(f"held_out must be of the size of data, its loss is {held_out}")
+        sound = all(bool(torch.isfinite(one).all()) for one in self.average)
+        if not (math.isfinite(loss) and sound):
+            what = (
+                "the weights become infinite" if math.isfinite(loss) else f"the loss become {loss}"
+            )
             raise ValueError(
-                f"rate {self.options.rate:g} let the loss become {loss} by step {self.step}; "
-                "lower it, or look for extreme values in data"
+                f"rate {self.options.rate:g} let {what} by step {self.step}; lower it, or look for "
+                "extreme values in data"
             )
         self.entries.append([self.step, loss, held_out, self.rate(self.step)])
 

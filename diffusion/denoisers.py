@@ -274,10 +274,17 @@ class EmpiricalDenoiser(ExactDenoiser):
         """tr ∂D/∂x = Σ_μ w_μ|ξ^μ − D|²/σ², (B,), without a (d, d) matrix or (B, n) weights.
 
         It costs a call, in double precision where single precision would leave an error of
-        10⁻⁴ or more. Arguments and errors as for a call.
+        10⁻⁴ or more. Where double precision would too, the weights are made after all: few points
+        have one there. Arguments and errors as for a call.
         """
         x, beta = self._query(x, sigma)
-        return (self._keys.variance(x, beta) * beta.squeeze(1)).to(x)
+        if self._lost(beta, torch.float64) < _ROUNDING:
+            return (self._keys.variance(x, beta) * beta.squeeze(1)).to(x)
+        result = x.new_empty(len(x))
+        for rows in self._blocks(len(x)):
+            spread = self._spread(self._keys.weights(x[rows], beta[rows]))
+            result[rows] = (spread * beta[rows, 0]).to(x)
+        return result
 
     def trace_of_weights(self, x: Tensor, sigma: Level, weights: Tensor) -> Tensor:
         """`jacobian_trace` where the `weights` (B, n) at x are known, at half of its cost.
@@ -287,7 +294,9 @@ class EmpiricalDenoiser(ExactDenoiser):
         if weights.dtype != torch.float64:
             return self.jacobian_trace(x, sigma)
         _, beta = self._query(x, sigma)
-        return self._keys.variance_of(weights) * beta.squeeze(1)
+        exact = self._lost(beta, torch.float64) < _ROUNDING
+        spread = self._keys.variance_of(weights) if exact else self._spread(weights)
+        return spread * beta.squeeze(1)
 
     def jacobian_along(self, x: Tensor, sigma: Level, directions: Tensor) -> Tensor:
         """q·(∂D/∂x)q for each column q of `directions` (d, m), (B, m); errors as for a call."""
@@ -315,7 +324,7 @@ class EmpiricalDenoiser(ExactDenoiser):
     def _query(self, x: Tensor, sigma: Level) -> tuple[Tensor, Tensor]:
         """x in the precision and on the device of the results, β = 1/σ² as a (B, 1) in float64."""
         given = _checks.points("x", x, dimension=self.dimension)
-        x = given.to(self.data.device, self.dtype)
+        x = _checks.converted("x", given, self._keys.centre)
         return x, _checks.noise_level(sigma, x) ** -2
 
     def _blocks(self, rows: int) -> Iterator[slice]:
@@ -327,7 +336,7 @@ class EmpiricalDenoiser(ExactDenoiser):
         """Σ_μ w_μ (ξ^μ − D)(ξ^μ − D)ᵀ for each row of weights (b, n), (b, d, d)."""
         count = _near_count(weights)
         mean = self._keys.average(weights)
-        rounding = torch.finfo(weights.dtype).eps * float(beta.max()) * self._keys.largest
+        rounding = self._lost(beta, weights.dtype)
         if len(weights) * count > _TABLE * len(self) and rounding < _ROUNDING:
             return self._second_moments(weights) - mean[:, :, None] * mean[:, None, :]
         near = weights.topk(count, 1).indices  # rows with fewer are filled up with the next
@@ -336,6 +345,21 @@ class EmpiricalDenoiser(ExactDenoiser):
             spread = self._deviations(weights, part, mean)
             result.baddbmm_(spread.mT, spread)
         return result
+
+    def _lost(self, beta: Tensor, work: torch.dtype) -> float:
+        """Error of a Jacobian that is what is left of second moments in a precision."""
+        if len(beta) == 0:
+            return 0.0
+        return torch.finfo(work).eps * float(beta.max()) * self._keys.largest
+
+    def _spread(self, weights: Tensor) -> Tensor:
+        """Σ_μ w_μ |ξ^μ − D|² for each row of weights (b, n), (b,), by the points that matter."""
+        mean, near = self._keys.average(weights), weights.topk(_near_count(weights), 1).indices
+        parts = near.split(max(1, _NUMBERS // mean.numel()), 1)
+        return sum(
+            (self._deviations(weights, part, mean).square().sum((1, 2)) for part in parts),
+            weights.new_zeros(len(weights)),
+        )
 
     def _deviations(self, weights: Tensor, near: Tensor, mean: Tensor) -> Tensor:
         """sqrt(w_μ)(ξ^μ − D) for the points `near` (b, k) of each row, (b, k, d)."""

@@ -196,7 +196,8 @@ def class_times(
     bayes = np.full(train.shape[1], np.nan)
     if isinstance(source, GaussianMixtureDenoiser):
         bayes = flow.bayes_loss(source).cpu().numpy()
-    learnt, apart = 1 - test, test - train
+    learnt = 1 - test
+    apart = test - train - (1 - flow.noise_squares.cpu().numpy())  # 0 before the first step
     most = learnt.max(0)
 
     def crossing(curves: Array, levels: Array) -> Array:
@@ -224,7 +225,8 @@ def class_times(
 def spectral_times(flow: FeatureFlow) -> Array:
     """ψ/(2Dλ_c): when the memorization bulk is learnt, weighted by the part of each class in it.
 
-    λ_c = Σ w_i λ_i/Σ w_i over the eigenvalues of ranks d to n − 1, w_i = ρ_c u_i·U_c u_i/λ_i.
+    λ_c = Σ w_i λ_i/Σ w_i over the eigenvalues of ranks d to n − 1, w_i = ρ_c u_i·U_c u_i/λ_i; a
+    ridge adds to the λ_i that are averaged.
 
     Parameters
     ----------
@@ -232,7 +234,7 @@ def spectral_times(flow: FeatureFlow) -> Array:
 
     Returns
     -------
-    (C,), NaN unless p ≥ n > d.
+    (C,), NaN unless p ≥ n > d, and where modes of the bulk are left out.
 
     Examples
     --------
@@ -248,9 +250,11 @@ def spectral_times(flow: FeatureFlow) -> Array:
     model = flow.model
     bulk = slice(model.dimension, flow.points)
     lam, shares = flow.eigenvalues[bulk], flow.class_shares[:, bulk]
+    speeds = lam + flow.penalties[bulk]
     if not model.dimension < flow.points <= model.features:
         return np.full(len(shares), np.nan)
-    mean = shares.sum(1) / (shares / lam).sum(1)
+    mean = (shares * speeds / lam).sum(1) / (shares / lam).sum(1)
+    mean[~torch.isfinite(mean)] = math.nan  # modes that are left out are never learnt
     return (model.features / model.dimension / (2 * model.noise * mean)).cpu().numpy()
 
 

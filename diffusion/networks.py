@@ -118,7 +118,8 @@ class NetworkDenoiser(Denoiser):
 
     def _asked(self, x: Tensor, sigma: Level, labels: Tensor | None) -> Tensor:
         """The call; `labels`, one per row, replace the denoiser's own label."""
-        x = _checks.points("x", x, dimension=self.dimension).to(self.mean)
+        given = _checks.points("x", x, dimension=self.dimension)
+        x = _checks.converted("x", given, self.mean)
         column = _checks.noise_level(sigma, x)
         level = float(sigma) if isinstance(sigma, int | float) else column.to(x)
         skip, out, into = preconditioning(level, self.scale)

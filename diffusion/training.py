@@ -162,8 +162,12 @@ def train_denoiser(
         raise ValueError(f"snapshots must be steps 0 to {steps}, got {max(snapshots)}")
     if stop is not None:
         _checks.function("stop", stop, "a function of the history")
+    if watch is not None:
+        _checks.function("watch", watch, "a function of the step and the denoiser")
     if checkpoint is not None:
         _checks.instance("checkpoint", checkpoint, (str, Path), "a path")
+        if not Path(checkpoint).absolute().parent.is_dir():
+            raise ValueError(f"checkpoint must lie in a folder that exists, got {checkpoint}")
     compile, quiet = _checks.flag("compile", compile), _checks.flag("quiet", quiet)
     seed = _checks.whole_seed(seed)
     marks = {round(steps * k / _MARKS) for k in range(1, _MARKS + 1)} - {0}

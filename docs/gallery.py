@@ -151,8 +151,12 @@ class Record(SphinxDirective):
         command = json.loads((home / "config.json").read_text())["command"]
         shown = nodes.literal("", re.sub(r" --jobs \d+", "", command))
         said = nodes.Text(f", {said_of(json.loads(made.read_text()))}.")
-        image = nodes.image(uri=f"/records/{name}/figure.png", alt=f"The figure of the record {name}")
-        head = nodes.paragraph("", "", nodes.strong("", "The record"), nodes.Text(": "), shown, said)
+        image = nodes.image(
+            uri=f"/records/{name}/figure.png", alt=f"The figure of the record {name}"
+        )
+        head = nodes.paragraph(
+            "", "", nodes.strong("", "The record"), nodes.Text(": "), shown, said
+        )
         return [head, image, *tables(table)]
 
 

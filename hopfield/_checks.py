@@ -17,6 +17,7 @@ from hopfield._arguments import (
     Seed as Seed,
     array as array,
     choice as choice,
+    converted as converted,
     device as device,
     doubles as doubles,
     dtype as dtype,
@@ -138,7 +139,7 @@ def vector(name: str, value: Any, like: Tensor) -> Tensor:
         raise ValueError(f"{name} must have shape ({like.shape[1]},), got {tuple(given.shape)}")
     if not torch.isfinite(given).all():
         raise ValueError(f"{name} must be finite, got NaN or infinite entries")
-    return given.to(like)
+    return converted(name, given, like)
 
 
 def mask(name: str, value: Any, like: Tensor) -> Tensor:

@@ -229,14 +229,24 @@ class LowRankForm(Form):
         return overlaps @ self._left.to(spins) - spins * self._diagonal.to(spins)
 
     def norms(self) -> Tensor:
-        return (self._squares() - self._diagonal.square()).clamp_min(0).sqrt()
+        squares, diagonal, unit = self._squares()
+        return (unit * (squares - diagonal.square()).clamp_min(0).sqrt()).to(self.like)
 
     def summed(self) -> Tensor:
         """With the diagonal, which is added and taken away again."""
-        return self._squares().clamp_min(0).sqrt()
+        squares, _, unit = self._squares()
+        return (unit * squares.clamp_min(0).sqrt()).to(self.like)
 
-    def _squares(self) -> Tensor:
-        return (self._left * ((self._right @ self._right.T) @ self._left)).sum(0)
+    def _squares(self) -> tuple[Tensor, Tensor, float]:
+        """Squares of the norms with the diagonal, and the diagonal, and what both are in units of.
+
+        The fourth power of factors overflows soon, and a diagonal may be all that a row has.
+        """
+        left, right = self._left.double(), self._right.double()
+        units = [float(one.abs().max()) or 1.0 for one in (left, right)]
+        left, right = left / units[0], right / units[1]
+        squares = (left * ((right @ right.T) @ left)).sum(0)
+        return squares, (left * right).sum(0), units[0] * units[1]
 
     def is_symmetric(self) -> bool:
         """Whether LᵀR = RᵀL, by its action on a few random vectors."""
@@ -298,11 +308,18 @@ class SparseForm(Form):
         return torch.sparse.mm(self._rows.to(spins.dtype), spins.T).T.contiguous()
 
     def norms(self) -> Tensor:
-        squares = self.like.new_zeros(self.size)
-        return squares.index_add_(0, self._to, self.like.square()).sqrt()
+        nothing, sizes = self.like.new_zeros(self.size), self.like.abs()
+        largest = nothing.scatter_reduce(0, self._to, sizes, "amax")
+        unit = torch.where(largest > 0, largest, 1.0)  # squares of the entries may overflow
+        squares = nothing.index_add(0, self._to, (self.like / unit[self._to]).square())
+        return largest * squares.sqrt()
 
     def is_symmetric(self) -> bool:
-        difference = (self._rows - self._rows.T).coalesce().values().abs()
+        if not len(self.like):
+            return True
+        place, size = self._rows.indices(), self._rows.shape
+        rows = torch.sparse_coo_tensor(place, self.like, size, check_invariants=False)
+        difference = (rows - rows.T).coalesce().values().abs()
         rounding = 100 * torch.finfo(self.like.dtype).eps
         return bool((difference <= rounding * self.like.abs().max()).all())
 

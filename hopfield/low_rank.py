@@ -32,7 +32,7 @@ class LowRankCouplings:
 
     Raises
     ------
-    ValueError : factors of different shapes, or not finite.
+    ValueError : factors of different shapes, not finite, or whose couplings would not be.
 
     Examples
     --------
@@ -51,10 +51,20 @@ class LowRankCouplings:
         self.left = _checks.matrix("left", left).detach()
         self.right = self.left
         if right is not None:
-            self.right = _checks.matrix("right", right).detach().to(self.left)
-            if self.right.shape != self.left.shape:
-                wanted, got = tuple(self.left.shape), tuple(self.right.shape)
+            given = _checks.matrix("right", right).detach()
+            if given.shape != self.left.shape:
+                wanted, got = tuple(self.left.shape), tuple(given.shape)
                 raise ValueError(f"right must have the shape {wanted} of left, got {got}")
+            self.left = self.left.to(torch.promote_types(self.left.dtype, given.dtype))
+            self.right = given.to(self.left)
+        kind = _checks.working(self.left).dtype
+        largest = [float(one.abs().max()) for one in (self.left, self.right)]
+        most = torch.finfo(kind).max / (self.size * len(self.left))  # of a field's terms
+        if len(self.left) and largest[0] * largest[1] > most:
+            raise ValueError(
+                f"left and right must have couplings that are finite in {kind}, got entries up to "
+                f"{largest[0]:.3g} and {largest[1]:.3g}"
+            )
 
     @classmethod
     def hebbian(cls, patterns: Tensor) -> LowRankCouplings:

@@ -143,6 +143,8 @@ def _models(asked: dict[str, Any], count: int) -> list[Point]:
     if here and paths:
         raise ValueError(f"model must be '{TRAINED}' alone, or paths, got {', '.join(paths)} too")
     if here:
+        if asked.get("null") is not None:
+            raise ValueError(f"null-class must be left out with model '{TRAINED}'")
         own = {name: asked[name] for name in ("training_steps", "width")}
         sizes, name = sorted(set(asked["patterns"])), "patterns"
         points: list[Point] = [own | {"model": TRAINED, "patterns": P} for P in sizes]

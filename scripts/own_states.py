@@ -74,6 +74,8 @@ _SEEN = 0.01  # the least difference that the finding names
 @trained.shared_options
 def main(run: Run, data: str, shares: list[float], **setting: Any) -> Report:
     """Structured noise in denoising score matching: own states of the network as inputs."""
+    if not max(shares) > 0:
+        raise ValueError(f"shares must have one above 0, got {shares}")
     shares = sorted({0.0, *shares})
     most = trained.room(data, setting["held_out"])
     if not 2 <= setting["patterns"] <= most:
@@ -208,9 +210,9 @@ class Report(base.Report):
         """Every quantity by share, and its paired difference to plain training."""
         yield (
             f"held-out error: of one denoising at σ = {self.setting['turn']:g} per entry; relative "
-            f"loss: at σ = {self.setting['sigma']:g}, of\nthe data, or of unseen ones where that is "
-            "smaller, over that of a constant; radius: the overlap\nat which half of the cues come "
-            "home by the flow, of stored data and of data never seen (—: at none);\n"
+            f"loss: at σ = {self.setting['sigma']:g}, of\nthe data, or of unseen ones where that "
+            "is smaller, over that of a constant; radius: the overlap\nat which half of the cues "
+            "come home by the flow, of stored data and of data never seen (—: at none);\n"
             "Δ: paired difference to p = 0"
         )
         heads = ["p = 0", *(word for p in self.shares for word in (f"p = {p:g}", f"Δ({p:g})"))]

@@ -103,7 +103,7 @@ def main(run: Run, **asked: Any) -> base.Report:
     p = max(*asked["features"], most) * d
     pairs = max(n, asked["fitted_points"] * asked["draws"]) * d
     within_memory(
-        8 * (10 * p * p + 3 * pairs * d + 4 * p * n), f"features: {p:g} of them", each_job=True
+        8 * (10 * p * p + 3 * pairs * d + 4 * p * n * d), f"features: {p:g} of them", each_job=True
     )
     return Report(run(measure, _points(asked)))
 

@@ -359,7 +359,8 @@ def _given(starts: Any, patterns: Tensor) -> Starts:
     states = _checks.matrix("starts", found.states, columns=patterns.shape[1]).detach()
     if len(states) == 0:
         raise ValueError(f"starts must hold at least one row, got {tuple(states.shape)}")
-    return Starts(states.to(patterns), found.measure, found.overlap, found.drawn, found.sigma)
+    states = _checks.converted("starts", states, patterns)
+    return Starts(states, found.measure, found.overlap, found.drawn, found.sigma)
 
 
 def _drawing(starts: Any, patterns: Tensor) -> Callable[[int, torch.Generator], Starts]:

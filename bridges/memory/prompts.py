@@ -164,6 +164,8 @@ def memory_of_classes(mixture: GaussianMixtureDenoiser, sigma: float) -> DenseMe
             "mixture must have classes of one isotropic variance, got variances from "
             f"{float(spread.min()):g} to {float(spread.max()):g}"
         )
+    if not bool((mixture.weights > 0).all()):
+        raise ValueError("mixture must have classes of positive weight, got one of weight 0")
     beta = 1 / (float(spread[0, 0]) + sigma**2)
     alike = bool((mixture.weights == mixture.weights[0]).all())
     logs = None if alike else mixture.weights.log()

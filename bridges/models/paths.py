@@ -69,6 +69,12 @@ def place(text: str) -> str:
         raise ValueError(
             f"model must be {ALLOWED}, got the folder {text!r} without {' or '.join(_CONFIGS)}"
         )
+    if function is None and file.is_dir() and (file / "summary.json").is_file():
+        networks = ", ".join(one.name for one in sorted(file.glob("*.safetensors")))
+        raise ValueError(
+            f"model must be {ALLOWED}, got the folder {text!r} of a run"
+            + (f"; name one of its networks: {networks}" if networks else "")
+        )
     return str(file.resolve()) + ("" if function is None else f":{function}")
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -96,8 +99,18 @@ def _copy_files(config: Point, origin: Mapping[Key, Path], out: Path) -> None:
 
 
 def _lines(folder: Path, config: Point) -> Lines:
-    """What is done and what failed in a folder that nothing is written to."""
-    return read_lines(folder / "points.jsonl", ids_of(config), _asked(config))
+    """What is done and what failed in a folder that nothing is written to; of a record, packed."""
+    file, packed = folder / "points.jsonl", folder / "points.jsonl.xz"
+    if file.exists() or not packed.exists():
+        return read_lines(file, ids_of(config), _asked(config))
+    with tempfile.NamedTemporaryFile() as whole:
+        try:
+            with lzma.open(packed) as stream:
+                shutil.copyfileobj(stream, whole)
+        except (lzma.LZMAError, EOFError) as error:
+            raise ValueError(f"{packed} is damaged: {error}") from error
+        whole.flush()
+        return read_lines(Path(whole.name), ids_of(config), _asked(config))
 
 
 def _asked(config: Point) -> set[Key]:

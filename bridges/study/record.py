@@ -168,6 +168,8 @@ class Record:
 
     def _begin(self) -> None:
         """Go on with the run of the folder, or begin one."""
+        if (self.folder / "points.jsonl.xz").exists() and not self.overwrite:
+            raise ValueError(f"out: {self.folder} is a packed record; unpack its points.jsonl.xz")
         unfinished = not (self.folder / "summary.json").exists()
         if self.file.exists():
             changed = changes(self.file, self.config)
@@ -180,7 +182,7 @@ class Record:
                 self._refuse_another(changed)
         elif self.points.exists() and not self.overwrite:
             raise ValueError(f"out: {self.folder} holds points of an unknown run; pass --overwrite")
-        self._remove("points.jsonl", *self._own_files())
+        self._remove("points.jsonl", "points.jsonl.xz", *self._own_files())
         if self.file.exists():  # else what is there is the user's
             self.tidy()
         self._write_config()

@@ -53,6 +53,7 @@ _TOLERANCE = {"rtol": 1e-7, "atol": 1e-10}
 _LONGEST, _LAST = 1e6, 1e4  # τ/d that a course may have; up to which a hierarchy is followed
 _LEAST = 1e-6  # Λ at which nothing is learnt within these
 _REACH, _OVERFLOW = 40.0, 700.0  # of θ beyond the classes; of an exponent
+_CLEAN = 1e-9  # σ, in deviations of the noised class, at which the data are clean
 _SETTLED = 0.1  # distance of w from its end, relative to that
 
 
@@ -213,6 +214,8 @@ def _above(omega: float, gap: float, within: float, noise: float) -> float:
     tail of one class at the midpoint: so nothing is lost where the classes hardly overlap.
     """
     total = (within**2 + noise) ** 0.5
+    if noise**0.5 < _CLEAN * total:
+        return 0.5  # θ is 0 in these units, to more digits than it could be found with
     apart = gap / total
     tail = log_ndtr(-apart)
     clean = np.exp(log_ndtr(-gap / within) - tail)
@@ -222,7 +225,9 @@ def _above(omega: float, gap: float, within: float, noise: float) -> float:
         return float(omega * (own - clean) - (1 - omega) * (other - clean))
 
     reach = apart + _REACH
-    return float(ndtr(-brentq(surplus, -reach, reach, maxiter=500) * total / noise**0.5))
+    fine = min(2e-12, 1e-9 * (noise**0.5 / total))  # of θ, whose error is seen in units of σ
+    theta = brentq(surplus, -reach, reach, xtol=fine, maxiter=1000)
+    return float(ndtr(-theta * total / noise**0.5))
 
 
 class _Half:

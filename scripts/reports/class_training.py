@@ -140,12 +140,11 @@ class Report(TwoClasses):
         agree, leads = [], []
         for point in self.points("variance") + self.points("centres"):
             seen, theory = decided(self.lead(point, "gap")), self.lead(point, "features_gap")
-            leads.append(np.sign(seen) * theory)
-            if seen:
-                agree.append(int(np.sign(np.nanmean(theory))) == seen)
+            if seen and not np.isnan(theory).all():
+                leads.append(seen * theory)
+                agree.append(float(np.nanmedian(leads[-1])) > 0)
         answer = 0 if not agree else 1 if all(agree) else -1
-        some = [one for one in leads if np.any(one != 0)]
-        lead = np.mean(some, 0) if some else np.full(self.samples, np.nan)
+        lead = np.mean(leads, 0) if leads else np.full(self.samples, np.nan)
         return Verdict("random features have the orders that are decided", lead, answer)
 
     def finding(self) -> str:

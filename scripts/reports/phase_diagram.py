@@ -106,9 +106,12 @@ class Report(base.Report):
         p, n = max(self.features), self.setting["points"]
         gen, gap = (of_samples(self.growth(name, p), 2) for name in ("gen63", "gap"))
         late = "never comes" if gap == "never" else f"{gap} times"
-        peak = (
-            f"the test loss of fits has its peak at $p/d$ = {self.peak:g} ($nm/d$ = {self.equal:g})"
+        p_fit = self.fit("test", min(self.setting["ridges"]))[0]
+        inside = p_fit.min() < self.peak < p_fit.max()
+        where = (
+            f"has its peak at $p/d$ = {self.peak:g}" if inside else "has no peak inside the grid"
         )
+        peak = f"the test loss of fits {where} ($nm/d$ = {self.equal:g})"
         if len(n) == 1:
             return peak[0].upper() + peak[1:]
         return (

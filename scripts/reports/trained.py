@@ -63,9 +63,12 @@ def shared_options(command: options.Command) -> options.Command:
 
 
 def room(data: str, held_out: int) -> int:
-    """How many points each of two networks can have besides those held out."""
+    """How many points each of two networks can have besides those held out. Raises ValueError."""
     from bridges.data import count
 
+    most = count(data) - 4
+    if held_out > most:
+        raise ValueError(f"held-out must be at most {most} for {data}, got {held_out}")
     return (count(data) - held_out) // 2
 
 

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from terminal import ROOT, contents, script
+from terminal import ROOT, contents, run, script
 
 from bridges.study.files import finite
 from bridges.study.folders import load_run
@@ -50,6 +50,18 @@ def test_a_record_is_of_the_study_as_it_is(name, record):
     sittings = json.loads((record / "made.json").read_text())
     assert sittings
     assert all(one.keys() == SITTING for one in sittings)
+
+
+@pytest.mark.parametrize("name", FINISHED[:1])
+def test_a_record_is_shown_as_it_is_kept_and_written_by_its_maker_alone(name):
+    shutil.copytree(HOME / name, "packed")
+    assert load_run("packed").missing == 0
+    words = script(name).__name__, "--preset paper --out packed"
+    assert "is a packed record; unpack its points.jsonl.xz" in run(*words, code=2)
+    file = Path("packed/points.jsonl.xz")
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(ValueError, match=r"points\.jsonl\.xz is damaged"):
+        load_run("packed")
 
 
 @pytest.mark.parametrize("name", FINISHED)
@@ -124,7 +136,7 @@ def test_a_page_says_where_a_record_was_made_and_in_what_time():
     one = {"date": "2026-11-30", "processor": "a chip", "cores": 2, "torch": "2.13.0"}
     where = "on 2 cores of a chip, torch 2.13.0, 2026-11-30"
     said = module.said_of([one | {"seconds": 7000}, one | {"seconds": 2000}])
-    assert said == f"The preset paper, {where}: 2.5 hours."
+    assert said == f"{where}: 2.5 hours"
     said = module.said_of([one | {"seconds": 50}, one | {"seconds": 900, "cores": 8}])
     other = where.replace("2 cores", "8 cores")
-    assert said == f"The preset paper, {where}: 1 minute; then {other}: 15 minutes."
+    assert said == f"{where}: 1 minute; then {other}: 15 minutes"

@@ -75,6 +75,23 @@ def test_a_network_of_single_precision_sees_no_other():
         assert not found.value.requires_grad
 
 
+@pytest.mark.parametrize("sigma", [1e-8, 1e-5, 1e-3, 0.3])
+def test_a_trace_at_small_noise_is_that_of_the_points_that_matter(sigma):
+    data = torch.randint(0, 255, (50, 20), generator=torch.Generator().manual_seed(0))
+    denoiser = EmpiricalDenoiser(data.to(torch.uint8))
+    x = data[:5].double()
+    if sigma > 0.1:  # two points at the same distance, which less noise tells apart by rounding
+        x = torch.cat([x, x[:2].mean(0, keepdim=True)])
+    near = torch.cdist(x, data.double()).square()
+    weights = torch.softmax(-near / (2 * sigma**2), 1)
+    away = data.double() - (weights @ data.double())[:, None]
+    expected = (weights * away.square().sum(2)).sum(1) / sigma**2
+    found = denoiser.jacobian_trace(x, sigma)
+    torch.testing.assert_close(found, expected.to(found), rtol=1e-6, atol=1e-4)
+    given = denoiser.trace_of_weights(x, sigma, weights)
+    torch.testing.assert_close(given, expected.to(given), rtol=1e-6, atol=1e-4)
+
+
 def test_differentiation_leaves_no_trace():
     denoiser, net = scaled_network(4)
     x = randn(2, 4)

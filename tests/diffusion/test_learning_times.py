@@ -126,6 +126,30 @@ def spectral(d, psi_p, psi_n, variances, seeds):
     return np.array(times), np.array(bulk)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_draws_of_any_size_open_no_gap_before_the_first_step(seed):
+    mixture = GaussianMixtureDenoiser(torch.zeros(1, 5), 1.0)
+    model = RandomFeatureScore(60, 5, time=0.1, seed=seed)
+    flow = model.fit(mixture.draw(10, seed=seed)[0], draws=1)
+    assert abs(float(flow.noise_squares) - 1) > 0.02  # of 50 squares
+    found = class_times(flow, mixture)
+    first = found.test[0] - found.train[0] - (1 - flow.noise_squares.numpy())
+    assert abs(first).max() < 0.05  # the level of the gap, by the first time of the grid
+    assert found.gap > found.times[0]
+
+
+def test_a_ridge_and_a_cut_change_the_times_in_the_spectrum():
+    mixture = GaussianMixtureDenoiser(torch.zeros(1, 5), 1.0)
+    flow = RandomFeatureScore(60, 5, time=0.1, seed=0).fit(mixture.draw(10, seed=0)[0])
+    lam, ridge = flow.eigenvalues[5:10], 0.3
+    weights = flow.class_shares[0, 5:10] / lam
+    speed = float((weights * (lam + ridge)).sum() / weights.sum())
+    expected = 60 / 5 / (2 * flow.model.noise * speed)
+    assert spectral_times(flow.with_ridge(ridge)) == pytest.approx([expected])
+    assert spectral_times(flow)[0] > expected
+    assert np.isnan(spectral_times(flow.truncated(5))).all()
+
+
 def test_spectral_times_double_with_the_data():
     few, few_bulk = spectral(20, 32, 4, (4 / 3, 2 / 3), seeds=4)
     many, many_bulk = spectral(20, 32, 8, (4 / 3, 2 / 3), seeds=4)

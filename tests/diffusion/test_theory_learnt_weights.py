@@ -118,6 +118,12 @@ def test_pairs_of_classes_are_learnt_together_or_one_by_one(share, ratio):
     assert low.ratio == pytest.approx(ratio, rel=0.1)
 
 
+def test_far_below_the_classes_a_flow_splits_its_start_in_halves():
+    found = flow_class_fraction(0.8, 8.0, [1e-30, 1e-13, 1e-9, 1e-6])
+    np.testing.assert_allclose(found, 0.5, atol=1e-6)
+    assert flow_class_fraction(0.8, 8.0, 1.0, variance=1e30) == 0.5
+
+
 def test_a_flow_from_a_gaussian_falsifies_the_weight():
     """Where an exact flow, run in small steps, puts evenly spread starts."""
     omega, gap, sigma = 0.8, 8.0, 10 * math.sqrt(1 + 0.64)

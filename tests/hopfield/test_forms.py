@@ -120,6 +120,47 @@ def test_the_matrix_is_kept_where_it_costs_less(monkeypatch):
     assert forms == ["FullForm", "LowRankForm", "FullForm"]
 
 
+@pytest.mark.parametrize("name", ["hebbian", "sparse"])
+@pytest.mark.parametrize(
+    ("dtype", "sizes"), [("float32", (1e-16, 1e16)), ("float64", (1e-150, 1e150))]
+)
+def test_no_size_of_the_couplings_changes_what_a_network_does(name, dtype, sizes):
+    kept, _ = sparse_and_full() if name == "sparse" else RULES[name]()
+    kind, starts = getattr(torch, dtype), flip_spins(XI, 0.2, seed=1)
+
+    def scaled(size):
+        if name == "sparse":
+            return HopfieldNetwork(kept.to(kind) * size)
+        return HopfieldNetwork(LowRankCouplings(kept.left.to(kind) * size, kept.right.to(kind)))
+
+    known = scaled(1.0)
+    ends, margins = known.relax(starts, seed=2).states, known.stabilities(XI)
+    for size in sizes:
+        network = scaled(size)
+        relaxed = network.relax(starts, seed=2)
+        assert relaxed.converged.all()
+        assert torch.equal(relaxed.states, ends)
+        torch.testing.assert_close(network.stabilities(XI), margins, rtol=1e-4, atol=1e-4)
+
+
+def test_a_row_that_is_nearly_all_diagonal_keeps_its_norm():
+    left = draw((1, N), 5).float()
+    left[0, 0] = 3e4
+    norms = LowRankCouplings(left.double()).dense().norm(dim=1)
+    found = HopfieldNetwork(LowRankCouplings(left)).form.norms()
+    torch.testing.assert_close(found, norms.float(), rtol=1e-5, atol=0)
+
+
+def test_a_network_of_no_or_of_half_precision_couplings_has_a_name():
+    assert "symmetric" in repr(HopfieldNetwork(torch.zeros(5, 5).to_sparse()))
+    assert "symmetric" in repr(HopfieldNetwork(sparse_and_full()[0].half()))
+
+
+def test_factors_of_two_precisions_have_the_larger_one():
+    kept = LowRankCouplings(torch.ones(2, 3).half(), torch.full((2, 3), 1e6, dtype=torch.float64))
+    assert kept.dense()[0, 1] == 2e6
+
+
 def test_factors_keep_the_precision_of_the_patterns():
     few = HopfieldNetwork(LowRankCouplings.hebbian(XI.float()))
     assert few.fields(XI.float()).dtype == torch.float32
@@ -131,6 +172,11 @@ def test_factors_keep_the_precision_of_the_patterns():
     [
         (lambda: LowRankCouplings(torch.ones(2, 3), torch.ones(3, 3)), "right must have the shape"),
         (lambda: LowRankCouplings(torch.full((2, 3), torch.nan)), "left must be finite"),
+        (
+            lambda: LowRankCouplings(torch.full((2, 3), 1e20)),
+            "finite in torch.float32, got entries",
+        ),
+        (lambda: HopfieldNetwork(torch.zeros(2, 2), draw(2, 0) * 1e60), "bias must be finite in"),
         (lambda: LowRankCouplings.hebbian(torch.zeros(2, 3)), "patterns must have entries ±1"),
         (lambda: LowRankCouplings.dreaming_kernel(XI, -1), "time must lie"),
         (lambda: HopfieldNetwork(torch.ones(2, 3).to_sparse()), "couplings must be square"),
