@@ -151,13 +151,17 @@ def test_what_is_no_model_is_refused_in_a_sentence(file, name, message):
         ("none/rules.py:rule", "no file 'none/rules.py'"),
         ("{file}", "name its function, as FILE.py:function"),
         ("{weights}", "torch.load\\(path, weights_only=True\\)"),
+        ("{run}", "of a run; name one of its networks: denoiser.safetensors"),
     ],
 )
 def test_a_path_that_is_none_is_refused_before_anything_is_read(file, text, message):
-    weights = file.with_name("weights.pt")
+    weights, run = file.with_name("weights.pt"), file.with_name("run")
     torch.save({}, weights)
+    run.mkdir()
+    for name in ("config.json", "summary.json", "denoiser.safetensors"):
+        (run / name).write_text("{}")
     with pytest.raises(ValueError, match=message):
-        place(text.format(file=file, weights=weights))
+        place(text.format(file=file, weights=weights, run=run))
 
 
 def test_a_file_that_cannot_be_run_says_why(tmp_path):

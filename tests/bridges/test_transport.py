@@ -222,6 +222,12 @@ def test_other_arguments_are_refused_by_name():
             unlearn_weights(plane(0.5), **({"starts": FIVE} | options))
     with pytest.raises(ValueError, match="tolerance must lie in"):
         balanced_weights(plane(0.5), FIVE, tolerance=0)
+    single = as_memory(EmpiricalDenoiser(FIVE.float()), sigma=0.5)
+    for dream in (unlearn_weights, balanced_weights):
+        with pytest.raises(
+            ValueError, match=r"starts must be finite in torch\.float32, got entries"
+        ):
+            dream(single, FIVE.double() * 1e60)
     with pytest.raises(TypeError, match="adapt it with as_memory"):
         unlearn_weights(EmpiricalDenoiser(FIVE), FIVE)
     assert unlearn_weights(plane(0.5), Starts(FIVE, "mine"), 5, seed=0).measure == "mine"

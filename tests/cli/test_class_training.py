@@ -100,6 +100,12 @@ def test_verdicts_follow_from_the_times():
     never = answers(times=changed("variance", "equal", (100, None), (100, None)))
     assert never["wider"] == 1
     assert answers(times=changed("variance", "equal", (None, None), (100, 900)))["wider"] == 0
+    one_sided = changed("centres", "equal", (200, None), (200, 210))  # undecided, and infinite
+    theory = report(times=changed("centres", "equal", (200, 210), (200, 190)), theory=one_sided)
+    known = report().verdicts()[-1].lead
+    assert theory.verdicts()[-1].lead == pytest.approx(known)  # of those that are decided
+    nothing = {case: ((None, None), (None, None)) for case in TIMES}
+    assert report(theory=nothing).verdicts()[-1].answer == 0
     low = {("more narrow", 1): 3.0, ("more wide", 2): 4.0}
     assert answers(noise=low)["minority recognized"] == 1
     assert set(answers(noise=low, learnt=0.95).values()) == {0}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import reports.losing_dimensions
 import torch
-from terminal import measured, rows, run, script, summary
+from terminal import measured, refuses, rows, run, script, summary
 
 import diffusion
 from bridges.generalization import loss_over_constant
@@ -94,6 +94,16 @@ def test_what_only_training_finds_out_is_refused_in_one_line():
     text = run("memorization_to_generalization", words, code=2)
     (error,) = (line for line in text.splitlines() if line.startswith("Error:"))
     assert "device must be one of 'auto'" in error
+
+
+def test_what_no_training_could_use_is_refused_by_its_own_name():
+    said = refuses("own_states", "--shares 0,0")
+    assert said.endswith("shares must have one above 0, got [0.0]")
+    for study in ("own_states", "network_load", "wider_basins"):
+        said = refuses(study, "--held-out 5000")
+        assert "held-out must be at most 1793 for digits, got 5000" in said
+    said = refuses("model_phases", "--null-class 3")
+    assert "null-class must be left out with model 'trained'" in said
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ def test_duplicates_single_points_and_empty_batches():
         (lambda d, x: d.score(x, -1.0), "sigma must be positive and finite, got -1"),
         (lambda d, x: d.log_density(x, torch.ones(3)), "sigma must be a number or have shape"),
         (lambda d, x: d.jacobian(x * torch.inf, 1.0), "x must be finite"),
+        (lambda d, x: d(x.double() * 1e300, 1.0), "x must be finite in torch.float32, got entries"),
     ],
 )
 def test_bad_input_is_named(call, message):

@@ -435,6 +435,13 @@ def test_on_a_gpu_it_learns_the_same():
             {"rate": 1e18, "network": ResidualMLP(2, width=16)},
             "rate 1e\\+18 let the loss become (nan|inf) by",
         ),
+        (
+            {"rate": 1e38, "steps": 1, "snapshots": (), "network": ResidualMLP(2, width=16)},
+            "rate 1e\\+38 let the weights become infinite by step 1",
+        ),
+        ({"held_out": torch.full((3, 2), 1e38)}, "held_out must be of the size of data, its loss"),
+        ({"watch": 5}, "watch must be a function of the step and the denoiser, got 5"),
+        ({"checkpoint": "none/here.st"}, "checkpoint must lie in a folder that exists, got none/"),
     ],
 )
 def test_bad_input_is_named(change, message):
