@@ -104,7 +104,7 @@ def test_verdicts_follow_from_the_times():
     theory = report(times=changed("centres", "equal", (200, 210), (200, 190)), theory=one_sided)
     known = report().verdicts()[-1].lead
     assert theory.verdicts()[-1].lead == pytest.approx(known)  # of those that are decided
-    nothing = {case: ((None, None), (None, None)) for case in TIMES}
+    nothing = dict.fromkeys(TIMES, ((None, None), (None, None)))
     assert report(theory=nothing).verdicts()[-1].answer == 0
     low = {("more narrow", 1): 3.0, ("more wide", 2): 4.0}
     assert answers(noise=low)["minority recognized"] == 1
