@@ -68,10 +68,10 @@ _PAPER: dict[str, Any] = {
     "variance_pair": (8, 3),
     "centre_pair": (6, 2),
     "network": "unet",
-    "images": 128,
+    "images": 80,
     "imbalance": 4.0,
-    "steps": 6000,
-    "rate": 0.001,
+    "steps": 3000,
+    "rate": 0.004,
     "held_out": 128,
 }
 _GPU: dict[str, Any] = {
