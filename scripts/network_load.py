@@ -164,19 +164,39 @@ class Report(base.Report):
 
     def number(self, network: tuple[str, int], quantity: str, when: str = "end") -> str:
         """K_c with its error, or the side of all numbers of images measured that it is on."""
+        side = self.side(network, quantity, when)
+        if side is None:
+            return of_samples(self.capacity(network, quantity, when), 0)
+        return f"{side[0]} {side[1]:g}"
+
+    def side(
+        self, network: tuple[str, int], quantity: str, when: str = "end"
+    ) -> tuple[str, float] | None:
+        """Where K_c lies if no sample has one: ">" or "<" of a number of images measured."""
         import numpy as np
 
         found = self.capacity(network, quantity, when)
         if np.isfinite(found).any() or not self.learnt(network):
-            return of_samples(found, 0)
+            return None
         K, by_sample = self.along(network, quantity, when)
         above = bool(by_sample[:, -1].mean() >= 0.5)
-        return f"> {K[-1]:g}" if above else f"< {K[0]:g}"
+        return (">", float(K[-1])) if above else ("<", float(K[0]))
+
+    def each(self, network: tuple[str, int]) -> float:
+        """d/p, the load of one image."""
+        size = float(self.along(network, "size", None)[1][0, 0])
+        return size / self.parameters(network)
 
     def load(self, network: tuple[str, int], quantity: str) -> ndarray:
         """K_c d/p of each sample."""
-        size = float(self.along(network, "size", None)[1][0, 0])
-        return self.capacity(network, quantity) * size / self.parameters(network)
+        return self.capacity(network, quantity) * self.each(network)
+
+    def load_shown(self, network: tuple[str, int], quantity: str) -> str:
+        """K_c d/p with its error, or the side of a load that it is on."""
+        side = self.side(network, quantity)
+        if side is None:
+            return of_samples(self.load(network, quantity), 3)
+        return f"{side[0]} {side[1] * self.each(network):.2g}"
 
     def finding(self) -> str:
         """The range of loads."""
@@ -222,7 +242,7 @@ class Report(base.Report):
                     f"{self.parameters(one):.0f}",
                     self.number(one, quantity, "half"),
                     self.number(one, quantity),
-                    of_samples(self.load(one, quantity), 3),
+                    self.load_shown(one, quantity),
                 ]
                 for one in self.networks
             ]
@@ -256,7 +276,14 @@ class Report(base.Report):
         ):
             for network in self.networks:
                 look = {"ls": "", "mfc": color if network[0] == "mlp" else "white"}
-                p, load = self.parameters(network), self.load(network, quantity)
+                p, side = self.parameters(network), self.side(network, quantity)
+                if side is not None:  # an arrow from the load that it is above or below
+                    ends = {"arrowprops": {"arrowstyle": "->", "color": color, "lw": 1.3}}
+                    load = side[1] * self.each(network)
+                    end = load * (2 if side[0] == ">" else 0.5)
+                    axes.annotate("", (p, end), (p, load), **ends)
+                    continue
+                load = self.load(network, quantity)
                 figures.points(axes, [p], load[:, None], (color, marker), **look)
             axes.plot([], [], marker, color=color, label=label)
         sizes = [self.parameters(one) for one in self.networks]
@@ -264,7 +291,8 @@ class Report(base.Report):
         axes.axhline(0.138, **figures.THEORY[0], label="Hebb's rule, $\\alpha_c$")
         axes.axhline(1, **figures.THEORY[1], label="data kept as they are")
         axes.set(xscale="log", yscale="log", xlabel="parameters $p$", ylabel="load $K_c d/p$")
-        axes.set_title("MLP full, U-Net open")
+        axes.set_ylim(top=20)  # room for the legend
+        axes.set_title("MLP full, U-Net open; arrows: bounds")
         axes.legend(fontsize=7.5)
 
 

@@ -183,7 +183,8 @@ class Report(base.Report):
             effect = ", ".join(changed) or "no effect"
             said = effect if self.learnt(data) else trained.NOTHING
             words.append(f"{trained.shown_name(data)}: {said}")
-        return f"Own states, $p$ = {share:g} against none: " + "; ".join(words)
+        found = f"Own states, $p$ = {share:g} against none: " + "; ".join(words)
+        return found.replace("radius, stored", "radius").replace(" -", " −")
 
     def conclusions(self) -> Point:
         """The paired differences, by data set and share."""
@@ -242,7 +243,7 @@ class Report(base.Report):
     def _samples(self, axes: Axes, data: str) -> None:
         for name, series in zip(trained.CLASSES, figures.SERIES, strict=False):
             found = self.study.curve(name, "share", data=data, cue_overlap=None)
-            figures.points(axes, *found, series, label=name)
+            figures.points(axes, *found, series, label=QUANTITIES[name])
         axes.set(xlabel="share of own states $p$", ylabel="fraction of the samples")
         axes.set(title=f"{trained.shown_name(data)}: samples", ylim=(-0.03, 1.25))
         axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])

@@ -210,7 +210,7 @@ class Report(base.Report):
         """Copies along the ranks of the levels, and rank correlations against P."""
         return [
             self._shares,
-            lambda axes: self._against(axes, "level", "rank correlation with $\\sigma_{1/2}$"),
+            lambda axes: self._against(axes, "level", "rank correlation with copies"),
             lambda axes: self._against(axes, "partial", "the same at a fixed distance"),
         ]
 
