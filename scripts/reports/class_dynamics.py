@@ -108,11 +108,13 @@ class Report(TwoClasses):
         wide = "first" if wider == {1} else "not always first"
         isotropic = any(self.inversion("imbalance", q) is not None for q in CLAIMED)
         at = self.inversion("subspaces", "gap")
-        return (
-            f"The wider class is {wide} to be memorized and overfit; imbalance "
-            + ("inverts this" if isotropic else "does not invert this")
-            + ("" if at is None else f", but of classes in subspaces at ρ₁ = {of_samples(at)}")
-        )
+        if isotropic or at is None:
+            share = f"its share {'inverts' if isotropic else 'does not invert'} this"
+        else:
+            share = (
+                f"its share inverts this for classes in subspaces only, at ρ₁ = {of_samples(at)}"
+            )
+        return f"The wider class is {wide} to be memorized and overfit; {share}"
 
     def conclusions(self) -> Point:
         """The orders by every measure, the inversions, and what memorization waits for."""
