@@ -13,10 +13,15 @@ where a block ends.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
+
+from hopfield._compiled import forget_stale
+
+forget_stale(Path(__file__).parent)  # all loops import this module before they are compiled
 
 BLOCK = 8  # updates that wait together: a cache line per site
 _NEAREST, _NEAR = 2**15, 2**18  # couplings that a core's own cache gives at once, and holds

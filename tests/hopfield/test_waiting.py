@@ -15,6 +15,7 @@ from hopfield import (
     train_with_noise,
     unlearn,
 )
+from hopfield._compiled import forget_stale
 from hopfield._waiting_kernels import BLOCK, add, field, fields_of, flush, look_at, nothing_waits
 
 SIZE = 530  # whose matrix is no longer near: blocks are used in sweeps too
@@ -75,3 +76,20 @@ def test_waiting_updates_are_part_of_the_couplings(size, normalize):
     np.testing.assert_allclose(columns.T, dense, atol=1e-12)
     assert not left.any()
     assert (scale == 1).all()
+
+
+def test_code_compiled_from_other_sources_is_forgotten(tmp_path):
+    kept, loops = tmp_path / "__pycache__", tmp_path / "_some_kernels.py"
+    loops.write_text("BLOCK = 8")
+    forget_stale(tmp_path)
+    index = kept / "some.nbi"
+    index.write_text("")
+    forget_stale(tmp_path)
+    assert index.exists()
+    (tmp_path / "_other_kernels.py").write_text("")  # which may hold what the first calls
+    forget_stale(tmp_path)
+    assert not index.exists()
+    index.write_text("")
+    loops.write_text("BLOCK = 16")
+    forget_stale(tmp_path)
+    assert not index.exists()
