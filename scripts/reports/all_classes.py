@@ -22,8 +22,8 @@ class AllClasses(Report):
     number = "rank correlation"
     pairs = False
 
-    def verdicts(self) -> list[Verdict]:
-        """The claims where all classes are compared, by ranks."""
+    def verdicts(self, measure: str = "gap") -> list[Verdict]:
+        """The claims where all classes are compared, by ranks of a measure of the times."""
         import numpy as np
         from scipy.stats import spearmanr
 
@@ -36,7 +36,7 @@ class AllClasses(Report):
         found = []
         for claim, point, order in claims:
             times = np.array(
-                [self.values(point, "gap", c) for c in range(1, len(point["labels"]) + 1)]
+                [self.values(point, measure, c) for c in range(1, len(point["labels"]) + 1)]
             ).T
             ranks = np.full(self.samples, np.nan)
             sure = self.learnt(point)

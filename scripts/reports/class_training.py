@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 GAP = 0.05  # of test over train loss, at which a class is overfit
-MEASURES = ("best", "gap")
+MEASURES = {"gap": "the gap", "best": "the least test loss"}
 _FACTOR, _FEW, CHANCE = 2.0, 4, 0.01  # by which few samples decide, fewer than so many; of more
 _ANSWERS = {1: "yes", -1: "no", 0: "not decided"}
 
@@ -109,17 +109,17 @@ class Report(TwoClasses):
             decided(self.lead(point, quantity))
         ]
 
-    def verdicts(self) -> list[Verdict]:
-        """The claims on trained networks, and what the samples say."""
+    def verdicts(self, measure: str = "gap") -> list[Verdict]:
+        """The claims on trained networks, and what the samples say by a measure of the times."""
         import numpy as np
 
         equal, more, less = (
             self.point("variance", c) for c in ("equal", "more wide", "more narrow")
         )
         with np.errstate(invalid="ignore"):  # of two times of which none ever came
-            lead, wide, narrow = (self.lead(point, "gap") for point in (equal, more, less))
+            lead, wide, narrow = (self.lead(point, measure) for point in (equal, more, less))
             minority = (narrow - wide) / 2
-            centres = np.abs(lead) - np.abs(self.lead(self.point("centres"), "gap"))
+            centres = np.abs(lead) - np.abs(self.lead(self.point("centres"), measure))
         noise = (self.noise_of(equal, 1) - self.noise_of(less, 1)) / 2
         noise += (self.noise_of(equal, 2) - self.noise_of(more, 2)) / 2
         first, turned = decided(lead), decided(-wide)
@@ -131,15 +131,16 @@ class Report(TwoClasses):
             Verdict("centres matter less than variances", centres, decided(centres)),
             Verdict("the minority is recognized at less noise only", noise, decided(noise)),
         ]
-        return [*found, self._theory()]
+        return [*found, self._theory(measure)]
 
-    def _theory(self) -> Verdict:
+    def _theory(self, measure: str) -> Verdict:
         """Whether random features have the orders that networks show."""
         import numpy as np
 
         agree, leads = [], []
         for point in self.points("variance") + self.points("centres"):
-            seen, theory = decided(self.lead(point, "gap")), self.lead(point, "features_gap")
+            seen = decided(self.lead(point, measure))
+            theory = self.lead(point, f"features_{measure}")
             if seen and not np.isnan(theory).all():
                 leads.append(seen * theory)
                 agree.append(float(np.nanmedian(leads[-1])) > 0)
@@ -152,8 +153,10 @@ class Report(TwoClasses):
         if not any(self.learnt(point) for point in self.study.points):
             return f"Of these classes: {trained.NOTHING}"
         by_answer: dict[str, list[str]] = {}
-        for claim, _, answer in self.verdicts():
-            by_answer.setdefault(_ANSWERS[answer], []).append(claim)
+        for found in zip(*(self.verdicts(measure) for measure in MEASURES), strict=True):
+            signs = {one.answer for one in found} - {0}  # what one measure leaves open
+            answer = signs.pop() if len(signs) == 1 else 0
+            by_answer.setdefault(_ANSWERS[answer], []).append(found[0].claim)
         known = [answer for answer in _ANSWERS.values() if answer in by_answer]
         words = "; ".join(f"{answer}: {', '.join(by_answer[answer])}" for answer in known)
         return words[0].upper() + words[1:]
@@ -168,8 +171,11 @@ class Report(TwoClasses):
             for point in self.study.points
         ]
         verdicts = {
-            claim: {"answer": _ANSWERS[answer], "lead": estimate(lead)}
-            for claim, lead, answer in self.verdicts()
+            measure: {
+                claim: {"answer": _ANSWERS[answer], "lead": estimate(lead)}
+                for claim, lead, answer in self.verdicts(measure)
+            }
+            for measure in MEASURES
         }
         classes = {name: one[name] for name in ("known", "variances", "distances")}
         return {"classes": classes, "trainings": trainings, "verdicts": verdicts}
@@ -203,10 +209,12 @@ class Report(TwoClasses):
         if unlearnt:
             yield trained.nothing_of(f"the networks of {', '.join(unlearnt)} images")
         yield self.rule()
-        rows = [
-            [claim, self.shown(lead), _ANSWERS[answer]] for claim, lead, answer in self.verdicts()
-        ]
-        yield table(["claim", self.number, "answer"], rows)
+        for measure, words in MEASURES.items():
+            rows = [
+                [claim, self.shown(lead), _ANSWERS[answer]]
+                for claim, lead, answer in self.verdicts(measure)
+            ]
+            yield table([f"claim, by {words}", self.number, "answer"], rows)
 
     @staticmethod
     def shown(lead: ndarray) -> str:
@@ -229,12 +237,14 @@ class Report(TwoClasses):
                 " / ".join(of_samples(self.values(point, name, c), digits) for c in (1, 2))
                 for name, digits in (("best", 0), ("gap", 0), ("least_test", 3))
             ]
-            ratios = [factor(self.lead(point, name)) for name in ("gap", "features_gap")]
+            names = ("gap", "features_gap", "best", "features_best")
+            ratios = [factor(self.lead(point, name)) for name in names]
             first = " ".join(self.first(point, name) for name in MEASURES)
             name = f"{' / '.join(point['names'])}, {self.images(point)}"
             rows.append([name, *cells, *ratios, first])
         heading = ["classes, images", "least test loss at", f"gap {GAP:g} at", "least test loss"]
-        return table([*heading, "gap τ₂/τ₁", "in theory", "first by both"], rows)
+        ratios = ["gap τ₂/τ₁", "in theory", "loss τ₂/τ₁", "in theory"]
+        return table([*heading, *ratios, "first by gap, loss"], rows)
 
     def drawn(self) -> str:
         """The samples by class, and the noise of each class."""
@@ -295,23 +305,27 @@ class Report(TwoClasses):
         import numpy as np
 
         x = np.arange(len(cases))
-        for shift, quantity, name, series in (
-            (-0.1, "gap", "networks", figures.SERIES[0]),
-            (0.1, "features_gap", "random features", figures.SERIES[4]),
+        shown = (("", "networks", figures.SERIES[0]), ("features_", "features", figures.SERIES[4]))
+        kinds = [(one, measure) for one in shown for measure in MEASURES]
+        for shift, ((prefix, name, series), measure) in zip(
+            (-0.24, -0.08, 0.08, 0.24), kinds, strict=True
         ):
-            lead = np.array([self.lead(point, quantity) for point in cases]).T
+            lead = np.array([self.lead(point, f"{prefix}{measure}") for point in cases]).T
             lead[~np.isfinite(lead)] = np.nan
+            fill = series[0] if measure == "gap" else "white"
             for k, one in enumerate(lead):
-                look = {"color": series[0], "marker": series[1], "ls": "", "ms": 5}
-                axes.plot(x + shift, np.exp(one), label=name if k == 0 else None, **look)
+                look = {"color": series[0], "mfc": fill, "marker": series[1], "ls": "", "ms": 5}
+                label = f"{name}, by {MEASURES[measure]}" if k == 0 else None
+                axes.plot(x + shift, np.exp(one), label=label, **look)
         axes.set_yscale("log")
+        axes.set_ylim(top=4 * axes.get_ylim()[1])  # room for the legend
         figures.plain_ticks(axes.yaxis)
         axes.axhline(1, color="0.6", lw=0.8, zorder=0)
         names = [f"{self.images(one)}\n{'/'.join(map(str, one['labels']))}" for one in cases]
         axes.set_xticks(x, names, fontsize=7.5)
         axes.set(xlim=(-0.5, len(cases) - 0.5), ylabel=r"$\tau_2/\tau_1$ (above 1: class 1 first)")
         axes.set_title("overfit first, a point per sample")
-        axes.legend(fontsize=7.5)
+        axes.legend(fontsize=6.5)
 
     def _shares(self, axes: Axes, cases: list[Point]) -> None:
         for point, series in zip(cases, figures.SERIES, strict=False):
