@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hopfield import _checks
-from hopfield.low_rank import LowRankCouplings, pays
+from hopfield.low_rank import LowRankCouplings, largest, pays
 from hopfield.relaxation import Relaxation
 
 
@@ -243,7 +243,7 @@ class LowRankForm(Form):
         The fourth power of factors overflows soon, and a diagonal may be all that a row has.
         """
         left, right = self._left.double(), self._right.double()
-        units = [float(one.abs().max()) or 1.0 for one in (left, right)]
+        units = [largest(one) or 1.0 for one in (left, right)]
         left, right = left / units[0], right / units[1]
         squares = (left * ((right @ right.T) @ left)).sum(0)
         return squares, (left * right).sum(0), units[0] * units[1]

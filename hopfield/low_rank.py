@@ -58,12 +58,12 @@ class LowRankCouplings:
             self.left = self.left.to(torch.promote_types(self.left.dtype, given.dtype))
             self.right = given.to(self.left)
         kind = _checks.working(self.left).dtype
-        largest = [float(one.abs().max()) for one in (self.left, self.right)]
-        most = torch.finfo(kind).max / (self.size * len(self.left))  # of a field's terms
-        if len(self.left) and largest[0] * largest[1] > most:
+        sizes = [largest(one) for one in (self.left, self.right)]
+        most = torch.finfo(kind).max / max(1, self.left.numel())  # of the terms of a field
+        if sizes[0] * sizes[1] > most:
             raise ValueError(
                 f"left and right must have couplings that are finite in {kind}, got entries up to "
-                f"{largest[0]:.3g} and {largest[1]:.3g}"
+                f"{sizes[0]:.3g} and {sizes[1]:.3g}"
             )
 
     @classmethod
@@ -111,6 +111,11 @@ class LowRankCouplings:
         what = f"couplings: a matrix of {self.size} sites"
         within_memory(2.0 * rows.element_size() * self.size**2, what)
         return (rows.T @ _checks.working(self.right)).fill_diagonal_(0.0)
+
+
+def largest(factor: Tensor) -> float:
+    """Largest |entry| of a factor, 0 of one without rows."""
+    return float(factor.abs().max()) if len(factor) else 0.0
 
 
 def pays(rank: int, size: int) -> bool:

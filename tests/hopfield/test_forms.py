@@ -156,6 +156,13 @@ def test_a_network_of_no_or_of_half_precision_couplings_has_a_name():
     assert "symmetric" in repr(HopfieldNetwork(sparse_and_full()[0].half()))
 
 
+def test_factors_without_rows_couple_nothing():
+    nothing = HopfieldNetwork(LowRankCouplings(torch.zeros(0, N)))
+    assert not nothing.fields(XI).any()
+    assert torch.equal(nothing.relax(XI, seed=0).states, XI)
+    assert not nothing.form.norms().any()
+
+
 def test_factors_of_two_precisions_have_the_larger_one():
     kept = LowRankCouplings(torch.ones(2, 3).half(), torch.full((2, 3), 1e6, dtype=torch.float64))
     assert kept.dense()[0, 1] == 2e6
