@@ -70,10 +70,13 @@ def _here(work: Work, tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
             seen = monotonic() - first
             if seen > _GLANCE and seen / known * len(waiting) > 2 * _ALONE:
                 break
+        own = partial(_next, done, 0.0)
         if waiting:
-            yield from in_processes(work, waiting, jobs, partial(_next, done, _MOMENT))
+            for outcome in in_processes(work, waiting, jobs, partial(_next, done, _MOMENT)):
+                yield outcome
+                yield from iter(own, None)  # the last one here, which may have taken long
         thread.join()  # at most one task more
-        yield from iter(partial(_next, done, 0.0), None)
+        yield from iter(own, None)
     finally:
         waiting.clear()  # whoever stops listening stops the thread too
         thread.join(_ALONE)  # a process that ends while a thread computes ends badly

@@ -394,6 +394,30 @@ def test_a_run_that_ends_before_others_have_started_leaves_none(monkeypatch):
     assert not [p for p in left if "popen_loky" in " ".join(p.cmdline())]
 
 
+def test_the_last_outcome_of_this_process_does_not_wait_for_all_others(monkeypatch):
+    monkeypatch.setattr("bridges.study.engine._ALONE", 0.05)
+    over = threading.Event()
+
+    def work(point, seed):
+        if point["x"] == 0:  # still under way when others are ready
+            over.wait(10)
+        return [{"quantity": "x", "value": point["x"]}]
+
+    def others(work, waiting, jobs, meanwhile):
+        rest = [*waiting]
+        waiting.clear()
+        for task in rest:
+            yield work(task)
+            over.set()
+            time.sleep(0.3)
+
+    monkeypatch.setattr("bridges.study.engine.in_processes", others)
+    tasks = [Task(p, 0, {"x": p}, 0) for p in range(6)]
+    found = [outcome.p for outcome in compute(work, tasks, jobs=2)]
+    assert sorted(found) == list(range(6))
+    assert found.index(0) < 5
+
+
 def test_long_runs_start_others_sooner(monkeypatch):
     """As soon as half a second of measurements tells how long the others will take."""
     started = []
