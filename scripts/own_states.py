@@ -59,8 +59,8 @@ QUANTITIES = {
     "spurious": "spurious",
     "generalized": "new",
     "learnt": "relative loss",
-    "radius": "radius, stored",
-    "radius_unseen": "radius, unseen",
+    "radius": "stored radius",
+    "radius_unseen": "unseen radius",
 }
 """What is compared, and its heading."""
 _OVERLAPS = [k / 10 for k in range(1, 11)]  # of the cues
@@ -183,8 +183,7 @@ class Report(base.Report):
             effect = ", ".join(changed) or "no effect"
             said = effect if self.learnt(data) else trained.NOTHING
             words.append(f"{trained.shown_name(data)}: {said}")
-        found = f"Own states, $p$ = {share:g} against none: " + "; ".join(words)
-        return found.replace("radius, stored", "radius").replace(" -", " −")
+        return f"Own states, $p$ = {share:g} against none: " + "; ".join(words)
 
     def conclusions(self) -> Point:
         """The paired differences, by data set and share."""

@@ -148,6 +148,7 @@ def shades() -> Colormap:
 def headline(figure: Figure, text: str) -> None:
     """The finding as the title of a figure, on as many lines as its width asks for."""
     width = int(_LETTERS * figure.get_figwidth())
+    text = re.sub(r"(?<!\S)-(?=\d)", "−", text)  # as on the axes
     figure.suptitle("\n".join(evenly(line, width) for line in text.splitlines()))
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import lzma
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from bridges.study.record import (
     Record,
     anywhere,
     ids_of,
+    lines_of,
     read_config,
     read_lines,
     same,
@@ -103,14 +102,11 @@ def _lines(folder: Path, config: Point) -> Lines:
     file, packed = folder / "points.jsonl", folder / "points.jsonl.xz"
     if file.exists() or not packed.exists():
         return read_lines(file, ids_of(config), _asked(config))
-    with tempfile.NamedTemporaryFile() as whole:
-        try:
-            with lzma.open(packed) as stream:
-                shutil.copyfileobj(stream, whole)
-        except (lzma.LZMAError, EOFError) as error:
-            raise ValueError(f"{packed} is damaged: {error}") from error
-        whole.flush()
-        return read_lines(Path(whole.name), ids_of(config), _asked(config))
+    try:
+        with open_regular(packed) as kept, lzma.open(kept) as stream:
+            return lines_of(stream, packed, ids_of(config), _asked(config))
+    except (lzma.LZMAError, EOFError) as error:
+        raise ValueError(f"{packed} is damaged: {error}") from error
 
 
 def _asked(config: Point) -> set[Key]:

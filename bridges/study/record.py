@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from bridges.study.files import (
     LONGEST,
@@ -346,28 +346,32 @@ def read_lines(file: Path, ids: Sequence[int], asked: Container[Key]) -> Lines:
     ------
     ValueError : names a line that is no measurement of the run, or disagrees with another.
     """
+    try:
+        with open_regular(file) as stream:
+            return lines_of(stream, file, ids, asked)
+    except FileNotFoundError:
+        return Lines({}, {}, 0, 0)
+
+
+def lines_of(stream: IO[bytes], file: Path, ids: Sequence[int], asked: Container[Key]) -> Lines:
+    """The same of what is open, which is called `file` in errors."""
     found = Lines({}, {}, 0, 0)
     place = {name: p for p, name in enumerate(ids)}
-    try:
-        stream = open_regular(file)
-    except FileNotFoundError:
-        return found
-    with stream:
-        for number in count(1):
-            line = stream.readline(LONGEST)
-            if len(line) == LONGEST:
-                raise _bad(file, number, f"is longer than {LONGEST} bytes")
-            if not line.endswith(b"\n"):
-                break
-            found = found._replace(whole=found.whole + len(line))
-            try:
-                _take(found, line.decode(), place, asked)
-            except UnicodeDecodeError:
-                found = found._replace(skipped=found.skipped + 1)
-            except _Disagreement as error:
-                raise _bad(file, number, str(error)) from error
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise _bad(file, number, "is not a point of this run") from error
+    for number in count(1):
+        line = stream.readline(LONGEST)
+        if len(line) == LONGEST:
+            raise _bad(file, number, f"is longer than {LONGEST} bytes")
+        if not line.endswith(b"\n"):
+            break
+        found = found._replace(whole=found.whole + len(line))
+        try:
+            _take(found, line.decode(), place, asked)
+        except UnicodeDecodeError:
+            found = found._replace(skipped=found.skipped + 1)
+        except _Disagreement as error:
+            raise _bad(file, number, str(error)) from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise _bad(file, number, "is not a point of this run") from error
     if found.skipped:
         print(f"skipped {found.skipped} lines of {file} that are not UTF-8", file=sys.stderr)
     return found
