@@ -227,7 +227,7 @@ class Report(base.Report):
         self._curves(axes, "digits", "-")
         figures.mark(axes, self.collapse("digits").mean(), "$Y=1/2$", "-")
         axes.set_title(f"digits, $P$ = {len(raw_vectors('digits'))}: both choices overlap")
-        axes.legend(loc=(0.53, 0.36))
+        axes.legend(loc=(0.54, 0.37), fontsize=7.5)
 
     def _curves(self, axes: Axes, data: str, style: str) -> ndarray:
         for (name, label), series in zip(SHOWN.items(), figures.SERIES, strict=False):
