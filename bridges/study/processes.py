@@ -113,11 +113,16 @@ def _compute(sent: bytes | str, task: Task) -> Outcome:
 
 
 def _processes(workers: int) -> Any:
-    """So many processes, started now unless they are there."""
-    from joblib.externals.loky import get_reusable_executor
+    """So many processes, started now unless they are there.
 
-    return get_reusable_executor(
+    joblib has one pool per program and expects it to be of its own kind: a plain one of loky's
+    would break the next `joblib.Parallel`, which scikit-learn calls.
+    """
+    from joblib.executor import get_memmapping_executor
+
+    return get_memmapping_executor(
         workers,
+        max_nbytes=None,  # tasks are small
         timeout=_IDLE,
         initializer=_begin,
         initargs=(os.getpid(),),

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
 from bridges.study import processes
@@ -50,6 +51,22 @@ def test_a_process_that_dies_fails_its_point_alone(capsys):
     errors = {outcome.p: outcome.error for outcome in in_processes(work, tasks, 2)}
     assert errors == dict.fromkeys(range(12), "") | {7: f"RuntimeError: {DIED}"}
     assert capsys.readouterr().err == f"{DIED}; trying its points again, one at a time\n"
+
+
+def test_processes_of_others_and_ours_follow_one_another():
+    """joblib has one pool per program: scikit-learn asks for it as before, after a study too."""
+
+    def squares():
+        return Parallel(n_jobs=2)(delayed(pow)(number, 2) for number in range(4))
+
+    def ours():
+        tasks = deque(Task(p, 0, {}, 0) for p in range(4))
+        return sorted(one.p for one in in_processes(lambda t: Outcome(t.p, t.s, []), tasks, 2))
+
+    assert squares() == [0, 1, 4, 9]
+    assert ours() == [0, 1, 2, 3]
+    assert squares() == [0, 1, 4, 9]
+    assert ours() == [0, 1, 2, 3]
 
 
 def test_a_measure_that_cannot_travel_fails_and_says_so():
