@@ -151,13 +151,15 @@ def main(run: Run, **chosen: Any) -> Report:
     shared: Point = {"data": place(chosen["data"]), "content": fingerprint(chosen["data"])}
     shared |= {name: chosen[name] for name in SHARED} | table
     cases = _pairs(chosen, table) if chosen["compare"] == "pairs" else _classes(chosen, table)
-    needed: dict[int, int] = {}
     for case in cases:
+        asked = "few" if case["kind"] == "copies" else "images"
         for label, n in zip(case["labels"], case["counts"], strict=True):
-            needed[label] = max(needed.get(label, 0), n + chosen["held_out"])
-    for label, least in needed.items():
-        if (found := int((data.labels == label).sum())) < least:
-            raise ValueError(f"classes must have {least} images each, got {found} of label {label}")
+            found = int((data.labels == label).sum())
+            if found < n + chosen["held_out"]:
+                raise ValueError(
+                    f"{asked} must leave {chosen['held_out']} of each label held out, got "
+                    f"{chosen[asked]}, {n} of them of label {label}, which has {found}"
+                )
     points = [shared | case for case in cases]
     for point in points:
         point["names"] = [names[c] if names else str(c) for c in point["labels"]]

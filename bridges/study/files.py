@@ -5,14 +5,20 @@ JSON has no NaN, and a terminal gets no character that would steer it.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
 import stat
 import unicodedata
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from numpy import ndarray
 
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, directions of writing, ends of lines
 REPORT = "report.html"  # to send, in the folder of a run
@@ -60,6 +66,34 @@ def read_json(path: Path) -> Any:
         return json.loads(content)
     except RecursionError as error:
         raise ValueError(f"{path} is nested too deeply") from error
+
+
+def read_table(path: Path, columns: Sequence[str], words: str = "") -> dict[str, ndarray]:
+    """The columns of a table as a command wrote it: numbers, NaN where blank, but one of words.
+
+    Raises
+    ------
+    FileNotFoundError : there is none.
+    ValueError : it is not regular, has other columns or cells, or was cut short.
+    """
+    import numpy as np
+
+    with open_regular(path) as file:
+        content = file.read()
+    try:
+        heads, *rows = csv.reader(io.StringIO(content.decode()), strict=True)
+        if heads != [*columns] or not content.endswith(b"\n"):
+            raise ValueError(f"it has the columns {heads}")
+        cells = [*zip(*rows, strict=True)] or [()] * len(heads)
+        return {
+            name: np.array(column if name == words else [float(one or "nan") for one in column])
+            for name, column in zip(heads, cells, strict=True)
+        }
+    except (ValueError, csv.Error) as error:
+        raise ValueError(
+            f"{path} must be as it was written, with the columns {', '.join(columns)}; remove it, "
+            "and it is made again where the data are there"
+        ) from error
 
 
 def is_report(path: Path) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
 from pathlib import Path
@@ -13,9 +11,9 @@ import numpy as np
 
 from bridges.data import load_data
 from bridges.memorization import calibrate
-from bridges.memorization.listing import KINDS, CopyList, listed, pictures
+from bridges.memorization.listing import COLUMNS, KINDS, CopyList, listed, pictures
 from bridges.study import figures
-from bridges.study.files import write_text
+from bridges.study.files import read_table, write_text
 from bridges.study.page import FORMATS, Page
 from bridges.verbs.survey import Survey
 
@@ -55,7 +53,7 @@ def counted(folder: Path) -> tuple[dict[str, int], int] | None:
     path = folder / SAMPLES
     if not path.exists():
         return None
-    words = [row["copy"] for row in csv.DictReader(io.StringIO(path.read_text()))]
+    words = read_table(path, COLUMNS, words="copy")["copy"].tolist()
     found = Counter(words)
     return {kind: found[kind] for kind in KINDS}, len(words)
 

@@ -20,13 +20,14 @@ from torch import Tensor
 from bridges.data import load_data, standardised
 from bridges.memorization.distances import part_of
 from bridges.memorization.drawing import deviation
+from bridges.memorization.listing import COLUMNS as LISTED
 from bridges.memorization.return_levels import (
     CopyPrediction,
     ReturnLevels,
     copy_prediction,
     return_levels,
 )
-from bridges.study.files import write_text
+from bridges.study.files import read_table, write_text
 from bridges.study.record import Point
 from bridges.study.tables import WIDTH, table, uncertain
 from bridges.verbs.copied import SAMPLES
@@ -80,8 +81,7 @@ class DataTable:
         """The table in the folder of a run; None where there is none."""
         if folder is None or not (folder / DATA).exists():
             return None
-        rows = list(csv.DictReader(io.StringIO((folder / DATA).read_text())))
-        columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in COLUMNS}
+        columns = read_table(folder / DATA, COLUMNS)
         classes, copies = columns["class"], columns["copies"]
         return cls(
             datum=columns["datum"].astype(int),
@@ -245,8 +245,8 @@ def _copies(folder: Path, datum: Tensor) -> Array | None:
     """How many samples on the list of copies are copies of each datum; None without a list."""
     if not (folder / SAMPLES).exists():
         return None
-    listed = csv.DictReader(io.StringIO((folder / SAMPLES).read_text()))
-    found = Counter(int(row["nearest"]) for row in listed if row["copy"])
+    listed = read_table(folder / SAMPLES, LISTED, words="copy")
+    found = Counter(listed["nearest"][listed["copy"] != ""].astype(int).tolist())
     return np.array([found[k] for k in datum.tolist()])
 
 

@@ -177,6 +177,21 @@ def test_a_list_is_shown_again_without_the_data_and_made_anew_for_others(files):
     assert first.split("written")[0].strip() in again
 
 
+@pytest.mark.parametrize("name", ["samples.csv", "data.csv"])
+def test_a_list_that_was_changed_is_named(files, name):
+    words = f"--data data.npy --generated samples.npy --only copies --draws 10 {ONE} --out run"
+    first = run("bridges memorization", words)
+    path = Path("run") / name
+    whole = path.read_bytes()
+    heads = whole.splitlines()[0]
+    for content in (b"", b"a,b\n1,2\n", heads + b"\n1,2\n", whole[:-5], whole + b"\xff\n"):
+        path.write_bytes(content)
+        assert f"run/{name} must be as it was written" in refuses("bridges show run")
+    path.unlink()
+    assert first.split("written")[0].strip() in run("bridges show run")
+    assert path.read_bytes() == whole  # made again
+
+
 def test_pairs_are_in_the_formats_that_are_asked_for(files):
     words = f"--data data.npy --generated samples.npy --only copies {ONE} --out run"
     assert "(samples.csv, copies.pdf;" in run("bridges memorization", words, "--format pdf")
