@@ -105,7 +105,7 @@ def two_class_path(
     gains : g = √d e^{−s} at which q is kept, from 10⁻⁶ on, rising to below √d; 1 is
         speciation.
     method : "heun" for the flow, "stochastic-heun" for the SDE; they end differently.
-    count : B.
+    count : B, at least 2, which have a variance.
     steps : at least 2.
     seed : int, torch.Generator or None.
 
@@ -125,7 +125,7 @@ def two_class_path(
     """
     d, w = _checks.whole("dimension", dimension), _checks.finite("w", w)
     _checks.choice("method", method, METHODS)
-    count, steps = _checks.whole("count", count), _checks.whole("steps", steps, low=2)
+    count, steps = _checks.whole("count", count, low=2), _checks.whole("steps", steps, low=2)
     size = math.sqrt(d)
     kept = [_checks.number("gains", one, low=_LEAST) for one in _checks.several("gains", gains)]
     if sorted(set(kept)) != kept or any(g >= size for g in kept):

@@ -160,6 +160,7 @@ def test_its_figure_shows_both():
         (lambda: two_class_path(4, 1.0, [1.0, 0.5]), "gains must rise"),
         (lambda: two_class_path(4, 1.0, [1e-200, 0.5]), "gains must lie in"),
         (lambda: two_class_path(4, 1.0, method="euler"), "method must be"),
+        (lambda: two_class_path(4, 1.0, count=1), "count must be a whole number of at least 2"),
         (lambda: guided_minimum(1.0, -0.5), "w must lie in"),
         (lambda: guided_minimum(0.0, 1.0), "g must be positive"),
         (lambda: guided_two_classes(200.0, 1.0), "g must be at most 100, got 200"),
