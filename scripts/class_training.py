@@ -17,7 +17,8 @@ order that theory has. Nothing is said of networks that have not learnt (as in
 `memorization_to_generalization`).
 
 A claim about times is decided by two or three samples only where each of them shows it by more
-than a factor of 2, by four or more where Student's t does at 1 %.
+than a factor of 2, by four or more where Student's t does at 1 %. Of what has not come when a
+training ends only a least time is known, and so only a least factor.
 
 The preset `paper` needs Fashion-MNIST and some hours. `gpu` compares all classes of it, in numbers
 that fall from class to class, for a machine with a GPU. (arXiv 2605.06367 for the question; the

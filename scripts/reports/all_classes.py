@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from reports.class_training import CHANCE, GAP, Report, Verdict
+from reports.class_training import GAP, Report, Verdict
+from reports.leads import CHANCE, Leads
 
 from bridges.study import figures
 from bridges.study.tables import of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from numpy import ndarray
 
 
 class AllClasses(Report):
@@ -45,13 +45,15 @@ class AllClasses(Report):
                     ranks[s], chance = spearmanr(order, one)
                     sure = sure and chance < CHANCE
             same = len({*np.sign(ranks).tolist()}) == 1 and not np.isnan(ranks).any()
-            found.append(Verdict(claim, ranks, int(np.sign(ranks[0])) if sure and same else 0))
+            answer = int(np.sign(ranks[0])) if sure and same else 0
+            found.append(Verdict(claim, Leads.measured(ranks), answer))
         return found
 
     @staticmethod
-    def shown(lead: ndarray) -> str:
+    def shown(lead: Leads) -> str:
         """A rank correlation."""
-        return of_samples(lead, 2) if (lead == lead).any() else "—"
+        known = lead.known
+        return of_samples(known, 2) if (known == known).any() else "—"
 
     def rule(self) -> str:
         """What decides."""
@@ -80,7 +82,7 @@ class AllClasses(Report):
             rows = []
             for c, (name, n) in enumerate(zip(point["names"], point["counts"], strict=True), 1):
                 drawn = of_samples(self.ended(point, "shares", c), 3)
-                noise = of_samples(self.values(point, "recognized", c), 1)
+                noise = self.recognized(point, c)
                 share = n / sum(point["counts"])
                 rows.append([name, f"{drawn} ({share:.3f})", self.copies(point, c), noise])
             head = [f"class, {point['case']}", "share", "copies", "recognized below"]

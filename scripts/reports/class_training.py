@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from reports import trained
+from reports.leads import CHANCE, FACTOR, FEW, Leads
 from reports.two_classes import TwoClasses
 
 from bridges.estimates import estimate
 from bridges.study import figures
 from bridges.study.record import Point
-from bridges.study.tables import of_samples, table, uncertain
+from bridges.study.tables import of_samples, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,38 +23,16 @@ if TYPE_CHECKING:
 
 GAP = 0.05  # of test over train loss, at which a class is overfit
 MEASURES = {"gap": "the gap", "best": "the least test loss"}
-_FACTOR, _FEW, CHANCE = 2.0, 4, 0.01  # by which few samples decide, fewer than so many; of more
+_RECOGNIZED = 0.75  # of U-turns that land in their own class, below the noise of a class
 _ANSWERS = {1: "yes", -1: "no", 0: "not decided"}
 
 
 class Verdict(NamedTuple):
-    """A claim, the logarithm of the factor that it is about in each sample, and the answer.
-
-    lead : (samples,), positive where the claim holds; NaN where a sample has no such factor.
-    """
+    """A claim, the logarithm of a factor, positive where the claim holds, and the answer."""
 
     claim: str
-    lead: ndarray
+    lead: Leads
     answer: int  # 1 yes, -1 no, 0 not decided
-
-
-def decided(lead: ndarray) -> int:
-    """The sign of a logarithm that the samples decide, (samples,); 0: none.
-
-    Fewer than four samples decide where each has the same sign and is beyond log 2, more by
-    Student's t. What is infinite, of a time that never came, decides where all have its sign.
-    """
-    import numpy as np
-    from scipy.special import stdtrit
-
-    n = len(lead)
-    if n < 2 or np.isnan(lead).any() or len({*np.sign(lead).tolist()}) != 1:
-        return 0
-    if n < _FEW or np.isinf(lead).any():
-        sure = (np.abs(lead) > math.log(_FACTOR)).all()
-    else:
-        sure = abs(lead.mean()) > stdtrit(n - 1, 1 - CHANCE / 2) * lead.std(ddof=1) / n**0.5
-    return int(np.sign(lead[0])) if sure else 0
 
 
 class Report(TwoClasses):
@@ -84,53 +63,60 @@ class Report(TwoClasses):
         found = self.study.curve("learnt", "steps", **where)
         return bool(trained.learnt(found[1]).all())
 
-    def lead(self, point: Point, quantity: str) -> ndarray:
-        """log τ₂/τ₁, (samples,): positive where class 1 is first, ±∞ where only one ever comes.
+    def lead(self, point: Point, quantity: str) -> Leads:
+        """log τ₂/τ₁, positive where class 1 is first; NaN of networks that have learnt nothing.
 
-        NaN where neither does, and of networks that have learnt nothing.
+        Networks are followed for the steps of their training, random features for ever.
         """
         import numpy as np
 
+        if not self.learnt(point):
+            return Leads.measured(np.full(self.samples, np.nan))
         one, two = (self.values(point, quantity, c) for c in (1, 2))
-        never = np.isnan(one).astype(int) - np.isnan(two)
-        lead = np.where(never == 0, np.log(two / one), np.where(never > 0, -np.inf, np.inf))
-        return lead if self.learnt(point) else np.full_like(lead, np.nan)
+        return Leads.of(one, two, point["steps"] if quantity in MEASURES else math.inf)
 
-    def noise_of(self, point: Point, label: int) -> ndarray:
-        """log σ at which a class is recognized, (samples,), NaN where it is not."""
+    def noise_of(self, point: Point, label: int) -> Leads:
+        """log σ below which a class is recognized; NaN of networks that have learnt nothing."""
         import numpy as np
 
         found = np.log(self.values(point, "recognized", label))
-        return found if self.learnt(point) else np.full_like(found, np.nan)
+        if not self.learnt(point):
+            return Leads.measured(np.full_like(found, np.nan))
+        where = {"kind": point["kind"], "case": point["case"], "class": label}
+        turns, own = self.study.curve("own_class", "turn", **where)
+        low, high = found.copy(), found.copy()
+        for s in np.flatnonzero(np.isnan(found)) if turns.size else ():
+            above = own[s, 0] >= _RECOGNIZED  # at all noise that was tried, else at none of it
+            low[s], high[s] = (
+                (math.log(turns[-1]), np.inf) if above else (-np.inf, math.log(turns[0]))
+            )
+        return Leads(low, high)
 
     def first(self, point: Point, quantity: str) -> str:
         """The class that comes first by a measure; ? where that is not decided."""
         return {1: point["names"][0], -1: point["names"][1], 0: "?"}[
-            decided(self.lead(point, quantity))
+            self.lead(point, quantity).decided
         ]
 
     def verdicts(self, measure: str = "gap") -> list[Verdict]:
         """The claims on trained networks, and what the samples say by a measure of the times."""
-        import numpy as np
-
         equal, more, less = (
             self.point("variance", c) for c in ("equal", "more wide", "more narrow")
         )
-        with np.errstate(invalid="ignore"):  # of two times of which none ever came
-            lead, wide, narrow = (self.lead(point, measure) for point in (equal, more, less))
-            minority = (narrow - wide) / 2
-            centres = np.abs(lead) - np.abs(self.lead(self.point("centres"), measure))
-        noise = (self.noise_of(equal, 1) - self.noise_of(less, 1)) / 2
-        noise += (self.noise_of(equal, 2) - self.noise_of(more, 2)) / 2
-        first, turned = decided(lead), decided(-wide)
-        reversed_ = -1 if turned < 0 else turned * max(first, 0)
-        found = [
-            Verdict("at equal shares the wider class is overfit first", lead, first),
-            Verdict("the minority is overfit earlier", minority, decided(minority)),
-            Verdict(f"at {self.images(more)} the order is reversed", -wide, reversed_),
-            Verdict("centres matter less than variances", centres, decided(centres)),
-            Verdict("the minority is recognized at less noise only", noise, decided(noise)),
+        lead, wide, narrow = (self.lead(point, measure) for point in (equal, more, less))
+        centres = abs(lead) - abs(self.lead(self.point("centres"), measure))
+        rise = self.noise_of(equal, 1) - self.noise_of(less, 1)
+        noise = (rise - (self.noise_of(more, 2) - self.noise_of(equal, 2))) / 2
+        first, turned = lead.decided, (-wide).decided
+        claims = [
+            ("at equal shares the wider class is overfit first", lead),
+            ("the minority is overfit earlier", (narrow - wide) / 2),
+            (f"at {self.images(more)} the order is reversed", -wide),
+            ("centres matter less than variances", centres),
+            ("the minority is recognized at less noise only", noise),
         ]
+        found = [Verdict(claim, one, one.decided) for claim, one in claims]
+        found[2] = found[2]._replace(answer=-1 if turned < 0 else turned * max(first, 0))
         return [*found, self._theory(measure)]
 
     def _theory(self, measure: str) -> Verdict:
@@ -139,14 +125,15 @@ class Report(TwoClasses):
 
         agree, leads = [], []
         for point in self.points("variance") + self.points("centres"):
-            seen = decided(self.lead(point, measure))
-            theory = self.lead(point, f"features_{measure}")
+            seen = self.lead(point, measure).decided
+            theory = self.lead(point, f"features_{measure}").known
             if seen and not np.isnan(theory).all():
                 leads.append(seen * theory)
                 agree.append(float(np.nanmedian(leads[-1])) > 0)
         answer = 0 if not agree else 1 if all(agree) else -1
         lead = np.mean(leads, 0) if leads else np.full(self.samples, np.nan)
-        return Verdict("random features have the orders that are decided", lead, answer)
+        claim = "random features have the orders that are decided"
+        return Verdict(claim, Leads.measured(lead), answer)
 
     def finding(self) -> str:
         """What is decided, and what is not."""
@@ -172,7 +159,7 @@ class Report(TwoClasses):
         ]
         verdicts = {
             measure: {
-                claim: {"answer": _ANSWERS[answer], "lead": estimate(lead)}
+                claim: {"answer": _ANSWERS[answer], "lead": estimate(lead.known)}
                 for claim, lead, answer in self.verdicts(measure)
             }
             for measure in MEASURES
@@ -217,16 +204,16 @@ class Report(TwoClasses):
             yield table([f"claim, by {words}", self.number, "answer"], rows)
 
     @staticmethod
-    def shown(lead: ndarray) -> str:
+    def shown(lead: Leads) -> str:
         """What a claim is about, in a table."""
-        return factor(lead)
+        return str(lead)
 
     def rule(self) -> str:
         """What decides."""
         if self.samples == 1:
             return "one sample decides nothing"
-        if self.samples < _FEW:
-            return f"{self.samples} samples decide a factor above {_FACTOR:g} in each of them"
+        if self.samples < FEW:
+            return f"{self.samples} samples decide a factor above {FACTOR:g} in each of them"
         return f"{self.samples} samples decide by Student's t at {CHANCE:g}"
 
     def times(self) -> str:
@@ -238,7 +225,7 @@ class Report(TwoClasses):
                 for name, digits in (("best", 0), ("gap", 0), ("least_test", 3))
             ]
             names = ("gap", "features_gap", "best", "features_best")
-            ratios = [factor(self.lead(point, name)) for name in names]
+            ratios = [str(self.lead(point, name)) for name in names]
             first = " ".join(self.first(point, name) for name in MEASURES)
             name = f"{' / '.join(point['names'])}, {self.images(point)}"
             rows.append([name, *cells, *ratios, first])
@@ -253,10 +240,17 @@ class Report(TwoClasses):
             share = point["counts"][0] / sum(point["counts"])
             drawn = of_samples(self.ended(point, "shares", 1), 2)
             copies = " / ".join(self.copies(point, c) for c in (1, 2))
-            noise = " / ".join(of_samples(self.values(point, "recognized", c), 1) for c in (1, 2))
+            noise = " / ".join(self.recognized(point, c) for c in (1, 2))
             name = f"{' / '.join(point['names'])}, {self.images(point)}"
             rows.append([name, f"{drawn} ({share:.2f})", copies, noise])
         return table(["classes, images", "share", "copies", "recognized below"], rows)
+
+    def recognized(self, point: Point, label: int) -> str:
+        """The noise below which a class is recognized, or what it is above or below."""
+        found = self.noise_of(point, label)
+        if (found.low == found.high).all():
+            return of_samples(self.values(point, "recognized", label), 1)
+        return str(found)
 
     def copies(self, point: Point, label: int) -> str:
         """Copies among the samples of a class at the end."""
@@ -310,10 +304,13 @@ class Report(TwoClasses):
         for shift, ((prefix, name, series), measure) in zip(
             (-0.24, -0.08, 0.08, 0.24), kinds, strict=True
         ):
-            lead = np.array([self.lead(point, f"{prefix}{measure}") for point in cases]).T
-            lead[~np.isfinite(lead)] = np.nan
+            leads = [self.lead(point, f"{prefix}{measure}") for point in cases]
+            known = np.array([one.known for one in leads]).T
+            known[~np.isfinite(known)] = np.nan
             fill = series[0] if measure == "gap" else "white"
-            for k, one in enumerate(lead):
+            for at, one in zip(x + shift, leads, strict=True):
+                _arrows(axes, at, one, series[0])
+            for k, one in enumerate(known):
                 look = {"color": series[0], "mfc": fill, "marker": series[1], "ls": "", "ms": 5}
                 label = f"{name}, by {MEASURES[measure]}" if k == 0 else None
                 axes.plot(x + shift, np.exp(one), label=label, **look)
@@ -324,7 +321,7 @@ class Report(TwoClasses):
         names = [f"{self.images(one)}\n{'/'.join(map(str, one['labels']))}" for one in cases]
         axes.set_xticks(x, names, fontsize=7.5)
         axes.set(xlim=(-0.5, len(cases) - 0.5), ylabel=r"$\tau_2/\tau_1$ (above 1: class 1 first)")
-        axes.set_title("overfit first, a point per sample")
+        axes.set_title("overfit first; arrows: bounds")
         axes.legend(fontsize=6.5)
 
     def _shares(self, axes: Axes, cases: list[Point]) -> None:
@@ -367,17 +364,10 @@ class Report(TwoClasses):
         axes.legend(fontsize=6.5)
 
 
-def factor(lead: ndarray) -> str:
-    """e^lead with its error, or why there is none."""
-    import numpy as np
-
-    from bridges.estimates import mean_and_sem
-
-    known = lead[~np.isnan(lead)]
-    if len(known) == 0:
-        return "—"
-    if np.isinf(known).any():
-        return "never opens in one"
-    mean, sem = (float(one) for one in mean_and_sem(known))
-    factor = math.exp(mean)
-    return uncertain(factor, None if math.isnan(sem) else factor * sem)
+def _arrows(axes: Axes, x: float, leads: Leads, color: str) -> None:
+    """An arrow from what the factor of a sample is above or below."""
+    look = {"arrowstyle": "->", "color": color, "lw": 1.1}
+    for low, high in zip(leads.low, leads.high, strict=True):
+        if low < high and math.isfinite(max(low, -high)):
+            bound, up = (math.exp(low), 1.4) if high == math.inf else (math.exp(high), 1 / 1.4)
+            axes.annotate("", (x, up * bound), (x, bound), arrowprops=look)

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 from reports.all_classes import AllClasses
-from reports.class_training import Report, decided
+from reports.class_training import Report
+from reports.leads import Leads
 from terminal import rows, run, script, summary
 
 from bridges.study.results import Study
@@ -76,7 +77,30 @@ def test_few_samples_decide_a_factor_of_two_and_many_by_student():
         ([-0.10, -0.11, -0.10, -0.11, -0.10], -1),
         ([0.1, math.inf, 0.1, 0.1], 0),
     ):
-        assert decided(np.array(lead)) == sign, lead
+        assert Leads.measured(np.array(lead)).decided == sign, lead
+
+
+def test_of_what_has_not_come_by_the_end_a_least_time_is_known():
+    nan, inf = math.nan, math.inf
+    first, second = np.array([100.0, nan, nan, 50.0]), np.array([nan, 300.0, nan, 200.0])
+    lead = Leads.of(first, second, 1000.0)
+    assert np.exp(lead.low) == pytest.approx([10, 0, 0, 4])
+    assert np.exp(lead.high) == pytest.approx([inf, 0.3, inf, 4])
+    turned = Leads.of(second, first, 1000.0)
+    assert turned.low == pytest.approx((-lead).low)
+    assert turned.high == pytest.approx((-lead).high)
+    late, soon = (Leads.of(np.full(2, at), np.full(2, nan), 1000.0) for at in (600.0, 400.0))
+    assert (late.decided, soon.decided, (-soon).decided) == (0, 1, -1)  # by 1.7 and by 2.5
+    assert (str(late), str(-late), str(soon)) == ("> 1.67", "< 0.6", "> 2.5")
+    known = Leads.measured(np.log([3.0, 3.0]))
+    assert (known - soon).high == pytest.approx(np.log([1.2] * 2))  # 3/2.5 at most
+    assert (known - soon).decided == 0
+    assert (soon - known).low == pytest.approx(-np.log([1.2] * 2))
+    assert abs(-soon).low == pytest.approx(soon.low)
+    assert abs(Leads(np.array([-1.0]), np.array([2.0]))).low.tolist() == [0]
+    assert str(Leads.of(np.full(2, nan), np.full(2, nan), 1000.0)) == "—"
+    never = Leads.of(np.full(2, nan), np.array([3.0, 4.0]), inf)  # followed for ever
+    assert (never.decided, str(never)) == (-1, "never in one")
 
 
 def test_verdicts_follow_from_the_times():
@@ -89,7 +113,7 @@ def test_verdicts_follow_from_the_times():
         "theory": 1,
     }
     _, minority, *_ = report().verdicts()
-    assert minority.lead[0] == pytest.approx((math.log(600 / 50) - math.log(100 / 300)) / 2)
+    assert minority.lead.low[0] == pytest.approx((math.log(600 / 50) - math.log(100 / 300)) / 2)
     assert answers(times=changed("variance", "more wide", (100, 300), (100, 300)))["reversed"] == -1
     close = answers(times=changed("variance", "equal", (100, 150), (100, 250)))
     assert (close["wider"], close["reversed"], close["centres"]) == (0, 0, 0)
@@ -98,12 +122,14 @@ def test_verdicts_follow_from_the_times():
     assert answers(times=narrow)["reversed"] == 0  # there is no order to be reversed
     assert answers(times=narrow)["theory"] == -1
     never = answers(times=changed("variance", "equal", (100, None), (100, None)))
-    assert never["wider"] == 1
+    assert never["wider"] == 1  # in 6000 steps: by 60
+    late = answers(times=changed("variance", "equal", (100, None), (3500, None)))
+    assert late["wider"] == 0  # by 1.7, as far as is known
     assert answers(times=changed("variance", "equal", (None, None), (100, 900)))["wider"] == 0
     one_sided = changed("centres", "equal", (200, None), (200, 210))  # undecided, and infinite
     theory = report(times=changed("centres", "equal", (200, 210), (200, 190)), theory=one_sided)
-    known = report().verdicts()[-1].lead
-    assert theory.verdicts()[-1].lead == pytest.approx(known)  # of those that are decided
+    known = report().verdicts()[-1].lead.known
+    assert theory.verdicts()[-1].lead.known == pytest.approx(known)  # of those that are decided
     nothing = dict.fromkeys(TIMES, ((None, None), (None, None)))
     assert report(theory=nothing).verdicts()[-1].answer == 0
     low = {("more narrow", 1): 3.0, ("more wide", 2): 4.0}
@@ -158,8 +184,10 @@ def test_all_classes_are_compared_by_ranks():
         samples.append([found] * 2)
     study = Study({"samples": 2, "seed": 0, "parameters": {}}, points, samples)
     first, second, third = AllClasses(study).verdicts()
-    assert (first.answer, first.lead.tolist()) == (1, [1.0, 1.0])  # 1/v by falling v
-    assert second.lead == pytest.approx([1 - 6 * 30 / 210] * 2)  # one that never comes is last
+    assert (first.answer, first.lead.known.tolist()) == (1, [1.0, 1.0])  # 1/v by falling v
+    assert second.lead.known == pytest.approx(
+        [1 - 6 * 30 / 210] * 2
+    )  # one that never comes is last
     assert second.answer == 0
     assert third.answer == 1
 
