@@ -331,9 +331,10 @@ class Report(TwoClasses):
             figures.points(axes, *found, series, label=self.images(point))
             axes.axhline(share, color=series[0], lw=0.8, ls="--", zorder=0)
         figures.log_axis(axes)
-        axes.set(ylim=(0, 1.02), xlabel="gradient steps", ylabel="share of class 1 in samples")
+        axes.set(ylim=(0, 1.25), yticks=[0, 0.2, 0.4, 0.6, 0.8, 1])  # room for the legend
+        axes.set(xlabel="gradient steps", ylabel="share of class 1 in samples")
         axes.set_title("dashed: among the images")
-        axes.legend(fontsize=7.5)
+        axes.legend(fontsize=7.5, loc="upper center", ncol=3, columnspacing=1)
 
     def _copied(self, axes: Axes) -> None:
         for kind, style in (("variance", "-"), ("copies", ":")):
