@@ -308,21 +308,24 @@ def cell_colours(landscapes: Sequence[Landscape]) -> list[list[str]]:
     from networkx.algorithms.coloring import strategy_smallest_last
 
     names = [_cell_names(k, one) for k, one in enumerate(landscapes)]
-    beside = Graph()
     area: dict[Any, float] = {}
     for one, own in zip(landscapes, names, strict=True):
         for name, fraction in zip(own, one.fractions, strict=True):
             area[name] = area.get(name, 0.0) + float(fraction)
-        beside.add_nodes_from(own)
+    number = {name: k for k, name in enumerate(area)}  # words have another order in each process
+    beside = Graph()
+    beside.add_nodes_from(number.values())
+    for one, own in zip(landscapes, names, strict=True):
         beside.add_edges_from(
-            (own[a], own[b])
+            (number[own[a]], number[own[b]])
             for a, b in _borders(one.labels)
             if _palette(own[a]) is _palette(own[b])
         )
     chosen: dict[Any, str] = {}
     used = dict.fromkeys((*TINTS, *GREYS), 0.0)
-    for name in strategy_smallest_last(beside, {}):
-        near = [chosen[other] for other in beside[name] if other in chosen]
+    known = [*area]
+    for k in strategy_smallest_last(beside, {}):
+        name, near = known[k], [chosen[known[j]] for j in beside[k] if known[j] in chosen]
         chosen[name] = min(_palette(name), key=lambda tint: (near.count(tint), used[tint]))
         used[chosen[name]] += area[name]
     return [[chosen[name] for name in own] for own in names]

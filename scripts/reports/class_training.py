@@ -357,7 +357,7 @@ class Report(TwoClasses):
                 label = f"{figures.literal(point['names'][c - 1])}, {self.images(point)}"
                 figures.points(axes, *found, series, ls=style, label=label)
         figures.log_axis(axes)
-        axes.axhline(0.75, color="0.6", lw=0.8, zorder=0)
+        axes.axhline(_RECOGNIZED, color="0.6", lw=0.8, zorder=0)
         axes.set(
             ylim=(-0.03, 1.05), xlabel=r"noise $\sigma$ of the turn", ylabel="in its own class"
         )

@@ -1,5 +1,9 @@
 """Landscapes on a plane: cells, heights and planes against closed forms; colours side by side."""
 
+import os
+import subprocess
+import sys
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -217,3 +221,31 @@ def test_one_level_has_no_contours():
     ax = found.plot()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["attractor", "memory"]
     plt.close(ax.figure)
+
+
+COLOURS = """
+import torch
+from bridges import as_memory, landscape
+from bridges.basins.landscape import cell_colours
+from hopfield import HopfieldNetwork, hebbian, random_patterns
+
+patterns = random_patterns(3, 40, seed=0)
+found = landscape(as_memory(HopfieldNetwork(hebbian(patterns)), patterns), points=12, seed=0)
+print(cell_colours([found]))
+"""
+
+
+def test_colours_are_the_same_in_every_process():
+    """Python orders words anew in each; what was drawn is drawn again to the byte."""
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", COLOURS],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "1234"
+    }
+    assert len(printed) == 1
+    assert printed.pop().count(",") == 6  # of four cells besides those of the memories
