@@ -112,7 +112,8 @@ class Report(TwoClasses):
             share = f"its share {'inverts' if isotropic else 'does not invert'} this"
         else:
             share = (
-                f"its share inverts this for classes in subspaces only, at ρ₁ = {of_samples(at)}"
+                "its share inverts overfitting for classes in subspaces only, at ρ₁ = "
+                f"{of_samples(at)}"
             )
         return f"The wider class is {wide} to be memorized and overfit; {share}"
 
@@ -167,7 +168,7 @@ class Report(TwoClasses):
             lines.append(f"inversion in ρ₁, {kind}: " + ", ".join(parts))
         lines.append(f"theory for the speeds in subspaces: ρ₁* = {self.spectral_inversion():.4f}")
         slopes = [f"{q} {of_samples(self.slope(q, 1))}" for q in MEASURES]
-        lines.append("exponent of τ₁ in the number of points: " + ", ".join(slopes))
+        lines.append("slope of log τ₁ in log n, from the least n to the most: " + ", ".join(slopes))
         yield "\n".join(lines)
         yield self.finding()
 
@@ -257,7 +258,7 @@ class Report(TwoClasses):
                 look = settings | {"label": label}
                 self._leads(axes, points, _varied(points, "norm"), name, look)
         axes.set_xlabel(r"norm of the second centre $|\mu_2|/\sqrt{d}$ (first: 1)")
-        axes.set_title("smaller centres slightly first, variance before")
+        axes.set_title("smaller centre first, larger variance before it")
         axes.legend(fontsize=7.5)
 
     def _imbalance(self, axes: Axes) -> None:
