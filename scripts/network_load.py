@@ -281,7 +281,8 @@ class Report(base.Report):
                     ends = {"arrowprops": {"arrowstyle": "->", "color": color, "lw": 1.3}}
                     load = side[1] * self.each(network)
                     end = load * (2 if side[0] == ">" else 0.5)
-                    axes.annotate("", (p, end), (p, load), **ends)
+                    beside = p * (0.95 if quantity == "memorized" else 1.05)  # both are seen
+                    axes.annotate("", (beside, end), (beside, load), **ends)
                     continue
                 load = self.load(network, quantity)
                 figures.points(axes, [p], load[:, None], (color, marker), **look)
