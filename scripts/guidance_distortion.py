@@ -304,7 +304,8 @@ class Report(base.Report):
             values = self.theory(ensemble, method, fine)[which]
             axes.plot(fine, values, color=series[0], lw=1.3, zorder=1, label=f"{size}, theory")
             if which == 0:
-                look = {"ls": "", "mfc": "white", "ms": 4, "label": f"{size}, $w$ = 0"}
+                ms = 7 if ensemble == "number" else 3.5  # both lie at 1: one inside the other
+                look = {"ls": "", "mfc": "white", "ms": ms, "label": f"{size}, $w$ = 0"}
                 figures.points(axes, *self.curve("overlap", ensemble, method, 0.0), series, **look)
         axes.axhline(1, color="0.8", lw=0.8, zorder=0)
         figures.ticks(axes, d, base=2)
