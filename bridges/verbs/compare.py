@@ -352,7 +352,8 @@ class Report(base.Report):
         edge = self.capacities[model]
         if edge.crossed != "here":
             return f"> {edge.beyond:.0f}" if edge.crossed == "beyond" else "none"
-        return f"{edge.value:{'.2g' if edge.value < 100 else '.0f'}}"
+        digits = 2 if edge.value < 100 else 3  # more are not known
+        return f"{float(f'{edge.value:.{digits}g}'):.15g}"
 
     def _edge(self, model: str) -> str:
         return basin_words(self.basins[model])
