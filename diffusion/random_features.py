@@ -209,7 +209,7 @@ class RandomFeatureScore:
         Raises ValueError for others, or for fields that are too wide for a series.
         """
         W, root = self.first_layer, self.dimension**0.5
-        mean = _checks.row("mean", mean, self.dimension).to(W)
+        mean = _checks.row("mean", mean, self.dimension).detach().to(W)
         spread = self.signal**2 * _checks.covariance(covariance, self.dimension).to(W)
         identity = self.noise * torch.eye(self.dimension).to(W)
         total = W @ (spread + identity) if spread.ndim == 2 else W * (spread + self.noise)
