@@ -143,11 +143,11 @@ def rows_of_classes(labels: Any, points: int) -> list[Tensor]:
     given = classes(labels, points).cpu()
     if points == 0:
         raise ValueError("labels must be those of at least one point, got none")
-    rows = [(given == c).nonzero().squeeze(1) for c in range(int(given.max()) + 1)]
-    for c, own in enumerate(rows):
-        if len(own) == 0:
-            raise ValueError(f"labels must use every class 0 to {len(rows) - 1}, got none of {c}")
-    return rows
+    used = given.unique().tolist()
+    if used[-1] != len(used) - 1:  # before a list of as many classes as the largest label says
+        missing = next(c for c, label in enumerate(used) if c != label)
+        raise ValueError(f"labels must use every class 0 to {used[-1]}, got none of {missing}")
+    return [(given == c).nonzero().squeeze(1) for c in used]
 
 
 def one_per_label(x: Tensor, labels: Tensor) -> None:

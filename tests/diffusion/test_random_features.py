@@ -249,6 +249,7 @@ def test_input_eigenvalues_are_rayleigh_quotients():
         (lambda: _fit(torch.zeros(4, 3)), r"data must have shape \(rows, 2\), got \(4, 3\)"),
         (lambda: _fit(torch.full((4, 2), torch.nan)), "data must be finite"),
         (lambda: _fit(labels=[0, 2, 0, 2]), "labels must use every class 0 to 2, got none of 1"),
+        (lambda: _fit(labels=[0, 1, 0, 10**12]), "0 to 1000000000000, got none of 2"),
         (lambda: _fit(labels=[0, 1]), r"labels must be whole numbers from 0, of shape \(4,\)"),
         (lambda: _fit(labels=[0.0, 1, 1, 0]), "labels must be whole numbers"),
         (lambda: _fit(draws=0), "draws must be a whole number of at least 1"),
