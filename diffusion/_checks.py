@@ -38,6 +38,7 @@ from diffusion._arguments import (
 from diffusion._modules import at_least_single
 
 _NUMBERS = 2**22  # looked at together
+_ASYMMETRY = 1e-5  # allowed rounding of a covariance
 _LEVELS = {torch.float64: (1e-150, 1e150)}  # σ whose σ² and 1/σ² are numbers of the precision
 _SINGLE = (1e-18, 1e18)
 Level = float | Tensor  # a noise level σ: one per batch or one per row
@@ -81,11 +82,21 @@ def row(name: str, value: Any, dimension: int | None = None) -> Tensor:
 
 
 def covariance(value: Any, d: int) -> Tensor:
-    """A finite covariance (d, d), or its diagonal (d,)."""
-    given = tensor("covariance", value, double=True)
+    """A finite covariance (d, d), symmetric, or its diagonal (d,); no variance is negative."""
+    given = tensor("covariance", value, double=True).detach()
     if given.shape not in ((d,), (d, d)) or not torch.isfinite(given).all():
         shapes = f"({d},) or ({d}, {d})"
         raise ValueError(f"covariance must be finite, {shapes}, got {tuple(given.shape)}")
+    values = given = given.double()
+    if given.ndim == 2:
+        rounding = _ASYMMETRY * float(given.abs().max())
+        if (asymmetry := float((given - given.mT).abs().max())) > rounding:
+            raise ValueError(
+                f"covariance must be symmetric, got entries that differ by {asymmetry:g}"
+            )
+        values = torch.linalg.eigvalsh(given)
+    if (least := float(values.min())) < -_ASYMMETRY * float(values.abs().max()):
+        raise ValueError(f"covariance must have no negative variance, got {least:g}")
     return given
 
 
@@ -132,11 +143,11 @@ def rows_of_classes(labels: Any, points: int) -> list[Tensor]:
     given = classes(labels, points).cpu()
     if points == 0:
         raise ValueError("labels must be those of at least one point, got none")
-    rows = [(given == c).nonzero().squeeze(1) for c in range(int(given.max()) + 1)]
-    for c, own in enumerate(rows):
-        if len(own) == 0:
-            raise ValueError(f"labels must use every class 0 to {len(rows) - 1}, got none of {c}")
-    return rows
+    used = given.unique().tolist()
+    if used[-1] != len(used) - 1:  # before a list of as many classes as the largest label says
+        missing = next(c for c, label in enumerate(used) if c != label)
+        raise ValueError(f"labels must use every class 0 to {used[-1]}, got none of {missing}")
+    return [(given == c).nonzero().squeeze(1) for c in used]
 
 
 def one_per_label(x: Tensor, labels: Tensor) -> None:

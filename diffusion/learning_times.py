@@ -3,7 +3,7 @@ r"""When each class is generalized and when it is memorized, by every measure at
 Along a gradient flow, with the losses L^c on class c and the least loss L*_c, its Bayes loss,
 
     progress = (1 − L_test)/(1 − L*)      0 at the start, 1 for the exact score of the class
-    gap      = L_test − L_train
+    gap      = L_test − L_train           less what it is at the start, with few noise draws
 
     gen63       progress reaches 1 − 1/e of its own maximum
     gen         progress reaches a level that is the same for all: NaN if it never does
@@ -89,7 +89,10 @@ class ClassTimes(Plotted):
         return self._shown(f"{len(self.opt)} classes", short)
 
     def gap_at(self, times: ArrayLike) -> Array:
-        """L_gen = L_test − L_train of each class at some flow times, log-linear between the grid's.
+        """The gap of each class at some flow times, log-linear between those of the grid.
+
+        It is L_gen = L_test − L_train, less what it is before the first step: not 0 for finitely
+        many noise draws, whose training loss begins at their own E|ξ|²/d.
 
         Parameters
         ----------
@@ -104,7 +107,8 @@ class ClassTimes(Plotted):
         ValueError : a time that is not positive.
         """
         at = _flow_times(times)
-        apart = (self.test - self.train).T
+        apart = self.test - self.train
+        apart = (apart + (self.final_gap - apart[-1])).T  # 0 before the first step
         return np.stack([np.interp(np.log(at), np.log(self.times), one) for one in apart], 1)
 
     def phases(self, times: ArrayLike) -> Array:

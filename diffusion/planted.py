@@ -105,5 +105,6 @@ def planted_posterior(
 
 
 def _one_hot(labels: Tensor, count: int) -> Tensor:
-    """Membership (n, classes) of each data point."""
-    return torch.nn.functional.one_hot(_checks.classes(labels, count).long())
+    """Membership (n, classes) of each data point; a column for each class that there is."""
+    _, places = _checks.classes(labels, count).unique(return_inverse=True)
+    return torch.nn.functional.one_hot(places)

@@ -38,6 +38,8 @@ from diffusion._feature_losses import Averages, Basis, Form
 from diffusion._hermite import Activation, activation_from
 from diffusion.mixture import GaussianMixtureDenoiser
 
+_LATE = 0.1  # what is learnt of a mode at rounding, from where on such modes are left out
+
 
 class RandomFeatureScore:
     """A score model of p random features in d dimensions, before it has learnt.
@@ -150,9 +152,12 @@ class RandomFeatureScore:
         )
 
     def score(self, x: Tensor, readout: Tensor) -> Tensor:
-        """s_A(x) of noised points x (B, d), with A/√p given, (d, p)."""
+        """s_A(x), (B, d), of noised points x (B, d), with A/√p given, (d, p)."""
         x = _checks.points("x", x, dimension=self.dimension).to(self.first_layer)
         answer = _checks.points("readout", readout, dimension=self.features).to(x)
+        if len(answer) != self.dimension:
+            wanted = self.dimension, self.features
+            raise ValueError(f"readout must have shape {wanted}, got {tuple(answer.shape)}")
         return self.activation(x @ self.first_layer.mT / self.dimension**0.5) @ answer.mT
 
     def loss(self, readout: Tensor, U: Tensor, V: Tensor) -> float:
@@ -190,7 +195,7 @@ class RandomFeatureScore:
         return 1 + float(D * ((R @ u) * R).sum() + 2 * D**0.5 * (R * v.mT).sum()) / d
 
     def average_over(self, data: Tensor) -> Averages:
-        """U and V over points (n, d) and all noise: see the head of the module."""
+        """U (p, p) and V (p, d) over points (n, d) and all noise: see the head of the module."""
         data, _ = _labelled("data", data, None, self.dimension)
         W = self.first_layer
         means = self.signal * (data.to(W) @ W.mT) / self.dimension**0.5
@@ -198,9 +203,13 @@ class RandomFeatureScore:
         return self._layer.series(means, gram, self.noise)
 
     def average_over_class(self, mean: Tensor, covariance: Tensor) -> Averages:
-        """U and V over a Gaussian class, of mean (d,) and covariance (d, d) or (d,), and noise."""
+        """U (p, p) and V (p, d) over a Gaussian class and all noise.
+
+        mean (d,), and covariance (d, d) or its diagonal (d,), without negative eigenvalues.
+        Raises ValueError for others, or for fields that are too wide for a series.
+        """
         W, root = self.first_layer, self.dimension**0.5
-        mean = _checks.row("mean", mean, self.dimension).to(W)
+        mean = _checks.row("mean", mean, self.dimension).detach().to(W)
         spread = self.signal**2 * _checks.covariance(covariance, self.dimension).to(W)
         identity = self.noise * torch.eye(self.dimension).to(W)
         total = W @ (spread + identity) if spread.ndim == 2 else W * (spread + self.noise)
@@ -398,8 +407,8 @@ class FeatureFlow:
         learnt = -torch.expm1(-rate * lam * tau) / lam.clamp(min=torch.finfo(lam.dtype).tiny)
         g = torch.where(lam > 0, learnt, rate * tau)
         rounding = len(lam) * torch.finfo(lam.dtype).eps * self.eigenvalues[0]
-        left = torch.isinf(lam) | (torch.isinf(tau) & (lam <= rounding))
-        return torch.where(left, 0.0, g)
+        late = rate * rounding * tau > _LATE
+        return torch.where(torch.isinf(lam) | (late & (lam <= rounding)), 0.0, g)
 
     def _losses(self, times: Tensor, forms: list[Form]) -> Tensor:
         g = self._filter(times)

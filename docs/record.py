@@ -26,11 +26,15 @@ from time import monotonic
 ROOT = Path(__file__).parents[1]
 RECORDS = ROOT / "docs" / "records"
 POINTS = "points.jsonl"
+_SILENT = {"-h", "--help", "--json", "--quiet"}  # with these a study prints no table
 _LOOK = 60  # seconds between two entries of the time that a sitting has taken
 
 
 def main(name, *words):
     """Run the study until it ends, write down what it took, and return its exit code."""
+    if unwanted := sorted(_SILENT.intersection(words)):
+        print(f"a record keeps the table that is printed: leave out {unwanted[0]}", file=sys.stderr)
+        return 2
     folder = RECORDS / name
     folder.mkdir(parents=True, exist_ok=True)
     unpack(folder, folder)

@@ -97,6 +97,7 @@ FACTORS = (1.0, 10.0, 100.0)  # of the first class over the last, where all are 
 TOP = 10 / 7  # highest noise level of the training, in √d rms deviations: 40 of 28×28 pixels
 TURNS = (0.07, 1.1)  # noise levels of U-turns, likewise: from where classes are recognized to none
 LEVELS = 8  # of them
+UNITS = 128  # per layer of an mlp, its own default
 TIME = 0.1  # Ornstein–Uhlenbeck time of the theory
 
 
@@ -132,15 +133,13 @@ TIME = 0.1  # Ornstein–Uhlenbeck time of the theory
 @options.shared("device", default=None)
 def main(run: Run, **chosen: Any) -> Report:
     """Losses and copies of each class along the training of a network."""
-    from bridges._checks import within_memory
     from bridges.classes.moments import class_moments
     from bridges.data import class_names, fingerprint, load_data, place
 
     data = load_data(chosen["data"])
     if data.labels is None:
         raise ValueError(f"data must have classes, got none in {place(chosen['data'])}")
-    drawn = f"drawn: {chosen['drawn']} samples"
-    within_memory(16 * chosen["drawn"] * data.rows.shape[1], drawn, each_job=True)
+    _check_sizes(chosen, data.rows.shape[1])
     known, classes = data.labels.unique(return_inverse=True)
     moments = class_moments(data.rows, classes)
     names = class_names(chosen["data"])
@@ -165,6 +164,20 @@ def main(run: Run, **chosen: Any) -> Report:
     for point in points:
         point["names"] = [names[c] if names else str(c) for c in point["labels"]]
     return (Report if chosen["compare"] == "pairs" else AllClasses)(run(measure, points))
+
+
+def _check_sizes(chosen: Point, size: int) -> None:
+    """Refuse samples that would not fit into memory, and networks. Raises ValueError."""
+    from bridges._checks import within_memory
+
+    drawn, depth = f"drawn: {chosen['drawn']} samples", chosen["depth"]
+    within_memory(16 * chosen["drawn"] * size, drawn, each_job=True)
+    what, weights = f"depth: {depth} blocks", 2 * depth * UNITS * (UNITS + size)
+    if chosen["network"] == "unet":
+        filters = chosen["channels"] * 2 ** min(depth - 1, size.bit_length())
+        what, weights = f"channels or depth: {filters} filters at once", 20 * filters**2
+    within_memory(48 * weights, what, each_job=True)  # with slopes and averages
+    _network(chosen, size, 0)  # refuses what is no network
 
 
 def _pairs(chosen: Point, table: Point) -> list[Point]:
@@ -281,7 +294,10 @@ def _network(point: Point, size: int, seed: int) -> Any:
     *shape, channels_last = image_shape(point["data"], size)
     sizes = {"channels": point["channels"], "levels": point["depth"]}
     how = {"attention": point["attention"], "channels_last": bool(channels_last)}
-    return UNet(shape, **sizes, **how, seed=seed)
+    try:
+        return UNet(shape, **sizes, **how, seed=seed)
+    except ValueError as error:
+        raise ValueError(f"channels and depth of a unet: {error}") from error
 
 
 def _theory(p: int, train: Any, labels: Any, held_out: Any, others: Any, seed: int) -> list[Row]:

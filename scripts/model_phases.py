@@ -74,6 +74,7 @@ _JUDGED = 0.5  # the noise level, in rms deviations, at which a network has lear
 _SAME = 1e-6  # of a distance, within which two data are as near
 _ASIDE = 10**6  # between the seeds of the data and of the cues
 _WEIGHTS = Numbers(Real(-1, 100))
+_SIGMAS = Numbers(Real(1e-6, 1e6))  # whose squares are numbers of single precision
 
 
 @study_command(PRESETS)
@@ -93,7 +94,7 @@ _WEIGHTS = Numbers(Real(-1, 100))
     help="How many of the first data each model by path was trained on.  [default: all]",
 )
 @options.own(weights=(_WEIGHTS, "Extra weights w of guidance to the own class, rising."))
-@options.shared("sigmas", help="Noise levels of the cues, in rms deviations of the data, rising.")
+@options.own(sigmas=(_SIGMAS, "Noise levels of the cues, in rms deviations of the data, rising."))
 @options.shared("threshold", default=None)
 @options.shared("trials", default=None, help="Cues per noise level.")
 @options.shared("steps", default=None, type=Whole(2, 100_000), help="Steps of the flow.")
@@ -143,8 +144,10 @@ def _models(asked: dict[str, Any], count: int) -> list[Point]:
     if here and paths:
         raise ValueError(f"model must be '{TRAINED}' alone, or paths, got {', '.join(paths)} too")
     if here:
-        if asked.get("null") is not None:
-            raise ValueError(f"null-class must be left out with model '{TRAINED}'")
+        for option in ("null", "trained_on", "scheduler", "batch_size"):
+            if asked.get(option) is not None:
+                flag = {"null": "null-class"}.get(option, option.replace("_", "-"))
+                raise ValueError(f"{flag} must be left out with model '{TRAINED}'")
         own = {name: asked[name] for name in ("training_steps", "width")}
         sizes, name = sorted(set(asked["patterns"])), "patterns"
         points: list[Point] = [own | {"model": TRAINED, "patterns": P} for P in sizes]

@@ -33,13 +33,17 @@ from torch import Tensor, nn
 from bridges._checks import (
     Line,
     Plotted,
+    Seed,
     generator_from,
     matrix,
     normal_like,
+    number,
     points,
     rows_of_classes,
+    several,
     silent,
     whole,
+    whole_seed,
 )
 from bridges.crossing import isotonic_crossings
 from bridges.generalization import loss_over_constant
@@ -52,6 +56,7 @@ from diffusion.networks import NetworkDenoiser
 _FIRST = 120  # of the last mark over the first
 _COPY = 1 / 3  # d₁/d₂ below which a sample is a copy
 _STEPS = 40  # of the reverse flow and of the reverse diffusion
+_LOW, _HIGH = 1e-18, 1e18  # noise levels whose squares are numbers of single precision
 _RECOGNIZED = 0.75  # φ_c where a class is recognized: half-way of two equal ones
 SIGMAS = (0.5, *(math.sqrt(math.expm1(2 * t)) for t in (0.1, 0.3)))
 """Noise levels of the losses: ½, and those of the Ornstein–Uhlenbeck times 0.1 and 0.3."""
@@ -157,7 +162,7 @@ def class_training(
     turns: Sequence[float] = (),
     starts: int = 64,
     device: str = "auto",
-    seed: int | None = None,
+    seed: Seed = None,
 ) -> ClassTraining:
     """Train a network on several classes and follow what it knows of each.
 
@@ -170,7 +175,7 @@ def class_training(
     network, batch, rate, weighting, levels, device, seed : as for `diffusion.train_denoiser`.
     steps : gradient steps.
     marks : at most so many, a factor apart, from a 120th of the steps on.
-    sigmas : noise levels that the losses are averaged over, in the units of the data.
+    sigmas : noise levels that the losses are averaged over, at least one, in the units of the data.
     draws : noised copies of each point per noise level.
     centres : (C, d), of the classes; None: the means of their points in `data`.
     samples : drawn at each of the last `sampled` marks that are evenly spaced in number; 0: none.
@@ -194,7 +199,8 @@ def class_training(
     >>> int(found.steps[-1]), found.train.shape
     (20, (14, 2))
     """
-    data, held_out = points("data", data), points("held_out", held_out)
+    data = points("data", data)
+    held_out = points("held_out", held_out, dimension=data.shape[1])
     own, others = (
         rows_of_classes(labels, len(data)),
         rows_of_classes(held_out_labels, len(held_out)),
@@ -203,10 +209,12 @@ def class_training(
         raise ValueError(
             f"held_out_labels must have the {len(own)} classes of labels, got {len(others)}"
         )
-    for name, given, least in (("sigmas", sigmas, 1), ("turns", turns, 0)):
-        if len(given) < least or not all(0 < one < math.inf for one in given):
-            few = ", at least one," if least else ""
-            raise ValueError(f"{name} must be positive{few} and finite, got {list(given)}")
+    sigmas, turns = (
+        [number(name, one, low=_LOW, high=_HIGH) for one in several(name, given)]
+        for name, given in (("sigmas", sigmas), ("turns", turns))
+    )
+    if not sigmas:
+        raise ValueError("sigmas must be at least one noise level, got []")
     if centres is None:
         centres = torch.stack([data[rows].double().mean(0) for rows in own])
     centres = matrix("centres", centres, columns=data.shape[1])
@@ -214,8 +222,8 @@ def class_training(
         raise ValueError(
             f"centres must have a row for each of {len(own)} classes, got {centres.shape[0]}"
         )
-    whole("samples", samples, low=0)
-    whole("starts", starts)
+    samples, starts = whole("samples", samples, low=0), whole("starts", starts)
+    draws, sampled, seed = whole("draws", draws), whole("sampled", sampled), whole_seed(seed)
     steps, marks = whole("steps", steps), whole("marks", marks)
     first = max(1, steps / _FIRST)
     grid = np.unique(np.geomspace(steps, first, marks).round().astype(int))
@@ -233,9 +241,7 @@ def class_training(
         seed=seed,
         quiet=silent(),
     )
-    drawn = grid[
-        np.linspace(0, len(grid), whole("sampled", sampled) + 1).round().astype(int)[1:] - 1
-    ]
+    drawn = grid[np.linspace(0, len(grid), sampled + 1).round().astype(int)[1:] - 1]
     shape = len(grid), len(own)
     train, test = np.empty(shape), np.empty(shape)
     copies, sem, count = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=int)
@@ -254,7 +260,7 @@ def class_training(
         copies=copies,
         copies_sem=sem,
         samples=count,
-        turns=np.sort(np.array(turns, dtype=float)),
+        turns=np.sort(turns).astype(float),
         own_class=_own_class(last, classes, centres, sorted(turns), starts, seed),
         over_constant=loss_over_constant(last, data, held_out, max(sigmas), seed),
     )
@@ -266,7 +272,7 @@ def _losses(
     classes: list[Tensor],
     sigmas: Sequence[float],
     draws: int,
-    seed: int | None,
+    seed: int,
 ) -> list[float]:
     """L_c of each class, with noise that is the same at every mark."""
     error = torch.zeros(len(rows), dtype=torch.float64)
@@ -278,7 +284,7 @@ def _losses(
 
 
 def _copies(
-    denoiser: NetworkDenoiser, data: Tensor, centres: Tensor, samples: int, seed: int | None
+    denoiser: NetworkDenoiser, data: Tensor, centres: Tensor, samples: int, seed: int
 ) -> list[tuple[int, float, float]]:
     """Number of samples of each class, the fraction of them that are copies, and its error.
 
@@ -308,7 +314,7 @@ def _own_class(
     centres: Tensor,
     sigmas: Sequence[float],
     starts: int,
-    seed: int | None,
+    seed: int,
 ) -> Array:
     """φ_c at each noise level, (L, C), of U-turns by the reverse diffusion."""
     begun = torch.cat([rows[torch.arange(starts) % len(rows)] for rows in classes])

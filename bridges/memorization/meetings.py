@@ -191,7 +191,7 @@ def meeting(sizes: Sequence[float] | Array, above: Array, below: Array) -> Meeti
 
     Raises
     ------
-    ValueError : shapes that disagree, NaN, or sizes out of order.
+    ValueError : shapes that disagree, NaN or infinity, or sizes out of order.
 
     Examples
     --------
@@ -208,8 +208,8 @@ def meeting(sizes: Sequence[float] | Array, above: Array, below: Array) -> Meeti
                 f"{name} must have shape (samples, {len(n)}), as many samples as the other, "
                 f"got {value.shape}"
             )
-        if np.isnan(value).any():
-            raise ValueError(f"{name} must be numbers, got NaN among them")
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name} must be finite, got NaN or infinite entries")
     gap, sem = mean_and_sem(high - low)
     met = (gap < ALIKE) | (gap < SURE * sem)  # no error of a single sample: NaN is not above
     if not met.any():

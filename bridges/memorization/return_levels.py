@@ -198,7 +198,8 @@ def copy_prediction(levels: ReturnLevels, copies: Tensor | Array) -> CopyPredict
 
     Returns
     -------
-    CopyPrediction; NaN where all data are copied alike.
+    CopyPrediction; NaN where all data are copied alike, and of `partial` where the distances have
+    the order of the levels or of the copies, or its reverse.
 
     Raises
     ------
@@ -255,6 +256,9 @@ def _correlations(columns: Array) -> Array:
         rho = ranks @ ranks.T / np.outer(norms, norms)
         left = np.sqrt((1 - rho[0, 1] ** 2) * (1 - rho[1, 2] ** 2))
         partial = (rho[0, 2] - rho[0, 1] * rho[1, 2]) / left
+    for other in (0, 2):  # of one order with the distance, or its reverse: 0/0, to rounding
+        if any((ranks[other] == sign * ranks[1]).all() for sign in (1, -1)):
+            partial = np.nan
     return np.array([rho[0, 2], rho[1, 2], partial])
 
 

@@ -36,7 +36,8 @@ from diffusion.theory import _checks
 from diffusion.theory._checks import Array
 from diffusion.theory.activations import feature_coefficients
 
-_FIRST = 10.0  # ridge at which the solution is begun, in units of 1 + ψ_p: above all of U
+_FIRST = 10.0  # ridge at which the solution is begun, above all of U: in units of 1 + ψ_p, or
+# of E σ² times that where it is above 1
 _STEPS = 6  # per decade of the ridge
 _NEWTON, _LONGEST, _SOLVED = 60, 0.5, 1e-9  # steps at most, the longest, the last
 _RATIOS, _RIDGES = (1e-4, 1e5), (1e-12, 1e10)  # what can be solved, ends excluded
@@ -173,7 +174,7 @@ class _Saddle:
 
     def followed(self, ridge: Array) -> tuple[Array, Array]:
         """r and q at each ridge, (2, K), and the inverse Hessian there, (2, 2, K)."""
-        first = _FIRST * (1 + self.p)
+        first = _FIRST * (1 + self.p) * max(1.0, self.mu + self.rest)
         steps = max(1, int(np.ceil(_STEPS * np.abs(np.log10(ridge / first)).max(initial=0))))
         state = np.log(1 / np.stack([first, first]))
         for share in np.linspace(0, 1, steps + 1):

@@ -182,3 +182,32 @@ def test_moments_of_clothes_are_those_that_others_have_computed():
     distance = [0.314, 0.538, 0.285, 0.327, 0.342, 0.539, 0.119, 0.640, 0.286, 0.579]
     assert found.variance == pytest.approx(variance, abs=0.0006)  # of three places
     assert found.distance == pytest.approx(distance, abs=0.0006)
+
+
+@pytest.mark.parametrize("seed", [None, torch.Generator().manual_seed(0)])
+def test_the_noise_of_losses_is_one_at_all_marks_whatever_the_seed(seed):
+    found = gaussian_network(steps=6, marks=4, seed=seed, draws=1)[0]
+    for losses in (found.train, found.test):  # weights hardly move: other noise would move these
+        assert losses == pytest.approx(np.tile(losses[-1], (4, 1)), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"draws": 0}, "draws must be a whole number of at least 1"),
+        ({"sampled": 0}, "sampled must be a whole number of at least 1"),
+        ({"held_out": torch.ones(4, 2)}, r"held_out must have shape \(rows, 3\), got \(4, 2\)"),
+        ({"turns": [1e300]}, "turns must lie in"),
+        ({"sigmas": [1e-300]}, "sigmas must lie in"),
+        ({"sigmas": []}, "sigmas must be at least one noise level"),
+        ({"sigmas": 0.5}, "sigmas must be a row of numbers, got 0.5"),
+        ({"sigmas": ["near"]}, "sigmas must be numbers"),
+        ({"turns": None}, "turns must be numbers"),
+    ],
+)
+def test_nothing_is_refused_after_the_training(given, message, monkeypatch):
+    monkeypatch.setattr("bridges.classes.training.train_denoiser", None)
+    data, labels = torch.randn(4, 3), torch.arange(4) % 2
+    asked = {"data": data, "labels": labels, "held_out": data, "held_out_labels": labels}
+    with pytest.raises(ValueError, match=message):
+        class_training(**(asked | given))

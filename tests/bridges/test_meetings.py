@@ -104,7 +104,9 @@ def test_what_is_no_curve_is_refused():
         held_out_curve({4: 3})
     with pytest.raises(ValueError, match="a number of data must be a whole number"):
         held_out_curve({4: [], "5": []})
-    with pytest.raises(ValueError, match="above must be numbers, got NaN"):
+    with pytest.raises(ValueError, match="above must be finite, got NaN or inf"):
         meeting([1, 2], [[math.nan, 1.0]], [[0.5, 0.2]])
+    with pytest.raises(ValueError, match="above must be finite, got NaN or inf"):
+        meeting([1, 2], [[1.0, math.inf]], [[0.0, math.inf]])
     with pytest.raises(ValueError, match="sizes must ascend"):
         meeting([2, 1], [[1.0, 0.4]], [[0.5, 0.2]])

@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm, rankdata, spearmanr
 
 from bridges import as_memory, copy_prediction, return_levels
+from bridges.memorization.return_levels import ReturnLevels
 from bridges.memory import NearestPattern
 from diffusion import EmpiricalDenoiser
 from hopfield import HopfieldNetwork, hebbian, random_patterns
@@ -97,6 +98,18 @@ def test_predictions_are_rank_correlations():
     alike = copy_prediction(levels, np.zeros(40))
     assert math.isnan(alike.level)
     assert copy_prediction(levels, levels.level).level == pytest.approx(1)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_at_a_fixed_distance_nothing_is_left_of_what_has_its_order(sign):
+    numbers = np.random.default_rng(0)
+    for P in range(5, 60):
+        near, copies = numbers.random(P), numbers.poisson(1.0, P)
+        levels, none = sign * near**3, np.zeros(P)
+        of_levels = ReturnLevels(levels, none, near, np.ones(1), none[None])
+        assert math.isnan(copy_prediction(of_levels, copies).partial)
+        of_copies = ReturnLevels(numbers.random(P), none, near, np.ones(1), none[None])
+        assert math.isnan(copy_prediction(of_copies, levels + 1).partial)
 
 
 def test_the_error_of_a_prediction_is_the_spread_between_data_sets():

@@ -128,6 +128,15 @@ def test_a_record_that_was_refused_from_the_start_leaves_nothing(monkeypatch, ca
     assert list(Path("new").iterdir()) == []
 
 
+@pytest.mark.parametrize("word", ["--help", "--json", "--quiet"])
+def test_a_record_needs_the_table_of_its_run(word, monkeypatch, capfd):
+    made = maker()
+    monkeypatch.setattr(made, "RECORDS", Path("records").absolute())
+    assert made.main("basins", word) == 2
+    assert capfd.readouterr().err.strip().endswith(f"leave out {word}")
+    assert not Path("records").exists()
+
+
 def test_a_page_says_where_a_record_was_made_and_in_what_time():
     pytest.importorskip("sphinx", reason="needs the extra docs")
     spec = importlib.util.spec_from_file_location("gallery", ROOT / "docs" / "gallery.py")

@@ -102,8 +102,15 @@ def test_what_no_training_could_use_is_refused_by_its_own_name():
     for study in ("own_states", "network_load", "wider_basins"):
         said = refuses(study, "--held-out 5000")
         assert "held-out must be at most 1793 for digits, got 5000" in said
-    said = refuses("model_phases", "--null-class 3")
-    assert "null-class must be left out with model 'trained'" in said
+    for words in ("--null-class 3", "--trained-on 30", "--batch-size 4", "--scheduler ddim"):
+        option = words.split()[0].removeprefix("--")
+        said = refuses("model_phases", words)
+        assert f"{option} must be left out with model 'trained'" in said
+    assert "--sigmas" in refuses("model_phases", "--sigmas 1e-30,1")  # of no square
+    said = refuses("class_training", "--network unet --depth 9")
+    assert "channels and depth of a unet: levels must leave at least 2 pixels" in said
+    for words in ("--network unet --channels 100000", "--depth 10000000"):
+        assert "more than the" in refuses("class_training", words)
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,15 @@ def test_the_saddle_is_that_of_the_equations_written_out(psi_p, psi_n, m, lam):
     assert values == pytest.approx(_written_out(psi_p, psi_n, m, lam), rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1e3, 1e4])
+def test_features_of_any_size_learn_the_same_at_a_ridge_of_their_size(scale):
+    psi_p = [0.5, 4.0, 16.0, 48.0]
+    plain = double_descent(psi_p, 4.0, 4, 1e-2, TIME)
+    found = double_descent(psi_p, 4.0, 4, 1e-2 * scale**2, TIME, lambda h: scale * torch.tanh(h))
+    for name in ("test", "train", "bias2", "variance"):  # A takes the factor up
+        assert getattr(found, name) == pytest.approx(getattr(plain, name), rel=1e-6)
+
+
 def test_the_best_ridge_is_that_of_the_table():
     found = best_ridge([2, 8, 32], 4.0, 4, TIME)
     assert found.ridge == pytest.approx([0.24, 1.1, 4.6], rel=0.1)  # of a flat minimum

@@ -136,6 +136,9 @@ def test_draws_of_any_size_open_no_gap_before_the_first_step(seed):
     first = found.test[0] - found.train[0] - (1 - flow.noise_squares.numpy())
     assert abs(first).max() < 0.05  # the level of the gap, by the first time of the grid
     assert found.gap > found.times[0]
+    at = [found.gap[0], found.mem50[0], found.times[-1]]  # one gap in all of its measures
+    expected = [0.1, found.final_gap[0] / 2, found.final_gap[0]]
+    assert found.gap_at(at)[:, 0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_ridge_and_a_cut_change_the_times_in_the_spectrum():

@@ -258,6 +258,14 @@ def test_the_seed_reproduces():
     }
 
 
+def test_labels_say_no_more_than_which_data_are_alike():
+    denoiser = EmpiricalDenoiser(gaussian_data(20, torch.ones(3), seed=0))
+    labels = torch.arange(20) % 3
+    plain = planted_posterior(denoiser, 1.0, 50, labels, seed=7).agreement
+    named = planted_posterior(denoiser, 1.0, 50, 10**15 * labels, seed=7).agreement
+    assert torch.equal(named, plain)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

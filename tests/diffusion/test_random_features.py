@@ -200,6 +200,17 @@ def test_few_noise_draws_are_memorized_instead_of_the_data():
     assert losses[64][1] == pytest.approx(limit, rel=0.15)
 
 
+def test_times_beyond_rounding_are_the_end():
+    _, _, _, flow, mixture = trained(p=300, d=10, n=40, draws=3, mixture=two_classes(10))
+    assert (flow.eigenvalues[120:] < 1e-12).all()  # more features than pairs
+    end = torch.cat([flow.train_loss([torch.inf]), flow.test_loss([torch.inf], mixture)], 1)
+    for time in (1e12, 1e15, 1e18, 1e100, 1e300):
+        late = torch.cat([flow.train_loss([time]), flow.test_loss([time], mixture)], 1)
+        torch.testing.assert_close(late, end, rtol=1e-3, atol=1e-9)  # of modes at rounding
+        left = flow.readout(time) - flow.readout(torch.inf)
+        assert float(left.norm()) < 1e-2 * float(flow.readout(torch.inf).norm())
+
+
 def test_one_class_needs_no_labels_and_numpy_will_do():
     data = np.random.default_rng(0).normal(size=(30, 5))
     flow = RandomFeatureScore(40, 5, time=0.2, seed=1).fit(data)
@@ -238,6 +249,7 @@ def test_input_eigenvalues_are_rayleigh_quotients():
         (lambda: _fit(torch.zeros(4, 3)), r"data must have shape \(rows, 2\), got \(4, 3\)"),
         (lambda: _fit(torch.full((4, 2), torch.nan)), "data must be finite"),
         (lambda: _fit(labels=[0, 2, 0, 2]), "labels must use every class 0 to 2, got none of 1"),
+        (lambda: _fit(labels=[0, 1, 0, 10**12]), "0 to 1000000000000, got none of 2"),
         (lambda: _fit(labels=[0, 1]), r"labels must be whole numbers from 0, of shape \(4,\)"),
         (lambda: _fit(labels=[0.0, 1, 1, 0]), "labels must be whole numbers"),
         (lambda: _fit(draws=0), "draws must be a whole number of at least 1"),
@@ -248,6 +260,10 @@ def test_input_eigenvalues_are_rayleigh_quotients():
         (lambda: _fit().with_ridge(0.1, 4), "beyond must be a whole number of at least 0 and at"),
         (lambda: _fit().truncated(4), "rank must be a whole number of at least 0 and at most 3"),
         (lambda: _fit().model.loss(torch.ones(3, 3), *_averages()), "readout must have shape"),
+        (lambda: _fit().model.score(torch.ones(4, 2), torch.ones(1, 3)), "readout must have shape"),
+        (lambda: _class_of(-torch.ones(2)), "covariance must have no negative variance, got -1"),
+        (lambda: _class_of([[1.0, 2.0], [2.0, 1.0]]), "no negative variance, got -1"),
+        (lambda: _class_of([[1.0, 0.5], [0.0, 1.0]]), "covariance must be symmetric, got entries"),
         (lambda: _fit().model.loss(torch.ones(2, 3), *_averages()[::-1]), "U must have shape"),
         (lambda: _fit().test_loss([1.0], two_classes(3)), "mixture must have dimension 2, got 3"),
         (lambda: _fit().bayes_loss(two_classes(3)), "mixture must have dimension 2, got 3"),
@@ -263,6 +279,10 @@ def test_bad_arguments_are_refused(call, message):
 def _fit(data=None, labels=None, draws=None):
     data = torch.randn(4, 2) if data is None else data
     return RandomFeatureScore(3, 2, time=0.1, seed=0).fit(data, labels, draws)
+
+
+def _class_of(covariance):
+    return RandomFeatureScore(3, 2, time=0.1, seed=0).average_over_class([0.0, 0.0], covariance)
 
 
 def _averages():
