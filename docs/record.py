@@ -115,7 +115,9 @@ def sittings(folder):
 def pack(folder):
     """Keep what the measurements gave in a smaller file."""
     file = folder / POINTS
-    (folder / f"{POINTS}.xz").write_bytes(lzma.compress(file.read_bytes(), preset=9))
+    part = folder / f"{POINTS}.xz.part"
+    part.write_bytes(lzma.compress(file.read_bytes(), preset=9))
+    part.replace(folder / f"{POINTS}.xz")  # whole, or not there
     file.unlink()
 
 

@@ -302,7 +302,7 @@ class _Account:
             after=last[0],
             after_sem=last[1],
             steps=np.array(self.steps),
-            entropy=-(p * logs).sum(1),
+            entropy=np.abs((p * logs).sum(1)),  # of one memory 0, not −0
             undecided=np.array(self.undecided),
             cost=self.energy + temperature * math.log(len(weights)),
             measure=self.judged.measure,

@@ -46,6 +46,7 @@ class ClassMoments(Result):
 
     def standardised(self, rows: Tensor) -> Tensor:
         """Rows (m, d) of the data about the mean of all and in these units, single precision."""
+        rows = _checks.points("rows", rows, dimension=len(self.mean))
         return ((rows.double() - self.mean) / self.unit).float()
 
 

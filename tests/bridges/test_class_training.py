@@ -163,7 +163,10 @@ def test_moments_are_those_of_the_standardised_rows():
     found = class_moments(rows, labels)
     pixels = rows.numpy() - rows.numpy().mean(0)
     pixels /= np.sqrt((pixels**2).mean())
-    assert found.standardised(rows).numpy() == pytest.approx(pixels, abs=1e-6)
+    for given in (rows, rows.numpy()):
+        assert found.standardised(given).numpy() == pytest.approx(pixels, abs=1e-6)
+    with pytest.raises(ValueError, match=r"rows must have shape \(rows, 64\)"):
+        found.standardised(rows[:, :-1])
     for c in range(10):
         own = pixels[labels.numpy() == c]
         assert found.counts[c] == len(own)

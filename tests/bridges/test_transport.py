@@ -231,3 +231,8 @@ def test_other_arguments_are_refused_by_name():
     with pytest.raises(TypeError, match="adapt it with as_memory"):
         unlearn_weights(EmpiricalDenoiser(FIVE), FIVE)
     assert unlearn_weights(plane(0.5), Starts(FIVE, "mine"), 5, seed=0).measure == "mine"
+
+
+def test_one_memory_has_no_entropy_and_no_sign():
+    one = as_memory(EmpiricalDenoiser(FIVE[:1]), sigma=1.0)
+    assert "entropy 0 → 0 of 0" in repr(balanced_weights(one, even_normal(16, 1.5)))
