@@ -331,6 +331,22 @@ def test_bias_and_variance_of_regressions_are_unbiased():
     assert 8 * sem < variance / k  # what the mean over runs alone would have too much is seen
 
 
+def test_errors_of_bias_and_variance_are_those_of_runs_left_out_in_turn():
+    error = torch.randn(5, 4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = bias_and_variance(1 + error, torch.ones(4, 3))
+
+    def parts(runs):
+        products = [float((error[a] * error[b]).mean()) for a in runs for b in runs if a != b]
+        squares = [float(error[a].square().mean()) for a in runs]
+        return np.mean(products), np.mean(squares) - np.mean(products)
+
+    left = np.array([parts([a for a in range(5) if a != out]) for out in range(5)])
+    sems = np.sqrt(4 / 5 * ((left - left.mean(0)) ** 2).sum(0))
+    assert (found.bias2, found.variance) == pytest.approx(parts(range(5)))
+    assert (found.bias2_sem, found.variance_sem) == pytest.approx(tuple(sems))
+    assert math.isnan(bias_and_variance(error[:2], torch.zeros(4, 3)).bias2_sem)
+
+
 def test_the_linear_equivalent_of_the_gram_matrix_has_the_atoms():
     d, n, m = 64, 256, 4
     found = gram_spectrum(n, m, [1.0] * d, TIME)
