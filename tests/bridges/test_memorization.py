@@ -87,6 +87,9 @@ def test_the_clearest_criterion_decides_and_not_the_local_distance():
     assert clearest(chances | {"ratio": 1e-6}) == ("copies beyond chance", "ratio")
     assert clearest(chances | {"match": 1e-6}) == ("copies beyond chance", "match")
     assert clearest(dict.fromkeys(chances, 0.4))[0] == VERDICTS[0]
+    for errors, verdict in ((1.99, 0), (2.01, 1), (3.99, 1), (4.01, 2)):  # one-sided, normal
+        chance = math.erfc(errors / math.sqrt(2)) / 2
+        assert clearest(chances | {"calibrated": chance, "ratio": 1.0})[0] == VERDICTS[verdict]
 
 
 def test_the_title_of_a_sweep_has_the_clearest_verdict_of_all_loads(monkeypatch):
