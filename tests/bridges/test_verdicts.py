@@ -13,6 +13,7 @@ from bridges import (
 )
 from bridges.data import load
 from bridges.memorization import VERDICTS
+from bridges.memorization.copies import Criterion, Match
 from diffusion import CopyFraction, EmpiricalDenoiser, copy_fraction
 from diffusion.networks import NetworkDenoiser, UNet
 
@@ -110,6 +111,28 @@ def test_an_excess_is_judged_by_fishers_exact_test():
     assert none.p_value == 1
     points = normal(300, 10, seed=0)
     assert copy_fraction(points[:50] + 0.01, points[:200], points[200:]).p_value < 1e-30
+
+
+def test_points_that_are_flagged_by_two_count_half():
+    """Of 100 held-out points three are flagged: as of 50 points two are, no half of one."""
+    values = torch.tensor([0.5] * 7 + [2.0] * 13)
+    for together, alarms, points in ((1, 3, 100), (2, 2, 50)):
+        found = Criterion(1.0, 0.03, 100, np.nan, together).judge(values)
+        table = [[7, 13], [alarms, points - alarms]]
+        assert found.p_value == pytest.approx(fisher_exact(table, "greater").pvalue)
+        assert (found.fraction, found.baseline) == (0.35, 0.03)  # of the points one by one
+        assert found.excess == pytest.approx(0.32)
+        share = alarms / points
+        error = 0.35 * 0.65 / 20 + share * (1 - share) / points
+        assert found.sem == pytest.approx(error**0.5)
+
+
+def test_a_match_is_judged_by_its_chance():
+    values = torch.tensor([0.001, 0.002] + [0.5] * 98)
+    found = Match(0.01, 0.0, 50, 1e-3).judge(values)
+    assert found.p_value == pytest.approx(1 - 0.999**100 - 100 * 0.001 * 0.999**99)
+    assert (found.fraction, found.baseline, found.excess) == (0.02, 0, 0.02)
+    assert found.sem == pytest.approx((0.02 * 0.98 / 100) ** 0.5)
 
 
 # what differs, the set that has it, and a word of the message
