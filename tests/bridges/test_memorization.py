@@ -180,6 +180,11 @@ def test_the_three_classes_are_those_of_pham():
     assert found.memorized == pytest.approx(0.2, abs=0.02)
     assert found.spurious == pytest.approx(0.3, abs=0.05)
     assert found.compared == 200
+    near = torch.cdist(held_out, train).min(1).values / 8**0.5
+    below = int((near <= found.delta_memorized).sum())
+    assert found.levels == pytest.approx((below / 201, 2 / 200))  # of an order statistic; of pairs
+    free = memorization_fractions(samples, train, held_out, level=0.04, seed=0)
+    assert free.levels[1] == 8 / 200
     assert found.delta_memorized <= 0.2  # the cap is in units of the data
     moved = memorization_fractions(5 * samples + 1, 5 * train + 1, 5 * held_out + 1, seed=0)
     assert torch.equal(moved.labels, found.labels)
