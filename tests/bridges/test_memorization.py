@@ -40,6 +40,7 @@ def test_leaving_one_out_gives_the_false_alarms_of_held_out_data():
     assert left.left_out
     assert not held.left_out
     for name in ("ratio", "local"):
+        assert (left.criteria[name].together, held.criteria[name].together) == (2, 1)
         one, other = left.criteria[name].false_alarms, held.criteria[name].false_alarms
         error = math.sqrt(other * (1 - other) * (1 / 1500 + 1 / 3000))
         assert abs(one - other) < 4 * 1.5 * error  # neighbours share theirs: not independent
@@ -50,6 +51,14 @@ def test_calibrated_threshold_has_its_rate_on_points_it_has_not_seen():
     one = found.criteria["calibrated"]
     assert one.tested == 4000
     assert abs(one.false_alarms - 0.05) < 4 * math.sqrt(2 * 0.05 * 0.95 / 4000)  # both halves
+
+
+def test_the_order_of_held_out_points_does_not_set_the_threshold():
+    """The nearest first: one half, as they come, would not be like the other."""
+    data, held_out = normal(300, 4, seed=0), normal(2000, 4, seed=1)
+    near_first = held_out[calibrated_distance(held_out, data).argsort()]
+    found = calibrate(data, near_first, level=0.05, seed=0).criteria["calibrated"]
+    assert abs(found.false_alarms - 0.05) < 4 * math.sqrt(2 * 0.05 * 0.95 / 1000)
 
 
 def test_measures_are_those_of_the_library():
@@ -218,6 +227,18 @@ def test_a_short_distance_to_dense_data_is_no_memory_where_weights_are_known():
         )
         assert found.memorized == memorized
     assert effective_number(denoiser.weights(samples, 0.3)).min() > 50
+
+
+def test_a_state_of_one_and_a_half_data_is_not_of_one():
+    """Samples upon data, by the number exp H of the data that weigh there: 1, 1.38, 1.65, 2."""
+    train, samples = 10 * torch.eye(4, 8).double(), 10 * torch.eye(4, 8).double()
+    parts = [[1.0, 0.0], [0.9, 0.1], [0.8, 0.2], [0.5, 0.5]]
+    weights = torch.tensor([[*pair, 0.0, 0.0] for pair in parts])
+    found = memorization_fractions(
+        samples, train, weights=weights, delta_memorized=0.1, delta_spurious=0.1
+    )
+    assert found.labels.tolist() == [0, 0, 2, 2]
+    assert found.effective_number.tolist() == pytest.approx([1, 1.384, 1.649, 2], abs=1e-3)
 
 
 def test_given_thresholds_need_no_held_out_data():
