@@ -13,7 +13,7 @@ from bridges import (
     memorization_report,
     memory_geometry,
 )
-from bridges.memorization import VERDICTS, clearest
+from bridges.memorization import CRITERIA, VERDICTS, clearest
 from bridges.statistics import effective_number
 from diffusion import (
     EmpiricalDenoiser,
@@ -66,6 +66,14 @@ def test_measures_are_those_of_the_library():
     found = calibrate(data, seed=0).measures(samples)
     torch.testing.assert_close(found["ratio"], neighbour_ratio(samples, data))
     torch.testing.assert_close(found["local"], calibrated_distance(samples, data))
+
+
+def test_each_criterion_looks_at_its_own_measure():
+    found = calibrate(normal(200, 20, seed=0), normal(100, 20, seed=1), seed=0)
+    near, far = torch.zeros(5), torch.full((5,), 9.0)
+    for ratio, local, shares in ((near, far, (1, 0, 0, 1)), (far, near, (0, 1, 1, 0))):
+        copies = found.judge_measured({"ratio": ratio, "local": local}).copies
+        assert [copies[name].fraction for name in CRITERIA] == list(shares)
 
 
 def test_copies_are_told_from_fresh_samples_and_counted():
