@@ -9,7 +9,7 @@ import torch
 from scipy.stats import norm
 
 from bridges.classes.moments import class_moments
-from bridges.classes.training import SIGMAS, ClassTraining, class_training
+from bridges.classes.training import SIGMAS, ClassTraining, _copies, class_training
 from bridges.data import load, load_data, standardised
 from diffusion import OU, EmpiricalDenoiser, ResidualMLP, denoising_error
 
@@ -82,6 +82,37 @@ def test_noised_points_land_in_their_class_as_often_as_their_posterior_says():
                 expected = norm.cdf(above.numpy() / spread).mean()
                 # 4 s.e. of 3000 turns, and the steps of the reverse diffusion
                 assert one.own_class[k, c] == pytest.approx(expected, abs=0.05)
+
+
+class Constant:
+    """A denoiser that has one answer, at which all samples end."""
+
+    levels = (0.01, 5.0)
+
+    def __init__(self, answer):
+        self.answer = torch.tensor([answer, 0.0])
+
+    def __call__(self, x, sigma):
+        return self.answer.to(x).expand(len(x), -1)
+
+
+def test_a_copy_is_nearer_to_one_point_than_a_third_of_the_distance_to_the_next():
+    data = torch.tensor([[0.0, 0.0], [1.0, 0.0], [30.0, 0.0]])
+    centres = torch.tensor([[0.5, 0.0], [30.0, 0.0]], dtype=torch.float64)
+    for place, share in ((0.24, 1), (0.26, 0), (0.74, 0), (0.76, 1)):  # d₁/d₂ of ⅓ at ¼ and ¾
+        (count, rate, _), (none, nothing, error) = _copies(Constant(place), data, centres, 12, 0)
+        assert (count, rate, none) == (12, share, 0)
+        assert np.isnan([nothing, error]).all()
+    (none, *_), (count, rate, sem) = _copies(Constant(29.0), data, centres, 12, 0)
+    assert (none, count, rate) == (0, 12, 1)
+    assert sem == pytest.approx(1 / 13)
+
+
+def test_marks_are_a_factor_apart_and_samples_at_the_last_of_them():
+    how = {"steps": 24, "marks": 4, "samples": 5, "sampled": 2}
+    found = gaussian_network(**how)[0]
+    assert found.steps.tolist() == [1, 3, 8, 24]  # 24^(k/3)
+    assert found.samples.sum(1).tolist() == [0, 5, 0, 5]
 
 
 def test_marks_are_interpolated():

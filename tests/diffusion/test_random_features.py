@@ -354,6 +354,21 @@ def test_a_series_that_does_not_end_in_time_is_refused(monkeypatch):
         model.average_over_class(*wide)
 
 
+def test_points_in_blocks_are_all_counted(monkeypatch):
+    """Of one dimension, where the rule is a sum over points, and of draws."""
+    mixture = GaussianMixtureDenoiser(torch.zeros(1, 1, dtype=torch.float64), 25.0)
+    data, _ = mixture.draw(30, seed=0)
+    whole = RandomFeatureScore(20, 1, time=0.1, seed=0).average_over(data)
+    monkeypatch.setattr("diffusion._feature_averages._NUMBERS", 2000)
+    parts = RandomFeatureScore(20, 1, time=0.1, seed=0).average_over(data)
+    for one, other in zip(whole, parts, strict=True):
+        torch.testing.assert_close(one, other)
+    flow = RandomFeatureScore(20, 1, time=0.1, seed=0).fit(data, draws=40)
+    # 4 s.e. of 1200 squares: the mean, and the loss before the first step
+    assert abs(float(flow.noise_squares) - 1) < 4 * math.sqrt(2 / 1200)
+    assert float(flow.train_loss([0.0])) == pytest.approx(float(flow.noise_squares))
+
+
 def test_symmetric_matrices_made_in_strips_are_whole(monkeypatch):
     """Strips narrower than the features, and the class that is what the others leave of all."""
     mixture = two_classes(20, norms=(0.3, 0.0), weights=torch.tensor([0.3, 0.7]))
