@@ -45,15 +45,17 @@ def gaussian_network(**how):
     return found, data, labels, held_out, others, mean, float((data - mean).square().mean())
 
 
-def test_losses_are_those_of_the_denoiser():
-    found, data, labels, held_out, others, mean, s2 = gaussian_network(draws=400)
+@pytest.mark.parametrize("sigmas", [SIGMAS, (3.0, 6.0)])  # that show the noise, and the points
+def test_losses_are_those_of_the_denoiser(sigmas):
+    how = {"sigmas": sigmas, "draws": 400}
+    found, data, labels, held_out, others, mean, s2 = gaussian_network(**how)
     for points, classes, losses in ((data, labels, found.train), (held_out, others, found.test)):
         for c in (0, 1):
             y = (points[classes == c] - mean).double()
             expected = np.mean(
                 [
                     (v / (v + s2)) ** 2 * float(y.square().mean()) / v + (s2 / (v + s2)) ** 2
-                    for v in np.square(SIGMAS)
+                    for v in np.square(sigmas)
                 ]
             )
             # 4 s.e. of 400 draws of 10 points in three dimensions
