@@ -249,6 +249,24 @@ def test_a_state_of_one_and_a_half_data_is_not_of_one():
     assert found.effective_number.tolist() == pytest.approx([1, 1.384, 1.649, 2], abs=1e-3)
 
 
+def test_samples_at_a_threshold_are_below_it_and_pairs_are_told_from_more():
+    """Rms distances of ½ and 1: a pair, three in a row, one alone, and one at a datum."""
+    places = torch.tensor([0.0, 0.5, 8.0, 8.5, 9.0, 20.0, 50.5], dtype=torch.float64)
+    samples, train = places[:, None].expand(-1, 4), torch.full((1, 4), 50.0).double()
+    how = {"delta_memorized": 0.5, "delta_spurious": 0.5}
+    found = memorization_fractions(samples.contiguous(), train, **how)
+    assert found.labels.tolist() == [1, 1, 1, 1, 1, 2, 0]
+    # the ends of a row have one neighbour each
+    assert found.paired == pytest.approx(4 / 7)
+
+
+def test_the_level_of_the_least_of_99_distances_is_a_hundredth():
+    found = memorization_fractions(normal(50, 2, seed=5), normal(500, 2), normal(99, 2, seed=1))
+    near = torch.cdist(normal(99, 2, seed=1), normal(500, 2)).min() / 2**0.5
+    assert found.delta_memorized == pytest.approx(float(near))
+    assert found.levels[0] == pytest.approx(0.01)
+
+
 def test_given_thresholds_need_no_held_out_data():
     train = sphere(64, 8, 0)
     found = memorization_fractions(

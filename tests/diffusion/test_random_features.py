@@ -358,9 +358,9 @@ def test_points_in_blocks_are_all_counted(monkeypatch):
     """Of one dimension, where the rule is a sum over points, and of draws."""
     mixture = GaussianMixtureDenoiser(torch.zeros(1, 1, dtype=torch.float64), 25.0)
     data, _ = mixture.draw(30, seed=0)
-    whole = RandomFeatureScore(20, 1, time=0.1, seed=0).average_over(data)
+    whole = RandomFeatureScore(20, 1, time=2.0, seed=0).average_over(data)
     monkeypatch.setattr("diffusion._feature_averages._NUMBERS", 2000)
-    parts = RandomFeatureScore(20, 1, time=0.1, seed=0).average_over(data)
+    parts = RandomFeatureScore(20, 1, time=2.0, seed=0).average_over(data)
     for one, other in zip(whole, parts, strict=True):
         torch.testing.assert_close(one, other)
     flow = RandomFeatureScore(20, 1, time=0.1, seed=0).fit(data, draws=40)
