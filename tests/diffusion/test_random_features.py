@@ -71,6 +71,19 @@ def test_averages_are_those_of_sampled_features():
         assert worst < 5.5  # of some hundred entries
 
 
+def test_averages_of_a_cube_are_moments_of_normal_fields():
+    """E x³y³ = 9C_xx C_yy C_xy + 6C_xy³, and E x³ξ = 3C_xx E xξ: by series of three terms."""
+    spread = torch.linspace(0.2, 2, 6).double()
+    model = RandomFeatureScore(9, 6, time=0.2, activation=lambda h: h**3, seed=0)
+    U, V = model.average_over_class(torch.zeros(6), spread)
+    W = model.first_layer / math.sqrt(6)
+    C = (W * (math.exp(-0.4) * spread - math.expm1(-0.4))) @ W.mT
+    own = C.diagonal()
+    torch.testing.assert_close(U, 9 * own * own[:, None] * C + 6 * C**3, rtol=1e-9, atol=1e-9)
+    exact = 3 * own[:, None] * math.sqrt(-math.expm1(-0.4)) * W
+    torch.testing.assert_close(V, exact, rtol=1e-9, atol=1e-9)
+
+
 def test_full_covariances_agree_with_diagonal_ones():
     spread = torch.linspace(0.2, 2, 10).double()
     turn, _ = torch.linalg.qr(torch.randn(10, 10, dtype=torch.float64))

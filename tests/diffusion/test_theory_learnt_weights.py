@@ -78,6 +78,9 @@ def test_high_signal_teaches_the_direction_and_speciation_the_weight():
     assert high.rho == pytest.approx(0.5006, abs=1e-4)
     assert low.m == pytest.approx([0.0463, 0.2271, 0.9747, 0.9998, 1], abs=2e-4)
     assert low.rho == pytest.approx([0.5032, 0.5305, 0.7099, 0.7964, 0.8], abs=2e-4)
+    start = class_course([0.0, 1.0], 4.0, 64)  # |w| = 1 at cosine 1/8, α²d = 4
+    assert (start.m[0], start.q[0]) == pytest.approx((1 / 16, (1 - 1 / 64) / 4))
+    assert (start.c[0], start.rho[0]) == (-0.5, 0.5)
     few = class_course(TIMES, 1.0, 256)
     assert few.rho == pytest.approx([0.5063, 0.5528, 0.7193, 0.7967, 0.8], abs=2e-4)
     assert class_course(TIMES, 256 / math.e, 256).rho == pytest.approx(0.5025, abs=1e-4)
