@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -108,6 +109,35 @@ def test_a_copy_is_nearer_to_one_point_than_a_third_of_the_distance_to_the_next(
     (none, *_), (count, rate, sem) = _copies(Constant(29.0), data, centres, 12, 0)
     assert (none, count, rate) == (0, 12, 1)
     assert sem == pytest.approx(1 / 13)
+
+
+def test_each_mark_is_of_its_own_snapshot_of_the_training_that_was_asked_for(monkeypatch):
+    """Of answers that know no noise L = |a − x₀|²/(dσ²), for a the number of the step."""
+    asked = {}
+
+    def train(data, snapshots, **how):
+        asked.update(how)
+        kept = {step: Constant(float(step)) for step in snapshots}
+        return SimpleNamespace(snapshots=kept, denoiser=Constant(50.0))
+
+    monkeypatch.setattr("bridges.classes.training.train_denoiser", train)
+    data = torch.tensor([[3.0, 0.0], [5.0, 0.0], [0.0, 4.0], [0.0, 6.0]])
+    labels = torch.tensor([0, 0, 1, 1])
+    how = {"steps": 8, "marks": 3, "rate": 0.5, "weighting": "flow", "levels": (0.1, 7.0)}
+    found = class_training(data, labels, data + 1, labels, sigmas=[1.0, 2.0], **how, batch=2)
+    assert asked.pop("rate_course") == "constant"
+    how.pop("marks")
+    assert {name: asked[name] for name in (*how, "batch")} == how | {"batch": 2}
+    assert found.steps.tolist() == [1, 3, 8]
+    for points, losses in ((data, found.train), (data + 1, found.test)):
+        for k, step in enumerate((1.0, 3.0, 8.0)):
+            squares = (points - torch.tensor([step, 0.0])).square().sum(1) / 2
+            expected = squares.view(2, 2).mean(1) * (1 + 1 / 4) / 2  # of σ = 1 and 2
+            assert losses[k].tolist() == pytest.approx(expected.tolist(), rel=1e-6)
+    variance = float((data - data.mean(0)).square().mean())
+    constant = variance * 4 / (variance + 4)  # at the largest of both levels
+    nearest = float((data + 1 - torch.tensor([50.0, 0.0])).square().mean())
+    assert found.over_constant == pytest.approx(nearest / constant, rel=1e-5)
 
 
 def test_marks_are_a_factor_apart_and_samples_at_the_last_of_them():
