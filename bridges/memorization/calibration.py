@@ -144,14 +144,16 @@ class MemorizationFractions(Result):
         """Standard error of each fraction: of samples of this one model.
 
         Binomial, but that spurious samples are found by two. With f of them, m memorized and p
-        in pairs, n times the variance is f(1 − f) + p(1 − f − p), and g(1 − g) +
-        p(1 − f − p − 2m) of the g generalized: exact where spurious states are all as likely.
+        in pairs, n times the variance is f(1 − f) + pq, and g(1 − g) + p(q − 2m) of the g
+        generalized, q = 1 − f − p + fm/(1 − m): exact where spurious states are all as likely,
+        but that it is never less than binomial.
         """
-        n, f, p = len(self.labels), self.spurious, self.paired
+        n, m, f, p = len(self.labels), self.memorized, self.spurious, self.paired
         found = {name: binomial_sem(getattr(self, name), n) for name in CLASSES}
-        for name, pull in (("spurious", 0.0), ("generalized", 2 * self.memorized)):
+        q = 1 - f - p + (f * m / (1 - m) if m < 1 else 0.0)
+        for name, pull in (("spurious", 0.0), ("generalized", 2 * m)):
             if 0 < getattr(self, name) < 1:
-                found[name] = math.sqrt(found[name] ** 2 + max(0.0, p * (1 - f - p - pull)) / n)
+                found[name] = math.sqrt(found[name] ** 2 + max(0.0, p * (q - pull)) / n)
             else:
                 found[name] = binomial_sem(getattr(self, name), max(1, n // 2))
         return found

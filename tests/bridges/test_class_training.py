@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from scipy.stats import norm
 
 from bridges.classes.moments import class_moments
-from bridges.classes.training import SIGMAS, ClassTraining, class_training
+from bridges.classes.training import SIGMAS, ClassTraining, _copies, class_training
 from bridges.data import load, load_data, standardised
 from diffusion import OU, EmpiricalDenoiser, ResidualMLP, denoising_error
 
@@ -45,15 +46,17 @@ def gaussian_network(**how):
     return found, data, labels, held_out, others, mean, float((data - mean).square().mean())
 
 
-def test_losses_are_those_of_the_denoiser():
-    found, data, labels, held_out, others, mean, s2 = gaussian_network(draws=400)
+@pytest.mark.parametrize("sigmas", [SIGMAS, (3.0, 6.0)])  # that show the noise, and the points
+def test_losses_are_those_of_the_denoiser(sigmas):
+    how = {"sigmas": sigmas, "draws": 400}
+    found, data, labels, held_out, others, mean, s2 = gaussian_network(**how)
     for points, classes, losses in ((data, labels, found.train), (held_out, others, found.test)):
         for c in (0, 1):
             y = (points[classes == c] - mean).double()
             expected = np.mean(
                 [
                     (v / (v + s2)) ** 2 * float(y.square().mean()) / v + (s2 / (v + s2)) ** 2
-                    for v in np.square(SIGMAS)
+                    for v in np.square(sigmas)
                 ]
             )
             # 4 s.e. of 400 draws of 10 points in three dimensions
@@ -82,6 +85,66 @@ def test_noised_points_land_in_their_class_as_often_as_their_posterior_says():
                 expected = norm.cdf(above.numpy() / spread).mean()
                 # 4 s.e. of 3000 turns, and the steps of the reverse diffusion
                 assert one.own_class[k, c] == pytest.approx(expected, abs=0.05)
+
+
+class Constant:
+    """A denoiser that has one answer, at which all samples end."""
+
+    levels = (0.01, 5.0)
+
+    def __init__(self, answer):
+        self.answer = torch.tensor([answer, 0.0])
+
+    def __call__(self, x, sigma):
+        return self.answer.to(x).expand(len(x), -1)
+
+
+def test_a_copy_is_nearer_to_one_point_than_a_third_of_the_distance_to_the_next():
+    data = torch.tensor([[0.0, 0.0], [1.0, 0.0], [30.0, 0.0]])
+    centres = torch.tensor([[0.5, 0.0], [30.0, 0.0]], dtype=torch.float64)
+    for place, share in ((0.24, 1), (0.26, 0), (0.74, 0), (0.76, 1)):  # d₁/d₂ of ⅓ at ¼ and ¾
+        (count, rate, _), (none, nothing, error) = _copies(Constant(place), data, centres, 12, 0)
+        assert (count, rate, none) == (12, share, 0)
+        assert np.isnan([nothing, error]).all()
+    (none, *_), (count, rate, sem) = _copies(Constant(29.0), data, centres, 12, 0)
+    assert (none, count, rate) == (0, 12, 1)
+    assert sem == pytest.approx(1 / 13)
+
+
+def test_each_mark_is_of_its_own_snapshot_of_the_training_that_was_asked_for(monkeypatch):
+    """Of answers that know no noise L = |a − x₀|²/(dσ²), for a the number of the step."""
+    asked = {}
+
+    def train(data, snapshots, **how):
+        asked.update(how)
+        kept = {step: Constant(float(step)) for step in snapshots}
+        return SimpleNamespace(snapshots=kept, denoiser=Constant(50.0))
+
+    monkeypatch.setattr("bridges.classes.training.train_denoiser", train)
+    data = torch.tensor([[3.0, 0.0], [5.0, 0.0], [0.0, 4.0], [0.0, 6.0]])
+    labels = torch.tensor([0, 0, 1, 1])
+    how = {"steps": 8, "marks": 3, "rate": 0.5, "weighting": "flow", "levels": (0.1, 7.0)}
+    found = class_training(data, labels, data + 1, labels, sigmas=[1.0, 2.0], **how, batch=2)
+    assert asked.pop("rate_course") == "constant"
+    how.pop("marks")
+    assert {name: asked[name] for name in (*how, "batch")} == how | {"batch": 2}
+    assert found.steps.tolist() == [1, 3, 8]
+    for points, losses in ((data, found.train), (data + 1, found.test)):
+        for k, step in enumerate((1.0, 3.0, 8.0)):
+            squares = (points - torch.tensor([step, 0.0])).square().sum(1) / 2
+            expected = squares.view(2, 2).mean(1) * (1 + 1 / 4) / 2  # of σ = 1 and 2
+            assert losses[k].tolist() == pytest.approx(expected.tolist(), rel=1e-6)
+    variance = float((data - data.mean(0)).square().mean())
+    constant = variance * 4 / (variance + 4)  # at the largest of both levels
+    nearest = float((data + 1 - torch.tensor([50.0, 0.0])).square().mean())
+    assert found.over_constant == pytest.approx(nearest / constant, rel=1e-5)
+
+
+def test_marks_are_a_factor_apart_and_samples_at_the_last_of_them():
+    how = {"steps": 24, "marks": 4, "samples": 5, "sampled": 2}
+    found = gaussian_network(**how)[0]
+    assert found.steps.tolist() == [1, 3, 8, 24]  # 24^(k/3)
+    assert found.samples.sum(1).tolist() == [0, 5, 0, 5]
 
 
 def test_marks_are_interpolated():

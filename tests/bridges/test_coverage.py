@@ -9,6 +9,7 @@ from scipy.stats import binom, norm
 from bridges import memorization_fractions, retrieval_map
 from bridges.crossing import crossings
 from bridges.estimates import fraction_and_sem, pattern_sets, with_count
+from bridges.memorization.calibration import CLASSES, MemorizationFractions
 from bridges.statistics import order_threshold
 
 # curves of which the mean crosses ½ at a known x: cues that are independent, and pattern sets
@@ -226,6 +227,30 @@ def test_the_error_of_the_spurious_counts_pairs(states):
     # χ² of 400 repetitions
     assert np.mean(squares) == pytest.approx(np.var(fractions), rel=4 * (2 / 400) ** 0.5)
     assert np.mean(binomial) < 0.75 * np.mean(squares)
+
+
+@pytest.mark.parametrize(("memorized", "states"), [(0.15, 120), (0.4, 100)])
+def test_errors_of_three_classes_are_the_spread_of_their_counts(memorized, states):
+    """Some of 100 samples are copies, the others of a few states: what is drawn once is new."""
+    rng, n, found = np.random.default_rng(0), 100, []
+    for _ in range(4000):
+        copied = rng.random(n) < memorized
+        state = rng.integers(states, size=n)
+        often = np.bincount(state[~copied], minlength=states)[state]
+        labels = np.where(copied, 0, np.where(often > 1, 1, 2))
+        shares = (np.bincount(labels, minlength=3) / n).tolist()
+        paired = float(((labels == 1) & (often == 2)).mean())
+        one = MemorizationFractions(*shares, torch.from_numpy(labels), 0.1, 0.1, n, paired=paired)
+        found.append((shares, [one.sem[name] ** 2 for name in CLASSES]))
+    shares, squares = np.array(found).transpose(1, 0, 2)
+    # χ² of 4000 repetitions
+    assert squares.mean(0) == pytest.approx(shares.var(0), rel=4 * (2 / 4000) ** 0.5)
+
+
+def test_errors_of_three_classes_do_not_vanish():
+    none = MemorizationFractions(0.0, 0.0, 1.0, torch.full((20,), 2), 0.1, 0.1, 20)
+    # of the ends, where samples that are spurious would come by two
+    assert list(none.sem.values()) == pytest.approx([1 / 21, 1 / 11, 1 / 11])
 
 
 def test_a_set_of_all_rows_is_one_and_means_say_their_n():

@@ -13,7 +13,7 @@ from bridges import (
     memorization_report,
     memory_geometry,
 )
-from bridges.memorization import VERDICTS, clearest
+from bridges.memorization import CRITERIA, VERDICTS, clearest
 from bridges.statistics import effective_number
 from diffusion import (
     EmpiricalDenoiser,
@@ -40,6 +40,7 @@ def test_leaving_one_out_gives_the_false_alarms_of_held_out_data():
     assert left.left_out
     assert not held.left_out
     for name in ("ratio", "local"):
+        assert (left.criteria[name].together, held.criteria[name].together) == (2, 1)
         one, other = left.criteria[name].false_alarms, held.criteria[name].false_alarms
         error = math.sqrt(other * (1 - other) * (1 / 1500 + 1 / 3000))
         assert abs(one - other) < 4 * 1.5 * error  # neighbours share theirs: not independent
@@ -52,11 +53,27 @@ def test_calibrated_threshold_has_its_rate_on_points_it_has_not_seen():
     assert abs(one.false_alarms - 0.05) < 4 * math.sqrt(2 * 0.05 * 0.95 / 4000)  # both halves
 
 
+def test_the_order_of_held_out_points_does_not_set_the_threshold():
+    """The nearest first: one half, as they come, would not be like the other."""
+    data, held_out = normal(300, 4, seed=0), normal(2000, 4, seed=1)
+    near_first = held_out[calibrated_distance(held_out, data).argsort()]
+    found = calibrate(data, near_first, level=0.05, seed=0).criteria["calibrated"]
+    assert abs(found.false_alarms - 0.05) < 4 * math.sqrt(2 * 0.05 * 0.95 / 1000)
+
+
 def test_measures_are_those_of_the_library():
     data, samples = normal(60, 5, seed=0), normal(20, 5, seed=1)
     found = calibrate(data, seed=0).measures(samples)
     torch.testing.assert_close(found["ratio"], neighbour_ratio(samples, data))
     torch.testing.assert_close(found["local"], calibrated_distance(samples, data))
+
+
+def test_each_criterion_looks_at_its_own_measure():
+    found = calibrate(normal(200, 20, seed=0), normal(100, 20, seed=1), seed=0)
+    near, far = torch.zeros(5), torch.full((5,), 9.0)
+    for ratio, local, shares in ((near, far, (1, 0, 0, 1)), (far, near, (0, 1, 1, 0))):
+        copies = found.judge_measured({"ratio": ratio, "local": local}).copies
+        assert [copies[name].fraction for name in CRITERIA] == list(shares)
 
 
 def test_copies_are_told_from_fresh_samples_and_counted():
@@ -87,6 +104,9 @@ def test_the_clearest_criterion_decides_and_not_the_local_distance():
     assert clearest(chances | {"ratio": 1e-6}) == ("copies beyond chance", "ratio")
     assert clearest(chances | {"match": 1e-6}) == ("copies beyond chance", "match")
     assert clearest(dict.fromkeys(chances, 0.4))[0] == VERDICTS[0]
+    for errors, verdict in ((1.99, 0), (2.01, 1), (3.99, 1), (4.01, 2)):  # one-sided, normal
+        chance = math.erfc(errors / math.sqrt(2)) / 2
+        assert clearest(chances | {"calibrated": chance, "ratio": 1.0})[0] == VERDICTS[verdict]
 
 
 def test_the_title_of_a_sweep_has_the_clearest_verdict_of_all_loads(monkeypatch):
@@ -177,6 +197,11 @@ def test_the_three_classes_are_those_of_pham():
     assert found.memorized == pytest.approx(0.2, abs=0.02)
     assert found.spurious == pytest.approx(0.3, abs=0.05)
     assert found.compared == 200
+    near = torch.cdist(held_out, train).min(1).values / 8**0.5
+    below = int((near <= found.delta_memorized).sum())
+    assert found.levels == pytest.approx((below / 201, 2 / 200))  # of an order statistic; of pairs
+    free = memorization_fractions(samples, train, held_out, level=0.04, seed=0)
+    assert free.levels[1] == 8 / 200
     assert found.delta_memorized <= 0.2  # the cap is in units of the data
     moved = memorization_fractions(5 * samples + 1, 5 * train + 1, 5 * held_out + 1, seed=0)
     assert torch.equal(moved.labels, found.labels)
@@ -210,6 +235,36 @@ def test_a_short_distance_to_dense_data_is_no_memory_where_weights_are_known():
         )
         assert found.memorized == memorized
     assert effective_number(denoiser.weights(samples, 0.3)).min() > 50
+
+
+def test_a_state_of_one_and_a_half_data_is_not_of_one():
+    """Samples upon data, by the number exp H of the data that weigh there: 1, 1.38, 1.65, 2."""
+    train, samples = 10 * torch.eye(4, 8).double(), 10 * torch.eye(4, 8).double()
+    parts = [[1.0, 0.0], [0.9, 0.1], [0.8, 0.2], [0.5, 0.5]]
+    weights = torch.tensor([[*pair, 0.0, 0.0] for pair in parts])
+    found = memorization_fractions(
+        samples, train, weights=weights, delta_memorized=0.1, delta_spurious=0.1
+    )
+    assert found.labels.tolist() == [0, 0, 2, 2]
+    assert found.effective_number.tolist() == pytest.approx([1, 1.384, 1.649, 2], abs=1e-3)
+
+
+def test_samples_at_a_threshold_are_below_it_and_pairs_are_told_from_more():
+    """Rms distances of ½ and 1: a pair, three in a row, one alone, and one at a datum."""
+    places = torch.tensor([0.0, 0.5, 8.0, 8.5, 9.0, 20.0, 50.5], dtype=torch.float64)
+    samples, train = places[:, None].expand(-1, 4), torch.full((1, 4), 50.0).double()
+    how = {"delta_memorized": 0.5, "delta_spurious": 0.5}
+    found = memorization_fractions(samples.contiguous(), train, **how)
+    assert found.labels.tolist() == [1, 1, 1, 1, 1, 2, 0]
+    # the ends of a row have one neighbour each
+    assert found.paired == pytest.approx(4 / 7)
+
+
+def test_the_level_of_the_least_of_99_distances_is_a_hundredth():
+    found = memorization_fractions(normal(50, 2, seed=5), normal(500, 2), normal(99, 2, seed=1))
+    near = torch.cdist(normal(99, 2, seed=1), normal(500, 2)).min() / 2**0.5
+    assert found.delta_memorized == pytest.approx(float(near))
+    assert found.levels[0] == pytest.approx(0.01)
 
 
 def test_given_thresholds_need_no_held_out_data():

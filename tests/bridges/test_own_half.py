@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from known import normal
+from scipy.spatial import cKDTree
 
 from bridges import bias_onset, own_half_excess, two_halves
 from diffusion import EmpiricalDenoiser, LinearManifoldDenoiser
@@ -113,6 +114,40 @@ def test_an_onset_is_the_first_step_above_three_errors():
     assert bias_onset(steps, agreeing, counted=10**6) == 10
     assert bias_onset(steps, agreeing, counted=300) == 1000
     assert bias_onset(steps, np.full((3, 4), 0.5)) == math.inf
+
+
+def test_three_errors_are_of_all_coins_together():
+    """Four pairs that agree, of 100 samples each: the error is 0.5/√400."""
+    for gap, onset in ((0.07, math.inf), (0.08, 10)):
+        pairs = np.tile([0.5, 0.5 + gap], (4, 1))
+        assert bias_onset([1, 10], pairs, counted=100) == onset
+
+
+def test_both_models_count_alike():
+    """A's samples at 1 of 0 and 10: x = (9 − 1)/9. Those of B at 4: x = (4 − 6)/4."""
+    a, b = (torch.tensor([[at], [at + 100.0]], dtype=torch.float64) for at in (0, 10))
+    ours, theirs = (torch.tensor([[at], [at + 100]], dtype=torch.float64) for at in (1.0, 4.0))
+    found = own_half_excess(ours, theirs, a, b, seed=0)
+    assert found.fraction == 0.5
+    assert found.excess == pytest.approx((8 / 9 - 1 / 2) / 2)
+
+
+def test_the_gaussian_beside_is_that_of_another_program():
+    data, found = halves(30, seed=8).numpy(), []
+    rng = np.random.default_rng(0)
+    for a, b in data.transpose(1, 0, 2, 3):
+        shares = []
+        for own, other in ((a, b), (b, a)):
+            x = rng.multivariate_normal(own.mean(0), np.cov(own.T, ddof=0), size=2000)
+            near, far = (cKDTree(half).query(x)[0] for half in (own, other))
+            shares.append(((near < far).mean(), 1 - near.mean() / far.mean()))
+        found.append(np.mean(shares, 0))
+    mean, sem = np.mean(found, 0), np.std(found, 0, ddof=1) / math.sqrt(PAIRS)
+    ours = own_half_excess(*normal(2, PAIRS, 2000, D, seed=9), *halves(30, seed=8), seed=0)
+    # the halves are the same, so that 4 s.e. between them are more than enough
+    assert agree(ours.gaussian, ours.gaussian_sem, mean[0], sem[0])
+    assert agree(ours.gaussian_excess, ours.gaussian_excess_sem, mean[1], sem[1])
+    assert mean[1] > 10 * sem[1]  # and the test can tell
 
 
 def test_what_cannot_be_compared_is_refused():

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from known import normal
+from known import Toy, normal
 from scipy.optimize import brentq
 from scipy.stats import norm, rankdata, spearmanr
 
@@ -45,6 +45,32 @@ def test_the_nearest_pattern_returns_by_the_normal_law():
         norm.cdf(2 / GRID) - norm.cdf(-0.5 / GRID),
         abs=4 * 0.5 / 800**0.5,  # 4 s.e.
     )
+
+
+def test_the_error_of_a_level_is_the_spread_between_draws():
+    """Of the centres of 300 triples far apart: all have one law, and noise of their own."""
+    centres = 1e4 * torch.arange(300.0, dtype=torch.float64)
+    data = (centres[:, None] + torch.tensor([0.0, -1.0, 1.0], dtype=torch.float64)).reshape(-1, 1)
+    grid, index = np.geomspace(0.3, 2.4, 4), torch.arange(0, 900, 3)
+    found = return_levels(EmpiricalDenoiser(data), grid, draws=96, index=index, seed=0)
+    told = math.sqrt((found.sem**2).mean())
+    assert found.level.std(ddof=1) == pytest.approx(told, rel=4 / math.sqrt(600))
+
+
+def test_all_draws_count_alike_where_parts_of_them_are_unequal():
+    line = torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64)
+    counted = 12 * return_levels(NearestPattern(line), [0.5, 1.0], draws=12, seed=0).returned
+    assert counted == pytest.approx(counted.round())
+
+
+def test_ends_that_are_less_alike_than_asked_are_not_at_home():
+    """Ends (1, ±1, 1 + √3), whose cosine with (1, ±1, 1) is 0.888."""
+    aside = torch.tensor([0.0, 0.0, 1.0])
+    memory = Toy(lambda x: (x + x.norm(dim=1, keepdim=True) * aside, torch.ones(len(x)).bool()))
+    for threshold, share in ((0.88, 1), (0.89, 0)):
+        found = return_levels(memory, [0.5, 1.0], draws=8, threshold=threshold, seed=0)
+        assert (found.returned == share).all()
+        assert found.level.tolist() == [math.inf if share else 0] * 2
 
 
 def test_flows_and_spins_have_levels_too():

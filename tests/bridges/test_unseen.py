@@ -73,15 +73,48 @@ def test_a_model_of_the_kind_treats_both_alike():
 
 def test_errors_of_an_exact_memory_are_those_known():
     """d = 20, σ = 1, P = 100: 0.106(6) on data, 0.868(9) on others, means of 6 sets."""
-    data, unseen = [], []
+    data, unseen, gaps = [], [], []
     for seed in range(6):
         memory = as_memory(EmpiricalDenoiser(normal(100, 20, seed=seed)), centre=0)
         found = held_out_gap(memory, normal(200, 20, seed=50 + seed), [0.5**0.5], 200, seed=seed)
         data.append(found.error["data"][0])
         unseen.append(found.error["held-out"][0])
-    for values, known, error in ((data, 0.106, 0.006), (unseen, 0.868, 0.009)):
+        gaps.append(found.error_gap)
+    known_gap = (gaps, 0.868 - 0.106, np.hypot(0.006, 0.009))
+    for values, known, error in ((data, 0.106, 0.006), (unseen, 0.868, 0.009), known_gap):
         sem = np.std(values, ddof=1) / 6**0.5
         assert abs(np.mean(values) - known) < 4 * np.hypot(sem, error)
+
+
+def test_each_curve_is_of_its_own_model_and_set():
+    """Cosines of one denoising are about (1 + σ²)^−½ of the kind, and 1 and 0.3 of a memory."""
+    data, unseen, overlaps = normal(60, 20, seed=0), normal(60, 20, seed=1), [overlap_of_noise(0.5)]
+    memory = as_memory(EmpiricalDenoiser(data), dynamics="flow", centre=0)
+    kind = as_memory(KIND, data, "flow", centre=0)
+    options = {"trials": 60, "threshold": 0.88, "bayes": memory, "seed": 0}
+    found = held_out_gap(kind, unseen, overlaps, **options)
+    assert found.success["Bayes held-out"][0] == 0  # of the data, in its place, and so none
+    assert found.success["held-out"][0] > 0.3
+    assert (found.success["nearest data"][0], found.success["nearest held-out"][0]) == (1, 0)
+    assert found.ceiling == 1
+    both = [found.success_sem[who][0] for who in ("data", "held-out")]
+    assert found.sem == pytest.approx(np.hypot(*both), rel=0.05)
+    # cues that are hard for all are no error of the gap
+    plain = np.hypot(*(found.error_sem[who][0] for who in ("data", "held-out")))
+    assert 0 < found.error_gap_sem < 0.3 * plain
+
+
+def test_a_shift_of_all_data_changes_no_error():
+    data, unseen, found = normal(80, 20, seed=0), normal(80, 20, seed=1), []
+    for shift in (0.0, 9.0):
+        centre = torch.full((20,), shift, dtype=torch.float64)
+        kind = GaussianMixtureDenoiser(centre[None], 1.0)
+        memory = as_memory(kind, data + shift, "flow", centre=centre)
+        found.append(held_out_gap(memory, unseen + shift, OVERLAPS, 60, seed=0))
+    one, other = found
+    for who in ("data", "held-out"):
+        assert other.error[who] == pytest.approx(one.error[who], rel=1e-6)
+    assert other.error_gap == pytest.approx(one.error_gap, abs=1e-6)
 
 
 def test_the_error_of_the_gap_is_honest():
@@ -111,6 +144,9 @@ def test_spins_have_a_gap_without_a_denoiser():
 
 def test_a_verdict_needs_what_it_rests_on():
     assert judged(0.3, 0.2) == GAPS[1]
+    assert judged(0.03, 0.015) == judged(0.0, 0.0, 0.04, 0.01) == GAPS[1]  # up to 0.06
+    assert judged(0.03, 0.005) == judged(0.0, 0.0, 0.04, 0.004) == GAPS[0]
+    assert (judged(0.1, 0.02), judged(0.1, 0.03)) == (GAPS[2], GAPS[1])
     assert judged(0.0, 0.01, 0.2, 0.01) == GAPS[1]  # overfitted, and yet no datum comes home
     with pytest.raises(ValueError, match="held_out must hold at least 2 points, got 1"):
         held_out_gap(NearestPattern(sphere(4, 9, 0)), sphere(1, 9, 1))

@@ -1,5 +1,7 @@
 """The verdict on copies: what it must see, and what it must not say of data without copies."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from bridges import (
 )
 from bridges.data import load
 from bridges.memorization import VERDICTS
+from bridges.memorization.copies import Criterion, Match, matching
 from diffusion import CopyFraction, EmpiricalDenoiser, copy_fraction
 from diffusion.networks import NetworkDenoiser, UNet
 
@@ -110,6 +113,54 @@ def test_an_excess_is_judged_by_fishers_exact_test():
     assert none.p_value == 1
     points = normal(300, 10, seed=0)
     assert copy_fraction(points[:50] + 0.01, points[:200], points[200:]).p_value < 1e-30
+
+
+def test_points_that_are_flagged_by_two_count_half():
+    """Of 100 held-out points three are flagged: as of 50 points two are, no half of one."""
+    values = torch.tensor([0.5] * 7 + [2.0] * 13)
+    for together, alarms, points in ((1, 3, 100), (2, 2, 50)):
+        found = Criterion(1.0, 0.03, 100, np.nan, together).judge(values)
+        table = [[7, 13], [alarms, points - alarms]]
+        assert found.p_value == pytest.approx(fisher_exact(table, "greater").pvalue)
+        assert (found.fraction, found.baseline) == (0.35, 0.03)  # of the points one by one
+        assert found.excess == pytest.approx(0.32)
+        share = alarms / points
+        error = 0.35 * 0.65 / 20 + share * (1 - share) / points
+        assert found.sem == pytest.approx(error**0.5)
+
+
+def test_a_match_is_judged_by_its_chance():
+    values = torch.tensor([0.001, 0.002] + [0.5] * 98)
+    found = Match(0.01, 0.0, 50, 1e-3).judge(values)
+    assert found.p_value == pytest.approx(1 - 0.999**100 - 100 * 0.001 * 0.999**99)
+    assert (found.fraction, found.baseline, found.excess) == (0.02, 0, 0.02)
+    assert found.sem == pytest.approx((0.02 * 0.98 / 100) ** 0.5)
+
+
+def test_the_threshold_of_a_match_is_that_of_its_law():
+    """d₁/d₂ < c of a point that is no copy: (c/least)^(¾D)/(K + 1), which is to be 10⁻⁸."""
+    near = torch.tensor([[2.0, 4.0], [3.0, 5.0]], dtype=torch.float64)  # least 0.5, K = 2
+    threshold, chance = matching(normal(50, 16), near, 16.0)
+    assert chance == 1e-8
+    assert (threshold / 0.5) ** 12 / 3 == pytest.approx(1e-8)
+    assert matching(normal(50, 16), None, 16.0) == (0, 1e-8)
+
+
+def test_values_on_a_grid_coincide_by_their_law_or_as_independent_entries():
+    # steps of 1, of 16 entries that seldom repeat: the law of both distances, at half a step
+    grid = torch.stack([torch.randperm(100) for _ in range(16)], 1)
+    near = torch.tensor([[2.0, 4.0], [3.0, 5.0]], dtype=torch.float64)
+    reach = 0.5 * math.sqrt(16 / (2 * math.log(16)))
+    law = np.mean([(reach / (0.5 * d2)) ** 16 for d2 in (4, 5)]) / 3
+    for data in (grid.double(), grid.to(torch.uint8)):
+        assert matching(data, near, 16.0) == pytest.approx((0.5 / 5, law))
+    # 24 bits of 50 rows, half of each column ones: 50/2²⁴, and 50/2⁸ where nothing is a match
+    for size, threshold in ((24, 0.5 / 5), (8, 0.0)):
+        order = [torch.randperm(50) for _ in range(size)]
+        rows = torch.stack([(one < 25).double() for one in order], 1)
+        for data in (rows, rows.to(torch.uint8)):
+            found = matching(data, near, 1e3)
+            assert found == pytest.approx((threshold, 50 / 2**size))
 
 
 # what differs, the set that has it, and a word of the message

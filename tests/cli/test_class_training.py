@@ -28,8 +28,8 @@ TIMES = {  # of the gap of both classes, of two samples
 CLAIMS = ("wider", "minority overfit", "reversed", "centres", "minority recognized", "theory")
 
 
-def report(times=TIMES, theory=TIMES, noise=None, learnt=0.5):
-    """A report on a run that gave these times."""
+def report(times=TIMES, theory=TIMES, noise=None, learnt=0.5, best=None, own=None):
+    """A report on a run that gave these times; `own` is the φ of both classes at turns 1, 2, 4."""
     points, samples = [], []
     for (kind, case), counts in KINDS.items():
         points.append({"kind": kind, "case": case, "counts": list(counts), "steps": 6000})
@@ -41,9 +41,15 @@ def report(times=TIMES, theory=TIMES, noise=None, learnt=0.5):
                 levels = (noise or {}).get((case, c), 10.0)
                 values = {
                     "gap": times[kind, case][s][c - 1],
+                    "best": best and best[kind, case][s][c - 1],
                     "features_gap": theory[kind, case][s][c - 1],
-                    "recognized": levels,
+                    "recognized": None if own else levels,
                 }
+                turned = {"class": c, "quantity": "own_class"}
+                found += [
+                    turned | {"turn": sigma, "value": phi}
+                    for sigma, phi in zip((1.0, 2.0, 4.0), own[c - 1] if own else (), strict=False)
+                ]
                 found += [
                     {"class": c, "quantity": q, "value": float(v)}
                     for q, v in values.items()
@@ -142,6 +148,23 @@ def test_the_finding_says_what_is_not_decided():
     assert words.startswith("Yes: at equal shares the wider class is overfit first, the minority")
     assert words.endswith("not decided: the minority is recognized at less noise only")
     assert report(learnt=0.95).finding().endswith("the networks have learnt nothing")
+
+
+def test_what_two_measures_say_differently_is_not_decided():
+    assert "is overfit first" in report(best=TIMES).finding().split("; ")[0]
+    narrow = changed("variance", "equal", (300, 100), (300, 100))
+    first, *_, last = report(best=narrow).finding().split("; ")
+    assert first.startswith("Yes: the minority is overfit earlier")
+    assert "not decided: at equal shares the wider class is overfit first" in last
+
+
+def test_noise_of_a_class_that_never_or_always_lands_in_it_is_beyond_what_was_tried():
+    """A class that is recognized up to more noise than the highest, and one below the lowest."""
+    found = report(own=((1.0, 0.9, 0.8), (0.7, 0.6, 0.5)))
+    point = found.point("variance", "equal")
+    always, never = (found.noise_of(point, c) for c in (1, 2))
+    assert (always.low.tolist(), always.high.tolist()) == ([math.log(4)] * 2, [math.inf] * 2)
+    assert (never.low.tolist(), never.high.tolist()) == ([-math.inf] * 2, [0] * 2)
 
 
 def test_images_are_shared_out_whole():

@@ -58,6 +58,10 @@ def test_flow_matching_is_one_objective_in_two_ways():
     theirs = level_emphasis(sigma, lambda sigma: (1 + 1 / sigma) ** 2, "flow")
     torch.testing.assert_close(here, theirs, rtol=1e-12, atol=0)
     torch.testing.assert_close(here, sigma, rtol=1e-12, atol=0)
+    both = level_emphasis(sigma, "flow", "flow")  # is another one
+    torch.testing.assert_close(both, (sigma / (1 + sigma)) ** 2, rtol=1e-12, atol=0)
+    torch.testing.assert_close(level_emphasis(sigma, "edm"), 1 + sigma**2, rtol=1e-12, atol=0)
+    assert (level_emphasis(sigma, "likelihood") - 1).abs().max() < 1e-12
     at = torch.tensor(8.0)  # high levels count most for "edm", least for "likelihood"
     assert level_emphasis(at, "edm") > level_emphasis(at, "flow") > level_emphasis(at, "likelihood")
     assert level_emphasis(sigma.reshape(5, 10)).shape == (5, 10)
@@ -110,6 +114,7 @@ def test_a_density_is_known_up_to_a_factor():
         ({"weighting": 3}, "weighting must be one of 'edm', 'flow', 'likelihood', or a function"),
         ({"weighting": float}, "weighting must be one of .* got float"),
         ({"weighting": lambda s: -s}, "weighting must be positive and finite at every level, got"),
+        ({"weighting": lambda s: (s > 1).double()}, "weighting must be positive .* got 0 at 0.01"),
         ({"weighting": lambda s: s * math.nan}, "weighting must be positive and finite"),
         ({"weighting": lambda s: s[:3]}, r"weighting must give a number for each of 4097 levels"),
         ({"weighting": lambda s: "much"}, "weighting must be numbers, got"),

@@ -63,6 +63,42 @@ def test_first_times_are_log_linear_and_nan_if_never():
     assert (grid[0], grid[-1]) == (pytest.approx(1e-2), pytest.approx(1e9))
 
 
+def test_every_measure_is_that_of_its_curves():
+    """By their definitions, written out: two classes whose losses are never alike."""
+    mixture = mixture_of(10, (1.5, 0.5), norms=(0.3, 0.0))
+    flow = RandomFeatureScore(80, 10, time=0.1, seed=0).fit(*drawn(mixture, 30, 0.6, 0))
+    found = class_times(flow, mixture, level=0.6, gap=0.2)
+    logs = np.log(time_grid())
+    np.testing.assert_allclose(found.train, flow.train_loss(torch.from_numpy(time_grid())))
+
+    def reached(curve, level):
+        k = int(np.flatnonzero(curve >= level)[0])
+        ends = slice(k - 1, k + 1)
+        return math.exp(np.interp(level, curve[ends], logs[ends]))
+
+    for c in (0, 1):
+        train, test, least = found.train[:, c], found.test[:, c], found.bayes[c]
+        progress, gap = (1 - test) / (1 - least), test - train
+        assert found.gen63[c] == pytest.approx(reached(progress, (1 - 1 / math.e) * progress.max()))
+        assert found.gen[c] == pytest.approx(reached(progress, 0.6))
+        assert found.gap[c] == pytest.approx(reached(gap, 0.2))
+        assert found.mem50[c] == pytest.approx(reached(gap, gap[-1] / 2))
+        assert found.train50[c] == pytest.approx(
+            reached((least - train) / (least - train[-1]), 0.5)
+        )
+        k = int(test.argmin())  # the vertex of a parabola through three points
+        a, b, _ = np.polyfit(logs[k - 1 : k + 2] - logs[k], test[k - 1 : k + 2], 2)
+        assert math.log(found.opt[c]) == pytest.approx(logs[k] - b / (2 * a), rel=1e-6)
+        assert found.quality[c] == pytest.approx(progress.max())
+        assert (found.least_loss[c], found.final_gap[c]) == (test.min(), gap[-1])
+        assert found.score_error[c] == pytest.approx((test.min() - least) / -math.expm1(-0.2))
+        assert found.gap_at([7.0])[0, c] == pytest.approx(np.interp(math.log(7), logs, gap))
+    lam, D = flow.eigenvalues.numpy(), -math.expm1(-0.2)
+    shares = flow.class_shares.numpy()[:, 10:30] / lam[10:30]  # ranks d to n − 1
+    speeds = (shares * lam[10:30]).sum(1) / shares.sum(1)
+    assert found.spectral == pytest.approx(80 / 10 / (2 * D * speeds))
+
+
 @pytest.mark.slow
 def test_one_homogeneous_class_and_how_its_times_grow_with_the_data():
     few, many = (measured(50, 16, n, 0.1, (1.0, 1.0)) for n in (1, 8))

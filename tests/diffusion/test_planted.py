@@ -244,6 +244,23 @@ def test_area_law_of_the_digits():
     assert area == pytest.approx(theory.area_law(1797), rel=0.02)
 
 
+def test_data_are_planted_evenly_and_blocks_change_nothing(monkeypatch):
+    """Of three points two are one: a third of all draws is alone, Y = 1, the others have Y = ½."""
+    line = torch.tensor([[0.0], [1e-9], [100.0]], dtype=torch.float64)
+    found = planted_posterior(EmpiricalDenoiser(line), 1.0, 30, labels=[0, 0, 1], seed=0)
+    assert (found.participation > 0.99).sum() == 10
+    assert ((found.participation - 0.5).abs() < 1e-6).sum() == 20
+    torch.testing.assert_close(found.own_weight, found.participation, rtol=1e-6, atol=0)
+    torch.testing.assert_close(found.agreement, torch.ones(30).double())
+    torch.testing.assert_close(found.entropy, -found.participation.log(), rtol=1e-6, atol=1e-9)
+    denoiser = EmpiricalDenoiser(gaussian_data(20, torch.ones(3), seed=0))
+    whole = planted_posterior(denoiser, 1.0, 50, seed=7)
+    monkeypatch.setattr("diffusion.planted._WEIGHTS", 140)  # seven draws at once
+    parts = planted_posterior(denoiser, 1.0, 50, seed=7)
+    for name in ("participation", "own_weight", "entropy", "dimension"):
+        torch.testing.assert_close(getattr(parts, name), getattr(whole, name))
+
+
 def test_the_seed_reproduces():
     denoiser = EmpiricalDenoiser(gaussian_data(20, torch.ones(3), seed=0))
     one, two = (planted_posterior(denoiser, 1.0, 50, seed=7) for _ in range(2))

@@ -71,6 +71,19 @@ def test_averages_are_those_of_sampled_features():
         assert worst < 5.5  # of some hundred entries
 
 
+def test_averages_of_a_cube_are_moments_of_normal_fields():
+    """E x³y³ = 9C_xx C_yy C_xy + 6C_xy³, and E x³ξ = 3C_xx E xξ: by series of three terms."""
+    spread = torch.linspace(0.2, 2, 6).double()
+    model = RandomFeatureScore(9, 6, time=0.2, activation=lambda h: h**3, seed=0)
+    U, V = model.average_over_class(torch.zeros(6), spread)
+    W = model.first_layer / math.sqrt(6)
+    C = (W * (math.exp(-0.4) * spread - math.expm1(-0.4))) @ W.mT
+    own = C.diagonal()
+    torch.testing.assert_close(U, 9 * own * own[:, None] * C + 6 * C**3, rtol=1e-9, atol=1e-9)
+    exact = 3 * own[:, None] * math.sqrt(-math.expm1(-0.4)) * W
+    torch.testing.assert_close(V, exact, rtol=1e-9, atol=1e-9)
+
+
 def test_full_covariances_agree_with_diagonal_ones():
     spread = torch.linspace(0.2, 2, 10).double()
     turn, _ = torch.linalg.qr(torch.randn(10, 10, dtype=torch.float64))
@@ -372,6 +385,21 @@ def test_a_series_that_does_not_end_in_time_is_refused(monkeypatch):
     monkeypatch.setattr("diffusion._feature_averages._MOST", 24)
     with pytest.raises(ValueError, match="got a series that 24 terms do not end; scale the data"):
         model.average_over_class(*wide)
+
+
+def test_points_in_blocks_are_all_counted(monkeypatch):
+    """Of one dimension, where the rule is a sum over points, and of draws."""
+    mixture = GaussianMixtureDenoiser(torch.zeros(1, 1, dtype=torch.float64), 25.0)
+    data, _ = mixture.draw(30, seed=0)
+    whole = RandomFeatureScore(20, 1, time=2.0, seed=0).average_over(data)
+    monkeypatch.setattr("diffusion._feature_averages._NUMBERS", 2000)
+    parts = RandomFeatureScore(20, 1, time=2.0, seed=0).average_over(data)
+    for one, other in zip(whole, parts, strict=True):
+        torch.testing.assert_close(one, other)
+    flow = RandomFeatureScore(20, 1, time=0.1, seed=0).fit(data, draws=40)
+    # 4 s.e. of 1200 squares: the mean, and the loss before the first step
+    assert abs(float(flow.noise_squares) - 1) < 4 * math.sqrt(2 / 1200)
+    assert float(flow.train_loss([0.0])) == pytest.approx(float(flow.noise_squares))
 
 
 def test_symmetric_matrices_made_in_strips_are_whole(monkeypatch):

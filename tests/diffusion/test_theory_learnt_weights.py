@@ -78,6 +78,12 @@ def test_high_signal_teaches_the_direction_and_speciation_the_weight():
     assert high.rho == pytest.approx(0.5006, abs=1e-4)
     assert low.m == pytest.approx([0.0463, 0.2271, 0.9747, 0.9998, 1], abs=2e-4)
     assert low.rho == pytest.approx([0.5032, 0.5305, 0.7099, 0.7964, 0.8], abs=2e-4)
+    start = class_course([0.0, 1.0], 4.0, 64)  # |w| = 1 at cosine 1/8, α²d = 4
+    assert (start.m[0], start.q[0]) == pytest.approx((1 / 16, (1 - 1 / 64) / 4))
+    assert (start.c[0], start.rho[0]) == (-0.5, 0.5)
+    few = class_course(TIMES, 1.0, 256)
+    assert few.rho == pytest.approx([0.5063, 0.5528, 0.7193, 0.7967, 0.8], abs=2e-4)
+    assert class_course(TIMES, 256 / math.e, 256).rho == pytest.approx(0.5025, abs=1e-4)
     assert (high.q[-1], low.q[-1]) == pytest.approx((0, 0), abs=1e-6)
     assert (high.c[-1], low.c[-1]) == pytest.approx((-1, -1), abs=1e-6)
 
@@ -86,6 +92,7 @@ def test_high_signal_teaches_the_direction_and_speciation_the_weight():
     ("snr", "rho"),
     [
         (0.1, [0.5022, 0.6326, 0.7994]),
+        (0.3, [0.5051, 0.7655, 0.8]),
         (1, [0.5295, 0.7964, 0.8]),
         (3, [0.6059, 0.7922, 0.8]),
         (10, [0.5403, 0.5854, 0.7675]),
@@ -107,10 +114,15 @@ def test_exchanging_the_classes_mirrors_the_weight_and_a_balanced_one_stays():
     assert even.rho == pytest.approx(0.5, abs=1e-9)
 
 
-@pytest.mark.parametrize(("share", "ratio"), [(0.1, 4.3), (0.2, 2.6), (0.3, 2.0)])
-def test_pairs_of_classes_are_learnt_together_or_one_by_one(share, ratio):
+@pytest.mark.parametrize(
+    ("share", "ratio", "times"),
+    [(0.1, 4.3, (7.20, 1.69)), (0.2, 2.6, (4.44, 1.69)), (0.3, 2.0, (3.66, 1.86))],
+)
+def test_pairs_of_classes_are_learnt_together_or_one_by_one(share, ratio, times):
     high, low = (hierarchy_times(share, snr, D) for snr in (D / math.e, 1.0))
-    assert high.small == pytest.approx(0.778, rel=0.1)  # of times on a grid of 10 %
+    found = (high.small, high.large, low.small, low.large)
+    for ours, seen in zip(found, (0.778, 0.778, *times), strict=True):
+        assert seen / 10 ** (1 / 24) < ours < seen  # first seen on a grid of 24 a decade
     assert high.ratio == pytest.approx(1, abs=2.3 / (share * D))  # to which it tends with d
     if share == 0.1:
         large = hierarchy_times(share, 16 * D / math.e, 16 * D)
