@@ -23,6 +23,8 @@ from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
 
+from PIL import Image
+
 ROOT = Path(__file__).parents[1]
 RECORDS = ROOT / "docs" / "records"
 POINTS = "points.jsonl"
@@ -113,7 +115,11 @@ def sittings(folder):
 
 
 def pack(folder):
-    """Keep what the measurements gave in a smaller file."""
+    """Keep the figure, and what the measurements gave, in smaller files."""
+    figure = folder / "figure.png"
+    with Image.open(figure) as drawn:
+        few = drawn.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    few.save(figure, optimize=True)
     file = folder / POINTS
     part = folder / f"{POINTS}.xz.part"
     part.write_bytes(lzma.compress(file.read_bytes(), preset=9))

@@ -133,7 +133,10 @@ def main(run: Run, **chosen: Any) -> base.Report:
     planted = manifold | {"noise": noise, "draws": chosen["draws"]}
     network = {"steps": chosen["training_steps"], "width": chosen["width"]}
     points: list[Point] = [
-        *({"part": "empirical", "patterns": n} | planted for n in sorted({P, *loads, *trained})),
+        *(
+            {"part": "empirical", "patterns": n, "spectrum": n == P} | planted
+            for n in sorted({P, *loads, *trained})
+        ),
         *({"part": "trained", "patterns": n} | planted | network for n in trained),
         {"part": "fixed", "patterns": P, "sets": chosen["sets"], "noise": noise} | manifold,
         *paper(P, chosen["sets"], network),
@@ -201,7 +204,13 @@ def _planted(point: Point, seed: int) -> list[Row]:
     return learnt + [
         {"t": t} | row
         for t in point["noise"]
-        for row in _seen(denoiser, data[own] + math.sqrt(t) * noise, math.sqrt(t), bases)
+        for row in _seen(
+            denoiser,
+            data[own] + math.sqrt(t) * noise,
+            math.sqrt(t),
+            bases,
+            spectrum=point.get("spectrum", False),
+        )
     ]
 
 
@@ -224,8 +233,10 @@ def train(data: Tensor, width: int, steps: int, seed: int) -> Denoiser:
     ).denoiser
 
 
-def _seen(denoiser: Denoiser, x: Tensor, sigma: float, bases: list[Tensor]) -> list[Row]:
-    """Dimensions, phases and the lowest part of the spectrum at the points x, on average."""
+def _seen(
+    denoiser: Denoiser, x: Tensor, sigma: float, bases: list[Tensor], *, spectrum: bool
+) -> list[Row]:
+    """Dimensions, phases and, if asked, the lowest part of the spectrum at x, on average."""
     from diffusion import jacobian_spectrum, manifold_dimension, subspace_dimension
     from diffusion.geometry import PHASES
 
@@ -241,10 +252,12 @@ def _seen(denoiser: Denoiser, x: Tensor, sigma: float, bases: list[Tensor]) -> l
         "second": float(left[1]),
     }
     values |= {phase: gap.phase.count(phase) / len(x) for phase in PHASES}
+    rows: list[Row] = [{"quantity": name, "value": value} for name, value in values.items()]
     lowest = s.sort(1).values.mean(0)[: sum(basis.shape[1] for basis in bases) + 1]
-    spectrum = enumerate(lowest.tolist(), 1)
-    rows = [{"quantity": name, "value": value} for name, value in values.items()]
-    return rows + [{"index": k, "quantity": "spectrum", "value": value} for k, value in spectrum]
+    return rows + [
+        {"index": k, "quantity": "spectrum", "value": value}
+        for k, value in enumerate(lowest.tolist() if spectrum else (), 1)
+    ]
 
 
 def _normal(bases: list[Tensor]) -> list[Tensor]:

@@ -39,6 +39,9 @@ class AllClasses(Report):
                 [self.values(point, measure, c) for c in range(1, len(point["labels"]) + 1)]
             ).T
             ranks = np.full(self.samples, np.nan)
+            if measure == "gap":
+                for c in range(1, len(point["labels"]) + 1):
+                    times[self.at_once(point, c)] = math.inf  # all alike: no rank
             sure = self.learnt(point)
             for s, one in enumerate(np.nan_to_num(times, nan=math.inf)):  # never is last
                 if len(order) > 2 and len({*one.tolist()}) > 1:

@@ -57,6 +57,24 @@ class Report(TwoClasses):
         counts = point["counts"]
         return " + ".join(map(str, counts)) if len(counts) < 4 else f"{counts[0]} … {counts[-1]}"
 
+    def at_once(self, point: Point, label: int) -> ndarray:
+        """Whether the gap of a class is open at the first mark, (samples,).
+
+        Then the images that are held out are harder, whatever was learnt of the others.
+        """
+        import numpy as np
+
+        steps = self.curve(point, "test", label)[0]
+        first = steps[0] if len(steps) else -math.inf
+        return np.asarray(super().values(point, "gap", label) <= first)
+
+    def values(self, point: Point, quantity: str, label: int) -> ndarray:
+        """A quantity of class 1, 2 …, (samples,), NaN where a sample has none."""
+        import numpy as np
+
+        found = super().values(point, quantity, label)
+        return np.where(self.at_once(point, label), np.nan, found) if quantity == "gap" else found
+
     def learnt(self, point: Point) -> bool:
         """Whether the networks of a training have learnt."""
         where = {"kind": point["kind"], "case": point["case"], "class": None}
@@ -73,7 +91,10 @@ class Report(TwoClasses):
         if not self.learnt(point):
             return Leads.measured(np.full(self.samples, np.nan))
         one, two = (self.values(point, quantity, c) for c in (1, 2))
-        return Leads.of(one, two, point["steps"] if quantity in MEASURES else math.inf)
+        found = Leads.of(one, two, point["steps"] if quantity in MEASURES else math.inf)
+        if quantity == "gap":
+            found = found.without(self.at_once(point, 1) | self.at_once(point, 2))
+        return found
 
     def noise_of(self, point: Point, label: int) -> Leads:
         """log σ below which a class is recognized; NaN of networks that have learnt nothing."""

@@ -43,6 +43,12 @@ class Leads:
             high = np.log(np.where(b, math.inf, second)) - np.log(np.where(a, end, first))
         return cls(low, high)
 
+    def without(self, unsaid: ndarray) -> Leads:
+        """The same, with nothing to be said of some samples (samples,)."""
+        import numpy as np
+
+        return Leads(*(np.where(unsaid, np.nan, side) for side in (self.low, self.high)))
+
     @property
     def known(self) -> ndarray:
         """The logarithms, (samples,), NaN where they are not known."""
@@ -93,7 +99,8 @@ class Leads:
             if np.isinf(known).any():
                 return "never in one"
             mean, sem = (float(one) for one in mean_and_sem(known))
-            return uncertain(math.exp(mean), None if math.isnan(sem) else math.exp(mean) * sem)
+            factor = uncertain(math.exp(mean), None if math.isnan(sem) else math.exp(mean) * sem)
+            return factor if len(known) == len(self.low) else f"{factor}, n = {len(known)}"
         if self.low.min() > -math.inf:
             return f"> {math.exp(self.low.min()):.3g}"
         if self.high.max() < math.inf:

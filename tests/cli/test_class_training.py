@@ -193,6 +193,22 @@ def test_the_preset_for_a_gpu_runs_in_small():
     assert equal == set(range(1, 11))
 
 
+def test_a_gap_that_is_open_before_anything_is_learnt_says_nothing():
+    found = report()
+    point = found.point("variance")
+    for rows_of_sample in found.study.samples[found.study.points.index(point)]:
+        for c in (1, 2):
+            mark = {"class": c, "quantity": "test", "step": 100.0, "value": 0.9}
+            rows_of_sample += [mark, mark | {"step": 200.0}]
+    assert found.values(point, "gap", 1) == pytest.approx([math.nan, 110], nan_ok=True)
+    lead = found.lead(point, "gap")
+    assert lead.known == pytest.approx([math.nan, math.log(250 / 110)], nan_ok=True)
+    assert (lead.decided, str(lead)) == (0, "2.27, n = 1")
+    assert found.lead(found.point("centres"), "gap").known == pytest.approx(
+        np.log([210 / 200, 190 / 200])
+    )
+
+
 def test_all_classes_are_compared_by_ranks():
     variances, counts = [0.9, 0.2, 0.5, 0.4, 0.7, 0.3], [60, 30, 15, 8, 4, 2]
     times = {1.0: [50 / v for v in variances], 10.0: [900, 500, 300, 200, 90, None], 100.0: counts}
