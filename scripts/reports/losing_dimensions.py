@@ -143,9 +143,9 @@ class Report(base.Report):
         if math.isfinite(switch):
             figures.mark(axes, switch, "widest gap\nswitches", ":")
         axes.set_xscale("log")
-        axes.set_ylim(top=1.3)
+        axes.set_ylim(top=1 + 0.22 * (1 - axes.get_ylim()[0]))  # room for the names of the marks
         axes.set(xlabel=_NOISE, ylabel=r"sorted values of $-\sigma^2\nabla\nabla\log p_\sigma$")
-        axes.legend(fontsize=7.5, loc="lower right")
+        axes.legend(fontsize=7.5, loc="lower left")
         d = self.setting["dimension"]
         axes.set_title(f"spectrum and gaps in $d$ = {d}: 1 is denoised away")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from math import inf, isfinite
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from reports import trained
@@ -103,7 +103,7 @@ class UnseenReport(trained.TrainedReport):
 
         x, unseen = self.met(data, f"{model}_unseen", model)
         if not x.size:
-            return meeting([1.0], [[inf]], [[0.0]])
+            return meeting([1.0], [[1.0]], [[0.0]])  # nowhere
         return meeting(x, unseen, self.met(data, f"{model}_error", model)[1])
 
     def met(self, data: str, quantity: str, model: str) -> tuple[Any, Any]:

@@ -144,6 +144,7 @@ def test_networks_lose_dimensions_as_their_data_dwindle():
 def test_subspaces_keep_at_most_their_dimensions(first, second, noise, seed):
     point = {"part": "empirical", "dimension": 6, "subspaces": [first, second], "patterns": 9}
     point |= {"variances": [1.0, 0.1], "noise": [noise], "draws": 3}
+    point |= {"spectrum": True}
     rows = subspaces.measure(point, seed)
     value = {r["quantity"]: r["value"] for r in rows if r["quantity"] != "spectrum"}
     assert -1e-9 <= value["first"] <= value["effective"] + 1e-9
@@ -151,6 +152,8 @@ def test_subspaces_keep_at_most_their_dimensions(first, second, noise, seed):
     assert all(r["t"] == noise and math.isfinite(r["value"]) for r in rows)
     assert sum(r["quantity"] == "spectrum" for r in rows) == min(first + second + 1, 6)
     assert rows == subspaces.measure(point, seed)
+    others = [r for r in rows if r["quantity"] != "spectrum"]
+    assert others == subspaces.measure(point | {"spectrum": False}, seed)
     fixed = subspaces.measure(point | {"part": "fixed", "sets": 4}, seed)
     held = [r["value"] for r in fixed if r["quantity"] == "condensation"]
     assert all(1 / 9 - 1e-9 <= one <= 1 + 1e-9 for one in held)

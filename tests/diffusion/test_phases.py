@@ -37,7 +37,8 @@ def test_phases_follow_the_times():
 def test_gaps_between_the_grid_are_log_linear():
     nothing = dict.fromkeys(ClassTimes.__dataclass_fields__, np.full(1, np.nan))
     curves = {"times": np.array([1.0, 100.0]), "train": np.array([[1.0], [0.2]])}
-    found = ClassTimes(**(nothing | curves | {"test": np.array([[1.0], [1.2]])}))
+    curves |= {"test": np.array([[1.0], [1.2]]), "final_gap": np.array([1.0])}
+    found = ClassTimes(**(nothing | curves))
     assert found.gap_at([0.1, 1.0, 10.0, 1e9])[:, 0] == pytest.approx([0, 0, 0.5, 1.0])
     with pytest.raises(ValueError, match="times must be a row of positive numbers, got"):
         found.gap_at([0.0])
