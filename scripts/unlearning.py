@@ -218,9 +218,15 @@ class Report(base.Report):
 
     @cached_property
     def widest(self) -> ndarray:
-        """D at which most is retrieved from the followed cues, (samples,)."""
-        D, by_sample = self.along("overlap", cue_overlap=self.cue)
-        return D[by_sample.argmax(1)]
+        """D at which half recover from the least overlap, (samples,); NaN of samples without."""
+        import numpy as np
+
+        D, edge = self.along("basin_edge")
+        if not D.size:
+            return np.full(self.samples, np.nan)
+        ever = ~np.isnan(edge).all(1)
+        found = np.where(np.isnan(edge), np.inf, edge).argmin(1)
+        return np.where(ever, D[found], np.nan)
 
     def time(self, name: str, P: int) -> ndarray:
         """One of the times, or Δ_min at D_top, (samples,); NaN where a sample has none."""
@@ -254,7 +260,7 @@ class Report(base.Report):
 
     def conclusions(self) -> Point:
         """The dreams after which basins are widest, and those without a fixed point."""
-        widest = {"load": self.load, "cue_overlap": self.cue, "D": estimate(self.widest)}
+        widest = {"load": self.load, "D": estimate(self.widest)}
         times = {P: found.to_dict() for P, found in self.of_mean.items() if found is not None}
         return {
             "widest_basins": widest,
@@ -410,7 +416,7 @@ class Report(base.Report):
         self._mark_times(axes)
         axes.set(xlabel=DREAMS, ylabel="spread, share, cosine", ylim=(0, 1.14))
         axes.set_title(f"upper group, $\\alpha$ = {self.load:g}")
-        axes.legend(loc="lower left")
+        axes.legend(loc="center", bbox_to_anchor=(0.56, 0.55))
 
     def _batches(self, axes: Axes) -> None:
         x, low = self.batches("min_stability")
@@ -420,7 +426,8 @@ class Report(base.Report):
         figures.points(axes, *retrieved, figures.SERIES[0], label=label)
         mean, sem = mean_and_sem(low)
         least = min(0.0, float((mean - sem).min())) - 0.03
-        axes.set(ylabel="stability, overlap", ylim=(least, 1.05))
+        most = max(1.0, float((mean + sem).max())) + 0.05
+        axes.set(ylabel="stability, overlap", ylim=(least, most))
         figures.ticks(axes, x)
         axes.set_xlabel(r"change at frozen couplings, $B\epsilon$")
         at = f"{BATCHED * self.load:.2f}"
