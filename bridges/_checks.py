@@ -8,6 +8,7 @@ import torch
 
 from diffusion import EmpiricalDenoiser, GaussianMixtureDenoiser
 from diffusion._checks import (
+    SINGLE as SINGLE,
     Level as Level,
     noise_level as noise_level,
     normal_like as normal_like,

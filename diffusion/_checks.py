@@ -40,7 +40,7 @@ from diffusion._modules import at_least_single
 _NUMBERS = 2**22  # looked at together
 _ASYMMETRY = 1e-5  # allowed rounding of a covariance
 _LEVELS = {torch.float64: (1e-150, 1e150)}  # σ whose σ² and 1/σ² are numbers of the precision
-_SINGLE = (1e-18, 1e18)
+SINGLE = (1e-18, 1e18)  # those of single precision
 Level = float | Tensor  # a noise level σ: one per batch or one per row
 
 
@@ -108,7 +108,7 @@ def noise_level(sigma: Level, x: Tensor) -> Tensor:
         raise ValueError(
             f"sigma must be a number or have shape ({len(x)},), got {tuple(level.shape)}"
         )
-    low, high = _LEVELS.get(x.dtype, _SINGLE)
+    low, high = _LEVELS.get(x.dtype, SINGLE)
     if not ((level >= low) & (level <= high)).all():
         worst = float(level.min() if bool((level < low).any()) else level.max())
         if 0 < worst < math.inf:

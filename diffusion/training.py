@@ -153,8 +153,9 @@ def train_denoiser(
     _checks.choice("rate_course", rate_course, RATE_COURSES)
     average = _checks.number("average", average, low=0, high=1, open_high=True)
     levels = _checks.rising("levels", levels)
-    for level in levels:  # its square is a number of single precision
-        _checks.number("levels", level, low=1e-18, high=1e18)
+    low, high = _checks.SINGLE
+    for level in levels:
+        _checks.number("levels", level, low=low, high=high)
     noise = NoiseLevels(levels, weighting, levels_density, place)
     own_states = _checks.number("own_states", own_states, low=0, high=1)
     snapshots = [

@@ -253,10 +253,12 @@ def _seen(
     }
     values |= {phase: gap.phase.count(phase) / len(x) for phase in PHASES}
     rows: list[Row] = [{"quantity": name, "value": value} for name, value in values.items()]
+    if not spectrum:
+        return rows
     lowest = s.sort(1).values.mean(0)[: sum(basis.shape[1] for basis in bases) + 1]
     return rows + [
         {"index": k, "quantity": "spectrum", "value": value}
-        for k, value in enumerate(lowest.tolist() if spectrum else (), 1)
+        for k, value in enumerate(lowest.tolist(), 1)
     ]
 
 

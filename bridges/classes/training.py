@@ -31,6 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from bridges._checks import (
+    SINGLE,
     Line,
     Plotted,
     Seed,
@@ -56,7 +57,6 @@ from diffusion.networks import NetworkDenoiser
 _FIRST = 120  # of the last mark over the first
 _COPY = 1 / 3  # d₁/d₂ below which a sample is a copy
 _STEPS = 40  # of the reverse flow and of the reverse diffusion
-_LOW, _HIGH = 1e-18, 1e18  # noise levels whose squares are numbers of single precision
 _RECOGNIZED = 0.75  # φ_c where a class is recognized: half-way of two equal ones
 SIGMAS = (0.5, *(math.sqrt(math.expm1(2 * t)) for t in (0.1, 0.3)))
 """Noise levels of the losses: ½, and those of the Ornstein–Uhlenbeck times 0.1 and 0.3."""
@@ -209,8 +209,9 @@ def class_training(
         raise ValueError(
             f"held_out_labels must have the {len(own)} classes of labels, got {len(others)}"
         )
+    low, high = SINGLE
     sigmas, turns = (
-        [number(name, one, low=_LOW, high=_HIGH) for one in several(name, given)]
+        [number(name, one, low=low, high=high) for one in several(name, given)]
         for name, given in (("sigmas", sigmas), ("turns", turns))
     )
     if not sigmas:
